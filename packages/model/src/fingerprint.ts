@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import type { LabelSet } from './label-set.ts';
+
+/** Bytes of a fingerprint: 8 of `series_id`, 8 of check. */
+export const FINGERPRINT_BYTES = 16;
+
+/**
+ * The first 128 bits of SHA-256 over the tenant, then every name and value of the sorted label
+ * set, each as uint32 LE byte length followed by UTF-8.
+ */
+export function fingerprintOf(tenant: string, labels: LabelSet): Uint8Array {
+  const hash = createHash('sha256');
+  const length = Buffer.allocUnsafe(4);
+  const add = (text: string): void => {
+    const bytes = Buffer.from(text, 'utf8');
+    length.writeUInt32LE(bytes.length);
+    hash.update(length).update(bytes);
+  };
+  add(tenant);
+  for (const [name, value] of labels) {
+    add(name);
+    add(value);
+  }
+  return new Uint8Array(hash.digest().subarray(0, FINGERPRINT_BYTES));
+}
+
+/** The first 8 bytes as a signed big-endian integer: the `series_id` of the store. */
+export function seriesIdOf(fingerprint: Uint8Array, at = 0): bigint {
+  return Buffer.from(fingerprint.buffer, fingerprint.byteOffset + at, 8).readBigInt64BE();
+}
+
+/**
+ * The partition of an input series. It reads the last 4 bytes of the fingerprint (little-endian),
+ * because tables inside a partition hash by the first ones.
+ */
+export function partitionOf(fingerprint: Uint8Array, at: number, partitions: number): number {
+  const i = at + 12;
+  const lane =
+    (fingerprint[i]! |
+      (fingerprint[i + 1]! << 8) |
+      (fingerprint[i + 2]! << 16) |
+      (fingerprint[i + 3]! << 24)) >>>
+    0;
+  return lane % partitions;
+}
+
+export function fingerprintHex(fingerprint: Uint8Array, at = 0): string {
+  return Buffer.from(fingerprint.buffer, fingerprint.byteOffset + at, FINGERPRINT_BYTES).toString(
+    'hex',
+  );
+}

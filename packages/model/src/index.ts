@@ -1,0 +1,31 @@
+export { ADDRESS_ZERO, compareAddress, formatAddress, type Address } from './address.ts';
+export {
+  FINGERPRINT_BYTES,
+  fingerprintHex,
+  fingerprintOf,
+  partitionOf,
+  seriesIdOf,
+} from './fingerprint.ts';
+export type { BucketSpan, NativeHistogram } from './histogram-sample.ts';
+export {
+  compareBytes,
+  formatLabels,
+  labelValue,
+  METRIC_NAME_LABEL,
+  sortLabels,
+  type Label,
+  type LabelSet,
+} from './label-set.ts';
+export { LOG_NUMBER_MAX, pieceName, type Piece } from './piece.ts';
+export { DISPOSITIONS, type Disposition, type LedgerTotals } from './ledger.ts';
+export {
+  SAMPLE_KIND_NAMES,
+  SampleFlag,
+  SampleKind,
+  sameValue,
+  STALE_NAN_HIGH,
+  STALE_NAN_LOW,
+  TIME_US_MAX,
+  type SampleKindName,
+  type TimeUs,
+} from './sample.ts';

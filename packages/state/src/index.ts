@@ -1,0 +1,1 @@
+export type { CommittedState, StateCommit, StatePosition, StateStore } from './state.ts';

@@ -1,0 +1,39 @@
+/**
+ * The committed state of partitions: named pages of bytes, read whole when a partition is taken
+ * over, changed by one atomic compare-and-set per commit. What the pages mean is the
+ * transformer's business.
+ */
+
+/** A position in one particular log. */
+export interface StatePosition {
+  logId: string;
+  /** The next offset to read of that log. */
+  position: number;
+}
+
+export interface CommittedState extends StatePosition {
+  /** Every page of the partition, by key. */
+  pages: Map<string, Uint8Array>;
+}
+
+export interface StateCommit {
+  partition: number;
+  /** What the committed state must be now; undefined: nothing may be committed yet. */
+  expected: StatePosition | undefined;
+  next: StatePosition;
+  /** Pages to write; undefined removes one. Pages not named stay as they are. */
+  pages: ReadonlyMap<string, Uint8Array | undefined>;
+}
+
+export interface StateStore {
+  /** The newest committed state; undefined when the partition never had one. */
+  load(partition: number): Promise<CommittedState | undefined>;
+  /**
+   * All pages and the position change together or not at all. Resolves `committed` when that is
+   * durable, `outrun` when the committed position is not the expected one: the caller must
+   * forget all it holds and load again. A transient `StateError` says nothing about the
+   * outcome: the commit may or may not have happened. Page bytes must not change until then.
+   */
+  commit(commit: StateCommit): Promise<'committed' | 'outrun'>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,1 @@
+export type { ApplyResult, MarkKey, Store, StoreBatch, StoredMark } from './store.ts';

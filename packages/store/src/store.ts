@@ -1,0 +1,62 @@
+import type { Address } from '@millrace/model';
+import type { Entries } from '@millrace/wire';
+
+/** One source of entries of one partition of one events log: what a mark belongs to. */
+export interface MarkKey {
+  logId: string;
+  logNumber: number;
+  partition: number;
+  source: string;
+}
+
+/** What the store knows of a partition and source, whatever log it came from. */
+export interface StoredMark {
+  logId: string;
+  logNumber: number;
+  /** The address below which everything is applied. */
+  mark: Address;
+}
+
+/** Entries of one contiguous range of addresses; the writer has cut it at the mark. */
+export interface StoreBatch {
+  key: MarkKey;
+  /** The mark as the writer read it. */
+  from: Address;
+  to: Address;
+  /**
+   * Entries of the range, in the order of their addresses within each type. `chunks` of one
+   * type follow one another. Open pieces hold only the last revision of each, and none that
+   * is final in the same batch.
+   */
+  chunks: readonly Entries[];
+}
+
+/** What became of a batch's samples that only the store could tell. */
+export interface ApplyResult {
+  outcome: 'applied' | 'outrun';
+  /** Rows that the store refused and that now lie in `dead_letters`. */
+  deadLetters: number;
+  /** Unverified raw samples that were present already. */
+  unverifiedDuplicates: number;
+}
+
+/** Where accepted samples and windows are kept for queries, as the writer needs it. */
+export interface Store {
+  /** The newest log's mark of every source of a partition; empty when it has none. */
+  marks(partition: number): Promise<ReadonlyMap<string, StoredMark>>;
+  /**
+   * Creates the mark of a log at ADDRESS_ZERO. Permanent `StoreError` STORE_OTHER_LOG when the
+   * partition and source have a mark of another log that was not accepted.
+   */
+  openMark(key: MarkKey): Promise<void>;
+  /**
+   * One transaction: first the compare-and-set of the mark from `from` to `to`, then the entries.
+   * `outrun` when the mark is not `from`: nothing happened, read it again. A row the store
+   * refuses for ever is isolated, dead-lettered in the same transaction, and its count moved
+   * from stored to dead letter. A transient `StoreError` says nothing about the outcome.
+   */
+  apply(batch: StoreBatch): Promise<ApplyResult>;
+  /** Makes everything applied so far durable and returns the marks that are. */
+  flushedMarks(): Promise<ReadonlyMap<number, StoredMark>>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,69 @@
+/**
+ * The log as the stages see it: topics of partitions, each an append-only sequence of records
+ * with consecutive offsets. Stages meet only here.
+ */
+
+/** The topics. P partitions each, numbered from 0; partition p of one belongs to p of the other. */
+export const TOPIC_EVENTS = 'metrics.events';
+export const TOPIC_SERIES = 'metrics.series';
+export type Topic = typeof TOPIC_EVENTS | typeof TOPIC_SERIES;
+
+export interface StreamRecord {
+  offset: number;
+  /** The log's own clock at the append, in microseconds. May step back. */
+  appendTimeUs: number;
+  /** Valid until the next call of `next` on the same reader; copy what must live longer. */
+  payload: Uint8Array;
+}
+
+/** `start`: the first offset still held. `end`: the next offset that will be flushed. */
+export interface PartitionBounds {
+  start: number;
+  end: number;
+}
+
+export interface AppendResult {
+  offset: number;
+  appendTimeUs: number;
+}
+
+export interface Producer {
+  /**
+   * Appends one record. Resolves when it is durable (flushed, or replicated), with its offset;
+   * appends of one partition become durable in the order of the calls. Rejects with a
+   * transient `StreamError` when the log cannot take it now (full, closed, broken): the record
+   * may then still appear, once, in the log. The payload must not change until it settles.
+   * Rejects at once with STREAM_OVERLOADED while more than the bound of bytes is in flight.
+   */
+  append(topic: Topic, partition: number, payload: Uint8Array): Promise<AppendResult>;
+  close(): Promise<void>;
+}
+
+export interface PartitionReader {
+  /**
+   * The next records in offset order, as many as fit `bytesMax` (at least one when there is
+   * one). Waits up to `waitMs` for the first; resolves with none when nothing came.
+   * Never returns a record that is not durable. Rejects with STREAM_OUT_OF_RANGE when the
+   * position is no longer held or lies beyond the end, with STREAM_CORRUPT (permanent) when
+   * bytes that were flushed fail their check, and when `signal` aborts, with its reason.
+   */
+  next(
+    params: Readonly<{ bytesMax: number; waitMs: number; signal?: AbortSignal }>,
+  ): Promise<readonly StreamRecord[]>;
+  close(): Promise<void>;
+}
+
+export interface Stream {
+  /** P, fixed for a log. */
+  readonly partitions: number;
+  producer(): Producer;
+  /** A reader whose first record has offset `position`. */
+  reader(topic: Topic, partition: number, position: number): PartitionReader;
+  bounds(topic: Topic, partition: number): Promise<PartitionBounds>;
+  /**
+   * Lets the log forget whole segments below `position` that are also older or bigger than
+   * its retention. Without a call nothing is ever forgotten.
+   */
+  release(topic: Topic, partition: number, position: number): Promise<void>;
+  close(): Promise<void>;
+}

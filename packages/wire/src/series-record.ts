@@ -1,0 +1,137 @@
+import type { Address, LedgerTotals, Piece, TimeUs } from '@millrace/model';
+import type { MetricMetadata } from './events-record.ts';
+
+export const SERIES_RECORD_VERSION = 1;
+
+/** Types of entries in `metrics.series`. On the wire: never renumber. */
+export const EntryType = {
+  sample: 0,
+  histogram: 1,
+  definition: 2,
+  open: 3,
+  final: 4,
+  unverified: 5,
+  deadLetter: 6,
+  ledger: 7,
+  exemplar: 8,
+  metadata: 9,
+  edition: 10,
+} as const;
+export type EntryType = (typeof EntryType)[keyof typeof EntryType];
+
+/** A native histogram sample that is kept raw. */
+export interface HistogramEntry {
+  fingerprint: Uint8Array;
+  timeUs: TimeUs;
+  /** SampleFlag bits; only stale and unverified can be set. */
+  flags: number;
+  /** Canonical bytes, see `histogram-codec.ts`. */
+  histogram: Uint8Array;
+}
+
+/** A series definition: on first sight, and again daily. */
+export interface DefinitionEntry {
+  fingerprint: Uint8Array;
+  tenant: string;
+  /** Sorted by name bytes, `__name__` included. */
+  labels: [name: string, value: string][];
+  /** SampleKind of the samples that brought it. */
+  kind: number;
+  /** Partition time when it was put out: the store's first or last seen. */
+  seenUs: TimeUs;
+}
+
+/** A sample below the floor where raw is not kept. */
+export interface UnverifiedEntry {
+  tenant: string;
+  fingerprint: Uint8Array;
+  timeUs: TimeUs;
+  value: number;
+  flags: number;
+  receivedAtUs: TimeUs;
+}
+
+/** A sample that can never be stored. The writer adds its own when a row is refused. */
+export interface DeadLetterEntry {
+  tenant: string;
+  reason: string;
+  detail: string;
+  fingerprint: Uint8Array;
+  timeUs: TimeUs;
+  value: number;
+  receivedAtUs: TimeUs;
+}
+
+/** Totals of one tenant in this partition, and how far the partition's time has come. */
+export interface LedgerEntry {
+  totals: LedgerTotals[];
+  partitionTimeUs: TimeUs;
+  /** `partitionTimeUs` − lateness, and never less than it was. */
+  watermarkUs: TimeUs;
+  /** Position in the events log of the record at which it was decided. */
+  position: number;
+}
+
+export interface ExemplarEntry {
+  fingerprint: Uint8Array;
+  timeUs: TimeUs;
+  value: number;
+  labels: [name: string, value: string][];
+}
+
+export interface MetadataEntry extends MetricMetadata {
+  tenant: string;
+}
+
+/** An edition that came into force in this partition. */
+export interface EditionEntry {
+  edition: number;
+  rule: string;
+  /** The rule as a person wrote it (or the built-in one), as JSON. */
+  definition: string;
+  widthsUs: TimeUs[];
+  aggregates: string[];
+  /** Position in the events log from which it is computed. */
+  fromPosition: number;
+  fromPartitionTimeUs: TimeUs;
+}
+
+/** Raw float samples as columns; `count` of them are valid. */
+export interface SampleColumns {
+  count: number;
+  /** 8 bytes each, big-endian: exactly what binary COPY wants as int8. */
+  seriesIds: Uint8Array;
+  times: Float64Array;
+  values: Float64Array;
+  /** SampleFlag bits; only stale and unverified can be set. */
+  flags: Uint8Array;
+}
+
+/** Entries by type, in the order of their addresses within each type. */
+export interface Entries {
+  samples: SampleColumns;
+  histograms: HistogramEntry[];
+  definitions: DefinitionEntry[];
+  open: Piece[];
+  finals: Piece[];
+  unverified: UnverifiedEntry[];
+  deadLetters: DeadLetterEntry[];
+  ledger: LedgerEntry[];
+  exemplars: ExemplarEntry[];
+  metadata: MetadataEntry[];
+  editions: EditionEntry[];
+}
+
+/** One record of `metrics.series`: all entries with addresses in [from, to). */
+export interface SeriesRecord {
+  logId: string;
+  logNumber: number;
+  source: string;
+  foldVersion: number;
+  from: Address;
+  to: Address;
+  entries: Entries;
+}
+
+/** What every record of `metrics.series` tells without its entries being decoded. */
+export type SeriesRecordHeader = Omit<SeriesRecord, 'entries'>;
