@@ -1,0 +1,30 @@
+/** A stage's life: `run` until `stop` is called or something breaks that only a restart mends. */
+export interface Stage {
+  /** Resolves once stopped cleanly; rejects with a defect. */
+  run(): Promise<void>;
+  /** Finishes what is under way (in bounded time) and makes `run` resolve. */
+  stop(): Promise<void>;
+  status(): StageStatus;
+}
+
+export interface StageStatus {
+  stage: 'receiver' | 'transformer' | 'writer';
+  /** False with a reason as soon as the stage, or one partition of it, cannot do its work. */
+  ready: boolean;
+  partitions: PartitionStatus[];
+}
+
+export interface PartitionStatus {
+  partition: number;
+  state: 'starting' | 'running' | 'waiting' | 'stopped';
+  /** Why it waits or stopped: a stable code, what it means for the data, the next command. */
+  reason?: { code: string; message: string; remedy?: string | undefined };
+  /** Next offset of its input topic that this stage will read (for the receiver: append). */
+  position: number;
+  /** End of its input topic. */
+  endOffset: number;
+  /** Age of the oldest record that is not committed (applied) yet, in ms; 0 when there is none. */
+  lagMs: number;
+  /** Partition time, when the stage knows it. */
+  partitionTimeUs?: number;
+}
