@@ -41,6 +41,12 @@ export interface FoldSettings {
   rememberedTimesMax: number;
   /** Newest gaps a series remembers. */
   gapsMax: number;
+  /** Series one partition remembers for dedupe; the least recently seen are forgotten. */
+  seriesMax: number;
+  /** Series one partition remembers as defined. */
+  definitionsMax: number;
+  /** Metrics one partition remembers the metadata of. */
+  metadataMax: number;
   /** A series idle for this long is forgotten. */
   seriesIdleUs: TimeUs;
   identityHorizonUs: TimeUs;

@@ -1,0 +1,238 @@
+import { FINGERPRINT_BYTES } from '@millrace/model';
+import { decode, encode } from '@msgpack/msgpack';
+import {
+  arrayField,
+  bytesColumn,
+  bytesOf,
+  corruptRecord,
+  float64Column,
+  numberField,
+  stringField,
+  uint32Column,
+  unknownVersion,
+} from './columns.ts';
+import {
+  EVENTS_RECORD_VERSION,
+  EventsRecordKind,
+  type DataRecord,
+  type EventsRecord,
+  type FoldSettings,
+  type IdentityKind,
+  type MetricMetadata,
+} from './events-record.ts';
+
+/*
+ * A record is one MessagePack array, the version first, then the kind:
+ *
+ *   log      [1, 0, logId bin16]
+ *   data     [1, 1, tenant, protocol,
+ *             identity kind, identity bin16 or bin0, part, refused u32[],
+ *             receiver bin8, sequence, cumulative samples, receivedAt µs, sample count,
+ *             fingerprints 16 B each, kinds u8[],
+ *             symbols bin, symbol lengths u32[], label counts u8[], label refs u32[],
+ *             series index u32[]   (empty: sample i is of series i),
+ *             times f64[]          (one: all samples have it),
+ *             values f64[], flags u8[] (empty: all are 0),
+ *             ids [str], start times f64[], histograms [bin], exemplars [[…]], metadata [[…]]]
+ *   tick     [1, 2, receivedAt µs]
+ *   barrier  [1, 3, number, fold version, settings {…}, rules {…}]
+ *
+ * Columns are byte strings of little-endian values: a reader takes them as typed arrays, and one
+ * that knows the fingerprints never touches the symbols.
+ */
+
+/** The bytes of a record. They do not share memory with it. */
+export function encodeEventsRecord(record: EventsRecord): Uint8Array {
+  const head = [EVENTS_RECORD_VERSION, record.kind];
+  switch (record.kind) {
+    case EventsRecordKind.log:
+      return encode([...head, Buffer.from(record.logId, 'hex')]);
+    case EventsRecordKind.tick:
+      return encode([...head, record.receivedAtUs]);
+    case EventsRecordKind.barrier:
+      return encode([...head, record.number, record.foldVersion, record.settings, record.rules]);
+    case EventsRecordKind.data:
+      return encode([...head, ...dataFields(record)]);
+  }
+}
+
+function dataFields(record: DataRecord): unknown[] {
+  const { definitions } = record;
+  const samples = record.values.length;
+  return [
+    record.tenant,
+    record.protocol,
+    record.identityKind,
+    record.identity,
+    record.part,
+    bytesOf(record.refused),
+    Buffer.from(record.receiver, 'hex'),
+    record.sequence,
+    record.cumulativeSamples,
+    record.receivedAtUs,
+    samples,
+    record.fingerprints,
+    record.kinds,
+    definitions.symbolBytes,
+    bytesOf(definitions.symbolLengths),
+    definitions.labelCounts,
+    bytesOf(definitions.labelRefs),
+    bytesOf(isOnePerSeries(record) ? EMPTY_U32 : record.seriesIndex),
+    bytesOf(isConstant(record.times) ? record.times.subarray(0, 1) : record.times),
+    bytesOf(record.values),
+    record.flags.some((flag) => flag !== 0) ? record.flags : EMPTY_U8,
+    record.ids,
+    bytesOf(record.startTimes),
+    record.histograms,
+    record.exemplars.map((e) => [e.seriesIndex, e.timeUs, e.value, e.labels.flat()]),
+    record.metadata.map((m) => [m.metric, m.type, m.help, m.unit]),
+  ];
+}
+
+const EMPTY_U8 = new Uint8Array(0);
+const EMPTY_U32 = new Uint32Array(0);
+
+function isOnePerSeries(record: DataRecord): boolean {
+  if (record.seriesIndex.length !== record.kinds.length) return false;
+  return record.seriesIndex.every((series, i) => series === i);
+}
+
+function isConstant(times: Float64Array): boolean {
+  return times.length > 1 && times.every((time) => time === times[0]);
+}
+
+/** Reads a record. Its columns may share memory with `bytes`. */
+export function decodeEventsRecord(bytes: Uint8Array): EventsRecord {
+  const fields = decodeArray(bytes);
+  if (fields[0] !== EVENTS_RECORD_VERSION) {
+    throw unknownVersion('metrics.events', fields[0], EVENTS_RECORD_VERSION);
+  }
+  switch (fields[1]) {
+    case EventsRecordKind.log:
+      return { kind: EventsRecordKind.log, logId: hexField(fields[2], 'log id') };
+    case EventsRecordKind.tick:
+      return { kind: EventsRecordKind.tick, receivedAtUs: numberField(fields[2], 'receivedAt') };
+    case EventsRecordKind.barrier:
+      return {
+        kind: EventsRecordKind.barrier,
+        number: numberField(fields[2], 'barrier number'),
+        foldVersion: numberField(fields[3], 'fold version'),
+        settings: fields[4] as FoldSettings,
+        rules: fields[5],
+      };
+    case EventsRecordKind.data:
+      return checked(decodeData(fields));
+    default:
+      throw corruptRecord(`it has the unknown kind ${String(fields[1])}`);
+  }
+}
+
+function decodeArray(bytes: Uint8Array): unknown[] {
+  try {
+    return arrayField(decode(bytes), 'the record');
+  } catch (error) {
+    throw corruptRecord('it is not a MessagePack array', error);
+  }
+}
+
+function decodeData(fields: unknown[]): DataRecord {
+  const samples = numberField(fields[12], 'sample count');
+  const kinds = bytesColumn(fields[14], 'kinds');
+  return {
+    kind: EventsRecordKind.data,
+    tenant: stringField(fields[2], 'tenant'),
+    protocol: stringField(fields[3], 'protocol'),
+    identityKind: numberField(fields[4], 'identity kind') as IdentityKind,
+    identity: bytesColumn(fields[5], 'identity'),
+    part: numberField(fields[6], 'part'),
+    refused: uint32Column(fields[7], 'refused'),
+    receiver: hexField(fields[8], 'receiver'),
+    sequence: numberField(fields[9], 'sequence'),
+    cumulativeSamples: numberField(fields[10], 'cumulative samples'),
+    receivedAtUs: numberField(fields[11], 'receivedAt'),
+    fingerprints: bytesColumn(fields[13], 'fingerprints'),
+    kinds,
+    definitions: {
+      symbolBytes: bytesColumn(fields[15], 'symbols'),
+      symbolLengths: uint32Column(fields[16], 'symbol lengths'),
+      labelCounts: bytesColumn(fields[17], 'label counts'),
+      labelRefs: uint32Column(fields[18], 'label refs'),
+    },
+    seriesIndex: expandIndex(uint32Column(fields[19], 'series index'), samples),
+    times: expandTimes(float64Column(fields[20], 'times'), samples),
+    values: float64Column(fields[21], 'values'),
+    flags: expandFlags(bytesColumn(fields[22], 'flags'), samples),
+    ids: arrayField(fields[23], 'ids') as string[],
+    startTimes: float64Column(fields[24], 'start times'),
+    histograms: arrayField(fields[25], 'histograms') as Uint8Array[],
+    exemplars: arrayField(fields[26], 'exemplars').map(exemplar),
+    metadata: arrayField(fields[27], 'metadata').map(metadata),
+  };
+}
+
+function hexField(value: unknown, what: string): string {
+  return Buffer.from(bytesColumn(value, what)).toString('hex');
+}
+
+function expandIndex(column: Uint32Array, samples: number): Uint32Array {
+  if (column.length > 0 || samples === 0) return column;
+  return Uint32Array.from({ length: samples }, (_, i) => i);
+}
+
+function expandTimes(column: Float64Array, samples: number): Float64Array {
+  return column.length === 1 && samples > 1
+    ? new Float64Array(samples).fill(column[0] ?? 0)
+    : column;
+}
+
+function expandFlags(column: Uint8Array, samples: number): Uint8Array {
+  return column.length === 0 ? new Uint8Array(samples) : column;
+}
+
+function exemplar(value: unknown): DataRecord['exemplars'][number] {
+  const [seriesIndex, timeUs, sampleValue, labels] = arrayField(value, 'exemplar');
+  const flat = arrayField(labels, 'exemplar labels') as string[];
+  return {
+    seriesIndex: numberField(seriesIndex, 'exemplar series'),
+    timeUs: numberField(timeUs, 'exemplar time'),
+    value: numberField(sampleValue, 'exemplar value'),
+    labels: pairsOf(flat),
+  };
+}
+
+/** `[a, b, c, d]` as `[[a, b], [c, d]]`. */
+export function pairsOf(flat: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) pairs.push([flat[i] ?? '', flat[i + 1] ?? '']);
+  return pairs;
+}
+
+function metadata(value: unknown): MetricMetadata {
+  const [metric, type, help, unit] = arrayField(value, 'metadata') as string[];
+  return { metric: metric ?? '', type: type ?? '', help: help ?? '', unit: unit ?? '' };
+}
+
+/** Columns that do not fit one another would be read past their ends further on. */
+function checked(record: DataRecord): DataRecord {
+  const series = record.kinds.length;
+  const samples = record.values.length;
+  const { definitions } = record;
+  const fits =
+    record.fingerprints.length === series * FINGERPRINT_BYTES &&
+    definitions.labelCounts.length === series &&
+    record.seriesIndex.length === samples &&
+    record.times.length === samples &&
+    record.flags.length === samples &&
+    record.seriesIndex.every((index) => index < series) &&
+    definitions.labelRefs.every((ref) => ref < definitions.symbolLengths.length) &&
+    sum(definitions.labelCounts) * 2 === definitions.labelRefs.length &&
+    sum(definitions.symbolLengths) === definitions.symbolBytes.length;
+  if (!fits) throw corruptRecord('its columns do not fit one another');
+  return record;
+}
+
+function sum(column: Uint8Array | Uint32Array): number {
+  let total = 0;
+  for (let i = 0; i < column.length; i += 1) total += column[i]!;
+  return total;
+}

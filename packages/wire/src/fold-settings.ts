@@ -1,0 +1,25 @@
+import type { FoldSettings } from './events-record.ts';
+
+const SECOND_US = 1_000_000;
+const MINUTE_US = 60 * SECOND_US;
+const HOUR_US = 60 * MINUTE_US;
+
+/** What the first barrier of a log brings when nothing else is asked for. */
+export const DEFAULT_FOLD_SETTINGS: FoldSettings = {
+  latenessUs: MINUTE_US,
+  retainUs: 10 * MINUTE_US,
+  rememberedTimesMax: 16,
+  gapsMax: 16,
+  seriesMax: 2_000_000,
+  definitionsMax: 4_000_000,
+  metadataMax: 100_000,
+  seriesIdleUs: 24 * HOUR_US,
+  identityHorizonUs: 6 * HOUR_US,
+  identitiesMax: 1_000_000,
+  piecesMax: 4_000_000,
+  pieceInputsMax: 10_000,
+  publishUs: SECOND_US,
+  rollupPublishUs: 5 * MINUTE_US,
+  futureSkewUs: 5 * MINUTE_US,
+  appendCapUs: 5 * MINUTE_US,
+};

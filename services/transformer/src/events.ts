@@ -1,0 +1,83 @@
+import { errorText, type Log, type Meter } from '@millrace/runtime';
+
+/** All that the transformer reports: log lines and counters, one function for each event. */
+export interface TransformerEvents {
+  takenOver(partition: number, fields: Readonly<{ position: number; logId: string }>): void;
+  folded(partition: number, batch: Readonly<FoldedBatch>): void;
+  published(partition: number, bytes: number): void;
+  publishRetried(partition: number, error: unknown): void;
+  committed(partition: number, pages: number, bytes: number): void;
+  commitRetried(partition: number, error: unknown): void;
+  outrun(partition: number): void;
+  readRetried(partition: number, error: unknown): void;
+  tickFailed(partition: number, error: unknown): void;
+  stopped(partition: number, error: unknown): void;
+}
+
+export interface FoldedBatch {
+  records: number;
+  bytes: number;
+  dispositions: ReadonlyMap<string, number>;
+  late: number;
+  appendedAgain: number;
+  openPieces: number;
+  series: number;
+}
+
+export function createTransformerEvents(log: Log, meter: Meter): TransformerEvents {
+  const count = (name: string, help: string, labels: string[] = []) =>
+    meter.counter({ name: `millrace_transformer_${name}`, help, labels: ['partition', ...labels] });
+  const level = (name: string, help: string) =>
+    meter.gauge({ name: `millrace_transformer_${name}`, help, labels: ['partition'] });
+  const records = count('records_total', 'Records of metrics.events folded.');
+  const bytes = count('records_bytes_total', 'Bytes of records folded.');
+  const samples = count('samples_total', 'Samples by disposition.', ['disposition']);
+  const late = count('late_samples_total', 'Samples folded behind the watermark.');
+  const again = count('appended_again_samples_total', 'Samples of records the log holds twice.');
+  const publishedBytes = count('published_bytes_total', 'Bytes appended to metrics.series.');
+  const retries = count('retries_total', 'Calls tried again.', ['call']);
+  const commits = count('commits_total', 'Commits of a partition state.');
+  const commitBytes = count('commit_bytes_total', 'Bytes of pages committed.');
+  const outruns = count('outruns_total', 'Commits lost to another owner.');
+  const pieces = level('open_pieces', 'Pieces open.');
+  const series = level('remembered_series', 'Series remembered for dedupe.');
+  const retried = (partition: number, call: string, error: unknown, message: string): void => {
+    retries.add(1, { partition, call });
+    log.warn({ partition, error: errorText(error) }, message);
+  };
+  return {
+    takenOver: (partition, fields) => log.info({ partition, ...fields }, 'Partition taken over.'),
+    folded: (partition, batch) => {
+      records.add(batch.records, { partition });
+      bytes.add(batch.bytes, { partition });
+      for (const [disposition, n] of batch.dispositions) samples.add(n, { partition, disposition });
+      if (batch.late > 0) late.add(batch.late, { partition });
+      if (batch.appendedAgain > 0) again.add(batch.appendedAgain, { partition });
+      pieces.set(batch.openPieces, { partition });
+      series.set(batch.series, { partition });
+    },
+    published: (partition, n) => publishedBytes.add(n, { partition }),
+    publishRetried: (partition, error) =>
+      retried(partition, 'publish', error, 'Publishing failed; the record is sent again.'),
+    committed: (partition, pages, n) => {
+      commits.add(1, { partition });
+      commitBytes.add(n, { partition });
+      log.debug({ partition, pages, bytes: n }, 'State committed.');
+    },
+    commitRetried: (partition, error) =>
+      retried(partition, 'commit', error, 'The state could not be committed; it is tried again.'),
+    outrun: (partition) => {
+      outruns.add(1, { partition });
+      log.warn({ partition }, 'Another owner moved the partition on; its state is loaded again.');
+    },
+    readRetried: (partition, error) =>
+      retried(partition, 'read', error, 'The log could not be read; it is tried again.'),
+    tickFailed: (partition, error) =>
+      retried(partition, 'tick', error, 'No tick could be appended; the next one will be.'),
+    stopped: (partition, error) =>
+      log.error(
+        { partition, error: errorText(error) },
+        'The partition stopped; the log keeps its records.',
+      ),
+  };
+}

@@ -1,0 +1,136 @@
+import { readCompiledRules, type CompiledRules } from '@millrace/rules';
+import type { BarrierRecord, FoldSettings } from '@millrace/wire';
+import { decode, encode } from '@msgpack/msgpack';
+import { DefinitionMemory } from '../memory/definition-memory.ts';
+import { IdentityMemory } from '../memory/identity-memory.ts';
+import { LedgerMemory } from '../memory/ledger-memory.ts';
+import { MetadataMemory } from '../memory/metadata-memory.ts';
+import { ReceiverMemory, type ReceiverState } from '../memory/receiver-memory.ts';
+import { SeriesMemory } from '../memory/series-memory.ts';
+import { SeriesDedupe } from './dedupe.ts';
+import { Placements } from './series-placement.ts';
+import { WindowFold } from './window-fold.ts';
+import { stateIncomplete, stateVersion } from './fold-errors.ts';
+
+/** The state's own format. A program reads the one it writes. */
+const STATE_VERSION = 1;
+const HEADER_KEY = 'header';
+
+/** What the partition knows before any rules are in force, and beside its tables. */
+export interface PartitionHead {
+  logId: string;
+  logNumber: number;
+  /** The next offset to fold. */
+  position: number;
+  /** Digest of the record before the position; empty when there was none. */
+  lastDigest: string;
+  partitionTimeUs: number;
+  /** Largest time of any sample so far. */
+  largestTimeUs: number;
+  /** Nothing at or below it is known of a series that is not remembered. */
+  partitionFloorUs: number;
+}
+
+/** Everything that folding reads and writes once a barrier brought rules. */
+export interface FoldTables {
+  barrier: Pick<BarrierRecord, 'number' | 'foldVersion' | 'settings' | 'rules'>;
+  settings: FoldSettings;
+  rules: CompiledRules;
+  placements: Placements;
+  series: SeriesMemory;
+  dedupe: SeriesDedupe;
+  identities: IdentityMemory;
+  receivers: ReceiverMemory;
+  definitions: DefinitionMemory;
+  metadata: MetadataMemory;
+  windows: WindowFold;
+  ledger: LedgerMemory;
+}
+
+export function createTables(barrier: FoldTables['barrier']): FoldTables {
+  const { settings } = barrier;
+  const rules = readCompiledRules(barrier.rules);
+  const placements = new Placements(rules);
+  const series = new SeriesMemory(settings);
+  series.onForget = (slot) => placements.forget(slot);
+  return {
+    barrier,
+    settings,
+    rules,
+    placements,
+    series,
+    dedupe: new SeriesDedupe(series, settings),
+    identities: new IdentityMemory(settings),
+    receivers: new ReceiverMemory(settings.identityHorizonUs),
+    definitions: new DefinitionMemory(settings.definitionsMax),
+    metadata: new MetadataMemory(settings.metadataMax),
+    windows: new WindowFold(settings, placements.plans),
+    ledger: new LedgerMemory(),
+  };
+}
+
+interface SavedHeader {
+  version: number;
+  head: PartitionHead;
+  barrier?: FoldTables['barrier'];
+  seriesEnd: number;
+  identities: [number, number];
+  identityFloorUs: number;
+  receivers: ReceiverState[];
+  definitionsEnd: number;
+  metadataSize: number;
+  pieces: [number, number];
+  ledger: ReturnType<LedgerMemory['save']>;
+}
+
+/** The pages that changed since they were last taken, the header among them. */
+export function takePages(
+  head: PartitionHead,
+  tables: FoldTables | undefined,
+): Map<string, Uint8Array | undefined> {
+  const pages = new Map<string, Uint8Array | undefined>();
+  tables?.series.takePages(pages);
+  tables?.identities.takePages(pages);
+  tables?.definitions.takePages(pages);
+  tables?.metadata.takePages(pages);
+  tables?.windows.pieces.takePages(pages);
+  const header: SavedHeader = {
+    version: STATE_VERSION,
+    head,
+    ...(tables === undefined ? {} : { barrier: tables.barrier }),
+    seriesEnd: tables?.series.slotsEnd ?? 0,
+    identities: [...(tables?.identities.bounds ?? [0, 0])],
+    identityFloorUs: tables?.identities.floorUs ?? -Infinity,
+    receivers: tables?.receivers.save() ?? [],
+    definitionsEnd: tables?.definitions.end ?? 0,
+    metadataSize: tables?.metadata.size ?? 0,
+    pieces: [...(tables?.windows.pieces.extent ?? [0, 0])],
+    ledger: tables?.ledger.save() ?? [[], []],
+  };
+  pages.set(HEADER_KEY, encode(header));
+  return pages;
+}
+
+/** Reads what `takePages` wrote over time. A missing page is a refusal, never zero. */
+export function loadPages(pages: ReadonlyMap<string, Uint8Array>): {
+  head: PartitionHead;
+  tables: FoldTables | undefined;
+} {
+  const bytes = pages.get(HEADER_KEY);
+  if (bytes === undefined) throw stateIncomplete('its header is missing');
+  const header = decode(bytes) as SavedHeader;
+  if (header.version !== STATE_VERSION) throw stateVersion(header.version, STATE_VERSION);
+  const { head, barrier } = header;
+  if (barrier === undefined) return { head, tables: undefined };
+  const tables = createTables(barrier);
+  tables.series.load(header.seriesEnd, pages);
+  tables.identities.load(header.identities, pages);
+  tables.identities.floorUs = header.identityFloorUs;
+  tables.receivers.load(header.receivers);
+  tables.definitions.load(header.definitionsEnd, pages);
+  tables.metadata.load(pages, header.metadataSize);
+  tables.windows.pieces.load(header.pieces, pages);
+  tables.windows.restore();
+  tables.ledger.load(header.ledger);
+  return { head, tables };
+}

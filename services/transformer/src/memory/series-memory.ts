@@ -1,0 +1,192 @@
+import { encode, decode } from '@msgpack/msgpack';
+import { corruptRecord, type FoldSettings } from '@millrace/wire';
+import {
+  bytes8,
+  DirtyPages,
+  decodeColumns,
+  encodeColumns,
+  floats64,
+  PAGE_SLOTS,
+  words32,
+  type Column,
+} from './column.ts';
+import { DueList, secondAfter } from './due-list.ts';
+import { KeyIndex } from './key-index.ts';
+import { Slots } from './slots.ts';
+
+/**
+ * What is remembered of every input series whose samples have an identity in time: the newest
+ * times with their values, the floor below them, the gaps, the last start time.
+ * The tables hold it; `dedupe.ts` decides with it.
+ */
+export class SeriesMemory {
+  readonly index: KeyIndex = new KeyIndex();
+  /** Remembered times, ascending, `count` of them valid. */
+  readonly times: Column<Float64Array>;
+  readonly values: Column<Float64Array>;
+  readonly count: Column<Uint8Array> = bytes8();
+  /** Bit i: remembered sample i is a stale marker. */
+  readonly stale: Column<Uint32Array> = words32();
+  /** The largest time no longer remembered; -Infinity while nothing was forgotten. */
+  readonly floor: Column<Float64Array> = floats64();
+  /** Value at the floor; NaN when it is not known (or was stale). */
+  readonly floorValue: Column<Float64Array> = floats64();
+  /** Start time of the newest sample that had one; -Infinity when none had. */
+  readonly start: Column<Float64Array> = floats64();
+  /** Partition time of the newest arrival; NaN marks a free slot. */
+  readonly seen: Column<Float64Array> = floats64();
+  /** Gaps of the few series that have any: [from, to, from, to, …] ascending, open intervals. */
+  readonly gaps: Map<number, number[]> = new Map<number, number[]>();
+  readonly width: number;
+
+  readonly #slots = new Slots();
+  readonly #dirty = new DirtyPages();
+  readonly #due = new DueList();
+  readonly #idleUs: number;
+  readonly #columns: readonly Column[];
+  /** Called with the slot of a series that is forgotten, for caches beside the state. */
+  onForget: (slot: number) => void = () => undefined;
+
+  constructor(settings: Pick<FoldSettings, 'rememberedTimesMax' | 'seriesIdleUs'>) {
+    this.width = settings.rememberedTimesMax;
+    this.#idleUs = settings.seriesIdleUs;
+    this.times = floats64(this.width);
+    this.values = floats64(this.width);
+    this.#columns = [
+      this.index.keys,
+      this.count,
+      this.stale,
+      this.floor,
+      this.floorValue,
+      this.start,
+      this.seen,
+      this.times,
+      this.values,
+    ];
+    this.seen.data.fill(NaN);
+  }
+
+  get size(): number {
+    return this.index.size;
+  }
+
+  /** A slot for a series that was not remembered; nothing at or below `floorUs` is known. */
+  create(keys: Uint32Array, at: number, floorUs: number): number {
+    const slot = this.#slots.take();
+    this.#reserve(slot + 1);
+    this.index.insert(slot, keys[at]!, keys[at + 1]!, keys[at + 2]!, keys[at + 3]!);
+    this.count.data[slot] = 0;
+    this.stale.data[slot] = 0;
+    this.floor.data[slot] = floorUs;
+    this.floorValue.data[slot] = NaN;
+    this.start.data[slot] = -Infinity;
+    this.seen.data[slot] = NaN;
+    this.#dirty.mark(slot);
+    return slot;
+  }
+
+  /** Notes an arrival for a series at a partition time. */
+  touch(slot: number, partitionTimeUs: number): void {
+    const { data } = this.seen;
+    // One entry in the due list is enough for each series: it moves itself on.
+    if (data[slot] !== data[slot]) this.#due.add(slot, secondAfter(partitionTimeUs + this.#idleUs));
+    data[slot] = partitionTimeUs;
+    this.#dirty.mark(slot);
+  }
+
+  /** Forgets series idle up to a second; returns the largest floor that this leaves behind. */
+  forgetIdle(second: number): number {
+    let floorUs = -Infinity;
+    for (const slot of this.#due.take(second)) {
+      const seenUs = this.seen.data[slot]!;
+      if (seenUs !== seenUs) continue;
+      const due = secondAfter(seenUs + this.#idleUs);
+      if (due > second) this.#due.add(slot, due);
+      else floorUs = Math.max(floorUs, this.#forget(slot));
+    }
+    return floorUs;
+  }
+
+  /** Forgets the least recently seen until `keep` are left; returns the floor left behind. */
+  forgetOldest(keep: number): number {
+    const slots = this.#used().sort((a, b) => this.seen.data[a]! - this.seen.data[b]!);
+    // Which of several equally old ones goes must not depend on slot numbers: all of them do.
+    const limit = this.seen.data[slots[Math.max(0, slots.length - keep - 1)]!]!;
+    let floorUs = -Infinity;
+    for (const slot of slots) {
+      if (this.seen.data[slot]! > limit) break;
+      floorUs = Math.max(floorUs, this.#forget(slot));
+    }
+    return floorUs;
+  }
+
+  /** Pages changed since the last call, as state pages by key. */
+  takePages(into: Map<string, Uint8Array | undefined>): void {
+    for (const page of this.#dirty.take()) into.set(`s${page}`, this.#encodePage(page));
+  }
+
+  get slotsEnd(): number {
+    return this.#slots.end;
+  }
+
+  /** Loads all pages of a state. A missing one is a refusal, never zero. */
+  load(slotsEnd: number, pages: ReadonlyMap<string, Uint8Array>): void {
+    this.#reserve(slotsEnd);
+    for (let page = 0; page * PAGE_SLOTS < slotsEnd; page += 1) {
+      const bytes = pages.get(`s${page}`);
+      if (bytes === undefined) throw corruptRecord(`page s${page} of the state is missing`);
+      this.#decodePage(page, bytes);
+    }
+    this.#slots.restore(slotsEnd, (slot) => this.#isUsed(slot));
+    for (const slot of this.#used()) {
+      this.index.adopt(slot);
+      this.#due.add(slot, secondAfter(this.seen.data[slot]! + this.#idleUs));
+    }
+  }
+
+  #isUsed(slot: number): boolean {
+    return !Number.isNaN(this.seen.data[slot]);
+  }
+
+  #used(): number[] {
+    const slots: number[] = [];
+    for (let slot = 0; slot < this.#slots.end; slot += 1) if (this.#isUsed(slot)) slots.push(slot);
+    return slots;
+  }
+
+  #forget(slot: number): number {
+    const count = this.count.data[slot]!;
+    const newestUs = count > 0 ? this.times.data[slot * this.width + count - 1]! : -Infinity;
+    this.index.remove(slot);
+    this.gaps.delete(slot);
+    this.seen.data[slot] = NaN;
+    this.#slots.give(slot);
+    this.#dirty.mark(slot);
+    this.onForget(slot);
+    return Math.max(newestUs, this.floor.data[slot]!);
+  }
+
+  #reserve(slots: number): void {
+    if (slots * this.width <= this.times.data.length) return;
+    const room = Math.max(2 * (this.times.data.length / this.width), slots);
+    const whole = Math.ceil(room / PAGE_SLOTS) * PAGE_SLOTS;
+    const before = this.seen.data.length;
+    for (const column of this.#columns) column.reserve(whole);
+    this.seen.data.fill(NaN, before);
+  }
+
+  #encodePage(page: number): Uint8Array {
+    const gaps: [number, number[]][] = [];
+    for (let slot = page * PAGE_SLOTS; slot < (page + 1) * PAGE_SLOTS; slot += 1) {
+      const list = this.gaps.get(slot);
+      if (list !== undefined) gaps.push([slot, list]);
+    }
+    return encode([encodeColumns(this.#columns, page), gaps]);
+  }
+
+  #decodePage(page: number, bytes: Uint8Array): void {
+    const [columns, gaps] = decode(bytes) as [Uint8Array, [number, number[]][]];
+    decodeColumns(this.#columns, page, columns);
+    for (const [slot, list] of gaps) this.gaps.set(slot, list);
+  }
+}

@@ -1,0 +1,23 @@
+/** How the transformer goes about its work. Nothing here changes what it puts out. */
+export interface TransformerSettings {
+  /** The partitions this process owns. */
+  partitions: readonly number[];
+  /** Bytes of records folded in one go. */
+  pollBytesMax: number;
+  /** A partition idle for this long gets a tick. */
+  tickMs: number;
+  /** State is committed this often while it changes. */
+  commitMs: number;
+  /** Bytes of entries in one record of `metrics.series`. */
+  recordBytesMax: number;
+  /** Bytes of entries that may wait to be published before folding waits. */
+  pendingBytesMax: number;
+}
+
+export const DEFAULT_TRANSFORMER_SETTINGS: Omit<TransformerSettings, 'partitions'> = {
+  pollBytesMax: 1_048_576,
+  tickMs: 1000,
+  commitMs: 5000,
+  recordBytesMax: 800_000,
+  pendingBytesMax: 8_388_608,
+};

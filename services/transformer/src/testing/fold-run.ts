@@ -1,0 +1,117 @@
+import type { Piece } from '@millrace/model';
+import { compileRules, type RuleFile } from '@millrace/rules';
+import { encode } from '@msgpack/msgpack';
+import {
+  decodeEventsRecord,
+  DEFAULT_FOLD_SETTINGS,
+  encodeEventsRecord,
+  EntryType,
+  EventsRecordKind,
+  listEntries,
+  SeriesRecordBuilder,
+  type AddressedEntry,
+  type EventsRecord,
+  type FoldSettings,
+} from '@millrace/wire';
+import { FOLD_VERSION, PartitionFold } from '../fold/partition-fold.ts';
+import { loadPages, takePages } from '../fold/partition-state.ts';
+
+export const TEST_LOG_ID = '00112233445566778899aabbccddeeff';
+
+export interface LoggedRecord {
+  record: EventsRecord;
+  appendTimeUs: number;
+}
+
+/** The two records every partition begins with. */
+export function logStart(rules?: RuleFile, settings: Partial<FoldSettings> = {}): LoggedRecord[] {
+  const barrier: EventsRecord = {
+    kind: EventsRecordKind.barrier,
+    number: 1,
+    foldVersion: FOLD_VERSION,
+    settings: { ...DEFAULT_FOLD_SETTINGS, ...settings },
+    rules: compileRules(rules),
+  };
+  return [
+    { record: { kind: EventsRecordKind.log, logId: TEST_LOG_ID }, appendTimeUs: 0 },
+    { record: barrier, appendTimeUs: 0 },
+  ];
+}
+
+/** What one run over a log put out. */
+export interface FoldRun {
+  entries: AddressedEntry[];
+  fold: PartitionFold;
+}
+
+interface RunOptions {
+  /** Whether to cut a record of entries after this offset. */
+  cutAfter?: (offset: number) => boolean;
+  /** Whether to save the state after this offset and go on from what was saved. */
+  restartAfter?: (offset: number) => boolean;
+  recordBytesMax?: number;
+}
+
+/** Folds a log, cutting and restarting where it is told to. */
+export function runFold(log: readonly LoggedRecord[], options: RunOptions = {}): FoldRun {
+  const saved = new Map<string, Uint8Array>();
+  const entries: AddressedEntry[] = [];
+  const build = (offset: number): SeriesRecordBuilder =>
+    new SeriesRecordBuilder(
+      { logId: TEST_LOG_ID, logNumber: 1, source: 'live', foldVersion: FOLD_VERSION },
+      { offset, ordinal: 0 },
+      options.recordBytesMax ?? 800_000,
+    );
+  let builder = build(0);
+  let fold = new PartitionFold(newHead(), undefined, builder);
+  const drain = (): void => {
+    builder.flush(fold.head.position);
+    for (const { payload } of builder.sealed.splice(0)) entries.push(...listEntries(payload));
+  };
+  for (const [offset, { record, appendTimeUs }] of log.entries()) {
+    fold.apply(decodeEventsRecord(encodeEventsRecord(record)), appendTimeUs);
+    if (options.cutAfter?.(offset)) drain();
+    if (!options.restartAfter?.(offset)) continue;
+    drain();
+    for (const [key, page] of takePages(fold.head, fold.tables)) {
+      if (page === undefined) saved.delete(key);
+      else saved.set(key, page.slice());
+    }
+    const { head, tables } = loadPages(saved);
+    builder = build(head.position);
+    fold = new PartitionFold(head, tables, builder);
+  }
+  drain();
+  return { entries, fold };
+}
+
+function newHead(): PartitionFold['head'] {
+  return {
+    logId: TEST_LOG_ID,
+    logNumber: 1,
+    position: 0,
+    lastDigest: '',
+    partitionTimeUs: 0,
+    largestTimeUs: 0,
+    partitionFloorUs: -Infinity,
+  };
+}
+
+/** Entries as one string each, address included: equal strings are equal entries. */
+export function entryTexts(entries: readonly AddressedEntry[]): string[] {
+  return entries.map(({ address, type, value }) =>
+    Buffer.from(encode([address.offset, address.ordinal, type, value])).toString('base64'),
+  );
+}
+
+/** The newest revision of every piece put out: finals, and open ones that are not final. */
+export function piecesOf(entries: readonly AddressedEntry[]): Piece[] {
+  const pieces = new Map<string, Piece>();
+  for (const { type, value } of entries) {
+    if (type !== EntryType.open && type !== EntryType.final) continue;
+    const piece = value as Piece;
+    const series = Buffer.from(piece.fingerprint).toString('hex');
+    pieces.set([piece.edition, series, piece.widthUs, piece.startUs, piece.piece].join('/'), piece);
+  }
+  return [...pieces.values()];
+}
