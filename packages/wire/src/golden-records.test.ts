@@ -1,0 +1,214 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { decodeEventsRecord, encodeEventsRecord } from './events-record-codec.ts';
+import { EventsRecordKind, IdentityKind, type EventsRecord } from './events-record.ts';
+import { encodeDefinitions } from './definitions.ts';
+import { DEFAULT_FOLD_SETTINGS } from './fold-settings.ts';
+import { SeriesRecordBuilder } from './series-record-builder.ts';
+import { decodeSeriesRecord, listEntries } from './series-record-codec.ts';
+import { EntryType } from './series-record.ts';
+
+/*
+ * Bytes that logs out there hold. Files are only ever added: a new version gets new ones, and
+ * the old ones must stay readable. A missing file is written when UPDATE_GOLDEN=1.
+ */
+const golden = (name: string): string =>
+  fileURLToPath(new URL(`../golden/${name}.hex`, import.meta.url));
+
+function expectGolden(name: string, bytes: Uint8Array): Uint8Array {
+  const file = golden(name);
+  const hex = Buffer.from(bytes).toString('hex');
+  if (!existsSync(file) && process.env['UPDATE_GOLDEN'] === '1') {
+    writeFileSync(file, `${hex.replace(/(.{96})/g, '$1\n')}\n`);
+  }
+  const kept = readFileSync(file, 'utf8').replace(/\s/g, '');
+  expect(hex).toBe(kept);
+  return new Uint8Array(Buffer.from(kept, 'hex'));
+}
+
+const T0 = 1_700_000_000_000_000;
+
+const EVENTS: Record<string, EventsRecord> = {
+  'events-v1-log': { kind: EventsRecordKind.log, logId: '00112233445566778899aabbccddeeff' },
+  'events-v1-tick': { kind: EventsRecordKind.tick, receivedAtUs: T0 },
+  'events-v1-barrier': {
+    kind: EventsRecordKind.barrier,
+    number: 1,
+    foldVersion: 1,
+    settings: DEFAULT_FOLD_SETTINGS,
+    rules: { version: 1, rules: [] },
+  },
+  'events-v1-data': {
+    kind: EventsRecordKind.data,
+    tenant: 'default',
+    protocol: 'events.json',
+    identityKind: IdentityKind.key,
+    identity: Uint8Array.from({ length: 16 }, (_, i) => i),
+    part: 2,
+    refused: Uint32Array.of(1, 5),
+    receiver: '0123456789abcdef',
+    sequence: 42,
+    cumulativeSamples: 1234,
+    receivedAtUs: T0 + 5,
+    fingerprints: Uint8Array.from({ length: 32 }, (_, i) => 255 - i),
+    kinds: Uint8Array.of(0, 3),
+    definitions: encodeDefinitions([
+      [
+        ['__name__', 'température'],
+        ['job', 'a'],
+      ],
+      [
+        ['__name__', 'orders'],
+        ['job', 'a'],
+      ],
+    ]),
+    seriesIndex: Uint32Array.of(0, 1, 1, 0, 0),
+    times: Float64Array.of(T0, T0 + 1, T0 + 2, T0 + 3, T0 + 4),
+    values: Float64Array.of(1.5, -Infinity, 3, NaN, 17),
+    flags: Uint8Array.of(0, 16, 2, 1, 4 | 8),
+    ids: ['order-1'],
+    startTimes: Float64Array.of(T0 - 1),
+    histograms: [Uint8Array.of(1, 2, 3)],
+    exemplars: [{ seriesIndex: 0, timeUs: T0, value: 9, labels: [['trace_id', 'abc']] }],
+    metadata: [{ metric: 'orders', type: 'counter', help: 'Orders.', unit: '' }],
+  },
+  'events-v1-columns-folded': {
+    kind: EventsRecordKind.data,
+    tenant: 'default',
+    protocol: 'remote_write.v1',
+    identityKind: IdentityKind.none,
+    identity: new Uint8Array(0),
+    part: 0,
+    refused: new Uint32Array(0),
+    receiver: '0123456789abcdef',
+    sequence: 1,
+    cumulativeSamples: 2,
+    receivedAtUs: T0,
+    fingerprints: new Uint8Array(32).fill(7),
+    kinds: Uint8Array.of(4, 4),
+    definitions: encodeDefinitions([[['__name__', 'a']], [['__name__', 'b']]]),
+    seriesIndex: Uint32Array.of(0, 1),
+    times: Float64Array.of(T0, T0),
+    values: Float64Array.of(1, 2),
+    flags: Uint8Array.of(0, 0),
+    ids: [],
+    startTimes: new Float64Array(0),
+    histograms: [],
+    exemplars: [],
+    metadata: [],
+  },
+};
+
+describe('records of metrics.events', () => {
+  for (const [name, record] of Object.entries(EVENTS)) {
+    it(`${name} keeps its bytes and reads back`, () => {
+      const bytes = expectGolden(name, encodeEventsRecord(record));
+      expect(decodeEventsRecord(bytes)).toEqual(record);
+    });
+  }
+
+  it('refuses other versions and columns that do not fit', () => {
+    const bytes = encodeEventsRecord(EVENTS['events-v1-tick']!);
+    bytes[1] = 9;
+    expect(() => decodeEventsRecord(bytes)).toThrow(/version 9/);
+    const data = EVENTS['events-v1-data'] as Extract<EventsRecord, { kind: 1 }>;
+    const broken = encodeEventsRecord({ ...data, seriesIndex: Uint32Array.of(0, 9, 1, 0, 0) });
+    expect(() => decodeEventsRecord(broken)).toThrow(/columns/);
+    expect(() => decodeEventsRecord(Uint8Array.of(1, 2, 3))).toThrow(/MessagePack/);
+  });
+});
+
+function goldenSeries(): SeriesRecordBuilder {
+  const builder = new SeriesRecordBuilder(
+    {
+      logId: '00112233445566778899aabbccddeeff',
+      logNumber: 1,
+      source: 'live',
+      foldVersion: 1,
+    },
+    { offset: 10, ordinal: 0 },
+    1_000_000,
+  );
+  const fingerprint = Uint8Array.from({ length: 16 }, (_, i) => i);
+  builder.begin(10);
+  builder.entry(EntryType.definition, {
+    fingerprint,
+    tenant: 'default',
+    labels: [['__name__', 'up']],
+    kind: 0,
+    seenUs: T0,
+  });
+  builder.sample(fingerprint, 0, T0, 1, 0);
+  builder.sample(fingerprint, 0, T0 + 1, NaN, 1);
+  builder.begin(12);
+  const piece = {
+    edition: 1,
+    fingerprint,
+    widthUs: 300_000_000,
+    startUs: T0,
+    piece: 10,
+    count: 2,
+    sum: 3,
+    min: 1,
+    max: 2,
+    first: 1,
+    firstTimeUs: T0,
+    last: 2,
+    lastTimeUs: T0 + 1,
+    increase: 0,
+    histogram: Uint8Array.of(1),
+    distinct: undefined,
+    inputs: undefined,
+    marked: false,
+  };
+  builder.entry(EntryType.open, piece);
+  builder.entry(EntryType.final, { ...piece, marked: true });
+  builder.entry(EntryType.ledger, {
+    totals: [
+      {
+        tenant: 'default',
+        accepted: 4,
+        stored: 2,
+        duplicate: 1,
+        conflict: 1,
+        dropped: 0,
+        unverified: 0,
+        deadLetter: 0,
+      },
+    ],
+    partitionTimeUs: T0,
+    watermarkUs: T0 - 60_000_000,
+    position: 12,
+  });
+  builder.sample(fingerprint, 0, T0 + 2, 5, 32);
+  builder.flush(13);
+  return builder;
+}
+
+describe('records of metrics.series', () => {
+  it('keep their bytes and read back', () => {
+    const [sealed] = goldenSeries().sealed;
+    const bytes = expectGolden('series-v1', sealed!.payload);
+    const record = decodeSeriesRecord(bytes);
+    expect(record.from).toEqual({ offset: 10, ordinal: 0 });
+    expect(record.to).toEqual({ offset: 13, ordinal: 0 });
+    expect(record.entries.samples.count).toBe(3);
+    expect(record.entries.finals[0]?.marked).toBe(true);
+    expect(record.entries.ledger[0]?.totals[0]?.accepted).toBe(4);
+  });
+
+  it('can be read from any address inside', () => {
+    const { payload } = goldenSeries().sealed[0]!;
+    const all = listEntries(payload);
+    for (const [n, { address }] of all.entries()) {
+      const { entries } = decodeSeriesRecord(payload, address);
+      const left = Object.values(entries).reduce(
+        (sum, list) => sum + ('count' in list ? list.count : list.length),
+        0,
+      );
+      expect(left).toBe(all.length - n);
+    }
+    expect(decodeSeriesRecord(payload, { offset: 13, ordinal: 0 }).entries.samples.count).toBe(0);
+  });
+});

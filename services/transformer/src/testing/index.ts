@@ -1,0 +1,17 @@
+export {
+  dataRecord,
+  labelSetOf,
+  TEST_TENANT,
+  type TestPart,
+  type TestSample,
+} from './data-record.ts';
+export {
+  entryTexts,
+  logStart,
+  piecesOf,
+  runFold,
+  TEST_LOG_ID,
+  type FoldRun,
+  type LoggedRecord,
+} from './fold-run.ts';
+export { naiveWindows, windowKey, type NaiveWindow } from './naive-oracle.ts';
