@@ -1,4 +1,10 @@
-import { fingerprintHex, fingerprintOf, partitionOf, type Piece } from '@millrace/model';
+import {
+  fingerprintHex,
+  fingerprintOf,
+  partitionOf,
+  type LedgerTotals,
+  type Piece,
+} from '@millrace/model';
 import { compileRules } from '@millrace/rules';
 import { TOPIC_SERIES } from '@millrace/stream';
 import {
@@ -11,7 +17,7 @@ import {
 } from '@millrace/transformer/testing';
 import { listEntries } from '@millrace/wire';
 import { SIM_RULES } from './sim-rules.ts';
-import { SIM_PARTITIONS, type SimWorld } from './sim-run.ts';
+import { SIM_PARTITIONS, type SimWorld } from './sim-world.ts';
 
 /** What the checkers found wrong; empty: all held. */
 export interface SimVerdict {
@@ -87,20 +93,18 @@ function checkSamples(
 
 function checkTotals(
   owed: readonly TestSample[],
-  totals: Record<string, unknown> | undefined,
+  totals: LedgerTotals | undefined,
   partition: number,
 ): string[] {
   const expected = inPartition(owed, partition).length;
   if (totals === undefined) {
     return expected === 0 ? [] : [`partition ${partition}: no ledger`];
   }
-  const number = (name: string): number => Number(totals[name]);
-  const ended = ['stored', 'duplicate', 'conflict', 'dropped', 'unverified', 'deadLetter'];
-  const sum = ended.reduce((total, name) => total + number(name), 0);
+  const { accepted, stored, duplicate, conflict, dropped, unverified, deadLetter } = totals;
+  const sum = stored + duplicate + conflict + dropped + unverified + deadLetter;
   const problems: string[] = [];
-  if (sum !== number('accepted'))
-    problems.push(`partition ${partition}: the ledger does not add up`);
-  if (number('stored') !== expected || number('conflict') + number('unverified') > 0) {
+  if (sum !== accepted) problems.push(`partition ${partition}: the ledger does not add up`);
+  if (stored !== expected || conflict + unverified > 0) {
     problems.push(
       `partition ${partition}: ${expected} owed, ledger says ${JSON.stringify(totals)}`,
     );

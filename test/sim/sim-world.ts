@@ -1,0 +1,175 @@
+import { createMeter, silentLog } from '@millrace/runtime';
+import { MemoryStateDatabase, MemoryStateStore } from '@millrace/state/memory';
+import { TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
+import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
+import { createTransformer, DEFAULT_TRANSFORMER_SETTINGS } from '@millrace/transformer';
+import { logStart, type TestSample } from '@millrace/transformer/testing';
+import { encodeEventsRecord } from '@millrace/wire';
+import { MortalProcess, NO_FAULTS, Trace, type FaultRates } from './mortal-process.ts';
+import { Random } from './random.ts';
+import { SIM_RULES } from './sim-rules.ts';
+import { SimReceiver } from './sim-receiver.ts';
+import { SimStore } from './sim-store.ts';
+import { VirtualClock } from './virtual-clock.ts';
+import { Workload, type SimRequest } from './workload.ts';
+
+export const SIM_PARTITIONS = 2;
+const START_US = 1_700_000_000_000_000;
+
+export interface SimOptions {
+  seed: number;
+  requests: number;
+  faults: FaultRates;
+}
+
+export class SimWorld {
+  readonly clock = new VirtualClock(START_US);
+  readonly trace = new Trace();
+  readonly log: MemoryLog = new MemoryLog({ partitions: SIM_PARTITIONS, clock: this.clock });
+  readonly database = new MemoryStateDatabase();
+  readonly store = new SimStore(this.log);
+  /** Every sample that was acknowledged to its sender. */
+  readonly owed: TestSample[] = [];
+  readonly #options: SimOptions;
+  readonly #random: Random;
+  #names = 0;
+  #unanswered = 0;
+
+  constructor(options: SimOptions) {
+    this.#options = options;
+    this.#random = new Random(options.seed);
+  }
+
+  async run(): Promise<void> {
+    await this.#setUp();
+    const random = this.#random;
+    const workload = new Workload(random, START_US);
+    let transformers = [this.#startTransformer(this.#options.faults)];
+    let writers = [
+      this.store.startWriter(this.#process('writer', this.#options.faults), this.clock),
+    ];
+    let receiver = this.#startReceiver(this.#options.faults);
+    for (let sent = 0; sent < this.#options.requests;) {
+      if (this.#unanswered < 16) {
+        this.#send(workload.next(), () => receiver);
+        sent += 1;
+      }
+      await this.clock.sleepSteps(1 + random.int(6));
+      if (random.chance(0.03)) {
+        // A second owner, or a crash; the dead one's place is taken at once or much later.
+        if (random.chance(0.5)) transformers.shift()?.die();
+        transformers.push(this.#startTransformer(this.#options.faults));
+      }
+      if (random.chance(0.03)) {
+        if (random.chance(0.5)) writers.shift()?.die();
+        const process = this.#process('writer', this.#options.faults);
+        writers.push(this.store.startWriter(process, this.clock));
+      }
+      if (random.chance(0.02)) {
+        receiver.process.die();
+        receiver = this.#startReceiver(this.#options.faults);
+      }
+    }
+    receiver.process.rates = NO_FAULTS;
+    await this.#until(() => this.#unanswered === 0);
+    for (const process of [...transformers, ...writers]) process.die();
+    // Slow ticks: the two hours until the widest windows are final take few steps.
+    transformers = [this.#startTransformer(NO_FAULTS, 60_000)];
+    writers = [this.store.startWriter(this.#process('writer', NO_FAULTS), this.clock)];
+    await this.#untilDrained();
+    for (const process of [...transformers, ...writers]) process.die();
+  }
+
+  /** Ends of both topics' partitions, for checkers. */
+  end(topic: typeof TOPIC_EVENTS | typeof TOPIC_SERIES, partition: number): number {
+    return this.log.partition(topic, partition).bounds.end;
+  }
+
+  async #setUp(): Promise<void> {
+    const producer = openMemoryStream(this.log).producer();
+    for (let partition = 0; partition < SIM_PARTITIONS; partition += 1) {
+      for (const { record } of logStart(SIM_RULES)) {
+        await producer.append(TOPIC_EVENTS, partition, encodeEventsRecord(record));
+      }
+    }
+  }
+
+  #process(kind: string, rates: FaultRates): MortalProcess {
+    this.#names += 1;
+    return new MortalProcess(`${kind}-${this.#names}`, {
+      clock: this.clock,
+      random: this.#random,
+      trace: this.trace,
+      rates,
+    });
+  }
+
+  #startTransformer(rates: FaultRates, tickMs = 1000): MortalProcess {
+    const process = this.#process('transformer', rates);
+    const transformer = createTransformer(
+      {
+        stream: process.stream(openMemoryStream(this.log)),
+        state: process.state(new MemoryStateStore(this.database)),
+        clock: process.clock,
+        log: silentLog,
+        meter: createMeter(),
+      },
+      {
+        ...DEFAULT_TRANSFORMER_SETTINGS,
+        partitions: Array.from({ length: SIM_PARTITIONS }, (_, p) => p),
+        tickMs,
+        // Small and odd, so that runs differ in how they group what they put out.
+        pollBytesMax: 500 + this.#random.int(4000),
+        recordBytesMax: 300 + this.#random.int(3000),
+        commitMs: 200 + this.#random.int(4000),
+      },
+    );
+    transformer.run().catch((error: unknown) => this.store.failures.push(error));
+    return process;
+  }
+
+  #startReceiver(rates: FaultRates): { process: MortalProcess; receiver: SimReceiver } {
+    const process = this.#process('receiver', rates);
+    const receiver = new SimReceiver(process, openMemoryStream(this.log), this.#names);
+    return { process, receiver };
+  }
+
+  /** Sends until it is answered, each time to the receiver that is there then. */
+  #send(
+    request: SimRequest,
+    current: () => { process: MortalProcess; receiver: SimReceiver },
+  ): void {
+    this.#unanswered += 1;
+    const attempt = async (): Promise<void> => {
+      for (;;) {
+        const { receiver } = current();
+        const answered = await Promise.race([
+          receiver.push(request).then(
+            () => true,
+            () => false,
+          ),
+          // A dead receiver never answers: the sender's timeout.
+          this.clock.sleep(5000).then(() => false),
+        ]);
+        if (answered) break;
+        await this.clock.sleep(this.#random.int(3000));
+      }
+      this.owed.push(...request.samples);
+      this.#unanswered -= 1;
+    };
+    attempt().catch((error: unknown) => this.store.failures.push(error));
+  }
+
+  async #until(isDone: () => boolean): Promise<void> {
+    for (let steps = 0; !isDone(); steps += 1) {
+      if (steps > 200_000) throw new Error('the simulation does not come to an end');
+      await this.clock.step();
+    }
+  }
+
+  /** Liveness: with no more faults, everything is folded, finished and stored. */
+  async #untilDrained(): Promise<void> {
+    const untilUs = this.clock.nowUs() + 2 * 3600 * 1_000_000;
+    await this.#until(() => this.clock.nowUs() > untilUs);
+  }
+}
