@@ -1,4 +1,5 @@
 export { ADDRESS_ZERO, compareAddress, formatAddress, type Address } from './address.ts';
+export { EXPONENTIAL_SPAN_MAX, ExponentialHistogram } from './exponential-histogram.ts';
 export {
   FINGERPRINT_BYTES,
   fingerprintHex,
@@ -7,6 +8,7 @@ export {
   seriesIdOf,
 } from './fingerprint.ts';
 export type { BucketSpan, NativeHistogram } from './histogram-sample.ts';
+export { HyperLogLog } from './hyper-log-log.ts';
 export {
   compareBytes,
   formatLabels,
@@ -17,6 +19,7 @@ export {
   type LabelSet,
 } from './label-set.ts';
 export { LOG_NUMBER_MAX, pieceName, type Piece } from './piece.ts';
+export { PieceInputs } from './piece-inputs.ts';
 export { DISPOSITIONS, type Disposition, type LedgerTotals } from './ledger.ts';
 export {
   SAMPLE_KIND_NAMES,

@@ -176,7 +176,9 @@ function hexField(value: unknown, what: string): string {
 
 function expandIndex(column: Uint32Array, samples: number): Uint32Array {
   if (column.length > 0 || samples === 0) return column;
-  return Uint32Array.from({ length: samples }, (_, i) => i);
+  const index = new Uint32Array(samples);
+  for (let i = 0; i < samples; i += 1) index[i] = i;
+  return index;
 }
 
 function expandTimes(column: Float64Array, samples: number): Float64Array {
@@ -223,12 +225,17 @@ function checked(record: DataRecord): DataRecord {
     record.seriesIndex.length === samples &&
     record.times.length === samples &&
     record.flags.length === samples &&
-    record.seriesIndex.every((index) => index < series) &&
-    definitions.labelRefs.every((ref) => ref < definitions.symbolLengths.length) &&
+    isBelow(record.seriesIndex, series) &&
+    isBelow(definitions.labelRefs, definitions.symbolLengths.length) &&
     sum(definitions.labelCounts) * 2 === definitions.labelRefs.length &&
     sum(definitions.symbolLengths) === definitions.symbolBytes.length;
   if (!fits) throw corruptRecord('its columns do not fit one another');
   return record;
+}
+
+function isBelow(column: Uint32Array, bound: number): boolean {
+  for (let i = 0; i < column.length; i += 1) if (column[i]! >= bound) return false;
+  return true;
 }
 
 function sum(column: Uint8Array | Uint32Array): number {

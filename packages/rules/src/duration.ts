@@ -1,0 +1,41 @@
+import type { TimeUs } from '@millrace/model';
+import { WIDTH_US_MAX, WIDTH_US_MIN } from './rule.ts';
+
+const UNITS_MS: readonly (readonly [unit: string, ms: number])[] = [
+  ['w', 604_800_000],
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['m', 60_000],
+  ['s', 1000],
+  ['ms', 1],
+];
+/** As Prometheus writes them: largest unit first, each at most once. */
+const DURATION =
+  /^(?:(\d{1,9})w)?(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?(?:(\d{1,9})ms)?$/;
+
+export type ParsedWidth = Readonly<{ ok: true; us: TimeUs }> | Readonly<{ ok: false; why: string }>;
+
+/** A window's width: whole seconds, from one second to 31 days. */
+export function parseWidth(text: string): ParsedWidth {
+  const parts = DURATION.exec(text);
+  if (text === '' || parts === null) return { ok: false, why: 'is not a duration' };
+  let ms = 0;
+  for (const [i, [, unitMs]] of UNITS_MS.entries()) ms += Number(parts[i + 1] ?? 0) * unitMs;
+  if (ms % 1000 !== 0) return { ok: false, why: 'is not a whole number of seconds' };
+  const us = ms * 1000;
+  if (us < WIDTH_US_MIN) return { ok: false, why: 'is shorter than 1s' };
+  if (us > WIDTH_US_MAX) return { ok: false, why: 'is longer than 31d' };
+  return { ok: true, us };
+}
+
+/** The shortest way to write whole seconds: `90s` is `1m30s`. */
+export function formatWidth(us: TimeUs): string {
+  let ms = Math.round(us / 1000);
+  let text = '';
+  for (const [unit, unitMs] of UNITS_MS) {
+    const whole = Math.floor(ms / unitMs);
+    if (whole > 0) text += `${whole}${unit}`;
+    ms -= whole * unitMs;
+  }
+  return text === '' ? '0s' : text;
+}

@@ -1,0 +1,36 @@
+export { formatAggregate, parseAggregate } from './aggregate.ts';
+export { RuleFault, RulesErrorCode, type RuleProblem } from './codes.ts';
+export { compileRules, ROLLUP_RULE, rulesDigest } from './compile-rules.ts';
+export {
+  COMPILED_RULES_VERSION,
+  STATE_COLUMNS,
+  type CompiledRule,
+  type CompiledRules,
+  type Grouping,
+  type StateColumn,
+} from './compiled-rule.ts';
+export { formatWidth, parseWidth, type ParsedWidth } from './duration.ts';
+export { parseRules, type ParsedRules } from './parse-rules.ts';
+export { createPlacer, type Placement, type Placer, type PlacementTarget } from './placement.ts';
+export { readCompiledRules } from './read-compiled-rules.ts';
+export {
+  AGGREGATES,
+  ROLLUP_RULE_NAME,
+  RULE_FILE_BYTES_MAX,
+  RULES_MAX,
+  type Aggregate,
+  type AggregateName,
+  type Rule,
+  type RuleFile,
+} from './rule.ts';
+export { RULE_FILE_SCHEMA } from './rule-file-schema.ts';
+export { compileSelector, type LabelTest } from './selector-match.ts';
+export type { SelectorFault } from './selector-text.ts';
+export {
+  parseSelector,
+  selectedMetric,
+  type Matcher,
+  type MatchOperator,
+  type ParsedSelector,
+  type Selector,
+} from './selector.ts';
