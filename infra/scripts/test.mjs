@@ -1,0 +1,126 @@
+#!/usr/bin/env node
+// `npm test`: everything that can be known about this tree in minutes. `npm test -- PATH…` runs
+// only the suites below PATH (and the build). The last line is always the closing counts.
+import './require-node.mjs';
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { tsc } from './build.mjs';
+import { ensureInstalled } from './install.mjs';
+import { root, runBounded, say, secondsSince, StepError } from './step.mjs';
+import { readSuites } from './suites.mjs';
+
+const oxlint = join(root, 'node_modules', 'oxlint', 'bin', 'oxlint');
+const prettier = join(root, 'node_modules', 'prettier', 'bin', 'prettier.cjs');
+const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+
+const reporters = ['--reporter=default', '--reporter=json'];
+
+/** A run in CI may take 15 minutes; what has not ended before is stopped and counted as failed. */
+const deadlineMs = performance.now() + 14 * 60_000;
+const checkTimeoutMsMax = 4 * 60_000;
+
+const counts = { passed: 0, failed: 0, skipped: 0 };
+const failures = [];
+const notRun = [];
+const selected = process.argv.slice(2);
+
+try {
+  await runEverything();
+} catch (error) {
+  fail('npm test', error instanceof StepError ? error.message : (error.stack ?? String(error)));
+  process.exitCode = error.exitCode;
+}
+summarize();
+
+async function runEverything() {
+  if (!install()) return;
+  await check('build and types', [tsc, '-b']);
+  if (selected.length === 0) {
+    await check('lint', [oxlint, '--type-aware', '--deny-warnings']);
+    await check('format', [prettier, '--check', '--log-level', 'warn', '.']);
+  } else {
+    skip('lint', 'suites were selected', 'npm test');
+    skip('format', 'suites were selected', 'npm test');
+  }
+  await runSuites();
+}
+
+/** Counts only when it fails: everything else is without meaning then. */
+function install() {
+  try {
+    ensureInstalled();
+    return true;
+  } catch (error) {
+    fail('install', error.message);
+    return false;
+  }
+}
+
+async function check(name, args) {
+  say(`\n== ${name}`);
+  const startMs = performance.now();
+  const { code, why } = await runBounded({
+    file: process.execPath,
+    args,
+    timeoutMs: Math.min(checkTimeoutMsMax, timeLeftMs()),
+  });
+  say(`== ${name}: ${code === 0 ? 'passed' : 'FAILED'} in ${secondsSince(startMs)}`);
+  if (code === 0) counts.passed += 1;
+  else fail(name, why ?? `exit code ${code}, see above`);
+}
+
+async function runSuites() {
+  say('\n== suites');
+  const startMs = performance.now();
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-test-'));
+  try {
+    const report = join(directory, 'report.json');
+    const notices = join(directory, 'notices.jsonl');
+    const { code, why } = await runBounded({
+      file: process.execPath,
+      args: [vitest, 'run', ...reporters, `--outputFile.json=${report}`, ...selected],
+      timeoutMs: timeLeftMs(),
+      env: { MILLRACE_TEST_NOTICES: notices },
+    });
+    const required = process.env.REQUIRE_REAL_SERVICES === '1';
+    const suites = readSuites({ report, notices, exitCode: code, why, required });
+    counts.passed += suites.passed;
+    counts.skipped += suites.skipped;
+    for (const { name, reason } of suites.failures) fail(name, reason);
+    notRun.push(...suites.notRun);
+    say(`== suites: ${suites.failures.length} failed in ${secondsSince(startMs)}`);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+function timeLeftMs() {
+  return Math.max(1_000, deadlineMs - performance.now());
+}
+
+function fail(name, reason) {
+  counts.failed += 1;
+  failures.push(`${name}: ${reason}`);
+}
+
+function skip(name, reason, command) {
+  counts.skipped += 1;
+  notRun.push(`${name}: ${reason}. To run it: ${command}`);
+}
+
+function summarize() {
+  if (notRun.length > 0) {
+    say(`\n!! NOT RUN (${notRun.length}):`);
+    for (const line of notRun) say(`!!   ${line}`);
+  }
+  if (failures.length > 0) {
+    say(`\nFAILED (${failures.length}):`);
+    for (const line of failures) say(`  ${line}`);
+  }
+  if (counts.failed > 0) process.exitCode ??= 1;
+  process.stdout.write(
+    `\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`,
+  );
+}

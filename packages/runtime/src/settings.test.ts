@@ -1,0 +1,133 @@
+import { describe, expect, test } from 'vitest';
+import {
+  bytes,
+  choice,
+  durationMs,
+  flag,
+  integer,
+  optionalInteger,
+  optionalText,
+  text,
+} from './setting-kinds.ts';
+import { checkRelations, readSettings, type SettingsDefinition } from './settings.ts';
+
+interface Example {
+  readonly dataDir: string;
+  readonly port: number | undefined;
+  readonly logLevel: 'info' | 'debug';
+  readonly receiver: {
+    readonly requestBytesMax: number;
+    readonly queueAgeMsMax: number;
+    readonly labelsMax: number;
+    readonly insecure: boolean;
+    readonly token: string | undefined;
+  };
+}
+
+const definition: SettingsDefinition<Example> = {
+  dataDir: text({ default: './millrace-data', help: 'Where everything lies.' }),
+  port: optionalInteger({ default: undefined, min: 0, max: 65_535, help: '', aliases: ['PORT'] }),
+  logLevel: choice({ default: 'info', of: ['info', 'debug'], help: '' }),
+  receiver: {
+    requestBytesMax: bytes({ default: 1024, min: 1, max: 64 * 1024 ** 2, help: '' }),
+    queueAgeMsMax: durationMs({ default: 5_000, min: 1, max: 3_600_000, help: '' }),
+    labelsMax: integer({ default: 64, min: 1, max: 1_000, help: '' }),
+    insecure: flag({ default: false, help: '' }),
+    token: { ...optionalText({ help: '' }), secret: true },
+  },
+};
+
+const read = (environment: Record<string, string>) => readSettings(definition, environment);
+
+describe('readSettings', () => {
+  test('gives defaults, frozen all the way down', () => {
+    const { settings, effective } = read({});
+    expect(settings.receiver.requestBytesMax).toBe(1024);
+    expect(Object.isFrozen(settings) && Object.isFrozen(settings.receiver)).toBe(true);
+    expect(effective).toHaveLength(8);
+    expect(effective.every(({ source }) => source === 'default')).toBe(true);
+  });
+
+  test('reads every kind with its units', () => {
+    const { settings } = read({
+      MILLRACE_DATA_DIR: '/srv/data',
+      MILLRACE_LOG_LEVEL: 'debug',
+      MILLRACE_RECEIVER__REQUEST_BYTES_MAX: '32MiB',
+      MILLRACE_RECEIVER__QUEUE_AGE_MS_MAX: '2m',
+      MILLRACE_RECEIVER__LABELS_MAX: '10',
+      MILLRACE_RECEIVER__INSECURE: 'true',
+    });
+    expect(settings).toEqual({
+      dataDir: '/srv/data',
+      port: undefined,
+      logLevel: 'debug',
+      receiver: {
+        requestBytesMax: 33_554_432,
+        queueAgeMsMax: 120_000,
+        labelsMax: 10,
+        insecure: true,
+        token: undefined,
+      },
+    });
+  });
+
+  test('an alias counts where our own variable is absent or empty', () => {
+    expect(read({ PORT: '8080' }).settings.port).toBe(8080);
+    expect(read({ PORT: '8080', MILLRACE_PORT: '9480' }).settings.port).toBe(9480);
+    expect(read({ PORT: '8080', MILLRACE_PORT: '' }).settings.port).toBe(8080);
+  });
+
+  test('tells where each value came from and hides secrets', () => {
+    const { settings, effective } = read({ PORT: '1', MILLRACE_RECEIVER__TOKEN: 'geheim' });
+    expect(settings.receiver.token).toBe('geheim');
+    expect(effective).toContainEqual({
+      path: 'port',
+      variable: 'PORT',
+      value: 1,
+      source: 'environment',
+      help: '',
+    });
+    expect(JSON.stringify(effective)).not.toContain('geheim');
+  });
+
+  test.each([
+    ['PORT', 'http', 'a whole number (0 to 65535)'],
+    ['PORT', '65536', 'from 0 to 65535'],
+    ['MILLRACE_RECEIVER__QUEUE_AGE_MS_MAX', '5', 'a time such as 250ms, 5s, 10m or 7d'],
+    ['MILLRACE_RECEIVER__QUEUE_AGE_MS_MAX', '2h', 'from 1ms to 1h'],
+    ['MILLRACE_RECEIVER__REQUEST_BYTES_MAX', '1TiB', '(1 to 64MiB)'],
+    ['MILLRACE_RECEIVER__REQUEST_BYTES_MAX', '-1', 'a size'],
+    ['MILLRACE_RECEIVER__INSECURE', 'yes', 'true or false'],
+    ['MILLRACE_LOG_LEVEL', 'loud', 'one of info, debug'],
+  ])('%s=%s is refused with what would be right', (name, value, expected) => {
+    expect(() => read({ [name]: value })).toThrow(
+      expect.objectContaining({
+        code: 'SETTING_INVALID',
+        message: expect.stringMatching(`${name}: "${value}"`),
+      }),
+    );
+    expect(() => read({ [name]: value })).toThrow(expected);
+  });
+
+  test('names every wrong variable at once', () => {
+    expect(() => read({ PORT: 'x', MILLRACE_LOG_LEVEL: 'y' })).toThrow(/PORT.*MILLRACE_LOG_LEVEL/);
+  });
+
+  test('an unknown variable is refused, with the nearest one when there is one', () => {
+    expect(() => read({ MILLRACE_RECEIVER__REQUEST_BYTE_MAX: '1' })).toThrow(
+      'Did you mean MILLRACE_RECEIVER__REQUEST_BYTES_MAX?',
+    );
+    expect(() => read({ MILLRACE_Z: '1' })).toThrow(/MILLRACE_Z is not a setting\.$/);
+    expect(() => read({ MILLRACE_TEST_ANYTHING: '1', HOME: '/' })).not.toThrow();
+  });
+});
+
+describe('checkRelations', () => {
+  test('names both settings and the reason', () => {
+    const relation = { paths: ['dedupe.horizonMs', 'retainMs'], because: 'One must be less.' };
+    expect(() => checkRelations([{ ...relation, holds: true }])).not.toThrow();
+    expect(() => checkRelations([{ ...relation, holds: false }])).toThrow(
+      'MILLRACE_DEDUPE__HORIZON_MS and MILLRACE_RETAIN_MS do not fit together: One must be less.',
+    );
+  });
+});

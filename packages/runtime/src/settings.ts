@@ -1,0 +1,176 @@
+import { MillraceError } from './errors.ts';
+import type { Setting } from './setting-kinds.ts';
+
+type Leaf = string | number | boolean | undefined;
+
+/**
+ * What describes a settings interface `S`: the same shape with a `Setting` in each leaf. So the
+ * interface, whose names carry the units, stays the place where settings are documented.
+ */
+export type SettingsDefinition<S> = {
+  readonly [K in keyof S]: [S[K]] extends [Leaf] ? Setting<S[K]> : SettingsDefinition<S[K]>;
+};
+
+/** One effective setting, for `config print` and the line printed at start. */
+export interface EffectiveSetting {
+  /** `receiver.requestBytesMax` */
+  readonly path: string;
+  /** `MILLRACE_RECEIVER__REQUEST_BYTES_MAX`, or the alias that was used. */
+  readonly variable: string;
+  readonly value: Leaf;
+  readonly source: 'environment' | 'default';
+  readonly help: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Belongs to the test suites and this repository's scripts; never read as a setting. */
+const internalPrefix = 'MILLRACE_TEST_';
+
+/**
+ * Reads complete, frozen settings: the environment over defaults. `receiver.requestBytesMax` is
+ * `MILLRACE_RECEIVER__REQUEST_BYTES_MAX`, `dataDir` is `MILLRACE_DATA_DIR`; an alias such as
+ * `PORT` counts where our own variable is absent. An empty variable counts as absent.
+ *
+ * @throws MillraceError `SETTING_INVALID` or `SETTING_UNKNOWN` (permanent), naming every variable
+ * that is wrong and, for an unknown one, the nearest that exists.
+ */
+export function readSettings<S extends object>(
+  definition: SettingsDefinition<S>,
+  environment: Environment,
+): { readonly settings: Readonly<S>; readonly effective: readonly EffectiveSetting[] } {
+  const effective: EffectiveSetting[] = [];
+  const problems: string[] = [];
+  const known = new Set<string>();
+  const settings = readSection(definition as Section, [], (path, setting) => {
+    const variable = variableOf(path);
+    known.add(variable);
+    const read = [variable, ...(setting.aliases ?? [])].find((name) => present(environment, name));
+    const value = valueOf(setting, read, environment, problems);
+    effective.push({
+      path: path.join('.'),
+      variable: read ?? variable,
+      value: setting.secret === true && value !== undefined ? '(hidden)' : value,
+      source: read === undefined ? 'default' : 'environment',
+      help: setting.help,
+    });
+    return value;
+  });
+  if (problems.length > 0) {
+    throw refused({ code: 'SETTING_INVALID', problems, remedy: 'Correct the named variables' });
+  }
+  const unknown = Object.keys(environment).filter(
+    (name) => name.startsWith('MILLRACE_') && !name.startsWith(internalPrefix) && !known.has(name),
+  );
+  if (unknown.length > 0) {
+    throw refused({
+      code: 'SETTING_UNKNOWN',
+      problems: unknown.map((name) => `${name} is not a setting.${suggestion(name, known)}`),
+      remedy: 'Rename or unset the named variables',
+    });
+  }
+  return { settings: settings as S, effective };
+}
+
+/** `['receiver', 'requestBytesMax']` → `MILLRACE_RECEIVER__REQUEST_BYTES_MAX`. */
+export function variableOf(path: readonly string[]): string {
+  const words = path.map((name) => name.replace(/[A-Z]/g, '_$&').toUpperCase());
+  return `MILLRACE_${words.join('__')}`;
+}
+
+type Section = { readonly [name: string]: Section | Setting<Leaf> };
+
+function readSection(
+  section: Section,
+  parents: readonly string[],
+  read: (path: readonly string[], setting: Setting<Leaf>) => Leaf,
+): object {
+  const entries = Object.entries(section).map(([name, member]) => {
+    const path = [...parents, name];
+    return [name, isSetting(member) ? read(path, member) : readSection(member, path, read)];
+  });
+  return Object.freeze(Object.fromEntries(entries));
+}
+
+function isSetting(member: Section | Setting<Leaf>): member is Setting<Leaf> {
+  return typeof member['parse'] === 'function';
+}
+
+function present(environment: Environment, name: string): boolean {
+  return environment[name] !== undefined && environment[name] !== '';
+}
+
+function valueOf(
+  setting: Setting<Leaf>,
+  variable: string | undefined,
+  environment: Environment,
+  problems: string[],
+): Leaf {
+  if (variable === undefined) return setting.default;
+  const text = environment[variable] ?? '';
+  const parsed = setting.parse(text);
+  if ('value' in parsed) return parsed.value;
+  const shown = setting.secret === true ? 'its value' : `"${text}"`;
+  problems.push(`${variable}: ${shown} is not ${parsed.expected}.`);
+  return setting.default;
+}
+
+function refused(
+  params: Readonly<{ code: string; problems: readonly string[]; remedy: string }>,
+): MillraceError {
+  return new MillraceError({
+    code: params.code,
+    kind: 'permanent',
+    message: `Nothing was started. ${params.problems.join(' ')}`,
+    remedy: `${params.remedy} and start again.`,
+  });
+}
+
+function suggestion(name: string, known: ReadonlySet<string>): string {
+  let best = '';
+  let bestDistance = Infinity;
+  for (const candidate of known) {
+    const distance = editDistance(name, candidate);
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  // Farther than a third of the name is a coincidence and not a slip of the finger.
+  return bestDistance <= name.length / 3 ? ` Did you mean ${best}?` : '';
+}
+
+/** Levenshtein distance, one row at a time. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+/** A relation between two settings that each are in range by themselves. */
+export interface SettingsRelation {
+  readonly holds: boolean;
+  /** Paths of the settings it ties together: `['lateness.ms', 'retain.ms']`. */
+  readonly paths: readonly string[];
+  /** What must be so and why, as a sentence. */
+  readonly because: string;
+}
+
+/** @throws MillraceError `SETTINGS_CONFLICT` (permanent), naming the variables of every breach. */
+export function checkRelations(relations: readonly SettingsRelation[]): void {
+  const broken = relations.filter(({ holds }) => !holds);
+  if (broken.length === 0) return;
+  const sentences = broken.map(({ paths, because }) => {
+    const variables = paths.map((path) => variableOf(path.split('.')));
+    return `${variables.join(' and ')} do not fit together: ${because}`;
+  });
+  throw refused({
+    code: 'SETTINGS_CONFLICT',
+    problems: sentences,
+    remedy: 'Change one of the named settings',
+  });
+}

@@ -1,0 +1,1 @@
+export { reportMissing, type MissingService } from './missing-service.ts';
