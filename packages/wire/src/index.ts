@@ -29,3 +29,45 @@ export {
   type SeriesRecordHeader,
   type UnverifiedEntry,
 } from './series-record.ts';
+export { corruptRecord } from './columns.ts';
+export { DefinitionReader, encodeDefinitions, metricOf } from './definitions.ts';
+export { DEFAULT_FOLD_SETTINGS } from './fold-settings.ts';
+export { decodeEventsRecord, encodeEventsRecord } from './events-record-codec.ts';
+export {
+  decodeSeriesRecord,
+  decodeSeriesRecordHeader,
+  emptyEntries,
+  listEntries,
+  type AddressedEntry,
+} from './series-record-codec.ts';
+export { SeriesRecordBuilder, type SealedRecord } from './series-record-builder.ts';
+export { canonicalLabels, checkLabels, type Rejection } from './check-labels.ts';
+export { DecodeError } from './decode-error.ts';
+export { decodeHistogram, encodeHistogram } from './histogram-codec.ts';
+export { DEFAULT_LABEL_LIMITS, type LabelLimits } from './label-limits.ts';
+export { decodePush } from './push/decode-push.ts';
+export { DEFAULT_PUSH_LIMITS, type PushLimits } from './push/push-limits.ts';
+export type { PushFormat, PushSample, PushSink } from './push/push-sink.ts';
+export { REJECT_REASONS, type RejectReason, type RejectReasonEntry } from './reject-reasons.ts';
+export { decodeLabels } from './remote-write/decode-labels.ts';
+export {
+  decodeWriteRequest,
+  DEFAULT_WRITE_REQUEST_LIMITS,
+  type WriteRequestLimits,
+} from './remote-write/decode-write-request.ts';
+export {
+  encodeWriteRequest,
+  type WriteExemplar,
+  type WriteHistogram,
+  type WriteSample,
+  type WriteSeries,
+} from './remote-write/encode-write-request.ts';
+export type { RemoteWriteSink } from './remote-write/remote-write-sink.ts';
+export { compressSnappy, snappyBufferBytes, uncompressSnappy } from './snappy.ts';
+export {
+  CUSTOM_BUCKETS_SCHEMA,
+  EXPONENTIAL_SCHEMA_MAX,
+  EXPONENTIAL_SCHEMA_MIN,
+  HISTOGRAM_BUCKETS_MAX,
+  validateHistogram,
+} from './validate-histogram.ts';

@@ -1,0 +1,29 @@
+import type { Label, NativeHistogram } from '@millrace/model';
+import type { MetricMetadata } from '../events-record.ts';
+
+/**
+ * Is told what a WriteRequest holds, in the order of the message. When the decoder throws, all
+ * that was told before belongs to a refused request and must be forgotten.
+ *
+ * What a sink keeps is its own affair: a histogram takes far more memory as an object than as
+ * bytes, so one that keeps it should encode it at once.
+ */
+export interface RemoteWriteSink {
+  /**
+   * A time series begins: its Label fields (with tags) are bytes[start, end) of `bytes`; when
+   * they are not contiguous in the message they have been copied into one run. The bytes are
+   * valid during the call only.
+   */
+  series(bytes: Uint8Array, start: number, end: number): void;
+  /**
+   * A float sample of the series. The value is NaN when stale; staleness is decided on the two
+   * 32-bit halves. `timestampMs` is exact, or an infinity of its sign when it does not fit 2^53.
+   */
+  sample(timestampMs: number, value: number, stale: boolean): void;
+  /** A valid native histogram of the series; its sum is NaN when stale. */
+  histogram(timestampMs: number, histogram: NativeHistogram, stale: boolean): void;
+  /** A histogram that contradicts itself: the series and its other samples stay usable. */
+  invalidHistogram(timestampMs: number, detail: string): void;
+  exemplar(timestampMs: number, value: number, labels: Label[]): void;
+  metadata(metadata: MetricMetadata): void;
+}
