@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   resolve: { conditions: ['@millrace/source'] },
-  ssr: { resolve: { conditions: ['@millrace/source', 'node', 'import', 'default'] } },
+  ssr: { resolve: { conditions: ['@millrace/source', 'node'] } },
   test: {
     include: ['packages/**/src/**/*.test.ts', 'services/**/src/**/*.test.ts', 'test/**/*.test.ts'],
     testTimeout: 30_000,

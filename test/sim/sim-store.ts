@@ -21,7 +21,7 @@ interface PartitionRows {
 /** A store in memory whose transactions are atomic; outlives the writers that use it. */
 export class SimStore {
   readonly failures: unknown[] = [];
-  readonly partitions = new Map<number, PartitionRows>();
+  readonly partitions: Map<number, PartitionRows> = new Map();
   readonly #log: MemoryLog;
 
   constructor(log: MemoryLog) {

@@ -1,1 +1,11 @@
-export type { CommittedState, StateCommit, StatePosition, StateStore } from './state.ts';
+export {
+  isPageKey,
+  isSamePosition,
+  PAGE_KEY_BYTES_MAX,
+  type CommittedState,
+  type StateCommit,
+  type StatePosition,
+  type StatePositionReader,
+  type StateStore,
+} from './state.ts';
+export { STATE_CODES, StateError, type StateCode } from './state-error.ts';

@@ -37,3 +37,24 @@ export interface StateStore {
   commit(commit: StateCommit): Promise<'committed' | 'outrun'>;
   close(): Promise<void>;
 }
+
+/** What tools ask: how far a partition's state is, without reading its pages. */
+export interface StatePositionReader {
+  /** The committed position; undefined when the partition never had one. */
+  readPosition(partition: number): Promise<StatePosition | undefined>;
+}
+
+/** The longest key of a page, in bytes of UTF-8; the shortest has one. */
+export const PAGE_KEY_BYTES_MAX = 256;
+
+export function isPageKey(key: string): boolean {
+  return key.length > 0 && Buffer.byteLength(key) <= PAGE_KEY_BYTES_MAX;
+}
+
+export function isSamePosition(
+  a: StatePosition | undefined,
+  b: StatePosition | undefined,
+): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.logId === b.logId && a.position === b.position;
+}

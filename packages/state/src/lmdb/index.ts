@@ -1,0 +1,1 @@
+export { openLmdbStateStore, type LmdbStateStore } from './lmdb-state-store.ts';

@@ -1,0 +1,149 @@
+import { mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { open, type RootDatabase } from 'lmdb';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describeStateStore } from '../testing/state-contract.ts';
+import { headerKey, pageKey } from './lmdb-layout.ts';
+import { openLmdbStateStore } from './lmdb-state-store.ts';
+
+describeStateStore('LmdbStateStore', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-state-'));
+  return {
+    open: () => openLmdbStateStore({ directory }),
+    losePosition: (partition) => damage(directory, (db) => db.remove(headerKey(partition))),
+    losePage: (partition, key) => damage(directory, (db) => db.remove(pageKey(partition, key))),
+    dispose: () => rm(directory, { recursive: true }),
+  };
+});
+
+describe('LmdbStateStore', () => {
+  let directory: string;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'millrace-state-'));
+  });
+  afterEach(() => rm(directory, { recursive: true }));
+
+  const refusal = { code: 'STATE_CORRUPT', kind: 'permanent' };
+  const commitOnce = async (): Promise<void> => {
+    const store = openLmdbStateStore({ directory });
+    const pages = new Map([
+      ['a', new Uint8Array([1, 2, 3])],
+      ['b', new Uint8Array([1, 2, 3])],
+    ]);
+    const next = { logId: 'aa', position: 1 };
+    await store.commit({ partition: 0, expected: undefined, next, pages });
+    await store.close();
+  };
+  const expectRefusal = async (): Promise<void> => {
+    const store = openLmdbStateStore({ directory });
+    await expect(store.load(0)).rejects.toMatchObject(refusal);
+    await store.close();
+  };
+
+  it('refuses a page whose bytes changed', async () => {
+    await commitOnce();
+    await damage(directory, (db) => {
+      const version = db.getEntry(pageKey(0, 'a'))?.version ?? 0;
+      return db.put(pageKey(0, 'a'), new Uint8Array([1, 2, 4]), version);
+    });
+    await expectRefusal();
+  });
+
+  it("refuses a page that lies under another page's key", async () => {
+    await commitOnce();
+    await damage(directory, (db) => {
+      const entry = db.getEntry(pageKey(0, 'a'));
+      return db.put(pageKey(0, 'b'), entry?.value ?? new Uint8Array(0), entry?.version ?? 0);
+    });
+    await expectRefusal();
+  });
+
+  it('refuses a position whose bytes changed', async () => {
+    await commitOnce();
+    await damage(directory, (db) => {
+      const entry = db.getEntry(headerKey(0));
+      const value = Buffer.from(entry?.value ?? []);
+      value.writeUInt8(value.readUInt8(20) ^ 1, 20);
+      return db.put(headerKey(0), value, entry?.version ?? 0);
+    });
+    await expectRefusal();
+    const store = openLmdbStateStore({ directory });
+    await expect(store.readPosition(0)).rejects.toMatchObject(refusal);
+    await store.close();
+  });
+
+  it.each([
+    ['other bytes', Buffer.alloc(65_536, 'no database')],
+    ['zeros', Buffer.alloc(65_536)],
+    ['very few bytes', Buffer.from('x')],
+  ])('refuses a file of %s, and does not end the process', (_, bytes) => {
+    writeFileSync(join(directory, 'data.mdb'), bytes);
+    expect(() => openLmdbStateStore({ directory })).toThrow(expect.objectContaining(refusal));
+  });
+
+  it('refuses a file whose end is missing', async () => {
+    const store = openLmdbStateStore({ directory });
+    const pages = new Map(Array.from({ length: 100 }, (_, i) => [`${i}`, Buffer.alloc(9_000, i)]));
+    const next = { logId: 'aa', position: 1 };
+    await store.commit({ partition: 0, expected: undefined, next, pages });
+    await store.close();
+    const file = join(directory, 'data.mdb');
+    truncateSync(file, statSync(file).size / 2);
+    expect(() => openLmdbStateStore({ directory })).toThrow(expect.objectContaining(refusal));
+  });
+
+  it('takes an empty file for a new database', async () => {
+    writeFileSync(join(directory, 'data.mdb'), '');
+    await commitOnce();
+    const store = openLmdbStateStore({ directory });
+    expect((await store.readPosition(0))?.position).toBe(1);
+    await store.close();
+  });
+
+  it('says so when it cannot make its directory', () => {
+    const file = join(directory, 'file');
+    writeFileSync(file, '');
+    const opening = (): unknown => openLmdbStateStore({ directory: join(file, 'state') });
+    expect(opening).toThrow(/Opening the state in .*file.state failed/);
+  });
+
+  it('creates missing directories above its own', async () => {
+    const deep = join(directory, 'a', 'b');
+    const store = openLmdbStateStore({ directory: deep });
+    expect(await store.load(0)).toBeUndefined();
+    await store.close();
+    rmSync(deep, { recursive: true });
+    mkdirSync(deep);
+  });
+
+  it('finishes the commit under way before it closes', async () => {
+    const store = openLmdbStateStore({ directory });
+    const pages = new Map(Array.from({ length: 500 }, (_, i) => [`${i}`, Buffer.alloc(9_000, i)]));
+    const next = { logId: 'aa', position: 1 };
+    const committing = store.commit({ partition: 0, expected: undefined, next, pages });
+    await store.close();
+    expect(await committing).toBe('committed');
+    const again = openLmdbStateStore({ directory });
+    expect((await again.load(0))?.pages.size).toBe(500);
+    await again.close();
+  });
+});
+
+/** Changes the files behind the store's back. */
+async function damage(
+  directory: string,
+  change: (database: RootDatabase<Uint8Array, Uint8Array>) => Promise<unknown>,
+): Promise<void> {
+  const database = open<Uint8Array, Uint8Array>({
+    path: directory,
+    noSubdir: false,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    useVersions: true,
+    overlappingSync: false,
+  });
+  await change(database);
+  await database.close();
+}

@@ -1,0 +1,268 @@
+import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { open, type RootDatabase } from 'lmdb';
+import { badPageKey, closedState, corruptState } from '../state-error.ts';
+import {
+  isPageKey,
+  isSamePosition,
+  type CommittedState,
+  type StateCommit,
+  type StatePosition,
+  type StatePositionReader,
+  type StateStore,
+} from '../state.ts';
+import { lmdbError } from './lmdb-errors.ts';
+import { checkLmdbFile } from './lmdb-file.ts';
+import {
+  decodeHeader,
+  encodeHeader,
+  headerKey,
+  pageChecksum,
+  pageKey,
+  pageName,
+  pageRange,
+  type LmdbHeader,
+} from './lmdb-layout.ts';
+
+export type LmdbStateStore = StateStore & StatePositionReader;
+
+/**
+ * Committed state in an LMDB environment of its own: `directory` is created when missing. Commits
+ * are written and flushed by LMDB's write thread; several stores and processes may be open on
+ * one directory.
+ */
+export function openLmdbStateStore(settings: Readonly<{ directory: string }>): LmdbStateStore {
+  const { directory } = settings;
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    checkLmdbFile(directory);
+    const database = open<Uint8Array, Uint8Array>({
+      path: directory,
+      noSubdir: false,
+      encoding: 'binary',
+      keyEncoding: 'binary',
+      useVersions: true,
+      cache: false,
+      // A commit resolves when it is flushed, not when it is visible.
+      overlappingSync: false,
+      // With it, a commit that fails leaves a second promise behind that nobody can catch.
+      eventTurnBatching: false,
+    });
+    // The files' names must outlive a power cut as well as what is in them.
+    for (const path of [directory, dirname(directory)]) flushDirectory(path);
+    return new OpenLmdbStateStore(database, directory);
+  } catch (error) {
+    throw lmdbError({ error, where: directory, doing: 'Opening' });
+  }
+}
+
+/** A header and the version under which it is stored: the number of commits so far. */
+interface StoredHeader {
+  header: LmdbHeader;
+  commits: number;
+}
+
+/** A commit, ready to be written without any step that can throw. */
+interface PlannedCommit {
+  stored: StoredHeader | undefined;
+  partition: number;
+  header: LmdbHeader;
+  puts: { key: Buffer; page: Uint8Array; checksum: number }[];
+  removes: Buffer[];
+  bytes: number;
+}
+
+/** Room that LMDB needs beside the pages themselves: inner pages and its list of free ones. */
+const ROOM_BESIDE_PAGES_BYTES = 1024 * 1024;
+
+class OpenLmdbStateStore implements LmdbStateStore {
+  readonly #database: RootDatabase<Uint8Array, Uint8Array>;
+  readonly #directory: string;
+  readonly #underWay = new Set<Promise<unknown>>();
+  #closing: Promise<void> | undefined;
+
+  constructor(database: RootDatabase<Uint8Array, Uint8Array>, directory: string) {
+    this.#database = database;
+    this.#directory = directory;
+  }
+
+  async load(partition: number): Promise<CommittedState | undefined> {
+    return this.#reading(partition, () => {
+      const stored = this.#header(partition);
+      if (stored === undefined) return undefined;
+      const pages = this.#pages(partition);
+      const { logId, position, pageCount } = stored.header;
+      if (pages.size !== pageCount) {
+        const detail = `${pages.size} pages are there, ${pageCount} were committed`;
+        throw corruptState({ where: this.#where(partition), detail });
+      }
+      return { logId, position, pages };
+    });
+  }
+
+  async readPosition(partition: number): Promise<StatePosition | undefined> {
+    return this.#reading(partition, () => {
+      const header = this.#header(partition)?.header;
+      return header && { logId: header.logId, position: header.position };
+    });
+  }
+
+  async commit(commit: StateCommit): Promise<'committed' | 'outrun'> {
+    const planned = this.#reading(commit.partition, () => this.#plan(commit));
+    if (planned === undefined) return 'outrun';
+    const written = this.#write(planned);
+    this.#underWay.add(written);
+    try {
+      return (await written) ? 'committed' : 'outrun';
+    } finally {
+      this.#underWay.delete(written);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing ??= Promise.allSettled(this.#underWay).then(() => this.#database.close());
+    await this.#closing;
+  }
+
+  /** Undefined when the committed position is not the expected one. */
+  #plan(commit: StateCommit): PlannedCommit | undefined {
+    for (const key of commit.pages.keys()) if (!isPageKey(key)) throw badPageKey(key);
+    const { partition } = commit;
+    const stored = this.#header(partition);
+    if (!isSamePosition(stored?.header, commit.expected)) return undefined;
+    const planned: PlannedCommit = {
+      stored,
+      partition,
+      header: { ...commit.next, pageCount: stored?.header.pageCount ?? 0 },
+      puts: [],
+      removes: [],
+      bytes: 0,
+    };
+    for (const [name, page] of commit.pages) {
+      const key = pageKey(partition, name);
+      const existed = this.#database.doesExist(key);
+      planned.header.pageCount += Number(page !== undefined) - Number(existed);
+      if (page !== undefined) {
+        planned.puts.push({ key, page, checksum: pageChecksum(key, page) });
+        planned.bytes += page.length;
+      } else if (existed) {
+        planned.removes.push(key);
+      }
+    }
+    return planned;
+  }
+
+  /**
+   * One transaction: the number of commits is compared inside it, so what `#plan` read still
+   * holds or nothing happens. INVARIANT: the callback cannot throw. LMDB's write thread may have
+   * begun with the first pages by then and would commit them without the rest.
+   */
+  async #write(planned: PlannedCommit): Promise<boolean> {
+    const { stored, partition, header, puts, removes } = planned;
+    const where = this.#where(partition);
+    const key = headerKey(partition);
+    const value = encodeHeader(header);
+    const commits = (stored?.commits ?? 0) + 1;
+    const database = this.#database;
+    // LMDB keeps a reference to each page until the commit is done; nothing is copied here.
+    const write = (): void => {
+      for (const put of puts) void database.put(put.key, put.page, put.checksum);
+      for (const remove of removes) void database.remove(remove);
+      void database.put(key, value, commits);
+    };
+    try {
+      return await (stored === undefined
+        ? database.ifNoExists(key, write)
+        : database.ifVersion(key, stored.commits, write));
+    } catch (error) {
+      // First of all: the reason is a promise that nobody else holds.
+      const cause = await commitError(error);
+      const noRoom = !(await this.#hasRoom(planned.bytes));
+      throw lmdbError({ error: cause, where, doing: 'Committing', noRoom });
+    }
+  }
+
+  /** Runs `read` in one step, so that all it reads is of one snapshot: the newest one. */
+  #reading<T>(partition: number, read: () => T): T {
+    if (this.#closing !== undefined) throw closedState(this.#directory);
+    try {
+      this.#database.resetReadTxn();
+      return read();
+    } catch (error) {
+      throw lmdbError({ error, where: this.#where(partition), doing: 'Reading' });
+    }
+  }
+
+  #header(partition: number): StoredHeader | undefined {
+    const where = this.#where(partition);
+    const entry = this.#database.getEntry(headerKey(partition));
+    if (entry !== undefined) {
+      return { header: decodeHeader(entry.value, where), commits: entry.version ?? 0 };
+    }
+    for (const key of this.#database.getKeys({ ...pageRange(partition), limit: 1 })) {
+      const detail = `it has no position, yet pages, as "${pageName(key)}"`;
+      throw corruptState({ where, detail });
+    }
+    return undefined;
+  }
+
+  #pages(partition: number): Map<string, Uint8Array> {
+    const pages = new Map<string, Uint8Array>();
+    for (const key of this.#database.getKeys(pageRange(partition))) {
+      const name = pageName(key);
+      const entry = this.#database.getEntry(key);
+      const page = copyOf(entry?.value ?? new Uint8Array(0));
+      if (entry?.version !== pageChecksum(key, page)) {
+        const detail = `page "${name}" fails its checksum`;
+        throw corruptState({ where: this.#where(partition), detail });
+      }
+      pages.set(name, page);
+    }
+    return pages;
+  }
+
+  /** Whether the disk has room for so much: LMDB tells a full one from a broken one badly. */
+  async #hasRoom(bytes: number): Promise<boolean> {
+    try {
+      const { bavail, bsize } = await statfs(this.#directory);
+      return bavail * bsize >= bytes + ROOM_BESIDE_PAGES_BYTES;
+    } catch (error) {
+      throw lmdbError({ error, where: this.#directory, doing: 'Looking for room for' });
+    }
+  }
+
+  #where(partition: number): string {
+    return `${this.#directory}, partition ${partition}`;
+  }
+}
+
+/**
+ * The value in memory of its own, as its reader may keep and change it. LMDB's binding reuses its
+ * buffers and overwrites only their `length`, which typed arrays do not look at.
+ */
+function copyOf(value: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(value.length);
+  copy.set(new Uint8Array(value.buffer, value.byteOffset, value.length));
+  return copy;
+}
+
+/** The reason of a failed commit, which LMDB's binding hides in a promise on the error. */
+async function commitError(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !('commitError' in error)) return error;
+  try {
+    await error.commitError;
+    return error;
+  } catch (cause) {
+    return cause;
+  }
+}
+
+function flushDirectory(path: string): void {
+  const directory = openSync(path, 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}

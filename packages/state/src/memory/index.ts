@@ -1,0 +1,2 @@
+export { MemoryStateDatabase } from './memory-state-database.ts';
+export { MemoryStateStore } from './memory-state-store.ts';

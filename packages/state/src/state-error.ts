@@ -1,0 +1,83 @@
+import { MillraceError, type ErrorKind } from '@millrace/runtime';
+
+/** What can go wrong with committed state. The codes are stable: people search for them. */
+export const STATE_CODES = {
+  /**
+   * The committed state contradicts itself: a page fails its checksum, pages without a position,
+   * a number of pages that is not the recorded one, a damaged file. It is refused, never mended:
+   * the log still has everything, and the state can be computed from it again.
+   */
+  corrupt: 'STATE_CORRUPT',
+  /** There is no room for the commit. Nothing changed; it works again when there is. */
+  full: 'STATE_FULL',
+  /** The device failed the commit or the read. */
+  io: 'STATE_IO',
+  /** Too many readers, files or processes at once. */
+  busy: 'STATE_BUSY',
+  /** The files may not be read or written by this user, or the file system is read-only. */
+  forbidden: 'STATE_FORBIDDEN',
+  /** One commit changes more than the adapter can hold in one transaction. */
+  tooBig: 'STATE_COMMIT_TOO_BIG',
+  /** The key of a page is longer than `PAGE_KEY_BYTES_MAX`, or empty. */
+  badKey: 'STATE_BAD_KEY',
+  /** The adapter gave up on its files; only opening them again helps. */
+  broken: 'STATE_BROKEN',
+  /** Called after `close`. */
+  closed: 'STATE_CLOSED',
+} as const;
+export type StateCode = (typeof STATE_CODES)[keyof typeof STATE_CODES];
+
+/** An error of a state store. */
+export class StateError extends MillraceError {
+  declare readonly code: StateCode;
+
+  constructor(
+    params: Readonly<{
+      code: StateCode;
+      kind: ErrorKind;
+      message: string;
+      remedy: string;
+      cause?: unknown;
+    }>,
+  ) {
+    super(params);
+    this.name = 'StateError';
+  }
+}
+
+/** Committed state that contradicts itself. */
+export function corruptState(
+  params: Readonly<{ where: string; detail: string; cause?: unknown }>,
+): StateError {
+  return new StateError({
+    code: STATE_CODES.corrupt,
+    kind: 'permanent',
+    message:
+      `The committed state (${params.where}) cannot be trusted: ${params.detail}. ` +
+      'Nothing was counted from it and nothing is lost: the log still has every record.',
+    remedy:
+      'Keep the files for examination, then remove the state so that it is computed ' +
+      'from the log again.',
+    cause: params.cause,
+  });
+}
+
+export function closedState(where: string): StateError {
+  return new StateError({
+    code: STATE_CODES.closed,
+    kind: 'transient',
+    message: `The state store (${where}) is closed; nothing was read or written.`,
+    remedy: 'Open it again.',
+  });
+}
+
+export function badPageKey(key: string): StateError {
+  return new StateError({
+    code: STATE_CODES.badKey,
+    kind: 'defect',
+    message:
+      `A page key of ${Buffer.byteLength(key)} bytes cannot be stored; nothing was committed. ` +
+      `It starts with "${key.slice(0, 40)}".`,
+    remedy: 'Report this as a bug of Millrace.',
+  });
+}

@@ -1,0 +1,1 @@
+export { describeStateStore, type StateHarness } from './state-contract.ts';

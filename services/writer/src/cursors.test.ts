@@ -1,0 +1,78 @@
+import type { Address } from '@millrace/model';
+import type { SeriesRecordHeader } from '@millrace/wire';
+import { describe, expect, it } from 'vitest';
+import { Cursors } from './cursors.ts';
+
+const LOG = 'ab'.repeat(16);
+const at = (offset: number, ordinal = 0): Address => ({ offset, ordinal });
+const header = (
+  from: Address,
+  to: Address,
+  changes: Partial<SeriesRecordHeader> = {},
+): SeriesRecordHeader => ({
+  logId: LOG,
+  logNumber: 2,
+  source: 'live',
+  foldVersion: 1,
+  from,
+  to,
+  ...changes,
+});
+const cursors = (): Cursors =>
+  new Cursors(0, new Map([['live', { logId: LOG, logNumber: 2, mark: at(5, 3) }]]));
+
+describe('Cursors', () => {
+  it.each([
+    [at(0), at(5, 3), 'below'],
+    [at(5, 3), at(5, 3), 'below'],
+    [at(5), at(5, 4), 'covers'],
+    [at(5, 3), at(6), 'covers'],
+    [at(5, 4), at(6), 'gap'],
+    [at(6), at(7), 'gap'],
+  ])('calls a record from %o to %o %s', (from, to, verdict) => {
+    expect(cursors().verdict(header(from, to))).toBe(verdict);
+  });
+
+  it('moves only the source that was taken', () => {
+    const both = cursors();
+    const first = header(at(5), at(9));
+    both.advance(both.at(first), at(9));
+    expect(both.verdict(header(at(5), at(9)))).toBe('below');
+    expect(both.verdict(header(at(9), at(10)))).toBe('covers');
+    expect(both.verdict(header(at(0), at(1), { source: 'job' }))).toBe('covers');
+  });
+
+  it('expects a new log, and a source that is new, from their beginnings', () => {
+    const newer = { logId: 'cd'.repeat(16), logNumber: 3 };
+    expect(cursors().at(header(at(0), at(1), newer))).toMatchObject({
+      next: at(0),
+      hasMark: false,
+      key: { ...newer, partition: 0, source: 'live' },
+    });
+    expect(cursors().verdict(header(at(1), at(2), newer))).toBe('gap');
+    expect(cursors().verdict(header(at(1), at(2), { source: 'job' }))).toBe('gap');
+  });
+
+  it('leaves it to the store to refuse another log, whatever its number', () => {
+    for (const logNumber of [1, 2, 3]) {
+      const other = header(at(0), at(1), { logId: 'cd'.repeat(16), logNumber });
+      expect(cursors().at(other)).toMatchObject({ hasMark: false });
+      expect(cursors().verdict(other)).toBe('covers');
+    }
+  });
+
+  it('refuses another number for a log that the store knows', () => {
+    const renumbered = header(at(5), at(9), { logNumber: 1 });
+    expect(() => cursors().verdict(renumbered)).toThrow(
+      expect.objectContaining({ code: 'WRITER_LOG_NUMBER', kind: 'permanent' }),
+    );
+  });
+
+  it('has a mark to compare once the first batch has opened it', () => {
+    const fresh = new Cursors(0, new Map());
+    const first = fresh.at(header(at(0), at(1)));
+    expect(first.hasMark).toBe(false);
+    fresh.advance(first, at(1));
+    expect(fresh.at(header(at(1), at(2))).hasMark).toBe(true);
+  });
+});

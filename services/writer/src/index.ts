@@ -1,0 +1,4 @@
+export type { StoredMarks } from './partition-writer.ts';
+export { DEFAULT_WRITER_SETTINGS, writerSettings, type WriterSettings } from './settings.ts';
+export { createWriter, type WriterComponents } from './writer.ts';
+export { WRITER_CODES, type WriterCode } from './writer-errors.ts';

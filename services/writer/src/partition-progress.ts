@@ -1,0 +1,85 @@
+import type { Address } from '@millrace/model';
+import { errorText, MillraceError, type PartitionStatus } from '@millrace/runtime';
+
+/** What the store has of one partition, and where in the log that ends. */
+export interface Applied {
+  /** Everything below this offset of the log is below the mark. */
+  position: number;
+  logId: string;
+  mark: Address;
+}
+
+/** How far one partition is, and what keeps it: what `status` tells. */
+export class PartitionProgress {
+  readonly partition: number;
+  endOffset = 0;
+  /** When the log took the oldest record that is known and not applied. */
+  pendingSinceUs: number | undefined;
+  partitionTimeUs: number | undefined;
+  #applied: Applied | undefined;
+  #state: PartitionStatus['state'] = 'starting';
+  #reason: PartitionStatus['reason'];
+
+  constructor(partition: number) {
+    this.partition = partition;
+  }
+
+  get state(): PartitionStatus['state'] {
+    return this.#state;
+  }
+
+  get applied(): Applied | undefined {
+    return this.#applied;
+  }
+
+  begun(position: number, applied: Applied | undefined): void {
+    this.#applied = applied;
+    this.endOffset = Math.max(this.endOffset, position);
+    // What could not be applied may fail again: only a commit ends that wait.
+    if (this.#state !== 'waiting' || position === this.endOffset) this.running();
+  }
+
+  commit(applied: Applied): void {
+    this.#applied = applied;
+    this.endOffset = Math.max(this.endOffset, applied.position);
+    this.running();
+  }
+
+  running(): void {
+    this.#state = 'running';
+    this.#reason = undefined;
+  }
+
+  waiting(error: unknown): void {
+    this.#state = 'waiting';
+    this.#reason = reasonOf(error);
+  }
+
+  stopped(error?: unknown): void {
+    this.#state = 'stopped';
+    if (error !== undefined) this.#reason = reasonOf(error);
+  }
+
+  lagMs(nowUs: number): number {
+    if (this.pendingSinceUs === undefined) return 0;
+    return Math.max(0, (nowUs - this.pendingSinceUs) / 1000);
+  }
+
+  status(nowUs: number): PartitionStatus {
+    return {
+      partition: this.partition,
+      state: this.#state,
+      ...(this.#reason === undefined ? {} : { reason: this.#reason }),
+      position: this.#applied?.position ?? 0,
+      endOffset: this.endOffset,
+      lagMs: this.lagMs(nowUs),
+      ...(this.partitionTimeUs === undefined ? {} : { partitionTimeUs: this.partitionTimeUs }),
+    };
+  }
+}
+
+function reasonOf(error: unknown): NonNullable<PartitionStatus['reason']> {
+  if (!(error instanceof MillraceError)) return { code: 'UNKNOWN', message: errorText(error) };
+  const { code, message, remedy } = error;
+  return remedy === undefined ? { code, message } : { code, message, remedy };
+}

@@ -1,0 +1,164 @@
+import { ADDRESS_ZERO, formatAddress, type Address } from '@millrace/model';
+import { errorKind, type Clock } from '@millrace/runtime';
+import type { ApplyResult, MarkKey, Store } from '@millrace/store';
+import type { Stream } from '@millrace/stream';
+import { Cursors, type Cursor } from './cursors.ts';
+import type { WriterEvents } from './events.ts';
+import type { PartitionProgress } from './partition-progress.ts';
+import { ReadAhead, type Gap } from './read-ahead.ts';
+import { checkNotAhead, findCovering, isOutOfRange, LIVE_SOURCE, seek } from './seek.ts';
+import { storeBatchOf, type SeriesBatch } from './series-batch.ts';
+import type { WriterSettings } from './settings.ts';
+import { missingEntries } from './writer-errors.ts';
+
+/** Told what the store has, so that those who wait for their samples can be answered. */
+export interface StoredMarks {
+  /** Everything below `position` of the events partition is applied and visible. */
+  set(partition: number, position: Address): void;
+}
+
+export interface PartitionWriterParams {
+  stream: Stream;
+  store: Store;
+  clock: Clock;
+  marks: StoredMarks | undefined;
+  events: WriterEvents;
+  settings: WriterSettings;
+  progress: PartitionProgress;
+  /** Aborts when the stage stops. */
+  signal: AbortSignal;
+}
+
+/** The steps of the writer on one partition. Each rejects with what its port rejects with. */
+export class PartitionWriter {
+  readonly #params: PartitionWriterParams;
+  readonly #partition: number;
+  #cursors: Cursors;
+  #ahead: ReadAhead | undefined;
+
+  constructor(params: PartitionWriterParams) {
+    this.#params = params;
+    this.#partition = params.progress.partition;
+    this.#cursors = new Cursors(this.#partition, new Map());
+  }
+
+  /** Forgets everything, reads the store's marks and starts reading the log there. */
+  async begin(): Promise<void> {
+    const { stream, store, signal, progress, events } = this.#params;
+    const partition = this.#partition;
+    await this.close();
+    const marks = await store.marks(partition);
+    await checkNotAhead({ stream, partition }, marks, signal);
+    const position = await seek({ stream, partition }, marks, signal);
+    this.#cursors = new Cursors(partition, marks);
+    this.#open(position);
+    const live = marks.get(LIVE_SOURCE);
+    const mark = live?.mark ?? ADDRESS_ZERO;
+    if (live !== undefined) this.#params.marks?.set(partition, mark);
+    progress.begun(position, live && { position, mark, logId: live.logId });
+    events.began({ partition, position, mark: formatAddress(mark) });
+  }
+
+  /** The next batch: all that lies ready, or else the first record that comes. */
+  async fetch(): Promise<SeriesBatch> {
+    const { progress, signal } = this.#params;
+    for (;;) {
+      progress.pendingSinceUs = this.#ahead!.appendTimeUs;
+      const fetched = await this.#ahead!.take(signal);
+      if ('batch' in fetched) {
+        progress.pendingSinceUs = fetched.batch.appendTimeUs;
+        return fetched.batch;
+      }
+      progress.pendingSinceUs = fetched.gap.appendTimeUs;
+      await this.#bridge(fetched.gap);
+    }
+  }
+
+  /** Sees to it that the store has a mark to compare: a new log or source has none. */
+  async mark(batch: Readonly<{ key: MarkKey; hasMark: boolean }>): Promise<void> {
+    if (!batch.hasMark) await this.#params.store.openMark(batch.key);
+  }
+
+  /** One transaction. */
+  async apply(batch: SeriesBatch): Promise<ApplyResult> {
+    const { store, clock, events } = this.#params;
+    const startedUs = clock.nowUs();
+    const result = await store.apply(storeBatchOf(batch));
+    if (result.outcome === 'outrun') events.outrun(batch);
+    else events.applied(batch, result, (clock.nowUs() - startedUs) / 1e6);
+    return result;
+  }
+
+  /** Tells what the store has now. */
+  commit(batch: SeriesBatch): void {
+    const { key, to: mark, position } = batch;
+    const { progress } = this.#params;
+    if (key.source === LIVE_SOURCE) this.#params.marks?.set(this.#partition, mark);
+    for (const { ledger } of batch.chunks) {
+      progress.partitionTimeUs = ledger.at(-1)?.partitionTimeUs ?? progress.partitionTimeUs;
+    }
+    progress.pendingSinceUs = this.#ahead?.appendTimeUs;
+    progress.commit({ position, mark, logId: key.logId });
+  }
+
+  async close(): Promise<void> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    await ahead?.close();
+  }
+
+  #open(position: number): void {
+    const { stream, settings } = this.#params;
+    const partition = this.#partition;
+    this.#ahead = new ReadAhead({ stream, partition, position, cursors: this.#cursors, settings });
+  }
+
+  /**
+   * Goes on at the record that continues what is applied, wherever in the log it lies; until
+   * there is one, the partition is stopped with the reason.
+   */
+  async #bridge(gap: Gap): Promise<void> {
+    const { stream, settings, progress, events, signal } = this.#params;
+    const { cursor } = gap;
+    // Of a log that the store does not accept, missing entries are not the reason to tell.
+    await this.mark(cursor);
+    cursor.hasMark = true;
+    const offset = await findCovering({
+      stream,
+      partition: this.#partition,
+      cursor,
+      readBytesMax: settings.readBytesMax,
+      readWaitMs: settings.readWaitMs,
+      signal,
+      onMissing: ({ to, isForgotten }) => {
+        const error = this.#missing(cursor, to ?? gap.from, isForgotten);
+        progress.stopped(error);
+        events.missing(this.#partition, error);
+      },
+    });
+    events.found(this.#partition, offset);
+    progress.running();
+    await this.close();
+    this.#open(offset);
+  }
+
+  #missing(cursor: Cursor, to: Address, hasForgotten: boolean): ReturnType<typeof missingEntries> {
+    const { key, next: from } = cursor;
+    return missingEntries({
+      partition: this.#partition,
+      source: key.source,
+      from,
+      to,
+      hasForgotten,
+    });
+  }
+}
+
+/**
+ * Whether waiting a little and reading the mark again may help. A position that the log no longer
+ * holds is one of these: what there is instead is found from the mark.
+ */
+export function isPassing(error: unknown): boolean {
+  const kind = errorKind(error);
+  return kind === 'transient' || kind === 'outrun' || isOutOfRange(error);
+}

@@ -1,0 +1,185 @@
+import type { Address } from '@millrace/model';
+import { errorKind } from '@millrace/runtime';
+import {
+  TOPIC_SERIES,
+  type PartitionReader,
+  type Stream,
+  type StreamRecord,
+} from '@millrace/stream';
+import { decodeSeriesRecord, decodeSeriesRecordHeader } from '@millrace/wire';
+import type { Cursor, Cursors } from './cursors.ts';
+import { addToBatch, batchOf, type DecodedRecord, type SeriesBatch } from './series-batch.ts';
+import type { WriterSettings } from './settings.ts';
+import { atRecord } from './writer-errors.ts';
+
+/** Entries are missing before the record that came next. */
+export interface Gap {
+  cursor: Cursor;
+  /** Where the record begins that came instead. */
+  from: Address;
+  appendTimeUs: number;
+}
+
+export type Fetched = { batch: SeriesBatch } | { gap: Gap };
+
+/**
+ * Reads and decodes the next batch while the one before is applied. One batch at a time is being
+ * collected; a record that does not fit waits until it is taken, so what is held is bounded.
+ */
+export class ReadAhead {
+  readonly #params: ReadAheadParams;
+  readonly #reader: PartitionReader;
+  readonly #stop = new AbortController();
+  readonly #reading: Promise<void>;
+  #batch: SeriesBatch | undefined;
+  /** Set when nothing more will be collected: why, in place of a further batch. */
+  #end: { gap: Gap } | { error: unknown } | undefined;
+  /** Lets the waiting side look again: `take` for a batch, the reading one for room. */
+  #wake: () => void = () => undefined;
+  #wasBelow = true;
+  /** The cursor that the last record moved: the next record most likely is of the same. */
+  #last: Cursor | undefined;
+
+  constructor(params: ReadAheadParams) {
+    this.#params = params;
+    const { stream, partition, position } = params;
+    this.#reader = stream.reader(TOPIC_SERIES, partition, position);
+    this.#reading = this.#read();
+  }
+
+  /** When the log took the oldest record that is collected and not taken yet. */
+  get appendTimeUs(): number | undefined {
+    return this.#batch?.appendTimeUs;
+  }
+
+  /**
+   * The batch collected so far, as soon as there is one; or what keeps the next from coming.
+   * Rejects with the error of the log, of a record, or with the signal's reason.
+   */
+  async take(signal: AbortSignal): Promise<Fetched> {
+    for (;;) {
+      signal.throwIfAborted();
+      const batch = this.#batch;
+      if (batch !== undefined) {
+        this.#batch = undefined;
+        this.#wake();
+        return { batch };
+      }
+      if (this.#end !== undefined) {
+        if ('error' in this.#end) throw this.#end.error;
+        return this.#end;
+      }
+      await this.#changed(signal);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    this.#wake();
+    await this.#reading;
+    await this.#reader.close();
+  }
+
+  async #read(): Promise<void> {
+    const { readBytesMax, readWaitMs } = this.#params.settings;
+    const { signal } = this.#stop;
+    try {
+      for (;;) {
+        const how = { bytesMax: readBytesMax, waitMs: readWaitMs, signal };
+        for (const record of await this.#reader.next(how)) {
+          const decoded = this.#decoded(record);
+          if (this.#end !== undefined) return;
+          // No pause while there is room: all of one read can become one batch.
+          while (decoded !== undefined && !this.#add(decoded)) {
+            signal.throwIfAborted();
+            await this.#changed(signal);
+          }
+        }
+      }
+    } catch (error) {
+      if (errorKind(error) === 'aborted' && signal.aborted) return;
+      this.#finish({ error });
+    }
+  }
+
+  /** False when there is no room for it until the batch before is taken. */
+  #add(decoded: DecodedRecord): boolean {
+    if (this.#batch !== undefined) {
+      return addToBatch(this.#batch, decoded, this.#params.settings);
+    }
+    this.#batch = batchOf(decoded);
+    this.#wake();
+    return true;
+  }
+
+  #decoded(streamRecord: StreamRecord): DecodedRecord | undefined {
+    try {
+      return this.#decode(streamRecord);
+    } catch (error) {
+      throw atRecord(error, this.#params.partition, streamRecord.offset);
+    }
+  }
+
+  /** Undefined when the record has nothing new, or nothing more will be collected. */
+  #decode(streamRecord: StreamRecord): DecodedRecord | undefined {
+    const { cursors } = this.#params;
+    const { offset, appendTimeUs, payload } = streamRecord;
+    // Behind a record below the mark comes another one, most likely: its header is enough.
+    if (this.#wasBelow && cursors.verdict(decodeSeriesRecordHeader(payload)) === 'below') {
+      return this.#skip(offset);
+    }
+    // The payload is the reader's and columns are views on it: the batch needs a copy.
+    const bytes = new Uint8Array(payload);
+    const expected = this.#last;
+    let record = decodeSeriesRecord(bytes, expected?.next);
+    const verdict = cursors.verdict(record);
+    const cursor = cursors.at(record);
+    this.#wasBelow = verdict === 'below';
+    if (verdict === 'below') return this.#skip(offset);
+    if (verdict === 'gap') {
+      this.#finish({ gap: { cursor, from: record.from, appendTimeUs } });
+      return undefined;
+    }
+    if (cursor !== expected) record = decodeSeriesRecord(bytes, cursor.next);
+    const { key, hasMark, next: from } = cursor;
+    cursors.advance(cursor, record.to);
+    this.#last = cursor;
+    return { key, hasMark, from, record, bytes: bytes.length, offset, appendTimeUs };
+  }
+
+  #skip(offset: number): undefined {
+    if (this.#batch !== undefined) this.#batch.position = offset + 1;
+    return undefined;
+  }
+
+  #finish(end: { gap: Gap } | { error: unknown }): void {
+    this.#end = end;
+    this.#wake();
+  }
+
+  /** Resolves at the next wake-up, or when the signal aborts. */
+  async #changed(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const before = this.#wake;
+      const over = (): void => {
+        signal.removeEventListener('abort', over);
+        before();
+        resolve();
+      };
+      this.#wake = () => {
+        this.#wake = () => undefined;
+        over();
+      };
+      signal.addEventListener('abort', over, { once: true });
+    });
+  }
+}
+
+type ReadAheadParams = Readonly<{
+  stream: Stream;
+  partition: number;
+  /** Offset of the first record to read. */
+  position: number;
+  cursors: Cursors;
+  settings: WriterSettings;
+}>;

@@ -1,0 +1,133 @@
+import { compareAddress, type Address } from '@millrace/model';
+import { systemClock } from '@millrace/runtime';
+import type { StoredMark } from '@millrace/store';
+import { TOPIC_EVENTS, TOPIC_SERIES, type Stream } from '@millrace/stream';
+import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
+import { encodeEventsRecord, EventsRecordKind, type SealedRecord } from '@millrace/wire';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { checkNotAhead, findCovering, seek, type Missing } from './seek.ts';
+import { recordsOf, TEST_LOG_ID } from './testing/entry-sequence.ts';
+
+const signal = new AbortController().signal;
+
+async function streamWith(records: readonly SealedRecord[]): Promise<Stream> {
+  const stream = openMemoryStream(new MemoryLog({ partitions: 1, clock: systemClock }));
+  const producer = stream.producer();
+  for (const { payload } of records) await producer.append(TOPIC_SERIES, 0, payload);
+  return stream;
+}
+
+const marksAt = (mark: Address, logNumber = 1): Map<string, StoredMark> =>
+  new Map([['live', { logId: TEST_LOG_ID, logNumber, mark }]]);
+const find = (stream: Stream, mark: Address, onMissing: (missing: Missing) => void) => {
+  const key = { logId: TEST_LOG_ID, logNumber: 1, partition: 0, source: 'live' };
+  const cursor = { key, next: mark, hasMark: true };
+  const how = { readBytesMax: 1000, readWaitMs: 1000, signal };
+  return findCovering({ stream, partition: 0, cursor, onMissing, ...how });
+};
+const logRecord = (logId: string): Uint8Array =>
+  encodeEventsRecord({ kind: EventsRecordKind.log, logId });
+const never = (): void => expect.unreachable();
+
+describe('seek', () => {
+  it('ends at the first record that is not wholly below the mark', async () => {
+    const records = recordsOf({ position: 40, recordBytesMax: 300 });
+    const stream = await streamWith(records);
+    const last = records.at(-1)!.to;
+    for (const mark of [...records.map(({ from }) => from), last, { offset: 17, ordinal: 2 }]) {
+      const expected = records.findIndex(({ to }) => compareAddress(to, mark) > 0);
+      const found = await seek({ stream, partition: 0 }, marksAt(mark), signal);
+      expect(found).toBe(expected === -1 ? records.length : expected);
+    }
+  });
+
+  it('starts at the first record held, with marks of jobs at the first of their log', async () => {
+    const older = recordsOf({ position: 4, logId: 'cd'.repeat(16), logNumber: 0 });
+    const stream = await streamWith([...older, ...recordsOf({ position: 10 })]);
+    expect(await seek({ stream, partition: 0 }, new Map(), signal)).toBe(0);
+    const marks = marksAt({ offset: 5, ordinal: 0 });
+    expect(await seek({ stream, partition: 0 }, marks, signal)).toBe(9);
+    marks.set('job', { logId: TEST_LOG_ID, logNumber: 1, mark: { offset: 1, ordinal: 0 } });
+    expect(await seek({ stream, partition: 0 }, marks, signal)).toBe(4);
+  });
+
+  it('takes records of an older log for done, and those of a newer one for open', async () => {
+    const old = recordsOf({ position: 5 });
+    const young = recordsOf({ position: 5, logId: 'cd'.repeat(16), logNumber: 2 });
+    const stream = await streamWith([...old, ...young]);
+    const done = marksAt({ offset: 5, ordinal: 0 });
+    expect(await seek({ stream, partition: 0 }, done, signal)).toBe(5);
+    const mark = { logId: 'cd'.repeat(16), logNumber: 2, mark: { offset: 2, ordinal: 0 } };
+    expect(await seek({ stream, partition: 0 }, new Map([['live', mark]]), signal)).toBe(7);
+  });
+});
+
+describe('findCovering', () => {
+  /** Segments of one sequence: each begins at or below what those before it reach. */
+  const segments = fc.array(fc.tuple(fc.nat(20), fc.integer({ min: 1, max: 10 })), {
+    minLength: 1,
+    maxLength: 8,
+  });
+
+  it('finds a record that continues any mark, however often ranges occur again', async () => {
+    await fc.assert(
+      fc.asyncProperty(segments, fc.nat(40), async (parts, markOffset) => {
+        let reached = 0;
+        const records = parts.flatMap(([back, length]) => {
+          const offset = Math.max(0, reached - back);
+          reached = Math.max(reached, offset + length);
+          return recordsOf({ from: { offset, ordinal: 0 }, position: offset + length });
+        });
+        const mark = { offset: Math.min(markOffset, reached - 1), ordinal: 1 };
+        const stream = await streamWith(records);
+        const found = records[await find(stream, mark, never)]!;
+        expect(compareAddress(found.from, mark)).toBeLessThanOrEqual(0);
+        expect(compareAddress(found.to, mark)).toBeGreaterThan(0);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('tells what is missing, and waits until it comes', async () => {
+    const behind = recordsOf({ from: { offset: 9, ordinal: 0 }, position: 12 });
+    const stream = await streamWith([...recordsOf({ position: 4 }), ...behind]);
+    const told: Missing[] = [];
+    const finding = find(stream, { offset: 4, ordinal: 0 }, (missing) => {
+      told.push(missing);
+      const [again] = recordsOf({ from: { offset: 3, ordinal: 0 }, position: 9, offsetsMax: 9 });
+      void stream.producer().append(TOPIC_SERIES, 0, again!.payload);
+    });
+    expect(await finding).toBe(7);
+    expect(told).toEqual([{ to: { offset: 9, ordinal: 0 }, isForgotten: false }]);
+  });
+});
+
+describe('checkNotAhead', () => {
+  it('refuses a mark of events that the log does not hold', async () => {
+    const stream = await streamWith([]);
+    const producer = stream.producer();
+    await producer.append(TOPIC_EVENTS, 0, logRecord(TEST_LOG_ID));
+    await producer.append(TOPIC_EVENTS, 0, new Uint8Array(1));
+    const where = { stream, partition: 0 };
+    await checkNotAhead(where, marksAt({ offset: 2, ordinal: 0 }), signal);
+    await expect(
+      checkNotAhead(where, marksAt({ offset: 3, ordinal: 0 }), signal),
+    ).rejects.toMatchObject({
+      code: 'WRITER_AHEAD',
+      kind: 'permanent',
+    });
+  });
+
+  it('leaves a mark of another log to the store', async () => {
+    const stream = await streamWith([]);
+    await stream.producer().append(TOPIC_EVENTS, 0, logRecord('cd'.repeat(16)));
+    const marks = marksAt({ offset: 30, ordinal: 0 });
+    await expect(checkNotAhead({ stream, partition: 0 }, marks, signal)).resolves.toBeUndefined();
+  });
+
+  it('has nothing to refuse without a mark', async () => {
+    const where = { stream: await streamWith([]), partition: 0 };
+    await expect(checkNotAhead(where, new Map(), signal)).resolves.toBeUndefined();
+  });
+});

@@ -1,0 +1,174 @@
+import { compareAddress, type Address } from '@millrace/model';
+import type { StoredMark } from '@millrace/store';
+import {
+  STREAM_CODES,
+  StreamError,
+  TOPIC_EVENTS,
+  TOPIC_SERIES,
+  type Stream,
+  type StreamRecord,
+  type Topic,
+} from '@millrace/stream';
+import {
+  decodeEventsRecord,
+  decodeSeriesRecordHeader,
+  EventsRecordKind,
+  type SeriesRecordHeader,
+} from '@millrace/wire';
+import { covers, isSameKey, type Cursor } from './cursors.ts';
+import { atRecord, storeAhead } from './writer-errors.ts';
+
+/** The source whose records every partition has. */
+export const LIVE_SOURCE = 'live';
+
+type Where = Readonly<{ stream: Stream; partition: number }>;
+
+/**
+ * An offset to start reading at: what lies before it is below the marks, as far as one can tell
+ * by looking at few records. A gap found from there may be none: `findCovering` looks at all.
+ *
+ * Records follow one another without a gap, but a range may occur again further on, put out by
+ * an owner that went back. So the binary search may end behind the record it should find. And it
+ * looks for the live source only: a job opens its mark before its first record, and as soon as
+ * there is one, reading starts at the first record of the log that the marks are of.
+ */
+export async function seek(
+  where: Where,
+  marks: ReadonlyMap<string, StoredMark>,
+  signal: AbortSignal,
+): Promise<number> {
+  const { stream, partition } = where;
+  const live = marks.get(LIVE_SOURCE);
+  for (;;) {
+    signal.throwIfAborted();
+    const { start, end } = await stream.bounds(TOPIC_SERIES, partition);
+    if (live === undefined) return start;
+    const isDone = (header: SeriesRecordHeader): boolean => {
+      if (header.logId !== live.logId) return header.logNumber < live.logNumber;
+      return marks.size === 1 && compareAddress(header.to, live.mark) <= 0;
+    };
+    try {
+      return await firstNotDone({ ...where, isDone, start, end, signal });
+    } catch (error) {
+      if (!isOutOfRange(error)) throw error;
+      // Retention moved on between the two calls: look at the bounds again.
+    }
+  }
+}
+
+async function firstNotDone(
+  params: Where &
+    Readonly<{
+      isDone: (header: SeriesRecordHeader) => boolean;
+      start: number;
+      end: number;
+      signal: AbortSignal;
+    }>,
+): Promise<number> {
+  let { start, end } = params;
+  while (start < end) {
+    const middle = Math.floor((start + end) / 2);
+    const record = await recordAt({ ...params, topic: TOPIC_SERIES, offset: middle });
+    if (params.isDone(headerOf(record, params.partition))) start = middle + 1;
+    else end = middle;
+  }
+  return start;
+}
+
+/**
+ * The store cannot have entries of events that its log does not hold. Of another log it may:
+ * that is told when the first batch of the other log is offered to the store.
+ */
+export async function checkNotAhead(
+  where: Where,
+  marks: ReadonlyMap<string, StoredMark>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { stream, partition } = where;
+  const { start, end } = await stream.bounds(TOPIC_EVENTS, partition);
+  for (const { mark, logId } of marks.values()) {
+    if (mark.offset <= end) continue;
+    if (start === 0 && end > 0) {
+      const first = await recordAt({ ...where, topic: TOPIC_EVENTS, offset: 0, signal });
+      const record = decodeEventsRecord(first.payload);
+      if (record.kind === EventsRecordKind.log && record.logId !== logId) continue;
+    }
+    throw storeAhead({ partition, mark, endOffset: end });
+  }
+}
+
+/** What a whole look at the log tells of entries that it does not hold. */
+export interface Missing {
+  /** Where the first record begins that the log holds behind the missing entries. */
+  to: Address | undefined;
+  /** Whether they lie before everything that the log still holds. */
+  isForgotten: boolean;
+}
+
+/**
+ * Looks at every record held, then at every one that is appended, until one continues what the
+ * cursor has; its offset. `onMissing` is told once, when the end is reached without.
+ */
+export async function findCovering(
+  params: Where &
+    Readonly<{
+      cursor: Cursor;
+      readBytesMax: number;
+      readWaitMs: number;
+      signal: AbortSignal;
+      onMissing: (missing: Missing) => void;
+    }>,
+): Promise<number> {
+  const { stream, partition, cursor, readBytesMax, signal } = params;
+  const { start } = await stream.bounds(TOPIC_SERIES, partition);
+  const reader = stream.reader(TOPIC_SERIES, partition, start);
+  let waitMs = 0;
+  let first: Address | undefined;
+  let to: Address | undefined;
+  try {
+    for (;;) {
+      const records = await reader.next({ bytesMax: readBytesMax, waitMs, signal });
+      for (const record of records) {
+        const header = headerOf(record, partition);
+        if (covers(cursor, header)) return record.offset;
+        if (!isSameKey(cursor.key, header)) continue;
+        first ??= header.from;
+        const isBehind = compareAddress(header.from, cursor.next) > 0;
+        if (isBehind && (to === undefined || compareAddress(header.from, to) < 0)) to = header.from;
+      }
+      if (records.length > 0 || waitMs > 0) continue;
+      params.onMissing({ to, isForgotten: start > 0 && to !== undefined && to === first });
+      waitMs = params.readWaitMs;
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
+async function recordAt(
+  params: Where & Readonly<{ topic: Topic; offset: number; signal: AbortSignal }>,
+): Promise<StreamRecord> {
+  const { stream, partition, topic, offset, signal } = params;
+  const reader = stream.reader(topic, partition, offset);
+  try {
+    for (;;) {
+      // What lies below the end is there; a reader may still need a moment to see it.
+      const [record] = await reader.next({ bytesMax: 1, waitMs: 1000, signal });
+      if (record !== undefined) return { ...record, payload: new Uint8Array(record.payload) };
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
+function headerOf(record: StreamRecord, partition: number): SeriesRecordHeader {
+  try {
+    return decodeSeriesRecordHeader(record.payload);
+  } catch (error) {
+    throw atRecord(error, partition, record.offset);
+  }
+}
+
+export function isOutOfRange(error: unknown): boolean {
+  return error instanceof StreamError && error.code === STREAM_CODES.outOfRange;
+}

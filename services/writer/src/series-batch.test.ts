@@ -1,0 +1,117 @@
+import type { Piece } from '@millrace/model';
+import { emptyEntries, type Entries } from '@millrace/wire';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { coalesce } from './series-batch.ts';
+
+/** What the store has of pieces after some transactions. */
+function applyAll(transactions: readonly (readonly Entries[])[]): unknown {
+  const open = new Map<string, Piece>();
+  const finals: Piece[] = [];
+  for (const chunks of transactions) {
+    // As a store does it: all open pieces of the transaction, then all finals.
+    for (const chunk of chunks) for (const piece of chunk.open) open.set(keyOf(piece), piece);
+    for (const chunk of chunks) {
+      for (const piece of chunk.finals) {
+        finals.push(piece);
+        open.delete(keyOf(piece));
+      }
+    }
+  }
+  return { open: [...open].toSorted(([a], [b]) => (a < b ? -1 : 1)), finals };
+}
+
+const keyOf = (piece: Piece): string =>
+  JSON.stringify([
+    piece.edition,
+    Buffer.from(piece.fingerprint).toString('hex'),
+    piece.widthUs,
+    piece.startUs,
+    piece.piece,
+  ]);
+
+/** Revisions and finals of few pieces, so that keys collide; a final piece never comes again. */
+const history = fc
+  .array(
+    fc.record({
+      edition: fc.nat(1),
+      series: fc.nat(1),
+      width: fc.constantFrom(60, 300),
+      start: fc.nat(1),
+      life: fc.nat(2),
+      final: fc.boolean(),
+    }),
+    { maxLength: 60 },
+  )
+  .map((steps) => {
+    const over = new Set<string>();
+    return steps.flatMap((step, i) => {
+      const piece: Piece = {
+        edition: step.edition,
+        fingerprint: new Uint8Array(16).fill(0xf0 + step.series),
+        widthUs: step.width,
+        startUs: step.start,
+        piece: step.life,
+        count: i,
+        marked: false,
+      };
+      if (over.has(keyOf(piece))) return [];
+      if (step.final) over.add(keyOf(piece));
+      return [{ piece, final: step.final }];
+    });
+  });
+
+/** Cuts a history into chunks, and the chunks into transactions. */
+const cuts = fc.tuple(history, fc.infiniteStream(fc.nat(3)), fc.infiniteStream(fc.nat(3)));
+
+describe('coalesce', () => {
+  it('never changes what the store has in the end', () => {
+    fc.assert(
+      fc.property(cuts, ([steps, chunkLengths, batchLengths]) => {
+        const chunks = split(steps, chunkLengths).map((part): Entries => ({
+          ...emptyEntries(),
+          open: part.filter(({ final }) => !final).map(({ piece }) => piece),
+          finals: part.filter(({ final }) => final).map(({ piece }) => piece),
+        }));
+        const expected = applyAll(chunks.map((chunk) => [chunk]));
+        const transactions = split(chunks, batchLengths);
+        expect(applyAll(transactions.map(coalesce))).toEqual(expected);
+      }),
+    );
+  });
+
+  it('leaves one revision of each piece, none of a final one, and everything else', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        const chunks = steps.map(({ piece, final }): Entries => ({
+          ...emptyEntries(),
+          open: final ? [] : [piece],
+          finals: final ? [piece] : [],
+        }));
+        const kept = coalesce(chunks);
+        const open = kept.flatMap((chunk) => chunk.open.map(keyOf));
+        const finals = kept.flatMap((chunk) => chunk.finals.map(keyOf));
+        expect(new Set(open).size).toBe(open.length);
+        expect(open.filter((key) => finals.includes(key))).toEqual([]);
+        expect(finals.length).toBe(steps.filter(({ final }) => final).length);
+        expect(kept.length).toBe(chunks.length);
+      }),
+    );
+  });
+
+  it('hands on a chunk as it is when nothing in it is replaced', () => {
+    const chunk = { ...emptyEntries(), metadata: [] };
+    expect(coalesce([chunk])[0]).toBe(chunk);
+  });
+});
+
+function split<T>(items: readonly T[], lengths: Iterator<number>): T[][] {
+  const parts: T[][] = [];
+  let at = 0;
+  while (at < items.length) {
+    const length = 1 + (lengths.next().value as number);
+    parts.push(items.slice(at, at + length));
+    at += length;
+  }
+  return parts;
+}

@@ -1,0 +1,112 @@
+import type { Address, Piece } from '@millrace/model';
+import type { MarkKey, StoreBatch } from '@millrace/store';
+import type { Entries, SeriesRecord } from '@millrace/wire';
+import { isSameKey } from './cursors.ts';
+import type { WriterSettings } from './settings.ts';
+
+/** Contiguous records of one source, collected for one transaction. */
+export interface SeriesBatch {
+  key: MarkKey;
+  /** Whether the store had a mark for the key when it was asked. */
+  hasMark: boolean;
+  from: Address;
+  to: Address;
+  chunks: Entries[];
+  records: number;
+  bytes: number;
+  entries: number;
+  /** Position behind its last record, and behind records after it that had nothing new. */
+  position: number;
+  /** When the log took its first record. */
+  appendTimeUs: number;
+}
+
+/** A record of the log, decoded from the address on that was still missing. */
+export interface DecodedRecord {
+  key: MarkKey;
+  hasMark: boolean;
+  from: Address;
+  record: SeriesRecord;
+  bytes: number;
+  offset: number;
+  appendTimeUs: number;
+}
+
+export function batchOf(decoded: DecodedRecord): SeriesBatch {
+  const { key, hasMark, from, record, bytes, offset, appendTimeUs } = decoded;
+  return {
+    key,
+    hasMark,
+    from,
+    to: record.to,
+    chunks: [record.entries],
+    records: 1,
+    bytes,
+    entries: countEntries(record.entries),
+    position: offset + 1,
+    appendTimeUs,
+  };
+}
+
+/** Adds the record that follows; false when it belongs into a transaction of its own. */
+export function addToBatch(
+  batch: SeriesBatch,
+  decoded: DecodedRecord,
+  bounds: Pick<WriterSettings, 'batchRecordsMax' | 'batchBytesMax' | 'batchEntriesMax'>,
+): boolean {
+  const { record } = decoded;
+  const entries = countEntries(record.entries);
+  const fits =
+    batch.records < bounds.batchRecordsMax &&
+    batch.bytes + decoded.bytes <= bounds.batchBytesMax &&
+    batch.entries + entries <= bounds.batchEntriesMax;
+  if (!fits || !isSameKey(batch.key, record)) return false;
+  batch.chunks.push(record.entries);
+  batch.to = record.to;
+  batch.records += 1;
+  batch.bytes += decoded.bytes;
+  batch.entries += entries;
+  batch.position = decoded.offset + 1;
+  return true;
+}
+
+/** What the store applies: of each open piece only what is left of it after the last chunk. */
+export function storeBatchOf(batch: SeriesBatch): StoreBatch {
+  const { key, from, to } = batch;
+  return { key, from, to, chunks: coalesce(batch.chunks) };
+}
+
+/**
+ * Leaves out every revision of an open piece that a later one in the batch replaces, and every
+ * one of a piece that is final in it: the store would write and overwrite them in the same
+ * transaction. All other entries stay as they are, in their order.
+ */
+export function coalesce(chunks: readonly Entries[]): Entries[] {
+  const replaced = new Set<string>();
+  for (const { finals } of chunks) for (const piece of finals) replaced.add(pieceKey(piece));
+  const kept: Entries[] = [];
+  for (const chunk of chunks.toReversed()) {
+    const open: Piece[] = [];
+    for (const piece of chunk.open.toReversed()) {
+      const key = pieceKey(piece);
+      if (replaced.has(key)) continue;
+      replaced.add(key);
+      open.push(piece);
+    }
+    kept.push(open.length === chunk.open.length ? chunk : { ...chunk, open: open.toReversed() });
+  }
+  return kept.toReversed();
+}
+
+function pieceKey(piece: Piece): string {
+  const { edition, fingerprint, widthUs, startUs, piece: life } = piece;
+  const bytes = Buffer.from(fingerprint.buffer, fingerprint.byteOffset, fingerprint.length);
+  return `${edition} ${widthUs} ${startUs} ${life} ${bytes.toString('latin1')}`;
+}
+
+/** Rows that a chunk may become. */
+export function countEntries(entries: Entries): number {
+  let count = entries.samples.count;
+  for (const list of Object.values(entries)) if (Array.isArray(list)) count += list.length;
+  return count;
+}

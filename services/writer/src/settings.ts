@@ -1,0 +1,67 @@
+import { MillraceError } from '@millrace/runtime';
+
+/** Every bound of the writer, its unit in its name. */
+export interface WriterSettings {
+  /**
+   * Bounds of what goes into one transaction. Below them everything that lies ready is taken as
+   * soon as the store is free, so they only matter under backlog. A record that exceeds one of
+   * them by itself is a transaction by itself.
+   */
+  batchRecordsMax: number;
+  batchBytesMax: number;
+  batchEntriesMax: number;
+
+  /** Bytes of one read of the log; they are decoded in one go. */
+  readBytesMax: number;
+  /** How long one read waits for a record to come. */
+  readWaitMs: number;
+
+  /** Pauses between attempts while the log or the store is away; they double. */
+  retryMsMin: number;
+  retryMsMax: number;
+
+  /** How often the ends of the partitions are looked at, for the lag. */
+  observeMs: number;
+  /** How often the store is flushed and the log is told what it may forget. */
+  releaseMs: number;
+  /** How long `stop` waits for a transaction under way; past it the mark decides what happened. */
+  stopMsMax: number;
+}
+
+const MIB = 1024 * 1024;
+
+export const DEFAULT_WRITER_SETTINGS: WriterSettings = {
+  batchRecordsMax: 1000,
+  batchBytesMax: 16 * MIB,
+  batchEntriesMax: 50_000,
+  readBytesMax: MIB,
+  readWaitMs: 1000,
+  retryMsMin: 100,
+  retryMsMax: 5000,
+  observeMs: 1000,
+  releaseMs: 10_000,
+  stopMsMax: 10_000,
+};
+
+/** The defaults with changes; throws when one is not positive or two contradict one another. */
+export function writerSettings(changes: Partial<WriterSettings> = {}): WriterSettings {
+  const settings = { ...DEFAULT_WRITER_SETTINGS, ...changes };
+  for (const [name, value] of Object.entries(settings)) {
+    demand(Number.isFinite(value) && value > 0, `${name} (${value}) must be positive`);
+  }
+  demand(
+    settings.retryMsMin <= settings.retryMsMax,
+    `retryMsMin (${settings.retryMsMin}) must not exceed retryMsMax (${settings.retryMsMax})`,
+  );
+  return Object.freeze(settings);
+}
+
+function demand(holds: boolean, message: string): void {
+  if (holds) return;
+  throw new MillraceError({
+    code: 'WRITER_SETTINGS',
+    kind: 'permanent',
+    message: `The writer's settings contradict one another: ${message}. Nothing was started.`,
+    remedy: 'Change one of the named settings.',
+  });
+}

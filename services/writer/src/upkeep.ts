@@ -1,0 +1,78 @@
+import { compareAddress } from '@millrace/model';
+import { errorKind, type Clock } from '@millrace/runtime';
+import type { Store } from '@millrace/store';
+import { TOPIC_SERIES, type Stream } from '@millrace/stream';
+import type { WriterEvents } from './events.ts';
+import type { PartitionProgress } from './partition-progress.ts';
+import type { WriterSettings } from './settings.ts';
+
+export interface UpkeepContext {
+  stream: Stream;
+  store: Store;
+  clock: Clock;
+  events: WriterEvents;
+  settings: WriterSettings;
+  signal: AbortSignal;
+}
+
+/** Looks at the ends of the partitions, for the lag, until the stage stops. */
+export async function observe(
+  context: UpkeepContext,
+  progresses: readonly PartitionProgress[],
+): Promise<void> {
+  const { stream, clock, events, settings } = context;
+  await repeatedly(context, settings.observeMs, events.observeFailed, async () => {
+    for (const progress of progresses) {
+      const { partition } = progress;
+      const { start, end } = await stream.bounds(TOPIC_SERIES, partition);
+      progress.endOffset = end;
+      const lagMs = progress.lagMs(clock.nowUs());
+      const behindRecords = end - (progress.applied?.position ?? start);
+      events.observed(partition, { lagMs, behindRecords });
+    }
+  });
+}
+
+/**
+ * Makes the store durable and lets the log forget what lies below. INVARIANT: the log is released
+ * only up to positions that were applied before a flush began whose marks are not behind them:
+ * a commit that a crash of the database takes back must find its records again.
+ */
+export async function release(
+  context: UpkeepContext,
+  progresses: readonly PartitionProgress[],
+): Promise<void> {
+  const { stream, store, clock, events, settings } = context;
+  await repeatedly(context, settings.releaseMs, events.releaseFailed, async () => {
+    const startedUs = clock.nowUs();
+    const applied = progresses.map(({ partition, applied: before }) => ({ partition, before }));
+    const flushed = await store.flushedMarks();
+    for (const { partition, before } of applied) {
+      const now = flushed.get(partition);
+      if (before === undefined || now?.logId !== before.logId) continue;
+      if (compareAddress(now.mark, before.mark) < 0) continue;
+      await stream.release(TOPIC_SERIES, partition, before.position);
+    }
+    events.released((clock.nowUs() - startedUs) / 1e6);
+  });
+}
+
+/** What fails now may work the next time; only a defect ends it. */
+async function repeatedly(
+  context: UpkeepContext,
+  everyMs: number,
+  onFailure: (error: unknown) => void,
+  act: () => Promise<void>,
+): Promise<void> {
+  const { clock, signal } = context;
+  while (!signal.aborted) {
+    try {
+      await clock.sleep(everyMs, signal);
+      await act();
+    } catch (error) {
+      if (signal.aborted && errorKind(error) === 'aborted') return;
+      if (errorKind(error) === 'defect') throw error;
+      onFailure(error);
+    }
+  }
+}

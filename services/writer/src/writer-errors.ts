@@ -1,0 +1,90 @@
+import { formatAddress, type Address } from '@millrace/model';
+import { MillraceError } from '@millrace/runtime';
+import { partitionName, TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
+
+/** Why the writer stops a partition by itself. The codes are stable: people search for them. */
+export const WRITER_CODES = {
+  /** The log holds records before and after some entries, but not these entries. */
+  gap: 'WRITER_GAP',
+  /** The log forgot entries before the store had them. */
+  expired: 'WRITER_EXPIRED',
+  /** The store has applied entries of events that the log does not hold (yet again). */
+  ahead: 'WRITER_AHEAD',
+  /** Records of one log carry another log number than the store knows for that log. */
+  logNumber: 'WRITER_LOG_NUMBER',
+} as const;
+export type WriterCode = (typeof WRITER_CODES)[keyof typeof WRITER_CODES];
+
+/** Entries that the store needs next and that the log does not hold. */
+export interface MissingEntries {
+  partition: number;
+  source: string;
+  /** The store's mark: the first address that is missing. */
+  from: Address;
+  /** The first address behind the missing ones that the log does hold. */
+  to: Address;
+  /** Whether the log has forgotten records of this partition. */
+  hasForgotten: boolean;
+}
+
+export function missingEntries(missing: MissingEntries): MillraceError {
+  const { partition, source, from, to, hasForgotten } = missing;
+  const range = `${formatAddress(from)} up to ${formatAddress(to)}`;
+  const where = `${partitionName(TOPIC_SERIES, partition)} (source ${source})`;
+  const why = hasForgotten
+    ? `no longer holds the entries ${range}: its retention was over before they were stored`
+    : `does not hold the entries ${range}, although it holds later ones`;
+  return new MillraceError({
+    code: hasForgotten ? WRITER_CODES.expired : WRITER_CODES.gap,
+    kind: 'permanent',
+    message:
+      `${where} ${why}. The writer stopped this partition; nothing was skipped and nothing ` +
+      `is applied twice. It goes on by itself as soon as they are in the log again.`,
+    remedy:
+      `Let the transformer put them out again: stop Millrace, remove the state of partition ` +
+      `${partition} and start again. It folds ${partitionName(TOPIC_EVENTS, partition)} from ` +
+      `what that still holds.`,
+  });
+}
+
+export function storeAhead(
+  params: Readonly<{ partition: number; mark: Address; endOffset: number }>,
+): MillraceError {
+  const { partition, mark, endOffset } = params;
+  const events = partitionName(TOPIC_EVENTS, partition);
+  return new MillraceError({
+    code: WRITER_CODES.ahead,
+    kind: 'permanent',
+    message:
+      `The store has applied partition ${partition} up to ${formatAddress(mark)}, but ${events} ` +
+      `ends at ${endOffset}: the log is older than the store, as after restoring a copy of it. ` +
+      'What is appended now would be taken for what is stored already, so nothing is applied.',
+    remedy: 'Put the log back that belongs to this store, or restore the store to match the log.',
+  });
+}
+
+export function otherLogNumber(
+  params: Readonly<{ logId: string; known: number; found: number }>,
+): MillraceError {
+  const { logId, known, found } = params;
+  return new MillraceError({
+    code: WRITER_CODES.logNumber,
+    kind: 'permanent',
+    message:
+      `The store knows log ${logId} as number ${known}, the record as number ${found}. The names ` +
+      'of open windows contain that number: they would be stored twice. Nothing was applied.',
+    remedy: 'Put back the state of the transformer that belongs to this store.',
+  });
+}
+
+/** The same error, telling which record of the log it is about. */
+export function atRecord(error: unknown, partition: number, offset: number): unknown {
+  if (!(error instanceof MillraceError)) return error;
+  return new MillraceError({
+    code: error.code,
+    kind: error.kind,
+    message: `${partitionName(TOPIC_SERIES, partition)}, offset ${offset}: ${error.message}`,
+    ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+    cause: error,
+  });
+}

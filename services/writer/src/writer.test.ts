@@ -1,0 +1,218 @@
+import type { Address } from '@millrace/model';
+import { systemClock } from '@millrace/runtime';
+import type { Store } from '@millrace/store';
+import { createMemoryStore } from '@millrace/store/memory';
+import { TOPIC_SERIES } from '@millrace/stream';
+import { MemoryLog } from '@millrace/stream/memory';
+import { SeriesRecordBuilder } from '@millrace/wire';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { recordsOf, TEST_LOG_ID } from './testing/entry-sequence.ts';
+import {
+  at,
+  expectedSamples,
+  expectMark,
+  expectWhole,
+  failure,
+  samplesOf,
+  isSorted,
+  markOf,
+  setMark,
+  statusOf,
+  until,
+} from './testing/expectations.ts';
+import { WriterBench } from './testing/writer-bench.ts';
+
+let bench: WriterBench;
+beforeEach(() => {
+  bench = new WriterBench();
+});
+afterEach(() => bench.stop());
+const reaches = (position: number, partition = 0): Promise<void> =>
+  expectMark(bench.database, position, partition);
+
+describe('the writer', () => {
+  it('brings every entry into the store, in order, and tells how far it is', async () => {
+    const stored: Address[] = [];
+    const marks = { set: (_: number, position: Address) => stored.push(position) };
+    await bench.append(recordsOf({ position: 20 }));
+    const { writer } = bench.start({ marks });
+    await reaches(20);
+    await bench.append(recordsOf({ from: at(20), position: 23 }));
+    await reaches(23);
+    expectWhole(bench.database, 23);
+    await until(() =>
+      expect(statusOf(writer)).toEqual({
+        partition: 0,
+        state: 'running',
+        position: 23,
+        endOffset: 23,
+        lagMs: 0,
+        partitionTimeUs: 22e6,
+      }),
+    );
+    expect(writer.status()).toMatchObject({ stage: 'writer', ready: true });
+    expect(stored.at(-1)).toEqual(at(23));
+    expect(isSorted(stored)).toBe(true);
+  });
+
+  it('skips what is below the mark, also inside of a record', async () => {
+    setMark(bench.database, at(6, 2));
+    await bench.append(recordsOf({ position: 12, offsetsMax: 4 }));
+    bench.start();
+    await reaches(12);
+    expect(samplesOf(bench.database)).toEqual(expectedSamples(0, 12).slice(6 * 3 + 2));
+    expect(bench.batches[0]?.from).toEqual(at(6, 2));
+  });
+
+  it('takes ranges that occur again only once, however they are cut', async () => {
+    await bench.append(recordsOf({ position: 9 }));
+    await bench.append(recordsOf({ from: at(3), position: 14, recordBytesMax: 250 }));
+    await bench.append(recordsOf({ from: at(0), position: 30, offsetsMax: 11 }));
+    bench.start();
+    await reaches(30);
+    expectWhole(bench.database, 30);
+  });
+
+  it('moves the mark over records that put nothing out', async () => {
+    await bench.append(recordsOf({ position: 2 }));
+    bench.start();
+    await reaches(2);
+    const head = { logId: TEST_LOG_ID, logNumber: 1, source: 'live', foldVersion: 1 };
+    const empty = new SeriesRecordBuilder(head, at(2), 1000);
+    empty.flush(9);
+    await bench.append(empty.sealed);
+    await reaches(9);
+    expect(samplesOf(bench.database)).toEqual(expectedSamples(0, 2));
+  });
+
+  it('puts a backlog into few transactions and leaves out replaced revisions', async () => {
+    await bench.append(recordsOf({ position: 700 }));
+    bench.start({}, { batchEntriesMax: 500 });
+    await reaches(700);
+    expectWhole(bench.database, 700);
+    const { batches } = bench;
+    const entriesPerOffset = 5;
+    expect(batches.length).toBeLessThan((700 * entriesPerOffset) / 400);
+    const open = batches.flatMap(({ chunks }) => chunks.flatMap((chunk) => chunk.open));
+    expect(open.length).toBeLessThanOrEqual(batches.length);
+  });
+
+  it('keeps partitions apart', async () => {
+    await bench.stop();
+    bench = new WriterBench({ partitions: 3 });
+    for (const partition of [0, 2]) {
+      await bench.append(recordsOf({ position: 5 + partition }), partition);
+    }
+    const { writer } = bench.start();
+    await reaches(5);
+    await reaches(7, 2);
+    await until(() => expect(writer.status().ready).toBe(true));
+    expect(statusOf(writer, 1)).toMatchObject({ state: 'running', position: 0, endOffset: 0 });
+  });
+
+  it('writes only the partitions it is given', async () => {
+    await bench.stop();
+    bench = new WriterBench({ partitions: 2 });
+    await bench.append(recordsOf({ position: 5 }), 0);
+    await bench.append(recordsOf({ position: 5 }), 1);
+    const { writer } = bench.start({}, { partitions: [1] });
+    await reaches(5, 1);
+    expect(writer.status().partitions.map(({ partition }) => partition)).toEqual([1]);
+    expect(bench.database.marks.some(({ partition }) => partition === 0)).toBe(false);
+  });
+});
+
+describe('two writers on one store', () => {
+  it('bring every entry once', async () => {
+    const rival = createMemoryStore(bench.database);
+    bench.start();
+    bench.start({ store: rival }, { batchEntriesMax: 12 });
+    for (let offset = 0; offset < 200; offset += 20) {
+      await bench.append(recordsOf({ from: at(offset), position: offset + 20 }));
+      await until(() => expect(markOf(bench.database)?.offset).toBeGreaterThan(offset));
+    }
+    await reaches(200);
+    expectWhole(bench.database, 200);
+  });
+
+  it('go back with a store that lost its last commits', async () => {
+    await bench.append(recordsOf({ position: 10 }));
+    bench.start();
+    await reaches(10);
+    const before = samplesOf(bench.database);
+    setMark(bench.database, at(4));
+    bench.database.samples.length = 4 * 3;
+    await bench.append(recordsOf({ from: at(10), position: 12 }));
+    await reaches(12);
+    expect(samplesOf(bench.database)).toEqual([...before, ...expectedSamples(10, 12)]);
+  });
+});
+
+describe('what the log may forget', () => {
+  it('is only what a flushed mark covers', async () => {
+    await bench.stop();
+    const settings = { segmentBytes: 1_000, retentionMs: 0 };
+    bench = new WriterBench({
+      log: new MemoryLog({ partitions: 1, clock: systemClock, settings }),
+    });
+    await bench.append(recordsOf({ position: 50 }));
+    let flushed = at(0);
+    const live = () => ({ logId: TEST_LOG_ID, logNumber: 1, mark: flushed });
+    let flushes = 0;
+    const store: Store = {
+      ...bench.store,
+      flushedMarks: async () => {
+        flushes += 1;
+        return new Map([[0, live()]]);
+      },
+    };
+    bench.start({ store }, { releaseMs: 2 });
+    await reaches(50);
+    const before = flushes;
+    await until(() => expect(flushes).toBeGreaterThan(before + 3));
+    expect(await bench.stream.bounds(TOPIC_SERIES, 0)).toEqual({ start: 0, end: 50 });
+    flushed = at(50);
+    await vi.waitFor(async () => {
+      const { start } = await bench.stream.bounds(TOPIC_SERIES, 0);
+      expect(start).toBeGreaterThan(30);
+    });
+  });
+
+  it('is told again when it could not be told', async () => {
+    let calls = 0;
+    const flushedMarks: Store['flushedMarks'] = async () => {
+      calls += 1;
+      throw failure('transient');
+    };
+    const { writer } = bench.start({ store: { ...bench.store, flushedMarks } }, { releaseMs: 1 });
+    await until(() => expect(calls).toBeGreaterThan(3));
+    expect(writer.status().ready).toBe(true);
+  });
+});
+
+describe('batching', () => {
+  it('never changes what the store has in the end', async () => {
+    const run = fc.record({
+      recordBytesMax: fc.integer({ min: 60, max: 3_000 }),
+      offsetsMax: fc.integer({ min: 1, max: 20 }),
+      batchRecordsMax: fc.integer({ min: 1, max: 20 }),
+      batchEntriesMax: fc.integer({ min: 1, max: 200 }),
+      position: fc.integer({ min: 1, max: 60 }),
+      again: fc.nat(30),
+    });
+    await fc.assert(
+      fc.asyncProperty(run, async ({ recordBytesMax, offsetsMax, position, again, ...bounds }) => {
+        const one = new WriterBench();
+        const from = at(Math.max(0, position - again));
+        await one.append(recordsOf({ position, recordBytesMax, offsetsMax }));
+        await one.append(recordsOf({ from, position: position + 7, offsetsMax }));
+        one.start({}, bounds);
+        await until(() => expect(markOf(one.database)).toEqual(at(position + 7)));
+        await one.stop();
+        expectWhole(one.database, position + 7);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
