@@ -1,0 +1,214 @@
+import { errorText, MillraceError, type Clock } from '@millrace/runtime';
+import { TOPIC_EVENTS, type Producer } from '@millrace/stream';
+import { encodeEventsRecord, EventsRecordKind, type DataRecord } from '@millrace/wire';
+import type { ReceiverEvents } from './events.ts';
+import type { DraftPart } from './part-builder.ts';
+import type { CutRequest } from './part-cutter.ts';
+import type { TokenPosition } from './token.ts';
+
+/** What all parts of a request have in common. */
+export type RequestHeader = Pick<
+  DataRecord,
+  'tenant' | 'protocol' | 'identityKind' | 'identity' | 'receivedAtUs'
+>;
+
+export type AppendedPosition = Omit<TokenPosition, 'logId'>;
+
+/** Parts of one request on their way into the log. */
+export interface Append {
+  /** Resolves when every part is durable; rejects RECEIVER_NOT_APPENDED when one is not. */
+  durable: Promise<AppendedPosition[]>;
+  /** Resolves when no part is under way any more, however it ended. */
+  settled: Promise<void>;
+  /** Bytes of the records that were appended so far. */
+  bytes: number;
+  /** Nobody waits any more: parts whose append did not start stay out of the log. */
+  abandoned: boolean;
+}
+
+/** How the append of one part ended. */
+type Outcome = AppendedPosition | { failure: unknown };
+
+interface Lane {
+  sequence: number;
+  cumulativeSamples: number;
+  /** Position behind the last record that became durable. */
+  position: number;
+}
+
+/**
+ * Appends parts to their partitions and numbers them: consecutively for each partition, in the
+ * order of the appends, so that the log can tell a re-append from a new record and a hole from
+ * none. A part that failed keeps its number, because it may still appear.
+ */
+export class Appender {
+  readonly #producer: Producer;
+  readonly #clock: Clock;
+  readonly #receiver: string;
+  readonly #appendBytesMax: number;
+  readonly #events: ReceiverEvents;
+  readonly #lanes: readonly Lane[];
+  /** Start times of the appends under way, oldest first. */
+  readonly #underWay = new Set<{ startUs: number }>();
+  #underWayBytes = 0;
+  #lastFailure: { atUs: number; error: unknown } | undefined;
+  #waiting: (() => void)[] = [];
+
+  constructor(
+    params: Readonly<{
+      producer: Producer;
+      clock: Clock;
+      /** The instance: random, 8 bytes as hex. */
+      receiver: string;
+      partitions: number;
+      appendBytesMax: number;
+      events: ReceiverEvents;
+    }>,
+  ) {
+    this.#producer = params.producer;
+    this.#clock = params.clock;
+    this.#receiver = params.receiver;
+    this.#appendBytesMax = params.appendBytesMax;
+    this.#events = params.events;
+    this.#lanes = Array.from({ length: params.partitions }, () => ({
+      sequence: 0,
+      cumulativeSamples: 0,
+      position: 0,
+    }));
+  }
+
+  /** How long the oldest append under way has been waiting; 0 when there is none. */
+  get oldestMs(): number {
+    const [oldest] = this.#underWay;
+    return oldest === undefined ? 0 : (this.#clock.nowUs() - oldest.startUs) / 1000;
+  }
+
+  /** The last failed append, unless one has become durable since. */
+  get lastFailure(): Readonly<{ atUs: number; error: unknown }> | undefined {
+    return this.#lastFailure;
+  }
+
+  /** Position behind the last record of the partition that is known to be durable. */
+  position(partition: number): number {
+    return this.#lanes[partition]?.position ?? 0;
+  }
+
+  /** Tells where the partition ended before this instance appended to it. */
+  startAt(partition: number, position: number): void {
+    const lane = this.#lanes[partition]!;
+    lane.position = Math.max(lane.position, position);
+  }
+
+  /**
+   * Appends all parts at once; those of a request that was cut wait while too many bytes are
+   * under way, so that one request cannot fill the log's own queue.
+   */
+  append(request: CutRequest, header: RequestHeader): Append {
+    const append: Append = {
+      durable: Promise.resolve([]),
+      settled: Promise.resolve(),
+      bytes: 0,
+      abandoned: false,
+    };
+    const parts = request.drafts.map((draft) => () => this.#appendPart(draft, header, append));
+    // At once, before anything is awaited: drafts that are not owned are valid only until then.
+    const outcomes = request.owned
+      ? this.#appendSlowly(parts, append)
+      : Promise.all(parts.map(async (start) => await start()));
+    append.durable = outcomes.then(positionsOf);
+    append.settled = outcomes.then(() => undefined);
+    return append;
+  }
+
+  async #appendSlowly(
+    parts: readonly (() => Promise<Outcome>)[],
+    append: Append,
+  ): Promise<Outcome[]> {
+    const started: Promise<Outcome>[] = [];
+    for (const start of parts) {
+      while (this.#underWayBytes > this.#appendBytesMax) {
+        await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      }
+      if (append.abandoned) {
+        started.push(Promise.resolve({ failure: abandoned() }));
+        break;
+      }
+      started.push(start());
+    }
+    return await Promise.all(started);
+  }
+
+  /** Never rejects: an outcome that nobody awaits yet must not end the process. */
+  async #appendPart(draft: DraftPart, header: RequestHeader, append: Append): Promise<Outcome> {
+    const { partition, ...body } = draft;
+    const entry = { startUs: this.#clock.nowUs() };
+    let bytes = 0;
+    try {
+      const payload = this.#encode(partition, body, header);
+      bytes = payload.length;
+      append.bytes += bytes;
+      this.#underWayBytes += bytes;
+      this.#underWay.add(entry);
+      const { offset } = await this.#producer.append(TOPIC_EVENTS, partition, payload);
+      const lane = this.#lanes[partition]!;
+      lane.position = Math.max(lane.position, offset + 1);
+      this.#lastFailure = undefined;
+      this.#events.appended({ seconds: (this.#clock.nowUs() - entry.startUs) / 1e6 });
+      return { partition, position: offset + 1 };
+    } catch (error) {
+      append.abandoned = true;
+      this.#lastFailure = { atUs: this.#clock.nowUs(), error };
+      this.#events.appendFailed({ partition, error });
+      return { failure: error };
+    } finally {
+      this.#underWay.delete(entry);
+      this.#underWayBytes -= bytes;
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const wake of waiting) wake();
+    }
+  }
+
+  #encode(
+    partition: number,
+    body: Omit<DraftPart, 'partition'>,
+    header: RequestHeader,
+  ): Uint8Array {
+    const lane = this.#lanes[partition]!;
+    lane.sequence += 1;
+    lane.cumulativeSamples += body.times.length;
+    return encodeEventsRecord({
+      kind: EventsRecordKind.data,
+      ...header,
+      ...body,
+      receiver: this.#receiver,
+      sequence: lane.sequence,
+      cumulativeSamples: lane.cumulativeSamples,
+    });
+  }
+}
+
+function positionsOf(outcomes: readonly Outcome[]): AppendedPosition[] {
+  return outcomes.map((outcome) => {
+    if ('failure' in outcome) throw notAppended(outcome.failure);
+    return outcome;
+  });
+}
+
+function abandoned(): Error {
+  return new Error('another part of the request failed, or took too long');
+}
+
+function notAppended(cause: unknown): MillraceError {
+  return new MillraceError({
+    code: 'RECEIVER_NOT_APPENDED',
+    kind: 'transient',
+    message:
+      `The log did not take the whole request (${errorText(cause)}). It is not acknowledged; ` +
+      'parts of it may be in the log.',
+    remedy:
+      'Send the same request again: with an Idempotency-Key, or samples that have times or ids, ' +
+      'nothing counts twice.',
+    cause,
+  });
+}

@@ -1,0 +1,47 @@
+import { jsonAnswer, type HttpAnswer, type HttpRoute } from './http-exchange.ts';
+
+/** Something the process needs, as `/readyz` tells it. */
+export interface Dependency {
+  name: string;
+  /** `degraded`: data is taken and kept, and something behind the log has to catch up. */
+  state: 'ok' | 'degraded' | 'down';
+  /** Why, when it is not ok. */
+  detail?: string;
+}
+
+export interface Health {
+  /** Whether the log can accept data now. */
+  ready: boolean;
+  dependencies: readonly Dependency[];
+}
+
+interface Parts {
+  health: () => Health;
+  status: () => unknown;
+  exposition: () => Promise<string>;
+}
+
+/** Liveness, readiness, status and our own metrics. */
+export function healthRoutes(parts: Parts): HttpRoute[] {
+  const alive = async () => jsonAnswer(200, { status: 'ok' });
+  const ready = async () => readiness(parts.health());
+  const status = async () => jsonAnswer(200, await parts.status());
+  const metrics = async () => exposition(await parts.exposition());
+  return [
+    { method: 'GET', path: '/healthz', handle: alive },
+    { method: 'GET', path: '/-/healthy', handle: alive },
+    { method: 'GET', path: '/readyz', handle: ready },
+    { method: 'GET', path: '/-/ready', handle: ready },
+    { method: 'GET', path: '/api/v1/status', handle: status },
+    { method: 'GET', path: '/metrics', handle: metrics },
+  ];
+}
+
+function readiness(health: Health): HttpAnswer {
+  return jsonAnswer(health.ready ? 200 : 503, health);
+}
+
+function exposition(body: string): HttpAnswer {
+  const contentType = 'text/plain; version=0.0.4; charset=utf-8';
+  return { status: 200, headers: { 'content-type': contentType }, body };
+}

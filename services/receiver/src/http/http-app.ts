@@ -1,0 +1,206 @@
+import type { AddressInfo, Socket } from 'node:net';
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { ReceiverEvents } from '../events.ts';
+import type { ReceiverSettings } from '../settings.ts';
+import type { HttpAnswer, HttpRequest, HttpRoute } from './http-exchange.ts';
+import { OverloadError } from '../overload-error.ts';
+import { OpenConnections } from './open-connections.ts';
+import { discardRest } from './request-body.ts';
+import { failureAnswer, isExpected, problemAnswer } from './problem.ts';
+
+/** The HTTP server. Everything that knows what serves HTTP is in this file. */
+export interface HttpApp {
+  /**
+   * Starts to listen, on the port of the settings unless told otherwise. Rejects with the
+   * system's error, for example EADDRINUSE; another port may be tried then.
+   */
+  listen(port?: number): Promise<{ host: string; port: number }>;
+  /** Takes no more requests, lets those under way finish for a while, then cuts them. */
+  close(): Promise<void>;
+}
+
+/** Idle connections and slow headers are looked for this often. */
+const CONNECTION_CHECK_MS = 1000;
+
+interface Parts {
+  routes: readonly HttpRoute[];
+  settings: ReceiverSettings;
+  events: ReceiverEvents;
+}
+
+export function createHttpApp(parts: Parts): HttpApp {
+  const { settings, events } = parts;
+  let closing = false;
+  const app = fastify({
+    http: {
+      headersTimeout: settings.headersTimeoutMs,
+      connectionsCheckingInterval: CONNECTION_CHECK_MS,
+    },
+    requestTimeout: settings.requestTimeoutMs,
+    keepAliveTimeout: settings.keepAliveTimeoutMs,
+    logger: false,
+    // Ours say where and what, and are not answered with 503 by a stage that is being stopped.
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    routerOptions: { caseSensitive: true, ignoreTrailingSlash: false },
+    clientErrorHandler: answerBrokenRequest,
+    frameworkErrors: (error, _request, reply: FastifyReply) => {
+      const status = error.statusCode ?? 400;
+      send(reply, refusal(status, 'bad_request', error.message));
+    },
+  });
+  const connections = new OpenConnections(app.server);
+  app.server.maxConnections = settings.connectionsMax;
+  app.server.on('drop', () => events.connectionDropped());
+  // Bodies are read by the routes, which know their bounds.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+  app.addHook('onSend', async (_request, reply) => {
+    // A connection that is kept alive would hold up the stop until its sender goes.
+    if (closing) reply.header('connection', 'close');
+  });
+  app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
+    const status = error.statusCode ?? 503;
+    if (status < 500) return send(reply, refusal(status, 'bad_request', error.message));
+    events.failed({ route: request.routeOptions.url ?? 'none', error });
+    return send(reply, failureAnswer(error, settings.retryAfterSeconds));
+  });
+  addRoutes(app, parts);
+  return {
+    listen: async (port = settings.port) => {
+      await app.listen({ host: settings.host, port });
+      const address = app.server.address() as AddressInfo;
+      return { host: address.address, port: address.port };
+    },
+    close: async () => {
+      closing = true;
+      connections.stop();
+      await closeWithin(app, settings.stopMsMax);
+    },
+  };
+}
+
+function addRoutes(app: FastifyInstance, parts: Parts): void {
+  const { routes, events } = parts;
+  const bytesMax = parts.settings.requestBytesMax;
+  const methods = new Map<string, string[]>();
+  for (const route of routes) {
+    methods.set(route.path, [...(methods.get(route.path) ?? []), route.method]);
+    app.route({
+      method: route.method,
+      url: route.path,
+      handler: async (request, reply) => {
+        const answer = await answerTo(route, request, reply, parts);
+        events.answered({ route: route.path, status: answer.status });
+        return await sendBehindBody(request, reply, answer, bytesMax);
+      },
+    });
+  }
+  app.setNotFoundHandler(async (request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? '';
+    const allowed = methods.get(path);
+    const answer = allowed === undefined ? notFound(path) : notAllowed(request.method, allowed);
+    events.answered({ route: allowed === undefined ? 'none' : path, status: answer.status });
+    return await sendBehindBody(request, reply, answer, bytesMax);
+  });
+}
+
+async function answerTo(
+  route: HttpRoute,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { events, settings }: Parts,
+): Promise<HttpAnswer> {
+  try {
+    return await route.handle(toHttpRequest(request, reply));
+  } catch (error) {
+    if (error instanceof OverloadError) events.overloaded(error.bound);
+    else if (!isExpected(error)) events.failed({ route: route.path, error });
+    return failureAnswer(error, settings.retryAfterSeconds);
+  }
+}
+
+function toHttpRequest(request: FastifyRequest, reply: FastifyReply): HttpRequest {
+  const { url } = request;
+  return {
+    query: () => new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?') + 1) : ''),
+    headers: request.headers,
+    body: request.raw,
+    signal: () => {
+      const gone = new AbortController();
+      reply.raw.once('close', () => {
+        if (!reply.raw.writableFinished) gone.abort();
+      });
+      if (reply.raw.destroyed) gone.abort();
+      return gone.signal;
+    },
+  };
+}
+
+/** Answers once the body is out of the way; of a request without one that is at once. */
+async function sendBehindBody(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  answer: HttpAnswer,
+  bytesMax: number,
+): Promise<FastifyReply> {
+  const whole = await discardRest(request.raw, bytesMax);
+  if (!whole) reply.header('connection', 'close');
+  return send(reply, answer);
+}
+
+function send(reply: FastifyReply, answer: HttpAnswer): FastifyReply {
+  reply.code(answer.status).headers(answer.headers);
+  // Of text fastify would change the content type.
+  return reply.send(answer.body === '' ? undefined : Buffer.from(answer.body));
+}
+
+function notFound(path: string): HttpAnswer {
+  return refusal(404, 'not_found', `there is nothing at ${JSON.stringify(path.slice(0, 200))}`);
+}
+
+function notAllowed(method: string, allowed: readonly string[]): HttpAnswer {
+  const detail = `${method} is not possible here, only ${allowed.join(', ')}`;
+  const answer = refusal(405, 'method_not_allowed', detail);
+  return { ...answer, headers: { ...answer.headers, allow: allowed.join(', ') } };
+}
+
+function refusal(status: number, code: string, detail: string): HttpAnswer {
+  const titles: Readonly<Record<string, string>> = {
+    not_found: 'There is no such path',
+    method_not_allowed: 'The method is not allowed here',
+    bad_request: 'The request cannot be understood',
+    timeout: 'The request did not come in time',
+  };
+  const remedy = 'Send data to POST /v1/events or POST /api/v1/write.';
+  return problemAnswer({ status, code, title: titles[code] ?? code, detail, remedy });
+}
+
+/** A request whose head or framing cannot be read at all: there is only its socket. */
+function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const tooLong = error.code === 'HPE_HEADER_OVERFLOW';
+  const [status, reason] = late
+    ? [408, 'Request Timeout']
+    : tooLong
+      ? [431, 'Request Header Fields Too Large']
+      : [400, 'Bad Request'];
+  const { body } = refusal(status, late ? 'timeout' : 'bad_request', error.message);
+  const head =
+    `HTTP/1.1 ${status} ${reason}\r\nContent-Type: application/problem+json\r\n` +
+    `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n`;
+  socket.end(head + body);
+}
+
+async function closeWithin(app: FastifyInstance, ms: number): Promise<void> {
+  const cut = setTimeout(() => app.server.closeAllConnections(), ms);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(cut);
+  }
+}

@@ -1,0 +1,82 @@
+import { DecodeError } from '@millrace/wire';
+import type { Intake, Receipt } from '../intake.ts';
+import type { InFlightBytes } from '../in-flight-bytes.ts';
+import type { ReceiverSettings } from '../settings.ts';
+import { encodeToken } from '../token.ts';
+import {
+  encodingOf,
+  mediaTypeOf,
+  textAnswer,
+  type HttpAnswer,
+  type HttpRequest,
+  type HttpRoute,
+} from './http-exchange.ts';
+import { producerIdentity } from './producer-identity.ts';
+import { readBody } from './request-body.ts';
+
+const PROTO_V1 = 'prometheus.writerequest';
+
+interface Parts {
+  intake: Intake;
+  inFlight: InFlightBytes;
+  settings: ReceiverSettings;
+}
+
+/**
+ * Prometheus remote write 1.0. No `X-Prometheus-Remote-Write-*-Written` headers: they belong to
+ * 2.0, and senders of 1.0 raise false alarms over them.
+ */
+export function remoteWriteRoutes(parts: Parts): HttpRoute[] {
+  const handle = async (request: HttpRequest) => receive(parts, request);
+  return ['/api/v1/write', '/api/v1/push'].map((path) => ({ method: 'POST', path, handle }));
+}
+
+async function receive(parts: Parts, request: HttpRequest): Promise<HttpAnswer> {
+  const { intake, inFlight, settings } = parts;
+  intake.checkAge();
+  checkType(request);
+  checkEncoding(request);
+  const producer = producerIdentity(request, settings.identityKeyBytesMax);
+  const lease = inFlight.lease();
+  const bounds = settings;
+  const body = await readBody({ body: request.body, encoding: 'identity', bounds, lease });
+  const receipt = await intake.receive({ protocol: 'remote_write.v1', body, producer, lease });
+  const answer = receipt.rejected.length === 0 ? accepted() : refused(receipt);
+  const token = { 'millrace-token': encodeToken(receipt.positions) };
+  return { ...answer, headers: { ...answer.headers, ...token } };
+}
+
+function checkType(request: HttpRequest): void {
+  const { type, parameters } = mediaTypeOf(request);
+  const proto = parameters.get('proto') ?? PROTO_V1;
+  if ((type === '' || type === 'application/x-protobuf') && proto === PROTO_V1) return;
+  const shown = JSON.stringify(`${type};proto=${proto}`.slice(0, 100));
+  throw new DecodeError('unsupported_media_type', `the content type is ${shown}`);
+}
+
+function checkEncoding(request: HttpRequest): void {
+  const encoding = encodingOf(request);
+  // The protocol knows no other: without a header it is snappy all the same.
+  if (encoding === 'snappy' || encoding === 'identity') return;
+  const shown = JSON.stringify(encoding.slice(0, 100));
+  throw new DecodeError('unsupported_encoding', `the content encoding is ${shown}`);
+}
+
+function accepted(): HttpAnswer {
+  return { status: 204, headers: {}, body: '' };
+}
+
+/** The sender drops what was refused and goes on; its log shows the first line. */
+function refused(receipt: Receipt): HttpAnswer {
+  const lines = receipt.rejected.map(({ reason, count, examples, remedy }) => {
+    const example = printable(examples[0] ?? '');
+    return `${reason}: ${count} samples refused (${example}). ${remedy}`;
+  });
+  const summary = `All other samples (${receipt.accepted}) were accepted; do not send them again.`;
+  return textAnswer(400, [...lines, summary, ''].join('\n'));
+}
+
+/** A line of the answer must stay one line, whatever a label holds. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, ' ');
+}

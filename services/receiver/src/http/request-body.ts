@@ -1,0 +1,163 @@
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { MillraceError } from '@millrace/runtime';
+import { DecodeError } from '@millrace/wire';
+import type { Lease } from '../in-flight-bytes.ts';
+import { OverloadError } from '../overload-error.ts';
+
+export interface BodyBounds {
+  /** As it comes over the wire. */
+  requestBytesMax: number;
+  /** Without its encoding. */
+  decodedBytesMax: number;
+}
+
+/**
+ * Collects a body while it comes in, without trusting what its headers say of its length; gzip is
+ * undone on the way, so that a bomb never unfolds. All bytes kept are held by the lease. What
+ * comes behind a failure is for `discardRest`.
+ *
+ * @throws DecodeError `body_too_large`, `body_bomb`, `malformed_gzip`; OverloadError when the
+ *   lease cannot hold it; REQUEST_ABORTED when the sender is gone.
+ */
+export async function readBody(
+  params: Readonly<{
+    body: Readable;
+    encoding: 'identity' | 'gzip';
+    bounds: BodyBounds;
+    lease: Lease;
+  }>,
+): Promise<Buffer> {
+  const reading = new BodyReading(params.bounds, params.lease);
+  try {
+    return await reading.read(params.body, params.encoding);
+  } catch (error) {
+    params.lease.release();
+    throw error;
+  }
+}
+
+class BodyReading {
+  readonly #bounds: BodyBounds;
+  readonly #lease: Lease;
+  #chunks: Buffer[] = [];
+  #wireBytes = 0;
+  #bytes = 0;
+  #failed = false;
+  #onFailure: (failure: Error) => void = () => undefined;
+
+  constructor(bounds: BodyBounds, lease: Lease) {
+    this.#bounds = bounds;
+    this.#lease = lease;
+  }
+
+  async read(body: Readable, encoding: 'identity' | 'gzip'): Promise<Buffer> {
+    return await new Promise((resolve, reject) => {
+      const gunzip = encoding === 'gzip' ? createGunzip() : undefined;
+      const end = (): void => {
+        body.off('data', take);
+        body.off('close', abort);
+        gunzip?.destroy();
+      };
+      const finish = (): void => {
+        end();
+        resolve(this.#joined());
+      };
+      this.#onFailure = (failure) => {
+        end();
+        body.resume();
+        reject(failure);
+      };
+      const take = (chunk: Buffer): void => {
+        this.#wireBytes += chunk.length;
+        if (this.#wireBytes > this.#bounds.requestBytesMax) {
+          const { requestBytesMax } = this.#bounds;
+          this.#refuse('body_too_large', `the body has more than ${requestBytesMax} bytes`);
+        } else if (gunzip === undefined) {
+          this.#keep(chunk);
+        } else if (!gunzip.write(chunk)) {
+          body.pause();
+        }
+      };
+      const abort = (cause?: Error): void => {
+        if (!body.readableEnded) this.#fail(aborted(cause));
+      };
+      gunzip?.on('data', (chunk: Buffer) => this.#keep(chunk));
+      gunzip?.on('drain', () => body.resume());
+      gunzip?.on('end', finish);
+      gunzip?.on('error', (error) => this.#refuse('malformed_gzip', error.message, error));
+      body.on('data', take);
+      body.on('end', () => {
+        if (gunzip === undefined) finish();
+        else gunzip.end();
+      });
+      body.on('close', abort);
+      body.on('error', abort);
+    });
+  }
+
+  #keep(chunk: Buffer): void {
+    if (this.#failed) return;
+    this.#bytes += chunk.length;
+    if (this.#bytes > this.#bounds.decodedBytesMax) {
+      const { decodedBytesMax } = this.#bounds;
+      const detail = `the body has more than ${decodedBytesMax} bytes once decompressed`;
+      this.#refuse('body_bomb', detail);
+    } else if (this.#lease.take(chunk.length)) {
+      this.#chunks.push(chunk);
+    } else {
+      this.#fail(new OverloadError('in_flight_bytes', 'too many bytes are under way'));
+    }
+  }
+
+  #refuse(reason: DecodeError['reason'], detail: string, cause?: unknown): void {
+    this.#fail(new DecodeError(reason, detail, cause));
+  }
+
+  #fail(failure: Error): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#chunks = [];
+    this.#onFailure(failure);
+  }
+
+  #joined(): Buffer {
+    const [first = Buffer.alloc(0)] = this.#chunks;
+    return this.#chunks.length <= 1 ? first : Buffer.concat(this.#chunks, this.#bytes);
+  }
+}
+
+/**
+ * Reads and drops what is left of a body that nobody wants. A sender that is busy sending does
+ * not look for an answer, and one whose connection is cut sends the same again. False when more
+ * than `bytesMax` came: then the connection has to be closed.
+ */
+export async function discardRest(body: IncomingMessage, bytesMax: number): Promise<boolean> {
+  if (body.complete) return true;
+  if (body.destroyed) return false;
+  return await new Promise((resolve) => {
+    let bytes = 0;
+    const end = (whole: boolean): void => {
+      body.off('data', count);
+      resolve(whole);
+    };
+    const count = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (bytes > bytesMax) end(false);
+    };
+    body.on('data', count);
+    body.once('end', () => end(true));
+    body.once('close', () => end(false));
+    body.resume();
+  });
+}
+
+function aborted(cause?: unknown): MillraceError {
+  return new MillraceError({
+    code: 'REQUEST_ABORTED',
+    kind: 'aborted',
+    message: 'The sender closed the connection before the body was complete; nothing was kept.',
+    cause,
+  });
+}

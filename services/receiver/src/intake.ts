@@ -1,0 +1,218 @@
+import type { Clock } from '@millrace/runtime';
+import {
+  decodePush,
+  decodeWriteRequest,
+  uncompressSnappy,
+  type IdentityKindName,
+  type PushFormat,
+} from '@millrace/wire';
+import type { Append, Appender } from './appender.ts';
+import { ArrivalClock } from './arrival-clock.ts';
+import type { ReceiverEvents } from './events.ts';
+import { requestIdentity, type ProducerIdentity } from './identity.ts';
+import type { Lease } from './in-flight-bytes.ts';
+import { OverloadError } from './overload-error.ts';
+import type { PartCutter } from './part-cutter.ts';
+import { PushRequest } from './push-request.ts';
+import { Rejections, type RejectedSamples } from './rejections.ts';
+import { RemoteWriteRequest } from './remote-write-request.ts';
+import { RequestDraft } from './request-draft.ts';
+import type { ReceiverSettings } from './settings.ts';
+import type { TokenPosition } from './token.ts';
+
+export type Protocol = `events.${PushFormat}` | 'remote_write.v1';
+
+export interface IncomingRequest {
+  protocol: Protocol;
+  /** Of remote write the snappy block, of the others what was sent without its encoding. */
+  body: Uint8Array;
+  producer: ProducerIdentity | undefined;
+  /** Holds the body's bytes; the intake hands it on to what the body becomes. */
+  lease: Lease;
+}
+
+/** What became of a request that could be understood. Nothing accepted: nothing was appended. */
+export interface Receipt {
+  accepted: number;
+  rejected: readonly RejectedSamples[];
+  identity: IdentityKindName;
+  /** Where the request's last record of each partition ends. */
+  positions: readonly TokenPosition[];
+}
+
+interface Admitted {
+  receipt: Omit<Receipt, 'positions'>;
+  append: Append;
+  decodedBytes: number;
+  exemplarsDropped: number;
+}
+
+/** Beyond it the buffer for decompressed bodies is not kept for the next request. */
+const SCRATCH_BYTES_KEPT_MAX = 8 * 1024 * 1024;
+
+/** What happens to a request's bytes: decode → admit → route → append. */
+export class Intake {
+  readonly #clock: Clock;
+  readonly #settings: ReceiverSettings;
+  readonly #tenant: string;
+  readonly #cutter: PartCutter;
+  readonly #appender: Appender;
+  readonly #arrivals: ArrivalClock;
+  readonly #events: ReceiverEvents;
+  readonly #logIds: readonly (string | undefined)[];
+  #scratch: Uint8Array = new Uint8Array(0);
+
+  constructor(
+    params: Readonly<{
+      clock: Clock;
+      settings: ReceiverSettings;
+      tenant: string;
+      cutter: PartCutter;
+      appender: Appender;
+      events: ReceiverEvents;
+      /** The log's id in each partition, where it is known. */
+      logIds: readonly (string | undefined)[];
+    }>,
+  ) {
+    this.#clock = params.clock;
+    this.#settings = params.settings;
+    this.#tenant = params.tenant;
+    this.#cutter = params.cutter;
+    this.#appender = params.appender;
+    this.#arrivals = new ArrivalClock(params.clock);
+    this.#events = params.events;
+    this.#logIds = params.logIds;
+  }
+
+  /** Throws RECEIVER_OVERLOADED while the log is so slow that more requests would only pile up. */
+  checkAge(): void {
+    const { oldestMs } = this.#appender;
+    if (oldestMs <= this.#settings.appendAgeMsMax) return;
+    throw new OverloadError('append_age', `the log has not flushed for ${Math.round(oldestMs)} ms`);
+  }
+
+  /**
+   * Resolves once every admitted sample is durable.
+   *
+   * @throws DecodeError when the request is refused as a whole, a transient MillraceError when
+   *   it is to be sent again.
+   */
+  async receive(request: IncomingRequest): Promise<Receipt> {
+    const { receipt, append, decodedBytes, exemplarsDropped } = this.#admit(request);
+    const appended = await this.#durable(append);
+    const { accepted, rejected } = receipt;
+    const { protocol } = request;
+    const bytes = decodedBytes;
+    this.#events.acknowledged({ protocol, bytes, accepted, rejected, exemplarsDropped });
+    const positions = new Map<number, TokenPosition>();
+    for (const { partition, position } of appended) {
+      const last = positions.get(partition)?.position ?? 0;
+      const logId = this.#logIds[partition];
+      positions.set(partition, { partition, position: Math.max(last, position), logId });
+    }
+    return { ...receipt, positions: [...positions.values()] };
+  }
+
+  /**
+   * Synchronous from the first byte to the last append: the columns that are filled, the
+   * buffer that is decompressed into and the numbering of records belong to one request at a time.
+   */
+  #admit(request: IncomingRequest): Admitted {
+    const { lease } = request;
+    const rejections = new Rejections({
+      examplesMax: this.#settings.rejectedExamplesMax,
+      exampleLengthMax: this.#settings.rejectedExampleLengthMax,
+    });
+    const receivedAtUs = this.#arrivals.nowUs();
+    const cutter = this.#cutter;
+    const latestUs = receivedAtUs + this.#settings.futureSkewMs * 1000;
+    const draft = new RequestDraft({ cutter, rejections, latestUs });
+    cutter.begin();
+    try {
+      this.checkAge();
+      const body = this.#decode(request, draft, receivedAtUs);
+      const identity = requestIdentity({
+        tenant: this.#tenant,
+        producer: request.producer,
+        samplesAreIdentified: draft.samplesAreIdentified,
+        body,
+      });
+      const cut = cutter.finish();
+      const append = this.#appender.append(cut, {
+        tenant: this.#tenant,
+        protocol: request.protocol,
+        identityKind: identity.kind,
+        identity: identity.bytes,
+        receivedAtUs,
+      });
+      // From here on the body is free, and the records are what is held.
+      lease.set(cut.owned ? Math.max(body.length, append.bytes) : append.bytes);
+      void append.settled.then(() => lease.release());
+      const receipt = {
+        accepted: draft.accepted,
+        rejected: rejections.list(),
+        identity: identity.name,
+      };
+      const { exemplarsDropped } = draft;
+      return { receipt, append, decodedBytes: body.length, exemplarsDropped };
+    } catch (error) {
+      lease.release();
+      throw error;
+    } finally {
+      cutter.series.rest();
+    }
+  }
+
+  /** Decodes into the draft; returns the decompressed body. */
+  #decode(request: IncomingRequest, draft: RequestDraft, receivedAtUs: number): Uint8Array {
+    const cutter = this.#cutter;
+    switch (request.protocol) {
+      case 'remote_write.v1': {
+        const body = this.#uncompress(request.body);
+        const { labelLimits, histogramBytesMax } = this.#settings;
+        const sink = new RemoteWriteRequest({ draft, cutter, labelLimits, histogramBytesMax });
+        decodeWriteRequest(body, sink);
+        return body;
+      }
+      case 'events.json':
+      case 'events.ndjson':
+      case 'events.msgpack': {
+        const cache = cutter.series;
+        const arrivals = this.#arrivals;
+        const sink = new PushRequest({ draft, cache, arrivals, receivedAtUs });
+        decodePush(request.body, formatOf(request.protocol), sink, this.#settings.labelLimits);
+        return request.body;
+      }
+    }
+  }
+
+  #uncompress(block: Uint8Array): Uint8Array {
+    const body = uncompressSnappy(block, this.#settings.decodedBytesMax, this.#scratch);
+    if (body.buffer !== this.#scratch.buffer && body.buffer.byteLength <= SCRATCH_BYTES_KEPT_MAX) {
+      this.#scratch = new Uint8Array(body.buffer);
+    }
+    return body;
+  }
+
+  /** The append's outcome, or a transient error when it takes too long. */
+  async #durable(append: Append): ReturnType<() => Append['durable']> {
+    const { appendTimeoutMs } = this.#settings;
+    const answered = new AbortController();
+    const timeout = this.#clock.sleep(appendTimeoutMs, answered.signal).then(
+      () => {
+        append.abandoned = true;
+        throw new OverloadError('append_age', `the log has not flushed for ${appendTimeoutMs} ms`);
+      },
+      () => [],
+    );
+    try {
+      return await Promise.race([append.durable, timeout]);
+    } finally {
+      answered.abort();
+    }
+  }
+}
+
+function formatOf(protocol: `events.${PushFormat}`): PushFormat {
+  return protocol.slice('events.'.length) as PushFormat;
+}

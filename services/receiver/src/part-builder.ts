@@ -1,0 +1,216 @@
+import type { SampleKind, TimeUs } from '@millrace/model';
+import type { DataRecord, MetricMetadata } from '@millrace/wire';
+import { ByteColumn, Float64Column, Uint32Column } from './column.ts';
+import { PartSeries } from './part-series.ts';
+import type { SeriesNumber, SeriesTable } from './series-table.ts';
+
+/** A part before it is known how its request is told from others and which number it gets. */
+export type DraftPart = Pick<
+  DataRecord,
+  | 'part'
+  | 'refused'
+  | 'fingerprints'
+  | 'kinds'
+  | 'definitions'
+  | 'seriesIndex'
+  | 'times'
+  | 'values'
+  | 'flags'
+  | 'ids'
+  | 'startTimes'
+  | 'histograms'
+  | 'exemplars'
+  | 'metadata'
+> & { partition: number };
+
+/** What one sample takes in the columns: index, time, value, flags. */
+export const SAMPLE_BYTES: number = 4 + 8 + 8 + 1;
+
+/**
+ * The part of one partition that is being filled. Measuring and filling are separate: a part is
+ * measured with all samples the request has for it, filled with those that are admitted, so
+ * that a retry of which fewer are refused is cut at the same places.
+ */
+export class PartBuilder {
+  readonly #partition: number;
+  readonly #table: SeriesTable;
+
+  /** Upper bound of the record's bytes, without its header. */
+  measured = 0;
+  /** Samples of the request in this part, refused ones included. */
+  #ordinals = 0;
+  #part = 0;
+  /** Fingerprint and kind of the series measured last; kind -1: none yet. */
+  readonly #lastFingerprint = new Uint32Array(4);
+  #lastKind = -1;
+
+  readonly #series: PartSeries;
+  readonly #refused = new Uint32Column();
+  readonly #seriesIndex = new Uint32Column();
+  readonly #times = new Float64Column();
+  readonly #values = new Float64Column();
+  readonly #flags = new ByteColumn();
+  #ids: string[] = [];
+  #histograms: Uint8Array[] = [];
+  #exemplars: DataRecord['exemplars'] = [];
+  #metadata: MetricMetadata[] = [];
+
+  constructor(
+    params: Readonly<{ partition: number; table: SeriesTable; nextSerial: () => number }>,
+  ) {
+    this.#partition = params.partition;
+    this.#table = params.table;
+    this.#series = new PartSeries(params);
+  }
+
+  /** What the next item of `series` would add to the measure. */
+  costOf(series: SeriesNumber, kind: SampleKind, itemBytes: number): number {
+    if (this.#continues(series, kind)) return itemBytes;
+    return itemBytes + this.#table.definitionBytes[series]!;
+  }
+
+  /** Counts an item of `series` into the measure; `cost` is what `costOf` gave for it. */
+  measure(series: SeriesNumber, kind: SampleKind, cost: number): void {
+    this.measured += cost;
+    this.#lastKind = kind;
+    const { fingerprints } = this.#table;
+    for (let i = 0; i < 4; i += 1) this.#lastFingerprint[i] = fingerprints[series * 4 + i]!;
+  }
+
+  /** The next sample of the request is refused for a reason that may pass. */
+  refuse(): void {
+    this.#refused.push(this.#ordinals);
+    this.#ordinals += 1;
+  }
+
+  sample(
+    series: SeriesNumber,
+    kind: SampleKind,
+    timeUs: TimeUs,
+    value: number,
+    flags: number,
+  ): void {
+    this.#ordinals += 1;
+    this.#seriesIndex.push(this.#series.rowOf(series, kind));
+    this.#times.push(timeUs);
+    this.#values.push(value);
+    this.#flags.push(flags);
+  }
+
+  /** The id of the sample that was just added with SampleFlag.id. */
+  id(id: string): void {
+    this.#ids.push(id);
+  }
+
+  /** Canonical bytes of the histogram that was just added with SampleFlag.histogram. */
+  histogram(bytes: Uint8Array): void {
+    this.#histograms.push(bytes);
+  }
+
+  exemplar(
+    series: SeriesNumber,
+    kind: SampleKind,
+    exemplar: Omit<DataRecord['exemplars'][number], 'seriesIndex'>,
+  ): void {
+    this.#exemplars.push({ seriesIndex: this.#series.rowOf(series, kind), ...exemplar });
+  }
+
+  metadata(metadata: MetricMetadata, cost: number): void {
+    this.measured += cost;
+    this.#metadata.push(metadata);
+  }
+
+  /** Series and symbols got other numbers; what is in the part already stays as it is. */
+  forgetSeries(): void {
+    this.#series.forgetSymbols();
+  }
+
+  /**
+   * The part as it stands, undefined when nothing of it was kept; the next part begins. With
+   * `copy` the draft stays valid, without until the builder is used again.
+   */
+  seal(copy: boolean): DraftPart | undefined {
+    const draft = this.#draft();
+    this.#begin(this.#part + 1);
+    const kept = draft.times.length + draft.exemplars.length + draft.metadata.length > 0;
+    if (!kept) return undefined;
+    return copy ? copied(draft) : draft;
+  }
+
+  /** The next request begins; what is left of an abandoned one is forgotten. */
+  reset(): void {
+    this.#begin(0);
+  }
+
+  #begin(part: number): void {
+    this.#part = part;
+    this.measured = 0;
+    this.#ordinals = 0;
+    this.#lastKind = -1;
+    this.#series.begin();
+    this.#refused.length = 0;
+    this.#seriesIndex.length = 0;
+    this.#times.length = 0;
+    this.#values.length = 0;
+    this.#flags.length = 0;
+    this.#ids = [];
+    this.#histograms = [];
+    this.#exemplars = [];
+    this.#metadata = [];
+  }
+
+  /**
+   * Whether the series is the one measured last, told by its fingerprint: its number may be
+   * another one, because it was sent in other words or the cache forgot it in between, and the
+   * cut must not show that.
+   */
+  #continues(series: SeriesNumber, kind: SampleKind): boolean {
+    if (this.#lastKind !== kind) return false;
+    const { fingerprints } = this.#table;
+    for (let i = 0; i < 4; i += 1) {
+      if (this.#lastFingerprint[i] !== fingerprints[series * 4 + i]) return false;
+    }
+    return true;
+  }
+
+  #draft(): DraftPart {
+    return {
+      partition: this.#partition,
+      part: this.#part,
+      refused: this.#refused.view(),
+      ...this.#series.view(),
+      seriesIndex: this.#seriesIndex.view(),
+      times: this.#times.view(),
+      values: this.#values.view(),
+      flags: this.#flags.view(),
+      ids: this.#ids,
+      startTimes: NO_START_TIMES,
+      histograms: this.#histograms,
+      exemplars: this.#exemplars,
+      metadata: this.#metadata,
+    };
+  }
+}
+
+// No protocol of today carries start times; the column is there for those that will.
+const NO_START_TIMES = new Float64Array(0);
+
+function copied(draft: DraftPart): DraftPart {
+  const { definitions } = draft;
+  return {
+    ...draft,
+    refused: draft.refused.slice(),
+    fingerprints: draft.fingerprints.slice(),
+    kinds: draft.kinds.slice(),
+    definitions: {
+      symbolBytes: definitions.symbolBytes.slice(),
+      symbolLengths: definitions.symbolLengths.slice(),
+      labelCounts: definitions.labelCounts.slice(),
+      labelRefs: definitions.labelRefs.slice(),
+    },
+    seriesIndex: draft.seriesIndex.slice(),
+    times: draft.times.slice(),
+    values: draft.values.slice(),
+    flags: draft.flags.slice(),
+  };
+}

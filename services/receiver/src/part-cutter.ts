@@ -1,0 +1,97 @@
+import { fingerprintOf, METRIC_NAME_LABEL, partitionOf, type SampleKind } from '@millrace/model';
+import type { MetricMetadata } from '@millrace/wire';
+import { PartBuilder, type DraftPart } from './part-builder.ts';
+import { SeriesCache } from './series-cache.ts';
+import type { SeriesNumber } from './series-table.ts';
+
+export interface CutRequest {
+  drafts: readonly DraftPart[];
+  owned: boolean;
+}
+
+/**
+ * Routes a request's items to partitions by the series as sent and cuts them into parts of
+ * bounded size, by a measure of the request alone: every item that can be decoded is measured,
+ * whether or not it is admitted, so a retry through any receiver is cut and routed the same way.
+ */
+export class PartCutter {
+  readonly series: SeriesCache;
+  readonly #tenant: string;
+  readonly #partBytesMax: number;
+  readonly #builders: readonly PartBuilder[];
+  #sealed: DraftPart[] = [];
+  #serial = 0;
+
+  constructor(
+    params: Readonly<{
+      tenant: string;
+      partitions: number;
+      partBytesMax: number;
+      seriesCountMax: number;
+      seriesBytesMax: number;
+      onSeriesForgotten: () => void;
+    }>,
+  ) {
+    this.#tenant = params.tenant;
+    this.#partBytesMax = params.partBytesMax;
+    this.series = new SeriesCache({
+      tenant: params.tenant,
+      partitions: params.partitions,
+      countMax: params.seriesCountMax,
+      bytesMax: params.seriesBytesMax,
+      onClear: () => {
+        for (const builder of this.#builders) builder.forgetSeries();
+        params.onSeriesForgotten();
+      },
+    });
+    const { table } = this.series;
+    const nextSerial = (): number => (this.#serial += 1);
+    this.#builders = Array.from(
+      { length: params.partitions },
+      (_, partition) => new PartBuilder({ partition, table, nextSerial }),
+    );
+  }
+
+  /** The next request begins; drafts of the last one are no longer valid. */
+  begin(): void {
+    this.#sealed = [];
+    for (const builder of this.#builders) builder.reset();
+  }
+
+  /** Measures an item of `bytes` (the series' own not counted) and tells which part it is for. */
+  place(series: SeriesNumber, kind: SampleKind, bytes: number): PartBuilder {
+    const builder = this.#builders[this.series.table.partitions[series]!]!;
+    let cost = builder.costOf(series, kind, bytes);
+    if (builder.measured + cost > this.#partBytesMax && builder.measured > 0) {
+      this.#seal(builder, true);
+      cost = builder.costOf(series, kind, bytes);
+    }
+    builder.measure(series, kind, cost);
+    return builder;
+  }
+
+  /** Metadata has no series; it goes where one with nothing but the metric's name would. */
+  placeMetadata(metadata: MetricMetadata, bytes: number): void {
+    const fingerprint = fingerprintOf(this.#tenant, [[METRIC_NAME_LABEL, metadata.metric]]);
+    const builder = this.#builders[partitionOf(fingerprint, 0, this.#builders.length)]!;
+    if (builder.measured + bytes > this.#partBytesMax && builder.measured > 0) {
+      this.#seal(builder, true);
+    }
+    builder.metadata(metadata, bytes);
+  }
+
+  /**
+   * All parts of the request that hold something. Unless `owned`, they are valid only until the
+   * next `begin`: the copy is saved for all but the requests that were cut.
+   */
+  finish(): CutRequest {
+    const owned = this.#sealed.length > 0;
+    for (const builder of this.#builders) if (builder.measured > 0) this.#seal(builder, owned);
+    return { drafts: this.#sealed, owned };
+  }
+
+  #seal(builder: PartBuilder, copy: boolean): void {
+    const draft = builder.seal(copy);
+    if (draft !== undefined) this.#sealed.push(draft);
+  }
+}

@@ -1,0 +1,128 @@
+import { FINGERPRINT_BYTES, type SampleKind } from '@millrace/model';
+import type { DataRecord } from '@millrace/wire';
+import { ByteColumn, Uint32Column } from './column.ts';
+import type { SeriesNumber, SeriesTable } from './series-table.ts';
+
+/** What a part says of its series: a row each, and the symbols that their labels refer to. */
+export type SeriesRows = Pick<DataRecord, 'fingerprints' | 'kinds' | 'definitions'>;
+
+const SYMBOL_REFS_MAX = 2 ** 31;
+
+/** The series of the part that is being filled. */
+export class PartSeries {
+  readonly #table: SeriesTable;
+  readonly #nextSerial: () => number;
+  /** Unlike any part before, so that rows of the last part are told from those of this one. */
+  #serial: number;
+
+  readonly #fingerprints = new Uint32Column();
+  readonly #kinds = new ByteColumn();
+  readonly #labelCounts = new ByteColumn();
+  readonly #labelRefs = new Uint32Column();
+  readonly #symbolBytes = new ByteColumn();
+  readonly #symbolLengths = new Uint32Column();
+
+  /**
+   * By symbol: `#refBase` + its number in this part. Less than `#refFloor`: the symbol is not in
+   * this part yet, because the base only rises; so a new part need not wipe the array.
+   */
+  #refs = new Uint32Array(1024);
+  #refBase = 1;
+  #refFloor = 1;
+
+  constructor(params: Readonly<{ table: SeriesTable; nextSerial: () => number }>) {
+    this.#table = params.table;
+    this.#nextSerial = params.nextSerial;
+    this.#serial = params.nextSerial();
+  }
+
+  /** The row of a series with this kind; the first time it gets one, with all its labels. */
+  rowOf(series: SeriesNumber, kind: SampleKind): number {
+    const table = this.#table;
+    if (table.rowParts[series] === this.#serial && table.rowKinds[series] === kind) {
+      return table.rows[series]!;
+    }
+    const row = this.#kinds.length;
+    table.setRow(series, this.#serial, kind, row);
+    this.#kinds.push(kind);
+    const words = this.#fingerprints;
+    const from = series * 4;
+    const to = words.reserve(4);
+    for (let i = 0; i < 4; i += 1) words.data[to + i] = table.fingerprints[from + i]!;
+    this.#pushLabels(table.labelStarts[series]!, table.labelStarts[series + 1]!);
+    return row;
+  }
+
+  /** Symbols got other numbers: those of this part are no longer found, and come in again. */
+  forgetSymbols(): void {
+    this.#refFloor = this.#refBase + this.#symbolLengths.length;
+  }
+
+  /** The next part begins. */
+  begin(): void {
+    this.#serial = this.#nextSerial();
+    this.#refBase += this.#symbolLengths.length;
+    if (this.#refBase > SYMBOL_REFS_MAX) {
+      this.#refs.fill(0);
+      this.#refBase = 1;
+    }
+    this.#refFloor = this.#refBase;
+    this.#fingerprints.length = 0;
+    this.#kinds.length = 0;
+    this.#labelCounts.length = 0;
+    this.#labelRefs.length = 0;
+    this.#symbolBytes.length = 0;
+    this.#symbolLengths.length = 0;
+  }
+
+  /** Views that are valid until the next row after `begin`. */
+  view(): SeriesRows {
+    const words = this.#fingerprints;
+    const bytes = this.#kinds.length * FINGERPRINT_BYTES;
+    return {
+      fingerprints: new Uint8Array(words.data.buffer, 0, bytes),
+      kinds: this.#kinds.view(),
+      definitions: {
+        symbolBytes: this.#symbolBytes.view(),
+        symbolLengths: this.#symbolLengths.view(),
+        labelCounts: this.#labelCounts.view(),
+        labelRefs: this.#labelRefs.view(),
+      },
+    };
+  }
+
+  /** One tight loop: with definitions in every record this is most of a known series' cost. */
+  #pushLabels(from: number, end: number): void {
+    const { labelSymbols, symbols } = this.#table;
+    const length = end - from;
+    this.#labelCounts.push(length / 2);
+    const to = this.#labelRefs.reserve(length);
+    const { data } = this.#labelRefs;
+    if (this.#refs.length < symbols.size) this.#growRefs(symbols.size);
+    const refs = this.#refs;
+    const base = this.#refBase;
+    const floor = this.#refFloor;
+    for (let i = 0; i < length; i += 1) {
+      const symbol = labelSymbols[from + i]!;
+      const known = refs[symbol]!;
+      data[to + i] = known >= floor ? known - base : this.#addSymbol(symbol);
+    }
+  }
+
+  #growRefs(length: number): void {
+    const grown = new Uint32Array(Math.max(length, this.#refs.length * 2));
+    grown.set(this.#refs);
+    this.#refs = grown;
+  }
+
+  #addSymbol(symbol: number): number {
+    const ref = this.#symbolLengths.length;
+    this.#refs[symbol] = this.#refBase + ref;
+    const { symbols } = this.#table;
+    const start = symbols.start(symbol);
+    const end = symbols.end(symbol);
+    this.#symbolLengths.push(end - start);
+    this.#symbolBytes.append(symbols.bytes, start, end);
+    return ref;
+  }
+}

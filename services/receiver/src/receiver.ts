@@ -1,0 +1,151 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock, Log, Meter, Stage, StageStatus } from '@millrace/runtime';
+import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
+import { Appender } from './appender.ts';
+import { createReceiverEvents } from './events.ts';
+import { eventsRoute } from './http/events-route.ts';
+import { healthRoutes, type Dependency } from './http/health-routes.ts';
+import { createHttpApp } from './http/http-app.ts';
+import { positionsRoute } from './http/positions-route.ts';
+import { remoteWriteRoutes } from './http/remote-write-route.ts';
+import { InFlightBytes } from './in-flight-bytes.ts';
+import { Intake, type IncomingRequest, type Receipt } from './intake.ts';
+import { OverloadError } from './overload-error.ts';
+import { PartCutter } from './part-cutter.ts';
+import { healthOf, Life, stageStatus } from './receiver-status.ts';
+import type { ReceiverSettings } from './settings.ts';
+import { StoreWait } from './store-wait.ts';
+import type { StoredPositions } from './stored-positions.ts';
+
+export interface ReceiverComponents {
+  stream: Stream;
+  clock: Clock;
+  log: Log;
+  meter: Meter;
+  /** The log's id in each partition, from `openLog`; undefined where it is not known. */
+  logIds: readonly (string | undefined)[];
+  /** Names this instance in its records: 8 bytes as hex, never used before; else random. */
+  instance?: string;
+  /** Without it nobody can wait for the store. */
+  stored?: StoredPositions;
+  /** What `GET /api/v1/status` answers; the receiver's own status without it. */
+  status?: () => unknown;
+  /** What else `/readyz` shows. None of them makes the receiver unready: the log decides. */
+  dependencies?: () => readonly Dependency[];
+}
+
+/** Takes what producers push and acknowledges it once it is durable in the log. */
+export interface Receiver extends Stage {
+  /**
+   * Starts to listen, on the port of the settings unless told otherwise. Rejects with the
+   * system's error, for example EADDRINUSE; another port may be tried then.
+   */
+  listen(port?: number): Promise<{ host: string; port: number }>;
+  /**
+   * Takes a request from inside the process: the same way as through HTTP, with the same bounds.
+   *
+   * @throws DecodeError when it is refused as a whole, a transient MillraceError when it is to be
+   *   sent again.
+   */
+  receive(request: Omit<IncomingRequest, 'lease'>): Promise<Receipt>;
+}
+
+// Authentication, which will tell tenants apart, comes later.
+const TENANT = 'default';
+const INSTANCE_BYTES = 8;
+
+export function createReceiver(
+  components: ReceiverComponents,
+  settings: ReceiverSettings,
+): Receiver {
+  const { stream, clock, meter, logIds } = components;
+  const { intake, inFlight, storeWait, appender, events, producer } = assemble(
+    components,
+    settings,
+  );
+  const life = new Life();
+  const { partitions } = stream;
+  const status = (): StageStatus => stageStatus({ life, appender, clock, partitions, settings });
+  const app = createHttpApp({
+    settings,
+    events,
+    routes: [
+      eventsRoute({ intake, inFlight, storeWait, settings }),
+      ...remoteWriteRoutes({ intake, inFlight, settings }),
+      positionsRoute({ storeWait, settings, logIds }),
+      ...healthRoutes({
+        health: () => healthOf(status(), components.dependencies?.() ?? []),
+        status: components.status ?? status,
+        exposition: async () => await meter.exposition(),
+      }),
+    ],
+  });
+
+  const listen: Receiver['listen'] = async (port) => {
+    for (let partition = 0; partition < partitions; partition += 1) {
+      appender.startAt(partition, (await stream.bounds(TOPIC_EVENTS, partition)).end);
+    }
+    const address = await app.listen(port);
+    life.state = 'running';
+    events.listening(address);
+    return address;
+  };
+  const receive: Receiver['receive'] = async (request) => {
+    const lease = inFlight.lease();
+    if (lease.take(request.body.length)) return await intake.receive({ ...request, lease });
+    throw new OverloadError('in_flight_bytes', 'too many bytes are under way');
+  };
+  return {
+    listen,
+    receive,
+    run: async () => {
+      if (life.state === 'starting') await listen();
+      await life.stopped;
+    },
+    stop: async () => {
+      if (life.state === 'stopped') return await life.stopped;
+      life.state = 'stopped';
+      events.stopping();
+      storeWait?.stop();
+      await app.close();
+      // Appends whose senders no longer wait may still be under way.
+      await producer.close();
+      events.stopped();
+      life.end();
+    },
+    status,
+  };
+}
+
+/** Everything between the routes and the log. */
+function assemble(components: ReceiverComponents, settings: ReceiverSettings) {
+  const { stream, clock, log, meter, logIds, stored } = components;
+  const { partitions } = stream;
+  const inFlight = new InFlightBytes(settings.inFlightBytesMax);
+  const events = createReceiverEvents(log, meter, {
+    inFlightBytes: () => inFlight.bytes,
+    seriesCached: () => cutter.series.count,
+  });
+  const cutter: PartCutter = new PartCutter({
+    tenant: TENANT,
+    partitions,
+    partBytesMax: settings.partBytesMax,
+    seriesCountMax: settings.seriesCacheCountMax,
+    seriesBytesMax: settings.seriesCacheBytesMax,
+    onSeriesForgotten: () => events.seriesForgotten(),
+  });
+  const producer = stream.producer();
+  const appender = new Appender({
+    producer,
+    clock,
+    receiver: components.instance ?? randomBytes(INSTANCE_BYTES).toString('hex'),
+    partitions,
+    appendBytesMax: settings.appendBytesMax,
+    events,
+  });
+  const intake = new Intake({ clock, settings, tenant: TENANT, cutter, appender, events, logIds });
+  const { waitersMax } = settings;
+  const storeWait =
+    stored === undefined ? undefined : new StoreWait({ stored, clock, waitersMax, events });
+  return { intake, inFlight, storeWait, appender, events, producer };
+}

@@ -1,0 +1,117 @@
+import { SampleFlag, TIME_US_MAX, type SampleKind, type TimeUs } from '@millrace/model';
+import type { RejectReason } from '@millrace/wire';
+import { SAMPLE_BYTES } from './part-builder.ts';
+import type { PartCutter } from './part-cutter.ts';
+import type { Rejections } from './rejections.ts';
+import type { SeriesNumber } from './series-table.ts';
+
+/** What admitting a request's samples depends on, beside the request. */
+export interface Admission {
+  cutter: PartCutter;
+  rejections: Rejections;
+  /** Samples later than this are refused for now. */
+  latestUs: TimeUs;
+}
+
+/** What is on the side of a sample: an id or a histogram. */
+interface Beside {
+  id?: string;
+  histogram?: Uint8Array;
+}
+
+const NOTHING: Beside = {};
+/** MessagePack's longest heads for strings and byte strings. */
+const SIDE_HEAD_BYTES = 5;
+
+/** One request while it is decoded: its samples are admitted, routed and counted. */
+export class RequestDraft {
+  readonly #cutter: PartCutter;
+  readonly #rejections: Rejections;
+  readonly #latestUs: TimeUs;
+  accepted = 0;
+  /** Whether each sample seen so far is told from all others by itself. */
+  samplesAreIdentified = true;
+  exemplarsDropped = 0;
+
+  constructor(admission: Admission) {
+    this.#cutter = admission.cutter;
+    this.#rejections = admission.rejections;
+    this.#latestUs = admission.latestUs;
+  }
+
+  /** Excluded for ever: the same sample is refused again, so no part counts it. */
+  reject(reason: RejectReason, ordinal: number, detail: () => string): void {
+    this.#rejections.add(reason, ordinal, detail);
+  }
+
+  sample(
+    ordinal: number,
+    series: SeriesNumber,
+    kind: SampleKind,
+    timeUs: TimeUs,
+    value: number,
+    flags: number,
+    beside: Beside = NOTHING,
+  ): void {
+    if (!(Math.abs(timeUs) <= TIME_US_MAX)) {
+      this.reject('time_out_of_range', ordinal, () => `the time is ${timeUs / 1000} ms`);
+      return;
+    }
+    const part = this.#cutter.place(series, kind, bytesOf(beside));
+    // A time of ours may be ahead of the clock when that was set back; it is never the sender's.
+    if (timeUs > this.#latestUs && (flags & SampleFlag.untimed) === 0) {
+      part.refuse();
+      this.reject('time_too_far_in_future', ordinal, () => this.#future(timeUs));
+      return;
+    }
+    part.sample(series, kind, timeUs, value, flags | flagsOf(beside));
+    if (beside.id !== undefined) part.id(beside.id);
+    if (beside.histogram !== undefined) part.histogram(beside.histogram);
+    this.accepted += 1;
+  }
+
+  /** Exemplars are no samples: one that cannot be kept is counted, and never an error. */
+  exemplar(
+    series: SeriesNumber,
+    kind: SampleKind,
+    exemplar: Readonly<{ timeUs: TimeUs; value: number; labels: [string, string][] }>,
+  ): void {
+    if (!(Math.abs(exemplar.timeUs) <= TIME_US_MAX)) {
+      this.exemplarsDropped += 1;
+      return;
+    }
+    const part = this.#cutter.place(series, kind, exemplarBytes(exemplar.labels));
+    if (exemplar.timeUs > this.#latestUs) this.exemplarsDropped += 1;
+    else part.exemplar(series, kind, exemplar);
+  }
+
+  #future(timeUs: TimeUs): string {
+    const aheadSeconds = Math.round((timeUs - this.#latestUs) / 1e6);
+    const time = timeUs / 1000;
+    return `the time is ${time} ms, ${aheadSeconds} s beyond what is taken`;
+  }
+}
+
+function flagsOf(beside: Beside): number {
+  if (beside === NOTHING) return 0;
+  return (
+    (beside.id === undefined ? 0 : SampleFlag.id) |
+    (beside.histogram === undefined ? 0 : SampleFlag.histogram)
+  );
+}
+
+function bytesOf(beside: Beside): number {
+  if (beside === NOTHING) return SAMPLE_BYTES;
+  const { id, histogram } = beside;
+  const idBytes = id === undefined ? 0 : Buffer.byteLength(id) + SIDE_HEAD_BYTES;
+  const histogramBytes = histogram === undefined ? 0 : histogram.length + SIDE_HEAD_BYTES;
+  return SAMPLE_BYTES + idBytes + histogramBytes;
+}
+
+function exemplarBytes(labels: readonly (readonly [string, string])[]): number {
+  let bytes = 32;
+  for (const [name, value] of labels) {
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(value) + 2 * SIDE_HEAD_BYTES;
+  }
+  return bytes;
+}

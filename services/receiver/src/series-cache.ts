@@ -1,0 +1,173 @@
+import { randomBytes } from 'node:crypto';
+import type { LabelSet } from '@millrace/model';
+import { Uint32Column } from './column.ts';
+import { SeriesTable, type SeriesNumber } from './series-table.ts';
+
+/** What `find` returns for bytes it does not know. */
+export const UNKNOWN_SERIES = -1;
+
+const FIRST_SLOTS = 1024;
+const FIRST_KEY_BYTES = 64 * 1024;
+const EMPTY_VIEW = new DataView(new ArrayBuffer(0));
+
+/**
+ * Finds the series of label bytes as a producer sent them, without a string and without SHA-256
+ * for those seen before. Look-up is by a seeded 32-bit hash, and every hit is compared byte by
+ * byte: the hash decides nothing. It serves one tenant. When a bound is reached everything is
+ * forgotten, also in the middle of a request: no request can make it bigger than its bounds.
+ */
+export class SeriesCache {
+  readonly table: SeriesTable;
+  readonly #countMax: number;
+  readonly #bytesMax: number;
+  readonly #onClear: () => void;
+  readonly #seed = randomBytes(4).readInt32LE();
+  /** Series number + 1 by hash, open addressing, at most half full; 0: free. */
+  #slots = new Int32Array(FIRST_SLOTS);
+  #keys = Buffer.alloc(FIRST_KEY_BYTES);
+  #keysLength = 0;
+  /** Where a series' key starts; one more entry tells the end of the last. */
+  #keyStarts = new Uint32Column();
+  #hashes = new Uint32Column();
+  /** The series that followed another one last time: requests of one sender look alike. */
+  #followers = new Uint32Column();
+  #last: SeriesNumber = UNKNOWN_SERIES;
+  #viewed: Uint8Array | undefined;
+  #view: DataView = EMPTY_VIEW;
+
+  constructor(
+    params: Readonly<{
+      tenant: string;
+      partitions: number;
+      countMax: number;
+      bytesMax: number;
+      /** Called before everything is forgotten: numbers will mean something else. */
+      onClear: () => void;
+    }>,
+  ) {
+    this.table = new SeriesTable(params);
+    this.#countMax = params.countMax;
+    this.#bytesMax = params.bytesMax;
+    this.#onClear = params.onClear;
+    this.#keyStarts.push(0);
+  }
+
+  get count(): number {
+    return this.table.count;
+  }
+
+  get bytesHeld(): number {
+    const columns = [this.#keyStarts, this.#hashes, this.#followers];
+    const held = columns.reduce((sum, { data }) => sum + data.byteLength, this.table.bytesHeld);
+    return held + this.#keys.byteLength + this.#slots.byteLength;
+  }
+
+  /** Lets go of the request's bytes, which else would live until the next request. */
+  rest(): void {
+    this.#last = UNKNOWN_SERIES;
+    this.#viewed = undefined;
+    this.#view = EMPTY_VIEW;
+  }
+
+  /** The series that was added under `bytes[start, end)`, or UNKNOWN_SERIES. */
+  find(bytes: Uint8Array, start: number, end: number): SeriesNumber {
+    if (this.#last !== UNKNOWN_SERIES) {
+      const guess = this.#followers.data[this.#last]!;
+      if (this.#isKeyOf(guess, bytes, start, end)) {
+        this.#last = guess;
+        return guess;
+      }
+    }
+    const hash = this.#hash(bytes, start, end);
+    const mask = this.#slots.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const series = this.#slots[slot]! - 1;
+      if (series < 0) return UNKNOWN_SERIES;
+      if (this.#hashes.data[series] === hash && this.#isKeyOf(series, bytes, start, end)) {
+        this.#follow(series);
+        return series;
+      }
+    }
+  }
+
+  /** Adds a series that `find` did not find under these bytes. */
+  add(bytes: Uint8Array, start: number, end: number, labels: LabelSet): SeriesNumber {
+    if (this.count >= this.#countMax || this.bytesHeld >= this.#bytesMax) this.#clear();
+    const series = this.table.add(labels);
+    this.#addKey(bytes, start, end);
+    this.#hashes.push(this.#hash(bytes, start, end));
+    // Itself, until it is known what follows.
+    this.#followers.push(series);
+    if (this.count * 2 > this.#slots.length) this.#growSlots();
+    else this.#put(series);
+    this.#follow(series);
+    return series;
+  }
+
+  #follow(series: SeriesNumber): void {
+    if (this.#last !== UNKNOWN_SERIES) this.#followers.data[this.#last] = series;
+    this.#last = series;
+  }
+
+  #isKeyOf(series: SeriesNumber, bytes: Uint8Array, start: number, end: number): boolean {
+    const keyStarts = this.#keyStarts.data;
+    const keyStart = keyStarts[series]!;
+    const keyEnd = keyStarts[series + 1]!;
+    if (keyEnd - keyStart !== end - start) return false;
+    return this.#keys.compare(bytes, start, end, keyStart, keyEnd) === 0;
+  }
+
+  #addKey(bytes: Uint8Array, start: number, end: number): void {
+    const length = this.#keysLength + end - start;
+    if (length > this.#keys.length) {
+      const grown = Buffer.alloc(Math.max(length, this.#keys.length * 2));
+      grown.set(this.#keys);
+      this.#keys = grown;
+    }
+    this.#keys.set(bytes.subarray(start, end), this.#keysLength);
+    this.#keysLength = length;
+    this.#keyStarts.push(length);
+  }
+
+  #clear(): void {
+    this.#onClear();
+    this.table.clear();
+    this.#slots = new Int32Array(FIRST_SLOTS);
+    this.#keys = Buffer.alloc(FIRST_KEY_BYTES);
+    this.#keysLength = 0;
+    this.#keyStarts = new Uint32Column();
+    this.#keyStarts.push(0);
+    this.#hashes = new Uint32Column();
+    this.#followers = new Uint32Column();
+    this.#last = UNKNOWN_SERIES;
+  }
+
+  #growSlots(): void {
+    this.#slots = new Int32Array(this.#slots.length * 2);
+    for (let series = 0; series < this.count; series += 1) this.#put(series);
+  }
+
+  #put(series: SeriesNumber): void {
+    const mask = this.#slots.length - 1;
+    let slot = this.#hashes.data[series]! & mask;
+    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
+    this.#slots[slot] = series + 1;
+  }
+
+  #hash(bytes: Uint8Array, start: number, end: number): number {
+    if (bytes !== this.#viewed) {
+      this.#viewed = bytes;
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    const view = this.#view;
+    let hash = this.#seed;
+    let at = start;
+    for (; at + 4 <= end; at += 4) {
+      hash = Math.imul(hash ^ view.getInt32(at, true), 0x2c1b3c6d);
+      hash ^= hash >>> 15;
+    }
+    for (; at < end; at += 1) hash = Math.imul(hash ^ view.getUint8(at), 0x297a2d39);
+    hash ^= hash >>> 13;
+    return hash >>> 0;
+  }
+}

@@ -1,0 +1,134 @@
+import {
+  FINGERPRINT_BYTES,
+  fingerprintOf,
+  partitionOf,
+  type LabelSet,
+  type SampleKind,
+} from '@millrace/model';
+import { SymbolTable } from './symbol-table.ts';
+
+/** A series by its number in the table; valid until the table is cleared. */
+export type SeriesNumber = number;
+
+/** Fingerprint, kind and label count of a series in a record. */
+const SERIES_BYTES = FINGERPRINT_BYTES + 2;
+/** Two references and two symbol lengths. */
+const LABEL_BYTES = 16;
+const FINGERPRINT_WORDS = FINGERPRINT_BYTES / 4;
+const FIRST_CAPACITY = 256;
+
+/**
+ * What is known of series as sent, as columns: at thousands of series an object for each would
+ * cost several cache misses for every sample, and most requests walk the columns in order.
+ */
+export class SeriesTable {
+  readonly symbols: SymbolTable = new SymbolTable();
+  readonly #tenant: string;
+  readonly #partitionCount: number;
+  count = 0;
+
+  partitions: Uint16Array = new Uint16Array(FIRST_CAPACITY);
+  /** Four words for each series: the bytes of its fingerprint. */
+  fingerprints: Uint32Array = new Uint32Array(FIRST_CAPACITY * FINGERPRINT_WORDS);
+  /** Bytes that a series adds to a record at most, whatever the record holds already. */
+  definitionBytes: Uint32Array = new Uint32Array(FIRST_CAPACITY);
+  /** Symbols of name and value of each label, names sorted by bytes, series after series. */
+  labelSymbols: Uint32Array = new Uint32Array(FIRST_CAPACITY);
+  /** Where a series' label symbols start; one more entry tells the end of the last. */
+  labelStarts: Uint32Array = new Uint32Array(FIRST_CAPACITY + 1);
+
+  /** Part in which a series last got a row, with what kind and number; part 0: none. */
+  rowParts: Float64Array = new Float64Array(FIRST_CAPACITY);
+  rowKinds: Uint8Array = new Uint8Array(FIRST_CAPACITY);
+  rows: Uint32Array = new Uint32Array(FIRST_CAPACITY);
+
+  constructor(params: Readonly<{ tenant: string; partitions: number }>) {
+    this.#tenant = params.tenant;
+    this.#partitionCount = params.partitions;
+  }
+
+  get bytesHeld(): number {
+    const columns = [
+      this.partitions,
+      this.fingerprints,
+      this.definitionBytes,
+      this.labelSymbols,
+      this.labelStarts,
+      this.rowParts,
+      this.rowKinds,
+      this.rows,
+    ];
+    return columns.reduce((sum, column) => sum + column.byteLength, this.symbols.bytesHeld);
+  }
+
+  add(labels: LabelSet): SeriesNumber {
+    const series = this.count;
+    if (series === this.partitions.length) this.#grow();
+    this.count += 1;
+    const fingerprint = fingerprintOf(this.#tenant, labels);
+    new Uint8Array(this.fingerprints.buffer).set(fingerprint, series * FINGERPRINT_BYTES);
+    this.partitions[series] = partitionOf(fingerprint, 0, this.#partitionCount);
+    this.definitionBytes[series] = this.#addLabels(series, labels);
+    this.rowParts[series] = 0;
+    return series;
+  }
+
+  setRow(series: SeriesNumber, part: number, kind: SampleKind, row: number): void {
+    this.rowParts[series] = part;
+    this.rowKinds[series] = kind;
+    this.rows[series] = row;
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.symbols.clear();
+    this.partitions = new Uint16Array(FIRST_CAPACITY);
+    this.fingerprints = new Uint32Array(FIRST_CAPACITY * FINGERPRINT_WORDS);
+    this.definitionBytes = new Uint32Array(FIRST_CAPACITY);
+    this.labelSymbols = new Uint32Array(FIRST_CAPACITY);
+    this.labelStarts = new Uint32Array(FIRST_CAPACITY + 1);
+    this.rowParts = new Float64Array(FIRST_CAPACITY);
+    this.rowKinds = new Uint8Array(FIRST_CAPACITY);
+    this.rows = new Uint32Array(FIRST_CAPACITY);
+  }
+
+  #addLabels(series: SeriesNumber, labels: LabelSet): number {
+    let at = this.labelStarts[series]!;
+    if (at + labels.length * 2 > this.labelSymbols.length) {
+      const length = Math.max(at + labels.length * 2, this.labelSymbols.length * 2);
+      this.labelSymbols = grown(this.labelSymbols, new Uint32Array(length));
+    }
+    let bytes = SERIES_BYTES + labels.length * LABEL_BYTES;
+    for (const label of labels) {
+      for (const text of label) {
+        const symbol = this.symbols.idOf(text);
+        this.labelSymbols[at] = symbol;
+        at += 1;
+        bytes += this.symbols.end(symbol) - this.symbols.start(symbol);
+      }
+    }
+    this.labelStarts[series + 1] = at;
+    return bytes;
+  }
+
+  #grow(): void {
+    const capacity = this.partitions.length * 2;
+    this.partitions = grown(this.partitions, new Uint16Array(capacity));
+    const words = capacity * FINGERPRINT_WORDS;
+    this.fingerprints = grown(this.fingerprints, new Uint32Array(words));
+    this.definitionBytes = grown(this.definitionBytes, new Uint32Array(capacity));
+    this.labelStarts = grown(this.labelStarts, new Uint32Array(capacity + 1));
+    this.rowParts = grown(this.rowParts, new Float64Array(capacity));
+    this.rowKinds = grown(this.rowKinds, new Uint8Array(capacity));
+    this.rows = grown(this.rows, new Uint32Array(capacity));
+  }
+}
+
+/** `larger`, filled with what the column holds. */
+function grown<Column extends { set(values: Column): void }>(
+  column: Column,
+  larger: Column,
+): Column {
+  larger.set(column);
+  return larger;
+}

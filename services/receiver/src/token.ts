@@ -1,0 +1,72 @@
+/** A place in one partition of the events log: everything below it was in the answered request. */
+export interface TokenPosition {
+  partition: number;
+  position: number;
+  /** The log's id, or undefined when the receiver did not know it. */
+  logId: string | undefined;
+}
+
+/*
+ * base64url of: version u8, then for each partition
+ *   partition varint, position varint, first 4 bytes of the log id (zeros: not known)
+ */
+const TOKEN_VERSION = 1;
+const LOG_ID_BYTES = 4;
+const LOG_ID_UNKNOWN = '0'.repeat(LOG_ID_BYTES * 2);
+const TOKEN_LENGTH_MAX = 64 * 1024;
+
+/** An opaque, URL-safe text for the positions; empty input gives a token that waits for nothing. */
+export function encodeToken(positions: readonly TokenPosition[]): string {
+  const bytes: number[] = [TOKEN_VERSION];
+  for (const { partition, position, logId } of positions) {
+    pushVarint(bytes, partition);
+    pushVarint(bytes, position);
+    bytes.push(...Buffer.from(shortLogId(logId) ?? LOG_ID_UNKNOWN, 'hex'));
+  }
+  return Buffer.from(bytes).toString('base64url');
+}
+
+/** The positions of a token, log ids shortened; undefined when it is none of ours. */
+export function decodeToken(token: string): TokenPosition[] | undefined {
+  if (token.length > TOKEN_LENGTH_MAX || !/^[A-Za-z0-9_-]+$/.test(token)) return undefined;
+  const bytes = Buffer.from(token, 'base64url');
+  if (bytes[0] !== TOKEN_VERSION) return undefined;
+  const positions: TokenPosition[] = [];
+  for (let at = 1; at < bytes.length;) {
+    const partition = readVarint(bytes, at);
+    const position = partition && readVarint(bytes, partition.end);
+    if (!partition || !position || position.end + LOG_ID_BYTES > bytes.length) return undefined;
+    at = position.end + LOG_ID_BYTES;
+    const logId = bytes.toString('hex', position.end, at);
+    positions.push({
+      partition: partition.value,
+      position: position.value,
+      logId: logId === LOG_ID_UNKNOWN ? undefined : logId,
+    });
+  }
+  return positions;
+}
+
+/** As much of a log id as a token carries. */
+export function shortLogId(logId: string | undefined): string | undefined {
+  return logId?.slice(0, LOG_ID_BYTES * 2);
+}
+
+function pushVarint(bytes: number[], value: number): void {
+  let rest = value;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) + 0x80);
+  bytes.push(rest);
+}
+
+function readVarint(bytes: Buffer, from: number): { value: number; end: number } | undefined {
+  let value = 0;
+  let scale = 1;
+  for (let at = from; at < bytes.length; at += 1) {
+    const byte = bytes[at]!;
+    value += (byte % 0x80) * scale;
+    if (value > Number.MAX_SAFE_INTEGER) return undefined;
+    if (byte < 0x80) return { value, end: at + 1 };
+    scale *= 0x80;
+  }
+  return undefined;
+}
