@@ -1,3 +1,5 @@
+export { partitionName, STREAM_CODES, StreamError, type StreamCode } from './stream-error.ts';
+export { DEFAULT_STREAM_SETTINGS, type StreamSettings } from './stream-settings.ts';
 export {
   TOPIC_EVENTS,
   TOPIC_SERIES,

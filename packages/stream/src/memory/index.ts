@@ -1,0 +1,2 @@
+export { MemoryLog } from './memory-log.ts';
+export { openMemoryStream } from './memory-stream.ts';

@@ -1,0 +1,113 @@
+import { mkdir, open, readdir, readFile, rename, unlink, type FileHandle } from 'node:fs/promises';
+
+/** One open file. Positions and lengths in bytes. */
+export interface SegmentFile {
+  /** Fills `into` from `position` as far as the file goes; the number of bytes read. */
+  read(into: Uint8Array, position: number): Promise<number>;
+  /** Writes all of `bytes` or rejects; after a rejection any part of them may be there. */
+  write(bytes: Uint8Array, position: number): Promise<void>;
+  truncate(bytes: number): Promise<void>;
+  /**
+   * Resolves when everything written is on the device (fdatasync). After a rejection nothing
+   * written since the last success may be relied on, also not after a later success: the kernel
+   * reports a failed write-back once and then counts those pages as clean.
+   */
+  flush(): Promise<void>;
+  size(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** The file operations of the log, so that a test can hold back a flush or make a write fail. */
+export interface SegmentFiles {
+  /** `create` makes the file and refuses an existing one; `write` and `read` want it there. */
+  open(path: string, mode: 'read' | 'write' | 'create'): Promise<SegmentFile>;
+  rename(from: string, to: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+  list(directory: string): Promise<string[]>;
+  /** True when it was not there before. */
+  makeDirectory(path: string): Promise<boolean>;
+  /** Makes the directory's entries durable. */
+  flushDirectory(path: string): Promise<void>;
+  readText(path: string): Promise<string>;
+}
+
+const flags = { read: 'r', write: 'r+', create: 'wx+' } as const;
+
+/** The machine's files. */
+export const nodeFiles: SegmentFiles = {
+  open: async (path, mode) => new NodeFile(await open(path, flags[mode], 0o640)),
+  rename,
+  unlink,
+  list: (directory) => readdir(directory),
+  makeDirectory: async (path) => {
+    try {
+      await mkdir(path, 0o750);
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      return false;
+    }
+  },
+  flushDirectory: async (path) => {
+    const handle = await open(path, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  },
+  readText: (path) => readFile(path, 'utf8'),
+};
+
+class NodeFile implements SegmentFile {
+  readonly #handle: FileHandle;
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  async read(into: Uint8Array, position: number): Promise<number> {
+    let done = 0;
+    while (done < into.length) {
+      const { bytesRead } = await this.#handle.read(
+        into,
+        done,
+        into.length - done,
+        position + done,
+      );
+      if (bytesRead === 0) break;
+      done += bytesRead;
+    }
+    return done;
+  }
+
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    // A short write is how a filling disk says so first; the next one brings the error.
+    let done = 0;
+    while (done < bytes.length) {
+      const { bytesWritten } = await this.#handle.write(
+        bytes,
+        done,
+        bytes.length - done,
+        position + done,
+      );
+      done += bytesWritten;
+    }
+  }
+
+  async truncate(bytes: number): Promise<void> {
+    await this.#handle.truncate(bytes);
+  }
+
+  async flush(): Promise<void> {
+    await this.#handle.datasync();
+  }
+
+  async size(): Promise<number> {
+    return (await this.#handle.stat()).size;
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+}

@@ -1,0 +1,134 @@
+import { MillraceError, type ErrorKind } from '@millrace/runtime';
+import type { Topic } from './stream.ts';
+
+/** What can go wrong with the log. The codes are stable: people search for them. */
+export const STREAM_CODES = {
+  /** More bytes wait for their flush than the bound allows. Appends work again as they drain. */
+  overloaded: 'STREAM_OVERLOADED',
+  /** There is no room: the disk is full, or the topic's own bound is reached. */
+  full: 'STREAM_FULL',
+  /** The device failed a write, a flush or a read. The log mends its end and goes on by itself. */
+  broken: 'STREAM_BROKEN',
+  /** Called after `close`, or the thread that appends to the topic is gone. */
+  closed: 'STREAM_CLOSED',
+  /** The record is larger than `recordBytesMax`; the same record will always be refused. */
+  recordTooLarge: 'STREAM_RECORD_TOO_LARGE',
+  /** A reader's position was already forgotten, or lies beyond the end of the log. */
+  outOfRange: 'STREAM_OUT_OF_RANGE',
+  /** Bytes that were flushed fail their check. Never skipped, never cut off. */
+  corrupt: 'STREAM_CORRUPT',
+  /** The log has another number of partitions than asked for. */
+  partitions: 'STREAM_PARTITIONS',
+  /** The log's files were written by a version that this one does not know. */
+  version: 'STREAM_VERSION',
+  /** The files may not be opened by this user, or the file system is read-only. */
+  forbidden: 'STREAM_FORBIDDEN',
+  /** A second thread wants to append to a topic that has an owner. */
+  owned: 'STREAM_OWNED',
+  /** A call that no stage may make: an unknown partition, two `next` at once, no way to append. */
+  misuse: 'STREAM_MISUSE',
+} as const;
+export type StreamCode = (typeof STREAM_CODES)[keyof typeof STREAM_CODES];
+
+/** The kind belongs to the code: what is refused is decided once, here. */
+const kindOf: Readonly<Record<StreamCode, ErrorKind>> = {
+  STREAM_OVERLOADED: 'transient',
+  STREAM_FULL: 'transient',
+  STREAM_BROKEN: 'transient',
+  STREAM_CLOSED: 'transient',
+  STREAM_RECORD_TOO_LARGE: 'permanent',
+  STREAM_OUT_OF_RANGE: 'permanent',
+  STREAM_CORRUPT: 'permanent',
+  STREAM_PARTITIONS: 'permanent',
+  STREAM_VERSION: 'permanent',
+  STREAM_FORBIDDEN: 'permanent',
+  STREAM_OWNED: 'permanent',
+  STREAM_MISUSE: 'defect',
+};
+
+/** An error of the log. */
+export class StreamError extends MillraceError {
+  declare readonly code: StreamCode;
+
+  constructor(
+    params: Readonly<{ code: StreamCode; message: string; remedy: string; cause?: unknown }>,
+  ) {
+    super({ ...params, kind: kindOf[params.code] });
+    this.name = 'StreamError';
+  }
+}
+
+/** `metrics.events/3`: how every error names a partition. */
+export function partitionName(topic: Topic, partition: number): string {
+  return `${topic}/${partition}`;
+}
+
+export function overloaded(where: string, inFlightBytesMax: number): StreamError {
+  return new StreamError({
+    code: STREAM_CODES.overloaded,
+    message:
+      `${where}: more than ${inFlightBytesMax} bytes wait to be flushed; this record was not ` +
+      'appended and nothing else was lost.',
+    remedy: 'Send again after a pause. If it lasts, the disk is slower than what is sent.',
+  });
+}
+
+export function recordTooLarge(where: string, bytes: number, bytesMax: number): StreamError {
+  return new StreamError({
+    code: STREAM_CODES.recordTooLarge,
+    message: `${where}: a record of ${bytes} bytes exceeds ${bytesMax} and was not appended.`,
+    remedy: 'Send smaller requests, or report this as a bug: parts are cut well below that.',
+  });
+}
+
+export function topicFull(topic: Topic, bytes: number, bytesMax: number): StreamError {
+  return new StreamError({
+    code: STREAM_CODES.full,
+    message:
+      `${topic} holds ${bytes} bytes and may hold ${bytesMax}; the record was not appended. ` +
+      'Everything acknowledged before is kept.',
+    remedy:
+      'Records are forgotten once they are stored and past their retention: look at ' +
+      '"millrace lag", let the store catch up, lower the retention or raise topicBytesMax.',
+  });
+}
+
+export function outOfRange(
+  where: string,
+  position: number,
+  bounds: Readonly<{ start: number; end: number }>,
+): StreamError {
+  const which =
+    position < bounds.start
+      ? 'was already forgotten by its retention'
+      : 'lies beyond its end, so the log is not the one this position was taken from';
+  return new StreamError({
+    code: STREAM_CODES.outOfRange,
+    message:
+      `${where}: position ${position} ${which}; the log holds ${bounds.start} up to ` +
+      `${bounds.end}. Nothing was skipped.`,
+    remedy: 'Run "millrace doctor": it tells whether log, state and store belong together.',
+  });
+}
+
+export function closedStream(where: string): StreamError {
+  return new StreamError({
+    code: STREAM_CODES.closed,
+    message: `${where} is closed; nothing was appended or read by this call.`,
+    remedy: 'Open the log again. A record whose append was under way may still be in it.',
+  });
+}
+
+export function misuse(message: string): StreamError {
+  return new StreamError({
+    code: STREAM_CODES.misuse,
+    message: `${message} Nothing was appended or read.`,
+    remedy: 'Report this as a bug of Millrace.',
+  });
+}
+
+/** What `append` and `reader` check before anything else. */
+export function checkPartition(topic: Topic, partition: number, partitions: number): void {
+  if (Number.isInteger(partition) && partition >= 0 && partition < partitions) return;
+  throw misuse(`${partitionName(topic, partition)} does not exist: P is ${partitions}.`);
+}

@@ -1,0 +1,1 @@
+export { testStream, type OpenStream, type StreamUnderTest } from './stream-contract.testsuite.ts';
