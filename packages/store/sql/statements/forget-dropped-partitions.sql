@@ -1,0 +1,1 @@
+DELETE FROM store_partitions WHERE to_regclass(quote_ident(name)) IS NULL

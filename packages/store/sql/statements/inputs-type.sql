@@ -1,0 +1,1 @@
+SELECT 'series_inputs'::regtype::oid::integer AS oid

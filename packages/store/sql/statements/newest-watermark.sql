@@ -1,0 +1,2 @@
+SELECT (extract(epoch FROM max(watermark)) * 1000000)::bigint AS watermark_us
+FROM positions WHERE source = 'live'

@@ -1,0 +1,8 @@
+export { createMemoryStore, type MemoryStore } from './memory-store.ts';
+export {
+  MemoryStoreDatabase,
+  type MemoryHistogram,
+  type MemoryMark,
+  type MemoryPiece,
+  type MemorySample,
+} from './memory-store-database.ts';

@@ -1,0 +1,81 @@
+import type { LedgerTotals, Piece, TimeUs } from '@millrace/model';
+import type {
+  DeadLetterEntry,
+  DefinitionEntry,
+  EditionEntry,
+  UnverifiedEntry,
+} from '@millrace/wire';
+import type { StoredMark } from '../store.ts';
+
+export interface MemorySample {
+  /** Hex of the 8 bytes. */
+  seriesId: string;
+  timeUs: TimeUs;
+  /** Undefined when stale. */
+  value: number | undefined;
+  unverified: boolean;
+}
+
+export interface MemoryHistogram extends Omit<MemorySample, 'value'> {
+  histogram: Uint8Array | undefined;
+}
+
+export interface MemoryPiece extends Piece {
+  partition: number;
+}
+
+export interface MemoryMark extends StoredMark {
+  partition: number;
+  source: string;
+  isOpen: boolean;
+  position: number | undefined;
+  partitionTimeUs: TimeUs | undefined;
+  watermarkUs: TimeUs | undefined;
+}
+
+/** What memory stores keep, in the shapes in which it arrived. Outlives the stores on it. */
+export class MemoryStoreDatabase {
+  marks: MemoryMark[] = [];
+  samples: MemorySample[] = [];
+  /** Samples by `seriesId timeUs`: what is there when an unverified one comes. */
+  readonly sampleKeys: Set<string> = new Set();
+  histograms: MemoryHistogram[] = [];
+  readonly histogramKeys: Set<string> = new Set();
+  exemplars = 0;
+  readonly definitions: Map<string, DefinitionEntry> = new Map();
+  readonly metadata: Map<string, { type: string; unit: string; help: string }> = new Map();
+  readonly open: Map<string, MemoryPiece> = new Map();
+  finals: MemoryPiece[] = [];
+  unverified: UnverifiedEntry[] = [];
+  deadLetters: DeadLetterEntry[] = [];
+  readonly editions: Map<number, EditionEntry> = new Map();
+  /** The served edition by rule. */
+  readonly served: Map<string, number> = new Map();
+  /** By `logId partition tenant`. */
+  readonly totals: Map<string, LedgerTotals & { partition: number }> = new Map();
+  /** Unverified samples that turned out stored or duplicate, under the same keys. */
+  readonly moves: Map<string, { stored: number; duplicate: number }> = new Map();
+
+  /** The ledger of a partition, as the SQL view of that name shows it. */
+  ledger(partition: number): LedgerTotals[] {
+    const rows = new Map<string, LedgerTotals>();
+    for (const [key, totals] of this.totals) {
+      if (totals.partition !== partition) continue;
+      const moves = this.moves.get(key) ?? { stored: 0, duplicate: 0 };
+      const stored = Math.min(moves.stored, totals.unverified);
+      const duplicate = Math.min(moves.duplicate, totals.unverified - stored);
+      const sum = rows.get(totals.tenant);
+      rows.set(totals.tenant, {
+        tenant: totals.tenant,
+        accepted: totals.accepted + (sum?.accepted ?? 0),
+        stored: totals.stored + stored + (sum?.stored ?? 0),
+        duplicate: totals.duplicate + duplicate + (sum?.duplicate ?? 0),
+        conflict: totals.conflict + (sum?.conflict ?? 0),
+        dropped: totals.dropped + (sum?.dropped ?? 0),
+        unverified: totals.unverified - stored - duplicate + (sum?.unverified ?? 0),
+        deadLetter: totals.deadLetter + (sum?.deadLetter ?? 0),
+      });
+    }
+    return [...rows.values()];
+  }
+}

@@ -1,0 +1,201 @@
+import type { TimeUs } from '@millrace/model';
+import type { Entries, LedgerEntry } from '@millrace/wire';
+import type { ApplyResult, StoreBatch } from '../store.ts';
+import { timeParameter } from './array-parameters.ts';
+import { definitionRowSet, editionRowSet, metadataRowSet } from './definition-rows.ts';
+import { insertDeadLetters, moveCounts, movesOf, setTotals, type Move } from './ledger-rows.ts';
+import { insertRows, type RefusedRow, type RowSet } from './row-set.ts';
+import {
+  absentHistograms,
+  deadLetterOf,
+  exemplarRowSet,
+  histogramRowSet,
+  isUnverified,
+  unverifiedRowSet,
+} from './sample-entry-rows.ts';
+import {
+  absentSamples,
+  planSamples,
+  sampleRowSet,
+  untimelyRowSet,
+  type SampleRows,
+} from './sample-rows.ts';
+import type { Session } from './session.ts';
+import { finalRowSet, openRowSet } from './window-rows.ts';
+
+/** A batch made ready outside the transaction, so that locks are held for as short as possible. */
+export interface BatchPlan {
+  batch: StoreBatch;
+  entries: Omit<Entries, 'samples'>;
+  samples: SampleRows;
+}
+
+export function planBatch(batch: StoreBatch): BatchPlan {
+  const { chunks } = batch;
+  const all = <K extends Exclude<keyof Entries, 'samples'>>(list: K): Entries[K] =>
+    chunks.flatMap((chunk): Entries[K][number][] => chunk[list]) as Entries[K];
+  return {
+    batch,
+    entries: {
+      histograms: all('histograms'),
+      definitions: all('definitions'),
+      open: all('open'),
+      finals: all('finals'),
+      unverified: all('unverified'),
+      deadLetters: all('deadLetters'),
+      ledger: all('ledger'),
+      exemplars: all('exemplars'),
+      metadata: all('metadata'),
+      editions: all('editions'),
+    },
+    samples: planSamples(chunks.map((chunk) => chunk.samples)),
+  };
+}
+
+const OUTRUN: ApplyResult = { outcome: 'outrun', deadLetters: 0, unverifiedDuplicates: 0 };
+
+/**
+ * The whole batch in one transaction. INVARIANT 1: moving the mark is its first statement. It
+ * locks the mark's row, so that of two writers the second waits and then finds the mark moved;
+ * and it takes its snapshot before anything was read.
+ */
+export async function applyBatch(
+  session: Session,
+  plan: BatchPlan,
+  settings: Readonly<{ inputsOid: number; isolate: boolean }>,
+): Promise<ApplyResult> {
+  await session.command('BEGIN');
+  let result: ApplyResult;
+  try {
+    if (!(await moveMark(session, plan.batch, plan.entries.ledger.at(-1)))) {
+      await session.command('ROLLBACK');
+      return OUTRUN;
+    }
+    result = await writeEntries(session, plan, settings);
+  } catch (error) {
+    // The connection may be what broke; its error is not the one worth telling.
+    await session.command('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+  await session.command('COMMIT');
+  return result;
+}
+
+async function moveMark(
+  session: Session,
+  batch: StoreBatch,
+  ledger: LedgerEntry | undefined,
+): Promise<boolean> {
+  const { key, from, to } = batch;
+  const time = (timeUs: TimeUs | undefined) => timeParameter(timeUs);
+  const { count } = await session.run('move-mark', [
+    ...[key.logId, key.partition, key.source],
+    ...[from.offset, from.ordinal, to.offset, to.ordinal],
+    ledger?.position ?? null,
+    time(ledger?.partitionTimeUs),
+    time(ledger?.watermarkUs),
+  ]);
+  return count === 1;
+}
+
+async function writeEntries(
+  session: Session,
+  plan: BatchPlan,
+  settings: Readonly<{ inputsOid: number; isolate: boolean }>,
+): Promise<ApplyResult> {
+  const { key } = plan.batch;
+  const { entries } = plan;
+  const context = { partition: key.partition, inputsOid: settings.inputsOid };
+  const refused: RefusedRow[] = [];
+  const write = async (rows: RowSet): Promise<RefusedRow[]> => {
+    const some = await insertRows(session, rows, settings.isolate);
+    refused.push(...some);
+    return some;
+  };
+  // Definitions first: what is moved in the ledger below looks up its tenant there.
+  await write(definitionRowSet(entries.definitions));
+  await write(editionRowSet(entries.editions, key));
+  await write(metadataRowSet(entries.metadata));
+  await write(untimelyRowSet(plan.samples));
+  await write(sampleRowSet(plan.samples.samples, plan.samples.verified, 'stored'));
+  const moves = [
+    ...(await writeUnverifiedSamples(session, plan.samples, write)),
+    ...(await writeHistograms(session, entries.histograms, write)),
+  ];
+  await write(exemplarRowSet(entries.exemplars));
+  await write(finalRowSet(entries.finals, context));
+  await write(openRowSet(entries.open, context));
+  await write(unverifiedRowSet(entries.unverified, key.partition));
+  await insertDeadLetters(session, key, [...entries.deadLetters.map(deadLetterOf), ...refused]);
+  await setTotals(session, key, entries.ledger);
+  await moveCounts(session, key, [...moves, ...movesOf(refused)]);
+  const duplicates = moves.filter(({ move }) => move === 'unverified_to_duplicate').length;
+  return {
+    outcome: 'applied',
+    deadLetters: refused.length,
+    unverifiedDuplicates: duplicates,
+  };
+}
+
+type Write = (rows: RowSet) => Promise<RefusedRow[]>;
+
+async function writeUnverifiedSamples(
+  session: Session,
+  rows: SampleRows,
+  write: Write,
+): Promise<Move[]> {
+  const { seriesIds } = rows.samples;
+  const { absent, present } = await absentSamples(session, rows);
+  const refused = await write(sampleRowSet(rows.samples, absent, 'unverified'));
+  const idOf = (row: number) => seriesIds.slice(row * 8, row * 8 + 8);
+  return movesOfUnverified({
+    absent: Array.from(absent, idOf),
+    present: Array.from(present, idOf),
+    refused,
+  });
+}
+
+async function writeHistograms(
+  session: Session,
+  entries: Entries['histograms'],
+  write: Write,
+): Promise<Move[]> {
+  await write(
+    histogramRowSet(
+      entries.filter((entry) => !isUnverified(entry)),
+      'stored',
+    ),
+  );
+  const { absent, present } = await absentHistograms(session, entries.filter(isUnverified));
+  const refused = await write(histogramRowSet(absent, 'unverified'));
+  return movesOfUnverified({
+    absent: absent.map(({ fingerprint }) => fingerprint),
+    present: present.map(({ fingerprint }) => fingerprint),
+    refused,
+  });
+}
+
+/** Of what was absent, the refused rows are moved on their own. */
+function movesOfUnverified(
+  params: Readonly<{ absent: Uint8Array[]; present: Uint8Array[]; refused: RefusedRow[] }>,
+): Move[] {
+  const { absent, present, refused } = params;
+  const left = new Map<string, number>();
+  for (const { series } of refused) {
+    const id = idText(series!);
+    left.set(id, (left.get(id) ?? 0) + 1);
+  }
+  const stored = absent.filter((series) => {
+    const refusals = left.get(idText(series)) ?? 0;
+    if (refusals > 0) left.set(idText(series), refusals - 1);
+    return refusals === 0;
+  });
+  return [
+    ...stored.map((series): Move => ({ series, move: 'unverified_to_stored' })),
+    ...present.map((series): Move => ({ series, move: 'unverified_to_duplicate' })),
+  ];
+}
+
+function idText(series: Uint8Array): string {
+  return Buffer.from(series.subarray(0, 8)).toString('hex');
+}

@@ -1,0 +1,86 @@
+import { silentLog } from '@millrace/runtime';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import {
+  addressOf,
+  batchOf,
+  keyOf,
+  NOON_US,
+  pieceOf,
+  samplesOf,
+  SECOND_US,
+  seriesOf,
+} from '../testing/entries.ts';
+import { startTestPostgres, type TestPostgres } from '../testing/test-postgres.ts';
+import { createPostgresStore } from './postgres-store.ts';
+import { readContents } from './testing/postgres-contents.ts';
+
+let postgres: TestPostgres;
+beforeAll(async () => {
+  postgres = await startTestPostgres();
+});
+afterAll(() => postgres.stop());
+
+const DAY_US = 86_400 * SECOND_US;
+const UP = seriesOf('up');
+
+it('forgets by the age against the watermark, each table after its own time', async () => {
+  const { connection, drop } = await postgres.createDatabase();
+  let nowUs = NOON_US;
+  const clock = { nowUs: () => nowUs, sleep: () => Promise.reject(new Error('not to be used')) };
+  const store = createPostgresStore({ connection, log: silentLog, clock });
+  await store.openMark(keyOf());
+  const days = (count: number) => NOON_US - count * DAY_US;
+  const narrow = { widthUs: 300 * SECOND_US };
+  const wide = { widthUs: 3600 * SECOND_US };
+  const daily = { widthUs: DAY_US };
+  const at = { fingerprint: UP, flags: 0 };
+  await store.apply(
+    batchOf(
+      { to: addressOf(1) },
+      {
+        samples: samplesOf(
+          [0, 6, 9, 45, 20_000].map((age) => ({ series: UP, timeUs: days(age), value: age })),
+        ),
+        histograms: [6, 9].map((age) => ({
+          ...at,
+          timeUs: days(age),
+          histogram: Uint8Array.of(age),
+        })),
+        finals: [
+          ...[29, 32].map((age) => pieceOf({ ...narrow, startUs: days(age), count: age })),
+          ...[700, 776].map((age) => pieceOf({ ...daily, startUs: days(age), count: age })),
+          ...[32, 700, 800].map((age) => pieceOf({ ...wide, startUs: days(age), count: age })),
+        ],
+        unverified: [6, 9].map((age) => ({
+          ...{ ...at, tenant: 'a', timeUs: 0, value: age, receivedAtUs: days(age) },
+        })),
+      },
+    ),
+  );
+  // Without a watermark nothing is known to be old, whatever the clock says.
+  expect(await store.expire()).toEqual({ dropped: [], rowsDeleted: 0 });
+  const ledger = [
+    { totals: [], partitionTimeUs: NOON_US, watermarkUs: NOON_US - 60 * SECOND_US, position: 1 },
+  ];
+  await store.apply(batchOf({ from: addressOf(1), to: addressOf(2) }, { ledger }));
+  nowUs += 10_000 * DAY_US;
+  const { dropped, rowsDeleted } = await store.expire();
+  expect(dropped.toSorted()).toEqual([
+    'histograms_20260220',
+    'samples_19710101_19720101',
+    'samples_20260101_20260120',
+    'samples_20260220',
+    'windows_300s_20260128',
+    'windows_3600s_20231201_20240101',
+  ]);
+  // Of a year with other windows in it, and of the unverified.
+  expect(rowsDeleted).toBe(2);
+  const contents = await readContents(connection);
+  expect(contents.samples.map(({ value }) => value)).toEqual([6, 0]);
+  expect(contents.histograms).toHaveLength(1);
+  expect(contents.finals.map(({ count }) => count)).toEqual([29, 700, 32, 700]);
+  expect(contents.unverified.map(({ value }) => value)).toEqual([6]);
+  expect(await store.expire()).toEqual({ dropped: [], rowsDeleted: 0 });
+  await store.close();
+  await drop();
+});

@@ -1,0 +1,22 @@
+import { silentLog } from '@millrace/runtime';
+import { afterAll, beforeAll } from 'vitest';
+import { describeStore } from '../testing/store-contract.ts';
+import { startTestPostgres, type TestPostgres } from '../testing/test-postgres.ts';
+import { createPostgresStore } from './postgres-store.ts';
+import { readContents, readLedger } from './testing/postgres-contents.ts';
+
+let postgres: TestPostgres;
+beforeAll(async () => {
+  postgres = await startTestPostgres();
+});
+afterAll(() => postgres.stop());
+
+describeStore('PostgreSQL', async () => {
+  const { connection, drop } = await postgres.createDatabase();
+  return {
+    open: () => createPostgresStore({ connection, log: silentLog }),
+    contents: () => readContents(connection),
+    ledger: (partition) => readLedger(connection, partition),
+    dispose: drop,
+  };
+});

@@ -1,0 +1,68 @@
+import { SampleFlag } from '@millrace/model';
+import type { SampleColumns } from '@millrace/wire';
+import { BinaryWriter } from './binary-writer.ts';
+
+const MINUTE_US = 60_000_000;
+const HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
+const ROW_BYTES = 2 + 4 * 12 + 2 * 5;
+
+/** The start of the coarse time that a time lies in: column `bucket`. */
+export function bucketOf(timeUs: number): number {
+  return Math.floor(timeUs / MINUTE_US) * MINUTE_US;
+}
+
+/**
+ * The order in which rows go into the table: by series, of one series as they came. Neighbours
+ * in the index are then written one after the other, which was measured to halve its cost.
+ */
+export function orderBySeries(samples: SampleColumns, rows: Uint32Array): Uint32Array {
+  // 32 bits of the id above 21 bits of the place fill a float64's 53; ties keep their order.
+  if (rows.length > SORTED_ROWS_MAX) return rows;
+  const { seriesIds } = samples;
+  const keys = new Float64Array(rows.length);
+  for (let i = 0; i < rows.length; i += 1) {
+    const at = rows[i]! * 8;
+    const signed =
+      (seriesIds[at]! << 24) |
+      (seriesIds[at + 1]! << 16) |
+      (seriesIds[at + 2]! << 8) |
+      seriesIds[at + 3]!;
+    keys[i] = (signed + 0x8000_0000) * SORTED_ROWS_MAX + i;
+  }
+  keys.sort();
+  return Uint32Array.from(keys, (key) => rows[key % SORTED_ROWS_MAX]!);
+}
+
+const SORTED_ROWS_MAX = 2 ** 21;
+
+/** Rows of `samples` in the format of binary COPY, in the given order. */
+export function encodeSampleCopy(samples: SampleColumns, rows: Uint32Array): Buffer {
+  const into = new BinaryWriter(HEADER.length + rows.length * ROW_BYTES + 2);
+  into.bytes(HEADER);
+  for (let i = 0; i < rows.length; i += 1) writeRow(into, samples, rows[i]!);
+  into.int16(-1);
+  return into.written();
+}
+
+function writeRow(into: BinaryWriter, samples: SampleColumns, row: number): void {
+  const timeUs = samples.times[row]!;
+  const flags = samples.flags[row]!;
+  const stale = (flags & SampleFlag.stale) !== 0;
+  into.int16(6);
+  into.int32(8);
+  into.time(timeUs);
+  into.int32(8);
+  into.time(bucketOf(timeUs));
+  into.int32(8);
+  into.bytes(samples.seriesIds, row * 8, 8);
+  if (stale) {
+    into.int32(-1);
+  } else {
+    into.int32(8);
+    into.float64(samples.values[row]!);
+  }
+  into.int32(1);
+  into.uint8(stale ? 1 : 0);
+  into.int32(1);
+  into.uint8((flags & SampleFlag.unverified) === 0 ? 0 : 1);
+}

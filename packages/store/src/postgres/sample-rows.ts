@@ -1,0 +1,133 @@
+import { SampleFlag, TIME_US_MAX } from '@millrace/model';
+import type { SampleColumns } from '@millrace/wire';
+import { seriesIdArray, timeArray } from './array-parameters.ts';
+import { letterPayload, type RowFault, type RowSet } from './row-set.ts';
+import { encodeSampleCopy, orderBySeries } from './sample-copy.ts';
+import type { Session } from './session.ts';
+
+const COPY_ROWS_MAX = 100_000;
+
+/** Rows of sample columns by what is to be done with them. */
+export interface SampleRows {
+  samples: SampleColumns;
+  /** To be appended, in the order of the table's index. */
+  verified: Uint32Array;
+  /** To be appended if absent, in the order of the log. */
+  unverified: Uint32Array;
+  /** Times that no timestamp can hold. */
+  untimely: Uint32Array;
+}
+
+/** The columns of all chunks, one behind the other, and their rows sorted out. */
+export function planSamples(chunks: readonly SampleColumns[]): SampleRows {
+  const samples = chunks.length === 1 ? chunks[0]! : concatenate(chunks);
+  const verified = new Uint32Array(samples.count);
+  const rest: number[] = [];
+  const untimely: number[] = [];
+  let count = 0;
+  for (let row = 0; row < samples.count; row += 1) {
+    if (!(Math.abs(samples.times[row]!) <= TIME_US_MAX)) untimely.push(row);
+    else if ((samples.flags[row]! & SampleFlag.unverified) !== 0) rest.push(row);
+    else verified[count++] = row;
+  }
+  return {
+    samples,
+    verified: orderBySeries(samples, verified.subarray(0, count)),
+    unverified: Uint32Array.from(rest),
+    untimely: Uint32Array.from(untimely),
+  };
+}
+
+function concatenate(chunks: readonly SampleColumns[]): SampleColumns {
+  const count = chunks.reduce((sum, chunk) => sum + chunk.count, 0);
+  const all: SampleColumns = {
+    count,
+    seriesIds: new Uint8Array(count * 8),
+    times: new Float64Array(count),
+    values: new Float64Array(count),
+    flags: new Uint8Array(count),
+  };
+  let at = 0;
+  for (const chunk of chunks) {
+    all.seriesIds.set(chunk.seriesIds.subarray(0, chunk.count * 8), at * 8);
+    all.times.set(chunk.times.subarray(0, chunk.count), at);
+    all.values.set(chunk.values.subarray(0, chunk.count), at);
+    all.flags.set(chunk.flags.subarray(0, chunk.count), at);
+    at += chunk.count;
+  }
+  return all;
+}
+
+/** Appends the given rows by COPY. */
+export function sampleRowSet(
+  samples: SampleColumns,
+  rows: Uint32Array,
+  counted: 'stored' | 'unverified',
+): RowSet {
+  return {
+    entry: 'sample',
+    count: rows.length,
+    rowsMax: COPY_ROWS_MAX,
+    insert: async (session, from, to) => {
+      await session.copy('copy-samples', encodeSampleCopy(samples, rows.subarray(from, to)));
+      return [];
+    },
+    letter: (i) => sampleLetter(samples, rows[i]!, counted),
+  };
+}
+
+/** Rows that cannot even be sent: all of them are faults. */
+export function untimelyRowSet({ samples, untimely }: SampleRows): RowSet {
+  return {
+    entry: 'sample',
+    count: untimely.length,
+    rowsMax: COPY_ROWS_MAX,
+    insert: (_session, from, to) => {
+      const faults: RowFault[] = [];
+      for (let row = from; row < to; row += 1) {
+        const detail = `The time ${samples.times[untimely[row]!]} is no timestamp.`;
+        faults.push({ row, reason: 'time_out_of_range', detail });
+      }
+      return Promise.resolve(faults);
+    },
+    letter: (i) => {
+      const row = untimely[i]!;
+      const isVerified = (samples.flags[row]! & SampleFlag.unverified) === 0;
+      const letter = sampleLetter(samples, row, isVerified ? 'stored' : 'unverified');
+      delete letter.timeUs;
+      return letter;
+    },
+  };
+}
+
+/** Of the unverified rows, those of which nothing is stored yet; the others are duplicates. */
+export async function absentSamples(
+  session: Session,
+  { samples, unverified }: SampleRows,
+): Promise<{ absent: Uint32Array; present: Uint32Array }> {
+  const count = unverified.length;
+  if (count === 0) return { absent: unverified, present: unverified };
+  const idAt = (i: number) => samples.seriesIds.subarray(unverified[i]! * 8);
+  const { rows } = await session.run<{ row: string }>('absent-samples', [
+    seriesIdArray(count, idAt),
+    timeArray(count, (i) => samples.times[unverified[i]!]),
+  ]);
+  const chosen = new Set(rows.map(({ row }) => Number(row) - 1));
+  return {
+    absent: unverified.filter((_, i) => chosen.has(i)),
+    present: unverified.filter((_, i) => !chosen.has(i)),
+  };
+}
+
+function sampleLetter(
+  samples: SampleColumns,
+  row: number,
+  counted: 'stored' | 'unverified',
+): ReturnType<RowSet['letter']> {
+  const series = samples.seriesIds.slice(row * 8, row * 8 + 8);
+  const timeUs = samples.times[row]!;
+  const value = samples.values[row]!;
+  const flags = samples.flags[row]!;
+  const payload = letterPayload({ seriesId: series, timeUs, value, flags });
+  return { series, timeUs, value, payload, counted };
+}

@@ -1,0 +1,67 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { silentLog } from '@millrace/runtime';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestPostgres, type TestPostgres } from '../testing/test-postgres.ts';
+import { migratePostgres, missingMigrations } from './migrate.ts';
+import { runQuery } from './run-query.ts';
+import { readMigrations } from './sql-files.ts';
+import { describeSchema } from './testing/describe-schema.ts';
+
+let postgres: TestPostgres;
+beforeAll(async () => {
+  postgres = await startTestPostgres();
+});
+afterAll(() => postgres.stop());
+
+describe('the schema', () => {
+  const golden = new URL('../../golden/schema.txt', import.meta.url);
+
+  // Users query it: a difference changes a public interface. `UPDATE_GOLDEN=1` takes it over.
+  it('is the one that was agreed on', async () => {
+    const found = await describeSchema(postgres.server.connection);
+    if (process.env['UPDATE_GOLDEN'] === '1') await writeFile(golden, found);
+    expect(found).toBe(await readFile(golden, 'utf8'));
+  });
+
+  it('is brought up to date once, whoever asks at the same time', async () => {
+    const { connection } = postgres.server;
+    const count = 'SELECT count(*), max(applied_at) FROM schema_migrations';
+    const before = (await runQuery(connection, count)).rows;
+    expect(before[0]![0]).toBe(readMigrations().length);
+    await Promise.all([1, 2, 3].map(() => migratePostgres({ connection, log: silentLog })));
+    expect((await runQuery(connection, count)).rows).toEqual(before);
+  });
+
+  it('is refused when it is newer than the program, or other than it should be', async () => {
+    const { connection, drop } = await postgres.createDatabase();
+    const refusal = { code: 'STORE_MIGRATION', kind: 'permanent' };
+    const newer = "INSERT INTO schema_migrations VALUES (999, 'from-the-future', 'x')";
+    await runQuery(connection, newer, { write: true });
+    await expect(migratePostgres({ connection, log: silentLog })).rejects.toMatchObject({
+      ...refusal,
+      message: expect.stringContaining('999 (from-the-future) is not known to this program'),
+    });
+    const tampered = "UPDATE schema_migrations SET number = 1, checksum = 'x' WHERE number = 999";
+    await runQuery(connection, 'DELETE FROM schema_migrations WHERE number = 1', { write: true });
+    await runQuery(connection, tampered, { write: true });
+    await expect(migratePostgres({ connection, log: silentLog })).rejects.toMatchObject({
+      ...refusal,
+      message: expect.stringContaining('was applied in another form'),
+    });
+    await drop();
+  });
+});
+
+describe('migrations', () => {
+  it('are numbered from 1 without a gap', () => {
+    const numbers = readMigrations().map(({ number }) => number);
+    expect(numbers).toEqual(numbers.map((_, i) => i + 1));
+  });
+
+  it('are applied behind those that are', () => {
+    const known = readMigrations();
+    expect(missingMigrations(known, [])).toEqual(known);
+    expect(missingMigrations(known, known.slice(0, 2))).toEqual(known.slice(2));
+    expect(missingMigrations(known, known)).toEqual([]);
+  });
+});

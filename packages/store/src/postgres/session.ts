@@ -1,0 +1,57 @@
+import type { ClientBase } from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+import { statementText } from './sql-files.ts';
+
+export interface StatementResult<Row> {
+  rows: Row[];
+  count: number;
+}
+
+/** One connection, for as long as one transaction takes. */
+export interface Session {
+  /** Runs `sql/statements/NAME.sql`; prepared once per connection. */
+  run<Row>(name: string, parameters?: readonly unknown[]): Promise<StatementResult<Row>>;
+  /** BEGIN, COMMIT, SAVEPOINT and the like. */
+  command(sql: string): Promise<void>;
+  /** Feeds a COPY statement with bytes in its binary format. */
+  copy(name: string, bytes: Buffer): Promise<void>;
+}
+
+export function sessionOf(client: ClientBase): Session {
+  return {
+    run: async <Row>(name: string, parameters: readonly unknown[] = []) => {
+      const result = await client.query({
+        name,
+        text: statementText(name),
+        values: [...parameters],
+      });
+      return { rows: result.rows as Row[], count: result.rowCount ?? 0 };
+    },
+    command: async (sql) => {
+      await client.query(sql);
+    },
+    copy: (name, bytes) =>
+      new Promise((resolve, reject) => {
+        const stream = client.query(copyFrom(statementText(name)));
+        stream.once('finish', resolve);
+        // Not `once`: a connection that breaks after a refusal tells of it here, too.
+        stream.on('error', reject);
+        stream.end(bytes);
+      }),
+  };
+}
+
+/** Runs `work` in a transaction; rolls back when it throws, and throws the same. */
+export async function transaction<T>(session: Session, work: () => Promise<T>): Promise<T> {
+  await session.command('BEGIN');
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    // The connection may be what broke; its error is not the one worth telling.
+    await session.command('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+  await session.command('COMMIT');
+  return result;
+}

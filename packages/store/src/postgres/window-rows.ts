@@ -1,0 +1,87 @@
+import type { Piece } from '@millrace/model';
+import {
+  booleanArray,
+  byteaArray,
+  float8Array,
+  inputsArray,
+  int8Array,
+  seriesIdArray,
+  timeArray,
+  widthArray,
+} from './array-parameters.ts';
+import { letterPayload, type RowSet } from './row-set.ts';
+
+const PIECE_ROWS_MAX = 5_000;
+
+type PieceContext = Readonly<{ partition: number; inputsOid: number }>;
+
+/** Pieces that may still change: one row each, the given revision replaces what is there. */
+export function openRowSet(pieces: readonly Piece[], context: PieceContext): RowSet {
+  return pieceRowSet('open window', pieces, async (session, some) => {
+    await session.run('upsert-open', pieceParameters(some, context));
+  });
+}
+
+/** Pieces that will not change again: appended, and no longer open. */
+export function finalRowSet(pieces: readonly Piece[], context: PieceContext): RowSet {
+  return pieceRowSet('window', pieces, async (session, some) => {
+    await session.run('insert-finals', pieceParameters(some, context));
+    await session.run('delete-open', pieceKeys(some, context));
+  });
+}
+
+function pieceRowSet(
+  entry: string,
+  pieces: readonly Piece[],
+  write: (session: Parameters<RowSet['insert']>[0], some: readonly Piece[]) => Promise<void>,
+): RowSet {
+  return {
+    entry,
+    count: pieces.length,
+    rowsMax: PIECE_ROWS_MAX,
+    insert: async (session, from, to) => {
+      await write(session, pieces.slice(from, to));
+      return [];
+    },
+    letter: (row) => {
+      const piece = pieces[row]!;
+      return {
+        series: piece.fingerprint,
+        timeUs: piece.startUs,
+        payload: letterPayload(piece),
+      };
+    },
+  };
+}
+
+function pieceKeys(pieces: readonly Piece[], { partition }: PieceContext): unknown[] {
+  const n = pieces.length;
+  return [
+    partition,
+    int8Array(n, (i) => pieces[i]!.edition),
+    seriesIdArray(n, (i) => pieces[i]!.fingerprint),
+    widthArray(n, (i) => pieces[i]!.widthUs),
+    timeArray(n, (i) => pieces[i]!.startUs),
+    int8Array(n, (i) => pieces[i]!.piece),
+  ];
+}
+
+function pieceParameters(pieces: readonly Piece[], context: PieceContext): unknown[] {
+  const n = pieces.length;
+  return [
+    ...pieceKeys(pieces, context),
+    int8Array(n, (i) => pieces[i]!.count),
+    float8Array(n, (i) => pieces[i]!.sum),
+    float8Array(n, (i) => pieces[i]!.min),
+    float8Array(n, (i) => pieces[i]!.max),
+    float8Array(n, (i) => pieces[i]!.first),
+    timeArray(n, (i) => pieces[i]!.firstTimeUs),
+    float8Array(n, (i) => pieces[i]!.last),
+    timeArray(n, (i) => pieces[i]!.lastTimeUs),
+    float8Array(n, (i) => pieces[i]!.increase),
+    byteaArray(n, (i) => pieces[i]!.histogram),
+    byteaArray(n, (i) => pieces[i]!.distinct),
+    inputsArray(context.inputsOid, n, (i) => pieces[i]!.inputs),
+    booleanArray(n, (i) => pieces[i]!.marked),
+  ];
+}

@@ -1,0 +1,16 @@
+export {
+  addressOf,
+  batchOf,
+  definitionOf,
+  keyOf,
+  labelsOf,
+  pieceOf,
+  samplesOf,
+  seriesIdHex,
+  seriesOf,
+  totalsOf,
+  type TestSample,
+} from './entries.ts';
+export type { ContentPiece, ContentSample, StoreContents, StoreHarness } from './store-contents.ts';
+export { describeStore } from './store-contract.ts';
+export { startTestPostgres, type TestDatabase, type TestPostgres } from './test-postgres.ts';
