@@ -1,0 +1,89 @@
+import type { Command } from 'commander';
+import type { PartitionStatus, StageStatus } from '@millrace/runtime';
+import type { LedgerTotals, SingleStatus } from '@millrace/single/running';
+import { dataDirOf, type CliContext } from '../cli-context.ts';
+import type { Colours } from '../console-output.ts';
+import { formatBytes, formatDurationMs, formatTimeUs } from '../quantities.ts';
+import { askStatus } from '../running-single.ts';
+import { formatTable } from '../text-table.ts';
+
+export function addStatusCommand(program: Command, context: CliContext): void {
+  program
+    .command('status')
+    .description('show what the running process does, and why when it does not')
+    .option('--json', 'print JSON')
+    .option('--data-dir <dir>', 'the data directory of the running process')
+    .action(async ({ json, dataDir }: { json?: boolean; dataDir?: string }) => {
+      const status = await askStatus(dataDirOf(context, dataDir));
+      const { output } = context;
+      if (json === true) output.result(JSON.stringify(status, undefined, 2));
+      else output.result(formatStatus(status, output.colours));
+    });
+}
+
+/** For people; `--json` has it all. */
+export function formatStatus(status: SingleStatus, colours: Colours): string {
+  const { version, pid, started, url, directory, stages, logBytes, store } = status;
+  const upMs = Date.now() - Date.parse(started);
+  const ready = status.ready ? colours.green('ready') : colours.yellow('not ready');
+  const bytes = store.bytes === undefined ? '' : `, ${formatBytes(store.bytes)}`;
+  const runs = store.isRunning ? 'running' : colours.red('not running');
+  const head = [
+    `millrace ${version}, process ${pid}, up ${formatDurationMs(upMs)}: ${ready}`,
+    `url    ${url}`,
+    `data   ${directory}`,
+    `log    ${formatBytes(logBytes)}`,
+    `store  ${store.kind} PostgreSQL, ${runs}${bytes}`,
+    ...(store.ledger === undefined ? [] : [`ledger ${formatLedger(store.ledger)}`]),
+  ];
+  return [...head, '', stageTable(stages, colours), ...reasonLines(stages, colours)].join('\n');
+}
+
+/** What became of all samples; dispositions that none has are left out. */
+function formatLedger({ accepted, ...dispositions }: LedgerTotals): string {
+  const parts = Object.entries(dispositions)
+    .filter(([name, count]) => count > 0 || name === 'stored')
+    .map(([name, count]) => `${count} ${name}`);
+  return `${accepted} accepted = ${parts.join(' + ')}`;
+}
+
+function stageTable(stages: readonly StageStatus[], colours: Colours): string {
+  const columns = [
+    { title: 'stage' },
+    { title: 'partition', align: 'right' },
+    { title: 'state' },
+    { title: 'position', align: 'right' },
+    { title: 'end', align: 'right' },
+    { title: 'lag', align: 'right' },
+    { title: 'partition time' },
+  ] as const;
+  const rows = stages.flatMap(({ stage, partitions }) =>
+    partitions.map((partition) => [
+      stage,
+      String(partition.partition),
+      formatState(partition.state, colours),
+      String(partition.position),
+      String(partition.endOffset),
+      formatDurationMs(partition.lagMs),
+      partition.partitionTimeUs === undefined ? '' : formatTimeUs(partition.partitionTimeUs),
+    ]),
+  );
+  return formatTable(columns, rows, colours);
+}
+
+function formatState(state: PartitionStatus['state'], colours: Colours): string {
+  if (state === 'running') return colours.green(state);
+  return state === 'stopped' ? colours.red(state) : colours.yellow(state);
+}
+
+/** Every reason why a partition stands still, each once, with what to do. */
+export function reasonLines(stages: readonly StageStatus[], colours: Colours): string[] {
+  return stages.flatMap(({ stage, partitions }) =>
+    partitions.flatMap(({ partition, state, reason }) => {
+      if (reason === undefined) return [];
+      const { code, message, remedy } = reason;
+      const what = `${stage}, partition ${partition}, ${state}: ${colours.red(code)}: ${message}`;
+      return ['', what, ...(remedy === undefined ? [] : [`${colours.green('→')} ${remedy}`])];
+    }),
+  );
+}

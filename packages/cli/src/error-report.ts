@@ -1,0 +1,26 @@
+import { MillraceError } from '@millrace/runtime';
+import { RuleFileError } from '@millrace/single/running';
+import type { Colours, ConsoleOutput } from './console-output.ts';
+
+/** An error as a person reads it: what happened, then what to do. */
+export function reportError(output: ConsoleOutput, error: unknown): void {
+  const colours = output.noticeColours;
+  if (error instanceof RuleFileError) {
+    for (const line of ruleProblemLines(error, colours)) output.notice(line);
+  } else if (error instanceof MillraceError) {
+    output.notice(`${colours.red(error.code)}: ${error.message}`);
+  } else {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    output.notice(`${colours.red('DEFECT')}: ${text}`);
+  }
+  const remedy = error instanceof MillraceError ? error.remedy : undefined;
+  if (remedy !== undefined) output.notice(`${colours.green('→')} ${remedy}`);
+}
+
+/** `file:line:column: CODE: message`, as editors and other tools understand it, then the remedy. */
+export function ruleProblemLines(error: RuleFileError, colours: Colours): string[] {
+  return error.problems.map(({ line, column, code, message, remedy }) => {
+    const place = colours.bold(`${error.file}:${line}:${column}:`);
+    return `${place} ${colours.red(code)}: ${message} ${remedy}`;
+  });
+}

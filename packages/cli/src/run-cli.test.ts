@@ -1,0 +1,87 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { runCli } from './run-cli.ts';
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'millrace-cli-'));
+});
+afterEach(async () => await rm(directory, { recursive: true }));
+
+async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  let out = '';
+  let err = '';
+  const code = await runCli({
+    args,
+    environment: { MILLRACE_DATA_DIR: directory },
+    stdout: { write: (text) => (out += text) },
+    stderr: { write: (text) => (err += text) },
+  });
+  return { code, out, err };
+}
+
+test('help and version are results', async () => {
+  expect(await run('--version')).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\./) });
+  expect(await run('version')).toMatchObject({ code: 0, err: '' });
+  const help = await run('--help');
+  expect(help.code).toBe(0);
+  for (const command of ['up', 'sql', 'status', 'lag', 'config', 'setup']) {
+    expect(help.out).toMatch(new RegExp(`^  ${command}`, 'm'));
+  }
+});
+
+test.each([
+  [['stauts']],
+  [['up', '--nonsense']],
+  [['up', '--log-format', 'xml']],
+  [['sql']],
+  [['setup']],
+  [['config', 'nonsense']],
+])('%j is wrong usage', async (args) => {
+  const { code, out, err } = await run(...args);
+  expect({ code, out }).toEqual({ code: 2, out: '' });
+  expect(err).toContain('error: ');
+});
+
+test.each([['status'], ['lag'], ['sql', 'SELECT 1']].map((args) => [args]))(
+  '%j says that nothing runs',
+  async (args) => {
+    const { code, out, err } = await run(...args);
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toContain(`NOT_RUNNING: No millrace works on ${directory}.`);
+    expect(err).toContain('→ Start it with "millrace up"');
+  },
+);
+
+test('a right rule file is told with its rules, a wrong one with its places', async () => {
+  const file = join(directory, 'rules.yaml');
+  const rule = '{name: a, match: x, by: [job], widths: [1m], aggregates: [sum]}';
+  await writeFile(file, `rules:\n  - ${rule}\n`);
+  expect(await run('config', 'validate', file)).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/is right: .*\ba\b/),
+  });
+  await writeFile(file, `rules:\n  - ${rule.replace('sum', 'smu')}\n  - ${rule}\n`);
+  const wrong = await run('config', 'validate', file);
+  expect(wrong).toMatchObject({ code: 78, out: '' });
+  expect(wrong.err).toMatch(/rules\.yaml:2:\d+: RULES_UNKNOWN_AGGREGATE: /);
+  const json = await run('config', 'validate', '--json', file);
+  expect(json.code).toBe(78);
+  expect(JSON.parse(json.out)).toMatchObject({ ok: false, problems: [{ line: 2 }, { line: 3 }] });
+  const missing = await run('config', 'validate', join(directory, 'missing.yaml'));
+  expect(missing).toMatchObject({ code: 78, err: expect.stringContaining('CONFIG_FILE') });
+});
+
+test('settings are shown with where they come from', async () => {
+  const { code, out } = await run('config', 'print', '--json');
+  expect(code).toBe(0);
+  expect(JSON.parse(out)).toContainEqual(
+    expect.objectContaining({
+      variable: 'MILLRACE_DATA_DIR',
+      value: directory,
+      source: 'environment',
+    }),
+  );
+});

@@ -1,0 +1,64 @@
+import { Command, CommanderError } from 'commander';
+import { exitCodeOf, exitCodes, type ExitCode } from '@millrace/runtime';
+import { version } from '@millrace/single/running';
+import type { CliContext } from './cli-context.ts';
+import { addConfigCommand } from './commands/config.ts';
+import { addLagCommand } from './commands/lag.ts';
+import { addSetupCommand } from './commands/setup.ts';
+import { addSqlCommand } from './commands/sql.ts';
+import { addStatusCommand } from './commands/status.ts';
+import { addUpCommand } from './commands/up.ts';
+import { createConsoleOutput, type OutputStream } from './console-output.ts';
+import { reportError } from './error-report.ts';
+
+/** Runs one command; never rejects. */
+export async function runCli(
+  params: Readonly<{
+    args: readonly string[];
+    environment: Readonly<Record<string, string | undefined>>;
+    stdout: OutputStream;
+    stderr: OutputStream;
+  }>,
+): Promise<ExitCode> {
+  const { args, environment, stdout, stderr } = params;
+  const output = createConsoleOutput({ stdout, stderr, environment });
+  // Set by npm for what it runs: then nothing of this name is on the person's path.
+  const program = environment['npm_lifecycle_event'] === undefined ? 'millrace' : 'npx millrace';
+  const command = buildProgram({ output, environment, program }, stdout, stderr);
+  try {
+    await command.parseAsync([...args], { from: 'user' });
+    return exitCodes.ok;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    }
+    reportError(output, error);
+    return exitCodeOf(error);
+  }
+}
+
+function buildProgram(context: CliContext, stdout: OutputStream, stderr: OutputStream): Command {
+  const program = new Command('millrace')
+    .description(
+      'Takes metrics, keeps every accepted batch in a durable log, and stores them once.',
+    )
+    .version(version, '-V, --version', 'print the version')
+    .helpCommand('help [command]', 'show what a command does')
+    .showHelpAfterError('(millrace --help shows all commands)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void stdout.write(text),
+      writeErr: (text) => void stderr.write(text),
+    });
+  addUpCommand(program, context);
+  addSqlCommand(program, context);
+  addStatusCommand(program, context);
+  addLagCommand(program, context);
+  addConfigCommand(program, context);
+  addSetupCommand(program, context);
+  program
+    .command('version')
+    .description('print the version')
+    .action(() => context.output.result(version));
+  return program;
+}

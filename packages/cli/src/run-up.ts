@@ -1,0 +1,95 @@
+import { errorText, listenForShutdown, type Log } from '@millrace/runtime';
+import { createConsoleLog, readSingleSettings, startSingle, type Single } from '@millrace/single';
+import { usualDataDirectory, version, type RunFile } from '@millrace/single/running';
+import type { CliContext } from './cli-context.ts';
+import { hasColours } from './console-output.ts';
+import { formatDurationMs } from './quantities.ts';
+
+/** Runs everything in this process until it is told to stop, or something breaks down. */
+export async function up(
+  context: CliContext,
+  environment: CliContext['environment'],
+): Promise<void> {
+  const startedMs = performance.now();
+  const { settings } = readSingleSettings(environment);
+  const colours = hasColours(process.stderr, environment);
+  const log = createConsoleLog({ logging: settings.logging, colours });
+  const shutdown = listenForShutdown({
+    onSignal: (signal, count) => {
+      if (count === 1) log.info({ signal }, 'Stopping; the same again ends it at once.');
+    },
+  });
+  try {
+    const single = await startSingle(settings, { log, colours }).catch((error: unknown) => {
+      // Ctrl-C reaches what we started as well; that it ended is no news then.
+      throw shutdown.signal.aborted ? shutdown.signal.reason : error;
+    });
+    const isUsual = usualDataDirectory(undefined).path === single.info.directory;
+    const tookMs = performance.now() - startedMs;
+    context.output.result(formatWelcome({ ...context, info: single.info, isUsual, tookMs }));
+    await untilOver(single, shutdown.requested, log);
+  } finally {
+    shutdown.dispose();
+  }
+}
+
+async function untilOver(single: Single, requested: Promise<unknown>, log: Log): Promise<void> {
+  try {
+    await Promise.race([requested, single.failed]);
+  } catch (error) {
+    const stack = error instanceof Error ? error.stack : undefined;
+    log.error({ error: errorText(error), stack }, 'Stopping, because a stage broke down.');
+    await single.stop();
+    throw error;
+  }
+  const stoppingMs = performance.now();
+  await single.stop();
+  log.info({ tookMs: Math.round(performance.now() - stoppingMs) }, 'Stopped cleanly.');
+}
+
+/** Where to push, how to look, where the data lies. */
+export function formatWelcome(
+  params: Readonly<{
+    output: CliContext['output'];
+    program: string;
+    info: RunFile;
+    /** Whether the data directory is where other commands look by themselves. */
+    isUsual: boolean;
+    tookMs: number;
+  }>,
+): string {
+  const { output, program, info, isUsual, tookMs } = params;
+  const { bold, dim } = output.colours;
+  const { url, store, directory } = info;
+  const where = isUsual ? '' : ` --data-dir ${quoted(directory)}`;
+  const event = `{"name":"orders_total","labels":{"shop":"a"},"value":1}`;
+  const psql =
+    store.kind === 'embedded'
+      ? [`psql -h ${quoted(store.host)} -p ${store.port} -U ${store.user} ${store.database}`]
+      : [];
+  const blocks: [string, string[]][] = [
+    ['push', [`curl ${url}/v1/events -H 'Content-Type: application/json' -d '${event}'`]],
+    ['', [dim(`Prometheus: remote_write: [{ url: "${url}/api/v1/write" }]`)]],
+    [
+      'look',
+      [
+        `${program} sql${where} "SELECT time, metric, value FROM series_samples LIMIT 5"`,
+        `${program} status${where}`,
+        ...psql,
+      ],
+    ],
+    ['data', [directory]],
+    ['stop', ['Ctrl-C']],
+  ];
+  const lines = blocks.flatMap(([name, texts]) =>
+    texts.map((text, i) => `  ${bold((i === 0 ? name : '').padEnd(6))}${text}`),
+  );
+  const ready = `ready after ${formatDurationMs(tookMs)}`;
+  const head = `Millrace ${version} takes data at ${bold(url)}, ${ready}.`;
+  return ['', head, '', ...lines, ''].join('\n');
+}
+
+/** For a shell, when it needs that. */
+function quoted(path: string): string {
+  return /^[\w./@:+-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+}

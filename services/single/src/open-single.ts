@@ -1,0 +1,254 @@
+import {
+  errorText,
+  identifyProcess,
+  type Clock,
+  type DirectoryLock,
+  type Log,
+  type Meter,
+} from '@millrace/runtime';
+import { directoryBytes } from './directory-bytes.ts';
+import type { DataDirectory } from './running/data-directory.ts';
+import { firstBarrier } from './first-barrier.ts';
+import { choosePort } from './free-port.ts';
+import { dependenciesOf, PartitionWatch } from './partition-watch.ts';
+import { createProcessMeter } from './process-metrics.ts';
+import { recordRules, type RulesInForce } from './rules-in-force.ts';
+import { removeRunFile, writeRunFile, type RunFile } from './running/run-file.ts';
+import { createSelfMetrics, type SelfMetrics } from './self-metrics.ts';
+import type { SingleSettings } from './settings.ts';
+import type { SingleStatus } from './running/single-status.ts';
+import {
+  expositionOf,
+  inOrder,
+  measurementsOf,
+  releaseEvents,
+  statusesOf,
+} from './threads/stage-group.ts';
+import { startStageThreads, type StageThreads } from './threads/stage-threads.ts';
+import { stopStages } from './threads/stop-stages.ts';
+import { lookAtStore } from './store-look.ts';
+import { startStoreServer, type StoreServer } from './store-server.ts';
+import type { ListenAddress } from './threads/thread-data.ts';
+import { version } from './running/version.ts';
+
+/** Millrace in one process, running. */
+export interface Single {
+  /** What `run.json` says. */
+  readonly info: RunFile;
+  /** Rejects when a stage broke down: then `stop`, exit, and let the next start recover. */
+  readonly failed: Promise<never>;
+  status(): Promise<SingleStatus>;
+  /** Finishes what is under way, in bounded time, and closes everything. */
+  stop(): Promise<void>;
+}
+
+export interface SingleParts {
+  settings: SingleSettings;
+  directory: DataDirectory;
+  rules: RulesInForce;
+  lock: DirectoryLock;
+  log: Log;
+  clock: Clock;
+  colours: boolean;
+}
+
+const LOOK_MS = 1000;
+/** How often the log is told which events are folded and stored for good. */
+const RELEASE_MS = 10_000;
+
+export class OpenSingle implements Single {
+  readonly failed: Promise<never>;
+  readonly #parts: SingleParts;
+  readonly #meter: Meter = createProcessMeter();
+  readonly #watch: PartitionWatch;
+  readonly #threads: StageThreads;
+  readonly #started = new Date().toISOString();
+  /** Ends what is repeated. */
+  readonly #ending = new AbortController();
+  #isBroken = false;
+  /** Settles however the start of the store ends: closing waits for it. */
+  #storeStart: Promise<StoreServer> | undefined;
+  #store: StoreServer | undefined;
+  #selfMetrics: SelfMetrics | undefined;
+  #info: RunFile | undefined;
+  #url = '';
+  #loops: Promise<unknown> = Promise.resolve();
+  #stopped: Promise<void> | undefined;
+  readonly #abandonStore = (): void => this.#store?.abandon();
+
+  constructor(parts: SingleParts) {
+    this.#parts = parts;
+    this.#watch = new PartitionWatch(parts.log);
+    let reject: (error: Error) => void = () => undefined;
+    this.failed = new Promise<never>((_, rejectFailed) => {
+      reject = rejectFailed;
+    });
+    // Until somebody looks at it; what breaks down during the start rejects there.
+    this.failed.catch(() => undefined);
+    this.#threads = startStageThreads({
+      ...parts,
+      supervisor: {
+        status: () => this.status(),
+        exposition: () => expositionOf(this.#threads, this.#meter),
+      },
+      onFailed: (_stage, error) => {
+        this.#isBroken = true;
+        reject(error);
+      },
+    });
+    process.once('exit', this.#abandonStore);
+  }
+
+  get info(): RunFile {
+    if (this.#info === undefined) throw new Error('it does not run yet');
+    return this.#info;
+  }
+
+  /** Resolves when data is taken and the store runs. */
+  async start(): Promise<void> {
+    const { settings, directory, log, clock } = this.#parts;
+    const { http } = settings;
+    const port = await choosePort(http);
+    this.#storeStart = startStoreServer({ log, clock }, directory, settings.store);
+    this.#storeStart.then(
+      (store) => {
+        this.#store = store;
+      },
+      () => undefined,
+    );
+    const stateLogIds = await this.#orFailed(this.#openStages());
+    const { receiver, transformer, writer } = this.#threads;
+    await this.#orFailed(transformer.link.call('run'));
+    const listening = receiver.link.call('listen', { host: http.host, port, stateLogIds });
+    const address = await this.#orFailed(listening);
+    this.#url = urlOf(address);
+    this.#loops = Promise.all([
+      this.#repeat(LOOK_MS, () => this.#look()),
+      this.#repeat(RELEASE_MS, () => releaseEvents(this.#threads)),
+    ]);
+    // Data is taken from here on, also while a store that crashed takes its time to recover.
+    const store = await this.#orFailed(this.#storeStart);
+    await this.#orFailed(writer.link.call('run', store.connection));
+    this.#info = this.#describe(address, store);
+    await writeRunFile(directory, this.#info);
+    this.#pushOwnMetrics(this.#info.url);
+  }
+
+  async status(): Promise<SingleStatus> {
+    const { directory, settings } = this.#parts;
+    const [stages, logBytes, look] = await Promise.all([
+      statusesOf(this.#threads),
+      directoryBytes(directory.log),
+      this.#store === undefined ? {} : lookAtStore(this.#store.connection),
+    ]);
+    const isRunning = this.#store?.isRunning() === true;
+    return {
+      version,
+      pid: process.pid,
+      started: this.#started,
+      url: this.#url,
+      directory: directory.path,
+      ready: isRunning && stages.every(({ ready }) => ready),
+      stages,
+      logBytes,
+      store: {
+        kind: settings.store.url === undefined ? 'embedded' : 'external',
+        isRunning,
+        ...look,
+      },
+    };
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    await this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    const { log, clock, settings } = this.#parts;
+    this.#ending.abort();
+    const quiet = Promise.all([this.#selfMetrics?.stop(), this.#loops]);
+    // A thread that broke down, or a start that did, has nothing left to finish.
+    if (!this.#isBroken && this.#info !== undefined) {
+      await stopStages({ threads: this.#threads, clock, log }, settings);
+    }
+    await Promise.all(inOrder(this.#threads).map((thread) => thread.terminate()));
+    // Only now: what still waits for an answer of a thread is refused when that ends.
+    await quiet;
+    await this.#storeStart?.catch(() => undefined);
+    await this.#store?.stop();
+    process.off('exit', this.#abandonStore);
+    await removeRunFile(this.#parts.directory);
+    await this.#parts.lock.release();
+  }
+
+  /** The log is recovered before anybody reads it; the other two prepare meanwhile. */
+  async #openStages(): Promise<(string | undefined)[]> {
+    const { directory, rules } = this.#parts;
+    const { receiver, transformer, writer } = this.#threads;
+    if (rules.isFirstStart) await recordRules(directory, rules);
+    const [stateLogIds] = await Promise.all([
+      transformer.link.call('open'),
+      receiver.link.call('open', firstBarrier(rules)),
+      writer.link.call('open'),
+    ]);
+    return stateLogIds;
+  }
+
+  async #orFailed<T>(doing: Promise<T>): Promise<T> {
+    return await Promise.race([doing, this.failed]);
+  }
+
+  #describe(address: ListenAddress, store: StoreServer): RunFile {
+    return {
+      version,
+      pid: process.pid,
+      process: identifyProcess(process.pid),
+      started: this.#started,
+      url: this.#url,
+      host: address.host,
+      port: address.port,
+      ...(store.socket === undefined ? {} : { socket: store.socket }),
+      store: store.running,
+      directory: this.#parts.directory.path,
+    };
+  }
+
+  #pushOwnMetrics(url: string): void {
+    const { clock, log, settings } = this.#parts;
+    const measure = () => measurementsOf(this.#threads, this.#meter);
+    this.#selfMetrics = createSelfMetrics(
+      { url, clock, log, meter: this.#meter, measure },
+      settings.selfMetrics,
+    );
+    this.#selfMetrics.start();
+  }
+
+  async #look(): Promise<void> {
+    const stages = await statusesOf(this.#threads);
+    this.#watch.look(stages);
+    const isRunning = this.#store?.isRunning() === true;
+    await this.#threads.receiver.link.call('note', dependenciesOf(stages, { isRunning }));
+  }
+
+  async #repeat(ms: number, doing: () => Promise<void>): Promise<void> {
+    const { clock, log } = this.#parts;
+    const { signal } = this.#ending;
+    while (!signal.aborted) {
+      try {
+        await doing();
+      } catch (error) {
+        if (!this.#isBroken && !signal.aborted)
+          log.warn({ error: errorText(error) }, 'A look at the stages failed.');
+      }
+      await clock.sleep(ms, signal).catch(() => undefined);
+    }
+  }
+}
+
+/** Where this machine's programs reach it: an address that stands for all is none to connect to. */
+function urlOf({ host, port }: ListenAddress): string {
+  if (host === '0.0.0.0') return `http://127.0.0.1:${port}`;
+  if (host === '::') return `http://[::1]:${port}`;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

@@ -1,0 +1,1 @@
+export { acceptLogs, type AcceptedPartition } from './accept-log.ts';

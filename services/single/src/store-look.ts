@@ -1,0 +1,32 @@
+import type { PostgresConnection } from '@millrace/store';
+import { runQuery } from '@millrace/store/postgres';
+import type { SingleStatus } from './running/single-status.ts';
+
+/** A store that takes longer to answer than this has other things to do. */
+const LOOK_MS_MAX = 2000;
+
+const LOOK = `
+  SELECT
+    pg_database_size(current_database()) AS bytes,
+    coalesce(sum(accepted), 0)::bigint, coalesce(sum(stored), 0)::bigint,
+    coalesce(sum(duplicate), 0)::bigint, coalesce(sum(conflict), 0)::bigint,
+    coalesce(sum(dropped), 0)::bigint, coalesce(sum(unverified), 0)::bigint,
+    coalesce(sum(dead_letter), 0)::bigint
+  FROM ledger`;
+
+/** The store's size and what became of all samples; nothing of it while it cannot answer. */
+export async function lookAtStore(
+  connection: PostgresConnection,
+): Promise<Pick<SingleStatus['store'], 'bytes' | 'ledger'>> {
+  const limits = { connectTimeoutMs: LOOK_MS_MAX, statementTimeoutMs: LOOK_MS_MAX };
+  // Status is asked for when something is wrong: the reason is told by the writer's partitions.
+  const answer = await runQuery(connection, LOOK, limits).catch(() => undefined);
+  const row = answer?.rows[0]?.map(Number);
+  if (row === undefined) return {};
+  const [bytes = 0, accepted = 0, stored = 0, duplicate = 0, conflict = 0] = row;
+  const [dropped = 0, unverified = 0, deadLetter = 0] = row.slice(5);
+  return {
+    bytes,
+    ledger: { accepted, stored, duplicate, conflict, dropped, unverified, deadLetter },
+  };
+}

@@ -1,0 +1,83 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { chooseDataDirectory } from '../running/data-directory.ts';
+import { readSingleSettings } from '../settings.ts';
+import { inOrder } from './stage-group.ts';
+import { startStageThreads, type StageThreads } from './stage-threads.ts';
+
+let directory: string;
+let threads: StageThreads | undefined;
+let failures: { stage: string; error: Error }[];
+let failed: Promise<void>;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'millrace-single-'));
+  failures = [];
+});
+afterEach(async () => {
+  await Promise.all(inOrder(threads!).map((thread) => thread.terminate()));
+  await rm(directory, { recursive: true });
+});
+
+/** Threads whose transformer does what `code` says; the others only live. */
+async function start(code: string): Promise<StageThreads> {
+  const file = join(directory, 'transformer.mjs');
+  const idle = join(directory, 'idle.mjs');
+  await writeFile(idle, `import { parentPort } from 'node:worker_threads'; parentPort.ref();`);
+  await writeFile(file, `import { parentPort } from 'node:worker_threads';\n${code}`);
+  failed = new Promise((resolve) => {
+    threads = startStageThreads({
+      settings: readSingleSettings({}).settings,
+      directory: chooseDataDirectory({ dataDir: directory, uid: 1, cwd: '/' }),
+      colours: false,
+      supervisor: { status: async () => undefined, exposition: async () => '' },
+      onFailed: (stage, error) => {
+        failures.push({ stage, error });
+        resolve();
+      },
+      entryOf: (stage) => pathToFileURL(stage === 'transformer' ? file : idle),
+    });
+  });
+  return threads!;
+}
+
+test('a defect that nobody caught is told, and calls under way are refused', async () => {
+  const { transformer } = await start(
+    `parentPort.on('message', () => { throw new Error('impossible'); });`,
+  );
+  await expect(transformer.link.call('open')).rejects.toMatchObject({ code: 'STAGE_BROKE_DOWN' });
+  await failed;
+  expect(failures[0]).toMatchObject({ stage: 'transformer', error: { kind: 'defect' } });
+  expect(failures[0]?.error.message).toContain('impossible');
+  await expect(transformer.link.call('open')).rejects.toThrow('impossible');
+});
+
+test('a thread that just ends is a failure too', async () => {
+  await start(`process.exit(3);`);
+  await failed;
+  expect(failures[0]?.error.message).toContain('ended with code 3');
+});
+
+test('what a stage reports itself keeps its code', async () => {
+  await start(
+    `parentPort.postMessage({ call: 1, method: 'failed', params:
+       { code: 'FOLD_DEFECT', kind: 'defect', message: 'No.', stack: 'Error: No.' } });
+     parentPort.ref();`,
+  );
+  await failed;
+  expect(failures[0]?.error).toMatchObject({ code: 'FOLD_DEFECT', stack: 'Error: No.' });
+});
+
+test('a thread that does not answer shows its last status; ending it is no failure', async () => {
+  const { transformer } = await start(`parentPort.on('message', () => undefined);`);
+  expect(await transformer.status()).toEqual({
+    stage: 'transformer',
+    ready: false,
+    partitions: [],
+  });
+  await transformer.terminate();
+  expect(failures).toEqual([]);
+});

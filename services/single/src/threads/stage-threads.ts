@@ -1,0 +1,140 @@
+import { MessageChannel, Worker } from 'node:worker_threads';
+import { MillraceError, type StageStatus } from '@millrace/runtime';
+import type { StoredPositions } from '@millrace/receiver';
+import { createSegmentShared } from '@millrace/stream/segment';
+import type { DataDirectory } from '../running/data-directory.ts';
+import type { SingleSettings } from '../settings.ts';
+import { createSharedPositions, readPositions } from './shared-positions.ts';
+import type {
+  ReceiverThread,
+  StageName,
+  StageThread,
+  Supervisor,
+  ThreadData,
+  TransformerThread,
+  WriterThread,
+} from './thread-data.ts';
+import { createThreadLink, fromSentError, type Callable, type ThreadLink } from './thread-link.ts';
+
+/** The three stages, each in a thread of its own. */
+export interface StageThreads {
+  receiver: StageHandle<ReceiverThread>;
+  transformer: StageHandle<TransformerThread>;
+  writer: StageHandle<WriterThread>;
+  /** How far the store is. */
+  stored: StoredPositions;
+}
+
+export interface StageHandle<T extends StageThread & Callable<T>> {
+  stage: StageName;
+  link: ThreadLink<T>;
+  /** The same link, for what all stages have. */
+  common: ThreadLink<StageThread>;
+  /** Its last known status, when it does not answer in time. */
+  status(): Promise<StageStatus>;
+  /** Ends the thread, whatever it is doing. */
+  terminate(): Promise<void>;
+}
+
+/** A thread that is busy for longer shows what it said before. */
+const STATUS_MS_MAX = 1000;
+
+/** Starts the threads; nothing is opened yet. `onFailed` is told of a thread that broke down. */
+export function startStageThreads(
+  params: Readonly<{
+    settings: SingleSettings;
+    directory: DataDirectory;
+    colours: boolean;
+    supervisor: Omit<Supervisor, 'failed'>;
+    onFailed: (stage: StageName, error: Error) => void;
+    /** Left out: the built file of the stage's thread. */
+    entryOf?: (stage: StageName) => URL;
+  }>,
+): StageThreads {
+  const { settings, directory, colours } = params;
+  const { partitions } = settings;
+  const events = new MessageChannel();
+  const series = new MessageChannel();
+  const common = {
+    settings,
+    directories: { log: directory.log, state: directory.state },
+    colours,
+    sharedLog: createSegmentShared(partitions),
+    sharedPositions: createSharedPositions(partitions),
+  };
+  const start = <T extends StageThread & Callable<T>>(
+    stage: StageName,
+    ports: ThreadData['ports'],
+  ): StageHandle<T> => startThread<T>({ ...common, stage, ports }, params);
+  return {
+    receiver: start<ReceiverThread>('receiver', { events: events.port1 }),
+    transformer: start<TransformerThread>('transformer', {
+      events: events.port2,
+      series: series.port1,
+    }),
+    writer: start<WriterThread>('writer', { series: series.port2 }),
+    stored: readPositions(common.sharedPositions),
+  };
+}
+
+function startThread<T extends StageThread & Callable<T>>(
+  data: ThreadData,
+  params: Parameters<typeof startStageThreads>[0],
+): StageHandle<T> {
+  const { stage, ports } = data;
+  const worker = new Worker((params.entryOf ?? builtEntryOf)(stage), {
+    name: stage,
+    workerData: data,
+    transferList: Object.values(ports),
+  });
+  let isEnding = false;
+  const failed = (error: Error): void => {
+    link.close(error);
+    if (!isEnding) params.onFailed(stage, error);
+  };
+  const link = createThreadLink<T>(worker, {
+    ...params.supervisor,
+    failed: (error: Parameters<Supervisor['failed']>[0]) => failed(fromSentError(error)),
+  } satisfies Supervisor);
+  worker.once('error', (error) => failed(broken(stage, error)));
+  worker.once('exit', (code) => failed(broken(stage, new Error(`it ended with code ${code}`))));
+  let last: StageStatus = { stage, ready: false, partitions: [] };
+  const common = link as unknown as ThreadLink<StageThread>;
+  return {
+    stage,
+    link,
+    common,
+    status: async () => {
+      const asked = common.call('status').then((status) => (last = status));
+      const timer = new AbortController();
+      const late = new Promise<void>((resolve) => {
+        const timeout = setTimeout(resolve, STATUS_MS_MAX);
+        timer.signal.addEventListener('abort', () => clearTimeout(timeout));
+      });
+      await Promise.race([asked, late]).catch(() => undefined);
+      timer.abort();
+      return last;
+    },
+    terminate: async () => {
+      isEnding = true;
+      await worker.terminate();
+    },
+  };
+}
+
+/** A process of ours always runs from `dist`, where the file of the thread has this name. */
+function builtEntryOf(stage: StageName): URL {
+  return new URL(`./${stage}-thread.js`, import.meta.url);
+}
+
+function broken(stage: StageName, cause: unknown): MillraceError {
+  return new MillraceError({
+    code: 'STAGE_BROKE_DOWN',
+    kind: 'defect',
+    message:
+      `The ${stage}'s thread broke down ` +
+      `(${cause instanceof Error ? cause.message : String(cause)}). Nothing acknowledged is lost.`,
+    remedy: 'Start again: it recovers. If it breaks down again, report it with these lines.',
+    cause,
+  });
+}

@@ -1,0 +1,55 @@
+import { errorText, type Clock, type Log } from '@millrace/runtime';
+import { inOrder } from './stage-group.ts';
+import type { StageThreads } from './stage-threads.ts';
+
+/**
+ * Stops the stages front to back, so that each can still finish what the one before it has put
+ * out. Whatever is not done when the time is over, or fails, is done by the next start.
+ */
+export async function stopStages(
+  components: Readonly<{ threads: StageThreads; clock: Clock; log: Log }>,
+  settings: Readonly<{ stopMsMax: number }>,
+): Promise<void> {
+  const { threads, clock, log } = components;
+  const { receiver, transformer, writer } = threads;
+  const over = new AbortController();
+  const late = clock.sleep(settings.stopMsMax, over.signal).then(
+    () => 'late' as const,
+    () => 'late' as const,
+  );
+  const step = async (name: string, doing: Promise<unknown>): Promise<void> => {
+    try {
+      if ((await Promise.race([doing, late])) !== 'late') return;
+      log.warn({ step: name }, 'Stopping takes too long; the next start does what is left.');
+    } catch (error) {
+      log.warn(
+        { step: name, error: errorText(error) },
+        'A step of stopping failed; the next start does what is left.',
+      );
+    }
+  };
+  await step('finish requests', receiver.link.call('stop'));
+  await step('fold and commit', transformer.link.call('stop'));
+  await step('store what is folded', untilStored(threads, over.signal));
+  await step('stop writing', writer.link.call('stop'));
+  for (const { stage, common } of inOrder(threads).toReversed()) {
+    await step(`close the files of the ${stage}`, common.call('close'));
+  }
+  over.abort();
+}
+
+/** Resolves when the store has all that was folded; partitions that cannot go on do not count. */
+async function untilStored(threads: StageThreads, signal: AbortSignal): Promise<void> {
+  const [folded, written] = await Promise.all([
+    threads.transformer.status(),
+    threads.writer.status(),
+  ]);
+  const goingOn = new Set(
+    written.partitions.filter(({ state }) => state === 'running').map(({ partition }) => partition),
+  );
+  await Promise.all(
+    folded.partitions
+      .filter(({ partition }) => goingOn.has(partition))
+      .map(({ partition, position }) => threads.stored.wait(partition, position, signal)),
+  );
+}

@@ -1,0 +1,85 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { Measurement, StageStatus } from '@millrace/runtime';
+import type { Dependency } from '@millrace/receiver';
+import type { PostgresConnection } from '@millrace/store';
+import type { BarrierRecord } from '@millrace/wire';
+import type { SingleSettings } from '../settings.ts';
+import type { SentError } from './thread-link.ts';
+
+export type StageName = StageStatus['stage'];
+
+/** What a stage's thread is born with. */
+export interface ThreadData {
+  stage: StageName;
+  settings: SingleSettings;
+  directories: Readonly<{ log: string; state: string }>;
+  colours: boolean;
+  /** Of the log: flushed ends of every partition. */
+  sharedLog: SharedArrayBuffer;
+  /** How far the store is, for those who wait for their samples. */
+  sharedPositions: SharedArrayBuffer;
+  /** Appends by threads that do not own the topic: ticks, and what may be forgotten. */
+  ports: Readonly<{ events?: MessagePort; series?: MessagePort }>;
+}
+
+/** What the supervisor asks of every stage. */
+export interface StageThread {
+  status(): StageStatus;
+  measure(): Promise<Measurement[]>;
+  exposition(): Promise<string>;
+  /** Finishes what is under way; the log stays open for the stages behind it. */
+  stop(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ReceiverThread extends StageThread {
+  /** Recovers the log, and gives it its id and first barrier when it has none. */
+  open(barrier: BarrierRecord): Promise<void>;
+  listen(params: ListenParams): Promise<ListenAddress>;
+  /** What `/readyz` shows beside the log. */
+  note(dependencies: readonly Dependency[]): void;
+}
+
+export interface ListenParams {
+  host: string;
+  port: number;
+  /** Of each partition, from its state: known even where the log has forgotten its first record. */
+  stateLogIds: readonly (string | undefined)[];
+}
+
+export interface ListenAddress {
+  host: string;
+  port: number;
+}
+
+export interface TransformerThread extends StageThread {
+  /** Resolves with the log that each partition's state belongs to. */
+  open(): Promise<(string | undefined)[]>;
+  run(): void;
+  /** Lets the log forget events that are folded for good and stored for good. */
+  release(flushed: readonly FlushedMark[]): Promise<void>;
+}
+
+export interface WriterThread extends StageThread {
+  open(): Promise<void>;
+  run(connection: PostgresConnection): void;
+  /** What of each partition survives a crash of the store, as far as it is known. */
+  flushed(): FlushedMark[];
+}
+
+export interface FlushedMark {
+  partition: number;
+  logId: string;
+  /** Everything below this offset of the events partition is stored for good. */
+  offset: number;
+}
+
+/** What a stage's thread asks of the supervisor. */
+export interface Supervisor {
+  /** The stage broke down: the whole process ends, and its next start recovers. */
+  failed(error: SentError): void;
+  /** What `GET /api/v1/status` answers. */
+  status(): Promise<unknown>;
+  /** The metrics of all threads, in Prometheus' text format. */
+  exposition(): Promise<string>;
+}

@@ -1,0 +1,155 @@
+import {
+  errorKind,
+  errorText,
+  MillraceError,
+  retryTransient,
+  type PartitionStatus,
+  type Stage,
+  type StageStatus,
+} from '@millrace/runtime';
+import type { PostgresConnection, Store } from '@millrace/store';
+import { createPostgresStore, migratePostgres, type PostgresStore } from '@millrace/store/postgres';
+import { TOPIC_SERIES } from '@millrace/stream';
+import { openSegmentStream, type SegmentStream } from '@millrace/stream/segment';
+import { createWriter } from '@millrace/writer';
+import { publishPositions } from './shared-positions.ts';
+import type { FlushedMark, WriterThread } from './thread-data.ts';
+import { hostStage, type ThreadHost } from './thread-host.ts';
+
+/** How often the store forgets what is past its retention. */
+const EXPIRE_MS = 3_600_000;
+
+// The thread that brings the series topic into the store. It appends to nothing.
+hostStage<WriterThread>((host) => {
+  const stopping = new AbortController();
+  const flushed = new Map<number, FlushedMark>();
+  let stream: SegmentStream | undefined;
+  let store: PostgresStore | undefined;
+  let writer: Stage | undefined;
+  let unready: PartitionStatus['reason'];
+  let background: Promise<unknown> = Promise.resolve();
+  const begin = async (connection: PostgresConnection): Promise<void> => {
+    await makeReady(host, connection, stopping.signal, (error) => (unready = reasonOf(error)));
+    if (stopping.signal.aborted) return;
+    unready = undefined;
+    if (stream === undefined) throw new Error('the writer runs before its log is open');
+    const { clock, log, meter, data } = host;
+    store = createPostgresStore({
+      connection,
+      log,
+      clock,
+      settings: { retention: data.settings.store.retention },
+    });
+    const marks = publishPositions(data.sharedPositions);
+    writer = createWriter({ stream, store: noting(store, flushed), clock, log, meter, marks });
+    host.run(writer);
+    await keepExpiring(host, store, stopping.signal);
+  };
+  return {
+    open: async () => {
+      stream = await openLog(host);
+    },
+    run: (connection) => {
+      background = begin(connection).catch((error: unknown) => {
+        if (stopping.signal.aborted) return;
+        unready = reasonOf(error);
+        if (errorKind(error) === 'defect') throw error;
+      });
+    },
+    flushed: () => [...flushed.values()],
+    status: () => writer?.status() ?? waiting(host.data.settings.partitions, unready),
+    stop: async () => {
+      stopping.abort();
+      await writer?.stop();
+      await background;
+    },
+    close: async () => {
+      await stream?.close();
+      await store?.close();
+    },
+  };
+});
+
+async function openLog({ data, clock, log }: ThreadHost): Promise<SegmentStream> {
+  const { settings, directories, sharedLog, ports } = data;
+  return await openSegmentStream({
+    directory: directories.log,
+    partitions: settings.partitions,
+    shared: sharedLog,
+    owns: [],
+    ...(ports.series === undefined ? {} : { peers: new Map([[TOPIC_SERIES, ports.series]]) }),
+    clock,
+    log,
+    settings: settings.log,
+  });
+}
+
+/** Brings the schema up to date, however long the database is away. */
+async function makeReady(
+  { clock, log }: ThreadHost,
+  connection: PostgresConnection,
+  signal: AbortSignal,
+  onWait: (error: unknown) => void,
+): Promise<void> {
+  await retryTransient({
+    clock,
+    attempt: () => migratePostgres({ connection, log }),
+    signal,
+    onRetry: (error, delayMs) => {
+      onWait(error);
+      log.warn({ error: errorText(error), delayMs }, 'The store cannot be prepared yet.');
+    },
+  });
+}
+
+async function keepExpiring(
+  { clock, log }: ThreadHost,
+  store: PostgresStore,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await store.expire();
+    } catch (error) {
+      if (signal.aborted) return;
+      log.warn({ error: errorText(error) }, 'What is past its retention stays for another hour.');
+    }
+    await clock.sleep(EXPIRE_MS, signal).catch(() => undefined);
+  }
+}
+
+/** The same store; what it flushed is noted, because the events log waits for it as well. */
+function noting(store: Store, flushed: Map<number, FlushedMark>): Store {
+  return {
+    marks: (partition) => store.marks(partition),
+    openMark: (key) => store.openMark(key),
+    apply: (batch) => store.apply(batch),
+    flushedMarks: async () => {
+      const marks = await store.flushedMarks();
+      for (const [partition, { logId, mark }] of marks) {
+        flushed.set(partition, { partition, logId, offset: mark.offset });
+      }
+      return marks;
+    },
+    close: () => store.close(),
+  };
+}
+
+/** Before there is a writer: all partitions wait for the store, for the same reason. */
+function waiting(count: number, reason: PartitionStatus['reason']): StageStatus {
+  const state = reason === undefined ? ('starting' as const) : ('waiting' as const);
+  const partitions = Array.from({ length: count }, (_, partition) => ({
+    partition,
+    state,
+    ...(reason === undefined ? {} : { reason }),
+    position: 0,
+    endOffset: 0,
+    lagMs: 0,
+  }));
+  return { stage: 'writer', ready: false, partitions };
+}
+
+function reasonOf(error: unknown): NonNullable<PartitionStatus['reason']> {
+  if (!(error instanceof MillraceError)) return { code: 'UNKNOWN', message: errorText(error) };
+  return { code: error.code, message: error.message, remedy: error.remedy };
+}
