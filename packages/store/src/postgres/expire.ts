@@ -1,5 +1,6 @@
 import type { TimeUs } from '@millrace/model';
 import type { Clock, Log } from '@millrace/runtime';
+import { StoreError, StoreErrorCode } from '../store-error.ts';
 import { timeParameter } from './array-parameters.ts';
 import { PARTITIONS_LOCK, readPartitions, type KnownPartition } from './partitions.ts';
 import type { PostgresPool } from './postgres-pool.ts';
@@ -52,8 +53,7 @@ export async function expire(
   for (const partition of partitions) {
     const cutoffUs = nowUs - retentionMs(partition, retention) * 1000;
     if (partition.untilUs <= cutoffUs) {
-      await pool.use(WHAT, (session) => drop(session, partition.name));
-      result.dropped.push(partition.name);
+      if (await tryDrop(components, partition.name)) result.dropped.push(partition.name);
     } else if (partition.fromUs < cutoffUs && partition.untilUs - partition.fromUs > 31 * DAY_US) {
       const column = partition.parent === 'windows' ? 'start' : 'time';
       result.rowsDeleted += await deleteBefore(pool, partition.name, column, cutoffUs);
@@ -80,11 +80,28 @@ async function newestWatermark(session: Session): Promise<TimeUs> {
   return newest === null ? -Infinity : Number(newest);
 }
 
-async function drop(session: Session, name: string): Promise<void> {
-  await transaction(session, async () => {
-    await session.run('lock-partitions', [PARTITIONS_LOCK]);
-    await session.run('drop-partition', [name]);
-  });
+/**
+ * False when somebody reads the partition. While a drop waits for its lock all others wait behind
+ * it, so it waits for a moment only; there is time enough until the next call.
+ */
+async function tryDrop(
+  { pool, log }: Readonly<{ pool: PostgresPool; log: Log }>,
+  name: string,
+): Promise<boolean> {
+  try {
+    await pool.use(WHAT, (session) =>
+      transaction(session, async () => {
+        await session.command("SET LOCAL lock_timeout = '1s'");
+        await session.run('lock-partitions', [PARTITIONS_LOCK]);
+        await session.run('drop-partition', [name]);
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.code !== StoreErrorCode.busy) throw error;
+    log.info({ partition: name }, 'A partition past its retention is in use and stays for now');
+    return false;
+  }
 }
 
 const DELETE_ROWS_MAX = 20_000;

@@ -12,8 +12,17 @@ protobuf.configure();
 const PROTO = `
 syntax = "proto3";
 package prometheus;
-message WriteRequest { repeated TimeSeries timeseries = 1; reserved 2; repeated MetricMetadata metadata = 3; }
-message MetricMetadata { int32 type = 1; string metric_family_name = 2; string help = 4; string unit = 5; }
+message WriteRequest {
+  repeated TimeSeries timeseries = 1;
+  reserved 2;
+  repeated MetricMetadata metadata = 3;
+}
+message MetricMetadata {
+  int32 type = 1;
+  string metric_family_name = 2;
+  string help = 4;
+  string unit = 5;
+}
 message Sample { double value = 1; int64 timestamp = 2; }
 message Exemplar { repeated Label labels = 1; double value = 2; int64 timestamp = 3; }
 message Histogram {
@@ -33,7 +42,12 @@ message Histogram {
   repeated double custom_values = 16;
 }
 message BucketSpan { sint32 offset = 1; uint32 length = 2; }
-message TimeSeries { repeated Label labels = 1; repeated Sample samples = 2; repeated Exemplar exemplars = 3; repeated Histogram histograms = 4; }
+message TimeSeries {
+  repeated Label labels = 1;
+  repeated Sample samples = 2;
+  repeated Exemplar exemplars = 3;
+  repeated Histogram histograms = 4;
+}
 message Label { string name = 1; string value = 2; }
 `;
 
