@@ -1,5 +1,6 @@
 import { endianness } from 'node:os';
 import { MillraceError } from '@millrace/runtime';
+import { decode } from '@msgpack/msgpack';
 
 // Columns are the bytes of typed arrays: records written on another byte order would be misread.
 if (endianness() !== 'LE') {
@@ -9,6 +10,17 @@ if (endianness() !== 'LE') {
     message: 'Millrace records hold little-endian columns; this machine is big-endian.',
     remedy: 'Run Millrace on a little-endian machine (x86-64, arm64).',
   });
+}
+
+/** The fields of a record. Byte strings among them share memory with `bytes`. */
+export function decodeFields(bytes: Uint8Array): unknown[] {
+  // Never as a Buffer: its `slice` does not copy, and neither would that of the columns.
+  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  try {
+    return arrayField(decode(plain), 'the record');
+  } catch (error) {
+    throw corruptRecord('it is not a MessagePack array', error);
+  }
 }
 
 /** The bytes of a typed array, not copied. */
@@ -38,7 +50,7 @@ function alignedBytes(bytes: unknown, width: number, what: string): Uint8Array {
   if (column.byteLength % width !== 0) {
     throw corruptRecord(`${what} has ${column.byteLength} bytes, not a multiple of ${width}`);
   }
-  return column.byteOffset % width === 0 ? column : column.slice();
+  return column.byteOffset % width === 0 ? column : new Uint8Array(column);
 }
 
 export function numberField(value: unknown, what: string): number {

@@ -1,10 +1,11 @@
-import { FINGERPRINT_BYTES } from '@millrace/model';
-import { decode, encode } from '@msgpack/msgpack';
+import { FINGERPRINT_BYTES, SampleFlag, SampleKind, TIME_US_MAX } from '@millrace/model';
+import { encode } from '@msgpack/msgpack';
 import {
   arrayField,
   bytesColumn,
   bytesOf,
   corruptRecord,
+  decodeFields,
   float64Column,
   numberField,
   stringField,
@@ -14,10 +15,10 @@ import {
 import {
   EVENTS_RECORD_VERSION,
   EventsRecordKind,
+  IdentityKind,
   type DataRecord,
   type EventsRecord,
   type FoldSettings,
-  type IdentityKind,
   type MetricMetadata,
 } from './events-record.ts';
 
@@ -103,7 +104,7 @@ function isConstant(times: Float64Array): boolean {
 
 /** Reads a record. Its columns may share memory with `bytes`. */
 export function decodeEventsRecord(bytes: Uint8Array): EventsRecord {
-  const fields = decodeArray(bytes);
+  const fields = decodeFields(bytes);
   if (fields[0] !== EVENTS_RECORD_VERSION) {
     throw unknownVersion('metrics.events', fields[0], EVENTS_RECORD_VERSION);
   }
@@ -124,14 +125,6 @@ export function decodeEventsRecord(bytes: Uint8Array): EventsRecord {
       return checked(decodeData(fields));
     default:
       throw corruptRecord(`it has the unknown kind ${String(fields[1])}`);
-  }
-}
-
-function decodeArray(bytes: Uint8Array): unknown[] {
-  try {
-    return arrayField(decode(bytes), 'the record');
-  } catch (error) {
-    throw corruptRecord('it is not a MessagePack array', error);
   }
 }
 
@@ -162,9 +155,9 @@ function decodeData(fields: unknown[]): DataRecord {
     times: expandTimes(float64Column(fields[20], 'times'), samples),
     values: float64Column(fields[21], 'values'),
     flags: expandFlags(bytesColumn(fields[22], 'flags'), samples),
-    ids: arrayField(fields[23], 'ids') as string[],
+    ids: arrayField(fields[23], 'ids').map((id) => stringField(id, 'an id')),
     startTimes: float64Column(fields[24], 'start times'),
-    histograms: arrayField(fields[25], 'histograms') as Uint8Array[],
+    histograms: arrayField(fields[25], 'histograms').map((one) => bytesColumn(one, 'a histogram')),
     exemplars: arrayField(fields[26], 'exemplars').map(exemplar),
     metadata: arrayField(fields[27], 'metadata').map(metadata),
   };
@@ -226,14 +219,52 @@ function checked(record: DataRecord): DataRecord {
     record.times.length === samples &&
     record.flags.length === samples &&
     isBelow(record.seriesIndex, series) &&
+    isBelow(record.kinds, KINDS_END) &&
     isBelow(definitions.labelRefs, definitions.symbolLengths.length) &&
     sum(definitions.labelCounts) * 2 === definitions.labelRefs.length &&
-    sum(definitions.symbolLengths) === definitions.symbolBytes.length;
+    sum(definitions.symbolLengths) === definitions.symbolBytes.length &&
+    fitsFlags(record) &&
+    record.exemplars.every(({ seriesIndex }) => seriesIndex < series);
   if (!fits) throw corruptRecord('its columns do not fit one another');
+  if (!areTimes(record.times)) throw corruptRecord('it has a time that is none');
+  if (!isAscending(record.refused)) throw corruptRecord('its refused ordinals do not ascend');
+  const identityBytes = record.identityKind === IdentityKind.none ? 0 : IDENTITY_BYTES;
+  if (record.identity.length !== identityBytes) {
+    throw corruptRecord(`its identity has ${record.identity.length} bytes`);
+  }
   return record;
 }
 
-function isBelow(column: Uint32Array, bound: number): boolean {
+const IDENTITY_BYTES = 16;
+const KINDS_END = Object.keys(SampleKind).length;
+
+/** Whether each side column has one value for each sample with its flag. */
+function fitsFlags({ flags, ids, startTimes, histograms }: DataRecord): boolean {
+  let [withId, withStart, withHistogram] = [0, 0, 0];
+  for (let i = 0; i < flags.length; i += 1) {
+    const flag = flags[i]!;
+    if (flag === 0) continue;
+    if ((flag & SampleFlag.id) !== 0) withId += 1;
+    if ((flag & SampleFlag.start) !== 0) withStart += 1;
+    if ((flag & SampleFlag.histogram) !== 0) withHistogram += 1;
+  }
+  return (
+    ids.length === withId && startTimes.length === withStart && histograms.length === withHistogram
+  );
+}
+
+/** A NaN among the times would make every comparison further on come out false. */
+function areTimes(times: Float64Array): boolean {
+  for (let i = 0; i < times.length; i += 1) if (!(Math.abs(times[i]!) <= TIME_US_MAX)) return false;
+  return true;
+}
+
+function isAscending(column: Uint32Array): boolean {
+  for (let i = 1; i < column.length; i += 1) if (column[i - 1]! >= column[i]!) return false;
+  return true;
+}
+
+function isBelow(column: Uint8Array | Uint32Array, bound: number): boolean {
   for (let i = 0; i < column.length; i += 1) if (column[i]! >= bound) return false;
   return true;
 }

@@ -131,6 +131,7 @@ function goldenSeries(): SeriesRecordBuilder {
     1_000_000,
   );
   const fingerprint = Uint8Array.from({ length: 16 }, (_, i) => i);
+  const lanes = new Uint32Array(fingerprint.buffer);
   builder.begin(10);
   builder.entry(EntryType.definition, {
     fingerprint,
@@ -139,8 +140,8 @@ function goldenSeries(): SeriesRecordBuilder {
     kind: 0,
     seenUs: T0,
   });
-  builder.sample(fingerprint, 0, T0, 1, 0);
-  builder.sample(fingerprint, 0, T0 + 1, NaN, 1);
+  builder.sample(lanes, 0, T0, 1, 0);
+  builder.sample(lanes, 0, T0 + 1, NaN, 1);
   builder.begin(12);
   const piece = {
     edition: 1,
@@ -181,7 +182,7 @@ function goldenSeries(): SeriesRecordBuilder {
     watermarkUs: T0 - 60_000_000,
     position: 12,
   });
-  builder.sample(fingerprint, 0, T0 + 2, 5, 32);
+  builder.sample(lanes, 0, T0 + 2, 5, 32);
   builder.flush(13);
   return builder;
 }

@@ -1,4 +1,4 @@
-import type { Address } from '@millrace/model';
+import { formatAddress, type Address } from '@millrace/model';
 import { Encoder } from '@msgpack/msgpack';
 import { bytesOf } from './columns.ts';
 import { ROW_CODECS, type RowEntries, type RowEntryType } from './entry-codec.ts';
@@ -12,9 +12,11 @@ export interface SealedRecord {
   payload: Uint8Array;
 }
 
+/** Upper bounds of what is written, so that a record fits into the log whatever it holds. */
 const SAMPLE_BYTES = 25;
-/** What a row costs beside its byte strings and texts; only decides where records are cut. */
-const ROW_BYTES = 160;
+const RUN_BYTES = 4 * RUN_FIELDS;
+/** A number, or the head of a text, a byte string or an array. */
+const FIELD_BYTES = 9;
 
 /**
  * Collects entries in the order they are decided and cuts them into records. The sequence of
@@ -32,7 +34,7 @@ export class SeriesRecordBuilder {
   #bytes = 0;
   #runs: number[] = [];
   #count = 0;
-  #seriesIds = new Uint8Array(8 * 1024);
+  #seriesIds = new Uint32Array(2 * 1024);
   #times = new Float64Array(1024);
   #values = new Float64Array(1024);
   #flags = new Uint8Array(1024);
@@ -56,7 +58,7 @@ export class SeriesRecordBuilder {
     return { offset: this.#offset, ordinal: this.#ordinal };
   }
 
-  /** Bytes collected since the last cut, roughly. */
+  /** Bytes collected since the last cut: at least what they will take. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -67,31 +69,28 @@ export class SeriesRecordBuilder {
     this.#ordinal = 0;
   }
 
-  /** A raw sample; the series id is the 8 bytes of `fingerprints` at `at`. */
-  sample(fingerprints: Uint8Array, at: number, timeUs: number, value: number, flags: number): void {
+  /** A raw sample; the series id is the two lanes of 4 bytes at `at`. */
+  sample(lanes: Uint32Array, at: number, timeUs: number, value: number, flags: number): void {
+    this.#take(EntryType.sample, SAMPLE_BYTES);
     if (this.#count === this.#flags.length) this.#grow();
     const i = this.#count;
-    for (let b = 0; b < 8; b += 1) this.#seriesIds[8 * i + b] = fingerprints[at + b]!;
+    this.#seriesIds[2 * i] = lanes[at]!;
+    this.#seriesIds[2 * i + 1] = lanes[at + 1]!;
     this.#times[i] = timeUs;
-    this.#values[i] = value;
+    this.#values[i] = oneNaN(value);
     this.#flags[i] = flags;
     this.#count += 1;
-    this.#took(EntryType.sample, SAMPLE_BYTES);
   }
 
   /** Any other entry. It must not change afterwards. */
   entry<T extends RowEntryType>(type: T, entry: RowEntries[T]): void {
-    const row = ROW_CODECS[type].toRow(entry);
+    const row = ROW_CODECS[type].toRow(entry).map((field) => {
+      return typeof field === 'number' ? oneNaN(field) : field;
+    });
+    this.#take(type, fieldBytes(row));
     const rows = this.#rows.get(type);
     if (rows === undefined) this.#rows.set(type, [row]);
     else rows.push(row);
-    let bytes = ROW_BYTES;
-    for (const field of row) {
-      if (field instanceof Uint8Array) bytes += field.length;
-      else if (typeof field === 'string') bytes += field.length * 3;
-      else if (Array.isArray(field)) bytes += field.length * 64;
-    }
-    this.#took(type, bytes);
   }
 
   /**
@@ -99,19 +98,28 @@ export class SeriesRecordBuilder {
    * ranges must follow one another without a gap, also over offsets that put nothing out.
    */
   flush(position: number): void {
+    if (this.#offset > position || (this.#offset === position && this.#ordinal > 0)) {
+      // A record that holds entries at or above its own end would be applied twice.
+      throw new Error(`entries up to ${formatAddress(this.address)}, flushed at ${position}`);
+    }
     if (position > this.#from.offset) this.#seal({ offset: position, ordinal: 0 });
   }
 
-  #took(type: EntryType, bytes: number): void {
+  /** Counts the next entry, in the next record if it does not fit into this one. */
+  #take(type: EntryType, bytes: number): void {
+    if (this.#bytes > 0 && this.#bytes + RUN_BYTES + bytes > this.#recordBytesMax) {
+      this.#seal(this.address);
+    }
     const runs = this.#runs;
     const last = runs.length - RUN_FIELDS;
     const offset = this.#offset - this.#from.offset;
-    const goesOn = last >= 0 && runs[last] === type && runs[last + 2] === offset;
-    if (goesOn) runs[last + 1]! += 1;
-    else runs.push(type, 1, offset, this.#ordinal);
-    this.#ordinal += 1;
     this.#bytes += bytes;
-    if (this.#bytes >= this.#recordBytesMax) this.#seal(this.address);
+    if (last >= 0 && runs[last] === type && runs[last + 2] === offset) runs[last + 1]! += 1;
+    else {
+      runs.push(type, 1, offset, this.#ordinal);
+      this.#bytes += RUN_BYTES;
+    }
+    this.#ordinal += 1;
   }
 
   #seal(to: Address): void {
@@ -123,7 +131,7 @@ export class SeriesRecordBuilder {
       to.offset,
       to.ordinal,
       bytesOf(Uint32Array.from(this.#runs)),
-      this.#seriesIds.subarray(0, 8 * n),
+      bytesOf(this.#seriesIds.subarray(0, 2 * n)),
       bytesOf(this.#times.subarray(0, n)),
       bytesOf(this.#values.subarray(0, n)),
       this.#flags.subarray(0, n),
@@ -139,13 +147,31 @@ export class SeriesRecordBuilder {
 
   #grow(): void {
     const size = this.#flags.length * 2;
-    const grown = <T extends Uint8Array | Float64Array>(into: T, from: T): T => {
+    const grown = <T extends Uint8Array | Uint32Array | Float64Array>(into: T, from: T): T => {
       into.set(from);
       return into;
     };
-    this.#seriesIds = grown(new Uint8Array(8 * size), this.#seriesIds);
+    this.#seriesIds = grown(new Uint32Array(2 * size), this.#seriesIds);
     this.#times = grown(new Float64Array(size), this.#times);
     this.#values = grown(new Float64Array(size), this.#values);
     this.#flags = grown(new Uint8Array(size), this.#flags);
   }
+}
+
+/**
+ * The language leaves a NaN's sign and payload open, and what comes out of a sum depends on how
+ * it was compiled: with a fixed one, equal entries are equal bytes.
+ */
+function oneNaN(value: number): number {
+  return value === value ? value : NaN;
+}
+
+function fieldBytes(field: unknown): number {
+  if (field instanceof Uint8Array) return FIELD_BYTES + field.length;
+  // A UTF-16 unit takes three bytes at most.
+  if (typeof field === 'string') return FIELD_BYTES + 3 * field.length;
+  if (!Array.isArray(field)) return FIELD_BYTES;
+  let bytes = FIELD_BYTES;
+  for (const item of field) bytes += fieldBytes(item);
+  return bytes;
 }

@@ -1,9 +1,9 @@
 import { compareAddress, type Address } from '@millrace/model';
-import { decode } from '@msgpack/msgpack';
 import {
   arrayField,
   bytesColumn,
   corruptRecord,
+  decodeFields,
   float64Column,
   numberField,
   stringField,
@@ -38,12 +38,12 @@ export const RUN_FIELDS = 4;
 
 /** The first fields alone: cheap, for skipping records below a mark. */
 export function decodeSeriesRecordHeader(bytes: Uint8Array): SeriesRecordHeader {
-  return headerOf(decodeFields(bytes));
+  return headerOf(fieldsOf(bytes));
 }
 
 /** Reads a record; entries with addresses below `from` are left out. */
 export function decodeSeriesRecord(bytes: Uint8Array, from?: Address): SeriesRecord {
-  const fields = decodeFields(bytes);
+  const fields = fieldsOf(bytes);
   const header = headerOf(fields);
   const runs = uint32Column(fields[9], 'runs');
   const skip = countBelow(runs, header.from, from ?? header.from);
@@ -60,7 +60,7 @@ export interface AddressedEntry {
 
 /** Every entry of a record in the order of the addresses. */
 export function listEntries(bytes: Uint8Array): AddressedEntry[] {
-  const fields = decodeFields(bytes);
+  const fields = fieldsOf(bytes);
   const { from } = headerOf(fields);
   const entries = entriesOf(fields, new Map());
   const runs = uint32Column(fields[9], 'runs');
@@ -84,13 +84,8 @@ function entryAt(entries: Entries, type: EntryType, nth: number): unknown {
   return [seriesIds.slice(nth * 8, nth * 8 + 8), times[nth], values[nth], flags[nth]];
 }
 
-function decodeFields(bytes: Uint8Array): unknown[] {
-  let fields: unknown[];
-  try {
-    fields = arrayField(decode(bytes), 'the record');
-  } catch (error) {
-    throw corruptRecord('it is not a MessagePack array', error);
-  }
+function fieldsOf(bytes: Uint8Array): unknown[] {
+  const fields = decodeFields(bytes);
   if (fields[0] !== SERIES_RECORD_VERSION) {
     throw unknownVersion('metrics.series', fields[0], SERIES_RECORD_VERSION);
   }
@@ -144,13 +139,20 @@ function entriesOf(fields: unknown[], skip: ReadonlyMap<number, number>): Entrie
 }
 
 function samplesOf(fields: unknown[], skip: number): SampleColumns {
-  const values = float64Column(fields[12], 'values').subarray(skip);
+  const seriesIds = bytesColumn(fields[10], 'series ids');
+  const times = float64Column(fields[11], 'times');
+  const values = float64Column(fields[12], 'values');
+  const flags = bytesColumn(fields[13], 'flags');
+  const count = values.length;
+  if (seriesIds.length !== 8 * count || times.length !== count || flags.length !== count) {
+    throw corruptRecord('its sample columns do not fit one another');
+  }
   return {
-    count: values.length,
-    seriesIds: bytesColumn(fields[10], 'series ids').subarray(skip * 8),
-    times: float64Column(fields[11], 'times').subarray(skip),
-    values,
-    flags: bytesColumn(fields[13], 'flags').subarray(skip),
+    count: Math.max(0, count - skip),
+    seriesIds: seriesIds.subarray(skip * 8),
+    times: times.subarray(skip),
+    values: values.subarray(skip),
+    flags: flags.subarray(skip),
   };
 }
 

@@ -1,29 +1,80 @@
-import type { StateStore } from '@millrace/state';
-import { loadPages, takePages } from './fold/partition-state.ts';
+import { MillraceError } from '@millrace/runtime';
+import type { CommittedState, StateStore } from '@millrace/state';
+import { loadPages, newPartitionHead, takePages } from './fold/partition-state.ts';
+
+/** What `acceptNewLog` made of a partition's state. */
+export interface AcceptedLog {
+  logNumber: number;
+  /**
+   * True when the state had folded the new log under a number that another log has in the store:
+   * it is folded again from its first record, and what it put out before must be removed.
+   */
+  isFoldedAgain: boolean;
+}
 
 /**
- * Lets a partition's state go on with another log, from its first record: what it remembers for
- * dedupe, its open pieces and its totals stay. Returns the new log number, or undefined when
- * there is no state.
+ * Lets a partition's state go on with another log, from its first record, under a number above
+ * `afterLogNumber` (the highest that the store has; 0 when it has none): what it remembers for
+ * dedupe, its open pieces and its totals stay.
  */
 export async function acceptNewLog(
   state: StateStore,
   partition: number,
   newLogId: string,
-): Promise<number | undefined> {
+  afterLogNumber: number,
+): Promise<AcceptedLog> {
   const committed = await state.load(partition);
-  if (committed === undefined) return undefined;
+  if (committed === undefined) {
+    const logNumber = afterLogNumber + 1;
+    await commitHead(state, partition, undefined, { newLogId, logNumber });
+    return { logNumber, isFoldedAgain: false };
+  }
   const { head, tables } = loadPages(committed.pages);
-  if (head.logId === newLogId) return head.logNumber;
-  head.logId = newLogId;
-  head.logNumber += 1;
-  head.position = 0;
-  head.lastDigest = '';
-  await state.commit({
+  if (head.logId === newLogId && head.logNumber > afterLogNumber) {
+    return { logNumber: head.logNumber, isFoldedAgain: false };
+  }
+  const logNumber = Math.max(head.logNumber, afterLogNumber) + 1;
+  if (head.logId === newLogId) {
+    await commitHead(state, partition, committed, { newLogId, logNumber });
+    return { logNumber, isFoldedAgain: true };
+  }
+  Object.assign(head, { logId: newLogId, logNumber, position: 0, lastDigest: '' });
+  await commit(state, partition, committed, takePages(head, tables), newLogId);
+  return { logNumber, isFoldedAgain: false };
+}
+
+/** A state that knows nothing but which log it is about to fold. */
+async function commitHead(
+  state: StateStore,
+  partition: number,
+  committed: CommittedState | undefined,
+  { newLogId, logNumber }: Readonly<{ newLogId: string; logNumber: number }>,
+): Promise<void> {
+  const pages = new Map<string, Uint8Array | undefined>();
+  for (const key of committed?.pages.keys() ?? []) pages.set(key, undefined);
+  const head = takePages(newPartitionHead(newLogId, logNumber), undefined);
+  for (const [key, page] of head) pages.set(key, page);
+  await commit(state, partition, committed, pages, newLogId);
+}
+
+async function commit(
+  state: StateStore,
+  partition: number,
+  committed: CommittedState | undefined,
+  pages: ReadonlyMap<string, Uint8Array | undefined>,
+  logId: string,
+): Promise<void> {
+  const outcome = await state.commit({
     partition,
-    expected: { logId: committed.logId, position: committed.position },
-    next: { logId: newLogId, position: 0 },
-    pages: takePages(head, tables),
+    expected: committed && { logId: committed.logId, position: committed.position },
+    next: { logId, position: 0 },
+    pages,
   });
-  return head.logNumber;
+  if (outcome === 'committed') return;
+  throw new MillraceError({
+    code: 'TRANSFORMER_OUTRUN',
+    kind: 'outrun',
+    message: `Somebody else committed partition ${partition} meanwhile; nothing was changed.`,
+    remedy: 'Stop whatever works on this state, then do it again.',
+  });
 }

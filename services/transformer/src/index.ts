@@ -1,4 +1,4 @@
-export { acceptNewLog } from './accept-new-log.ts';
+export { acceptNewLog, type AcceptedLog } from './accept-new-log.ts';
 export { FOLD_VERSION } from './fold/partition-fold.ts';
 export { DEFAULT_TRANSFORMER_SETTINGS, type TransformerSettings } from './settings.ts';
 export { LIVE_SOURCE } from './take-over.ts';

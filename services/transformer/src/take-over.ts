@@ -5,7 +5,12 @@ import type { CommittedState, StateStore } from '@millrace/state';
 import { TOPIC_EVENTS, type PartitionBounds, type Stream } from '@millrace/stream';
 import { decodeEventsRecord, EventsRecordKind, SeriesRecordBuilder } from '@millrace/wire';
 import { FOLD_VERSION, PartitionFold } from './fold/partition-fold.ts';
-import { loadPages, type FoldTables, type PartitionHead } from './fold/partition-state.ts';
+import {
+  loadPages,
+  newPartitionHead,
+  type FoldTables,
+  type PartitionHead,
+} from './fold/partition-state.ts';
 
 /** The source of entries that are folded as they arrive; jobs have their own. */
 export const LIVE_SOURCE = 'live';
@@ -60,15 +65,7 @@ export function recordDigest(payload: Uint8Array): string {
 
 async function newHead(parts: TakeOverParts, bounds: PartitionBounds): Promise<PartitionHead> {
   if (bounds.start > 0) throw expired(parts.partition, 0, bounds.start);
-  return {
-    logId: await logIdOf(parts),
-    logNumber: 1,
-    position: 0,
-    lastDigest: '',
-    partitionTimeUs: 0,
-    largestTimeUs: 0,
-    partitionFloorUs: -Infinity,
-  };
+  return newPartitionHead(await logIdOf(parts), 1);
 }
 
 async function knownHead(

@@ -3,11 +3,13 @@ import {
   access,
   chmod,
   copyFile,
+  link,
   mkdir,
   readdir,
   readFile,
   rename,
   rm,
+  stat,
   symlink,
 } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -26,7 +28,7 @@ export interface PlatformBinaries {
 const LEFT_OUT = /(\.a|^pkgconfig|^pgxs)$/;
 
 /**
- * Copies the platform package's programs into `directory` (once per version) and returns their
+ * Places the platform package's programs in `directory` (once per version) and returns their
  * paths. They cannot run where npm put them: the package lacks its symbolic links without an
  * install script, and an unprivileged PostgreSQL cannot reach into somebody's home.
  */
@@ -38,7 +40,7 @@ export async function ensurePlatformBinaries(directory: string): Promise<Platfor
   if (!(await exists(target))) {
     const partial = join(directory, `${source.version}.partial`);
     await rm(partial, { recursive: true, force: true });
-    await copyTree(join(source.root, 'native'), join(partial, 'native'));
+    await placeTree(join(source.root, 'native'), join(partial, 'native'));
     await createLinks(partial);
     // The rename is last: a directory of that name is always complete.
     await rename(partial, target);
@@ -62,20 +64,36 @@ async function locatePackage(): Promise<{ root: string; version: string }> {
   return { root, version };
 }
 
-async function copyTree(from: string, to: string): Promise<void> {
+async function placeTree(from: string, to: string): Promise<void> {
   await mkdir(to, { recursive: true });
   await chmod(to, 0o755);
   for (const entry of await readdir(from, { withFileTypes: true })) {
     if (LEFT_OUT.test(entry.name)) continue;
     const source = join(from, entry.name);
     const target = join(to, entry.name);
-    if (entry.isDirectory()) {
-      await copyTree(source, target);
-    } else {
-      await copyFile(source, target, constants.COPYFILE_FICLONE);
-      // npm keeps no modes of its own choosing: whoever installed may have a narrow umask.
-      await chmod(target, basename(from) === 'bin' ? 0o755 : 0o644);
-    }
+    if (entry.isDirectory()) await placeTree(source, target);
+    else await placeFile(source, target, basename(from) === 'bin' ? 0o755 : 0o644);
+  }
+}
+
+/** A second name of the same file where that is possible (50 MB less to write), else a copy. */
+async function placeFile(source: string, target: string, mode: number): Promise<void> {
+  const isOpenToAll = ((await stat(source)).mode & mode) === mode;
+  if (isOpenToAll && (await linked(source, target))) return;
+  await copyFile(source, target, constants.COPYFILE_FICLONE);
+  // Whoever installed the package may have a narrow umask.
+  await chmod(target, mode);
+}
+
+async function linked(source: string, target: string): Promise<boolean> {
+  try {
+    await link(source, target);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // Another file system, one without links, or a file of somebody else.
+    if (code !== undefined && ['EXDEV', 'EPERM', 'ENOTSUP', 'EMLINK'].includes(code)) return false;
+    throw error;
   }
 }
 

@@ -1,16 +1,13 @@
-import { SampleFlag, SampleKind, type LabelSet, type LedgerTotals } from '@millrace/model';
-import {
-  DefinitionReader,
-  EntryType,
-  IdentityKind,
-  type DataRecord,
-  type SeriesRecordBuilder,
-} from '@millrace/wire';
+import { SampleFlag, SampleKind, type LedgerTotals } from '@millrace/model';
+import { EntryType, IdentityKind, type DataRecord, type SeriesRecordBuilder } from '@millrace/wire';
 import { Verdict } from './dedupe.ts';
 import { eventKey, histogramBits, partKey } from './identity-keys.ts';
 import { increaseBetween } from './increase.ts';
 import type { FoldTables, PartitionHead } from './partition-state.ts';
-import { lanesOf, type SeriesPlacement } from './series-placement.ts';
+import { RecordSeries } from './record-series.ts';
+import { SeriesDefiner } from './series-definer.ts';
+import type { SeriesPlacement } from './series-placement.ts';
+import { SideColumns } from './side-columns.ts';
 import type { FoldMoment } from './window-fold.ts';
 
 /** What the fold counts for the stage's own metrics; nothing depends on it. */
@@ -20,27 +17,35 @@ export interface FoldCounts {
   /** Samples of records that the log holds twice. */
   appendedAgain: number;
   /** Pieces closed early because of their bound. */
-  overflowed: number;
+  overflowedPieces: number;
+  /** Series forgotten before their time because of their bound. */
+  overflowedSeries: number;
 }
 
 /** How a whole part stands before its samples are looked at. */
 interface PartVerdict {
   /** Every sample outside `retried` was folded when the part was first seen. */
   seenBefore: boolean;
-  /** Ordinals that were refused the first time. */
-  retried: Uint32Array | undefined;
+  /** Ordinals that were refused the first time, ascending. */
+  retried: Uint32Array;
 }
 
-/** One series of the record being folded. */
-interface RecordSeries {
+const NO_ORDINALS = new Uint32Array(0);
+const FIRST_SEEN: PartVerdict = { seenBefore: false, retried: NO_ORDINALS };
+
+/** The sample being folded: one object for all of them, because there are very many. */
+interface CurrentSample {
   /** Its number in the record. */
-  index: number;
+  i: number;
+  /** The number of its series in the record. */
+  s: number;
+  kind: SampleKind;
   /** Slot in the series memory; -1 for events. */
   slot: number;
-  kind: SampleKind;
-  fingerprint: Uint8Array;
   placement: SeriesPlacement;
-  isDefined: boolean;
+  timeUs: number;
+  value: number;
+  flags: number;
 }
 
 /** Folds data records: dedupe, place, fold. */
@@ -49,12 +54,13 @@ export class DataFold {
   readonly #tables: FoldTables;
   readonly #out: SeriesRecordBuilder;
   readonly #counts: FoldCounts;
+  readonly #series: RecordSeries;
+  readonly #definer: SeriesDefiner;
   readonly #at: FoldMoment = { offset: 0, logNumber: 0, partitionTimeUs: 0 };
+  #sample: CurrentSample | undefined;
   #record!: DataRecord;
-  #definitions!: DefinitionReader;
-  #keys!: Uint32Array;
+  #side!: SideColumns;
   #ledger!: LedgerTotals;
-  #series: (RecordSeries | undefined)[] = [];
 
   constructor(
     head: PartitionHead,
@@ -66,293 +72,244 @@ export class DataFold {
     this.#tables = tables;
     this.#out = out;
     this.#counts = counts;
+    this.#series = new RecordSeries(head, tables);
+    this.#definer = new SeriesDefiner(head, tables.definitions, out);
   }
 
   fold(record: DataRecord, offset: number): void {
-    const { partitionTimeUs } = this.#head;
-    if (!this.#tables.receivers.note(record, partitionTimeUs)) {
-      this.#counts.appendedAgain += record.values.length;
+    const samples = record.values.length;
+    if (!this.#tables.receivers.note(record, this.#head.partitionTimeUs)) {
+      this.#counts.appendedAgain += samples;
       return;
     }
     this.#begin(record, offset);
-    const ledger = this.#tables.ledger.of(record.tenant);
-    this.#ledger = ledger;
-    ledger.accepted += record.values.length;
-    const part = this.#judgePart(record, partitionTimeUs);
-    const turns = new SideTurns(record);
-    let ordinal = 0;
-    let refused = 0;
-    for (let i = 0; i < record.values.length; i += 1) {
-      while (record.refused[refused] === ordinal) {
-        refused += 1;
-        ordinal += 1;
-      }
-      turns.next(i);
-      if (part.seenBefore && !part.retried?.includes(ordinal)) ledger.duplicate += 1;
-      else this.#sample(i, turns);
-      ordinal += 1;
+    const ledger = this.#ledger;
+    const side = this.#side;
+    ledger.accepted += samples;
+    const { seenBefore, retried } = this.#judgePart(record);
+    let retry = 0;
+    for (let i = 0; i < samples; i += 1) {
+      side.next(i);
+      while (retried[retry]! < side.ordinal) retry += 1;
+      if (seenBefore && retried[retry] !== side.ordinal) ledger.duplicate += 1;
+      else this.#foldSample(i);
     }
-    if (!part.seenBefore) this.#beside(record);
+    if (!seenBefore) this.#beside(record);
   }
 
   #begin(record: DataRecord, offset: number): void {
     this.#record = record;
-    this.#definitions = new DefinitionReader(record.definitions);
-    this.#keys = lanesOf(record.fingerprints);
-    this.#series = [];
+    this.#side = new SideColumns(record);
+    this.#series.begin(record);
+    this.#ledger = this.#tables.ledger.of(record.tenant);
     this.#at.offset = offset;
     this.#at.logNumber = this.#head.logNumber;
     this.#at.partitionTimeUs = this.#head.partitionTimeUs;
   }
 
   /** Recognises a part that was seen before; remembers one that was not. */
-  #judgePart(record: DataRecord, partitionTimeUs: number): PartVerdict {
-    if (record.identityKind === IdentityKind.none) return { seenBefore: false, retried: undefined };
+  #judgePart(record: DataRecord): PartVerdict {
+    if (record.identityKind === IdentityKind.none) return FIRST_SEEN;
     const { identities } = this.#tables;
     const key = partKey(record.identity, record.part);
     const known = identities.find(key, 0);
     if (known < 0) {
-      identities.add(key, 0, partitionTimeUs, record.refused);
-      return { seenBefore: false, retried: undefined };
+      identities.add(key, 0, this.#head.partitionTimeUs, record.refused);
+      return FIRST_SEEN;
     }
     const retried = identities.refusedOf(known);
-    if (retried !== undefined) {
-      identities.setRefused(
-        known,
-        retried.filter((ordinal) => record.refused.includes(ordinal)),
-      );
-    }
+    if (retried === undefined) return { seenBefore: true, retried: NO_ORDINALS };
+    const refusedAgain = new Set(record.refused);
+    const left = retried.filter((ordinal) => refusedAgain.has(ordinal));
+    identities.setRefused(known, left);
     return { seenBefore: true, retried };
   }
 
   /** Dedupes one sample, puts it out, folds it. */
-  #sample(i: number, turns: SideTurns): void {
-    const record = this.#record;
-    const ledger = this.#ledger;
-    const series = this.#seriesOf(record.seriesIndex[i]!);
-    const flags = record.flags[i]!;
-    let timeUs = record.times[i]!;
-    if (timeUs > this.#head.largestTimeUs) this.#head.largestTimeUs = timeUs;
-    let verdict: Verdict;
-    if (series.slot < 0) verdict = this.#judgeEvent(series, i, turns);
-    else {
-      if ((flags & SampleFlag.untimed) !== 0) {
-        timeUs = this.#tables.dedupe.freeTime(series.slot, timeUs);
-      }
-      verdict = this.#judgeTimed(series, i, timeUs, turns);
-    }
+  #foldSample(i: number): void {
+    const sample = this.#currentSample(i);
+    if (sample.timeUs > this.#head.largestTimeUs) this.#head.largestTimeUs = sample.timeUs;
+    const verdict = sample.slot < 0 ? this.#judgeEvent(sample) : this.#judgeTimed(sample);
     switch (verdict) {
       case Verdict.duplicate:
-        ledger.duplicate += 1;
+        this.#ledger.duplicate += 1;
         break;
       case Verdict.conflict:
-        ledger.conflict += 1;
+        this.#ledger.conflict += 1;
         break;
       case Verdict.unverified:
-        ledger.unverified += 1;
-        this.#putOutUnverified(series, i, timeUs, turns);
+        this.#ledger.unverified += 1;
+        this.#putOutUnverified(sample);
         break;
       case Verdict.fresh:
-        this.#putOut(series, i, timeUs, turns);
+        this.#putOut(sample);
         break;
     }
   }
 
-  #judgeTimed(series: RecordSeries, i: number, timeUs: number, turns: SideTurns): Verdict {
-    const { dedupe, series: memory } = this.#tables;
-    const flags = this.#record.flags[i]!;
-    const stale = (flags & SampleFlag.stale) !== 0;
-    const value =
-      (flags & SampleFlag.histogram) === 0
-        ? this.#record.values[i]!
-        : histogramBits(turns.histogram);
-    memory.touch(series.slot, this.#head.partitionTimeUs);
-    const verdict = dedupe.decide(series.slot, timeUs, value, stale);
+  #currentSample(i: number): CurrentSample {
+    const record = this.#record;
+    const series = this.#series;
+    const s = record.seriesIndex[i]!;
+    const placement = series.placement(s);
+    const slot = series.slot(s);
+    const kind = series.kind(s);
+    const timeUs = record.times[i]!;
+    const value = record.values[i]!;
+    const flags = record.flags[i]!;
+    const sample = this.#sample;
+    if (sample === undefined) {
+      return (this.#sample = { i, s, kind, slot, placement, timeUs, value, flags });
+    }
+    sample.i = i;
+    sample.s = s;
+    sample.kind = kind;
+    sample.slot = slot;
+    sample.placement = placement;
+    sample.timeUs = timeUs;
+    sample.value = value;
+    sample.flags = flags;
+    return sample;
+  }
+
+  /** By series and time. A sample without a time of its own gets the next one that is free. */
+  #judgeTimed(sample: CurrentSample): Verdict {
+    const { dedupe, series } = this.#tables;
+    const { slot, flags } = sample;
+    const isUntimed = (flags & SampleFlag.untimed) !== 0;
+    if (isUntimed) sample.timeUs = dedupe.freeTime(slot, sample.timeUs);
+    const isHistogram = (flags & SampleFlag.histogram) !== 0;
+    const isValueless = isHistogram || (flags & SampleFlag.stale) !== 0;
+    const value = isHistogram ? histogramBits(this.#side.histogram) : sample.value;
+    series.touch(slot, this.#head.partitionTimeUs);
+    const verdict = dedupe.decide(slot, sample.timeUs, value, isValueless);
     // An arrival without a time of its own is one of its own: only its request can be repeated.
-    if (verdict === Verdict.unverified && (flags & SampleFlag.untimed) !== 0) {
+    if (verdict === Verdict.unverified && isUntimed) {
       dedupe.neighbours.inGap = true;
       return Verdict.fresh;
     }
     return verdict;
   }
 
-  #judgeEvent(series: RecordSeries, i: number, turns: SideTurns): Verdict {
-    const record = this.#record;
+  /** By id, or by the request alone. */
+  #judgeEvent({ i, flags, placement }: CurrentSample): Verdict {
     const { identities, settings } = this.#tables;
-    const flags = record.flags[i]!;
-    const hasId = (flags & SampleFlag.id) !== 0;
-    if (hasId) {
-      const key = eventKey(series.fingerprint, turns.id);
+    if ((flags & SampleFlag.id) !== 0) {
+      const key = eventKey(placement.fingerprint, this.#side.id);
       if (identities.find(key, 0) >= 0) return Verdict.duplicate;
       identities.add(key, 0, this.#head.partitionTimeUs);
-    } else if (record.identityKind === IdentityKind.none) return Verdict.fresh;
+    } else if (this.#record.identityKind === IdentityKind.none) return Verdict.fresh;
     if ((flags & SampleFlag.untimed) !== 0) return Verdict.fresh;
     // It may have come when its time was still ahead by the allowed skew, and be forgotten.
-    const canBeForgotten = record.times[i]! - settings.futureSkewUs <= identities.floorUs;
+    const canBeForgotten = this.#record.times[i]! - settings.futureSkewUs <= identities.floorUs;
     return canBeForgotten ? Verdict.unverified : Verdict.fresh;
   }
 
-  #putOut(series: RecordSeries, i: number, timeUs: number, turns: SideTurns): void {
-    const flags = this.#record.flags[i]!;
-    const stale = (flags & SampleFlag.stale) !== 0;
-    const { placement } = series;
-    this.#define(series);
+  #putOut(sample: CurrentSample): void {
+    const { keepRaw } = sample.placement;
+    const stale = sample.flags & SampleFlag.stale;
+    this.#define(sample);
     // A stale marker is no value: without its raw series nothing is left of it.
-    if (placement.keepRaw || !stale) this.#ledger.stored += 1;
+    if (keepRaw || stale === 0) this.#ledger.stored += 1;
     else this.#ledger.dropped += 1;
-    if (placement.keepRaw) this.#raw(series, i, timeUs, flags & SampleFlag.stale, turns);
-    if (!stale) this.#fold(series, i, timeUs, turns);
+    if (keepRaw) this.#putOutRaw(sample, stale);
+    if (stale === 0) this.#foldIntoWindows(sample);
   }
 
-  #raw(series: RecordSeries, i: number, timeUs: number, flags: number, turns: SideTurns): void {
-    const { fingerprint } = series;
-    if ((this.#record.flags[i]! & SampleFlag.histogram) === 0) {
-      this.#out.sample(fingerprint, 0, timeUs, this.#record.values[i]!, flags);
-    } else {
-      const { histogram } = turns;
-      this.#out.entry(EntryType.histogram, { fingerprint, timeUs, flags, histogram });
+  #putOutRaw(sample: CurrentSample, flags: number): void {
+    const { timeUs, value } = sample;
+    if ((sample.flags & SampleFlag.histogram) === 0) {
+      this.#out.sample(this.#series.keys, 4 * sample.s, timeUs, value, flags);
+      return;
     }
+    const { fingerprint } = sample.placement;
+    // A copy: the record's memory is used again before the entry is written.
+    const histogram = this.#side.histogram.slice();
+    this.#out.entry(EntryType.histogram, { fingerprint, timeUs, flags, histogram });
   }
 
   /** Below the floor: kept marked where raw is kept, beside otherwise; windows are marked. */
-  #putOutUnverified(series: RecordSeries, i: number, timeUs: number, turns: SideTurns): void {
-    const record = this.#record;
-    const flags = (record.flags[i]! & SampleFlag.stale) | SampleFlag.unverified;
-    this.#define(series);
-    if (series.placement.keepRaw) this.#raw(series, i, timeUs, flags, turns);
+  #putOutUnverified(sample: CurrentSample): void {
+    const { timeUs, value, placement } = sample;
+    const flags = (sample.flags & SampleFlag.stale) | SampleFlag.unverified;
+    this.#define(sample);
+    if (placement.keepRaw) this.#putOutRaw(sample, flags);
     else {
-      this.#out.entry(EntryType.unverified, {
-        tenant: record.tenant,
-        fingerprint: series.fingerprint,
-        timeUs,
-        value: record.values[i]!,
-        flags,
-        receivedAtUs: record.receivedAtUs,
-      });
+      const { tenant, receivedAtUs } = this.#record;
+      const { fingerprint } = placement;
+      const entry = { tenant, fingerprint, timeUs, value, flags, receivedAtUs };
+      this.#out.entry(EntryType.unverified, entry);
     }
-    for (const target of series.placement.targets) {
-      this.#tables.windows.mark(target, timeUs, this.#at);
-    }
+    for (const target of placement.targets) this.#tables.windows.mark(target, timeUs, this.#at);
   }
 
-  #fold(series: RecordSeries, i: number, timeUs: number, turns: SideTurns): void {
+  #foldIntoWindows(sample: CurrentSample): void {
     const { windows, settings } = this.#tables;
-    const value = this.#record.values[i]!;
-    const isHistogram = (this.#record.flags[i]! & SampleFlag.histogram) !== 0;
-    let isLate = false;
-    for (const target of series.placement.targets) {
+    const { timeUs, value, flags, placement } = sample;
+    const { targets, fingerprint } = placement;
+    const isHistogram = (flags & SampleFlag.histogram) !== 0;
+    const wantsIncrease = placement.wantsIncrease && !isHistogram;
+    const increase = wantsIncrease ? this.#increaseOf(sample) : 0;
+    for (const target of targets) {
       if (isHistogram) windows.count(target, timeUs, this.#at);
-      else windows.fold(target, timeUs, value, series.fingerprint, this.#at);
-      const widthUs = target.plan.widthsUs[0]!;
-      const endUs = (Math.floor(timeUs / widthUs) + 1) * widthUs;
-      isLate ||= endUs <= this.#head.partitionTimeUs - settings.latenessUs;
+      else windows.fold(target, timeUs, value, increase, fingerprint, this.#at);
     }
+    if (wantsIncrease && sample.kind !== SampleKind.delta) this.#mendIncreases(sample);
+    const watermarkUs = this.#head.partitionTimeUs - settings.latenessUs;
+    if (timeUs >= watermarkUs) return;
+    const isLate = targets.some(({ plan }) => {
+      const widthUs = plan.widthsUs[0]!;
+      return (Math.floor(timeUs / widthUs) + 1) * widthUs <= watermarkUs;
+    });
     if (isLate) this.#counts.late += 1;
-    if (!isHistogram) this.#increase(series, i, timeUs, value, turns);
   }
 
-  /** An increase belongs to the window of its later sample; one between two samples is split. */
-  #increase(
-    series: RecordSeries,
-    i: number,
-    timeUs: number,
-    value: number,
-    turns: SideTurns,
-  ): void {
-    const { windows, dedupe, series: memory } = this.#tables;
-    const { targets } = series.placement;
-    if (series.kind === SampleKind.delta) {
-      for (const target of targets) windows.increase(target, timeUs, value, this.#at);
+  /** What the sample adds to the increase of its own window: it is the later one of its two. */
+  #increaseOf(sample: CurrentSample): number {
+    const { slot, timeUs, value, flags } = sample;
+    if (sample.kind === SampleKind.delta) return value;
+    const { neighbours } = this.#tables.dedupe;
+    if (!isCounter(sample.kind) || neighbours.inGap) return 0;
+    const starts = this.#tables.series.start.data;
+    if ((flags & SampleFlag.start) !== 0) {
+      starts[slot] = Math.max(starts[slot]!, this.#side.startUs);
+    }
+    const { previousTimeUs, previousValue } = neighbours;
+    return increaseBetween(previousTimeUs, previousValue, timeUs, value, starts[slot]!);
+  }
+
+  /** An increase that the sample falls into is split; in a gap nobody knows what it falls into. */
+  #mendIncreases({ kind, slot, timeUs, value, placement }: CurrentSample): void {
+    if (!isCounter(kind)) return;
+    const { windows, dedupe, series } = this.#tables;
+    const { inGap, previousTimeUs, previousValue, nextTimeUs, nextValue } = dedupe.neighbours;
+    if (inGap) {
+      for (const target of placement.targets) {
+        if (target.plan.wantsIncrease) windows.mark(target, timeUs, this.#at);
+      }
       return;
     }
-    if (series.kind !== SampleKind.cumulative && series.kind !== SampleKind.unknown) return;
-    const { neighbours } = dedupe;
-    if (neighbours.inGap) {
-      for (const target of targets) windows.mark(target, timeUs, this.#at);
-      return;
-    }
-    const starts = memory.start.data;
-    const hasStart = (this.#record.flags[i]! & SampleFlag.start) !== 0;
-    if (hasStart && turns.startUs > starts[series.slot]!) starts[series.slot] = turns.startUs;
-    const startUs = starts[series.slot]!;
-    const { previousTimeUs, previousValue, nextTimeUs, nextValue } = neighbours;
-    const own = increaseBetween(previousTimeUs, previousValue, timeUs, value, startUs);
-    for (const target of targets) windows.increase(target, timeUs, own, this.#at);
     if (nextTimeUs !== nextTimeUs) return;
+    const startUs = series.start.data[slot]!;
     const before = increaseBetween(previousTimeUs, previousValue, nextTimeUs, nextValue, startUs);
     const after = increaseBetween(timeUs, value, nextTimeUs, nextValue, startUs);
-    for (const target of targets) {
+    if (after === before) return;
+    for (const target of placement.targets) {
       windows.increase(target, nextTimeUs, after - before, this.#at);
     }
   }
 
-  /** Definitions of a series and of what it is aggregated into, on first sight and daily. */
-  #define(series: RecordSeries): void {
-    if (series.isDefined) return;
-    series.isDefined = true;
-    const { placement, fingerprint, index, kind } = series;
-    if (placement.keepRaw) {
-      const labels = (): LabelSet => this.#definitions.labels(index);
-      this.#defineOne(this.#keys, 4 * index, fingerprint, kind, labels);
-    }
-    for (const target of placement.targets) {
-      // Inputs of several kinds may meet in one output series: it has none of them.
-      const outputKind = target.sameSeries ? kind : SampleKind.unknown;
-      this.#defineOne(target.keys, 0, target.fingerprint, outputKind, () => target.labels);
-    }
-  }
-
-  #defineOne(
-    keys: Uint32Array,
-    at: number,
-    fingerprint: Uint8Array,
-    kind: SampleKind,
-    labels: () => LabelSet,
-  ): void {
-    const { partitionTimeUs } = this.#head;
-    if (!this.#tables.definitions.isDue(keys, at, kind, partitionTimeUs)) return;
-    this.#out.entry(EntryType.definition, {
-      fingerprint,
-      tenant: this.#record.tenant,
-      labels: labels().map(([name, value]) => [name, value]),
-      kind,
-      seenUs: partitionTimeUs,
-    });
-  }
-
-  #seriesOf(s: number): RecordSeries {
-    const known = this.#series[s];
-    if (known !== undefined) return known;
-    const record = this.#record;
-    const kind = record.kinds[s]! as SampleKind;
-    const fingerprint = record.fingerprints.slice(16 * s, 16 * s + 16);
-    const slot = kind === SampleKind.event ? -1 : this.#slotOf(s);
-    const placement = this.#tables.placements.of(slot, record.tenant, fingerprint, () =>
-      this.#definitions.labels(s),
-    );
-    const series = { index: s, slot, kind, fingerprint, placement, isDefined: false };
-    this.#series[s] = series;
-    return series;
-  }
-
-  #slotOf(s: number): number {
-    const { series } = this.#tables;
-    const keys = this.#keys;
-    const k = 4 * s;
-    const slot = series.index.find(keys[k]!, keys[k + 1]!, keys[k + 2]!, keys[k + 3]!);
-    if (slot >= 0) return slot;
-    const created = series.create(keys, k, this.#head.partitionFloorUs);
-    series.touch(created, this.#head.partitionTimeUs);
-    return created;
+  /** Definitions of a series and of what it is aggregated into, once for each record. */
+  #define({ s }: CurrentSample): void {
+    if (!this.#series.isFirst(s)) return;
+    this.#definer.define(this.#record.tenant, this.#series, s);
   }
 
   /** Exemplars and metadata pass by: they are no samples, and fold into nothing. */
   #beside(record: DataRecord): void {
     for (const { seriesIndex, timeUs, value, labels } of record.exemplars) {
-      const { fingerprint, placement } = this.#seriesOf(seriesIndex);
-      if (placement.keepRaw) {
-        this.#out.entry(EntryType.exemplar, { fingerprint, timeUs, value, labels });
-      }
+      const { fingerprint, keepRaw } = this.#series.placement(seriesIndex);
+      if (keepRaw) this.#out.entry(EntryType.exemplar, { fingerprint, timeUs, value, labels });
     }
     for (const metadata of record.metadata) {
       if (this.#tables.metadata.isNews(record.tenant, metadata)) {
@@ -362,34 +319,7 @@ export class DataFold {
   }
 }
 
-/** Walks the side columns beside the samples. */
-class SideTurns {
-  readonly #record: DataRecord;
-  #ids = 0;
-  #starts = 0;
-  #histograms = 0;
-
-  constructor(record: DataRecord) {
-    this.#record = record;
-  }
-
-  /** Moves on to sample `i`; the samples come in turn. */
-  next(i: number): void {
-    const flags = this.#record.flags[i]!;
-    if ((flags & SampleFlag.id) !== 0) this.#ids += 1;
-    if ((flags & SampleFlag.start) !== 0) this.#starts += 1;
-    if ((flags & SampleFlag.histogram) !== 0) this.#histograms += 1;
-  }
-
-  get id(): string {
-    return this.#record.ids[this.#ids - 1] ?? '';
-  }
-
-  get startUs(): number {
-    return this.#record.startTimes[this.#starts - 1] ?? -Infinity;
-  }
-
-  get histogram(): Uint8Array {
-    return this.#record.histograms[this.#histograms - 1] ?? new Uint8Array(0);
-  }
+/** Remote write 1.0 floats may be counters as well: `increase` reads them as such. */
+function isCounter(kind: SampleKind): boolean {
+  return kind === SampleKind.cumulative || kind === SampleKind.unknown;
 }

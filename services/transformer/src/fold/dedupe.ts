@@ -43,8 +43,11 @@ export class SeriesDedupe {
     this.#gapsMax = settings.gapsMax;
   }
 
-  /** Decides about one sample; a fresh one is remembered. Fills `neighbours` when fresh. */
-  decide(slot: number, timeUs: number, value: number, stale: boolean): Verdict {
+  /**
+   * Decides about one sample; a fresh one is remembered. Fills `neighbours` when fresh.
+   * `isValueless`: its value tells it from others, but no counter goes on from it.
+   */
+  decide(slot: number, timeUs: number, value: number, isValueless: boolean): Verdict {
     const memory = this.#memory;
     const { width } = memory;
     const count = memory.count.data[slot]!;
@@ -53,10 +56,10 @@ export class SeriesDedupe {
     // The place of the first remembered time that is not before this one; most are the newest.
     let at = count;
     while (at > 0 && times[first + at - 1]! >= timeUs) at -= 1;
-    if (at < count && times[first + at] === timeUs) return this.#compare(slot, at, value, stale);
+    if (at < count && times[first + at] === timeUs) return this.#compare(slot, at, value, isValueless);
     if (timeUs <= memory.floor.data[slot]!) return this.#belowFloor(slot, timeUs);
     this.#findNeighbours(slot, at, count);
-    this.#remember(slot, at, count, timeUs, value, stale);
+    this.#remember(slot, at, count, timeUs, value, isValueless);
     return Verdict.fresh;
   }
 
@@ -70,11 +73,11 @@ export class SeriesDedupe {
     return free;
   }
 
-  #compare(slot: number, at: number, value: number, stale: boolean): Verdict {
+  #compare(slot: number, at: number, value: number, isValueless: boolean): Verdict {
     const memory = this.#memory;
-    const wasStale = (memory.stale.data[slot]! & (1 << at)) !== 0;
+    const wasValueless = (memory.valueless.data[slot]! & (1 << at)) !== 0;
     const same = sameValue(memory.values.data[slot * memory.width + at]!, value);
-    return same && wasStale === stale ? Verdict.duplicate : Verdict.conflict;
+    return same && wasValueless === isValueless ? Verdict.duplicate : Verdict.conflict;
   }
 
   #belowFloor(slot: number, timeUs: number): Verdict {
@@ -98,25 +101,19 @@ export class SeriesDedupe {
   #findNeighbours(slot: number, at: number, count: number): void {
     const memory = this.#memory;
     const first = slot * memory.width;
-    const stale = memory.stale.data[slot]!;
+    const valueless = memory.valueless.data[slot]!;
     const n = this.neighbours;
     n.inGap = false;
-    n.previousTimeUs = memory.floor.data[slot]!;
-    n.previousValue = memory.floorValue.data[slot]!;
-    n.nextTimeUs = NaN;
-    n.nextValue = NaN;
-    for (let i = at - 1; i >= 0; i -= 1) {
-      if ((stale & (1 << i)) !== 0) continue;
-      n.previousTimeUs = memory.times.data[first + i]!;
-      n.previousValue = memory.values.data[first + i]!;
-      break;
-    }
-    for (let i = at; i < count; i += 1) {
-      if ((stale & (1 << i)) !== 0) continue;
-      n.nextTimeUs = memory.times.data[first + i]!;
-      n.nextValue = memory.values.data[first + i]!;
-      break;
-    }
+    let before = at - 1;
+    while (before >= 0 && (valueless & (1 << before)) !== 0) before -= 1;
+    let after = at;
+    while (after < count && (valueless & (1 << after)) !== 0) after += 1;
+    const { data: times } = memory.times;
+    const { data: values } = memory.values;
+    n.previousTimeUs = before < 0 ? memory.floor.data[slot]! : times[first + before]!;
+    n.previousValue = before < 0 ? memory.floorValue.data[slot]! : values[first + before]!;
+    n.nextTimeUs = after === count ? NaN : times[first + after]!;
+    n.nextValue = after === count ? NaN : values[first + after]!;
   }
 
   #remember(
@@ -125,7 +122,7 @@ export class SeriesDedupe {
     count: number,
     timeUs: number,
     value: number,
-    stale: boolean,
+    isValueless: boolean,
   ): void {
     const memory = this.#memory;
     const { width } = memory;
@@ -133,38 +130,42 @@ export class SeriesDedupe {
     const times = memory.times.data;
     const values = memory.values.data;
     let place = at;
-    let bits = memory.stale.data[slot]!;
+    let bits = memory.valueless.data[slot]!;
+    const low = (1 << at) - 1;
     if (count === width) {
       // Full: the oldest goes below the floor, which may be the newcomer itself.
       if (at === 0) {
-        this.#raiseFloor(slot, timeUs, stale ? NaN : value, stale);
+        this.#raiseFloor(slot, timeUs, value, isValueless);
         return;
       }
       this.#raiseFloor(slot, times[first]!, values[first]!, (bits & 1) !== 0);
-      times.copyWithin(first, first + 1, first + at);
-      values.copyWithin(first, first + 1, first + at);
       place = at - 1;
-      const low = (1 << at) - 1;
+      // Not copyWithin: for so few values the call costs more than the work.
+      for (let i = first; i < first + place; i += 1) {
+        times[i] = times[i + 1]!;
+        values[i] = values[i + 1]!;
+      }
       bits = ((bits & low) >>> 1) | (bits & ~low);
     } else {
-      times.copyWithin(first + at + 1, first + at, first + count);
-      values.copyWithin(first + at + 1, first + at, first + count);
-      const low = (1 << at) - 1;
+      for (let i = first + count; i > first + at; i -= 1) {
+        times[i] = times[i - 1]!;
+        values[i] = values[i - 1]!;
+      }
       bits = (bits & low) | ((bits & ~low) << 1);
       memory.count.data[slot] = count + 1;
     }
     times[first + place] = timeUs;
     values[first + place] = value;
-    memory.stale.data[slot] = stale ? bits | (1 << place) : bits & ~(1 << place);
+    memory.valueless.data[slot] = isValueless ? bits | (1 << place) : bits & ~(1 << place);
   }
 
   /** Moves the floor up to a time that is forgotten; the interval below it may be a gap. */
-  #raiseFloor(slot: number, timeUs: number, value: number, stale: boolean): void {
+  #raiseFloor(slot: number, timeUs: number, value: number, isValueless: boolean): void {
     const memory = this.#memory;
     const floorUs = memory.floor.data[slot]!;
     memory.floor.data[slot] = timeUs;
-    // A stale marker leaves the value before it in force: increases go on from there.
-    if (!stale) memory.floorValue.data[slot] = value;
+    // What has no value leaves the one before it in force: increases go on from there.
+    if (!isValueless) memory.floorValue.data[slot] = value;
     if (!this.#isGap(slot, timeUs - floorUs)) return;
     let gaps = memory.gaps.get(slot);
     if (gaps === undefined) memory.gaps.set(slot, (gaps = []));

@@ -1,24 +1,5 @@
 import { MillraceError } from '@millrace/runtime';
 
-export function stateIncomplete(detail: string): MillraceError {
-  return new MillraceError({
-    code: 'STATE_INCOMPLETE',
-    kind: 'permanent',
-    message: `The committed state of the partition cannot be used: ${detail}. Nothing was skipped.`,
-    remedy:
-      'Remove the state directory: it is folded again from the log, as far as the log reaches.',
-  });
-}
-
-export function stateVersion(found: number, known: number): MillraceError {
-  return new MillraceError({
-    code: 'STATE_VERSION',
-    kind: 'permanent',
-    message: `The committed state has version ${found}, this program reads ${known}.`,
-    remedy: 'Run the release that wrote it, or remove the state so that it is folded again.',
-  });
-}
-
 export function foldVersionUnknown(found: number, known: number): MillraceError {
   return new MillraceError({
     code: 'FOLD_VERSION',

@@ -19,7 +19,12 @@ export const FOLD_VERSION = 1;
  */
 export class PartitionFold {
   readonly head: PartitionHead;
-  readonly counts: FoldCounts = { late: 0, appendedAgain: 0, overflowed: 0 };
+  readonly counts: FoldCounts = {
+    late: 0,
+    appendedAgain: 0,
+    overflowedPieces: 0,
+    overflowedSeries: 0,
+  };
   readonly #out: SeriesRecordBuilder;
   #tables: FoldTables | undefined;
   #data: DataFold | undefined;
@@ -104,20 +109,21 @@ export class PartitionFold {
   #bound(offset: number): void {
     const tables = this.#tables!;
     const overflow = tables.windows.takeOverflow(offset);
-    this.counts.overflowed += overflow.length;
+    this.counts.overflowedPieces += overflow.length;
     this.#finish(overflow);
     tables.identities.expire(this.head.partitionTimeUs);
     const { seriesMax } = tables.settings;
-    if (tables.series.size > seriesMax) {
-      this.#raiseFloor(tables.series.forgetOldest(Math.floor((seriesMax / 8) * 7)));
-    }
+    const { size } = tables.series;
+    if (size <= seriesMax) return;
+    this.#raiseFloor(tables.series.forgetOldest(Math.floor((seriesMax / 8) * 7)));
+    this.counts.overflowedSeries += size - tables.series.size;
   }
 
   #finish(slots: readonly number[]): void {
     const { windows } = this.#tables!;
     for (const slot of slots) {
       this.#out.entry(EntryType.final, windows.entry(slot));
-      windows.pieces.remove(slot);
+      windows.remove(slot);
     }
   }
 

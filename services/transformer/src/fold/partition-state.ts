@@ -1,3 +1,4 @@
+import { MillraceError } from '@millrace/runtime';
 import { readCompiledRules, type CompiledRules } from '@millrace/rules';
 import type { BarrierRecord, FoldSettings } from '@millrace/wire';
 import { decode, encode } from '@msgpack/msgpack';
@@ -7,10 +8,16 @@ import { LedgerMemory } from '../memory/ledger-memory.ts';
 import { MetadataMemory } from '../memory/metadata-memory.ts';
 import { ReceiverMemory, type ReceiverState } from '../memory/receiver-memory.ts';
 import { SeriesMemory } from '../memory/series-memory.ts';
+import {
+  pageAt,
+  stateIncomplete,
+  stateVersion,
+  type ChangedPages,
+  type StatePages,
+} from '../memory/state-pages.ts';
 import { SeriesDedupe } from './dedupe.ts';
 import { Placements } from './series-placement.ts';
 import { WindowFold } from './window-fold.ts';
-import { stateIncomplete, stateVersion } from './fold-errors.ts';
 
 /** The state's own format. A program reads the one it writes. */
 const STATE_VERSION = 1;
@@ -29,6 +36,19 @@ export interface PartitionHead {
   largestTimeUs: number;
   /** Nothing at or below it is known of a series that is not remembered. */
   partitionFloorUs: number;
+}
+
+/** What is known of a log before its first record is folded. */
+export function newPartitionHead(logId: string, logNumber: number): PartitionHead {
+  return {
+    logId,
+    logNumber,
+    position: 0,
+    lastDigest: '',
+    partitionTimeUs: 0,
+    largestTimeUs: 0,
+    partitionFloorUs: -Infinity,
+  };
 }
 
 /** Everything that folding reads and writes once a barrier brought rules. */
@@ -87,8 +107,8 @@ interface SavedHeader {
 export function takePages(
   head: PartitionHead,
   tables: FoldTables | undefined,
-): Map<string, Uint8Array | undefined> {
-  const pages = new Map<string, Uint8Array | undefined>();
+): ChangedPages {
+  const pages: ChangedPages = new Map();
   tables?.series.takePages(pages);
   tables?.identities.takePages(pages);
   tables?.definitions.takePages(pages);
@@ -112,13 +132,22 @@ export function takePages(
 }
 
 /** Reads what `takePages` wrote over time. A missing page is a refusal, never zero. */
-export function loadPages(pages: ReadonlyMap<string, Uint8Array>): {
+export function loadPages(pages: StatePages): LoadedState {
+  try {
+    return load(pages);
+  } catch (error) {
+    if (error instanceof MillraceError) throw error;
+    throw stateIncomplete('a page of it cannot be read', error);
+  }
+}
+
+interface LoadedState {
   head: PartitionHead;
   tables: FoldTables | undefined;
-} {
-  const bytes = pages.get(HEADER_KEY);
-  if (bytes === undefined) throw stateIncomplete('its header is missing');
-  const header = decode(bytes) as SavedHeader;
+}
+
+function load(pages: StatePages): LoadedState {
+  const header = decode(pageAt(pages, HEADER_KEY)) as SavedHeader;
   if (header.version !== STATE_VERSION) throw stateVersion(header.version, STATE_VERSION);
   const { head, barrier } = header;
   if (barrier === undefined) return { head, tables: undefined };
@@ -128,7 +157,7 @@ export function loadPages(pages: ReadonlyMap<string, Uint8Array>): {
   tables.identities.floorUs = header.identityFloorUs;
   tables.receivers.load(header.receivers);
   tables.definitions.load(header.definitionsEnd, pages);
-  tables.metadata.load(pages, header.metadataSize);
+  tables.metadata.load(header.metadataSize, pages);
   tables.windows.pieces.load(header.pieces, pages);
   tables.windows.restore();
   tables.ledger.load(header.ledger);

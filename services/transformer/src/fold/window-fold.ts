@@ -7,7 +7,7 @@ import {
 } from '@millrace/model';
 import type { FoldSettings } from '@millrace/wire';
 import { DueList, secondAfter } from '../memory/due-list.ts';
-import { PieceBit, PieceMemory, type WindowKey } from '../memory/piece-memory.ts';
+import { PieceBit, PieceMemory } from '../memory/piece-memory.ts';
 import type { EditionPlan } from './edition-plan.ts';
 import type { Target } from './series-placement.ts';
 
@@ -27,34 +27,38 @@ export class WindowFold {
   /** Changed pieces by what publishes them; may hold slots that are none of that any more. */
   #changedAway: number[] = [];
   #changedRollups: number[] = [];
-  readonly #window: WindowKey = { edition: 0, widthUs: 0, startUs: 0 };
 
   constructor(settings: FoldSettings, plans: ReadonlyMap<number, EditionPlan>) {
     this.#settings = settings;
     this.#plans = plans;
   }
 
-  /** Folds one value into every width of a target. */
-  fold(target: Target, timeUs: number, value: number, input: Uint8Array, at: FoldMoment): void {
+  /** Folds one value, and what it adds to the increase, into every width of a target. */
+  fold(
+    target: Target,
+    timeUs: number,
+    value: number,
+    increase: number,
+    input: Uint8Array,
+    at: FoldMoment,
+  ): void {
     const { plan } = target;
+    const { pieces } = this;
     for (let w = 0; w < plan.widthsUs.length; w += 1) {
       const slot = this.#pieceAt(target, w, timeUs, at);
-      this.pieces.count.data[slot]! += 1;
-      if (plan.wantsSum) this.pieces.sum.data[slot]! += value;
-      if (plan.wantsMin && !(this.pieces.min.data[slot]! <= value)) {
-        this.pieces.min.data[slot] = minOf(this.pieces.min.data[slot]!, value);
-      }
-      if (plan.wantsMax && !(this.pieces.max.data[slot]! >= value)) {
-        this.pieces.max.data[slot] = maxOf(this.pieces.max.data[slot]!, value);
-      }
+      pieces.count.data[slot]! += 1;
+      if (plan.wantsSum) pieces.sum.data[slot]! += value;
+      if (plan.wantsMin) pieces.min.data[slot] = minOf(pieces.min.data[slot]!, value);
+      if (plan.wantsMax) pieces.max.data[slot] = maxOf(pieces.max.data[slot]!, value);
+      if (plan.wantsIncrease) pieces.increase.data[slot]! += increase;
       // Equal times: the first in log order stays first, the last one becomes last.
-      if (timeUs < this.pieces.firstTimeUs.data[slot]!) {
-        this.pieces.firstTimeUs.data[slot] = timeUs;
-        this.pieces.first.data[slot] = value;
+      if (timeUs < pieces.firstTimeUs.data[slot]!) {
+        pieces.firstTimeUs.data[slot] = timeUs;
+        pieces.first.data[slot] = value;
       }
-      if (timeUs >= this.pieces.lastTimeUs.data[slot]!) {
-        this.pieces.lastTimeUs.data[slot] = timeUs;
-        this.pieces.last.data[slot] = value;
+      if (timeUs >= pieces.lastTimeUs.data[slot]!) {
+        pieces.lastTimeUs.data[slot] = timeUs;
+        pieces.last.data[slot] = value;
       }
       if (plan.wantsHistogram) this.#histogram(slot).add(value);
       if (plan.wantsDistinct) this.#countDistinct(slot, target, value);
@@ -100,9 +104,10 @@ export class WindowFold {
 
   /** Pieces that became final by a second of partition time, in turn. */
   takeFinal(second: number): number[] {
+    const slots = this.#due.take(second);
+    if (slots.length === 0) return slots;
     const final: number[] = [];
-    for (const slot of this.#due.take(second)) {
-      if (!this.pieces.isUsed(slot)) continue;
+    for (const slot of slots) {
       const due = this.#dueSecond(slot);
       if (due > second) this.#due.add(slot, due);
       else final.push(slot);
@@ -114,13 +119,26 @@ export class WindowFold {
   takeOverflow(offset: number): number[] {
     const over = this.pieces.size - this.#settings.piecesMax;
     if (over <= 0) return [];
-    const touched = this.pieces.touchedOffset.data;
-    const turn = this.pieces.turn.data;
-    const slots = this.pieces.used().filter((slot) => touched[slot] !== offset);
-    slots.sort((a, b) => touched[a]! - touched[b]! || turn[a]! - turn[b]!);
+    const { data: touchedUs } = this.pieces.touchedUs;
+    const { data: touchedOffset } = this.pieces.touchedOffset;
+    const { data: turn } = this.pieces.turn;
+    const slots = this.pieces.used().filter((slot) => touchedOffset[slot] !== offset);
+    // Time before offset: after a new log was accepted, offsets began anew and time went on.
+    slots.sort(
+      (a, b) =>
+        touchedUs[a]! - touchedUs[b]! ||
+        touchedOffset[a]! - touchedOffset[b]! ||
+        turn[a]! - turn[b]!,
+    );
     // Some more than needed, so that not every record has to sort again.
     const some = over + Math.floor(this.#settings.piecesMax / 8);
     return this.pieces.inTurn(slots.slice(0, some));
+  }
+
+  /** Forgets a piece that was put out as final. */
+  remove(slot: number): void {
+    this.#due.remove(slot);
+    this.pieces.remove(slot);
   }
 
   /** The piece as an entry, with the columns its edition asks for. */
@@ -163,25 +181,29 @@ export class WindowFold {
   }
 
   #pieceAt(target: Target, w: number, timeUs: number, at: FoldMoment): number {
-    const window = this.#window;
+    const { pieces } = this;
+    const { hints } = target;
     const widthUs = target.plan.widthsUs[w]!;
-    window.edition = target.plan.edition;
-    window.widthUs = widthUs;
-    window.startUs = Math.floor(timeUs / widthUs) * widthUs;
-    let slot = target.hints[w]!;
-    if (slot < 0 || !this.pieces.holds(slot, target.fingerprint, window)) {
-      slot = this.pieces.find(target.keys, window);
-      if (slot < 0) slot = this.#open(target, window, at);
-      target.hints[w] = slot;
+    const startUs = Math.floor(timeUs / widthUs) * widthUs;
+    let slot = hints[2 * w]! | 0;
+    // A turn is never given twice: where it still is, there is the piece that was found before.
+    if (pieces.turn.data[slot] !== hints[2 * w + 1] || pieces.startUs.data[slot] !== startUs) {
+      slot = this.#findOrOpen(target, widthUs, startUs, at);
+      hints[2 * w] = slot;
+      hints[2 * w + 1] = pieces.turn.data[slot]!;
     }
-    if (this.pieces.touch(slot, at.partitionTimeUs, at.offset)) this.#noteChanged(slot);
+    if (pieces.touch(slot, at.partitionTimeUs, at.offset)) this.#noteChanged(slot);
     return slot;
   }
 
-  #open(target: Target, window: WindowKey, at: FoldMoment): number {
+  #findOrOpen(target: Target, widthUs: number, startUs: number, at: FoldMoment): number {
+    const { pieces } = this;
+    const window = { edition: target.plan.edition, widthUs, startUs };
+    const known = pieces.find(target.keys, window);
+    if (known >= 0) return known;
     const name = pieceName(at.logNumber, at.offset);
-    const slot = this.pieces.open(target.keys, target.fingerprint, window, name);
-    this.pieces.touchedUs.data[slot] = at.partitionTimeUs;
+    const slot = pieces.open(target.keys, target.fingerprint, window, name);
+    pieces.touchedUs.data[slot] = at.partitionTimeUs;
     this.#due.add(slot, this.#dueSecond(slot));
     return slot;
   }
@@ -254,7 +276,7 @@ export class WindowFold {
   }
 }
 
-/** NaN counts only while there is nothing else. */
+/** NaN counts only while there is nothing else; of equal ones (0, -0) the first stays. */
 function minOf(a: number, b: number): number {
   return a !== a || b < a ? b : a;
 }

@@ -1,4 +1,4 @@
-import { corruptRecord } from '@millrace/wire';
+import { stateIncomplete } from './state-pages.ts';
 
 /** Slots of one page: what is written to the state together. */
 export const PAGE_SLOTS = 64;
@@ -51,11 +51,11 @@ export function decodeColumns(columns: readonly Column[], page: number, bytes: U
   let at = 0;
   for (const column of columns) {
     const into = pageOf(column, page);
-    if (at + into.length > bytes.length) throw corruptRecord('a page of the state is too short');
+    if (at + into.length > bytes.length) throw stateIncomplete('a page is too short');
     into.set(bytes.subarray(at, at + into.length));
     at += into.length;
   }
-  if (at !== bytes.length) throw corruptRecord('a page of the state is too long');
+  if (at !== bytes.length) throw stateIncomplete('a page is too long');
 }
 
 function pageOf({ data, width }: Column, page: number): Uint8Array {
@@ -65,20 +65,28 @@ function pageOf({ data, width }: Column, page: number): Uint8Array {
 
 /** The pages that changed since they were last taken. */
 export class DirtyPages {
-  readonly #pages = new Set<number>();
-  #last = -1;
+  #flags: Uint8Array = new Uint8Array(1024);
+  #pages: number[] = [];
 
   mark(slot: number): void {
     const page = (slot / PAGE_SLOTS) | 0;
-    if (page === this.#last) return;
-    this.#last = page;
-    this.#pages.add(page);
+    if (this.#flags[page] !== 1) this.#add(page);
   }
 
   take(): number[] {
-    const pages = [...this.#pages].sort((a, b) => a - b);
-    this.#pages.clear();
-    this.#last = -1;
+    const pages = this.#pages.sort((a, b) => a - b);
+    for (const page of pages) this.#flags[page] = 0;
+    this.#pages = [];
     return pages;
+  }
+
+  #add(page: number): void {
+    if (page >= this.#flags.length) {
+      const grown = new Uint8Array(2 * page);
+      grown.set(this.#flags);
+      this.#flags = grown;
+    }
+    this.#flags[page] = 1;
+    this.#pages.push(page);
   }
 }

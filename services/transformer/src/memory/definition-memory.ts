@@ -1,9 +1,16 @@
 import { decode, encode } from '@msgpack/msgpack';
-import { corruptRecord } from '@millrace/wire';
 import { bytes8, DirtyPages, decodeColumns, encodeColumns, PAGE_SLOTS, words32 } from './column.ts';
 import { KeyIndex } from './key-index.ts';
+import { pageAt, type ChangedPages, type StatePages } from './state-pages.ts';
 
 const DAY_US = 86_400_000_000;
+/** A series' turn of the day: its share of 2^32. */
+const TURN_US = DAY_US / 2 ** 32;
+
+/** Where a series was found the last time; -1: nowhere yet. It may be out of date. */
+export interface DefinitionHint {
+  definitionSlot: number;
+}
 
 /**
  * Which series were defined in `metrics.series`, and on which day. Every series has its own
@@ -27,27 +34,31 @@ export class DefinitionMemory {
     return this.#end;
   }
 
-  /** True when the series must be defined now; it then counts as defined. */
-  isDue(keys: Uint32Array, at: number, kind: number, partitionTimeUs: number): boolean {
-    const a = keys[at]!;
-    const day = Math.floor((partitionTimeUs + (a / 2 ** 32) * DAY_US) / DAY_US);
-    let slot = this.#index.find(a, keys[at + 1]!, keys[at + 2]!, keys[at + 3]!);
-    if (slot >= 0 && this.#day.data[slot] === day && this.#kind.data[slot] === kind) return false;
-    if (slot < 0) {
-      // Full: all are forgotten and defined again on their next sight, which does no harm.
-      if (this.#end >= this.#max) this.#clear();
-      slot = this.#end;
-      this.#end += 1;
-      this.#reserve();
-      this.#index.insert(slot, a, keys[at + 1]!, keys[at + 2]!, keys[at + 3]!);
+  /**
+   * True when the series must be defined now; it then counts as defined. The hint is looked at
+   * first and brought up to date.
+   */
+  isDue(
+    keys: Uint32Array,
+    at: number,
+    kind: number,
+    partitionTimeUs: number,
+    hint: DefinitionHint,
+  ): boolean {
+    const day = Math.floor((partitionTimeUs + keys[at]! * TURN_US) / DAY_US);
+    let slot = hint.definitionSlot;
+    if (!this.#holds(slot, keys, at)) {
+      slot = this.#index.find(keys[at]!, keys[at + 1]!, keys[at + 2]!, keys[at + 3]!);
     }
-    this.#day.data[slot] = day;
-    this.#kind.data[slot] = kind;
-    this.#dirty.mark(slot);
+    hint.definitionSlot = slot < 0 ? this.#add(keys, at) : slot;
+    if (slot >= 0 && this.#day.data[slot] === day && this.#kind.data[slot] === kind) return false;
+    this.#day.data[hint.definitionSlot] = day;
+    this.#kind.data[hint.definitionSlot] = kind;
+    this.#dirty.mark(hint.definitionSlot);
     return true;
   }
 
-  takePages(into: Map<string, Uint8Array | undefined>): void {
+  takePages(into: ChangedPages): void {
     const pages = Math.ceil(this.#end / PAGE_SLOTS);
     for (let page = pages; page < this.#pagesWritten; page += 1) into.set(`d${page}`, undefined);
     this.#pagesWritten = pages;
@@ -56,21 +67,39 @@ export class DefinitionMemory {
     }
   }
 
-  load(end: number, pages: ReadonlyMap<string, Uint8Array>): void {
+  load(end: number, pages: StatePages): void {
     this.#end = end;
     this.#reserve();
     this.#pagesWritten = Math.ceil(end / PAGE_SLOTS);
     for (let page = 0; page < this.#pagesWritten; page += 1) {
-      const bytes = pages.get(`d${page}`);
-      if (bytes === undefined) throw corruptRecord(`page d${page} of the state is missing`);
-      decodeColumns(this.#columns, page, decode(bytes) as Uint8Array);
+      decodeColumns(this.#columns, page, decode(pageAt(pages, `d${page}`)) as Uint8Array);
     }
     for (let slot = 0; slot < end; slot += 1) this.#index.adopt(slot);
   }
 
-  #clear(): void {
-    this.#index.clear();
-    this.#end = 0;
+  #holds(slot: number, keys: Uint32Array, at: number): boolean {
+    if (slot < 0 || slot >= this.#end) return false;
+    const { data } = this.#index.keys;
+    const k = 4 * slot;
+    return (
+      data[k] === keys[at] &&
+      data[k + 1] === keys[at + 1] &&
+      data[k + 2] === keys[at + 2] &&
+      data[k + 3] === keys[at + 3]
+    );
+  }
+
+  #add(keys: Uint32Array, at: number): number {
+    // Full: all are forgotten and defined again on their next sight, which does no harm.
+    if (this.#end >= this.#max) {
+      this.#index.clear();
+      this.#end = 0;
+    }
+    const slot = this.#end;
+    this.#end += 1;
+    this.#reserve();
+    this.#index.insert(slot, keys[at]!, keys[at + 1]!, keys[at + 2]!, keys[at + 3]!);
+    return slot;
   }
 
   #reserve(): void {

@@ -1,6 +1,7 @@
 import { decode, encode } from '@msgpack/msgpack';
-import { corruptRecord, type FoldSettings } from '@millrace/wire';
+import type { FoldSettings } from '@millrace/wire';
 import { KeyIndex } from './key-index.ts';
+import { pageAt, stateIncomplete, type ChangedPages, type StatePages } from './state-pages.ts';
 
 /** Identities of one page of the state. */
 const PAGE_IDENTITIES = 1024;
@@ -85,7 +86,7 @@ export class IdentityMemory {
     return [this.#head, this.#tail];
   }
 
-  takePages(into: Map<string, Uint8Array | undefined>): void {
+  takePages(into: ChangedPages): void {
     const firstKept = Math.floor(this.#head / PAGE_IDENTITIES);
     for (let page = this.#removedFrom; page < firstKept; page += 1) into.set(`i${page}`, undefined);
     this.#removedFrom = firstKept;
@@ -100,15 +101,13 @@ export class IdentityMemory {
     this.#dirtyFrom = this.#tail;
   }
 
-  load(bounds: readonly [number, number], pages: ReadonlyMap<string, Uint8Array>): void {
+  load(bounds: readonly [number, number], pages: StatePages): void {
     [this.#head, this.#tail] = bounds;
     while (this.#arrivals.length < this.size) this.#enlarge();
     this.#removedFrom = Math.floor(this.#head / PAGE_IDENTITIES);
     this.#dirtyFrom = this.#tail;
     for (let page = this.#removedFrom; page * PAGE_IDENTITIES < this.#tail; page += 1) {
-      const bytes = pages.get(`i${page}`);
-      if (bytes === undefined) throw corruptRecord(`page i${page} of the state is missing`);
-      this.#decodePage(page, bytes);
+      this.#decodePage(page, pageAt(pages, `i${page}`));
     }
   }
 
@@ -145,7 +144,7 @@ export class IdentityMemory {
     const [from, to] = this.#range(page);
     // A page may still hold identities that were forgotten after it was written.
     if (from < first || to - first > arrivals.length) {
-      throw corruptRecord(`page i${page} of the state lacks identities`);
+      throw stateIncomplete(`page i${page} lacks identities`);
     }
     for (let sequence = from; sequence < to; sequence += 1) {
       const slot = sequence % this.#arrivals.length;

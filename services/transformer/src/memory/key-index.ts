@@ -16,6 +16,12 @@ export class KeyIndex {
     return this.#size;
   }
 
+  /** Makes room for the keys of so many slots, at the price of a few copies in all. */
+  reserve(slots: number): void {
+    const room = this.keys.data.length / 4;
+    if (slots > room) this.keys.reserve(Math.max(slots, 2 * room));
+  }
+
   /** The slot of a key, or -1. */
   find(a: number, b: number, c: number, d: number): number {
     const { data } = this.keys;

@@ -1,5 +1,6 @@
 import { decode, encode } from '@msgpack/msgpack';
-import { corruptRecord, type MetricMetadata } from '@millrace/wire';
+import type { MetricMetadata } from '@millrace/wire';
+import { pageAt, type ChangedPages, type StatePages } from './state-pages.ts';
 
 /** Metadata as last seen, so that what senders repeat every minute is put out once. */
 export class MetadataMemory {
@@ -23,18 +24,15 @@ export class MetadataMemory {
     return true;
   }
 
-  takePages(into: Map<string, Uint8Array | undefined>): void {
+  takePages(into: ChangedPages): void {
     if (this.#changed) into.set('m', encode([...this.#known]));
     this.#changed = false;
   }
 
-  load(pages: ReadonlyMap<string, Uint8Array>, size: number): void {
-    const bytes = pages.get('m');
-    if (bytes === undefined) {
-      if (size > 0) throw corruptRecord('page m of the state is missing');
-      return;
-    }
-    for (const [key, value] of decode(bytes) as [string, string][]) this.#known.set(key, value);
+  load(size: number, pages: StatePages): void {
+    if (size === 0) return;
+    const known = decode(pageAt(pages, 'm')) as [string, string][];
+    for (const [key, value] of known) this.#known.set(key, value);
   }
 
   get size(): number {

@@ -1,6 +1,5 @@
 import { ExponentialHistogram, HyperLogLog, PieceInputs } from '@millrace/model';
 import { decode, encode } from '@msgpack/msgpack';
-import { corruptRecord } from '@millrace/wire';
 import {
   bytes8,
   DirtyPages,
@@ -13,6 +12,7 @@ import {
 } from './column.ts';
 import { KeyIndex } from './key-index.ts';
 import { Slots } from './slots.ts';
+import { pageAt, type ChangedPages, type StatePages } from './state-pages.ts';
 
 /** Bits of a piece. */
 export const PieceBit = {
@@ -87,17 +87,6 @@ export class PieceMemory {
 
   get size(): number {
     return this.#index.size;
-  }
-
-  /** Whether a slot holds the piece of this window: for hints that may be out of date. */
-  holds(slot: number, fingerprint: Uint8Array, window: WindowKey): boolean {
-    if (this.startUs.data[slot] !== window.startUs || !this.isUsed(slot)) return false;
-    if (this.edition.data[slot] !== window.edition) return false;
-    if (this.widthUs.data[slot] !== window.widthUs) return false;
-    const { data } = this.fingerprint;
-    const first = 16 * slot;
-    for (let i = 0; i < 16; i += 1) if (data[first + i] !== fingerprint[i]) return false;
-    return true;
   }
 
   /** The slot of a window's open piece, or -1. */
@@ -175,18 +164,16 @@ export class PieceMemory {
     return [this.#slots.end, this.#turns];
   }
 
-  takePages(into: Map<string, Uint8Array | undefined>): void {
+  takePages(into: ChangedPages): void {
     for (const page of this.#dirty.take()) into.set(`p${page}`, this.#encodePage(page));
   }
 
-  load(extent: readonly [number, number], pages: ReadonlyMap<string, Uint8Array>): void {
+  load(extent: readonly [number, number], pages: StatePages): void {
     const [end, turns] = extent;
     this.#turns = turns;
     this.#reserve(end);
     for (let page = 0; page * PAGE_SLOTS < end; page += 1) {
-      const bytes = pages.get(`p${page}`);
-      if (bytes === undefined) throw corruptRecord(`page p${page} of the state is missing`);
-      this.#decodePage(page, bytes);
+      this.#decodePage(page, pageAt(pages, `p${page}`));
     }
     this.#slots.restore(end, (slot) => this.isUsed(slot));
     for (const slot of this.used()) this.#index.adopt(slot);

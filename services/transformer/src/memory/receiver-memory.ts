@@ -1,5 +1,7 @@
 /** Stretches of sequences [first, last] one receiver may leave open between them. */
 const STRETCHES_MAX = 64;
+/** Instances remembered: a receiver gets a new one at every start. */
+export const RECEIVERS_MAX = 1024;
 
 interface Instance {
   /** Sequences seen, as ascending stretches that do not touch: the first is the contiguous one. */
@@ -34,6 +36,7 @@ export class ReceiverMemory {
   ): boolean {
     let instance = this.#instances.get(record.receiver);
     if (instance === undefined) {
+      if (this.#instances.size >= RECEIVERS_MAX) this.#forgetOldest();
       instance = { stretches: [], cumulativeSamples: 0, seenUs: partitionTimeUs };
       this.#instances.set(record.receiver, instance);
     }
@@ -49,6 +52,17 @@ export class ReceiverMemory {
     for (const [name, instance] of this.#instances) {
       if (instance.seenUs <= limit) this.#instances.delete(name);
     }
+  }
+
+  /** Of several seen last at the same time the lowest name goes: the map's order is no state. */
+  #forgetOldest(): void {
+    let oldest: [name: string, seenUs: number] | undefined;
+    for (const [name, { seenUs }] of this.#instances) {
+      const isOlder =
+        oldest === undefined || seenUs < oldest[1] || (seenUs === oldest[1] && name < oldest[0]);
+      if (isOlder) oldest = [name, seenUs];
+    }
+    if (oldest !== undefined) this.#instances.delete(oldest[0]);
   }
 
   save(): ReceiverState[] {

@@ -1,5 +1,5 @@
 import { encode, decode } from '@msgpack/msgpack';
-import { corruptRecord, type FoldSettings } from '@millrace/wire';
+import type { FoldSettings } from '@millrace/wire';
 import {
   bytes8,
   DirtyPages,
@@ -13,6 +13,7 @@ import {
 import { DueList, secondAfter } from './due-list.ts';
 import { KeyIndex } from './key-index.ts';
 import { Slots } from './slots.ts';
+import { pageAt, type ChangedPages, type StatePages } from './state-pages.ts';
 
 /**
  * What is remembered of every input series whose samples have an identity in time: the newest
@@ -25,11 +26,14 @@ export class SeriesMemory {
   readonly times: Column<Float64Array>;
   readonly values: Column<Float64Array>;
   readonly count: Column<Uint8Array> = bytes8();
-  /** Bit i: remembered sample i is a stale marker. */
-  readonly stale: Column<Uint32Array> = words32();
+  /**
+   * Bit i: remembered sample i has no value that a counter could go on from. It is a stale marker
+   * (value NaN) or a native histogram (value: a number that stands for its bytes).
+   */
+  readonly valueless: Column<Uint32Array> = words32();
   /** The largest time no longer remembered; -Infinity while nothing was forgotten. */
   readonly floor: Column<Float64Array> = floats64();
-  /** Value at the floor; NaN when it is not known (or was stale). */
+  /** The newest value at or below the floor; NaN when none is known. */
   readonly floorValue: Column<Float64Array> = floats64();
   /** Start time of the newest sample that had one; -Infinity when none had. */
   readonly start: Column<Float64Array> = floats64();
@@ -55,7 +59,7 @@ export class SeriesMemory {
     this.#columns = [
       this.index.keys,
       this.count,
-      this.stale,
+      this.valueless,
       this.floor,
       this.floorValue,
       this.start,
@@ -76,7 +80,7 @@ export class SeriesMemory {
     this.#reserve(slot + 1);
     this.index.insert(slot, keys[at]!, keys[at + 1]!, keys[at + 2]!, keys[at + 3]!);
     this.count.data[slot] = 0;
-    this.stale.data[slot] = 0;
+    this.valueless.data[slot] = 0;
     this.floor.data[slot] = floorUs;
     this.floorValue.data[slot] = NaN;
     this.start.data[slot] = -Infinity;
@@ -98,9 +102,7 @@ export class SeriesMemory {
   forgetIdle(second: number): number {
     let floorUs = -Infinity;
     for (const slot of this.#due.take(second)) {
-      const seenUs = this.seen.data[slot]!;
-      if (seenUs !== seenUs) continue;
-      const due = secondAfter(seenUs + this.#idleUs);
+      const due = secondAfter(this.seen.data[slot]! + this.#idleUs);
       if (due > second) this.#due.add(slot, due);
       else floorUs = Math.max(floorUs, this.#forget(slot));
     }
@@ -121,7 +123,7 @@ export class SeriesMemory {
   }
 
   /** Pages changed since the last call, as state pages by key. */
-  takePages(into: Map<string, Uint8Array | undefined>): void {
+  takePages(into: ChangedPages): void {
     for (const page of this.#dirty.take()) into.set(`s${page}`, this.#encodePage(page));
   }
 
@@ -130,12 +132,10 @@ export class SeriesMemory {
   }
 
   /** Loads all pages of a state. A missing one is a refusal, never zero. */
-  load(slotsEnd: number, pages: ReadonlyMap<string, Uint8Array>): void {
+  load(slotsEnd: number, pages: StatePages): void {
     this.#reserve(slotsEnd);
     for (let page = 0; page * PAGE_SLOTS < slotsEnd; page += 1) {
-      const bytes = pages.get(`s${page}`);
-      if (bytes === undefined) throw corruptRecord(`page s${page} of the state is missing`);
-      this.#decodePage(page, bytes);
+      this.#decodePage(page, pageAt(pages, `s${page}`));
     }
     this.#slots.restore(slotsEnd, (slot) => this.#isUsed(slot));
     for (const slot of this.#used()) {
@@ -158,6 +158,7 @@ export class SeriesMemory {
     const count = this.count.data[slot]!;
     const newestUs = count > 0 ? this.times.data[slot * this.width + count - 1]! : -Infinity;
     this.index.remove(slot);
+    this.#due.remove(slot);
     this.gaps.delete(slot);
     this.seen.data[slot] = NaN;
     this.#slots.give(slot);

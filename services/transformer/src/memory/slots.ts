@@ -8,10 +8,6 @@ export class Slots {
     return this.#end;
   }
 
-  get used(): number {
-    return this.#end - this.#free.length;
-  }
-
   take(): number {
     const freed = this.#free.pop();
     if (freed !== undefined) return freed;

@@ -50,13 +50,17 @@ export function sampleCount(position: number): number {
 
 type Put = (builder: SeriesRecordBuilder) => void;
 
+function lanesOf(fingerprint: Uint8Array): Uint32Array {
+  return new Uint32Array(fingerprint.slice().buffer);
+}
+
 function entriesAt(offset: number, logNumber: number): Put[] {
   const opened = offset - (offset % OFFSETS_PER_WINDOW);
   const puts: Put[] = [];
   for (let i = 0; i < SAMPLES_PER_OFFSET; i += 1) {
     const series = SERIES[(offset + i) % SERIES.length]!;
     const timeUs = (offset * SAMPLES_PER_OFFSET + i) * US;
-    puts.push((builder) => builder.sample(series, 0, timeUs, offset + i / 10, 0));
+    puts.push((builder) => builder.sample(lanesOf(series), 0, timeUs, offset + i / 10, 0));
   }
   const piece = pieceOf(logNumber, opened, offset);
   puts.push((builder) => builder.entry(EntryType.open, piece));

@@ -1,0 +1,48 @@
+import { SampleKind, type LabelSet } from '@millrace/model';
+import { EntryType, type SeriesRecordBuilder } from '@millrace/wire';
+import type { DefinitionHint, DefinitionMemory } from '../memory/definition-memory.ts';
+import type { PartitionHead } from './partition-state.ts';
+import type { RecordSeries } from './record-series.ts';
+
+/** Puts out definitions of series: on first sight, when their kind changes, and daily. */
+export class SeriesDefiner {
+  readonly #head: PartitionHead;
+  readonly #definitions: DefinitionMemory;
+  readonly #out: SeriesRecordBuilder;
+
+  constructor(head: PartitionHead, definitions: DefinitionMemory, out: SeriesRecordBuilder) {
+    this.#head = head;
+    this.#definitions = definitions;
+    this.#out = out;
+  }
+
+  /** Defines an input series that is kept raw, and all that it is aggregated into. */
+  define(tenant: string, series: RecordSeries, s: number): void {
+    const input = series.placement(s);
+    const kind = series.kind(s);
+    if (input.keepRaw && this.#isDue(series.keys, 4 * s, kind, input)) {
+      this.#putOut(tenant, kind, input.fingerprint, series.labels(s));
+    }
+    for (const target of input.targets) {
+      if (target.sameSeries && input.keepRaw) continue;
+      // Inputs of several kinds may meet in one output series: it has none of them.
+      const outputKind = target.sameSeries ? kind : SampleKind.unknown;
+      if (!this.#isDue(target.keys, 0, outputKind, target)) continue;
+      this.#putOut(tenant, outputKind, target.fingerprint, target.labels);
+    }
+  }
+
+  #isDue(keys: Uint32Array, at: number, kind: SampleKind, hint: DefinitionHint): boolean {
+    return this.#definitions.isDue(keys, at, kind, this.#head.partitionTimeUs, hint);
+  }
+
+  #putOut(tenant: string, kind: SampleKind, fingerprint: Uint8Array, labels: LabelSet): void {
+    this.#out.entry(EntryType.definition, {
+      fingerprint,
+      tenant,
+      labels: labels.map(([name, value]) => [name, value]),
+      kind,
+      seenUs: this.#head.partitionTimeUs,
+    });
+  }
+}

@@ -1,0 +1,35 @@
+import { MillraceError } from '@millrace/runtime';
+
+/** Pages as they were committed, by key. */
+export type StatePages = ReadonlyMap<string, Uint8Array>;
+
+/** Pages to commit, by key; undefined removes one. */
+export type ChangedPages = Map<string, Uint8Array | undefined>;
+
+/** The bytes of a page. A missing one is a refusal, never zero. */
+export function pageAt(pages: StatePages, key: string): Uint8Array {
+  const page = pages.get(key);
+  if (page === undefined) throw stateIncomplete(`page ${key} is missing`);
+  // Never as a Buffer: its `slice` does not copy.
+  return new Uint8Array(page.buffer, page.byteOffset, page.byteLength);
+}
+
+export function stateIncomplete(detail: string, cause?: unknown): MillraceError {
+  return new MillraceError({
+    code: 'STATE_INCOMPLETE',
+    kind: 'permanent',
+    message: `The committed state of the partition cannot be used: ${detail}. Nothing was skipped.`,
+    remedy:
+      'Remove the state directory: it is folded again from the log, as far as the log reaches.',
+    cause,
+  });
+}
+
+export function stateVersion(found: number, known: number): MillraceError {
+  return new MillraceError({
+    code: 'STATE_VERSION',
+    kind: 'permanent',
+    message: `The committed state has version ${found}, this program reads ${known}.`,
+    remedy: 'Run the release that wrote it, or remove the state so that it is folded again.',
+  });
+}

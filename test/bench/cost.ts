@@ -1,0 +1,52 @@
+import type { PartFigures, SystemUnderTest } from './system-under-test.ts';
+
+/** What a measured stretch cost, by part of the system. */
+export type Cost = Readonly<Record<string, PartCost>>;
+
+export interface PartCost {
+  cpuSecondsPerMillion: number;
+  /** Processors kept busy on average. */
+  cores: number;
+  rssBytesMax: number;
+}
+
+const LOOK_MS = 250;
+
+export interface FigureWatch {
+  end(samples: number): Cost;
+}
+
+/** Looks at the processes from now on, often enough to see how large they become. */
+export function watchFigures(system: SystemUnderTest): FigureWatch {
+  const startMs = performance.now();
+  const before = system.figures();
+  const rssBytesMax: Record<string, number> = {};
+  const look = (): Readonly<Record<string, PartFigures>> => {
+    const figures = system.figures();
+    for (const [part, { rssBytes }] of Object.entries(figures)) {
+      rssBytesMax[part] = Math.max(rssBytesMax[part] ?? 0, rssBytes);
+    }
+    return figures;
+  };
+  const timer = setInterval(look, LOOK_MS);
+  return {
+    end: (samples) => {
+      clearInterval(timer);
+      const after = look();
+      const tookSeconds = (performance.now() - startMs) / 1000;
+      return Object.fromEntries(
+        Object.entries(after).map(([part, { cpuSeconds }]) => {
+          const used = cpuSeconds - (before[part]?.cpuSeconds ?? 0);
+          return [
+            part,
+            {
+              cpuSecondsPerMillion: (used / samples) * 1_000_000,
+              cores: used / tookSeconds,
+              rssBytesMax: rssBytesMax[part] ?? 0,
+            },
+          ];
+        }),
+      );
+    },
+  };
+}

@@ -1,0 +1,130 @@
+import { DEFAULT_LOAD, type LoadSettings } from '../load/load-run.ts';
+import { startLoad } from '../load/load-process.ts';
+import type { LatencySummary } from '../load/latencies.ts';
+import { watchFigures, type Cost } from './cost.ts';
+import type { SystemMaker, SystemUnderTest } from './system-under-test.ts';
+
+export interface FullRateParams {
+  readonly seconds: number;
+  readonly warmUpSeconds: number;
+  readonly connections: number;
+}
+
+export interface FullRateFigures {
+  system: string;
+  connections: number;
+  samples: number;
+  /** Acknowledged a second, while sending. */
+  sentRate: number;
+  /** A second, from the first byte sent to the last sample seen in a query. */
+  storedRate: number;
+  /** From the last acknowledgement to the last sample seen. */
+  visibleAfterMs: number;
+  ackMs: LatencySummary;
+  cost: Cost;
+  bytesPerSample: Readonly<Record<string, number>>;
+  retries: Readonly<Record<string, number>>;
+  faults: readonly string[];
+}
+
+/**
+ * So many times the rate of the warm-up are reckoned with: the times of the samples then end a
+ * little before now and never after it, where queries of some systems do not look. A run that is
+ * faster still ends early.
+ */
+const RATE_MARGIN = 1.25;
+/** The rate is taken after the warm-up proper. */
+const RATE_SECONDS = 2;
+
+/**
+ * As fast as it is acknowledged, on a fresh system. The warm-up has series of its own and tells
+ * how many steps to expect, so that the times of the samples end about now.
+ */
+export async function runFullRate(
+  maker: SystemMaker,
+  params: FullRateParams,
+): Promise<FullRateFigures> {
+  const system = await maker.start();
+  try {
+    await warmUp(system, params, 'warm_up_requests_total', params.warmUpSeconds);
+    const rate = await warmUp(system, params, 'rate_requests_total', RATE_SECONDS);
+    const figures = await measure(system, params, rate * RATE_MARGIN);
+    await system.stop();
+    return figures;
+  } catch (error) {
+    await system.stop().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Samples a second. */
+async function warmUp(
+  system: SystemUnderTest,
+  { connections }: FullRateParams,
+  metric: string,
+  seconds: number,
+): Promise<number> {
+  const load: LoadSettings = {
+    ...DEFAULT_LOAD,
+    url: system.url,
+    path: system.path,
+    metric,
+    connections,
+    seconds,
+    // Room for more steps than any system makes in that time.
+    firstTimeMs: Date.now() - seconds * 1_000_000,
+  };
+  const process = await startLoad(load);
+  process.go();
+  const result = await process.result;
+  await system.untilVisible(load, result);
+  return result.samples / (result.tookMs / 1000);
+}
+
+async function measure(
+  system: SystemUnderTest,
+  { seconds, connections }: FullRateParams,
+  rate: number,
+): Promise<FullRateFigures> {
+  const { stepMs, series } = DEFAULT_LOAD;
+  const endMs = Date.now() + seconds * 1000;
+  const firstTimeMs = Math.round(endMs - (rate * seconds * stepMs) / series);
+  const load: LoadSettings = {
+    ...DEFAULT_LOAD,
+    url: system.url,
+    path: system.path,
+    connections,
+    seconds,
+    firstTimeMs,
+    stepsMax: Math.floor((endMs - firstTimeMs) / stepMs),
+  };
+  const process = await startLoad(load);
+  const bytesBefore = await system.bytesKept();
+  const watch = watchFigures(system);
+  const startMs = performance.now();
+  process.go();
+  const result = await process.result;
+  const sentMs = performance.now();
+  await system.untilVisible(load, result);
+  const seenMs = performance.now();
+  const cost = watch.end(result.samples);
+  const bytesAfter = await system.bytesKept();
+  return {
+    system: system.name,
+    connections,
+    samples: result.samples,
+    sentRate: result.samples / (result.tookMs / 1000),
+    storedRate: result.samples / ((seenMs - startMs) / 1000),
+    visibleAfterMs: seenMs - sentMs,
+    ackMs: result.ackMs,
+    cost,
+    bytesPerSample: Object.fromEntries(
+      Object.entries(bytesAfter).map(([where, bytes]) => [
+        where,
+        (bytes - (bytesBefore[where] ?? 0)) / result.samples,
+      ]),
+    ),
+    retries: result.retries,
+    faults: await system.faults(load, result),
+  };
+}

@@ -1,0 +1,87 @@
+import { join } from 'node:path';
+import { Playground } from '../integration/running-millrace.ts';
+import { settledLedger } from '../services/ledger-check.ts';
+import { figuresOf, figuresOfDescendants } from '../services/process-figures.ts';
+import { StoreClient } from '../services/store-client.ts';
+import { checkStoredLoad, untilLoadVisible } from '../services/stored-load.ts';
+import { benchParent, bytesBelow } from './bench-directory.ts';
+import { onAbandon } from './abandon.ts';
+import type { LoadResult, LoadSettings } from '../load/load-run.ts';
+import type { SystemMaker, SystemUnderTest } from './system-under-test.ts';
+
+const VISIBLE_MS_MAX = 600_000;
+const LEDGER_MS_MAX = 60_000;
+const NOTHING = { cpuSeconds: 0, rssBytes: 0 };
+
+export interface MillraceSystem extends SystemUnderTest {
+  readonly store: StoreClient;
+}
+
+/** Millrace as `npm start` runs it, on a directory of its own. */
+export const millrace: SystemMaker = { name: 'millrace', start: startMillrace };
+
+export async function startMillrace(): Promise<MillraceSystem> {
+  const playground = await Playground.make(await benchParent());
+  const abandoned = onAbandon(() => playground.remove());
+  try {
+    // Its own metrics once and then no more: they would be counted with the load.
+    const { info, child, ended } = await playground.up({
+      env: { MILLRACE_SELF_METRICS__INTERVAL_MS: '1h' },
+    });
+    const store = await StoreClient.connect(info);
+    return {
+      name: 'millrace',
+      url: info.url,
+      path: '/api/v1/write',
+      store,
+      figures: () => ({
+        node: figuresOf(info.pid) ?? NOTHING,
+        postgres: figuresOfDescendants(info.pid),
+      }),
+      untilVisible: (load, result) => untilLoadVisible(store, load, result, VISIBLE_MS_MAX),
+      bytesKept: () => bytesKept(playground.dataDir, store),
+      faults: async (load, result) => await faultsOf(store, load, result),
+      stop: async () => {
+        await store.close();
+        child.kill('SIGINT');
+        const code = await ended;
+        abandoned.over();
+        await playground.remove();
+        if (code !== 0) throw new Error(`Millrace ended with ${code}`);
+      },
+    };
+  } catch (error) {
+    await playground.remove();
+    throw error;
+  }
+}
+
+async function bytesKept(dataDir: string, store: StoreClient): Promise<Record<string, number>> {
+  const { samples, database } = await store.row<{ samples: number; database: number }>(
+    `SELECT sum(pg_total_relation_size(relid))::float8 AS samples,
+       pg_database_size(current_database())::float8 AS database
+     FROM pg_partition_tree('samples')`,
+  );
+  return {
+    'log, events': await bytesBelow(join(dataDir, 'log', 'metrics.events')),
+    'log, series': await bytesBelow(join(dataDir, 'log', 'metrics.series')),
+    'table samples': samples,
+    'database in all': database,
+  };
+}
+
+/** Every acknowledged sample is there once, and the ledger says the same. */
+async function faultsOf(
+  store: StoreClient,
+  load: LoadSettings,
+  result: LoadResult,
+): Promise<string[]> {
+  const stored = await checkStoredLoad(store, load, result);
+  const faults = [...stored.wrong];
+  if (stored.rows !== result.samples) {
+    faults.unshift(`${result.samples} samples were acknowledged, ${stored.rows} rows are stored`);
+  }
+  const { fault } = await settledLedger(store, result.samples, LEDGER_MS_MAX);
+  if (fault !== undefined) faults.push(`the ledger: ${fault}`);
+  return faults;
+}

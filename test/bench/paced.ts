@@ -1,0 +1,75 @@
+import { Latencies, type LatencySummary } from '../load/latencies.ts';
+import { startLoad } from '../load/load-process.ts';
+import { DEFAULT_LOAD, type LoadSettings } from '../load/load-run.ts';
+import { watchFigures, type Cost } from './cost.ts';
+import { startMillrace } from './millrace-system.ts';
+import { startProbe } from './visibility-probe.ts';
+
+export interface PacedParams {
+  readonly seconds: number;
+  readonly warmUpSeconds: number;
+  readonly connections: number;
+  /** Samples a second. */
+  readonly rate: number;
+}
+
+export interface PacedFigures {
+  rate: number;
+  samples: number;
+  ackMs: LatencySummary;
+  /** From the sending of one sample to the moment a query shows it. */
+  visibleMs: LatencySummary;
+  cost: Cost;
+  retries: Readonly<Record<string, number>>;
+  faults: readonly string[];
+}
+
+const VISIBLE_MS_MAX = 60_000;
+
+/** At a rate well below the highest: how long until an acknowledgement, and until it is in SQL. */
+export async function runPaced(params: PacedParams): Promise<PacedFigures> {
+  const system = await startMillrace();
+  try {
+    const { stepMs, series } = DEFAULT_LOAD;
+    const all = params.seconds + params.warmUpSeconds;
+    const loadFor = (metric: string, seconds: number): LoadSettings => ({
+      ...DEFAULT_LOAD,
+      url: system.url,
+      metric,
+      connections: params.connections,
+      rate: params.rate,
+      seconds,
+      firstTimeMs: Math.round(
+        Date.now() + seconds * 1000 - (params.rate * seconds * stepMs) / series,
+      ),
+    });
+    const warmUp = await startLoad(loadFor('warm_up_requests_total', all - params.seconds));
+    warmUp.go();
+    await warmUp.result;
+    const load = loadFor(DEFAULT_LOAD.metric, params.seconds);
+    const process = await startLoad(load);
+    const probe = await startProbe({ url: system.url, store: system.store });
+    const watch = watchFigures(system);
+    process.go();
+    const result = await process.result;
+    const visible = new Latencies();
+    for (const ms of await probe.end(VISIBLE_MS_MAX)) visible.add(ms);
+    await system.untilVisible(load, result);
+    const cost = watch.end(result.samples);
+    const faults = await system.faults(load, result);
+    await system.stop();
+    const { samples, ackMs, retries } = result;
+    return {
+      rate: params.rate,
+      samples,
+      ackMs,
+      visibleMs: visible.summary(),
+      cost,
+      retries,
+      faults,
+    };
+  } catch (error) {
+    await system.stop().catch(() => undefined);
+    throw error;
+  }
+}

@@ -1,0 +1,89 @@
+import type { LatencySummary } from '../load/latencies.ts';
+import type { Cost } from './cost.ts';
+import type { FullRateFigures } from './full-rate.ts';
+import type { PacedFigures } from './paced.ts';
+
+const MIB = 1024 * 1024;
+
+export function describeFullRate(figures: FullRateFigures): string {
+  const { system, connections, samples, sentRate, storedRate, visibleAfterMs } = figures;
+  return lines(`${system}, full rate, ${connections} connections`, [
+    ['acknowledged', `${count(samples)} samples, ${count(sentRate)}/s`],
+    [
+      'sustained and stored',
+      `${count(storedRate)}/s; the last one visible ${ms(visibleAfterMs)} later`,
+    ],
+    ['ack', latencies(figures.ackMs)],
+    ...costs(figures.cost),
+    ['bytes per sample', bytesPerSample(figures.bytesPerSample)],
+    ...outcome(figures),
+  ]);
+}
+
+export function describePaced(figures: PacedFigures): string {
+  const { rate, samples, ackMs, visibleMs } = figures;
+  return lines(`millrace, paced at ${count(rate)} samples/s`, [
+    ['acknowledged', `${count(samples)} samples`],
+    ['ack', latencies(ackMs)],
+    ['sample to visible in SQL', latencies(visibleMs)],
+    ...costs(figures.cost),
+    ...outcome(figures),
+  ]);
+}
+
+/** Of the same round, because machines differ from hour to hour. */
+export function describeRatios(
+  rounds: readonly (readonly [FullRateFigures, FullRateFigures])[],
+): string {
+  const rows = rounds.map(([ours, peer], round): [string, string] => [
+    `round ${round + 1}, ${ours.connections} connections`,
+    `${(ours.storedRate / peer.storedRate).toFixed(2)} times the samples stored of ${peer.system}, ` +
+      `${(cpu(ours.cost) / cpu(peer.cost)).toFixed(2)} times the CPU per sample`,
+  ]);
+  return lines('ratios', rows);
+}
+
+function cpu(cost: Cost): number {
+  return Object.values(cost).reduce((sum, part) => sum + part.cpuSecondsPerMillion, 0);
+}
+
+function costs(cost: Cost): [string, string][] {
+  return Object.entries(cost).map(([part, { cpuSecondsPerMillion, cores, rssBytesMax }]) => [
+    part,
+    `${cpuSecondsPerMillion.toFixed(2)} CPU-s per million, ${cores.toFixed(2)} cores, ` +
+      `at most ${count(rssBytesMax / MIB)} MiB`,
+  ]);
+}
+
+function bytesPerSample(kept: Readonly<Record<string, number>>): string {
+  return Object.entries(kept)
+    .map(([where, bytes]) => `${where} ${bytes.toFixed(1)}`)
+    .join(' · ');
+}
+
+function outcome(
+  figures: Pick<FullRateFigures, 'retries' | 'faults' | 'samples'>,
+): [string, string][] {
+  const retries = Object.entries(figures.retries).map(([why, times]) => `${why} ${times} times`);
+  const rows: [string, string][] = retries.length === 0 ? [] : [['sent again', retries.join(', ')]];
+  if (figures.faults.length === 0) {
+    return [...rows, ['exact', `${count(figures.samples)} acknowledged, each stored once`]];
+  }
+  return [...rows, ...figures.faults.map((fault): [string, string] => ['WRONG', fault])];
+}
+
+function latencies({ p50, p95, p99, p999, max }: LatencySummary): string {
+  return `p50 ${ms(p50)} · p95 ${ms(p95)} · p99 ${ms(p99)} · p99.9 ${ms(p999)} · max ${ms(max)}`;
+}
+
+function lines(title: string, rows: readonly (readonly [string, string])[]): string {
+  return [title, ...rows.map(([name, text]) => `  ${name.padEnd(26)}${text}`), ''].join('\n');
+}
+
+function count(number: number): string {
+  return Math.round(number).toLocaleString('en-US');
+}
+
+function ms(number: number): string {
+  return number < 10 ? `${number.toFixed(2)} ms` : `${count(number)} ms`;
+}

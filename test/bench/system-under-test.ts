@@ -1,0 +1,28 @@
+import type { LoadResult, LoadSettings } from '../load/load-run.ts';
+
+/** What the bench needs to know of a system that takes remote write. */
+export interface SystemUnderTest {
+  readonly name: string;
+  readonly url: string;
+  readonly path: string;
+  /** Each part's figures since its start. */
+  figures(): Readonly<Record<string, PartFigures>>;
+  /** Resolves when everything acknowledged can be queried. */
+  untilVisible(load: LoadSettings, result: LoadResult): Promise<void>;
+  /** How many bytes are kept, by where. */
+  bytesKept(): Promise<Readonly<Record<string, number>>>;
+  /** Why what is stored is not what was acknowledged; empty when it is. */
+  faults(load: LoadSettings, result: LoadResult): Promise<string[]>;
+  stop(): Promise<void>;
+}
+
+export interface PartFigures {
+  cpuSeconds: number;
+  rssBytes: number;
+}
+
+/** Starts a system on an empty directory. */
+export interface SystemMaker {
+  readonly name: string;
+  start(): Promise<SystemUnderTest>;
+}

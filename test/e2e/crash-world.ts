@@ -1,0 +1,139 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, open, rm, rmdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Playground, until, type RunningMillrace } from '../integration/running-millrace.ts';
+
+const FAULT_MS_MAX = 60_000;
+const BALLAST = 'ballast';
+const BALLAST_BYTES = 16 * 1024 * 1024;
+const BLOCK_BYTES = 4096;
+/** Our own metrics once after each start and then no more: ledger and tables come to rest. */
+const env = { MILLRACE_SELF_METRICS__INTERVAL_MS: '1h' };
+
+/** A running Millrace, and what can happen to it. */
+export class CrashWorld {
+  readonly playground: Playground;
+  #millrace: RunningMillrace;
+
+  private constructor(playground: Playground, millrace: RunningMillrace) {
+    this.playground = playground;
+    this.#millrace = millrace;
+  }
+
+  static async start(parent?: string): Promise<CrashWorld> {
+    const playground = await Playground.make(parent);
+    try {
+      return new CrashWorld(playground, await playground.up({ env }));
+    } catch (error) {
+      await playground.remove();
+      throw error;
+    }
+  }
+
+  /** The one that runs now; always at the same port. */
+  get millrace(): RunningMillrace {
+    return this.#millrace;
+  }
+
+  /** kill -9 of the process; PostgreSQL is left behind, and another start finds it. */
+  async killProcess(): Promise<void> {
+    this.#millrace.child.kill('SIGKILL');
+    await this.#startAgain();
+  }
+
+  /** A clean stop under load, and another start. */
+  async stopAndStart(): Promise<void> {
+    this.#millrace.child.kill('SIGTERM');
+    const code = await this.#millrace.ended;
+    if (code !== 0) throw new Error(`it stopped with ${code}:\n${this.#millrace.output()}`);
+    await this.#startAgain();
+  }
+
+  /** kill -9 of PostgreSQL alone; Millrace starts another one. */
+  async killPostgres(): Promise<void> {
+    const pid = await this.playground.postgresPid();
+    if (pid === undefined) throw new Error('no PostgreSQL runs');
+    process.kill(pid, 'SIGKILL');
+    await until('another PostgreSQL runs', FAULT_MS_MAX, async () => {
+      const now = await this.playground.postgresPid();
+      return now !== undefined && now !== pid;
+    });
+  }
+
+  /** No byte is left on the disk until senders are put off, and for a while longer. */
+  async fillDisk(isFelt: () => boolean, forMs: number): Promise<void> {
+    const path = join(this.playground.path, BALLAST);
+    const file = await open(path, 'w');
+    try {
+      await writeUntilFull(file);
+      await until('senders are put off', FAULT_MS_MAX, async () => {
+        // What was given back meanwhile is taken again.
+        await writeUntilFull(file);
+        return isFelt();
+      });
+      await sleep(forMs);
+    } finally {
+      await file.close();
+      await rm(path);
+    }
+  }
+
+  async remove(): Promise<void> {
+    await this.playground.remove();
+  }
+
+  async #startAgain(): Promise<void> {
+    await this.#millrace.ended;
+    const { port } = this.#millrace.info;
+    this.#millrace = await this.playground.up({ args: ['--port', String(port)], env });
+  }
+}
+
+/** A small file system in memory, which only root can make. */
+export class SmallDisk {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  static get isPossible(): boolean {
+    return process.platform === 'linux' && process.getuid?.() === 0;
+  }
+
+  static async make(mib: number): Promise<SmallDisk> {
+    const path = await mkdtemp(join(tmpdir(), 'millrace-disk-'));
+    await run('mount', ['-t', 'tmpfs', '-o', `size=${mib}m,mode=755`, 'tmpfs', path]);
+    return new SmallDisk(path);
+  }
+
+  async remove(): Promise<void> {
+    await run('umount', [this.path]);
+    await rmdir(this.path);
+  }
+}
+
+async function writeUntilFull(file: Awaited<ReturnType<typeof open>>): Promise<void> {
+  const weight = Buffer.alloc(BALLAST_BYTES, 1);
+  for (let bytes = BALLAST_BYTES; bytes >= BLOCK_BYTES;) {
+    try {
+      await file.write(weight, 0, bytes);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+      bytes /= 2;
+    }
+  }
+}
+
+async function run(file: string, args: readonly string[]): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+    child.once('error', reject);
+    child.once('close', (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(`${file} ${args.join(' ')} ended with ${code}`));
+    });
+  });
+}

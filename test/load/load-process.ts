@@ -1,0 +1,44 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { repositoryRoot } from '../services/repository.ts';
+import type { LoadResult, LoadSettings } from './load-run.ts';
+import type { FromLoad, ToLoad } from './main.ts';
+
+/** The built program: Node 20 does not run TypeScript. */
+const main = join(repositoryRoot, 'test', 'dist', 'load', 'main.js');
+
+/** A load run in a process of its own. */
+export interface LoadProcess {
+  readonly pid: number;
+  /** Begins to send. */
+  go(): void;
+  /** Begins nothing more. */
+  stop(): void;
+  /** Resolves when everything sent is acknowledged. */
+  readonly result: Promise<LoadResult>;
+}
+
+/** Resolves when the requests are built and it only waits for `go`. */
+export async function startLoad(settings: LoadSettings): Promise<LoadProcess> {
+  const child = fork(main, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const kill = (): void => void child.kill('SIGKILL');
+  process.once('exit', kill);
+  const tell = (message: ToLoad): void => void child.send(message);
+  tell({ prepare: settings });
+  await once(child, 'message');
+  const result = resultOf(child).finally(() => process.off('exit', kill));
+  result.catch(() => undefined);
+  return { pid: child.pid!, go: () => tell('go'), stop: () => tell('stop'), result };
+}
+
+async function resultOf(child: ChildProcess): Promise<LoadResult> {
+  return await new Promise((resolve, reject) => {
+    child.once('message', (message: FromLoad) => {
+      if (typeof message === 'object' && 'result' in message) resolve(message.result);
+      else reject(new Error(`The load failed: ${JSON.stringify(message)}`));
+    });
+    child.once('error', reject);
+    child.once('exit', (code, signal) => reject(new Error(`The load ended: ${code ?? signal}`)));
+  });
+}

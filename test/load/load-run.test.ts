@@ -1,0 +1,112 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { decodeWriteRequest, uncompressSnappy } from '@millrace/wire';
+import { afterEach, expect, test } from 'vitest';
+import { DEFAULT_LOAD, LoadRun, loadValue, type LoadSettings } from './load-run.ts';
+
+const FIRST_TIME_MS = 1_750_000_000_000;
+
+let server: Server | undefined;
+afterEach(() => server?.closeAllConnections());
+afterEach(() => server?.close());
+
+test('sends every step of every series until each is acknowledged', async () => {
+  const seen = new Map<string, number>();
+  const run = new LoadRun({
+    ...(await settingsFor(async (request, response, number) => {
+      // What a receiver in trouble does: it refuses, cuts the connection, or says nothing in time.
+      if (number % 7 === 1) return void response.writeHead(503, { 'content-length': 0 }).end();
+      if (number % 7 === 3) return void request.socket.destroy();
+      if (number === 5) return;
+      const body = await bodyOf(request);
+      if (number % 7 === 6) return void request.socket.destroy();
+      for (const [sample, count] of samplesOf(body))
+        seen.set(sample, (seen.get(sample) ?? 0) + count);
+      response.writeHead(204).end();
+    })),
+    connections: 3,
+    series: 25,
+    seriesPerRequest: 10,
+    stepsMax: 4,
+  });
+  const result = await run.run();
+  expect(result).toMatchObject({ samples: 100, requests: 12, stepsOfGroup: [4, 4, 4] });
+  expect(result.ackMs.count).toBe(12);
+  expect(Object.keys(result.retries)).toContain('503');
+  const wanted = new Map<string, number>();
+  for (let step = 0; step < 4; step += 1) {
+    for (const length of [10, 10, 5]) {
+      for (let i = 0; i < length; i += 1) {
+        const sample = `${FIRST_TIME_MS + step * 1000} ${loadValue(step, i)}`;
+        wanted.set(sample, (wanted.get(sample) ?? 0) + 1);
+      }
+    }
+  }
+  expect(seen).toEqual(wanted);
+});
+
+test('a refusal that no retry mends ends the run', async () => {
+  const run = new LoadRun({
+    ...(await settingsFor(
+      (_request, response) => void response.writeHead(400, { 'content-length': 4 }).end('no_4'),
+    )),
+    stepsMax: 1,
+  });
+  await expect(run.run()).rejects.toThrow('refused, 400: no_4');
+});
+
+test('paced, it sends no more than it should', async () => {
+  const startMs = performance.now();
+  const run = new LoadRun({
+    ...(await settingsFor((request, response) => {
+      request.resume();
+      request.once('end', () => response.writeHead(204).end());
+    })),
+    series: 10,
+    seriesPerRequest: 10,
+    rate: 200,
+    seconds: 0.5,
+  });
+  const result = await run.run();
+  expect(result.samples).toBe(100);
+  expect(performance.now() - startMs).toBeGreaterThan(440);
+});
+
+async function settingsFor(
+  answer: (request: IncomingMessage, response: ServerResponse, number: number) => unknown,
+): Promise<LoadSettings> {
+  let number = -1;
+  const listening = createServer((request, response) => {
+    number += 1;
+    void answer(request, response, number);
+  });
+  server = listening;
+  await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
+  const { port } = listening.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
+  return { ...DEFAULT_LOAD, url, firstTimeMs: FIRST_TIME_MS, answerMsMax: 200, retryMsMax: 10_000 };
+}
+
+async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+/** `time value` and how many samples have both. */
+function samplesOf(body: Uint8Array): Map<string, number> {
+  const samples = new Map<string, number>();
+  const none = (): undefined => undefined;
+  decodeWriteRequest(uncompressSnappy(body, 1 << 24), {
+    series: none,
+    sample: (timestampMs, value) => {
+      const sample = `${timestampMs} ${value}`;
+      samples.set(sample, (samples.get(sample) ?? 0) + 1);
+    },
+    histogram: none,
+    invalidHistogram: none,
+    exemplar: none,
+    metadata: none,
+  });
+  return samples;
+}

@@ -1,0 +1,155 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Latencies, type LatencySummary } from './latencies.ts';
+import { loadSeries, LOAD_METRIC } from './load-series.ts';
+import { REMOTE_WRITE_HEADERS, Sender, type Request } from './sender.ts';
+import { WriteRequestTemplate } from './write-request-template.ts';
+
+/** Remote write 1.0, one sample a series and request, the series sharded over requests. */
+export interface LoadSettings {
+  readonly url: string;
+  readonly path: string;
+  readonly metric: string;
+  readonly connections: number;
+  readonly series: number;
+  readonly seriesPerRequest: number;
+  /** Step s of every series has the time `firstTimeMs + s * stepMs`. */
+  readonly firstTimeMs: number;
+  readonly stepMs: number;
+  /** No request is begun later; undefined: until `stepsMax`. */
+  readonly seconds: number | undefined;
+  readonly stepsMax: number;
+  /** Samples a second; undefined: as fast as they are acknowledged. */
+  readonly rate: number | undefined;
+  readonly answerMsMax: number;
+  readonly retryMsMax: number;
+}
+
+export const DEFAULT_LOAD: Omit<LoadSettings, 'url' | 'firstTimeMs'> = {
+  path: '/api/v1/write',
+  metric: LOAD_METRIC,
+  connections: 4,
+  series: 10_000,
+  seriesPerRequest: 1000,
+  stepMs: 1000,
+  seconds: undefined,
+  stepsMax: Number.MAX_SAFE_INTEGER,
+  rate: undefined,
+  answerMsMax: 60_000,
+  retryMsMax: 120_000,
+};
+
+export interface LoadResult {
+  /** Every one of them is acknowledged; nothing else was sent, but perhaps more than once. */
+  readonly samples: number;
+  readonly requests: number;
+  /** From the first byte of the first request to the last acknowledgement. */
+  readonly tookMs: number;
+  /** Of a request, from when it was due (paced) or begun to its acknowledgement. */
+  readonly ackMs: LatencySummary;
+  /** How many steps, from 0 on, each group of `seriesPerRequest` series has. */
+  readonly stepsOfGroup: readonly number[];
+  readonly retries: Readonly<Record<string, number>>;
+}
+
+/** The value of the series at place `index` of its group: sums over steps stay exact. */
+export function loadValue(step: number, index: number): number {
+  return step + index;
+}
+
+/** Builds what is sent, which takes a moment; the run begins when it is told to. */
+export class LoadRun {
+  readonly #settings: LoadSettings;
+  readonly #templates: readonly WriteRequestTemplate[];
+  readonly #latencies = new Latencies();
+  readonly #stepsOfGroup: number[];
+  #senders: readonly Sender[] = [];
+  #next = 0;
+  #requests = 0;
+  #samples = 0;
+
+  constructor(settings: LoadSettings) {
+    this.#settings = settings;
+    const { series, seriesPerRequest, metric } = settings;
+    const groups = Math.ceil(series / seriesPerRequest);
+    this.#templates = Array.from({ length: groups }, (_, group) => {
+      const first = group * seriesPerRequest;
+      const length = Math.min(seriesPerRequest, series - first);
+      return WriteRequestTemplate.build(
+        Array.from({ length }, (_unused, i) => loadSeries(first + i, metric)),
+      );
+    });
+    this.#stepsOfGroup = new Array<number>(groups).fill(0);
+  }
+
+  /** Acknowledged so far. */
+  get samples(): number {
+    return this.#samples;
+  }
+
+  /** How often requests were sent again so far, by what had gone wrong. */
+  get retries(): Readonly<Record<string, number>> {
+    return addUp(this.#senders);
+  }
+
+  /** Resolves when everything begun is acknowledged. */
+  async run(signal?: AbortSignal): Promise<LoadResult> {
+    const { connections } = this.#settings;
+    const startMs = performance.now();
+    const senders = Array.from({ length: connections }, () => new Sender(this.#settings));
+    this.#senders = senders;
+    try {
+      await Promise.all(senders.map((sender) => this.#send(sender, startMs, signal)));
+    } finally {
+      for (const sender of senders) sender.close();
+    }
+    return {
+      samples: this.#samples,
+      requests: this.#requests,
+      tookMs: performance.now() - startMs,
+      ackMs: this.#latencies.summary(),
+      stepsOfGroup: this.#stepsOfGroup,
+      retries: this.retries,
+    };
+  }
+
+  /** One connection: takes the next request whenever it is free, and when that is due. */
+  async #send(sender: Sender, startMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const { path, firstTimeMs, stepMs, seconds, stepsMax, seriesPerRequest } = this.#settings;
+    const groups = this.#templates.length;
+    const endMs = seconds === undefined ? Infinity : startMs + seconds * 1000;
+    const rate = this.#settings.rate ?? Infinity;
+    const own = this.#templates.map((template) => template.clone());
+    const requests = own.map(({ body }): Request => ({
+      path,
+      headers: REMOTE_WRITE_HEADERS,
+      body,
+    }));
+    for (;;) {
+      const number = this.#next;
+      const step = Math.floor(number / groups);
+      const dueMs = startMs + (number * seriesPerRequest * 1000) / rate;
+      if (step >= stepsMax || Math.max(dueMs, performance.now()) >= endMs) return;
+      if (signal?.aborted === true) return;
+      this.#next += 1;
+      const waitMs = dueMs - performance.now();
+      if (waitMs > 0) await sleep(waitMs);
+      const group = number % groups;
+      const template = own[group]!;
+      template.set(firstTimeMs + step * stepMs, loadValue(step, 0));
+      const begunMs = this.#settings.rate === undefined ? performance.now() : dueMs;
+      await sender.post(requests[group]!);
+      this.#latencies.add(performance.now() - begunMs);
+      this.#requests += 1;
+      this.#samples += template.samples;
+      this.#stepsOfGroup[group]! += 1;
+    }
+  }
+}
+
+function addUp(senders: readonly Sender[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const { retries } of senders) {
+    for (const [failure, count] of retries) sums[failure] = (sums[failure] ?? 0) + count;
+  }
+  return sums;
+}

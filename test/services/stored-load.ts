@@ -1,0 +1,120 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LoadResult, LoadSettings } from '../load/load-run.ts';
+import type { StoreClient } from './store-client.ts';
+
+type SentLoad = Pick<
+  LoadSettings,
+  'metric' | 'firstTimeMs' | 'stepMs' | 'series' | 'seriesPerRequest'
+>;
+
+const POLL_MS = 50;
+/** Every so many series are looked at while waiting: a look at all of them is dearer. */
+const SPOT_EVERY = 97;
+
+/** Series number, as `loadSeries` writes it into the labels. */
+const LOAD_SERIES = `
+  SELECT series_id,
+    right(labels ->> 'endpoint', 4)::integer * 100 + right(labels ->> 'pod', 2)::integer AS i
+  FROM series WHERE metric = $1`;
+
+/** Resolves when the last sample of every series can be queried. */
+export async function untilLoadVisible(
+  store: StoreClient,
+  load: SentLoad,
+  result: Pick<LoadResult, 'stepsOfGroup'>,
+  msMax: number,
+): Promise<void> {
+  const deadlineMs = performance.now() + msMax;
+  const wanted = result.stepsOfGroup.map((steps, group) =>
+    steps === 0 ? 0 : Math.min(load.seriesPerRequest, load.series - group * load.seriesPerRequest),
+  );
+  const all = wanted.reduce((sum, series) => sum + series, 0);
+  for (const every of [SPOT_EVERY, 1]) {
+    for (;;) {
+      const { seen, known } = await countVisible(store, load, result, every);
+      if (every === 1 ? seen === all : known > 0 && seen === known) break;
+      if (performance.now() > deadlineMs) {
+        throw new Error(`${all - seen} of ${all} last samples cannot be queried after ${msMax} ms`);
+      }
+      await sleep(POLL_MS);
+    }
+  }
+}
+
+async function countVisible(
+  store: StoreClient,
+  load: SentLoad,
+  { stepsOfGroup }: Pick<LoadResult, 'stepsOfGroup'>,
+  every: number,
+): Promise<{ seen: number; known: number }> {
+  const lastTimes = stepsOfGroup.map((steps) =>
+    steps === 0 ? null : new Date(load.firstTimeMs + (steps - 1) * load.stepMs).toISOString(),
+  );
+  return await store.row(
+    `WITH wanted AS (
+       SELECT series_id, ($2::timestamptz[])[i / $3 + 1] AS time FROM (${LOAD_SERIES}) AS load
+       WHERE i % $4 = 0
+     )
+     SELECT count(*)::integer AS known, count(*) FILTER (WHERE EXISTS (
+       SELECT FROM samples
+       WHERE samples.series_id = wanted.series_id AND samples.time = wanted.time
+     ))::integer AS seen FROM wanted WHERE time IS NOT NULL`,
+    [load.metric, lastTimes, load.seriesPerRequest, every],
+  );
+}
+
+/** What is stored of a load, beside what should be. */
+export interface StoredLoad {
+  rows: number;
+  series: number;
+  /** Each series whose rows are not exactly its steps, with what is wrong: the first few. */
+  wrong: string[];
+}
+
+/**
+ * Counts what is stored of a load: every series must have each of its steps once. Steps are told
+ * from one another by number, first and last time, and the sum of their values.
+ */
+export async function checkStoredLoad(
+  store: StoreClient,
+  load: SentLoad,
+  { stepsOfGroup }: Pick<LoadResult, 'stepsOfGroup'>,
+): Promise<StoredLoad> {
+  const stored = await store.rows<{
+    i: number;
+    rows: number;
+    total: number;
+    first_ms: number;
+    last_ms: number;
+  }>(
+    `SELECT i, count(*)::integer AS rows, sum(value) AS total,
+       extract(epoch FROM min(time))::float8 * 1000 AS first_ms,
+       extract(epoch FROM max(time))::float8 * 1000 AS last_ms
+     FROM (${LOAD_SERIES}) AS load JOIN samples USING (series_id) GROUP BY i`,
+    [load.metric],
+  );
+  const found = new Map(stored.map((row) => [row.i, row]));
+  const wrong: string[] = [];
+  for (let i = 0; i < load.series; i += 1) {
+    const steps = stepsOfGroup[Math.floor(i / load.seriesPerRequest)] ?? 0;
+    const place = i % load.seriesPerRequest;
+    const row = found.get(i);
+    const wanted = {
+      rows: steps,
+      total: steps * place + (steps * (steps - 1)) / 2,
+      first_ms: load.firstTimeMs,
+      last_ms: load.firstTimeMs + (steps - 1) * load.stepMs,
+    };
+    if (steps === 0 ? row === undefined : row !== undefined && isSame(row, wanted)) continue;
+    wrong.push(`series ${i}: ${JSON.stringify(row ?? 'nothing')} not ${JSON.stringify(wanted)}`);
+  }
+  const rows = stored.reduce((sum, row) => sum + row.rows, 0);
+  return { rows, series: stored.length, wrong: wrong.slice(0, 5) };
+}
+
+type SeriesTotals = Readonly<Record<'rows' | 'total' | 'first_ms' | 'last_ms', number>>;
+
+function isSame(row: SeriesTotals, wanted: SeriesTotals): boolean {
+  const names = ['rows', 'total', 'first_ms', 'last_ms'] as const;
+  return names.every((name) => Math.round(row[name]) === Math.round(wanted[name]));
+}
