@@ -1,7 +1,7 @@
 import { readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { isAlive, Playground, push, until } from './running-millrace.ts';
 
 let playground: Playground;
@@ -157,7 +157,8 @@ describe('what is refused', { timeout: TEST_MS_MAX }, () => {
       const { info, stdout } = await playground.up({ env: { PORT: '' } });
       expect(info.port).toBeGreaterThan(9480);
       expect(info.port).toBeLessThan(9580);
-      expect(stdout()).toContain(`127.0.0.1:${info.port}`);
+      // The welcome follows run.json by a moment.
+      await vi.waitFor(() => expect(stdout()).toContain(`127.0.0.1:${info.port}`), 10_000);
     } finally {
       if (usual !== undefined) await close(usual.server);
     }
