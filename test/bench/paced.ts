@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Latencies, type LatencySummary } from '../load/latencies.ts';
 import { startLoad } from '../load/load-process.ts';
 import { DEFAULT_LOAD, type LoadSettings } from '../load/load-run.ts';
@@ -31,31 +32,29 @@ export async function runPaced(params: PacedParams): Promise<PacedFigures> {
   const system = await startMillrace();
   try {
     const { stepMs, series } = DEFAULT_LOAD;
-    const all = params.seconds + params.warmUpSeconds;
-    const loadFor = (metric: string, seconds: number): LoadSettings => ({
+    const seconds = params.warmUpSeconds + params.seconds;
+    const load: LoadSettings = {
       ...DEFAULT_LOAD,
       url: system.url,
-      metric,
       connections: params.connections,
       rate: params.rate,
       seconds,
+      warmUpSeconds: params.warmUpSeconds,
+      // The last step has the time of its sending.
       firstTimeMs: Math.round(
         Date.now() + seconds * 1000 - (params.rate * seconds * stepMs) / series,
       ),
-    });
-    const warmUp = await startLoad(loadFor('warm_up_requests_total', all - params.seconds));
-    warmUp.go();
-    await warmUp.result;
-    const load = loadFor(DEFAULT_LOAD.metric, params.seconds);
+    };
     const process = await startLoad(load);
+    process.go();
+    await sleep(params.warmUpSeconds * 1000);
     const probe = await startProbe({ url: system.url, store: system.store });
     const watch = watchFigures(system);
-    process.go();
     const result = await process.result;
     const visible = new Latencies();
     for (const ms of await probe.end(VISIBLE_MS_MAX)) visible.add(ms);
     await system.untilVisible(load, result);
-    const cost = watch.end(result.samples);
+    const cost = watch.end((result.samples * params.seconds) / seconds);
     const faults = await system.faults(load, result);
     await system.stop();
     const { samples, ackMs, retries } = result;

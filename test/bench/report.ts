@@ -35,11 +35,14 @@ export function describePaced(figures: PacedFigures): string {
 export function describeRatios(
   rounds: readonly (readonly [FullRateFigures, FullRateFigures])[],
 ): string {
-  const rows = rounds.map(([ours, peer], round): [string, string] => [
-    `round ${round + 1}, ${ours.connections} connections`,
-    `${(ours.storedRate / peer.storedRate).toFixed(2)} times the samples stored of ${peer.system}, ` +
-      `${(cpu(ours.cost) / cpu(peer.cost)).toFixed(2)} times the CPU per sample`,
-  ]);
+  const rows = rounds.map(([ours, peer], round): [string, string] => {
+    const stored = (ours.storedRate / peer.storedRate).toFixed(2);
+    const cpuSeconds = (cpu(ours.cost) / cpu(peer.cost)).toFixed(2);
+    return [
+      `round ${round + 1}, ${ours.connections} connections`,
+      `${stored} times what ${peer.system} stored, ${cpuSeconds} times its CPU a sample`,
+    ];
+  });
   return lines('ratios', rows);
 }
 

@@ -57,10 +57,11 @@ export async function runCrashRound(world: CrashWorld, params: RoundParams): Pro
     throw error;
   }
   const result = await running;
-  return { load, result, faults: await faultsOf(world, load, result) };
+  return { load, result, faults: await storedFaults(world, load, result) };
 }
 
-async function faultsOf(
+/** What is not as it must be: every acknowledged sample stored once, and the ledger saying so. */
+export async function storedFaults(
   world: CrashWorld,
   load: LoadSettings,
   result: LoadResult,
@@ -69,9 +70,11 @@ async function faultsOf(
   try {
     await untilLoadVisible(store, load, result, VISIBLE_MS_MAX);
     const { wrong, rows } = await checkStoredLoad(store, load, result);
+    if (wrong.length > 0 || rows !== result.samples) {
+      return [`${result.samples} acknowledged, ${rows} rows`, ...wrong];
+    }
     const { ledger, fault } = await settledLedger(store, result.samples, LEDGER_MS_MAX);
-    const faults = [...wrong];
-    if (rows !== result.samples) faults.push(`${result.samples} acknowledged, ${rows} rows`);
+    const faults: string[] = [];
     if (fault !== undefined) faults.push(`ledger: ${fault}`);
     for (const name of ['conflict', 'dropped', 'unverified', 'deadLetter'] as const) {
       if (ledger[name] !== 0) faults.push(`ledger: ${name} ${ledger[name]}`);

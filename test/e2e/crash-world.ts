@@ -43,6 +43,17 @@ export class CrashWorld {
     await this.#startAgain();
   }
 
+  /** The same again while the next start is still at work. */
+  async killProcessTwice(afterMs: number): Promise<void> {
+    this.#millrace.child.kill('SIGKILL');
+    await this.#millrace.ended;
+    const starting = this.playground.start(this.#upAgain(), env);
+    await sleep(afterMs);
+    starting.child.kill('SIGKILL');
+    await starting.ended;
+    await this.#startAgain();
+  }
+
   /** A clean stop under load, and another start. */
   async stopAndStart(): Promise<void> {
     this.#millrace.child.kill('SIGTERM');
@@ -62,8 +73,8 @@ export class CrashWorld {
     });
   }
 
-  /** No byte is left on the disk until senders are put off, and for a while longer. */
-  async fillDisk(isFelt: () => boolean, forMs: number): Promise<void> {
+  /** No byte is left on the disk until senders are put off, and as long as `whileFull` takes. */
+  async fillDisk(isFelt: () => boolean, whileFull: () => Promise<void>): Promise<void> {
     const path = join(this.playground.path, BALLAST);
     const file = await open(path, 'w');
     try {
@@ -73,21 +84,41 @@ export class CrashWorld {
         await writeUntilFull(file);
         return isFelt();
       });
-      await sleep(forMs);
+      await whileFull();
     } finally {
       await file.close();
       await rm(path);
     }
   }
 
+  /** kill -9 of the process while not a byte is left; there is room again when it starts. */
+  async killOnFullDisk(isFelt: () => boolean): Promise<void> {
+    await this.fillDisk(isFelt, async () => {
+      this.#millrace.child.kill('SIGKILL');
+      await this.#millrace.ended;
+    });
+    await this.#startAgain();
+  }
+
   async remove(): Promise<void> {
     await this.playground.remove();
   }
 
+  /** Ends the processes and leaves everything else to be looked at. */
+  async leave(): Promise<void> {
+    this.#millrace.child.kill('SIGKILL');
+    const pid = await this.playground.postgresPid();
+    if (pid !== undefined) process.kill(pid, 'SIGQUIT');
+  }
+
   async #startAgain(): Promise<void> {
     await this.#millrace.ended;
-    const { port } = this.#millrace.info;
-    this.#millrace = await this.playground.up({ args: ['--port', String(port)], env });
+    const [, ...args] = this.#upAgain();
+    this.#millrace = await this.playground.up({ args, env });
+  }
+
+  #upAgain(): string[] {
+    return ['up', '--port', String(this.#millrace.info.port)];
   }
 }
 

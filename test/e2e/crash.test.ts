@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { runCrashRound } from './crash-round.ts';
+import type { LoadResult, LoadSettings } from '../load/load-run.ts';
+import { StoreClient } from '../services/store-client.ts';
+import { runCrashRound, storedFaults } from './crash-round.ts';
 import { CrashWorld, SmallDisk } from './crash-world.ts';
 
 const STEPS = 120;
@@ -27,7 +29,7 @@ describe('under load, everything acknowledged is stored once after', () => {
 
   test('kill -9 of PostgreSQL', { timeout: 240_000 }, async () => {
     world = await CrashWorld.start();
-    const { faults, result } = await runCrashRound(world, {
+    const { faults, load, result } = await runCrashRound(world, {
       metric: 'load_without_store',
       share: 0.4,
       steps: STEPS,
@@ -36,9 +38,10 @@ describe('under load, everything acknowledged is stored once after', () => {
     expect(faults).toEqual([]);
     // Senders do not notice: the log takes what the store cannot.
     expect(result.retries).toEqual({});
+    await expectNoticed(world, load, result);
   });
 
-  test.skipIf(!SmallDisk.isPossible)('a full disk', { timeout: 240_000 }, async () => {
+  test.skipIf(!SmallDisk.isPossible)('kill -9 on a full disk', { timeout: 240_000 }, async () => {
     const disk = await SmallDisk.make(DISK_MIB);
     try {
       world = await CrashWorld.start(disk.path);
@@ -47,7 +50,7 @@ describe('under load, everything acknowledged is stored once after', () => {
         share: 0.05,
         // Long enough not to be over before the disk is full.
         steps: 3 * STEPS,
-        fault: (here, run) => here.fillDisk(() => (run.retries['503'] ?? 0) > 0, 500),
+        fault: (here, run) => here.killOnFullDisk(() => (run.retries['503'] ?? 0) > 0),
       });
       expect(faults).toEqual([]);
       expect(result.retries['503']).toBeGreaterThan(0);
@@ -58,3 +61,31 @@ describe('under load, everything acknowledged is stored once after', () => {
     }
   });
 });
+
+/** The check itself: a row that is missing, and the same with another one twice instead. */
+async function expectNoticed(
+  here: CrashWorld,
+  load: LoadSettings,
+  result: LoadResult,
+): Promise<void> {
+  const store = await StoreClient.connect(here.millrace.info);
+  try {
+    const { id } = await store.row<{ id: string }>(
+      `SELECT series_id AS id FROM series WHERE metric = $1 LIMIT 1`,
+      [load.metric],
+    );
+    await store.row(
+      `DELETE FROM samples WHERE series_id = $1 AND time = to_timestamp($2::float8 / 1000)
+       RETURNING time`,
+      [id, load.firstTimeMs + load.stepMs],
+    );
+    expect(await storedFaults(here, load, result)).not.toEqual([]);
+    await store.rows(
+      `INSERT INTO samples SELECT * FROM samples WHERE series_id = $1 ORDER BY time LIMIT 1`,
+      [id],
+    );
+    expect(await storedFaults(here, load, result)).not.toEqual([]);
+  } finally {
+    await store.close();
+  }
+}

@@ -41,7 +41,7 @@ describe('one process', { timeout: TEST_MS_MAX }, () => {
     await untilOwnMetrics();
     first.child.kill('SIGINT');
     expect(await first.ended).toBe(0);
-    expect(first.stdout()).toContain(`curl ${url}/v1/events`);
+    await vi.waitFor(() => expect(first.stdout()).toContain(`curl ${url}/v1/events`), 10_000);
     expect(await playground.readRun()).toBeUndefined();
     expect(await playground.postgresPid()).toBeUndefined();
     expect((await readdir(playground.dataDir)).filter((name) => name.startsWith('lock'))).toEqual(

@@ -17,6 +17,8 @@ export interface LoadSettings {
   readonly stepMs: number;
   /** No request is begun later; undefined: until `stepsMax`. */
   readonly seconds: number | undefined;
+  /** Latencies of requests that are due earlier are not told: all is new then, and slower. */
+  readonly warmUpSeconds: number;
   readonly stepsMax: number;
   /** Samples a second; undefined: as fast as they are acknowledged. */
   readonly rate: number | undefined;
@@ -32,6 +34,7 @@ export const DEFAULT_LOAD: Omit<LoadSettings, 'url' | 'firstTimeMs'> = {
   seriesPerRequest: 1000,
   stepMs: 1000,
   seconds: undefined,
+  warmUpSeconds: 0,
   stepsMax: Number.MAX_SAFE_INTEGER,
   rate: undefined,
   answerMsMax: 60_000,
@@ -114,8 +117,10 @@ export class LoadRun {
 
   /** One connection: takes the next request whenever it is free, and when that is due. */
   async #send(sender: Sender, startMs: number, signal: AbortSignal | undefined): Promise<void> {
-    const { path, firstTimeMs, stepMs, seconds, stepsMax, seriesPerRequest } = this.#settings;
+    const { path, firstTimeMs, stepMs, seconds, warmUpSeconds, stepsMax, seriesPerRequest } =
+      this.#settings;
     const groups = this.#templates.length;
+    const recordFromMs = startMs + warmUpSeconds * 1000;
     const endMs = seconds === undefined ? Infinity : startMs + seconds * 1000;
     const rate = this.#settings.rate ?? Infinity;
     const own = this.#templates.map((template) => template.clone());
@@ -138,7 +143,7 @@ export class LoadRun {
       template.set(firstTimeMs + step * stepMs, loadValue(step, 0));
       const begunMs = this.#settings.rate === undefined ? performance.now() : dueMs;
       await sender.post(requests[group]!);
-      this.#latencies.add(performance.now() - begunMs);
+      if (begunMs >= recordFromMs) this.#latencies.add(performance.now() - begunMs);
       this.#requests += 1;
       this.#samples += template.samples;
       this.#stepsOfGroup[group]! += 1;

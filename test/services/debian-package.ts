@@ -18,7 +18,7 @@ export interface DebianProgram {
 }
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
-const COMMAND_MS_MAX = 10 * 60_000;
+const COMMAND_MS_MAX = 3 * 60_000;
 const LOCK_POLL_MS = 250;
 
 /**
@@ -145,6 +145,7 @@ async function prepareApt(work: string): Promise<(...args: string[]) => Promise<
     'Dir::Etc::sourceparts': '/dev/null',
     'Acquire::Languages': 'none',
     'Acquire::Retries': '3',
+    'Acquire::http::Timeout': '20',
     'Acquire::IndexTargets::deb::DEP-11::DefaultEnabled': 'false',
     // As root, apt would fetch as a user who may not write here.
     'APT::Sandbox::User': 'root',

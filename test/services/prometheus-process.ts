@@ -68,7 +68,7 @@ export class PrometheusProcess {
   }
 
   async query(query: string): Promise<QuerySeries[]> {
-    const answer = await fetch(`${this.url}/api/v1/query?${new URLSearchParams({ query })}`);
+    const answer = await fetch(`${this.url}/api/v1/query?query=${encodeURIComponent(query)}`);
     const body = (await answer.json()) as {
       status: string;
       error?: string;

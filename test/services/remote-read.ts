@@ -15,8 +15,9 @@ const ANSWER_BYTES_MAX = 1 << 28;
 const MATCH_REGEX = 2;
 
 /*
- * ReadRequest { 1: Query { 1: start ms, 2: end ms, 3: LabelMatcher { 1: type, 2: name, 3: value } } }
- * (Prometheus, prompb/remote.proto): all series of the interval, both ends included.
+ * ReadRequest { 1: Query { 1: start ms, 2: end ms, 3: LabelMatcher } },
+ * LabelMatcher { 1: type, 2: name, 3: value } (Prometheus, prompb/remote.proto): all series of the
+ * interval, both ends included.
  */
 export function encodeReadRequest(startMs: number, endMs: number): Uint8Array<ArrayBuffer> {
   const matcher = [

@@ -1,3 +1,4 @@
+import { LOG_NUMBER_MAX } from '@millrace/model';
 import { MillraceError } from '@millrace/runtime';
 import type { CommittedState, StateStore } from '@millrace/state';
 import { loadPages, newPartitionHead, takePages } from './fold/partition-state.ts';
@@ -15,7 +16,9 @@ export interface AcceptedLog {
 /**
  * Lets a partition's state go on with another log, from its first record, under a number above
  * `afterLogNumber` (the highest that the store has; 0 when it has none): what it remembers for
- * dedupe, its open pieces and its totals stay.
+ * dedupe and its open pieces stay. Totals begin anew, because the store adds those of all logs.
+ *
+ * @throws MillraceError TRANSFORMER_LOG_NUMBER when there have been too many logs.
  */
 export async function acceptNewLog(
   state: StateStore,
@@ -25,7 +28,7 @@ export async function acceptNewLog(
 ): Promise<AcceptedLog> {
   const committed = await state.load(partition);
   if (committed === undefined) {
-    const logNumber = afterLogNumber + 1;
+    const logNumber = checked(afterLogNumber + 1, partition);
     await commitHead(state, partition, undefined, { newLogId, logNumber });
     return { logNumber, isFoldedAgain: false };
   }
@@ -33,14 +36,32 @@ export async function acceptNewLog(
   if (head.logId === newLogId && head.logNumber > afterLogNumber) {
     return { logNumber: head.logNumber, isFoldedAgain: false };
   }
-  const logNumber = Math.max(head.logNumber, afterLogNumber) + 1;
+  const logNumber = checked(Math.max(head.logNumber, afterLogNumber) + 1, partition);
   if (head.logId === newLogId) {
     await commitHead(state, partition, committed, { newLogId, logNumber });
     return { logNumber, isFoldedAgain: true };
   }
   Object.assign(head, { logId: newLogId, logNumber, position: 0, lastDigest: '' });
+  if (tables !== undefined) {
+    // The new log counts its barriers from 1 again: its first one must not pass for a repeat.
+    tables.barrier = { ...tables.barrier, number: 0 };
+    tables.ledger.reset();
+  }
   await commit(state, partition, committed, takePages(head, tables), newLogId);
   return { logNumber, isFoldedAgain: false };
+}
+
+/** A log number above the largest would make names of pieces equal. */
+function checked(logNumber: number, partition: number): number {
+  if (logNumber <= LOG_NUMBER_MAX) return logNumber;
+  throw new MillraceError({
+    code: 'TRANSFORMER_LOG_NUMBER',
+    kind: 'permanent',
+    message:
+      `Partition ${partition} has had ${LOG_NUMBER_MAX} logs, and its windows have no names for ` +
+      'those of another one. Nothing was changed.',
+    remedy: 'Start with a new data directory and a new database; both old ones can be kept.',
+  });
 }
 
 /** A state that knows nothing but which log it is about to fold. */

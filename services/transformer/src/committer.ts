@@ -10,6 +10,8 @@ interface CommitterParts {
   partition: number;
   state: StateStore;
   clock: Clock;
+  /** Ends everything: what is not committed by then is folded again by the next owner. */
+  signal: AbortSignal;
   events: TransformerEvents;
   settings: TransformerSettings;
 }
@@ -24,7 +26,7 @@ export class Committer {
   readonly #publisher: Publisher;
   #lastUs: number;
   #running: Promise<void> | undefined;
-  #failure: unknown;
+  #failure: { error: unknown } | undefined;
 
   constructor(parts: CommitterParts, owned: OwnedPartition, publisher: Publisher) {
     this.#parts = parts;
@@ -33,21 +35,24 @@ export class Committer {
     this.#lastUs = parts.clock.nowUs();
   }
 
-  /** Begins a commit when the last one was long enough ago; rejects when one broke down. */
-  async commitWhenDue(signal: AbortSignal): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
+  /** Begins a commit when the last one was long enough ago; throws when one broke down. */
+  commitWhenDue(): void {
+    this.#throwFailure();
     const { clock, settings } = this.#parts;
-    const sinceMs = (clock.nowUs() - this.#lastUs) / 1000;
-    if (this.#running === undefined && sinceMs >= settings.commitMs) this.#begin(signal);
-    await Promise.resolve();
+    const nowUs = clock.nowUs();
+    // A clock that was set back must not put the commits off until it has caught up.
+    if (nowUs < this.#lastUs) this.#lastUs = nowUs;
+    const sinceMs = (nowUs - this.#lastUs) / 1000;
+    if (this.#running === undefined && sinceMs >= settings.commitMs) this.#begin();
   }
 
   /** Commits what is folded and waits for it. */
-  async commitLast(signal: AbortSignal): Promise<void> {
+  async commitLast(): Promise<void> {
     await this.#running;
-    if (this.#failure === undefined) this.#begin(signal);
+    this.#throwFailure();
+    this.#begin();
     await this.#running;
-    if (this.#failure !== undefined) throw this.#failure;
+    this.#throwFailure();
   }
 
   /** Resolves when no commit is under way, however it ended. */
@@ -55,7 +60,7 @@ export class Committer {
     await this.#running;
   }
 
-  #begin(signal: AbortSignal): void {
+  #begin(): void {
     const { head, tables } = this.#owned.fold;
     const { committed, builder } = this.#owned;
     this.#lastUs = this.#parts.clock.nowUs();
@@ -70,20 +75,20 @@ export class Committer {
       next,
       pages: takePages(head, tables),
     };
-    this.#running = this.#commit(commit, signal).then(
+    this.#running = this.#commit(commit).then(
       () => {
         this.#owned.committed = next;
         this.#running = undefined;
       },
       (error: unknown) => {
-        this.#failure = error;
+        this.#failure = { error };
         this.#running = undefined;
       },
     );
   }
 
-  async #commit(commit: StateCommit, signal: AbortSignal): Promise<void> {
-    const { state, clock, events, partition } = this.#parts;
+  async #commit(commit: StateCommit): Promise<void> {
+    const { state, clock, signal, events, partition } = this.#parts;
     await this.#publisher.settled();
     const backoff = createBackoff({ clock });
     for (;;) {
@@ -100,6 +105,10 @@ export class Committer {
         await backoff.wait(signal);
       }
     }
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
   }
 }
 

@@ -1,4 +1,4 @@
-import { DISPOSITIONS, type LedgerTotals } from '@millrace/model';
+import type { LedgerTotals } from '@millrace/model';
 import type { StreamRecord } from '@millrace/stream';
 import type { FoldedBatch } from './events.ts';
 import type { PartitionFold } from './fold/partition-fold.ts';
@@ -8,12 +8,11 @@ export function countBatch(fold: PartitionFold): {
   done(records: readonly StreamRecord[]): FoldedBatch;
 } {
   const before = totalsOf(fold);
-  const { late, appendedAgain } = fold.counts;
+  const { late, appendedAgain, overflowedPieces, overflowedSeries } = fold.counts;
   return {
     done: (records) => {
-      const after = totalsOf(fold);
       const dispositions = new Map<string, number>();
-      for (const [name, total] of after) {
+      for (const [name, total] of totalsOf(fold)) {
         const more = total - (before.get(name) ?? 0);
         if (more > 0) dispositions.set(name, more);
       }
@@ -23,6 +22,8 @@ export function countBatch(fold: PartitionFold): {
         dispositions,
         late: fold.counts.late - late,
         appendedAgain: fold.counts.appendedAgain - appendedAgain,
+        overflowedPieces: fold.counts.overflowedPieces - overflowedPieces,
+        overflowedSeries: fold.counts.overflowedSeries - overflowedSeries,
         openPieces: fold.tables?.windows.pieces.size ?? 0,
         series: fold.tables?.series.size ?? 0,
       };
@@ -30,17 +31,21 @@ export function countBatch(fold: PartitionFold): {
   };
 }
 
-const COLUMNS = {
-  ...Object.fromEntries(DISPOSITIONS.map((d) => [d, d])),
-  dead_letter: 'deadLetter',
-};
+/** The ledger's column of each disposition that folding gives. */
+const COLUMNS: readonly (readonly [disposition: string, column: keyof LedgerTotals])[] = [
+  ['stored', 'stored'],
+  ['duplicate', 'duplicate'],
+  ['conflict', 'conflict'],
+  ['dropped', 'dropped'],
+  ['unverified', 'unverified'],
+  ['dead_letter', 'deadLetter'],
+];
 
 function totalsOf(fold: PartitionFold): Map<string, number> {
   const sums = new Map<string, number>();
   for (const totals of fold.tables?.ledger.all() ?? []) {
-    for (const [name, column] of Object.entries(COLUMNS)) {
-      const value = Number(totals[column as keyof LedgerTotals]);
-      sums.set(name, (sums.get(name) ?? 0) + value);
+    for (const [disposition, column] of COLUMNS) {
+      sums.set(disposition, (sums.get(disposition) ?? 0) + Number(totals[column]));
     }
   }
   return sums;

@@ -12,6 +12,7 @@ export interface TransformerEvents {
   readRetried(partition: number, error: unknown): void;
   tickFailed(partition: number, error: unknown): void;
   stopped(partition: number, error: unknown): void;
+  gaveUpWaiting(stopMsMax: number): void;
 }
 
 export interface FoldedBatch {
@@ -20,6 +21,9 @@ export interface FoldedBatch {
   dispositions: ReadonlyMap<string, number>;
   late: number;
   appendedAgain: number;
+  /** Pieces closed, and series forgotten, before their time because of a bound. */
+  overflowedPieces: number;
+  overflowedSeries: number;
   openPieces: number;
   series: number;
 }
@@ -34,6 +38,8 @@ export function createTransformerEvents(log: Log, meter: Meter): TransformerEven
   const samples = count('samples_total', 'Samples by disposition.', ['disposition']);
   const late = count('late_samples_total', 'Samples folded behind the watermark.');
   const again = count('appended_again_samples_total', 'Samples of records the log holds twice.');
+  const overflowedPieces = count('overflowed_pieces_total', 'Pieces closed by their bound.');
+  const overflowedSeries = count('overflowed_series_total', 'Series forgotten by their bound.');
   const publishedBytes = count('published_bytes_total', 'Bytes appended to metrics.series.');
   const retries = count('retries_total', 'Calls tried again.', ['call']);
   const commits = count('commits_total', 'Commits of a partition state.');
@@ -53,6 +59,8 @@ export function createTransformerEvents(log: Log, meter: Meter): TransformerEven
       for (const [disposition, n] of batch.dispositions) samples.add(n, { partition, disposition });
       if (batch.late > 0) late.add(batch.late, { partition });
       if (batch.appendedAgain > 0) again.add(batch.appendedAgain, { partition });
+      if (batch.overflowedPieces > 0) overflowedPieces.add(batch.overflowedPieces, { partition });
+      if (batch.overflowedSeries > 0) overflowedSeries.add(batch.overflowedSeries, { partition });
       pieces.set(batch.openPieces, { partition });
       series.set(batch.series, { partition });
     },
@@ -79,5 +87,7 @@ export function createTransformerEvents(log: Log, meter: Meter): TransformerEven
         { partition, error: errorText(error) },
         'The partition stopped; the log keeps its records.',
       ),
+    gaveUpWaiting: (stopMsMax) =>
+      log.warn({ stopMsMax }, 'Stopping took too long; the next owner folds the rest again.'),
   };
 }

@@ -3,6 +3,7 @@ import {
   errorKind,
   errorText,
   MillraceError,
+  type Backoff,
   type Clock,
   type PartitionStatus,
 } from '@millrace/runtime';
@@ -29,6 +30,7 @@ export interface OwnerParts {
 export class PartitionOwner {
   readonly partition: number;
   readonly #parts: OwnerParts;
+  readonly #backoff: Backoff;
   #status: PartitionStatus;
   /** Ends the polling; what was folded is still published and committed. */
   readonly #stopping = new AbortController();
@@ -38,6 +40,7 @@ export class PartitionOwner {
   constructor(partition: number, parts: OwnerParts) {
     this.partition = partition;
     this.#parts = parts;
+    this.#backoff = createBackoff({ clock: parts.clock });
     this.#status = { partition, state: 'starting', position: 0, endOffset: 0, lagMs: 0 };
   }
 
@@ -57,41 +60,45 @@ export class PartitionOwner {
 
   /** Resolves when stopped, also by a permanent reason (see `status`); rejects with a defect. */
   async run(): Promise<void> {
-    const backoff = createBackoff({ clock: this.#parts.clock });
     while (!this.#stopping.signal.aborted) {
       try {
         const owned = await this.#takeOver();
-        if (owned !== undefined) await this.#foldOn(owned);
-        else await backoff.wait(this.#stopping.signal);
+        if (owned === undefined) await this.#pause();
+        else await this.#foldOn(owned);
       } catch (error) {
-        const goesOn = await this.#failed(error, () => backoff.wait(this.#stopping.signal));
-        if (!goesOn) return;
+        if (!(await this.#goesOnAfter(error))) return;
       }
     }
+    if (this.#status.state !== 'stopped') this.#note({ state: 'stopped' });
   }
 
-  async #failed(error: unknown, wait: () => Promise<void>): Promise<boolean> {
+  async #goesOnAfter(error: unknown): Promise<boolean> {
     const { events } = this.#parts;
-    switch (errorKind(error)) {
-      case 'aborted':
-        return false;
-      case 'outrun':
-        events.outrun(this.partition);
-        return true;
-      case 'transient':
-        events.readRetried(this.partition, error);
-        this.#note({ state: 'waiting', reason: reasonOf(error) });
-        return wait().then(
-          () => true,
-          () => false,
-        );
-      case 'permanent':
-        events.stopped(this.partition, error);
-        this.#note({ state: 'stopped', reason: reasonOf(error) });
-        return false;
-      case 'defect':
-        throw error;
+    const kind = errorKind(error);
+    if (kind === 'aborted') {
+      this.#note({ state: 'stopped' });
+      return false;
     }
+    if (kind === 'permanent' || kind === 'defect') {
+      events.stopped(this.partition, error);
+      this.#note({ state: 'stopped', reason: reasonOf(error) });
+      if (kind === 'defect') throw error;
+      return false;
+    }
+    if (kind === 'outrun') events.outrun(this.partition);
+    else {
+      events.readRetried(this.partition, error);
+      this.#note({ state: 'waiting', reason: reasonOf(error) });
+    }
+    // Also after an outrun: whatever is wrong with the state must not make the owner spin.
+    await this.#backoff.wait(this.#stopping.signal).catch(() => undefined);
+    return true;
+  }
+
+  /** Nobody has begun the log yet. */
+  async #pause(): Promise<void> {
+    const { clock, settings } = this.#parts;
+    await clock.sleep(settings.tickMs, this.#stopping.signal);
   }
 
   async #takeOver(): Promise<OwnedPartition | undefined> {
@@ -111,74 +118,91 @@ export class PartitionOwner {
   }
 
   async #foldOn(owned: OwnedPartition): Promise<void> {
-    const { stream, settings } = this.#parts;
-    const { fold } = owned;
-    const { head } = fold;
-    const publisher = this.#publisherFor(owned);
-    const committer = new Committer(
-      { ...this.#parts, partition: this.partition },
-      owned,
-      publisher,
-    );
-    const reader = stream.reader(TOPIC_EVENTS, this.partition, head.position);
+    const { stream } = this.#parts;
+    const { partition } = this;
+    const { head } = owned.fold;
+    const over = new AbortController();
+    const signal = AbortSignal.any([over.signal, this.#killing.signal]);
+    const publisher = this.#publisherFor(owned, signal);
+    const committer = new Committer({ ...this.#parts, partition, signal }, owned, publisher);
+    const reader = stream.reader(TOPIC_EVENTS, partition, head.position);
     try {
-      while (!this.#stopping.signal.aborted) {
-        const records = await this.#poll(() =>
-          reader.next({
-            bytesMax: settings.pollBytesMax,
-            waitMs: settings.tickMs,
-            signal: this.#stopping.signal,
-          }),
-        );
+      for (;;) {
+        const records = await this.#poll(reader);
         if (records === undefined) break;
         if (records.length === 0) await this.#tick();
-        else this.#fold(owned, records);
+        const unfoldable = this.#fold(owned, records);
         publisher.pump(() => head.position);
+        if (unfoldable !== undefined) {
+          // What came before it is sound, and must not depend on how it was read.
+          await committer.commitLast();
+          throw unfoldable.error;
+        }
         await publisher.room();
-        await committer.commitWhenDue(this.#killing.signal);
+        committer.commitWhenDue();
+        this.#backoff.reset();
         await this.#observe(owned, records);
       }
-      await committer.commitLast(this.#killing.signal);
+      await committer.commitLast();
     } finally {
+      over.abort();
       await reader.close();
       await committer.settled();
     }
   }
 
   /** Undefined when stopping interrupted the poll: what was folded before is still committed. */
-  async #poll(
-    next: () => Promise<readonly StreamRecord[]>,
-  ): Promise<readonly StreamRecord[] | undefined> {
+  async #poll(reader: ReturnType<Stream['reader']>): Promise<readonly StreamRecord[] | undefined> {
+    const { pollBytesMax: bytesMax, tickMs: waitMs } = this.#parts.settings;
+    const { signal } = this.#stopping;
+    if (signal.aborted) return undefined;
     try {
-      return await next();
+      return await reader.next({ bytesMax, waitMs, signal });
     } catch (error) {
-      if (this.#stopping.signal.aborted) return undefined;
+      if (signal.aborted) return undefined;
       throw error;
     }
   }
 
-  /** Dedupe, place, fold: all in memory. */
-  #fold({ fold }: OwnedPartition, records: readonly StreamRecord[]): void {
+  /**
+   * Dedupe, place, fold: all in memory. Returns the error of a record that can never be folded;
+   * all before it are.
+   */
+  #fold(
+    { fold }: OwnedPartition,
+    records: readonly StreamRecord[],
+  ): { error: unknown } | undefined {
+    if (records.length === 0) return undefined;
     const batch = countBatch(fold);
+    let unfoldable: { error: unknown } | undefined;
+    const folded: StreamRecord[] = [];
     for (const record of records) {
       if (record.offset !== fold.head.position) {
         throw new Error(`record ${record.offset} was read at position ${fold.head.position}`);
       }
-      fold.apply(decodeEventsRecord(record.payload), record.appendTimeUs);
+      try {
+        fold.apply(decodeEventsRecord(record.payload), record.appendTimeUs);
+      } catch (error) {
+        if (errorKind(error) !== 'permanent') throw error;
+        unfoldable = { error };
+        break;
+      }
+      folded.push(record);
     }
-    const last = records.at(-1);
+    const last = folded.at(-1);
     if (last !== undefined) fold.head.lastDigest = recordDigest(last.payload);
-    this.#parts.events.folded(this.partition, batch.done(records));
+    this.#parts.events.folded(this.partition, batch.done(folded));
+    return unfoldable;
   }
 
-  #publisherFor({ builder }: OwnedPartition): Publisher {
+  #publisherFor({ builder }: OwnedPartition, signal: AbortSignal): Publisher {
     const { producer, clock, events, settings } = this.#parts;
     return new Publisher({
       partition: this.partition,
       builder,
       producer,
       clock,
-      signal: this.#killing.signal,
+      signal,
       pendingBytesMax: settings.pendingBytesMax,
       onRetry: (error) => events.publishRetried(this.partition, error),
       onPublished: ({ payload }) => events.published(this.partition, payload.length),

@@ -7,6 +7,7 @@ interface PublisherParts {
   builder: SeriesRecordBuilder;
   producer: Producer;
   clock: Clock;
+  /** Ends everything: what is not appended by then is folded again by the next owner. */
   signal: AbortSignal;
   pendingBytesMax: number;
   onRetry: (error: unknown) => void;
@@ -22,11 +23,13 @@ export class Publisher {
   readonly #parts: PublisherParts;
   #position: () => number = () => 0;
   #running: Promise<void> | undefined;
-  #failure: unknown;
+  #failure: { error: unknown } | undefined;
   #waiting: (() => void)[] = [];
 
   constructor(parts: PublisherParts) {
     this.#parts = parts;
+    // Whoever waits must not wait for an append that never comes back.
+    parts.signal.addEventListener('abort', () => this.#wake(), { once: true });
   }
 
   /** Publishes everything decided below `position` (a function: it moves on meanwhile). */
@@ -36,7 +39,7 @@ export class Publisher {
     this.#running = this.#run().then(
       () => this.#settle(),
       (error: unknown) => {
-        this.#failure = error;
+        this.#failure = { error };
         this.#settle();
       },
     );
@@ -57,8 +60,10 @@ export class Publisher {
   }
 
   async #run(): Promise<void> {
-    const { builder } = this.#parts;
+    const { builder, signal } = this.#parts;
     for (;;) {
+      // Given up in the middle of a record, the builder holds entries that nobody may see yet.
+      signal.throwIfAborted();
       if (builder.sealed.length === 0 && builder.bytes > 0) builder.flush(this.#position());
       const record = builder.sealed[0];
       if (record === undefined) return;
@@ -97,7 +102,8 @@ export class Publisher {
   }
 
   #throwFailure(): void {
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#failure !== undefined) throw this.#failure.error;
+    this.#parts.signal.throwIfAborted();
   }
 
   #settle(): void {

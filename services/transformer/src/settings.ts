@@ -12,6 +12,8 @@ export interface TransformerSettings {
   recordBytesMax: number;
   /** Bytes of entries that may wait to be published before folding waits. */
   pendingBytesMax: number;
+  /** How long `stop` waits for what is under way; the next owner folds the rest again. */
+  stopMsMax: number;
 }
 
 export const DEFAULT_TRANSFORMER_SETTINGS: Omit<TransformerSettings, 'partitions'> = {
@@ -20,4 +22,5 @@ export const DEFAULT_TRANSFORMER_SETTINGS: Omit<TransformerSettings, 'partitions
   commitMs: 5000,
   recordBytesMax: 800_000,
   pendingBytesMax: 8_388_608,
+  stopMsMax: 10_000,
 };

@@ -29,12 +29,17 @@ export function createTransformer(
   const parts = { stream, state, producer, clock, events, settings };
   const owners = settings.partitions.map((partition) => new PartitionOwner(partition, parts));
   let running: Promise<void> | undefined;
+  const killAll = (): void => {
+    for (const owner of owners) owner.kill();
+  };
   const run = async (): Promise<void> => {
+    const runs = owners.map((owner) => owner.run());
+    // A defect in one may be one in all: nobody goes on.
+    for (const one of runs) one.catch(killAll);
     try {
-      await Promise.all(owners.map((owner) => owner.run()));
-    } catch (error) {
-      for (const owner of owners) owner.kill();
-      throw error;
+      for (const result of await Promise.allSettled(runs)) {
+        if (result.status === 'rejected') throw result.reason;
+      }
     } finally {
       await producer.close();
     }
@@ -46,10 +51,20 @@ export function createTransformer(
     run: () => (running ??= run()),
     stop: async () => {
       for (const owner of owners) owner.stop();
+      const over = new AbortController();
+      const late = clock.sleep(settings.stopMsMax, over.signal).then(
+        () => {
+          events.gaveUpWaiting(settings.stopMsMax);
+          killAll();
+        },
+        () => undefined,
+      );
       await settled();
+      over.abort();
+      await late;
     },
     kill: async () => {
-      for (const owner of owners) owner.kill();
+      killAll();
       await settled();
     },
     status: () => ({

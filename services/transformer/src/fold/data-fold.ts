@@ -73,7 +73,7 @@ export class DataFold {
     this.#out = out;
     this.#counts = counts;
     this.#series = new RecordSeries(head, tables);
-    this.#definer = new SeriesDefiner(head, tables.definitions, out);
+    this.#definer = new SeriesDefiner(head, tables, out);
   }
 
   fold(record: DataRecord, offset: number): void {

@@ -8,11 +8,18 @@ const SETTINGS = { rememberedTimesMax: 16, gapsMax: 16, seriesIdleUs: 86_400_000
 const KEYS = Uint32Array.of(1, 2, 3, 4);
 
 function oneSeries(floorUs = -Infinity): (timeUs: number, value?: number) => Verdict {
-  const memory = new SeriesMemory(SETTINGS);
+  const { slot, dedupe } = newSeries({ floorUs });
+  return (timeUs, value = timeUs) => dedupe.decide(slot, timeUs, value, false);
+}
+
+function newSeries({ floorUs = -Infinity, width = 16 }: { floorUs?: number; width?: number }): {
+  slot: number;
+  dedupe: SeriesDedupe;
+} {
+  const memory = new SeriesMemory({ ...SETTINGS, rememberedTimesMax: width });
   const slot = memory.create(KEYS, 0, floorUs);
   memory.touch(slot, 0);
-  const dedupe = new SeriesDedupe(memory, SETTINGS);
-  return (timeUs, value = timeUs) => dedupe.decide(slot, timeUs, value, false);
+  return { slot, dedupe: new SeriesDedupe(memory, SETTINGS) };
 }
 
 describe('SeriesDedupe', () => {
@@ -66,6 +73,62 @@ describe('SeriesDedupe', () => {
     const decide = oneSeries(1000);
     expect(decide(1000)).toBe(Verdict.unverified);
     expect(decide(1001)).toBe(Verdict.fresh);
+  });
+});
+
+describe('the neighbours of a fresh sample', () => {
+  const arrival = fc.record({ timeUs: fc.nat(60), isValueless: fc.boolean() });
+
+  it('are the nearest samples that have a value, as far as they are remembered', () => {
+    const params = [fc.array(arrival, { maxLength: 60 }), fc.constantFrom(1, 2, 5, 31)] as const;
+    fc.assert(
+      fc.property(...params, (arrivals, width) => {
+        const { slot, dedupe } = newSeries({ width });
+        const known = new Map<number, boolean>();
+        for (const { timeUs, isValueless } of arrivals) {
+          const value = isValueless ? NaN : timeUs;
+          const verdict = dedupe.decide(slot, timeUs, value, isValueless);
+          if (known.has(timeUs)) expect(verdict).not.toBe(Verdict.fresh);
+          if (verdict !== Verdict.fresh) continue;
+          const { inGap, previousTimeUs, previousValue, nextTimeUs, nextValue } = dedupe.neighbours;
+          const times = [...known.keys()].sort((a, b) => a - b);
+          known.set(timeUs, isValueless);
+          if (inGap) continue;
+          const withValue = times.filter((time) => !known.get(time));
+          const before = withValue.findLast((time) => time < timeUs);
+          const after = withValue.find((time) => time > timeUs);
+          expect(nextTimeUs).toBe(after ?? NaN);
+          expect(nextValue).toBe(after ?? NaN);
+          const remembered = times.slice(-width);
+          const isRemembered = before !== undefined && remembered.includes(before);
+          if (isRemembered) expect([previousTimeUs, previousValue]).toEqual([before, before]);
+          else expect([before, NaN]).toContainEqual(previousValue);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('tell a stale marker, a histogram and a value at one time apart', () => {
+    const { slot, dedupe } = newSeries({});
+    expect(dedupe.decide(slot, 1, NaN, true)).toBe(Verdict.fresh);
+    expect(dedupe.decide(slot, 1, NaN, true)).toBe(Verdict.duplicate);
+    expect(dedupe.decide(slot, 1, NaN, false)).toBe(Verdict.conflict);
+    expect(dedupe.decide(slot, 2, 77, true)).toBe(Verdict.fresh);
+    expect(dedupe.decide(slot, 2, 77, true)).toBe(Verdict.duplicate);
+    expect(dedupe.decide(slot, 2, 78, true)).toBe(Verdict.conflict);
+    expect(dedupe.decide(slot, 2, 77, false)).toBe(Verdict.conflict);
+    expect(dedupe.decide(slot, 3, -0, false)).toBe(Verdict.fresh);
+    expect(dedupe.decide(slot, 3, 0, false)).toBe(Verdict.duplicate);
+    expect(dedupe.neighbours.previousValue).toBeNaN();
+  });
+
+  it('give a sample without a time the next microsecond that is free', () => {
+    const { slot, dedupe } = newSeries({});
+    for (const timeUs of [5, 6, 8]) dedupe.decide(slot, timeUs, 0, false);
+    expect([4, 5, 6, 7, 8, 9].map((timeUs) => dedupe.freeTime(slot, timeUs))).toEqual([
+      4, 7, 7, 7, 9, 9,
+    ]);
   });
 });
 

@@ -56,7 +56,8 @@ export class SeriesDedupe {
     // The place of the first remembered time that is not before this one; most are the newest.
     let at = count;
     while (at > 0 && times[first + at - 1]! >= timeUs) at -= 1;
-    if (at < count && times[first + at] === timeUs) return this.#compare(slot, at, value, isValueless);
+    if (at < count && times[first + at] === timeUs)
+      return this.#compare(slot, at, value, isValueless);
     if (timeUs <= memory.floor.data[slot]!) return this.#belowFloor(slot, timeUs);
     this.#findNeighbours(slot, at, count);
     this.#remember(slot, at, count, timeUs, value, isValueless);

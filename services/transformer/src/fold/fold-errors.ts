@@ -1,5 +1,16 @@
 import { MillraceError } from '@millrace/runtime';
 
+export function badSettings(detail: string): MillraceError {
+  return new MillraceError({
+    code: 'FOLD_SETTINGS',
+    kind: 'permanent',
+    message:
+      `The log asks to be folded with settings that cannot be: ${detail}. ` +
+      'The partition is not folded; the log keeps everything.',
+    remedy: 'Check that the log was set up by Millrace and not written by other programs.',
+  });
+}
+
 export function foldVersionUnknown(found: number, known: number): MillraceError {
   return new MillraceError({
     code: 'FOLD_VERSION',

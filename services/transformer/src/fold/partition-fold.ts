@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   EntryType,
   EventsRecordKind,
@@ -39,29 +40,36 @@ export class PartitionFold {
     return this.#tables;
   }
 
-  /** Folds the record at `head.position`. */
+  /**
+   * Folds the record at `head.position`.
+   *
+   * @throws MillraceError (permanent) when that can never be done: then nothing has changed.
+   */
   apply(record: EventsRecord, appendTimeUs: number): void {
     const { head } = this;
     const offset = head.position;
+    this.#check(record, offset);
     this.#out.begin(offset);
     const timeUs = this.#partitionTimeAfter(record, appendTimeUs);
     this.#boundaries(timeUs);
     head.partitionTimeUs = timeUs;
     if (this.#tables !== undefined) this.#evict(this.#tables, timeUs);
-    switch (record.kind) {
-      case EventsRecordKind.log:
-      case EventsRecordKind.tick:
-        break;
-      case EventsRecordKind.barrier:
-        this.#barrier(record, offset);
-        break;
-      case EventsRecordKind.data:
-        if (this.#data === undefined) throw noBarrier(offset);
-        this.#data.fold(record, offset);
-        this.#bound(offset);
-        break;
+    if (record.kind === EventsRecordKind.barrier) this.#barrier(record, offset);
+    if (record.kind === EventsRecordKind.data) {
+      this.#data!.fold(record, offset);
+      this.#bound(offset);
     }
     head.position = offset + 1;
+  }
+
+  #check(record: EventsRecord, offset: number): void {
+    const tables = this.#tables;
+    if (record.kind === EventsRecordKind.data && tables === undefined) throw noBarrier(offset);
+    if (record.kind !== EventsRecordKind.barrier || tables === undefined) return;
+    const { barrier } = tables;
+    if (record.number > barrier.number && !isSameRules(record, barrier)) {
+      throw rulesCannotChange(offset);
+    }
   }
 
   /** The running maximum of the append times, each capped by its record's arrival. */
@@ -78,16 +86,14 @@ export class PartitionFold {
     const beforeUs = this.head.partitionTimeUs;
     if (tables === undefined || beforeUs === 0) return;
     const { publishUs, rollupPublishUs } = tables.settings;
-    if (isSameInterval(beforeUs, timeUs, publishUs)) return;
     const { windows } = tables;
-    for (const slot of windows.takeChangedAway()) {
-      this.#out.entry(EntryType.open, windows.entry(slot));
-    }
+    const isBoundary = !isSameInterval(beforeUs, timeUs, publishUs);
+    if (isBoundary) this.#putOutOpen(windows.takeChangedAway());
+    // Asked for itself: the one interval need not be a multiple of the other.
     if (!isSameInterval(beforeUs, timeUs, rollupPublishUs)) {
-      for (const slot of windows.takeChangedRollups()) {
-        this.#out.entry(EntryType.open, windows.entry(slot));
-      }
+      this.#putOutOpen(windows.takeChangedRollups());
     }
+    if (!isBoundary) return;
     this.#out.entry(EntryType.ledger, {
       totals: tables.ledger.takeChanged(),
       partitionTimeUs: beforeUs,
@@ -119,6 +125,11 @@ export class PartitionFold {
     this.counts.overflowedSeries += size - tables.series.size;
   }
 
+  #putOutOpen(slots: readonly number[]): void {
+    const { windows } = this.#tables!;
+    for (const slot of slots) this.#out.entry(EntryType.open, windows.entry(slot));
+  }
+
   #finish(slots: readonly number[]): void {
     const { windows } = this.#tables!;
     for (const slot of slots) {
@@ -131,13 +142,14 @@ export class PartitionFold {
     this.head.partitionFloorUs = Math.max(this.head.partitionFloorUs, floorUs);
   }
 
-  /** The first barrier brings the rules. Repeats are ignored. */
+  /** The first barrier brings the rules; a later one can only repeat them. */
   #barrier(record: BarrierRecord, offset: number): void {
-    if (this.#tables !== undefined && record.number <= this.#tables.barrier.number) return;
-    if (record.foldVersion !== FOLD_VERSION) {
-      throw foldVersionUnknown(record.foldVersion, FOLD_VERSION);
+    const tables = this.#tables;
+    if (tables !== undefined) {
+      const number = Math.max(record.number, tables.barrier.number);
+      tables.barrier = { ...tables.barrier, number };
+      return;
     }
-    if (this.#tables !== undefined) throw rulesCannotChange(offset);
     this.#adopt(createTables(record));
     for (const rule of this.#tables!.rules.rules) {
       this.#out.entry(EntryType.edition, {
@@ -153,9 +165,19 @@ export class PartitionFold {
   }
 
   #adopt(tables: FoldTables): void {
+    const { foldVersion } = tables.barrier;
+    if (foldVersion !== FOLD_VERSION) throw foldVersionUnknown(foldVersion, FOLD_VERSION);
     this.#tables = tables;
     this.#data = new DataFold(this.head, tables, this.#out, this.counts);
   }
+}
+
+function isSameRules(a: FoldTables['barrier'], b: FoldTables['barrier']): boolean {
+  return (
+    a.foldVersion === b.foldVersion &&
+    isDeepStrictEqual(a.settings, b.settings) &&
+    isDeepStrictEqual(a.rules, b.rules)
+  );
 }
 
 function isSameInterval(aUs: number, bUs: number, widthUs: number): boolean {

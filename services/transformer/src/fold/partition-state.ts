@@ -15,6 +15,7 @@ import {
   type ChangedPages,
   type StatePages,
 } from '../memory/state-pages.ts';
+import { checkSettings } from './check-settings.ts';
 import { SeriesDedupe } from './dedupe.ts';
 import { Placements } from './series-placement.ts';
 import { WindowFold } from './window-fold.ts';
@@ -70,6 +71,7 @@ export interface FoldTables {
 export function createTables(barrier: FoldTables['barrier']): FoldTables {
   const { settings } = barrier;
   const rules = readCompiledRules(barrier.rules);
+  checkSettings(settings, rules);
   const placements = new Placements(rules);
   const series = new SeriesMemory(settings);
   series.onForget = (slot) => placements.forget(slot);
@@ -104,10 +106,7 @@ interface SavedHeader {
 }
 
 /** The pages that changed since they were last taken, the header among them. */
-export function takePages(
-  head: PartitionHead,
-  tables: FoldTables | undefined,
-): ChangedPages {
+export function takePages(head: PartitionHead, tables: FoldTables | undefined): ChangedPages {
   const pages: ChangedPages = new Map();
   tables?.series.takePages(pages);
   tables?.identities.takePages(pages);

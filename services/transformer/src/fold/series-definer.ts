@@ -1,18 +1,21 @@
 import { SampleKind, type LabelSet } from '@millrace/model';
 import { EntryType, type SeriesRecordBuilder } from '@millrace/wire';
 import type { DefinitionHint, DefinitionMemory } from '../memory/definition-memory.ts';
-import type { PartitionHead } from './partition-state.ts';
+import type { FoldTables, PartitionHead } from './partition-state.ts';
 import type { RecordSeries } from './record-series.ts';
+import type { Placements } from './series-placement.ts';
 
 /** Puts out definitions of series: on first sight, when their kind changes, and daily. */
 export class SeriesDefiner {
   readonly #head: PartitionHead;
   readonly #definitions: DefinitionMemory;
+  readonly #placements: Placements;
   readonly #out: SeriesRecordBuilder;
 
-  constructor(head: PartitionHead, definitions: DefinitionMemory, out: SeriesRecordBuilder) {
+  constructor(head: PartitionHead, tables: FoldTables, out: SeriesRecordBuilder) {
     this.#head = head;
-    this.#definitions = definitions;
+    this.#definitions = tables.definitions;
+    this.#placements = tables.placements;
     this.#out = out;
   }
 
@@ -23,12 +26,15 @@ export class SeriesDefiner {
     if (input.keepRaw && this.#isDue(series.keys, 4 * s, kind, input)) {
       this.#putOut(tenant, kind, input.fingerprint, series.labels(s));
     }
-    for (const target of input.targets) {
+    const { targets } = input;
+    for (let t = 0; t < targets.length; t += 1) {
+      const target = targets[t]!;
       if (target.sameSeries && input.keepRaw) continue;
       // Inputs of several kinds may meet in one output series: it has none of them.
       const outputKind = target.sameSeries ? kind : SampleKind.unknown;
       if (!this.#isDue(target.keys, 0, outputKind, target)) continue;
-      this.#putOut(tenant, outputKind, target.fingerprint, target.labels);
+      const labels = this.#placements.outputLabels(series.labels(s))[t]!;
+      this.#putOut(tenant, outputKind, target.fingerprint, labels);
     }
   }
 

@@ -7,7 +7,6 @@ import { planEdition, type EditionPlan } from './edition-plan.ts';
 /** One output series of an input series, in one edition. */
 export interface Target extends DefinitionHint {
   plan: EditionPlan;
-  labels: LabelSet;
   fingerprint: Uint8Array;
   /** The fingerprint as four lanes. */
   keys: Uint32Array;
@@ -79,6 +78,11 @@ export class Placements {
     return placement;
   }
 
+  /** Labels of the output series, in the order of the targets: too many to be kept. */
+  outputLabels(input: LabelSet): LabelSet[] {
+    return this.#placer.place(input).targets.map(({ labels }) => labels);
+  }
+
   forget(slot: number): void {
     this.#bySlot[slot] = undefined;
   }
@@ -90,7 +94,6 @@ export class Placements {
       const output = target.sameSeries ? fingerprint : fingerprintOf(tenant, target.labels);
       return {
         plan,
-        labels: target.labels,
         fingerprint: output,
         keys: lanesOf(output),
         sameSeries: target.sameSeries,

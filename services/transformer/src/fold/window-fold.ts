@@ -7,7 +7,7 @@ import {
 } from '@millrace/model';
 import type { FoldSettings } from '@millrace/wire';
 import { DueList, secondAfter } from '../memory/due-list.ts';
-import { PieceBit, PieceMemory } from '../memory/piece-memory.ts';
+import { PIECE_FIELDS, PieceField, PieceMemory } from '../memory/piece-memory.ts';
 import type { EditionPlan } from './edition-plan.ts';
 import type { Target } from './series-placement.ts';
 
@@ -43,22 +43,23 @@ export class WindowFold {
     at: FoldMoment,
   ): void {
     const { plan } = target;
-    const { pieces } = this;
     for (let w = 0; w < plan.widthsUs.length; w += 1) {
       const slot = this.#pieceAt(target, w, timeUs, at);
-      pieces.count.data[slot]! += 1;
-      if (plan.wantsSum) pieces.sum.data[slot]! += value;
-      if (plan.wantsMin) pieces.min.data[slot] = minOf(pieces.min.data[slot]!, value);
-      if (plan.wantsMax) pieces.max.data[slot] = maxOf(pieces.max.data[slot]!, value);
-      if (plan.wantsIncrease) pieces.increase.data[slot]! += increase;
+      const numbers = this.pieces.numbers.data;
+      const n = slot * PIECE_FIELDS;
+      numbers[n + PieceField.count]! += 1;
+      if (plan.wantsSum) numbers[n + PieceField.sum]! += value;
+      if (plan.wantsMin) numbers[n + PieceField.min] = minOf(numbers[n + PieceField.min]!, value);
+      if (plan.wantsMax) numbers[n + PieceField.max] = maxOf(numbers[n + PieceField.max]!, value);
+      if (plan.wantsIncrease) numbers[n + PieceField.increase]! += increase;
       // Equal times: the first in log order stays first, the last one becomes last.
-      if (timeUs < pieces.firstTimeUs.data[slot]!) {
-        pieces.firstTimeUs.data[slot] = timeUs;
-        pieces.first.data[slot] = value;
+      if (timeUs < numbers[n + PieceField.firstTimeUs]!) {
+        numbers[n + PieceField.firstTimeUs] = timeUs;
+        numbers[n + PieceField.first] = value;
       }
-      if (timeUs >= pieces.lastTimeUs.data[slot]!) {
-        pieces.lastTimeUs.data[slot] = timeUs;
-        pieces.last.data[slot] = value;
+      if (timeUs >= numbers[n + PieceField.lastTimeUs]!) {
+        numbers[n + PieceField.lastTimeUs] = timeUs;
+        numbers[n + PieceField.last] = value;
       }
       if (plan.wantsHistogram) this.#histogram(slot).add(value);
       if (plan.wantsDistinct) this.#countDistinct(slot, target, value);
@@ -69,7 +70,7 @@ export class WindowFold {
   /** Counts a sample that has no single value: a native histogram. */
   count(target: Target, timeUs: number, at: FoldMoment): void {
     for (let w = 0; w < target.plan.widthsUs.length; w += 1) {
-      this.pieces.count.data[this.#pieceAt(target, w, timeUs, at)]! += 1;
+      this.#add(this.#pieceAt(target, w, timeUs, at), PieceField.count, 1);
     }
   }
 
@@ -77,14 +78,14 @@ export class WindowFold {
   increase(target: Target, timeUs: number, amount: number, at: FoldMoment): void {
     if (!target.plan.wantsIncrease) return;
     for (let w = 0; w < target.plan.widthsUs.length; w += 1) {
-      this.pieces.increase.data[this.#pieceAt(target, w, timeUs, at)]! += amount;
+      this.#add(this.#pieceAt(target, w, timeUs, at), PieceField.increase, amount);
     }
   }
 
   /** Marks the windows of `timeUs`: something that belongs there was not folded exactly. */
   mark(target: Target, timeUs: number, at: FoldMoment): void {
     for (let w = 0; w < target.plan.widthsUs.length; w += 1) {
-      this.pieces.bits.data[this.#pieceAt(target, w, timeUs, at)]! |= PieceBit.marked;
+      this.pieces.mark(this.#pieceAt(target, w, timeUs, at));
     }
   }
 
@@ -92,14 +93,14 @@ export class WindowFold {
   takeChangedAway(): number[] {
     const slots = this.#changedAway;
     this.#changedAway = [];
-    return this.#settle(slots, (plan) => plan.aggregatesAway);
+    return this.#settle(slots, (slot) => this.#planOf(slot).aggregatesAway);
   }
 
   /** Changed pieces of wide roll-ups, in turn; they then count as put out. */
   takeChangedRollups(): number[] {
     const slots = this.#changedRollups;
     this.#changedRollups = [];
-    return this.#settle(slots, (plan, widthUs) => this.#isWideRollup(plan, widthUs));
+    return this.#settle(slots, (slot) => this.#isWideRollup(slot));
   }
 
   /** Pieces that became final by a second of partition time, in turn. */
@@ -119,16 +120,14 @@ export class WindowFold {
   takeOverflow(offset: number): number[] {
     const over = this.pieces.size - this.#settings.piecesMax;
     if (over <= 0) return [];
-    const { data: touchedUs } = this.pieces.touchedUs;
-    const { data: touchedOffset } = this.pieces.touchedOffset;
-    const { data: turn } = this.pieces.turn;
-    const slots = this.pieces.used().filter((slot) => touchedOffset[slot] !== offset);
+    const { pieces } = this;
+    const { touchedUs, touchedOffset, turn } = PieceField;
+    const compare = (a: number, b: number, field: number): number =>
+      pieces.field(a, field) - pieces.field(b, field);
+    const slots = pieces.used().filter((slot) => pieces.field(slot, touchedOffset) !== offset);
     // Time before offset: after a new log was accepted, offsets began anew and time went on.
     slots.sort(
-      (a, b) =>
-        touchedUs[a]! - touchedUs[b]! ||
-        touchedOffset[a]! - touchedOffset[b]! ||
-        turn[a]! - turn[b]!,
+      (a, b) => compare(a, b, touchedUs) || compare(a, b, touchedOffset) || compare(a, b, turn),
     );
     // Some more than needed, so that not every record has to sort again.
     const some = over + Math.floor(this.#settings.piecesMax / 8);
@@ -144,28 +143,30 @@ export class WindowFold {
   /** The piece as an entry, with the columns its edition asks for. */
   entry(slot: number): Piece {
     const { pieces } = this;
-    const plan = this.#plans.get(pieces.edition.data[slot]!)!;
+    const plan = this.#planOf(slot);
+    const number = (field: number): number => pieces.field(slot, field);
+    const when = (wanted: boolean, field: number): number | undefined =>
+      wanted ? number(field) : undefined;
     // Without a time no value was folded: only increases, marks or histograms.
-    const folded = Number.isFinite(pieces.lastTimeUs.data[slot]);
-    const when = <T>(wanted: boolean, value: T): T | undefined => (wanted ? value : undefined);
-    const first = plan.wantsFirst && folded;
-    const last = plan.wantsLast && folded;
+    const isFolded = Number.isFinite(number(PieceField.lastTimeUs));
+    const first = plan.wantsFirst && isFolded;
+    const last = plan.wantsLast && isFolded;
     return {
       edition: plan.edition,
-      fingerprint: pieces.fingerprint.data.slice(16 * slot, 16 * slot + 16),
-      widthUs: pieces.widthUs.data[slot]!,
-      startUs: pieces.startUs.data[slot]!,
-      piece: pieces.name.data[slot]!,
-      count: pieces.count.data[slot]!,
-      marked: (pieces.bits.data[slot]! & PieceBit.marked) !== 0,
-      sum: when(plan.wantsSum, pieces.sum.data[slot]!),
-      min: when(plan.wantsMin && folded, pieces.min.data[slot]!),
-      max: when(plan.wantsMax && folded, pieces.max.data[slot]!),
-      first: when(first, pieces.first.data[slot]!),
-      firstTimeUs: when(first, pieces.firstTimeUs.data[slot]!),
-      last: when(last, pieces.last.data[slot]!),
-      lastTimeUs: when(last, pieces.lastTimeUs.data[slot]!),
-      increase: when(plan.wantsIncrease, pieces.increase.data[slot]!),
+      fingerprint: pieces.fingerprint(slot),
+      widthUs: number(PieceField.widthUs),
+      startUs: number(PieceField.startUs),
+      piece: number(PieceField.name),
+      count: number(PieceField.count),
+      marked: pieces.isMarked(slot),
+      sum: when(plan.wantsSum, PieceField.sum),
+      min: when(plan.wantsMin && isFolded, PieceField.min),
+      max: when(plan.wantsMax && isFolded, PieceField.max),
+      first: when(first, PieceField.first),
+      firstTimeUs: when(first, PieceField.firstTimeUs),
+      last: when(last, PieceField.last),
+      lastTimeUs: when(last, PieceField.lastTimeUs),
+      increase: when(plan.wantsIncrease, PieceField.increase),
       histogram: pieces.histograms.get(slot)?.encode(),
       distinct: pieces.distincts.get(slot)?.encode(),
       inputs: pieces.inputs.get(slot)?.encode(),
@@ -176,7 +177,7 @@ export class WindowFold {
   restore(): void {
     for (const slot of this.pieces.used()) {
       this.#due.add(slot, this.#dueSecond(slot));
-      if ((this.pieces.bits.data[slot]! & PieceBit.changed) !== 0) this.#noteChanged(slot);
+      if (this.pieces.isChanged(slot)) this.#noteChanged(slot);
     }
   }
 
@@ -187,10 +188,11 @@ export class WindowFold {
     const startUs = Math.floor(timeUs / widthUs) * widthUs;
     let slot = hints[2 * w]! | 0;
     // A turn is never given twice: where it still is, there is the piece that was found before.
-    if (pieces.turn.data[slot] !== hints[2 * w + 1] || pieces.startUs.data[slot] !== startUs) {
+    const isStillThere = pieces.field(slot, PieceField.turn) === hints[2 * w + 1];
+    if (!isStillThere || pieces.field(slot, PieceField.startUs) !== startUs) {
       slot = this.#findOrOpen(target, widthUs, startUs, at);
       hints[2 * w] = slot;
-      hints[2 * w + 1] = pieces.turn.data[slot]!;
+      hints[2 * w + 1] = pieces.field(slot, PieceField.turn);
     }
     if (pieces.touch(slot, at.partitionTimeUs, at.offset)) this.#noteChanged(slot);
     return slot;
@@ -203,40 +205,45 @@ export class WindowFold {
     if (known >= 0) return known;
     const name = pieceName(at.logNumber, at.offset);
     const slot = pieces.open(target.keys, target.fingerprint, window, name);
-    pieces.touchedUs.data[slot] = at.partitionTimeUs;
+    // When it is due depends on when it was touched.
+    pieces.touch(slot, at.partitionTimeUs, at.offset);
+    this.#noteChanged(slot);
     this.#due.add(slot, this.#dueSecond(slot));
     return slot;
   }
 
+  #add(slot: number, field: number, amount: number): void {
+    this.pieces.numbers.data[slot * PIECE_FIELDS + field]! += amount;
+  }
+
+  #planOf(slot: number): EditionPlan {
+    return this.#plans.get(this.pieces.field(slot, PieceField.edition))!;
+  }
+
   #dueSecond(slot: number): number {
-    const plan = this.#plans.get(this.pieces.edition.data[slot]!)!;
-    const endUs = this.pieces.startUs.data[slot]! + this.pieces.widthUs.data[slot]!;
-    const retainUs = plan.aggregatesAway ? this.#settings.retainUs : 0;
+    const { pieces } = this;
+    const endUs = pieces.field(slot, PieceField.startUs) + pieces.field(slot, PieceField.widthUs);
+    const retainUs = this.#planOf(slot).aggregatesAway ? this.#settings.retainUs : 0;
     return Math.max(
       secondAfter(endUs + this.#settings.latenessUs),
-      secondAfter(this.pieces.touchedUs.data[slot]! + retainUs),
+      secondAfter(pieces.field(slot, PieceField.touchedUs) + retainUs),
     );
   }
 
-  #isWideRollup(plan: EditionPlan, widthUs: number): boolean {
-    return !plan.aggregatesAway && widthUs > this.#settings.rollupPublishUs;
+  #isWideRollup(slot: number): boolean {
+    const widthUs = this.pieces.field(slot, PieceField.widthUs);
+    return !this.#planOf(slot).aggregatesAway && widthUs > this.#settings.rollupPublishUs;
   }
 
   #noteChanged(slot: number): void {
-    const plan = this.#plans.get(this.pieces.edition.data[slot]!)!;
-    if (plan.aggregatesAway) this.#changedAway.push(slot);
-    else if (this.#isWideRollup(plan, this.pieces.widthUs.data[slot]!)) {
-      this.#changedRollups.push(slot);
-    }
+    if (this.#planOf(slot).aggregatesAway) this.#changedAway.push(slot);
+    else if (this.#isWideRollup(slot)) this.#changedRollups.push(slot);
   }
 
-  #settle(slots: number[], isMine: (plan: EditionPlan, widthUs: number) => boolean): number[] {
+  #settle(slots: number[], isMine: (slot: number) => boolean): number[] {
     const { pieces } = this;
     const mine = slots.filter(
-      (slot) =>
-        pieces.isUsed(slot) &&
-        (pieces.bits.data[slot]! & PieceBit.changed) !== 0 &&
-        isMine(this.#plans.get(pieces.edition.data[slot]!)!, pieces.widthUs.data[slot]!),
+      (slot) => pieces.isUsed(slot) && pieces.isChanged(slot) && isMine(slot),
     );
     const settled = pieces.inTurn(mine);
     for (const slot of settled) pieces.settle(slot);
@@ -271,7 +278,7 @@ export class WindowFold {
       this.pieces.inputs.set(slot, inputs);
     }
     const isFull = inputs.size >= this.#settings.pieceInputsMax;
-    if (isFull && !inputs.has(input, 0)) this.pieces.bits.data[slot]! |= PieceBit.marked;
+    if (isFull && !inputs.has(input, 0)) this.pieces.mark(slot);
     else inputs.set(input, 0, timeUs, value);
   }
 }

@@ -7,11 +7,20 @@ export class DueList {
   /** The second at which each slot is listed; NaN: not at all. What says otherwise is old. */
   #listed: Float64Array = new Float64Array(64).fill(NaN);
   #next = Infinity;
+  #size = 0;
+  #old = 0;
+
+  /** Entries held, old ones included. */
+  get entries(): number {
+    return this.#size + this.#old;
+  }
 
   add(slot: number, second: number): void {
     if (slot >= this.#listed.length) this.#grow(slot);
     if (this.#listed[slot] === second) return;
+    this.remove(slot);
     this.#listed[slot] = second;
+    this.#size += 1;
     const slots = this.#seconds.get(second);
     if (slots === undefined) this.#seconds.set(second, [slot]);
     else slots.push(slot);
@@ -19,7 +28,11 @@ export class DueList {
   }
 
   remove(slot: number): void {
+    if (Number.isNaN(this.#listed[slot] ?? NaN)) return;
     this.#listed[slot] = NaN;
+    this.#size -= 1;
+    this.#old += 1;
+    if (this.#old > this.#size + OLD_MAX) this.#sweep();
   }
 
   /** Removes and returns the slots of all seconds up to `second`, in no order that matters. */
@@ -34,12 +47,27 @@ export class DueList {
       }
       this.#seconds.delete(due);
       for (const slot of slots) {
-        if (this.#listed[slot] !== due) continue;
-        this.#listed[slot] = NaN;
-        taken.push(slot);
+        if (this.#listed[slot] === due) {
+          this.#listed[slot] = NaN;
+          this.#size -= 1;
+          taken.push(slot);
+        } else this.#old -= 1;
       }
     }
     return taken;
+  }
+
+  /** Drops old entries: slots that are given away and taken again leave one each time. */
+  #sweep(): void {
+    this.#seconds.clear();
+    this.#next = Infinity;
+    this.#size = 0;
+    this.#old = 0;
+    const listed = this.#listed;
+    this.#listed = new Float64Array(listed.length).fill(NaN);
+    for (let slot = 0; slot < listed.length; slot += 1) {
+      if (!Number.isNaN(listed[slot])) this.add(slot, listed[slot]!);
+    }
   }
 
   #grow(slot: number): void {
@@ -49,6 +77,8 @@ export class DueList {
   }
 }
 
+/** Old entries that are borne before they are looked for. */
+const OLD_MAX = 1024;
 const SECOND_US = 1_000_000;
 
 /** The first whole second that is not before a time. */

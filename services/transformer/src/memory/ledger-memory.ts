@@ -25,6 +25,12 @@ export class LedgerMemory {
     return totals;
   }
 
+  /** A new log counts from 0: its totals are added to those of the logs before it. */
+  reset(): void {
+    this.#totals.clear();
+    this.#changed.clear();
+  }
+
   all(): Iterable<Readonly<LedgerTotals>> {
     return this.#totals.values();
   }

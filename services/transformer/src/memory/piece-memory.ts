@@ -7,7 +7,6 @@ import {
   encodeColumns,
   floats64,
   PAGE_SLOTS,
-  words32,
   type Column,
 } from './column.ts';
 import { KeyIndex } from './key-index.ts';
@@ -21,6 +20,33 @@ export const PieceBit = {
   marked: 2,
 } as const;
 
+/** Where each number of a piece stands. They lie side by side: a sample touches most of them. */
+export const PieceField = {
+  /** Turn of creation in this partition: the order in which pieces are put out. NaN: free. */
+  turn: 0,
+  edition: 1,
+  widthUs: 2,
+  startUs: 3,
+  name: 4,
+  count: 5,
+  sum: 6,
+  min: 7,
+  max: 8,
+  first: 9,
+  /** Infinity while no value was folded. */
+  firstTimeUs: 10,
+  last: 11,
+  /** -Infinity while no value was folded. */
+  lastTimeUs: 12,
+  increase: 13,
+  /** Partition time and offset of the record that changed it last. */
+  touchedUs: 14,
+  touchedOffset: 15,
+} as const;
+
+/** Numbers of one piece: those of slot s begin at s times this. */
+export const PIECE_FIELDS = 16;
+
 /** Which window of which edition a piece belongs to. */
 export interface WindowKey {
   edition: number;
@@ -28,27 +54,12 @@ export interface WindowKey {
   startUs: number;
 }
 
-/** Open pieces as columns, found by (output series, edition, width, start). */
+/** Open pieces, found by (output series, edition, width, start). */
 export class PieceMemory {
-  /** Turn of creation in this partition: the order in which pieces are put out. NaN: free. */
-  readonly turn: Column<Float64Array> = floats64();
-  readonly edition: Column<Uint32Array> = words32();
-  readonly widthUs: Column<Float64Array> = floats64();
-  readonly startUs: Column<Float64Array> = floats64();
-  readonly name: Column<Float64Array> = floats64();
-  readonly fingerprint: Column<Uint8Array> = bytes8(16);
-  readonly count: Column<Float64Array> = floats64();
-  readonly sum: Column<Float64Array> = floats64();
-  readonly min: Column<Float64Array> = floats64();
-  readonly max: Column<Float64Array> = floats64();
-  readonly first: Column<Float64Array> = floats64();
-  readonly firstTimeUs: Column<Float64Array> = floats64();
-  readonly last: Column<Float64Array> = floats64();
-  readonly lastTimeUs: Column<Float64Array> = floats64();
-  readonly increase: Column<Float64Array> = floats64();
-  readonly touchedUs: Column<Float64Array> = floats64();
-  readonly touchedOffset: Column<Float64Array> = floats64();
+  readonly numbers: Column<Float64Array> = floats64(PIECE_FIELDS);
   readonly bits: Column<Uint8Array> = bytes8();
+  /** Fingerprints of the output series, 16 bytes each. */
+  readonly fingerprints: Column<Uint8Array> = bytes8(16);
   /** Sketches of the pieces whose edition wants them. */
   readonly histograms: Map<number, ExponentialHistogram> = new Map();
   readonly distincts: Map<number, HyperLogLog> = new Map();
@@ -61,32 +72,29 @@ export class PieceMemory {
   #turns = 0;
 
   constructor() {
-    this.#columns = [
-      this.#index.keys,
-      this.turn,
-      this.edition,
-      this.widthUs,
-      this.startUs,
-      this.name,
-      this.fingerprint,
-      this.count,
-      this.sum,
-      this.min,
-      this.max,
-      this.first,
-      this.firstTimeUs,
-      this.last,
-      this.lastTimeUs,
-      this.increase,
-      this.touchedUs,
-      this.touchedOffset,
-      this.bits,
-    ];
-    this.turn.data.fill(NaN);
+    this.#columns = [this.#index.keys, this.numbers, this.bits, this.fingerprints];
+    this.numbers.data.fill(NaN);
   }
 
   get size(): number {
     return this.#index.size;
+  }
+
+  /** One number of a piece. */
+  field(slot: number, field: number): number {
+    return this.numbers.data[slot * PIECE_FIELDS + field]!;
+  }
+
+  isMarked(slot: number): boolean {
+    return (this.bits.data[slot]! & PieceBit.marked) !== 0;
+  }
+
+  isChanged(slot: number): boolean {
+    return (this.bits.data[slot]! & PieceBit.changed) !== 0;
+  }
+
+  fingerprint(slot: number): Uint8Array {
+    return this.fingerprints.data.slice(16 * slot, 16 * slot + 16);
   }
 
   /** The slot of a window's open piece, or -1. */
@@ -101,33 +109,50 @@ export class PieceMemory {
     this.#reserve(slot + 1);
     const [a, b, c, d] = windowKeys(keys, window);
     this.#index.insert(slot, a, b, c, d);
-    this.turn.data[slot] = this.#turns;
+    const numbers = this.numbers.data;
+    const at = slot * PIECE_FIELDS;
+    numbers[at + PieceField.turn] = this.#turns;
     this.#turns += 1;
-    this.edition.data[slot] = window.edition;
-    this.widthUs.data[slot] = window.widthUs;
-    this.startUs.data[slot] = window.startUs;
-    this.name.data[slot] = name;
-    this.fingerprint.data.set(fingerprint, 16 * slot);
-    for (const column of [this.count, this.sum, this.increase]) column.data[slot] = 0;
-    for (const column of [this.min, this.max, this.first, this.last]) column.data[slot] = NaN;
-    this.firstTimeUs.data[slot] = Infinity;
-    this.lastTimeUs.data[slot] = -Infinity;
+    numbers[at + PieceField.edition] = window.edition;
+    numbers[at + PieceField.widthUs] = window.widthUs;
+    numbers[at + PieceField.startUs] = window.startUs;
+    numbers[at + PieceField.name] = name;
+    numbers[at + PieceField.count] = 0;
+    numbers[at + PieceField.sum] = 0;
+    numbers[at + PieceField.min] = NaN;
+    numbers[at + PieceField.max] = NaN;
+    numbers[at + PieceField.first] = NaN;
+    numbers[at + PieceField.firstTimeUs] = Infinity;
+    numbers[at + PieceField.last] = NaN;
+    numbers[at + PieceField.lastTimeUs] = -Infinity;
+    numbers[at + PieceField.increase] = 0;
+    numbers[at + PieceField.touchedUs] = -Infinity;
+    numbers[at + PieceField.touchedOffset] = -1;
     this.bits.data[slot] = 0;
+    this.fingerprints.data.set(fingerprint, 16 * slot);
+    this.#dirty.mark(slot);
     return slot;
   }
 
   isUsed(slot: number): boolean {
-    return !Number.isNaN(this.turn.data[slot]);
+    return !Number.isNaN(this.field(slot, PieceField.turn));
   }
 
   /** Notes a change; true when it is the first one since the piece was last put out. */
   touch(slot: number, partitionTimeUs: number, offset: number): boolean {
-    this.touchedUs.data[slot] = partitionTimeUs;
-    this.touchedOffset.data[slot] = offset;
+    const at = slot * PIECE_FIELDS;
+    const numbers = this.numbers.data;
+    numbers[at + PieceField.touchedUs] = partitionTimeUs;
+    numbers[at + PieceField.touchedOffset] = offset;
     this.#dirty.mark(slot);
     const bits = this.bits.data[slot]!;
     this.bits.data[slot] = bits | PieceBit.changed;
     return (bits & PieceBit.changed) === 0;
+  }
+
+  /** Something that belongs into the piece, which was touched, could not be folded exactly. */
+  mark(slot: number): void {
+    this.bits.data[slot]! |= PieceBit.marked;
   }
 
   /** The piece was put out as it is. */
@@ -138,7 +163,7 @@ export class PieceMemory {
 
   remove(slot: number): void {
     this.#index.remove(slot);
-    this.turn.data[slot] = NaN;
+    this.numbers.data[slot * PIECE_FIELDS + PieceField.turn] = NaN;
     this.histograms.delete(slot);
     this.distincts.delete(slot);
     this.inputs.delete(slot);
@@ -155,7 +180,7 @@ export class PieceMemory {
 
   /** Puts slots into the order in which their pieces were opened, each once. */
   inTurn(slots: number[]): number[] {
-    slots.sort((a, b) => this.turn.data[a]! - this.turn.data[b]!);
+    slots.sort((a, b) => this.field(a, PieceField.turn) - this.field(b, PieceField.turn));
     return slots.filter((slot, i) => slot !== slots[i - 1]);
   }
 
@@ -204,11 +229,11 @@ export class PieceMemory {
   }
 
   #reserve(slots: number): void {
-    const before = this.turn.data.length;
+    const before = this.bits.data.length;
     if (slots <= before) return;
     const room = Math.ceil(Math.max(2 * before, slots) / PAGE_SLOTS) * PAGE_SLOTS;
     for (const column of this.#columns) column.reserve(room);
-    this.turn.data.fill(NaN, before);
+    this.numbers.data.fill(NaN, before * PIECE_FIELDS);
   }
 }
 
@@ -217,6 +242,7 @@ const SECOND_US = 1_000_000;
 /**
  * The key of a window: the output series' fingerprint with edition, width and start mixed in so
  * that windows of one series never share a key. Only the first lane places it in the table.
+ * Widths and starts are whole seconds; starts reach from -2^33 to 2^33 s.
  */
 function windowKeys(
   keys: Uint32Array,

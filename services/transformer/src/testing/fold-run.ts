@@ -14,7 +14,7 @@ import {
   type FoldSettings,
 } from '@millrace/wire';
 import { FOLD_VERSION, PartitionFold } from '../fold/partition-fold.ts';
-import { loadPages, takePages } from '../fold/partition-state.ts';
+import { loadPages, newPartitionHead, takePages } from '../fold/partition-state.ts';
 
 export const TEST_LOG_ID = '00112233445566778899aabbccddeeff';
 
@@ -63,13 +63,16 @@ export function runFold(log: readonly LoggedRecord[], options: RunOptions = {}):
       options.recordBytesMax ?? 800_000,
     );
   let builder = build(0);
-  let fold = new PartitionFold(newHead(), undefined, builder);
+  let fold = new PartitionFold(newPartitionHead(TEST_LOG_ID, 1), undefined, builder);
   const drain = (): void => {
     builder.flush(fold.head.position);
     for (const { payload } of builder.sealed.splice(0)) entries.push(...listEntries(payload));
   };
   for (const [offset, { record, appendTimeUs }] of log.entries()) {
-    fold.apply(decodeEventsRecord(encodeEventsRecord(record)), appendTimeUs);
+    const payload = encodeEventsRecord(record);
+    fold.apply(decodeEventsRecord(payload), appendTimeUs);
+    // As a reader's buffer that is used again: nothing may point into it any more.
+    payload.fill(0xee);
     if (options.cutAfter?.(offset)) drain();
     if (!options.restartAfter?.(offset)) continue;
     drain();
@@ -83,18 +86,6 @@ export function runFold(log: readonly LoggedRecord[], options: RunOptions = {}):
   }
   drain();
   return { entries, fold };
-}
-
-function newHead(): PartitionFold['head'] {
-  return {
-    logId: TEST_LOG_ID,
-    logNumber: 1,
-    position: 0,
-    lastDigest: '',
-    partitionTimeUs: 0,
-    largestTimeUs: 0,
-    partitionFloorUs: -Infinity,
-  };
 }
 
 /** Entries as one string each, address included: equal strings are equal entries. */

@@ -15,3 +15,4 @@ export {
   type LoggedRecord,
 } from './fold-run.ts';
 export { naiveWindows, windowKey, type NaiveWindow } from './naive-oracle.ts';
+export { TIGHT_SETTINGS, VARIED_RULES, variedLog } from './varied-log.ts';

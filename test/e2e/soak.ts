@@ -1,0 +1,135 @@
+import { parseArgs } from 'node:util';
+import { Random } from '../sim/random.ts';
+import { runCrashRound, storedFaults, type RoundOutcome } from './crash-round.ts';
+import { CrashWorld, SmallDisk } from './crash-world.ts';
+import { drawFault, type SoakFault } from './soak-faults.ts';
+
+const USAGE = `npm run soak -- [--minutes N] [--seed N]
+Rounds of load with something going wrong in the middle, at random by the seed, until the time is
+over (10 minutes). Exits with 1 at the first sample that is missing or counted twice.`;
+
+/** A world lives so long; then its disk space is given back. */
+const ROUNDS_PER_WORLD = 8;
+const STEPS = 100;
+const STEPS_ON_SMALL_DISK = 360;
+const DISK_MIB = 700;
+
+const { minutes, seed } = readOptions();
+const random = new Random(seed);
+const deadlineMs = performance.now() + minutes * 60_000;
+const smallDisks = SmallDisk.isPossible;
+let world: CrashWorld | undefined;
+let outcomes: RoundOutcome[] = [];
+let isStopping = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    isStopping = true;
+    say('Stopping after this round.');
+  });
+}
+
+say(`Seed ${seed}, ${minutes} minutes.`);
+if (!smallDisks)
+  say('!! NOT RUN: full disk, which needs to mount one. To run it: sudo npm run soak');
+let rounds = 0;
+try {
+  for (; performance.now() < deadlineMs && !isStopping; rounds += 1) await round(rounds);
+  await closeWorld();
+  say(`${rounds} rounds, nothing missing and nothing twice. Seed ${seed}.`);
+} catch (error) {
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  say(`round ${rounds + 1} BROKE: ${message}\n${stack ?? ''}`);
+  say(`Seed ${seed}: npm run soak -- --seed ${seed}`);
+  if (world !== undefined) {
+    say(`What Millrace said last:\n${world.millrace.output().slice(-5000)}`);
+    await world.leave();
+    say(`Everything is left in ${world.playground.path}`);
+  }
+  process.exitCode = 1;
+}
+
+async function round(number: number): Promise<void> {
+  const fault = drawFault(random, smallDisks);
+  const share = 0.02 + 0.7 * random.next();
+  const startMs = performance.now();
+  const outcome = fault.onSmallDisk
+    ? await roundOnSmallDisk(number, fault)
+    : await roundInWorld(number, fault, share);
+  const { samples, retries } = outcome.result;
+  const again = Object.entries(retries).map(([why, times]) => `${why} ${times}`);
+  say(
+    `round ${number + 1}: ${fault.name}, ${samples.toLocaleString('en-US')} samples, ` +
+      `${((performance.now() - startMs) / 1000).toFixed(1)} s` +
+      (again.length === 0 ? '' : `, sent again: ${again.join(', ')}`),
+  );
+  if (outcome.faults.length > 0) throw new Error(outcome.faults.join('\n'));
+}
+
+async function roundInWorld(
+  number: number,
+  fault: SoakFault,
+  share: number,
+): Promise<RoundOutcome> {
+  if (outcomes.length >= ROUNDS_PER_WORLD) await closeWorld();
+  world ??= await CrashWorld.start();
+  const outcome = await runCrashRound(world, {
+    metric: `load_${number}`,
+    share,
+    steps: STEPS,
+    fault: fault.draw(random),
+  });
+  outcomes.push(outcome);
+  return outcome;
+}
+
+/** A disk and a world of its own: what was there before is full as well. */
+async function roundOnSmallDisk(number: number, fault: SoakFault): Promise<RoundOutcome> {
+  await closeWorld();
+  const disk = await SmallDisk.make(DISK_MIB);
+  world = await CrashWorld.start(disk.path);
+  const outcome = await runCrashRound(world, {
+    metric: `load_${number}`,
+    share: 0.02 + 0.1 * random.next(),
+    steps: STEPS_ON_SMALL_DISK,
+    fault: fault.draw(random),
+  });
+  await closeWorld();
+  await disk.remove();
+  return outcome;
+}
+
+/** What earlier rounds stored must still be there, whatever happened later. */
+async function closeWorld(): Promise<void> {
+  if (world === undefined) return;
+  for (const { load, result } of outcomes) {
+    const faults = await storedFaults(world, load, result);
+    if (faults.length > 0) throw new Error(`later: ${faults.join('\n')}`);
+  }
+  outcomes = [];
+  await world.remove();
+  world = undefined;
+}
+
+function readOptions(): { minutes: number; seed: number } {
+  const { values } = parseArgs({
+    options: {
+      minutes: { type: 'string', default: '10' },
+      seed: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const wanted = { minutes: Number(values.minutes), seed: Number(values.seed ?? randomSeed()) };
+  if (values.help || !(wanted.minutes > 0) || !Number.isSafeInteger(wanted.seed)) {
+    process.stdout.write(`${USAGE}\n`);
+    process.exit(values.help ? 0 : 2);
+  }
+  return wanted;
+}
+
+function randomSeed(): number {
+  return Math.floor(Math.random() * 1_000_000);
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
