@@ -4,6 +4,7 @@ import { settledLedger } from '../services/ledger-check.ts';
 import { StoreClient } from '../services/store-client.ts';
 import { checkStoredLoad, untilLoadVisible } from '../services/stored-load.ts';
 import type { CrashWorld } from './crash-world.ts';
+import { windowFaults } from './window-totals.ts';
 
 export interface RoundParams {
   /** Its own in each round of a world. */
@@ -24,6 +25,7 @@ export interface RoundOutcome {
 const BEGIN_MS_MAX = 60_000;
 const VISIBLE_MS_MAX = 180_000;
 const LEDGER_MS_MAX = 60_000;
+const AGE_MS = 3 * 3_600_000;
 
 /**
  * A load, a fault in the middle of it, and the rest of the load; senders send again whatever was
@@ -39,7 +41,8 @@ export async function runCrashRound(world: CrashWorld, params: RoundParams): Pro
     seriesPerRequest: 500,
     connections: 4,
     stepsMax: steps,
-    firstTimeMs: Date.now() - steps * DEFAULT_LOAD.stepMs,
+    // So long ago that every window is over and becomes final at once.
+    firstTimeMs: Date.now() - AGE_MS,
     answerMsMax: 30_000,
     retryMsMax: 300_000,
   };
@@ -79,7 +82,7 @@ export async function storedFaults(
     for (const name of ['conflict', 'dropped', 'unverified', 'deadLetter'] as const) {
       if (ledger[name] !== 0) faults.push(`ledger: ${name} ${ledger[name]}`);
     }
-    return faults;
+    return [...faults, ...(await windowFaults(store, load, result))];
   } finally {
     await store.close();
   }

@@ -29,6 +29,10 @@ export function createTransformer(
   const parts = { stream, state, producer, clock, events, settings };
   const owners = settings.partitions.map((partition) => new PartitionOwner(partition, parts));
   let running: Promise<void> | undefined;
+  let giveUp = (): void => undefined;
+  const givenUp = new Promise<undefined>((resolve) => {
+    giveUp = () => resolve(undefined);
+  });
   const killAll = (): void => {
     for (const owner of owners) owner.kill();
   };
@@ -36,13 +40,11 @@ export function createTransformer(
     const runs = owners.map((owner) => owner.run());
     // A defect in one may be one in all: nobody goes on.
     for (const one of runs) one.catch(killAll);
-    try {
-      for (const result of await Promise.allSettled(runs)) {
-        if (result.status === 'rejected') throw result.reason;
-      }
-    } finally {
-      await producer.close();
-    }
+    const results = await Promise.race([Promise.allSettled(runs), givenUp]);
+    // Given up, something is still under way, and ends when the stream is closed.
+    if (results === undefined) return;
+    await producer.close();
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
   };
   const settled = async (): Promise<void> => {
     await running?.catch(() => undefined);
@@ -56,6 +58,7 @@ export function createTransformer(
         () => {
           events.gaveUpWaiting(settings.stopMsMax);
           killAll();
+          giveUp();
         },
         () => undefined,
       );

@@ -57,7 +57,7 @@ describe('SeriesDedupe', () => {
         // What still is remembered is recognised when it comes again.
         for (const timeUs of arrivals.slice(-10)) expect(decide(timeUs)).not.toBe(Verdict.fresh);
       }),
-      { numRuns: 50 },
+      { numRuns: 300 },
     );
   });
 

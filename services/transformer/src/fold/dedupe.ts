@@ -175,8 +175,9 @@ export class SeriesDedupe {
   }
 
   /**
-   * Whether an interval exceeds the usual step, the median of the remembered intervals: it does
-   * when it exceeds more than half of them, each stretched by GAP_STEPS.
+   * Whether an interval exceeds the usual step: it does when it exceeds more than a quarter of the
+   * remembered intervals, each stretched by GAP_STEPS. Not the median: while a backlog is drained
+   * by many senders, more than half of the newest intervals may have a hole in them.
    */
   #isGap(slot: number, lengthUs: number): boolean {
     const memory = this.#memory;
@@ -187,6 +188,6 @@ export class SeriesDedupe {
     for (let i = first; i < last; i += 1) {
       if (GAP_STEPS * (times[i + 1]! - times[i]!) < lengthUs) shorter += 1;
     }
-    return 2 * shorter > last - first;
+    return 4 * shorter > last - first;
   }
 }

@@ -1,0 +1,122 @@
+import { createMeter, MillraceError, silentLog, systemClock, type Clock } from '@millrace/runtime';
+import type { StateCommit, StateStore } from '@millrace/state';
+import { SeriesRecordBuilder } from '@millrace/wire';
+import { describe, expect, it } from 'vitest';
+import { Committer } from './committer.ts';
+import { createTransformerEvents } from './events.ts';
+import { FOLD_VERSION, PartitionFold } from './fold/partition-fold.ts';
+import { newPartitionHead } from './fold/partition-state.ts';
+import type { Publisher } from './publisher.ts';
+import { DEFAULT_TRANSFORMER_SETTINGS } from './settings.ts';
+import type { OwnedPartition } from './take-over.ts';
+import { TEST_LOG_ID } from './testing/fold-run.ts';
+
+type Outcome = 'committed' | 'outrun' | 'transient' | 'permanent';
+
+class Bench {
+  readonly commits: StateCommit[] = [];
+  readonly over = new AbortController();
+  readonly owned: OwnedPartition;
+  readonly committer: Committer;
+  nowUs = 1e15;
+  acknowledged = true;
+  outcomes: Outcome[] = [];
+
+  constructor() {
+    const head = { logId: TEST_LOG_ID, logNumber: 1, source: 'live', foldVersion: FOLD_VERSION };
+    const builder = new SeriesRecordBuilder(head, { offset: 0, ordinal: 0 }, 1e6);
+    const fold = new PartitionFold(newPartitionHead(TEST_LOG_ID, 1), undefined, builder);
+    this.owned = { fold, builder, committed: undefined };
+    const clock: Clock = { nowUs: () => this.nowUs, sleep: () => Promise.resolve() };
+    const state: StateStore = {
+      load: async () => undefined,
+      commit: async (commit) => this.#commit(commit),
+      close: async () => undefined,
+    };
+    // Only what a commit needs of it: whether all before it was acknowledged.
+    const publisher = {
+      pump: () => undefined,
+      settled: () => (this.acknowledged ? Promise.resolve() : new Promise(() => undefined)),
+    } as unknown as Publisher;
+    const events = createTransformerEvents(silentLog, createMeter());
+    const settings = { ...DEFAULT_TRANSFORMER_SETTINGS, partitions: [0], commitMs: 1000 };
+    const { signal } = this.over;
+    const parts = { partition: 0, state, clock, signal, events, settings };
+    this.committer = new Committer(parts, this.owned, publisher);
+  }
+
+  async later(ms: number): Promise<void> {
+    this.owned.fold.head.position += 1;
+    this.nowUs += ms * 1000;
+    this.committer.commitWhenDue();
+    await this.committer.settled();
+  }
+
+  #commit(commit: StateCommit): 'committed' | 'outrun' {
+    this.commits.push(commit);
+    const outcome = this.outcomes.shift() ?? 'committed';
+    if (outcome === 'committed' || outcome === 'outrun') return outcome;
+    throw new MillraceError({ code: 'STATE_AWAY', kind: outcome, message: 'Away.' });
+  }
+}
+
+describe('Committer', () => {
+  it('commits as often as it is asked to, each on top of the last', async () => {
+    const bench = new Bench();
+    for (const ms of [500, 500, 500, 600]) await bench.later(ms);
+    const positions = bench.commits.map(({ expected, next }) => [
+      expected?.position,
+      next.position,
+    ]);
+    expect(positions).toEqual([
+      [undefined, 2],
+      [2, 4],
+    ]);
+    await bench.committer.commitLast();
+    expect(bench.commits).toHaveLength(2);
+  });
+
+  it('goes on although the clock was set back', async () => {
+    const bench = new Bench();
+    await bench.later(1000);
+    await bench.later(-3_600_000);
+    await bench.later(1000);
+    expect(bench.commits).toHaveLength(2);
+  });
+
+  it('tries again with the same pages while the state is away', async () => {
+    const bench = new Bench();
+    bench.outcomes = ['transient', 'transient'];
+    await bench.later(1000);
+    expect(bench.commits).toHaveLength(3);
+    expect(bench.commits[2]).toBe(bench.commits[0]);
+    expect(bench.owned.committed?.position).toBe(1);
+  });
+
+  it.each<[Outcome, string]>([
+    ['outrun', 'TRANSFORMER_OUTRUN'],
+    ['permanent', 'STATE_AWAY'],
+  ])(
+    'tells of a commit that ended with %s when it is asked the next time',
+    async (outcome, code) => {
+      const bench = new Bench();
+      bench.outcomes = [outcome];
+      await bench.later(1000);
+      expect(() => bench.committer.commitWhenDue()).toThrow(expect.objectContaining({ code }));
+      await expect(bench.committer.commitLast()).rejects.toMatchObject({ code });
+      expect(bench.owned.committed).toBeUndefined();
+    },
+  );
+
+  it('begins no commit while one is under way', async () => {
+    const bench = new Bench();
+    bench.acknowledged = false;
+    bench.owned.fold.head.position += 1;
+    for (let i = 0; i < 3; i += 1) {
+      bench.nowUs += 2e6;
+      bench.committer.commitWhenDue();
+    }
+    await systemClock.sleep(0);
+    expect(bench.commits).toHaveLength(0);
+  });
+});
