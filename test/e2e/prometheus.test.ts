@@ -57,8 +57,9 @@ describe.skipIf(typeof program !== 'string')('Prometheus writes to Millrace', ()
       });
       const startMs = Date.now();
       await untilScrapes(source, startMs, 4);
-      await expectSame(source, store, startMs, Date.now() - SETTLED_MS);
-      await expectQueriesAgree(source, store, startMs);
+      const beforeMs = Date.now() - SETTLED_MS;
+      await expectSame(source, store, startMs, beforeMs);
+      await expectQueriesAgree(source, store, startMs, beforeMs);
       await expectMetadata(store);
 
       millrace.child.kill('SIGKILL');
@@ -77,7 +78,7 @@ describe.skipIf(typeof program !== 'string')('Prometheus writes to Millrace', ()
       const inOutage = samples.filter((sample) => sample.timestampMs > killedMs);
       expect(inOutage.filter(({ stale }) => stale).length).toBeGreaterThanOrEqual(7);
       expect(samples.filter(({ histogram }) => histogram !== undefined).length).toBeGreaterThan(10);
-      await expectQueriesAgree(source, store, startMs);
+      await expectQueriesAgree(source, store, startMs, endMs);
       const exemplars = await store.row<{ count: number }>(
         `SELECT count(DISTINCT labels ->> 'trace_id')::integer AS count FROM exemplars`,
       );
@@ -217,11 +218,15 @@ async function readStored(
   });
 }
 
-/** The same by Prometheus' own query language, for some series: times and values exactly. */
+/**
+ * The same by Prometheus' own query language, for some series: times and values exactly. Of an
+ * interval that SQL has all of.
+ */
 async function expectQueriesAgree(
   prometheus: PrometheusProcess,
   store: StoreClient,
   startMs: number,
+  endMs: number,
 ): Promise<void> {
   const selectors = [
     'odd_value',
@@ -233,7 +238,6 @@ async function expectQueriesAgree(
   for (const selector of selectors) {
     const series = await prometheus.query(`${selector}[10m]`);
     expect(series.length).toBeGreaterThan(0);
-    const endMs = Date.now() - SETTLED_MS;
     for (const { metric, values } of series) {
       const { __name__: name, ...labels } = metric;
       const rows = await store.rows<{ ms: number; value: number }>(

@@ -1,21 +1,24 @@
 import {
   fingerprintHex,
   fingerprintOf,
+  formatAddress,
   partitionOf,
   type LedgerTotals,
   type Piece,
 } from '@millrace/model';
 import { compileRules } from '@millrace/rules';
-import { TOPIC_SERIES } from '@millrace/stream';
+import type { MemorySample } from '@millrace/store/memory';
+import { TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
 import {
   entryTexts,
   labelSetOf,
   naiveWindows,
+  runFold,
   TEST_TENANT,
   windowKey,
   type TestSample,
 } from '@millrace/transformer/testing';
-import { listEntries } from '@millrace/wire';
+import { decodeEventsRecord, EntryType, listEntries, type LedgerEntry } from '@millrace/wire';
 import { SIM_RULES } from './sim-rules.ts';
 import { SIM_PARTITIONS, type SimWorld } from './sim-world.ts';
 
@@ -27,39 +30,55 @@ export interface SimVerdict {
 }
 
 /** Purity, conservation, exactly-once storage, watermarks, and the windows against the oracle. */
-export async function checkRun(world: SimWorld): Promise<SimVerdict> {
-  const problems: string[] = world.store.failures.map((error) => `failure: ${String(error)}`);
-  const pieces: Piece[] = [];
+export function checkRun(world: SimWorld): SimVerdict {
+  const problems: string[] = world.failures.map((error) => `failure: ${String(error)}`);
+  const { store } = world;
   let stored = 0;
   for (let partition = 0; partition < SIM_PARTITIONS; partition += 1) {
-    problems.push(...checkPurity(world, partition));
-    const rows = world.store.rows(partition);
-    pieces.push(...rows.finals, ...rows.open.values());
-    problems.push(...checkSamples(world.owed, rows.samples, partition));
-    problems.push(...checkTotals(world.owed, rows.totals.get(TEST_TENANT), partition));
-    stored += rows.totals.get(TEST_TENANT)?.stored ?? 0;
-    if (rows.watermarks.some((w, i) => i > 0 && w < rows.watermarks[i - 1]!)) {
-      problems.push(`partition ${partition}: the watermark went back`);
-    }
+    problems.push(...checkEntries(world, partition));
+    const totals = store.ledger(partition).find(({ tenant }) => tenant === TEST_TENANT);
+    problems.push(...checkTotals(world.owed, totals, partition));
+    stored += totals?.stored ?? 0;
   }
-  const windows = checkWindows(world.owed, pieces, problems);
+  problems.push(...checkSamples(world.owed, store.samples));
+  const windows = checkWindows(world.owed, [...store.finals, ...store.open.values()], problems);
   return { problems, stored, windows };
 }
 
-/** Whoever put it out, and however often: one address, one entry. */
-function checkPurity(world: SimWorld, partition: number): string[] {
-  const known = new Map<string, string>();
+/** Whoever put it out, and however often: what one fold of the whole log puts out there. */
+function checkEntries(world: SimWorld, partition: number): string[] {
   const problems: string[] = [];
-  const log = world.log.partition(TOPIC_SERIES, partition);
-  for (const { payload } of log.read(0, Infinity)) {
-    const entries = listEntries(payload);
-    for (const [i, text] of entryTexts(entries).entries()) {
-      const { offset, ordinal } = entries[i]!.address;
-      const address = `${partition}:${offset}.${ordinal}`;
-      const before = known.get(address);
-      if (before === undefined) known.set(address, text);
-      else if (before !== text) problems.push(`two different entries at ${address}`);
+  const expected = new Map<string, string>();
+  const { entries } = runFold(
+    world.log
+      .partition(TOPIC_EVENTS, partition)
+      .read(0, Infinity)
+      .map(({ payload, appendTimeUs }) => ({ record: decodeEventsRecord(payload), appendTimeUs })),
+  );
+  for (const [i, text] of entryTexts(entries).entries()) {
+    expected.set(formatAddress(entries[i]!.address), text);
+  }
+  const found = new Set<string>();
+  for (const { payload } of world.log.partition(TOPIC_SERIES, partition).read(0, Infinity)) {
+    const published = listEntries(payload);
+    for (const [i, text] of entryTexts(published).entries()) {
+      const address = formatAddress(published[i]!.address);
+      found.add(address);
+      if (expected.get(address) !== text) {
+        problems.push(`partition ${partition}: another entry at ${address} than the log has`);
+      }
     }
+  }
+  // What was not committed when the run ended may be missing at the end, nothing before.
+  const missing = [...expected.keys()].findIndex((address) => !found.has(address));
+  if (missing >= 0 && missing < found.size) {
+    problems.push(`partition ${partition}: the entry number ${missing} was left out`);
+  }
+  const watermarks = entries
+    .filter(({ type }) => type === EntryType.ledger)
+    .map(({ value }) => (value as LedgerEntry).watermarkUs);
+  if (watermarks.some((watermarkUs, i) => i > 0 && watermarkUs < watermarks[i - 1]!)) {
+    problems.push(`partition ${partition}: the watermark went back`);
   }
   return problems;
 }
@@ -72,23 +91,22 @@ function inPartition(samples: readonly TestSample[], partition: number): TestSam
 }
 
 /** Every owed raw sample is there exactly once, and nothing else. */
-function checkSamples(
-  owed: readonly TestSample[],
-  rows: readonly string[],
-  partition: number,
-): string[] {
-  const expected = inPartition(owed, partition)
+function checkSamples(owed: readonly TestSample[], rows: readonly MemorySample[]): string[] {
+  const expected = owed
     .filter((sample) => sample.labels['__name__'] !== 'click')
     .map(({ labels, timeUs, value }) => {
       const fingerprint = fingerprintOf(TEST_TENANT, labelSetOf(labels));
-      return `${fingerprintHex(fingerprint).slice(0, 16)}/${timeUs}/${value}/0`;
+      return `${fingerprintHex(fingerprint).slice(0, 16)}/${timeUs}/${value}/false`;
     })
     .sort();
-  const found = [...rows].sort();
+  const found = rows
+    .map(({ seriesId, timeUs, value, unverified }) => [seriesId, timeUs, value, unverified])
+    .map((row) => row.join('/'))
+    .sort();
   if (JSON.stringify(expected) === JSON.stringify(found)) return [];
   const missing = expected.filter((row) => !found.includes(row)).length;
   const extra = found.length - expected.length + missing;
-  return [`partition ${partition}: ${missing} raw samples missing, ${extra} too many`];
+  return [`${missing} raw samples missing, ${extra} too many`];
 }
 
 function checkTotals(

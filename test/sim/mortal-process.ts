@@ -75,7 +75,8 @@ export class MortalProcess {
       producer: () => this.#producer(stream.producer()),
       reader: (topic, partition, position) =>
         this.#reader(stream.reader(topic, partition, position)),
-      bounds: (topic, partition) => this.#alive(() => stream.bounds(topic, partition)),
+      bounds: (topic, partition) =>
+        this.#read(`bounds ${topic} ${partition}`, () => stream.bounds(topic, partition)),
       release: (topic, partition, position) =>
         this.#alive(() => stream.release(topic, partition, position)),
       close: () => stream.close(),
@@ -118,7 +119,7 @@ export class MortalProcess {
 
   #reader(reader: PartitionReader): PartitionReader {
     return {
-      next: (params) => this.#alive(() => reader.next(params)),
+      next: (params) => this.#read('next', () => reader.next(params)),
       close: () => reader.close(),
     };
   }
@@ -134,6 +135,12 @@ export class MortalProcess {
     const answer = await this.#alive(call);
     if (this.#random.chance(rates.lostAnswer)) throw fault(`the answer of ${what} was lost`);
     return answer;
+  }
+
+  /** A read changes nothing: it comes back, or fails, and is done again. */
+  async #read<T>(what: string, call: () => Promise<T>): Promise<T> {
+    if (this.#random.chance(this.rates.fail / 10)) throw fault(`${what} failed`);
+    return this.#alive(call);
   }
 
   async #alive<T>(call: () => Promise<T>): Promise<T> {

@@ -16,6 +16,6 @@ export async function simulate(options: SimOptions): Promise<SimResult> {
     seed: options.seed,
     traceHash: world.trace.digest(),
     steps: world.trace.steps,
-    verdict: await checkRun(world),
+    verdict: checkRun(world),
   };
 }

@@ -76,7 +76,12 @@ describe('the transformer', () => {
     await until(() => expect(bench.committed()).toBeGreaterThanOrEqual(log.length));
     await Promise.all(owners.map((owner) => owner.stop()));
     await Promise.all(running);
-    expect(bench.published()).toEqual(bench.expected(bench.committed()!));
+    // The one that loses the last commit may have published beyond it.
+    const published = bench.published();
+    const whole = bench.expected(bench.end());
+    expect(published).toEqual(whole.slice(0, published.length));
+    const settled = bench.expected(bench.committed()!);
+    expect(published.length).toBeGreaterThanOrEqual(settled.length);
   });
 
   it('publishes ranges that follow one another without a gap', async () => {
