@@ -62,7 +62,11 @@ export interface TransformerThread extends StageThread {
 
 export interface WriterThread extends StageThread {
   open(): Promise<void>;
-  run(connection: PostgresConnection): void;
+  /**
+   * Resolves when the store has its tables and views, so that whoever reads "ready" can query
+   * them; or when that failed for the first time, because a store that is away stops nothing.
+   */
+  run(connection: PostgresConnection): Promise<void>;
   /** What of each partition survives a crash of the store, as far as it is known. */
   flushed(): FlushedMark[];
 }

@@ -28,8 +28,12 @@ hostStage<WriterThread>((host) => {
   let writer: Stage | undefined;
   let unready: PartitionStatus['reason'];
   let background: Promise<unknown> = Promise.resolve();
-  const begin = async (connection: PostgresConnection): Promise<void> => {
-    await makeReady(host, connection, stopping.signal, (error) => (unready = reasonOf(error)));
+  const begin = async (connection: PostgresConnection, tried: () => void): Promise<void> => {
+    await makeReady(host, connection, stopping.signal, (error) => {
+      unready = reasonOf(error);
+      tried();
+    });
+    tried();
     if (stopping.signal.aborted) return;
     unready = undefined;
     if (stream === undefined) throw new Error('the writer runs before its log is open');
@@ -49,12 +53,15 @@ hostStage<WriterThread>((host) => {
     open: async () => {
       stream = await openLog(host);
     },
-    run: (connection) => {
-      background = begin(connection).catch((error: unknown) => {
+    run: async (connection) => {
+      const { promise, resolve: tried } = firstTry();
+      background = begin(connection, tried).catch((error: unknown) => {
+        tried();
         if (stopping.signal.aborted) return;
         unready = reasonOf(error);
         if (errorKind(error) === 'defect') throw error;
       });
+      await promise;
     },
     flushed: () => [...flushed.values()],
     status: () => writer?.status() ?? waiting(host.data.settings.partitions, unready),
@@ -69,6 +76,15 @@ hostStage<WriterThread>((host) => {
     },
   };
 });
+
+/** Settles with the first attempt to prepare the store, however that ends. */
+function firstTry(): { promise: Promise<void>; resolve: () => void } {
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<void>((resolveTry) => {
+    resolve = resolveTry;
+  });
+  return { promise, resolve };
+}
 
 async function openLog({ data, clock, log }: ThreadHost): Promise<SegmentStream> {
   const { settings, directories, sharedLog, ports } = data;

@@ -1,12 +1,12 @@
-import { SampleFlag, SampleKind, type LedgerTotals } from '@millrace/model';
+import { SampleFlag, type LedgerTotals } from '@millrace/model';
 import { EntryType, IdentityKind, type DataRecord, type SeriesRecordBuilder } from '@millrace/wire';
+import type { CurrentSample } from './current-sample.ts';
 import { Verdict } from './dedupe.ts';
 import { eventKey, histogramBits, partKey } from './identity-keys.ts';
-import { increaseBetween } from './increase.ts';
+import { IncreaseFold } from './increase-fold.ts';
 import type { FoldTables, PartitionHead } from './partition-state.ts';
 import { RecordSeries } from './record-series.ts';
 import { SeriesDefiner } from './series-definer.ts';
-import type { SeriesPlacement } from './series-placement.ts';
 import { SideColumns } from './side-columns.ts';
 import type { FoldMoment } from './window-fold.ts';
 
@@ -33,21 +33,6 @@ interface PartVerdict {
 const NO_ORDINALS = new Uint32Array(0);
 const FIRST_SEEN: PartVerdict = { seenBefore: false, retried: NO_ORDINALS };
 
-/** The sample being folded: one object for all of them, because there are very many. */
-interface CurrentSample {
-  /** Its number in the record. */
-  i: number;
-  /** The number of its series in the record. */
-  s: number;
-  kind: SampleKind;
-  /** Slot in the series memory; -1 for events. */
-  slot: number;
-  placement: SeriesPlacement;
-  timeUs: number;
-  value: number;
-  flags: number;
-}
-
 /** Folds data records: dedupe, place, fold. */
 export class DataFold {
   readonly #head: PartitionHead;
@@ -56,6 +41,7 @@ export class DataFold {
   readonly #counts: FoldCounts;
   readonly #series: RecordSeries;
   readonly #definer: SeriesDefiner;
+  readonly #increases: IncreaseFold;
   readonly #at: FoldMoment = { offset: 0, logNumber: 0, partitionTimeUs: 0 };
   #sample: CurrentSample | undefined;
   #record!: DataRecord;
@@ -74,6 +60,7 @@ export class DataFold {
     this.#counts = counts;
     this.#series = new RecordSeries(head, tables);
     this.#definer = new SeriesDefiner(head, tables, out);
+    this.#increases = new IncreaseFold(tables);
   }
 
   fold(record: DataRecord, offset: number): void {
@@ -249,12 +236,12 @@ export class DataFold {
     const { targets, fingerprint } = placement;
     const isHistogram = (flags & SampleFlag.histogram) !== 0;
     const wantsIncrease = placement.wantsIncrease && !isHistogram;
-    const increase = wantsIncrease ? this.#increaseOf(sample) : 0;
+    const increase = wantsIncrease ? this.#increases.of(sample, this.#side) : 0;
     for (const target of targets) {
       if (isHistogram) windows.count(target, timeUs, this.#at);
       else windows.fold(target, timeUs, value, increase, fingerprint, this.#at);
     }
-    if (wantsIncrease && sample.kind !== SampleKind.delta) this.#mendIncreases(sample);
+    if (wantsIncrease) this.#increases.mend(sample, this.#at);
     const watermarkUs = this.#head.partitionTimeUs - settings.latenessUs;
     if (timeUs >= watermarkUs) return;
     const isLate = targets.some(({ plan }) => {
@@ -262,41 +249,6 @@ export class DataFold {
       return (Math.floor(timeUs / widthUs) + 1) * widthUs <= watermarkUs;
     });
     if (isLate) this.#counts.late += 1;
-  }
-
-  /** What the sample adds to the increase of its own window: it is the later one of its two. */
-  #increaseOf(sample: CurrentSample): number {
-    const { slot, timeUs, value, flags } = sample;
-    if (sample.kind === SampleKind.delta) return value;
-    const { neighbours } = this.#tables.dedupe;
-    if (!isCounter(sample.kind) || neighbours.inGap) return 0;
-    const starts = this.#tables.series.start.data;
-    if ((flags & SampleFlag.start) !== 0) {
-      starts[slot] = Math.max(starts[slot]!, this.#side.startUs);
-    }
-    const { previousTimeUs, previousValue } = neighbours;
-    return increaseBetween(previousTimeUs, previousValue, timeUs, value, starts[slot]!);
-  }
-
-  /** An increase that the sample falls into is split; in a gap nobody knows what it falls into. */
-  #mendIncreases({ kind, slot, timeUs, value, placement }: CurrentSample): void {
-    if (!isCounter(kind)) return;
-    const { windows, dedupe, series } = this.#tables;
-    const { inGap, previousTimeUs, previousValue, nextTimeUs, nextValue } = dedupe.neighbours;
-    if (inGap) {
-      for (const target of placement.targets) {
-        if (target.plan.wantsIncrease) windows.mark(target, timeUs, this.#at);
-      }
-      return;
-    }
-    if (nextTimeUs !== nextTimeUs) return;
-    const startUs = series.start.data[slot]!;
-    const before = increaseBetween(previousTimeUs, previousValue, nextTimeUs, nextValue, startUs);
-    const after = increaseBetween(timeUs, value, nextTimeUs, nextValue, startUs);
-    if (after === before) return;
-    for (const target of placement.targets) {
-      windows.increase(target, nextTimeUs, after - before, this.#at);
-    }
   }
 
   /** Definitions of a series and of what it is aggregated into, once for each record. */
@@ -317,9 +269,4 @@ export class DataFold {
       }
     }
   }
-}
-
-/** Remote write 1.0 floats may be counters as well: `increase` reads them as such. */
-function isCounter(kind: SampleKind): boolean {
-  return kind === SampleKind.cumulative || kind === SampleKind.unknown;
 }

@@ -1,0 +1,52 @@
+import { SampleFlag, SampleKind } from '@millrace/model';
+import type { CurrentSample } from './current-sample.ts';
+import { increaseBetween } from './increase.ts';
+import type { FoldTables } from './partition-state.ts';
+import type { SideColumns } from './side-columns.ts';
+import type { FoldMoment } from './window-fold.ts';
+
+/** What fresh samples of counters and deltas do to the increases of windows. */
+export class IncreaseFold {
+  readonly #tables: FoldTables;
+
+  constructor(tables: FoldTables) {
+    this.#tables = tables;
+  }
+
+  /** What a sample adds to the increase of its own window: it is the later one of its two. */
+  of({ kind, slot, timeUs, value, flags }: CurrentSample, side: SideColumns): number {
+    if (kind === SampleKind.delta) return value;
+    const { neighbours } = this.#tables.dedupe;
+    if (!isCounter(kind) || neighbours.inGap) return 0;
+    const starts = this.#tables.series.start.data;
+    if ((flags & SampleFlag.start) !== 0) starts[slot] = Math.max(starts[slot]!, side.startUs);
+    const { previousTimeUs, previousValue } = neighbours;
+    return increaseBetween(previousTimeUs, previousValue, timeUs, value, starts[slot]!);
+  }
+
+  /** Splits the increase the sample fell into; in a gap nobody knows which one that was. */
+  mend({ kind, slot, timeUs, value, placement }: CurrentSample, at: FoldMoment): void {
+    if (!isCounter(kind)) return;
+    const { windows, dedupe, series } = this.#tables;
+    const { inGap, previousTimeUs, previousValue, nextTimeUs, nextValue } = dedupe.neighbours;
+    if (inGap) {
+      for (const target of placement.targets) {
+        if (target.plan.wantsIncrease) windows.mark(target, timeUs, at);
+      }
+      return;
+    }
+    if (nextTimeUs !== nextTimeUs) return;
+    const startUs = series.start.data[slot]!;
+    const before = increaseBetween(previousTimeUs, previousValue, nextTimeUs, nextValue, startUs);
+    const after = increaseBetween(timeUs, value, nextTimeUs, nextValue, startUs);
+    if (after === before) return;
+    for (const target of placement.targets) {
+      windows.increase(target, nextTimeUs, after - before, at);
+    }
+  }
+}
+
+/** Remote write 1.0 floats may be counters as well: `increase` reads them as such. */
+function isCounter(kind: SampleKind): boolean {
+  return kind === SampleKind.cumulative || kind === SampleKind.unknown;
+}
