@@ -219,8 +219,10 @@ describe('a log and a store that do not belong together', { timeout: TEST_MS_MAX
 
     const second = await playground.up();
     await push(second.info.url, order(2));
-    await until('it is told', STORED_MS_MAX, async () => second.stderr().includes('OTHER_LOG'));
-    expect(second.stderr()).toContain('--accept-new-log');
+    await until('it is told, with the remedy', STORED_MS_MAX, async () => {
+      const told = second.stderr();
+      return told.includes('OTHER_LOG') && told.includes('--accept-new-log');
+    });
     const readyz = await (await fetch(`${second.info.url}/readyz`)).text();
     expect(readyz).toContain('OTHER_LOG');
     expect(await countOrders()).toBe(1);
