@@ -32,8 +32,8 @@ const MIB = 1024 * 1024;
 
 export const DEFAULT_WRITER_SETTINGS: WriterSettings = {
   batchRecordsMax: 1000,
-  batchBytesMax: 16 * MIB,
-  batchEntriesMax: 50_000,
+  batchBytesMax: 8 * MIB,
+  batchEntriesMax: 32_000,
   readBytesMax: MIB,
   readWaitMs: 1000,
   retryMsMin: 100,

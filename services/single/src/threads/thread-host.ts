@@ -65,4 +65,9 @@ export function measureThread(name: string, meter: Meter): void {
     help: 'Bytes of the JavaScript heap in use.',
     collect: () => process.memoryUsage().heapUsed,
   });
+  meter.gauge({
+    name: `millrace_${name}_external_bytes`,
+    help: 'Bytes outside of the JavaScript heap that its objects hold: buffers and columns.',
+    collect: () => process.memoryUsage().external,
+  });
 }
