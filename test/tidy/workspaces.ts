@@ -25,12 +25,13 @@ export const floors: Readonly<Record<string, number>> = {
   '@millrace/stream': 2,
   '@millrace/state': 2,
   '@millrace/store': 2,
-  '@millrace/receiver': 3,
-  '@millrace/transformer': 3,
-  '@millrace/writer': 3,
-  '@millrace/single': 4,
-  '@millrace/cli': 5,
-  '@millrace/test': 6,
+  '@millrace/control': 3,
+  '@millrace/receiver': 4,
+  '@millrace/transformer': 4,
+  '@millrace/writer': 4,
+  '@millrace/single': 5,
+  '@millrace/cli': 6,
+  '@millrace/test': 7,
 };
 
 interface Manifest {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { compareBytes } from '@millrace/model';
 import { MillraceError } from '@millrace/runtime';
 import { columnsOf, formatAggregate, parseAggregate, sortAggregates } from './aggregate.ts';
+import { canonicalJson } from './canonical-json.ts';
 import { RulesErrorCode } from './codes.ts';
 import {
   COMPILED_RULES_VERSION,
@@ -76,13 +77,5 @@ function defect(rule: Rule, what: string): never {
     code: RulesErrorCode.notParsed,
     kind: 'defect',
     message: `The rule ${rule.name} was compiled without having been parsed: ${what}.`,
-  });
-}
-
-/** JSON whose objects have their keys sorted, so that equal values are equal texts. */
-function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) => {
-    if (typeof part !== 'object' || part === null || Array.isArray(part)) return part;
-    return Object.fromEntries(Object.entries(part).sort((a, b) => compareBytes(a[0], b[0])));
   });
 }

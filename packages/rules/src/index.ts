@@ -10,6 +10,7 @@ export {
   type StateColumn,
 } from './compiled-rule.ts';
 export { formatWidth, parseWidth, type ParsedWidth } from './duration.ts';
+export { editionKey, withoutEdition, type UnnumberedRule } from './edition-key.ts';
 export { parseRules, type ParsedRules } from './parse-rules.ts';
 export { createPlacer, type Placement, type Placer, type PlacementTarget } from './placement.ts';
 export { readCompiledRules } from './read-compiled-rules.ts';

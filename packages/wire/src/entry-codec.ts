@@ -17,6 +17,7 @@ export type RowEntries = {
   [EntryType.exemplar]: Entries['exemplars'][number];
   [EntryType.metadata]: Entries['metadata'][number];
   [EntryType.edition]: Entries['editions'][number];
+  [EntryType.editionEnd]: Entries['editionEnds'][number];
 };
 
 type Row = readonly unknown[];
@@ -101,6 +102,8 @@ export const ROW_CODECS: { [K in RowEntryType]: RowCodec<RowEntries[K]> } = {
       e.aggregates,
       e.fromPosition,
       e.fromPartitionTimeUs,
+      e.fromLargestTimeUs,
+      e.partitions,
     ],
     fromRow: ([
       edition,
@@ -110,6 +113,8 @@ export const ROW_CODECS: { [K in RowEntryType]: RowCodec<RowEntries[K]> } = {
       aggregates,
       fromPosition,
       fromPartitionTimeUs,
+      fromLargestTimeUs = fromPartitionTimeUs,
+      partitions = 0,
     ]) =>
       ({
         edition,
@@ -119,7 +124,14 @@ export const ROW_CODECS: { [K in RowEntryType]: RowCodec<RowEntries[K]> } = {
         aggregates,
         fromPosition,
         fromPartitionTimeUs,
+        fromLargestTimeUs,
+        partitions,
       }) as RowEntries[typeof EntryType.edition],
+  },
+  [EntryType.editionEnd]: {
+    toRow: (e) => [e.edition, e.position, e.untilUs],
+    fromRow: ([edition, position, untilUs]) =>
+      ({ edition, position, untilUs }) as RowEntries[typeof EntryType.editionEnd],
   },
 };
 
@@ -135,6 +147,7 @@ export const ENTRY_LISTS: { [K in RowEntryType]: Exclude<keyof Entries, 'samples
   [EntryType.exemplar]: 'exemplars',
   [EntryType.metadata]: 'metadata',
   [EntryType.edition]: 'editions',
+  [EntryType.editionEnd]: 'editionEnds',
 };
 
 const PIECE_FIELDS = [

@@ -16,6 +16,7 @@ import {
   EVENTS_RECORD_VERSION,
   EventsRecordKind,
   IdentityKind,
+  type BarrierRecord,
   type DataRecord,
   type EventsRecord,
   type FoldSettings,
@@ -36,7 +37,8 @@ import {
  *             values f64[], flags u8[] (empty: all are 0),
  *             ids [str], start times f64[], histograms [bin], exemplars [[…]], metadata [[…]]]
  *   tick     [1, 2, receivedAt µs]
- *   barrier  [1, 3, number, fold version, settings {…}, rules {…}]
+ *   barrier  [1, 3, number, fold version, settings {…}, rules {…}, after, partitions]
+ *            (the last two are absent in older logs: 0)
  *
  * Columns are byte strings of little-endian values: a reader takes them as typed arrays, and one
  * that knows the fingerprints never touches the symbols.
@@ -51,10 +53,15 @@ export function encodeEventsRecord(record: EventsRecord): Uint8Array {
     case EventsRecordKind.tick:
       return encode([...head, record.receivedAtUs]);
     case EventsRecordKind.barrier:
-      return encode([...head, record.number, record.foldVersion, record.settings, record.rules]);
+      return encode([...head, ...barrierFields(record)]);
     case EventsRecordKind.data:
       return encode([...head, ...dataFields(record)]);
   }
+}
+
+function barrierFields(record: BarrierRecord): unknown[] {
+  const { number, foldVersion, settings, rules, after, partitions } = record;
+  return [number, foldVersion, settings, rules, after, partitions];
 }
 
 function dataFields(record: DataRecord): unknown[] {
@@ -120,6 +127,8 @@ export function decodeEventsRecord(bytes: Uint8Array): EventsRecord {
         foldVersion: numberField(fields[3], 'fold version'),
         settings: fields[4] as FoldSettings,
         rules: fields[5],
+        after: numberField(fields[6] ?? 0, 'the version before'),
+        partitions: numberField(fields[7] ?? 0, 'partitions'),
       };
     case EventsRecordKind.data:
       return checked(decodeData(fields));

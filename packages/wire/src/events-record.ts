@@ -23,8 +23,15 @@ export interface TickRecord {
 /** Changes rules, settings or fold version for everything behind it in this partition. */
 export interface BarrierRecord {
   kind: typeof EventsRecordKind.barrier;
-  /** Repeats and lower numbers are ignored. The first barrier of a log is number 1. */
+  /** Offset in `metrics.control` of the version it brings. Repeats and lower ones are ignored. */
   number: number;
+  /**
+   * The version it follows; 0: none, it can begin a log. A barrier is ignored where an older
+   * version than this one is in force: what lies between has to come first.
+   */
+  after: number;
+  /** P of the log; 0 in logs that do not tell. */
+  partitions: number;
   foldVersion: number;
   settings: FoldSettings;
   /** Compiled rules, in the form `@millrace/rules` reads back; every edition has its number. */

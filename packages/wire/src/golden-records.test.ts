@@ -1,6 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { decodeControlRecord, encodeControlRecord } from './control-record-codec.ts';
+import { ControlRecordKind, type ControlRecord } from './control-record.ts';
+import { ROW_CODECS } from './entry-codec.ts';
 import { decodeEventsRecord, encodeEventsRecord } from './events-record-codec.ts';
 import { EventsRecordKind, IdentityKind, type EventsRecord } from './events-record.ts';
 import { encodeDefinitions } from './definitions.ts';
@@ -22,9 +25,14 @@ function expectGolden(name: string, bytes: Uint8Array): Uint8Array {
   if (!existsSync(file) && process.env['UPDATE_GOLDEN'] === '1') {
     writeFileSync(file, `${hex.replace(/(.{96})/g, '$1\n')}\n`);
   }
-  const kept = readFileSync(file, 'utf8').replace(/\s/g, '');
-  expect(hex).toBe(kept);
-  return new Uint8Array(Buffer.from(kept, 'hex'));
+  const kept = readGolden(name);
+  expect(hex).toBe(Buffer.from(kept).toString('hex'));
+  return kept;
+}
+
+function readGolden(name: string): Uint8Array {
+  const hex = readFileSync(golden(name), 'utf8').replace(/\s/g, '');
+  return new Uint8Array(Buffer.from(hex, 'hex'));
 }
 
 const T0 = 1_700_000_000_000_000;
@@ -38,6 +46,17 @@ const EVENTS: Record<string, EventsRecord> = {
     foldVersion: 1,
     settings: DEFAULT_FOLD_SETTINGS,
     rules: { version: 1, rules: [] },
+    after: 0,
+    partitions: 0,
+  },
+  'events-v1-barrier-after': {
+    kind: EventsRecordKind.barrier,
+    number: 7,
+    foldVersion: 1,
+    settings: DEFAULT_FOLD_SETTINGS,
+    rules: { version: 1, rules: [] },
+    after: 4,
+    partitions: 12,
   },
   'events-v1-data': {
     kind: EventsRecordKind.data,
@@ -100,10 +119,15 @@ const EVENTS: Record<string, EventsRecord> = {
   },
 };
 
+/** Written by a program of before: still read, not written any more. */
+const ONLY_READ = ['events-v1-barrier'];
+
 describe('records of metrics.events', () => {
   for (const [name, record] of Object.entries(EVENTS)) {
     it(`${name} keeps its bytes and reads back`, () => {
-      const bytes = expectGolden(name, encodeEventsRecord(record));
+      const bytes = ONLY_READ.includes(name)
+        ? readGolden(name)
+        : expectGolden(name, encodeEventsRecord(record));
       expect(decodeEventsRecord(bytes)).toEqual(record);
     });
   }
@@ -186,6 +210,67 @@ function goldenSeries(): SeriesRecordBuilder {
   builder.flush(13);
   return builder;
 }
+
+const CONTROL: Record<string, ControlRecord> = {
+  'control-v1-log': {
+    kind: ControlRecordKind.log,
+    logId: '00112233445566778899aabbccddeeff',
+    partitions: 12,
+    firstNumber: 1_700_000_000_000,
+  },
+  'control-v1-edition': {
+    kind: ControlRecordKind.edition,
+    rule: { name: 'rollup', match: '{}' },
+  },
+  'control-v1-rules': {
+    kind: ControlRecordKind.rules,
+    after: 3,
+    editions: [1, 5],
+    foldVersion: 1,
+    settings: DEFAULT_FOLD_SETTINGS,
+    source: 'rules: []',
+    appliedAtUs: T0,
+  },
+};
+
+describe('records of metrics.control', () => {
+  for (const [name, record] of Object.entries(CONTROL)) {
+    it(`${name} keeps its bytes and reads back`, () => {
+      const bytes = expectGolden(name, encodeControlRecord(record));
+      expect(decodeControlRecord(bytes)).toEqual(record);
+    });
+  }
+
+  it('refuses other versions and kinds', () => {
+    const bytes = encodeControlRecord(CONTROL['control-v1-log']!);
+    bytes[1] = 9;
+    expect(() => decodeControlRecord(bytes)).toThrow(/version 9/);
+    bytes[1] = 1;
+    bytes[2] = 100;
+    expect(() => decodeControlRecord(bytes)).toThrow(/kind 100/);
+  });
+});
+
+it('what begins and ends an edition reads back, also from records of before', () => {
+  const entry = {
+    edition: 7,
+    rule: 'requests',
+    definition: '{}',
+    widthsUs: [60_000_000],
+    aggregates: ['sum'],
+    fromPosition: 12,
+    fromPartitionTimeUs: T0,
+    fromLargestTimeUs: T0 + 5,
+    partitions: 4,
+  };
+  const { toRow, fromRow } = ROW_CODECS[EntryType.edition];
+  expect(fromRow(toRow(entry))).toEqual(entry);
+  const before = toRow(entry).slice(0, 7);
+  expect(fromRow(before)).toEqual({ ...entry, fromLargestTimeUs: T0, partitions: 0 });
+  const end = { edition: 3, position: 12, untilUs: T0 };
+  const ends = ROW_CODECS[EntryType.editionEnd];
+  expect(ends.fromRow(ends.toRow(end))).toEqual(end);
+});
 
 describe('records of metrics.series', () => {
   it('keep their bytes and read back', () => {

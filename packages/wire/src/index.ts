@@ -18,6 +18,7 @@ export {
   SERIES_RECORD_VERSION,
   type DeadLetterEntry,
   type DefinitionEntry,
+  type EditionEndEntry,
   type EditionEntry,
   type Entries,
   type ExemplarEntry,
@@ -29,6 +30,15 @@ export {
   type SeriesRecordHeader,
   type UnverifiedEntry,
 } from './series-record.ts';
+export {
+  CONTROL_RECORD_VERSION,
+  ControlRecordKind,
+  type ControlEditionRecord,
+  type ControlLogRecord,
+  type ControlRecord,
+  type ControlRulesRecord,
+} from './control-record.ts';
+export { decodeControlRecord, encodeControlRecord } from './control-record-codec.ts';
 export { corruptRecord } from './columns.ts';
 export { DefinitionReader, encodeDefinitions, metricOf } from './definitions.ts';
 export { DEFAULT_FOLD_SETTINGS } from './fold-settings.ts';

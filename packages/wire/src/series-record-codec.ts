@@ -170,6 +170,7 @@ export function emptyEntries(samples: SampleColumns = NO_SAMPLES): Entries {
     exemplars: [],
     metadata: [],
     editions: [],
+    editionEnds: [],
   };
 }
 

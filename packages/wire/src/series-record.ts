@@ -16,6 +16,7 @@ export const EntryType = {
   exemplar: 8,
   metadata: 9,
   edition: 10,
+  editionEnd: 11,
 } as const;
 export type EntryType = (typeof EntryType)[keyof typeof EntryType];
 
@@ -94,6 +95,19 @@ export interface EditionEntry {
   /** Position in the events log from which it is computed. */
   fromPosition: number;
   fromPartitionTimeUs: TimeUs;
+  /** Largest time of any sample before: producers run ahead. */
+  fromLargestTimeUs: TimeUs;
+  /** P of the log: once so many partitions have begun it, it can be served. 0: not known. */
+  partitions: number;
+}
+
+/** An edition that is not in force any more in this partition: late samples still reach it. */
+export interface EditionEndEntry {
+  edition: number;
+  /** Position in the events log of the barrier that ended it. */
+  position: number;
+  /** Nothing is folded into windows that start at or after it. */
+  untilUs: TimeUs;
 }
 
 /** Raw float samples as columns; `count` of them are valid. */
@@ -120,6 +134,7 @@ export interface Entries {
   exemplars: ExemplarEntry[];
   metadata: MetadataEntry[];
   editions: EditionEntry[];
+  editionEnds: EditionEndEntry[];
 }
 
 /** One record of `metrics.series`: all entries with addresses in [from, to). */

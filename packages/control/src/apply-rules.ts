@@ -1,0 +1,95 @@
+import { errorKind, type Clock } from '@millrace/runtime';
+import { TOPIC_CONTROL, type Producer, type Stream } from '@millrace/stream';
+import { ControlRecordKind, encodeControlRecord, type ControlRecord } from '@millrace/wire';
+import { appendBarrier } from './barrier.ts';
+import { barriersMissing, outrunByOther } from './control-errors.ts';
+import { begunRules, planRules, type RulesPlan, type WantedRules } from './plan-rules.ts';
+import { readHistory } from './read-history.ts';
+import type { RulesHistory, RulesVersion } from './rules-history.ts';
+
+export interface ControlParts {
+  stream: Stream;
+  clock: Clock;
+}
+
+export interface AppliedRules {
+  plan: RulesPlan;
+  /** What is in force now. */
+  version: RulesVersion;
+  /** The offset of the barrier in each partition of `metrics.events`. */
+  barriers: number[];
+}
+
+/**
+ * Brings rules into force from here on: a version in `metrics.control`, then a barrier in every
+ * partition of the events. May die anywhere and be repeated: what is there already is not done
+ * again, and barriers that are there twice change nothing.
+ *
+ * @throws MillraceError RULES_OUTRUN when somebody else applied rules at the same time;
+ *   RULES_BARRIERS_MISSING when a partition could not be told; what the log throws.
+ */
+export async function applyRules(parts: ControlParts, wanted: WantedRules): Promise<AppliedRules> {
+  const { stream } = parts;
+  const history = await readHistory(stream);
+  const before = history.newest;
+  const plan = planRules(before, wanted);
+  const producer = stream.producer();
+  try {
+    const version =
+      before === undefined || plan.isChanged
+        ? await recordVersion(parts, producer, { history, plan, wanted })
+        : before;
+    return { plan, version, barriers: await tellPartitions(stream, producer, version) };
+  } finally {
+    await producer.close();
+  }
+}
+
+/** The version's records; resolves when it is known that they are the ones that count. */
+export async function recordVersion(
+  { stream, clock }: ControlParts,
+  producer: Producer,
+  change: Readonly<{ history: RulesHistory; plan: RulesPlan; wanted: WantedRules }>,
+): Promise<RulesVersion> {
+  const { history, plan, wanted } = change;
+  const append = async (record: ControlRecord): Promise<number> => {
+    const { offset } = await producer.append(TOPIC_CONTROL, 0, encodeControlRecord(record));
+    return history.numberAt(offset);
+  };
+  const editions = plan.unchanged.map(({ edition }) => edition);
+  for (const rule of begunRules(plan)) {
+    editions.push(await append({ kind: ControlRecordKind.edition, rule }));
+  }
+  const number = await append({
+    kind: ControlRecordKind.rules,
+    after: history.newest?.number ?? 0,
+    editions: editions.sort((a, b) => a - b),
+    foldVersion: wanted.foldVersion,
+    settings: wanted.settings,
+    source: wanted.source,
+    appliedAtUs: clock.nowUs(),
+  });
+  const version = (await readHistory(stream)).versions.find((one) => one.number === number);
+  if (version === undefined) throw outrunByOther();
+  return version;
+}
+
+async function tellPartitions(
+  stream: Stream,
+  producer: Producer,
+  version: RulesVersion,
+): Promise<number[]> {
+  const partitions = Array.from({ length: stream.partitions }, (_, partition) => partition);
+  const told = await Promise.allSettled(
+    partitions.map(
+      async (partition) => await appendBarrier(producer, stream.partitions, partition, version),
+    ),
+  );
+  const missing = partitions.filter((partition) => told[partition]?.status === 'rejected');
+  if (missing.length === 0) {
+    return told.map((one) => (one.status === 'fulfilled' ? one.value : NaN));
+  }
+  const failed = told.find((one) => one.status === 'rejected');
+  if (errorKind(failed?.reason) === 'defect') throw failed?.reason;
+  throw barriersMissing(version.number, missing, failed?.reason);
+}

@@ -1,0 +1,63 @@
+import { MillraceError } from '@millrace/runtime';
+import { TOPIC_CONTROL, TOPIC_EVENTS } from '@millrace/stream';
+
+export function controlBroken(offset: number, why: string): MillraceError {
+  return new MillraceError({
+    code: 'CONTROL_BROKEN',
+    kind: 'permanent',
+    message:
+      `Record ${offset} of ${TOPIC_CONTROL} cannot be used: ${why}. The rules in force stay in ` +
+      'force, as the barriers of the log have them; nothing was changed.',
+    remedy: 'Check that only Millrace writes to the topic; put it back from a backup.',
+  });
+}
+
+export function controlLost(): MillraceError {
+  return new MillraceError({
+    code: 'CONTROL_LOST',
+    kind: 'permanent',
+    message:
+      `${TOPIC_CONTROL} is empty, but ${TOPIC_EVENTS} is not: the rules of this log were lost, ` +
+      'or these are topics of two different logs. Nothing was changed.',
+    remedy: 'Put the topic back from a backup, or begin with new topics and a new database.',
+  });
+}
+
+export function otherPartitions(recorded: number, found: number): MillraceError {
+  return new MillraceError({
+    code: 'CONTROL_PARTITIONS',
+    kind: 'permanent',
+    message:
+      `This log was made with ${recorded} partitions, and ${TOPIC_EVENTS} has ${found}. Samples ` +
+      'would go to other partitions than before, and could be counted twice. Nothing was started.',
+    remedy: 'Put the topics back as they were: the number of partitions is fixed for a log.',
+  });
+}
+
+export function outrunByOther(): MillraceError {
+  return new MillraceError({
+    code: 'RULES_OUTRUN',
+    kind: 'transient',
+    message:
+      'Somebody else applied rules at the same time, and was first. Theirs are in force; yours ' +
+      'were not applied.',
+    remedy: 'Look at them with "millrace rules list", then apply yours again.',
+  });
+}
+
+export function barriersMissing(
+  version: number,
+  missing: readonly number[],
+  cause: unknown,
+): MillraceError {
+  return new MillraceError({
+    code: 'RULES_BARRIERS_MISSING',
+    kind: 'transient',
+    message:
+      `Version ${version} of the rules is recorded, but ${missing.length} partitions ` +
+      `(${missing.join(', ')}) could not be told. They go on under the rules of before, until ` +
+      'their transformer tells them; nothing is lost or counted twice meanwhile.',
+    remedy: 'Apply the same rules again: it only completes what is missing.',
+    cause,
+  });
+}

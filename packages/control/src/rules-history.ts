@@ -1,0 +1,94 @@
+import { readCompiledRules, type CompiledRules, type UnnumberedRule } from '@millrace/rules';
+import {
+  ControlRecordKind,
+  type ControlRecord,
+  type ControlRulesRecord,
+  type FoldSettings,
+} from '@millrace/wire';
+import { controlBroken } from './control-errors.ts';
+
+/** The rules, settings and fold version in force from one point of `metrics.control` on. */
+export interface RulesVersion {
+  /** Where its record is, see `ControlLogRecord.firstNumber`; barriers carry it. */
+  number: number;
+  /** Number of the version before; 0: none. */
+  after: number;
+  rules: CompiledRules;
+  foldVersion: number;
+  settings: FoldSettings;
+  /** The rule file as a person wrote it; empty: none. */
+  source: string;
+  appliedAtUs: number;
+}
+
+/** What the records of `metrics.control` say, read in their order. */
+export class RulesHistory {
+  /** P, as it was when the log was made; undefined before its first record is read. */
+  partitions: number | undefined;
+  /** The next offset to read. */
+  position = 0;
+  /** Versions that lost a race against another one: they never were in force. */
+  lost = 0;
+  #firstNumber = 0;
+  readonly #editions = new Map<number, UnnumberedRule>();
+  readonly #versions: RulesVersion[] = [];
+
+  /** Every version that ever was in force, the newest last. */
+  get versions(): readonly RulesVersion[] {
+    return this.#versions;
+  }
+
+  get newest(): RulesVersion | undefined {
+    return this.#versions.at(-1);
+  }
+
+  /** Versions that follow the one with this number, in their order. */
+  after(number: number): readonly RulesVersion[] {
+    return this.#versions.filter((version) => version.number > number);
+  }
+
+  /** The number of the edition or version whose record is there. */
+  numberAt(offset: number): number {
+    return this.#firstNumber + offset;
+  }
+
+  /** @throws MillraceError (permanent) CONTROL_BROKEN when the record cannot be there. */
+  read(record: ControlRecord, offset: number): void {
+    if (offset !== this.position) throw controlBroken(offset, `${this.position} was expected`);
+    if (offset === 0 && record.kind !== ControlRecordKind.log) {
+      throw controlBroken(offset, 'it does not begin a log');
+    }
+    this.position = offset + 1;
+    switch (record.kind) {
+      case ControlRecordKind.log:
+        // Two who found it empty both wrote one: the first counts.
+        if (this.partitions !== undefined) break;
+        this.partitions = record.partitions;
+        this.#firstNumber = record.firstNumber;
+        break;
+      case ControlRecordKind.edition:
+        this.#editions.set(this.numberAt(offset), record.rule as UnnumberedRule);
+        break;
+      case ControlRecordKind.rules:
+        this.#readVersion(record, offset);
+        break;
+    }
+  }
+
+  #readVersion(record: ControlRulesRecord, offset: number): void {
+    if (record.after !== (this.newest?.number ?? 0)) {
+      this.lost += 1;
+      return;
+    }
+    const { kind: _kind, editions, ...rest } = record;
+    const rules = readCompiledRules({
+      version: 1,
+      rules: editions.map((edition) => {
+        const rule = this.#editions.get(edition);
+        if (rule === undefined) throw controlBroken(offset, `edition ${edition} is not there`);
+        return { ...rule, edition };
+      }),
+    });
+    this.#versions.push({ number: this.numberAt(offset), rules, ...rest });
+  }
+}

@@ -1,0 +1,81 @@
+import { encode } from '@msgpack/msgpack';
+import {
+  arrayField,
+  bytesColumn,
+  corruptRecord,
+  decodeFields,
+  numberField,
+  stringField,
+  unknownVersion,
+} from './columns.ts';
+import { CONTROL_RECORD_VERSION, ControlRecordKind, type ControlRecord } from './control-record.ts';
+import type { FoldSettings } from './events-record.ts';
+
+/*
+ * A record is one MessagePack array, the version first, then the kind:
+ *
+ *   log      [1, 0, logId bin16, partitions, first number]
+ *   edition  [1, 1, rule {…}]
+ *   rules    [1, 2, after, [edition], fold version, settings {…}, source, appliedAt µs]
+ */
+
+/** The bytes of a record. */
+export function encodeControlRecord(record: ControlRecord): Uint8Array {
+  const head = [CONTROL_RECORD_VERSION, record.kind];
+  switch (record.kind) {
+    case ControlRecordKind.log:
+      return encode([
+        ...head,
+        Buffer.from(record.logId, 'hex'),
+        record.partitions,
+        record.firstNumber,
+      ]);
+    case ControlRecordKind.edition:
+      return encode([...head, record.rule]);
+    case ControlRecordKind.rules:
+      return encode([
+        ...head,
+        record.after,
+        record.editions,
+        record.foldVersion,
+        record.settings,
+        record.source,
+        record.appliedAtUs,
+      ]);
+  }
+}
+
+/**
+ * Reads a record.
+ *
+ * @throws MillraceError (permanent) when a newer release wrote it, or when it is damaged.
+ */
+export function decodeControlRecord(bytes: Uint8Array): ControlRecord {
+  const fields = decodeFields(bytes);
+  if (fields[0] !== CONTROL_RECORD_VERSION) {
+    throw unknownVersion('metrics.control', fields[0], CONTROL_RECORD_VERSION);
+  }
+  switch (fields[1]) {
+    case ControlRecordKind.log:
+      return {
+        kind: ControlRecordKind.log,
+        logId: Buffer.from(bytesColumn(fields[2], 'log id')).toString('hex'),
+        partitions: numberField(fields[3], 'partitions'),
+        firstNumber: numberField(fields[4], 'first number'),
+      };
+    case ControlRecordKind.edition:
+      return { kind: ControlRecordKind.edition, rule: fields[2] };
+    case ControlRecordKind.rules:
+      return {
+        kind: ControlRecordKind.rules,
+        after: numberField(fields[2], 'the version before'),
+        editions: arrayField(fields[3], 'editions').map((one) => numberField(one, 'an edition')),
+        foldVersion: numberField(fields[4], 'fold version'),
+        settings: fields[5] as FoldSettings,
+        source: stringField(fields[6], 'source'),
+        appliedAtUs: numberField(fields[7], 'appliedAt'),
+      };
+    default:
+      throw corruptRecord(`it has the unknown kind ${String(fields[1])}`);
+  }
+}

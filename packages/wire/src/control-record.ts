@@ -1,0 +1,49 @@
+import type { TimeUs } from '@millrace/model';
+import type { FoldSettings } from './events-record.ts';
+
+export const CONTROL_RECORD_VERSION = 1;
+
+/** Kinds of records in `metrics.control`. On the wire: never renumber. */
+export const ControlRecordKind = { log: 0, edition: 1, rules: 2 } as const;
+
+/** The first record: what cannot change as long as the log lives. The lowest offset wins. */
+export interface ControlLogRecord {
+  kind: typeof ControlRecordKind.log;
+  /** Random, 16 bytes as hex. */
+  logId: string;
+  /** P: partitions of `metrics.events`, and so of `metrics.series`. */
+  partitions: number;
+  /**
+   * What is added to a record's offset to get the number of an edition or a version. Milliseconds
+   * of Unix time when the log was made, so that a store which goes on with another log never
+   * meets a number again.
+   */
+  firstNumber: number;
+}
+
+/** One version of one rule. The record's offset, plus `firstNumber`, is the edition's number. */
+export interface ControlEditionRecord {
+  kind: typeof ControlRecordKind.edition;
+  /** A compiled rule, as `@millrace/rules` reads it back; its own edition is left out. */
+  rule: unknown;
+}
+
+/**
+ * Which editions are in force from here on. The record's offset, plus `firstNumber`, is the
+ * version's number, which barriers carry. One that does not follow the newest version before it lost a race, and means
+ * nothing: so two who apply at once cannot both believe to have won.
+ */
+export interface ControlRulesRecord {
+  kind: typeof ControlRecordKind.rules;
+  /** Number of the version it replaces; 0: there was none. */
+  after: number;
+  /** Numbers of editions whose records are before this one, ascending. */
+  editions: number[];
+  foldVersion: number;
+  settings: FoldSettings;
+  /** The rule file as a person wrote it; empty: none. */
+  source: string;
+  appliedAtUs: TimeUs;
+}
+
+export type ControlRecord = ControlLogRecord | ControlEditionRecord | ControlRulesRecord;
