@@ -2,8 +2,15 @@ import { errorKind, type Clock } from '@millrace/runtime';
 import { TOPIC_CONTROL, type Producer, type Stream } from '@millrace/stream';
 import { ControlRecordKind, encodeControlRecord, type ControlRecord } from '@millrace/wire';
 import { appendBarrier } from './barrier.ts';
-import { barriersMissing, outrunByOther } from './control-errors.ts';
-import { begunRules, planRules, type RulesPlan, type WantedRules } from './plan-rules.ts';
+import { barriersMissing, notBegun, outrunByOther } from './control-errors.ts';
+import {
+  begunRules,
+  completeChange,
+  planRules,
+  type RulesChange,
+  type RulesPlan,
+  type WantedRules,
+} from './plan-rules.ts';
 import { readHistory } from './read-history.ts';
 import type { RulesHistory, RulesVersion } from './rules-history.ts';
 
@@ -28,17 +35,18 @@ export interface AppliedRules {
  * @throws MillraceError RULES_OUTRUN when somebody else applied rules at the same time;
  *   RULES_BARRIERS_MISSING when a partition could not be told; what the log throws.
  */
-export async function applyRules(parts: ControlParts, wanted: WantedRules): Promise<AppliedRules> {
+export async function applyRules(parts: ControlParts, change: RulesChange): Promise<AppliedRules> {
   const { stream } = parts;
   const history = await readHistory(stream);
   const before = history.newest;
+  if (before === undefined) throw notBegun();
+  const wanted = completeChange(change, before);
   const plan = planRules(before, wanted);
   const producer = stream.producer();
   try {
-    const version =
-      before === undefined || plan.isChanged
-        ? await recordVersion(parts, producer, { history, plan, wanted })
-        : before;
+    const version = plan.isChanged
+      ? await recordVersion(parts, producer, { history, plan, wanted })
+      : before;
     return { plan, version, barriers: await tellPartitions(stream, producer, version) };
   } finally {
     await producer.close();

@@ -23,6 +23,15 @@ export function controlLost(): MillraceError {
   });
 }
 
+export function notBegun(): MillraceError {
+  return new MillraceError({
+    code: 'CONTROL_NOT_BEGUN',
+    kind: 'permanent',
+    message: `${TOPIC_CONTROL} is empty: there is no log yet that rules could be in force for.`,
+    remedy: 'Run "millrace setup" (or "millrace up") first; then apply the rules.',
+  });
+}
+
 export function otherPartitions(recorded: number, found: number): MillraceError {
   return new MillraceError({
     code: 'CONTROL_PARTITIONS',

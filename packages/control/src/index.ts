@@ -2,6 +2,12 @@ export { applyRules, type AppliedRules, type ControlParts } from './apply-rules.
 export { appendBarrier, barrierOf, firstBarrierOf } from './barrier.ts';
 export { ControlFollower, type FollowerParts } from './control-follower.ts';
 export { openControl, type OpenControl } from './open-control.ts';
-export { planRules, type RulesPlan, type WantedRules } from './plan-rules.ts';
+export {
+  completeChange,
+  planRules,
+  type RulesChange,
+  type RulesPlan,
+  type WantedRules,
+} from './plan-rules.ts';
 export { readHistory } from './read-history.ts';
 export { RulesHistory, type RulesVersion } from './rules-history.ts';

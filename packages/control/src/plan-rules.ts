@@ -12,6 +12,16 @@ export interface WantedRules {
   source: string;
 }
 
+/** Rules as somebody applies them: what is not said stays as it is in force. */
+export type RulesChange = Omit<WantedRules, 'settings' | 'foldVersion'> &
+  Partial<Pick<WantedRules, 'settings' | 'foldVersion'>>;
+
+/** The change with what is in force where it says nothing. */
+export function completeChange(change: RulesChange, inForce: RulesVersion): WantedRules {
+  const { settings, foldVersion } = inForce;
+  return { settings, foldVersion, ...change };
+}
+
 /** What applying rules changes, by the names of the rules. */
 export interface RulesPlan {
   /** False: what is in force already is what is wanted. */
