@@ -1,14 +1,35 @@
 import { defineConfig } from 'vitest/config';
 
+const suites = [
+  'packages/**/src/**/*.test.ts',
+  'services/**/src/**/*.test.ts',
+  'test/**/*.test.ts',
+];
+const suitesOfServices = '**/*.services.test.ts';
+
 export default defineConfig({
   resolve: { conditions: ['@millrace/source'] },
   ssr: { resolve: { conditions: ['@millrace/source', 'node'] } },
   test: {
-    include: ['packages/**/src/**/*.test.ts', 'services/**/src/**/*.test.ts', 'test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // Two cores, and most suites start real services.
+    // Two cores, and most suites start real services. Both projects share these workers.
     maxWorkers: 2,
     reporters: ['default'],
+    projects: [
+      {
+        extends: true,
+        test: { name: 'units', include: suites, exclude: ['**/node_modules/**', suitesOfServices] },
+      },
+      {
+        // Suites that need Kafka, Redis or TimescaleDB: started once, only when one is selected.
+        extends: true,
+        test: {
+          name: 'services',
+          include: suites.map((glob) => glob.replace('*.test.ts', '*.services.test.ts')),
+          globalSetup: ['test/services/start-services.ts'],
+        },
+      },
+    ],
   },
 });

@@ -1,4 +1,4 @@
-import type { DebianProgram } from './debian-package.ts';
+import type { DebianProgram } from '@millrace/runtime/testing';
 
 export const PROMETHEUS: DebianProgram = {
   package: 'prometheus',
@@ -13,4 +13,12 @@ export const VICTORIA_METRICS: DebianProgram = {
   program: 'victoria-metrics',
   probe: ['--help'],
   answer: /^victoria-metrics is a time series database/m,
+};
+
+/** Reads a compose file as Docker would; needs no Docker to be running. */
+export const DOCKER_COMPOSE: DebianProgram = {
+  package: 'docker-compose',
+  program: 'docker-compose',
+  probe: ['version'],
+  answer: /^Docker Compose version v?2\./m,
 };

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { until } from '../integration/running-millrace.ts';
-import { freePort } from './free-port.ts';
+import { freePort } from '@millrace/runtime/testing';
 import { decodeReadResponse, encodeReadRequest, type TsdbSample } from './remote-read.ts';
 
 const READY_MS_MAX = 60_000;

@@ -12,7 +12,11 @@ export class StoreClient {
   static async connect({ store }: RunFile): Promise<StoreClient> {
     if (store.kind !== 'embedded') throw new Error('the store is not the embedded one');
     const { host, port, user, database } = store;
-    const client = new pg.Client({ host, port, user, database });
+    return await StoreClient.connectTo({ host, port, user, database });
+  }
+
+  static async connectTo(where: pg.ClientConfig): Promise<StoreClient> {
+    const client = new pg.Client(where);
     // A killed server ends the connection under us; the next query says so.
     client.on('error', () => undefined);
     await client.connect();

@@ -48,6 +48,7 @@ const planted: readonly (readonly [rule: string, path: string, text: string])[] 
     ['pg', 'packages/store/src/memory'],
     ['pg-copy-streams', 'packages/state/src/lmdb'],
     ['lmdb', 'packages/store/src/postgres'],
+    ['ioredis', 'packages/state/src/lmdb'],
     ['fastify', 'services/single/src'],
     ['pino', 'services/receiver/src'],
     ['prom-client', 'services/writer/src'],
@@ -62,6 +63,7 @@ const planted: readonly (readonly [rule: string, path: string, text: string])[] 
 const allowed: readonly (readonly [path: string, text: string])[] = [
   ['packages/store/src/postgres/pool.ts', "import 'pg';\nimport 'pg-copy-streams';\n"],
   ['packages/state/src/lmdb/environment.ts', "import 'lmdb';\n"],
+  ['packages/state/src/redis/connection.ts', "import 'ioredis';\n"],
   ['services/receiver/src/server.ts', "import 'fastify';\n"],
   ['packages/runtime/src/log.ts', "import 'pino';\nimport 'prom-client';\n"],
   ['services/single/src/settings.ts', "export const port: unknown = process.env['PORT'];\n"],

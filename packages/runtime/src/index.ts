@@ -1,7 +1,11 @@
 export { createBackoff, retryTransient, type Backoff, type BackoffSettings } from './backoff.ts';
+export { choosePort, urlOf, USUAL_PORT } from './choose-port.ts';
 export { systemClock, type Clock } from './clock.ts';
+export { createConsoleLog, type LoggingSettings } from './console-log.ts';
 export { errorKind, errorText, MillraceError, type ErrorKind } from './errors.ts';
 export { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts';
+export { startHealthServer, type HealthServer, type HealthSource } from './health-server.ts';
+export type { Dependency, Health } from './health.ts';
 export { createLog, silentLog, type Log, type LogFields, type LogLevel } from './log.ts';
 export {
   createMeter,
@@ -12,8 +16,18 @@ export {
   type MeterHistogram,
   type MeterLabels,
 } from './meter.ts';
+export { OwnedPartitions, type PartitionTask } from './owned-partitions.ts';
+export { dependenciesOf, dependencyOf, PartitionWatch } from './partition-watch.ts';
 export { identifyProcess, type ProcessIdentity } from './process-identity.ts';
+export { createProcessMeter, measureThread } from './process-meter.ts';
 export { lockDirectory, type DirectoryLock } from './process-lock.ts';
+export {
+  checkHost,
+  partitionsSetting,
+  processDefinition,
+  SHARED_SECTIONS,
+  type ProcessSettings,
+} from './process-settings.ts';
 export {
   bytes,
   choice,
@@ -22,6 +36,7 @@ export {
   integer,
   optionalInteger,
   optionalText,
+  requiredText,
   text,
   type Setting,
 } from './setting-kinds.ts';
@@ -34,4 +49,11 @@ export {
   type SettingsRelation,
 } from './settings.ts';
 export { listenForShutdown, type Shutdown } from './shutdown.ts';
-export type { PartitionStatus, Stage, StageStatus } from './stage.ts';
+export type { PartitionedStage, PartitionStatus, Stage, StageStatus } from './stage.ts';
+export {
+  runStageProcess,
+  type HostedStage,
+  type StageHost,
+  type StageProcessParams,
+} from './stage-process.ts';
+export { DependencyWait } from './dependency-wait.ts';

@@ -15,6 +15,8 @@ export interface MeterCounter {
 }
 export interface MeterGauge {
   set(value: number, labels?: MeterLabels): void;
+  /** Shows the value of these labels no longer: what they name is somebody else's now. */
+  forget(labels: MeterLabels): void;
 }
 export interface MeterHistogram {
   observe(value: number, labels?: MeterLabels): void;
@@ -52,7 +54,10 @@ export function createMeter(): Meter {
         ...base(described),
         ...(collect === undefined ? {} : { collect: () => gauge.set(collect()) }),
       });
-      return { set: (value, labels) => gauge.set(labels ?? {}, value) };
+      return {
+        set: (value, labels) => gauge.set(labels ?? {}, value),
+        forget: (labels) => gauge.remove(labels),
+      };
     },
     histogram: (described) => {
       const histogram = new Histogram({ ...base(described), buckets: [...described.buckets] });

@@ -9,6 +9,8 @@ export interface Setting<T> {
   readonly aliases?: readonly string[];
   /** Never printed. */
   readonly secret?: boolean;
+  /** There is no sensible default: without it nothing starts. */
+  readonly required?: boolean;
 }
 
 type Described<T> = Readonly<{ default: T; help: string; aliases?: readonly string[] }>;
@@ -57,6 +59,15 @@ export function optionalText(
   described: Omit<Described<undefined>, 'default'>,
 ): Setting<string | undefined> {
   return { ...described, default: undefined, parse: (value) => ({ value }) };
+}
+
+/** As `text`, but there is no value to assume: without one nothing starts. */
+export function requiredText(
+  described: Readonly<{ help: string; aliases?: readonly string[]; secret?: boolean }>,
+): Setting<string> {
+  // Reading refuses the absence before anybody sees it.
+  const absent = undefined as unknown as string;
+  return { ...described, default: absent, required: true, parse: (value) => ({ value }) };
 }
 
 export function flag(described: Described<boolean>): Setting<boolean> {

@@ -38,6 +38,10 @@ const internalPrefix = 'MILLRACE_TEST_';
 export function readSettings<S extends object>(
   definition: SettingsDefinition<S>,
   environment: Environment,
+  options: Readonly<{
+    /** Sections and settings of other processes that share this environment: those read them. */
+    otherSections?: readonly string[];
+  }> = {},
 ): { readonly settings: Readonly<S>; readonly effective: readonly EffectiveSetting[] } {
   const effective: EffectiveSetting[] = [];
   const problems: string[] = [];
@@ -54,13 +58,27 @@ export function readSettings<S extends object>(
       source: read === undefined ? 'default' : 'environment',
       help: setting.help,
     });
+    if (setting.required === true && value === undefined && read === undefined) {
+      const names = [...(setting.aliases ?? []), variable].join(' or ');
+      problems.push(`${names} is not set. ${setting.help}`);
+    }
     return value;
   });
   if (problems.length > 0) {
     throw refused({ code: 'SETTING_INVALID', problems, remedy: 'Correct the named variables' });
   }
+  const others = (options.otherSections ?? []).filter((name) => !Object.hasOwn(definition, name));
+  const isOther = (name: string): boolean =>
+    others.some((other) => {
+      const variable = variableOf([other]);
+      return name === variable || name.startsWith(`${variable}__`);
+    });
   const unknown = Object.keys(environment).filter(
-    (name) => name.startsWith('MILLRACE_') && !name.startsWith(internalPrefix) && !known.has(name),
+    (name) =>
+      name.startsWith('MILLRACE_') &&
+      !name.startsWith(internalPrefix) &&
+      !known.has(name) &&
+      !isOther(name),
   );
   if (unknown.length > 0) {
     throw refused({

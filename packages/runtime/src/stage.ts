@@ -7,10 +7,23 @@ export interface Stage {
   status(): StageStatus;
 }
 
+/** A stage whose partitions may come and go while it runs. */
+export interface PartitionedStage extends Stage {
+  /**
+   * From now on the stage works on these partitions and no others. Resolves when those it lost are
+   * let go: what was under way is finished, or given up when that takes longer than the stage's
+   * `stopMsMax`. The last call wins. Before `run` it only says what there will be to work on.
+   *
+   * @throws MillraceError STAGE_STOPPED (aborted) after `stop`.
+   */
+  own(partitions: readonly number[]): Promise<void>;
+}
+
 export interface StageStatus {
   stage: 'receiver' | 'transformer' | 'writer';
   /** False with a reason as soon as the stage, or one partition of it, cannot do its work. */
   ready: boolean;
+  /** Those it owns now. */
   partitions: PartitionStatus[];
 }
 

@@ -12,7 +12,7 @@ export const STATE_CODES = {
   full: 'STATE_FULL',
   /** The device failed the commit or the read. */
   io: 'STATE_IO',
-  /** Too many readers, files or processes at once. */
+  /** Too much at once, or not ready yet: it works again by itself. */
   busy: 'STATE_BUSY',
   /** The files may not be read or written by this user, or the file system is read-only. */
   forbidden: 'STATE_FORBIDDEN',
@@ -24,6 +24,16 @@ export const STATE_CODES = {
   broken: 'STATE_BROKEN',
   /** Called after `close`. */
   closed: 'STATE_CLOSED',
+  /** The state's server cannot be reached, went away, or gave no answer in time. */
+  unreachable: 'STATE_UNREACHABLE',
+  /** The state's server did not let us in, or forbids a command that is needed. */
+  unauthorized: 'STATE_UNAUTHORIZED',
+  /** The state's server takes no writes: it is a replica, or too few replicas follow it. */
+  readOnly: 'STATE_READ_ONLY',
+  /** The address, the key prefix or the kind of the state's server cannot be used. */
+  badSettings: 'STATE_BAD_SETTINGS',
+  /** The state's server answered with an error that this program does not know. */
+  unknown: 'STATE_UNKNOWN_ERROR',
 } as const;
 export type StateCode = (typeof STATE_CODES)[keyof typeof STATE_CODES];
 
@@ -47,7 +57,7 @@ export class StateError extends MillraceError {
 
 /** Committed state that contradicts itself. */
 export function corruptState(
-  params: Readonly<{ where: string; detail: string; cause?: unknown }>,
+  params: Readonly<{ where: string; detail: string; remedy?: string; cause?: unknown }>,
 ): StateError {
   return new StateError({
     code: STATE_CODES.corrupt,
@@ -56,8 +66,9 @@ export function corruptState(
       `The committed state (${params.where}) cannot be trusted: ${params.detail}. ` +
       'Nothing was counted from it and nothing is lost: the log still has every record.',
     remedy:
+      params.remedy ??
       'Keep the files for examination, then remove the state so that it is computed ' +
-      'from the log again.',
+        'from the log again.',
     cause: params.cause,
   });
 }

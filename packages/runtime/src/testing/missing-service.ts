@@ -10,6 +10,11 @@ export interface MissingService {
   readonly fix: string;
 }
 
+/** Whether a starter or a finder came back with what is missing instead of the real thing. */
+export function isMissing(found: unknown): found is MissingService {
+  return typeof found === 'object' && found !== null && 'what' in found && 'fix' in found;
+}
+
 /**
  * Says loudly that a suite is about to be skipped: `npm test` repeats it at its end. Throws, and
  * so fails the suite, where real services are required (`REQUIRE_REAL_SERVICES=1`, as in CI).

@@ -1,6 +1,16 @@
 import type { ErrorKind } from '@millrace/runtime';
 import { STATE_CODES, StateError, type StateCode } from '../state-error.ts';
 
+/** What files can do wrong; the other codes are those of servers. */
+type FileStateCode = Exclude<
+  StateCode,
+  | typeof STATE_CODES.unreachable
+  | typeof STATE_CODES.unauthorized
+  | typeof STATE_CODES.readOnly
+  | typeof STATE_CODES.badSettings
+  | typeof STATE_CODES.unknown
+>;
+
 /** What each native code means: LMDB's own are negative, the system's errno values positive. */
 export const LMDB_ERRORS: Readonly<Record<number, LmdbMeaning>> = {
   [-30797]: meaning('MDB_PAGE_NOTFOUND', STATE_CODES.corrupt),
@@ -37,7 +47,7 @@ export const LMDB_ERRORS: Readonly<Record<number, LmdbMeaning>> = {
 
 export interface LmdbMeaning {
   native: string;
-  code: StateCode;
+  code: FileStateCode;
 }
 
 /** Translates whatever LMDB or the file system threw; the only place that does. */
@@ -74,7 +84,7 @@ interface Consequence {
 
 const UNTOUCHED = 'The state is as it was and the log keeps every record; it is tried again.';
 
-const CONSEQUENCES: Readonly<Record<StateCode, Consequence>> = {
+const CONSEQUENCES: Readonly<Record<FileStateCode, Consequence>> = {
   [STATE_CODES.corrupt]: {
     kind: 'permanent',
     consequence: 'Nothing was counted from it; the log still has every record.',
@@ -135,6 +145,6 @@ function nativeCode(error: unknown): number {
   return typeof code === 'string' ? (ERRNO_BY_NAME[code] ?? 0) : 0;
 }
 
-function meaning(native: string, code: StateCode): LmdbMeaning {
+function meaning(native: string, code: FileStateCode): LmdbMeaning {
   return { native, code };
 }

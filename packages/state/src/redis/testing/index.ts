@@ -1,0 +1,1 @@
+export { startRedisServer, type RedisServer, type SavedData } from './redis-server.ts';
