@@ -1,4 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -84,4 +86,26 @@ test('settings are shown with where they come from', async () => {
       source: 'environment',
     }),
   );
+});
+
+test('health tells whether a process answers, and what it says', async () => {
+  const answers: Record<string, number> = { '/healthz': 200, '/readyz': 503 };
+  const server = createServer((request, response) => {
+    response.statusCode = answers[request.url ?? ''] ?? 404;
+    response.end('{"status":"so"}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  try {
+    expect(await run('health', '--url', url)).toMatchObject({ code: 0, out: '{"status":"so"}\n' });
+    const notReady = await run('health', '--ready', '--url', url);
+    expect(notReady).toMatchObject({ code: 1, out: '' });
+    expect(notReady.err).toContain('UNHEALTHY: ');
+    expect(notReady.err).toContain('answers 503');
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
+  const gone = await run('health', '--url', url);
+  expect(gone.code).toBe(1);
+  expect(gone.err).toContain('does not answer');
 });

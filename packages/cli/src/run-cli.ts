@@ -3,7 +3,9 @@ import { exitCodeOf, exitCodes, type ExitCode } from '@millrace/runtime';
 import { version } from '@millrace/single/running';
 import type { CliContext } from './cli-context.ts';
 import { addConfigCommand } from './commands/config.ts';
+import { addHealthCommand } from './commands/health.ts';
 import { addLagCommand } from './commands/lag.ts';
+import { addRunCommand } from './commands/run.ts';
 import { addSetupCommand } from './commands/setup.ts';
 import { addSqlCommand } from './commands/sql.ts';
 import { addStatusCommand } from './commands/status.ts';
@@ -51,9 +53,11 @@ function buildProgram(context: CliContext, stdout: OutputStream, stderr: OutputS
       writeErr: (text) => void stderr.write(text),
     });
   addUpCommand(program, context);
+  addRunCommand(program, context);
   addSqlCommand(program, context);
   addStatusCommand(program, context);
   addLagCommand(program, context);
+  addHealthCommand(program, context);
   addConfigCommand(program, context);
   addSetupCommand(program, context);
   program
