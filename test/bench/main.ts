@@ -1,11 +1,12 @@
 import { cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
-import { findDebianProgram } from '../services/debian-package.ts';
+import { findDebianProgram } from '@millrace/runtime/testing';
 import { VICTORIA_METRICS } from '../services/known-programs.ts';
 import { abandonAll } from './abandon.ts';
 import { benchParent } from './bench-directory.ts';
 import { runFullRate, type FullRateFigures } from './full-rate.ts';
-import { millrace } from './millrace-system.ts';
+import { startDistributed } from './distributed-system.ts';
+import { startMillrace, type MillraceSystem } from './millrace-system.ts';
 import { runPaced, type PacedFigures } from './paced.ts';
 import { describeFullRate, describePaced, describeRatios } from './report.ts';
 import type { SystemMaker } from './system-under-test.ts';
@@ -17,6 +18,7 @@ const USAGE = `npm run bench -- [options]   (figures are printed, none is assert
   --rate N          samples a second of the paced run (20000)
   --paced-seconds N how long it is (30)
   --only NAME       full-rate or paced
+  --distributed     as processes, on Kafka, Redis and TimescaleDB
   --peers           also VictoriaMetrics, by turns, with the same sender
   --rounds N        of turns with peers (2)
   --json            one JSON object instead of text
@@ -29,6 +31,7 @@ interface Options {
   connections: number[];
   rate: number;
   only: string | undefined;
+  distributed: boolean;
   peers: boolean;
   rounds: number;
   json: boolean;
@@ -45,24 +48,26 @@ try {
   throw error;
 }
 
-async function bench({ only, json, ...params }: Options): Promise<number> {
+async function bench({ only, json, distributed, ...params }: Options): Promise<number> {
   const say = (text: string): void =>
     void (json ? process.stderr : process.stdout).write(`${text}\n`);
   say(
     `Node ${process.version}, ${cpus().length} CPUs (${cpus()[0]?.model}), ` +
       `${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, data below ${await benchParent()}\n`,
   );
+  const start = distributed ? startDistributed : startMillrace;
+  const millrace = { name: 'millrace', start };
   const fullRates: FullRateFigures[] = [];
   let paced: PacedFigures | undefined;
   if (only !== 'paced') {
     const peers = params.peers ? await findPeers(say) : [];
     for (const connections of params.connections) {
-      fullRates.push(...(await byTurns({ ...params, connections, peers, say })));
+      fullRates.push(...(await byTurns({ ...params, connections, peers, say, millrace })));
     }
   }
   if (only !== 'full-rate') {
     const { rate, pacedSeconds: seconds, warmUpSeconds } = params;
-    paced = await runPaced({ rate, seconds, warmUpSeconds, connections: 4 });
+    paced = await runPaced(millrace.start, { rate, seconds, warmUpSeconds, connections: 4 });
     say(describePaced(paced));
   }
   if (json) process.stdout.write(`${JSON.stringify({ fullRates, paced }, undefined, 2)}\n`);
@@ -79,11 +84,12 @@ async function byTurns(
     warmUpSeconds: number;
     connections: number;
     rounds: number;
+    millrace: Readonly<{ name: string; start: () => Promise<MillraceSystem> }>;
     peers: readonly SystemMaker[];
     say: (text: string) => void;
   }>,
 ): Promise<FullRateFigures[]> {
-  const { peers, say } = params;
+  const { millrace, peers, say } = params;
   const all: FullRateFigures[] = [];
   const pairs: [FullRateFigures, FullRateFigures][] = [];
   for (let round = 0; round < (peers.length === 0 ? 1 : params.rounds); round += 1) {
@@ -118,6 +124,7 @@ function readOptions(): Options {
       rate: { type: 'string', default: '20000' },
       rounds: { type: 'string', default: '2' },
       only: { type: 'string' },
+      distributed: { type: 'boolean', default: false },
       peers: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -136,6 +143,7 @@ function readOptions(): Options {
     rate: positive('rate', values.rate),
     rounds: positive('rounds', values.rounds),
     only: values.only,
+    distributed: values.distributed,
     peers: values.peers,
     json: values.json,
   };

@@ -7,7 +7,7 @@ import { checkStoredLoad, untilLoadVisible } from '../services/stored-load.ts';
 import { benchParent, bytesBelow } from './bench-directory.ts';
 import { onAbandon } from './abandon.ts';
 import type { LoadResult, LoadSettings } from '../load/load-run.ts';
-import type { SystemMaker, SystemUnderTest } from './system-under-test.ts';
+import type { SystemUnderTest } from './system-under-test.ts';
 
 const VISIBLE_MS_MAX = 600_000;
 const LEDGER_MS_MAX = 60_000;
@@ -18,8 +18,6 @@ export interface MillraceSystem extends SystemUnderTest {
 }
 
 /** Millrace as `npm start` runs it, on a directory of its own. */
-export const millrace: SystemMaker = { name: 'millrace', start: startMillrace };
-
 export async function startMillrace(): Promise<MillraceSystem> {
   const playground = await Playground.make(await benchParent());
   const abandoned = onAbandon(() => playground.remove());
@@ -71,7 +69,7 @@ async function bytesKept(dataDir: string, store: StoreClient): Promise<Record<st
 }
 
 /** Every acknowledged sample is there once, and the ledger says the same. */
-async function faultsOf(
+export async function faultsOf(
   store: StoreClient,
   load: LoadSettings,
   result: LoadResult,

@@ -3,7 +3,7 @@ import { Latencies, type LatencySummary } from '../load/latencies.ts';
 import { startLoad } from '../load/load-process.ts';
 import { DEFAULT_LOAD, type LoadSettings } from '../load/load-run.ts';
 import { watchFigures, type Cost } from './cost.ts';
-import { startMillrace } from './millrace-system.ts';
+import type { MillraceSystem } from './millrace-system.ts';
 import { startProbe } from './visibility-probe.ts';
 
 export interface PacedParams {
@@ -28,8 +28,11 @@ export interface PacedFigures {
 const VISIBLE_MS_MAX = 60_000;
 
 /** At a rate well below the highest: how long until an acknowledgement, and until it is in SQL. */
-export async function runPaced(params: PacedParams): Promise<PacedFigures> {
-  const system = await startMillrace();
+export async function runPaced(
+  start: () => Promise<MillraceSystem>,
+  params: PacedParams,
+): Promise<PacedFigures> {
+  const system = await start();
   try {
     const { stepMs, series } = DEFAULT_LOAD;
     const seconds = params.warmUpSeconds + params.seconds;

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { until } from '../integration/running-millrace.ts';
 import type { LoadResult, LoadSettings } from '../load/load-run.ts';
-import { freePort } from '../services/free-port.ts';
+import { freePort } from '@millrace/runtime/testing';
 import { figuresOf } from '../services/process-figures.ts';
 import { onAbandon } from './abandon.ts';
 import { bytesBelow, makeBenchDirectory } from './bench-directory.ts';
