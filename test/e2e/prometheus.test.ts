@@ -1,10 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeHistogram } from '@millrace/wire';
-import { reportMissing } from '@millrace/runtime/testing';
+import { findDebianProgram, reportMissing } from '@millrace/runtime/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Playground, until, type RunningMillrace } from '../integration/running-millrace.ts';
-import { findDebianProgram } from '../services/debian-package.ts';
 import { PROMETHEUS } from '../services/known-programs.ts';
 import { PrometheusProcess } from '../services/prometheus-process.ts';
 import { histogramMeaning, type TsdbSample } from '../services/remote-read.ts';

@@ -188,7 +188,8 @@ export function isAlive(pid: number): boolean {
 
 /** Settings of whoever runs the tests must not reach what is tested. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  const ours = /^(MILLRACE_|DATABASE_URL$|PORT$|NO_COLOR$|FORCE_COLOR$|npm_|NODE_OPTIONS$|VITEST)/;
+  const ours =
+    /^(MILLRACE_|DATABASE_URL$|KAFKA_BROKERS$|REDIS_URL$|PORT$|NO_COLOR$|FORCE_COLOR$|npm_|NODE_OPTIONS$|VITEST)/;
   const kept = Object.entries(process.env).filter(([name]) => !ours.test(name));
   return { ...Object.fromEntries(kept), PORT: '0' };
 }

@@ -192,21 +192,51 @@ describe('what is refused', { timeout: TEST_MS_MAX }, () => {
     expect((await playground.run(['up', '--prot', '1'])).code).toBe(2);
     expect(await playground.run(['--version'])).toMatchObject({ code: 0, stdout: '0.1.0\n' });
   });
+});
 
-  test('other rules for a log that has some; without a file the old ones stay', async () => {
+describe('rules that change', { timeout: TEST_MS_MAX }, () => {
+  test('a changed file is in force from the next start on; without one all stays', async () => {
     const file = join(playground.path, 'millrace.yaml');
     const rules = (width: string): string =>
-      `rules:\n  - {name: per_shop, match: orders, by: [shop], widths: [${width}], aggregates: [sum]}\n`;
-    await writeFile(file, rules('10s'));
-    await stopped(await playground.up());
-    await writeFile(file, rules('20s'));
-    const changed = await playground.run(['up']);
-    expect(changed).toMatchObject({
-      code: 78,
-      stderr: expect.stringContaining('CONFIG_RULES_CHANGED'),
+      `rules:\n  - {name: per_shop, match: orders, by: [shop], widths: [${width}], aggregates: [count]}\n`;
+    const served = async () =>
+      await playground.sql<{ width: string; until: boolean }>(
+        `SELECT widths[1]::text AS width, upper_inf(range) AS until
+         FROM served JOIN editions USING (edition, rule) WHERE rule = 'per_shop' ORDER BY edition`,
+      );
+    await writeFile(file, rules('1s'));
+    const first = await playground.up();
+    await push(first.info.url, order(1), { wait: 'stored' });
+    expect(await served()).toEqual([{ width: '00:00:01', until: true }]);
+    await stopped(first);
+
+    await writeFile(file, rules('2s'));
+    const second = await playground.up();
+    expect(second.stderr()).toContain('The rules of the file are in force from here on.');
+    const now = [
+      { width: '00:00:01', until: false },
+      { width: '00:00:02', until: true },
+    ];
+    await until('the new edition is served', STORED_MS_MAX, async () => {
+      return (await served()).length === now.length;
     });
+    expect(await served()).toEqual(now);
+    await push(second.info.url, order(2), { wait: 'stored' });
+    // Which edition shows an order depends on its time; each order is shown by one of them.
+    await until('both orders are counted', STORED_MS_MAX, async () => {
+      const [row] = await playground.sql<{ n: number | null }>(
+        `SELECT sum(count)::int AS n FROM series_windows WHERE rule = 'per_shop'`,
+      );
+      return row?.n === 2;
+    });
+    await stopped(second);
+
     await rm(file);
     await stopped(await playground.up());
+    expect(await playground.run(['status'])).toMatchObject({ code: 1 });
+    const third = await playground.up();
+    expect(await served()).toEqual(now);
+    await stopped(third);
   });
 });
 

@@ -11,6 +11,7 @@ export type Environment = Readonly<Record<string, string>>;
 export interface StageProcess {
   readonly stage: StageName;
   readonly url: string;
+  readonly port: number;
   readonly child: ChildProcess;
   readonly pid: number;
   /** What it wrote so far. */
@@ -30,18 +31,20 @@ const OUTPUT_CHARS_MAX = 1_000_000;
 export async function startStage(
   stage: StageName,
   environment: Environment,
+  port?: number,
 ): Promise<StageProcess> {
-  const started = await spawnStage(stage, environment);
+  const started = await spawnStage(stage, environment, port);
   await untilReady(started);
   return started;
 }
 
-/** Starts one stage; it may have to wait for what it needs. */
+/** Starts one stage, on a free port unless one is named; it may have to wait for what it needs. */
 export async function spawnStage(
   stage: StageName,
   environment: Environment,
+  port?: number,
 ): Promise<StageProcess> {
-  const port = await freePort();
+  port ??= await freePort();
   const child = spawn(process.execPath, [millraceMain, 'run', stage], {
     env: { ...process.env, ...environment, PORT: String(port) },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -61,6 +64,7 @@ export async function spawnStage(
   return {
     stage,
     url: `http://127.0.0.1:${port}`,
+    port,
     child,
     pid: child.pid!,
     output: () => output,

@@ -6,20 +6,20 @@ import {
   type LedgerTotals,
   type Piece,
 } from '@millrace/model';
-import { compileRules } from '@millrace/rules';
 import type { MemorySample } from '@millrace/store/memory';
 import { TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
 import {
   entryTexts,
   labelSetOf,
-  naiveWindows,
+  oracleRun,
   runFold,
   TEST_TENANT,
   windowKey,
+  type OracleRun,
   type TestSample,
 } from '@millrace/transformer/testing';
 import { decodeEventsRecord, EntryType, listEntries, type LedgerEntry } from '@millrace/wire';
-import { SIM_RULES } from './sim-rules.ts';
+import { freshRecords, sampleKey } from './fresh-samples.ts';
 import { SIM_PARTITIONS, type SimWorld } from './sim-world.ts';
 
 /** What the checkers found wrong; empty: all held. */
@@ -27,22 +27,31 @@ export interface SimVerdict {
   problems: string[];
   stored: number;
   windows: number;
+  /** Editions that rules which changed ended, in all partitions. */
+  changes: number;
 }
 
 /** Purity, conservation, exactly-once storage, watermarks, and the windows against the oracle. */
 export function checkRun(world: SimWorld): SimVerdict {
   const problems: string[] = world.failures.map((error) => `failure: ${String(error)}`);
   const { store } = world;
+  const runs: OracleRun[] = [];
+  const fresh: TestSample[] = [];
   let stored = 0;
   for (let partition = 0; partition < SIM_PARTITIONS; partition += 1) {
     problems.push(...checkEntries(world, partition));
     const totals = store.ledger(partition).find(({ tenant }) => tenant === TEST_TENANT);
     problems.push(...checkTotals(world.owed, totals, partition));
     stored += totals?.stored ?? 0;
+    const records = freshRecords(world.log, partition);
+    fresh.push(...records.flatMap(({ samples }) => samples ?? []));
+    runs.push(oracleRun(records));
   }
-  problems.push(...checkSamples(world.owed, store.samples));
-  const windows = checkWindows(world.owed, [...store.finals, ...store.open.values()], problems);
-  return { problems, stored, windows };
+  problems.push(...checkOwed(world.owed, fresh), ...checkSamples(runs, store.samples));
+  const pieces = [...store.finals, ...store.open.values()];
+  const windows = checkWindows(runs, pieces, problems);
+  const changes = runs.reduce((sum, { ended }) => sum + ended.length, 0);
+  return { problems, stored, windows, changes };
 }
 
 /** Whoever put it out, and however often: what one fold of the whole log puts out there. */
@@ -90,14 +99,19 @@ function inPartition(samples: readonly TestSample[], partition: number): TestSam
   });
 }
 
-/** Every owed raw sample is there exactly once, and nothing else. */
-function checkSamples(owed: readonly TestSample[], rows: readonly MemorySample[]): string[] {
-  const expected = owed
-    .filter((sample) => sample.labels['__name__'] !== 'click')
-    .map(({ labels, timeUs, value }) => {
-      const fingerprint = fingerprintOf(TEST_TENANT, labelSetOf(labels));
-      return `${fingerprintHex(fingerprint).slice(0, 16)}/${timeUs}/${value}/false`;
-    })
+/** What was acknowledged is in the log, and nothing else is. */
+function checkOwed(owed: readonly TestSample[], fresh: readonly TestSample[]): string[] {
+  const expected = owed.map(sampleKey).sort();
+  const found = fresh.map(sampleKey).sort();
+  if (JSON.stringify(expected) === JSON.stringify(found)) return [];
+  return [`${expected.length} samples owed, and ${found.length} others are in the log`];
+}
+
+/** Every raw sample that the rules in force kept is there exactly once, and nothing else. */
+function checkSamples(runs: readonly OracleRun[], rows: readonly MemorySample[]): string[] {
+  const expected = runs
+    .flatMap(({ raw }) => raw)
+    .map(([series, timeUs, value]) => `${series.slice(0, 16)}/${timeUs}/${value}/false`)
     .sort();
   const found = rows
     .map(({ seriesId, timeUs, value, unverified }) => [seriesId, timeUs, value, unverified])
@@ -130,38 +144,49 @@ function checkTotals(
   return problems;
 }
 
+interface WindowSums {
+  count: number;
+  sum: number;
+  increase: number | undefined;
+}
+
+/** Windows of every edition that there ever was, put together from what all partitions have. */
 function checkWindows(
-  owed: readonly TestSample[],
+  runs: readonly OracleRun[],
   pieces: readonly Piece[],
   problems: string[],
 ): number {
-  const found = new Map<string, { count: number; sum: number; increase: number }>();
-  for (const piece of pieces) {
-    const series = fingerprintHex(piece.fingerprint);
-    const key = windowKey(piece.edition, series, piece.widthUs, piece.startUs);
-    const window = found.get(key) ?? { count: 0, sum: 0, increase: 0 };
-    window.count += piece.count;
-    window.sum += piece.sum ?? 0;
-    window.increase += piece.increase ?? 0;
-    found.set(key, window);
+  const found = new Map<string, WindowSums>();
+  const expected = new Map<string, WindowSums>();
+  const add = (to: typeof found, key: string, { count, sum, increase }: WindowSums): void => {
+    const known = to.get(key);
+    to.set(key, {
+      count: count + (known?.count ?? 0),
+      sum: sum + (known?.sum ?? 0),
+      increase: increase === undefined ? undefined : increase + (known?.increase ?? 0),
+    });
+  };
+  for (const { edition, fingerprint, widthUs, startUs, count, sum = 0, increase } of pieces) {
+    const key = windowKey(edition, fingerprintHex(fingerprint), widthUs, startUs);
+    add(found, key, { count, sum, increase });
   }
-  const naive = naiveWindows(owed, compileRules(SIM_RULES));
-  for (const [key, { values, increase, edition }] of naive) {
-    const window = found.get(key);
-    const sum = values.reduce((total, { value }) => total + value, 0);
-    const same =
-      window !== undefined &&
-      window.count === values.length &&
-      window.sum === sum &&
-      (edition === CLICKS_EDITION || window.increase === increase);
-    if (!same) {
-      const expected = JSON.stringify({ count: values.length, sum, increase });
-      problems.push(`window ${key}: ${JSON.stringify(window)}, expected ${expected}`);
+  for (const { windows, editions } of runs) {
+    for (const [key, { values, increase, edition }] of windows) {
+      const { columns } = editions.get(edition)!.rule;
+      const sum = values.reduce((total, { value }) => total + value, 0);
+      add(expected, key, {
+        count: values.length,
+        sum: columns.includes('sum') ? sum : 0,
+        increase: columns.includes('increase') ? increase : undefined,
+      });
     }
   }
-  for (const key of found.keys()) if (!naive.has(key)) problems.push(`window ${key}: not expected`);
-  return naive.size;
+  for (const [key, sums] of expected) {
+    const [have, want] = [JSON.stringify(found.get(key)), JSON.stringify(sums)];
+    if (have !== want) problems.push(`window ${key}: ${have}, expected ${want}`);
+  }
+  for (const key of found.keys()) {
+    if (!expected.has(key)) problems.push(`window ${key}: not expected`);
+  }
+  return expected.size;
 }
-
-/** The rule for clicks does not ask for increases. */
-const CLICKS_EDITION = 3;

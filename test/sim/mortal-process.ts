@@ -119,6 +119,9 @@ export class MortalProcess {
 
   #reader(reader: PartitionReader): PartitionReader {
     return {
+      get end() {
+        return reader.end;
+      },
       next: (params) => this.#read('next', () => reader.next(params)),
       close: () => reader.close(),
     };

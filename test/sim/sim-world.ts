@@ -5,10 +5,11 @@ import { TOPIC_EVENTS } from '@millrace/stream';
 import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
 import { createTransformer, DEFAULT_TRANSFORMER_SETTINGS } from '@millrace/transformer';
 import { logStart, type TestSample } from '@millrace/transformer/testing';
-import { encodeEventsRecord, type FoldSettings } from '@millrace/wire';
+import { encodeEventsRecord, type BarrierRecord, type FoldSettings } from '@millrace/wire';
 import { createWriter } from '@millrace/writer';
 import { MortalProcess, NO_FAULTS, Trace, type FaultRates } from './mortal-process.ts';
 import { Random } from './random.ts';
+import { SimControl } from './sim-control.ts';
 import { SIM_RULES } from './sim-rules.ts';
 import { SimReceiver } from './sim-receiver.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -31,6 +32,7 @@ interface SimProcesses {
   transformers: MortalProcess[];
   writers: MortalProcess[];
   receiver: LiveReceiver;
+  control: SimControl;
 }
 
 interface LiveReceiver {
@@ -51,6 +53,7 @@ export class SimWorld {
   readonly owed: TestSample[] = [];
   readonly #options: SimOptions;
   readonly #random: Random;
+  #firstBarrier!: BarrierRecord;
   #names = 0;
   #unanswered = 0;
 
@@ -68,6 +71,7 @@ export class SimWorld {
       transformers: [this.#startTransformer(faults)],
       writers: [this.#startWriter(faults)],
       receiver: this.#startReceiver(faults),
+      control: this.#startControl(faults),
     };
     for (let sent = 0; sent < requests;) {
       if (this.#unanswered < 16) {
@@ -76,9 +80,12 @@ export class SimWorld {
       }
       await this.clock.sleepSteps(1 + random.int(6));
       this.#comeAndGo(live);
+      if (random.chance(0.08)) live.control.change();
+      if (random.chance(0.05)) live.control.complete();
     }
     live.receiver.process.rates = NO_FAULTS;
-    await this.#until(() => this.#unanswered === 0);
+    await this.#until(() => this.#unanswered === 0 && live.control.isIdle);
+    await this.#finishChanges(live.control);
     for (const process of [...live.transformers, ...live.writers]) process.die();
     // Slow ticks: the two hours until the widest windows are final take few steps.
     const last = [this.#startTransformer(NO_FAULTS, 60_000), this.#startWriter(NO_FAULTS)];
@@ -108,11 +115,28 @@ export class SimWorld {
     const producer = openMemoryStream(this.log).producer();
     // Some runs reach bounds all the time: no one may lose or change anything by that.
     const settings = this.#random.chance(0.5) ? TIGHT_BOUNDS : {};
+    const start = logStart(SIM_RULES, settings);
+    this.#firstBarrier = start[1]!.record as BarrierRecord;
     for (let partition = 0; partition < SIM_PARTITIONS; partition += 1) {
-      for (const { record } of logStart(SIM_RULES, settings)) {
+      for (const { record } of start) {
         await producer.append(TOPIC_EVENTS, partition, encodeEventsRecord(record));
       }
     }
+  }
+
+  /** Whatever barriers got lost: they are there in the end. */
+  async #finishChanges(control: SimControl): Promise<void> {
+    control.process.rates = NO_FAULTS;
+    control.complete();
+    await this.#until(() => control.isIdle);
+  }
+
+  #startControl(rates: FaultRates): SimControl {
+    const process = this.#process('control', rates);
+    const stream = openMemoryStream(this.log);
+    const onDefect = (error: unknown): void => void this.failures.push(error);
+    const [random, first] = [this.#random, this.#firstBarrier];
+    return new SimControl({ process, stream, random, first, onDefect });
   }
 
   #process(kind: string, rates: FaultRates): MortalProcess {

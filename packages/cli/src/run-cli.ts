@@ -3,8 +3,10 @@ import { exitCodeOf, exitCodes, type ExitCode } from '@millrace/runtime';
 import { version } from '@millrace/single/running';
 import type { CliContext } from './cli-context.ts';
 import { addConfigCommand } from './commands/config.ts';
+import { addExplainCommand } from './commands/explain.ts';
 import { addHealthCommand } from './commands/health.ts';
 import { addLagCommand } from './commands/lag.ts';
+import { addRulesCommand } from './commands/rules.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addSetupCommand } from './commands/setup.ts';
 import { addSqlCommand } from './commands/sql.ts';
@@ -58,6 +60,8 @@ function buildProgram(context: CliContext, stdout: OutputStream, stderr: OutputS
   addStatusCommand(program, context);
   addLagCommand(program, context);
   addHealthCommand(program, context);
+  addRulesCommand(program, context);
+  addExplainCommand(program, context);
   addConfigCommand(program, context);
   addSetupCommand(program, context);
   program

@@ -1,5 +1,5 @@
-import { errorText, listenForShutdown, type Log } from '@millrace/runtime';
-import { createConsoleLog, readSingleSettings, startSingle, type Single } from '@millrace/single';
+import { createConsoleLog, errorText, listenForShutdown, type Log } from '@millrace/runtime';
+import { readSingleSettings, startSingle, type Single } from '@millrace/single';
 import { usualDataDirectory, version, type RunFile } from '@millrace/single/running';
 import type { CliContext } from './cli-context.ts';
 import { hasColours } from './console-output.ts';

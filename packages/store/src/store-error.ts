@@ -12,6 +12,10 @@ export const StoreErrorCode = {
   schema: 'STORE_SCHEMA',
   /** A migration was changed after it was applied, or the schema is newer: permanent. */
   migration: 'STORE_MIGRATION',
+  /** The big tables lie on disk in another way than asked for: permanent. */
+  layout: 'STORE_LAYOUT',
+  /** The URL of the database cannot be used: permanent. */
+  url: 'STORE_URL',
   /** The mark belongs to another log: permanent. */
   otherLog: 'STORE_OTHER_LOG',
   /** A row was refused although refused rows are isolated: a defect. */

@@ -1,8 +1,11 @@
 export { partitionName, STREAM_CODES, StreamError, type StreamCode } from './stream-error.ts';
 export { DEFAULT_STREAM_SETTINGS, type StreamSettings } from './stream-settings.ts';
 export {
+  partitionsOf,
+  TOPIC_CONTROL,
   TOPIC_EVENTS,
   TOPIC_SERIES,
+  TOPICS,
   type AppendResult,
   type PartitionBounds,
   type PartitionReader,
@@ -11,3 +14,10 @@ export {
   type StreamRecord,
   type Topic,
 } from './stream.ts';
+export type {
+  OnAssigned,
+  PartitionGroup,
+  PartitionGroupSettings,
+  PartitionGroupStatus,
+} from './partition-group.ts';
+export { createSharedStage, type SharedStage } from './group/shared-stage.ts';

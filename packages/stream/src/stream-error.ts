@@ -1,5 +1,5 @@
 import { MillraceError, type ErrorKind } from '@millrace/runtime';
-import type { Topic } from './stream.ts';
+import { partitionsOf, TOPIC_CONTROL, type Topic } from './stream.ts';
 
 /** What can go wrong with the log. The codes are stable: people search for them. */
 export const STREAM_CODES = {
@@ -19,12 +19,24 @@ export const STREAM_CODES = {
   corrupt: 'STREAM_CORRUPT',
   /** The log has another number of partitions than asked for. */
   partitions: 'STREAM_PARTITIONS',
-  /** The log's files were written by a version that this one does not know. */
+  /** The log is another one than at the start: made again, or cut back, while it was in use. */
+  replaced: 'STREAM_REPLACED',
+  /** No broker answers, or a partition has no leader. Tried again by whoever asks. */
+  unreachable: 'STREAM_UNREACHABLE',
+  /** Topics are missing, or configured so that records could be lost. */
+  notSetUp: 'STREAM_NOT_SET_UP',
+  /** The list of brokers cannot be read. */
+  address: 'STREAM_ADDRESS',
+  /** The log's files, or its brokers, are of a version that this one does not know. */
   version: 'STREAM_VERSION',
-  /** The files may not be opened by this user, or the file system is read-only. */
+  /** This user may not open the files or use the topics, or the file system is read-only. */
   forbidden: 'STREAM_FORBIDDEN',
   /** A second thread wants to append to a topic that has an owner. */
   owned: 'STREAM_OWNED',
+  /** Whoever coordinates the sharing of partitions cannot be reached; it is tried again. */
+  groupAway: 'STREAM_GROUP_AWAY',
+  /** The coordinator refuses this process for a reason that a person has to change. */
+  groupRefused: 'STREAM_GROUP_REFUSED',
   /** A call that no stage may make: an unknown partition, two `next` at once, no way to append. */
   misuse: 'STREAM_MISUSE',
 } as const;
@@ -40,9 +52,15 @@ const kindOf: Readonly<Record<StreamCode, ErrorKind>> = {
   STREAM_OUT_OF_RANGE: 'permanent',
   STREAM_CORRUPT: 'permanent',
   STREAM_PARTITIONS: 'permanent',
+  STREAM_REPLACED: 'permanent',
+  STREAM_UNREACHABLE: 'transient',
+  STREAM_NOT_SET_UP: 'permanent',
+  STREAM_ADDRESS: 'permanent',
   STREAM_VERSION: 'permanent',
   STREAM_FORBIDDEN: 'permanent',
   STREAM_OWNED: 'permanent',
+  STREAM_GROUP_AWAY: 'transient',
+  STREAM_GROUP_REFUSED: 'permanent',
   STREAM_MISUSE: 'defect',
 };
 
@@ -127,8 +145,15 @@ export function misuse(message: string): StreamError {
   });
 }
 
-/** What `append` and `reader` check before anything else. */
+/** What `append` and `reader` check before anything else; `partitions` is P. */
 export function checkPartition(topic: Topic, partition: number, partitions: number): void {
-  if (Number.isInteger(partition) && partition >= 0 && partition < partitions) return;
-  throw misuse(`${partitionName(topic, partition)} does not exist: P is ${partitions}.`);
+  const count = partitionsOf(topic, partitions);
+  if (Number.isInteger(partition) && partition >= 0 && partition < count) return;
+  throw misuse(`${partitionName(topic, partition)} does not exist: it has ${count} partition(s).`);
+}
+
+/** What `release` checks: rules are needed as long as there is a log they were applied to. */
+export function checkReleasable(topic: Topic): void {
+  if (topic !== TOPIC_CONTROL) return;
+  throw misuse(`${topic} keeps everything, and a part of it was to be released.`);
 }

@@ -3,10 +3,20 @@
  * with consecutive offsets. Stages meet only here.
  */
 
-/** The topics. P partitions each, numbered from 0; partition p of one belongs to p of the other. */
+/**
+ * Events and series have P partitions each, numbered from 0; partition p of one belongs to p of
+ * the other. Control has one, 0: rules and editions. Nothing of it is ever released.
+ */
 export const TOPIC_EVENTS = 'metrics.events';
 export const TOPIC_SERIES = 'metrics.series';
-export type Topic = typeof TOPIC_EVENTS | typeof TOPIC_SERIES;
+export const TOPIC_CONTROL = 'metrics.control';
+export type Topic = typeof TOPIC_EVENTS | typeof TOPIC_SERIES | typeof TOPIC_CONTROL;
+export const TOPICS: readonly Topic[] = [TOPIC_EVENTS, TOPIC_SERIES, TOPIC_CONTROL];
+
+/** How many partitions a topic has in a log of P = `partitions`. */
+export function partitionsOf(topic: Topic, partitions: number): number {
+  return topic === TOPIC_CONTROL ? 1 : partitions;
+}
 
 export interface StreamRecord {
   offset: number;
@@ -41,6 +51,12 @@ export interface Producer {
 
 export interface PartitionReader {
   /**
+   * The end of the partition as the last answer of `next` told it (an empty one tells it too),
+   * without asking. Never below what was read; a log that reads ahead may tell that of a moment
+   * before. Undefined before the first answer.
+   */
+  readonly end: number | undefined;
+  /**
    * The next records in offset order, as many as fit `bytesMax` (at least one when there is
    * one). Waits up to `waitMs` for the first; resolves with none when nothing came.
    * Never returns a record that is not durable. Rejects with STREAM_OUT_OF_RANGE when the
@@ -62,7 +78,8 @@ export interface Stream {
   bounds(topic: Topic, partition: number): Promise<PartitionBounds>;
   /**
    * Lets the log forget whole segments below `position` that are also older or bigger than
-   * its retention. Without a call nothing is ever forgotten.
+   * its retention. Without a call nothing is ever forgotten. Of `metrics.control` nothing is:
+   * releasing it is a defect (STREAM_MISUSE).
    */
   release(topic: Topic, partition: number, position: number): Promise<void>;
   close(): Promise<void>;

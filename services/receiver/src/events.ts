@@ -1,3 +1,4 @@
+import type { AppliedRules } from '@millrace/control';
 import { errorKind, errorText, type Log, type Meter } from '@millrace/runtime';
 import type { OverloadBound } from './overload-error.ts';
 import type { RejectedSamples } from './rejections.ts';
@@ -28,6 +29,10 @@ export interface ReceiverEvents {
   connectionDropped(): void;
   /** The series cache reached a bound and starts again from nothing. */
   seriesForgotten(): void;
+  /** Somebody applied rules, and every partition was told; perhaps for the second time. */
+  rulesApplied(applied: AppliedRules): void;
+  /** Somebody tried to, and was told why not. */
+  rulesNotApplied(failure: Readonly<{ error: unknown }>): void;
   /** An error that nobody expected; the sender got 503, so nothing is lost by it. */
   failed(failure: Readonly<{ route: string; error: unknown }>): void;
 }
@@ -82,11 +87,36 @@ export function createReceiverEvents(
       metrics.seriesForgotten.add(1);
       log.debug({}, 'The series cache reached its bound and starts again.');
     },
+    ...rulesEvents(log, metrics),
     failed: ({ route, error }) => {
       log.error(
         { route, error: errorText(error), stack: error instanceof Error ? error.stack : undefined },
         'A request failed for a reason of ours; its sender is told to send again.',
       );
+    },
+  };
+}
+
+function rulesEvents(
+  log: Log,
+  metrics: ReturnType<typeof receiverMetrics>,
+): Pick<ReceiverEvents, 'rulesApplied' | 'rulesNotApplied'> {
+  return {
+    rulesApplied: ({ plan, version }) => {
+      metrics.rulesApplied.add(1);
+      const { added, changed, removed } = plan;
+      const fields = {
+        version: version.number,
+        added: added.map(({ name }) => name).join(', '),
+        changed: changed.map(({ to }) => to.name).join(', '),
+        removed: removed.map(({ name }) => name).join(', '),
+      };
+      if (plan.isChanged) log.info(fields, 'Other rules are in force from here on.');
+      else log.info({ version: version.number }, 'The rules in force were applied again.');
+    },
+    rulesNotApplied: ({ error }) => {
+      metrics.rulesNotApplied.add(1);
+      log.warn({ error: errorText(error) }, 'Rules were not applied, or not everywhere.');
     },
   };
 }
@@ -105,6 +135,8 @@ function receiverMetrics(meter: Meter) {
     bytes: counter('request_bytes', 'Decompressed bytes of decoded requests.', ['protocol']),
     appendFailures: counter('append_failures', 'Parts that the log did not take.'),
     overloads: counter('overloads', 'Requests put off because a bound is reached.', ['bound']),
+    rulesApplied: counter('rules_applied', 'Times rules were applied here.'),
+    rulesNotApplied: counter('rules_not_applied', 'Times rules could not be applied here.'),
     connectionsDropped: counter('connections_dropped', 'Connections beyond the bound.'),
     seriesForgotten: counter('series_forgotten', 'Times the series cache started from nothing.'),
     appendSeconds: meter.histogram({

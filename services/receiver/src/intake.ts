@@ -19,6 +19,7 @@ import { RemoteWriteRequest } from './remote-write-request.ts';
 import { RequestDraft } from './request-draft.ts';
 import type { ReceiverSettings } from './settings.ts';
 import type { TokenPosition } from './token.ts';
+import { withinTime } from './within-time.ts';
 
 export type Protocol = `events.${PushFormat}` | 'remote_write.v1';
 
@@ -196,20 +197,12 @@ export class Intake {
 
   /** The append's outcome, or a transient error when it takes too long. */
   async #durable(append: Append): ReturnType<() => Append['durable']> {
-    const { appendTimeoutMs } = this.#settings;
-    const answered = new AbortController();
-    const timeout = this.#clock.sleep(appendTimeoutMs, answered.signal).then(
-      () => {
-        append.abandoned = true;
-        throw new OverloadError('append_age', `the log has not flushed for ${appendTimeoutMs} ms`);
-      },
-      () => [],
-    );
-    try {
-      return await Promise.race([append.durable, timeout]);
-    } finally {
-      answered.abort();
-    }
+    const { appendTimeoutMs: ms } = this.#settings;
+    const late = (): Error => {
+      append.abandoned = true;
+      return new OverloadError('append_age', `the log has not flushed for ${ms} ms`);
+    };
+    return await withinTime({ clock: this.#clock, ms, doing: append.durable, late });
   }
 }
 

@@ -18,6 +18,8 @@ const barrier: BarrierRecord = {
   foldVersion: 1,
   settings: DEFAULT_FOLD_SETTINGS,
   rules: [],
+  after: 0,
+  partitions: 3,
 };
 
 function newStream(settings = {}): Stream {

@@ -44,6 +44,33 @@ export async function openLog(
   }
 }
 
+/**
+ * The id of the log in each partition, of a log that somebody else has begun; undefined where
+ * record 0 is no longer held.
+ *
+ * @throws MillraceError RECEIVER_NOT_SET_UP (permanent) while a partition is empty.
+ */
+export async function readLogIds(stream: Stream): Promise<(string | undefined)[]> {
+  const read = async (partition: number): Promise<string | undefined> => {
+    const { start, end } = await stream.bounds(TOPIC_EVENTS, partition);
+    if (start > 0) return undefined;
+    if (end === 0) throw notSetUp(partition);
+    return await readLogId(stream, partition);
+  };
+  return await Promise.all(Array.from({ length: stream.partitions }, (_, p) => read(p)));
+}
+
+function notSetUp(partition: number): MillraceError {
+  return new MillraceError({
+    code: 'RECEIVER_NOT_SET_UP',
+    kind: 'permanent',
+    message:
+      `Partition ${partition} of ${TOPIC_EVENTS} is empty: nobody has begun this log yet, and ` +
+      'without its id and rules nothing can be taken.',
+    remedy: 'Run "millrace setup"; the receiver goes on by itself.',
+  });
+}
+
 async function readLogId(stream: Stream, partition: number): Promise<string> {
   const reader = stream.reader(TOPIC_EVENTS, partition, 0);
   try {

@@ -1,6 +1,11 @@
-import { errorText, type Clock, type PartitionStatus, type StageStatus } from '@millrace/runtime';
+import {
+  errorText,
+  type Clock,
+  type Health,
+  type PartitionStatus,
+  type StageStatus,
+} from '@millrace/runtime';
 import type { Appender } from './appender.ts';
-import type { Health } from './http/health-routes.ts';
 import type { ReceiverSettings } from './settings.ts';
 
 /** Where the stage is in its life. */

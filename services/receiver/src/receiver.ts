@@ -1,18 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import type { Clock, Log, Meter, Stage, StageStatus } from '@millrace/runtime';
+import type { Clock, Dependency, Log, Meter, Stage, StageStatus } from '@millrace/runtime';
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { Appender } from './appender.ts';
 import { createReceiverEvents } from './events.ts';
 import { eventsRoute } from './http/events-route.ts';
-import { healthRoutes, type Dependency } from './http/health-routes.ts';
+import { healthRoutes } from './http/health-routes.ts';
 import { createHttpApp } from './http/http-app.ts';
 import { positionsRoute } from './http/positions-route.ts';
 import { remoteWriteRoutes } from './http/remote-write-route.ts';
+import { rulesRoutes } from './http/rules-route.ts';
 import { InFlightBytes } from './in-flight-bytes.ts';
 import { Intake, type IncomingRequest, type Receipt } from './intake.ts';
 import { OverloadError } from './overload-error.ts';
 import { PartCutter } from './part-cutter.ts';
 import { healthOf, Life, stageStatus } from './receiver-status.ts';
+import { RulesControl } from './rules-control.ts';
 import type { ReceiverSettings } from './settings.ts';
 import { StoreWait } from './store-wait.ts';
 import type { StoredPositions } from './stored-positions.ts';
@@ -32,6 +34,8 @@ export interface ReceiverComponents {
   status?: () => unknown;
   /** What else `/readyz` shows. None of them makes the receiver unready: the log decides. */
   dependencies?: () => readonly Dependency[];
+  /** True once it is about to stop: `/readyz` says no, and what still comes is still taken. */
+  isDraining?: () => boolean;
 }
 
 /** Takes what producers push and acknowledges it once it is durable in the log. */
@@ -59,7 +63,7 @@ export function createReceiver(
   settings: ReceiverSettings,
 ): Receiver {
   const { stream, clock, meter, logIds } = components;
-  const { intake, inFlight, storeWait, appender, events, producer } = assemble(
+  const { intake, inFlight, storeWait, appender, events, producer, rules } = assemble(
     components,
     settings,
   );
@@ -73,8 +77,12 @@ export function createReceiver(
       eventsRoute({ intake, inFlight, storeWait, settings }),
       ...remoteWriteRoutes({ intake, inFlight, settings }),
       positionsRoute({ storeWait, settings, logIds }),
+      ...rulesRoutes({ rules, inFlight, settings, partitions }),
       ...healthRoutes({
-        health: () => healthOf(status(), components.dependencies?.() ?? []),
+        health: () => {
+          const health = healthOf(status(), components.dependencies?.() ?? []);
+          return { ...health, ready: health.ready && components.isDraining?.() !== true };
+        },
         status: components.status ?? status,
         exposition: async () => await meter.exposition(),
       }),
@@ -107,7 +115,7 @@ export function createReceiver(
       life.state = 'stopped';
       events.stopping();
       storeWait?.stop();
-      await app.close();
+      await Promise.all([app.close(), rules.stop(settings.stopMsMax)]);
       // Appends whose senders no longer wait may still be under way.
       await producer.close();
       events.stopped();
@@ -147,5 +155,7 @@ function assemble(components: ReceiverComponents, settings: ReceiverSettings) {
   const { waitersMax } = settings;
   const storeWait =
     stored === undefined ? undefined : new StoreWait({ stored, clock, waitersMax, events });
-  return { intake, inFlight, storeWait, appender, events, producer };
+  const { appendTimeoutMs: timeoutMs } = settings;
+  const rules = new RulesControl({ stream, clock, events, timeoutMs });
+  return { intake, inFlight, storeWait, appender, events, producer, rules };
 }

@@ -36,6 +36,11 @@ export class StoreWait {
     return this.#waiters < this.#waitersMax;
   }
 
+  /** Makes `storedPosition` tell what is so now. */
+  async refresh(positions: readonly TokenPosition[]): Promise<void> {
+    await this.#stored.refresh?.(positions.map(({ partition }) => partition));
+  }
+
   storedPosition(partition: number): number {
     return this.#stored.position(partition);
   }

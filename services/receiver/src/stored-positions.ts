@@ -4,4 +4,9 @@ export interface StoredPositions {
   position(partition: number): number;
   /** Resolves once `position(partition)` has reached `position`; rejects when `signal` aborts. */
   wait(partition: number, position: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Looks again at these partitions, where `position` does not know by itself; never rejects.
+   * Left out where it is always new.
+   */
+  refresh?(partitions: readonly number[]): Promise<void>;
 }

@@ -1,4 +1,3 @@
-export { createConsoleLog } from './console-log.ts';
 export type { Single } from './open-single.ts';
 export { readSingleSettings, type SingleSettings } from './settings.ts';
 export { startSingle, type SingleComponents } from './start-single.ts';

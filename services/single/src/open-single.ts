@@ -1,6 +1,11 @@
 import {
+  choosePort,
+  createProcessMeter,
+  dependenciesOf,
   errorText,
   identifyProcess,
+  PartitionWatch,
+  urlOf,
   type Clock,
   type DirectoryLock,
   type Log,
@@ -8,11 +13,7 @@ import {
 } from '@millrace/runtime';
 import { directoryBytes } from './directory-bytes.ts';
 import type { DataDirectory } from './running/data-directory.ts';
-import { firstBarrier } from './first-barrier.ts';
-import { choosePort } from './free-port.ts';
-import { dependenciesOf, PartitionWatch } from './partition-watch.ts';
-import { createProcessMeter } from './process-metrics.ts';
-import { recordRules, type RulesInForce } from './rules-in-force.ts';
+import type { RuleFileContent } from './running/rule-file.ts';
 import { removeRunFile, writeRunFile, type RunFile } from './running/run-file.ts';
 import { createSelfMetrics, type SelfMetrics } from './self-metrics.ts';
 import type { SingleSettings } from './settings.ts';
@@ -45,7 +46,8 @@ export interface Single {
 export interface SingleParts {
   settings: SingleSettings;
   directory: DataDirectory;
-  rules: RulesInForce;
+  /** Of the rule file; undefined: there is none, and what is in force stays. */
+  rules: RuleFileContent | undefined;
   lock: DirectoryLock;
   log: Log;
   clock: Clock;
@@ -184,12 +186,10 @@ export class OpenSingle implements Single {
 
   /** The log is recovered before anybody reads it; the other two prepare meanwhile. */
   async #openStages(): Promise<(string | undefined)[]> {
-    const { directory, rules } = this.#parts;
     const { receiver, transformer, writer } = this.#threads;
-    if (rules.isFirstStart) await recordRules(directory, rules);
     const [stateLogIds] = await Promise.all([
       transformer.link.call('open'),
-      receiver.link.call('open', firstBarrier(rules)),
+      receiver.link.call('open', this.#parts.rules),
       writer.link.call('open'),
     ]);
     return stateLogIds;
@@ -244,11 +244,4 @@ export class OpenSingle implements Single {
       await clock.sleep(ms, signal).catch(() => undefined);
     }
   }
-}
-
-/** Where this machine's programs reach it: an address that stands for all is none to connect to. */
-function urlOf({ host, port }: ListenAddress): string {
-  if (host === '0.0.0.0') return `http://127.0.0.1:${port}`;
-  if (host === '::') return `http://[::1]:${port}`;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -1,50 +1,40 @@
 import {
   bytes,
+  checkHost,
   choice,
   durationMs,
-  flag,
   integer,
-  MillraceError,
-  optionalInteger,
   optionalText,
+  partitionsSetting,
+  processDefinition,
   readSettings,
-  text,
   type EffectiveSetting,
-  type LogLevel,
-  type Setting,
+  type LoggingSettings,
+  type ProcessSettings,
   type SettingsDefinition,
 } from '@millrace/runtime';
-import { DEFAULT_RECEIVER_SETTINGS } from '@millrace/receiver';
-import { RETENTION_DEFAULTS, type Retention } from '@millrace/store/postgres';
+import { receiverDefinition, type TunedReceiverSettings } from '@millrace/receiver';
+import { retentionDefinition, type Retention } from '@millrace/store/postgres';
 import { DEFAULT_STREAM_SETTINGS } from '@millrace/stream';
-import { DEFAULT_TRANSFORMER_SETTINGS } from '@millrace/transformer';
+import { transformerDefinition, type TunedTransformerSettings } from '@millrace/transformer';
 
 /** All that can be set of the one process; whatever is not here has its stage's default. */
-export interface SingleSettings {
+export interface SingleSettings extends Omit<ProcessSettings, 'logging'> {
   /** Undefined: the usual one, see `chooseDataDirectory`. */
   dataDir: string | undefined;
   /** The rule file; undefined: `millrace.yaml` of the working directory, when it is there. */
   config: string | undefined;
-  insecure: boolean;
   /** P, fixed for a log when it is made. */
   partitions: number;
-  /** How long a clean stop may take in all. */
-  stopMsMax: number;
-  http: { host: string; port: number | undefined };
-  logging: { level: LogLevel; format: 'text' | 'json' };
+  logging: LoggingSettings;
   log: {
     segmentBytes: number;
     retentionMs: number;
     retentionBytes: number;
     topicBytesMax: number;
   };
-  receiver: {
-    requestBytesMax: number;
-    decodedBytesMax: number;
-    inFlightBytesMax: number;
-    connectionsMax: number;
-  };
-  transformer: { commitMs: number; tickMs: number };
+  receiver: TunedReceiverSettings;
+  transformer: TunedTransformerSettings;
   store: {
     /** Of somebody's own PostgreSQL; undefined: the embedded one. */
     url: string | undefined;
@@ -55,10 +45,9 @@ export interface SingleSettings {
   selfMetrics: { intervalMs: number };
 }
 
-const KIB = 1024;
-const MIB = KIB * KIB;
-const GIB = KIB * MIB;
-const TIB = KIB * GIB;
+const MIB = 1024 * 1024;
+const GIB = 1024 * MIB;
+const TIB = 1024 * GIB;
 const SECOND_MS = 1000;
 const HOUR_MS = 3600 * SECOND_MS;
 const DAY_MS = 24 * HOUR_MS;
@@ -90,98 +79,22 @@ const logDefinition: SettingsDefinition<SingleSettings['log']> = {
   }),
 };
 
-function retentionMs(name: keyof Retention, what: string): Setting<number> {
-  const help = `How long the store keeps them. ${what}`;
-  return durationMs({
-    default: RETENTION_DEFAULTS[name],
-    min: HOUR_MS,
-    max: 36_500 * DAY_MS,
-    help,
-  });
-}
-
-const receiverDefinition: SettingsDefinition<SingleSettings['receiver']> = {
-  requestBytesMax: bytes({
-    default: DEFAULT_RECEIVER_SETTINGS.requestBytesMax,
-    min: KIB,
-    max: GIB,
-    help: "A request's body as it comes over the wire.",
-  }),
-  decodedBytesMax: bytes({
-    default: DEFAULT_RECEIVER_SETTINGS.decodedBytesMax,
-    min: KIB,
-    max: GIB,
-    help: 'The same body without its compression.',
-  }),
-  inFlightBytesMax: bytes({
-    default: DEFAULT_RECEIVER_SETTINGS.inFlightBytesMax,
-    min: MIB,
-    max: 64 * GIB,
-    help: 'Bytes of all requests that are not answered yet; beyond, 503.',
-  }),
-  connectionsMax: integer({
-    default: DEFAULT_RECEIVER_SETTINGS.connectionsMax,
-    min: 1,
-    max: 100_000,
-    help: 'Connections of senders at once.',
-  }),
-};
-
 export const singleDefinition: SettingsDefinition<SingleSettings> = {
   dataDir: optionalText({
     help: 'Where log, state and store lie: ./millrace-data, or /var/lib/millrace as root.',
   }),
   config: optionalText({ help: 'The rule file: millrace.yaml of the working directory, if any.' }),
-  insecure: flag({
-    default: false,
-    help: 'Listen on other addresses than loopback although nobody has to log in.',
-  }),
-  partitions: integer({
-    default: 4,
-    min: 1,
-    max: 64,
-    help: 'Partitions of a new log; that of an existing one cannot be changed.',
-  }),
-  stopMsMax: durationMs({
-    default: 10 * SECOND_MS,
-    min: SECOND_MS,
-    max: HOUR_MS,
-    help: 'How long a clean stop may take; what is not done then is done at the next start.',
-  }),
-  http: {
-    host: text({ default: '127.0.0.1', help: 'The address to listen on.' }),
-    port: optionalInteger({
-      default: undefined,
-      min: 0,
-      max: 65_535,
-      aliases: ['PORT'],
-      help: 'The port to listen on, 0 for any; 9480 or the next free one when it is not set.',
-    }),
-  },
+  insecure: processDefinition.insecure,
+  ...partitionsSetting(4),
+  stopMsMax: processDefinition.stopMsMax,
+  http: processDefinition.http,
   logging: {
-    level: choice({
-      default: 'info',
-      of: ['debug', 'info', 'warn', 'error', 'silent'],
-      help: 'The least important lines that are still written to standard error.',
-    }),
+    level: processDefinition.logging.level,
     format: choice({ default: 'text', of: ['text', 'json'], help: 'Lines for people, or JSON.' }),
   },
   log: logDefinition,
   receiver: receiverDefinition,
-  transformer: {
-    commitMs: durationMs({
-      default: DEFAULT_TRANSFORMER_SETTINGS.commitMs,
-      min: 100,
-      max: 60 * SECOND_MS,
-      help: 'How often the state is committed; it only shortens recovery.',
-    }),
-    tickMs: durationMs({
-      default: DEFAULT_TRANSFORMER_SETTINGS.tickMs,
-      min: 10,
-      max: 60 * SECOND_MS,
-      help: 'How long a partition is idle before its time is moved on.',
-    }),
-  },
+  transformer: transformerDefinition,
   store: {
     url: optionalText({
       aliases: ['DATABASE_URL'],
@@ -193,12 +106,7 @@ export const singleDefinition: SettingsDefinition<SingleSettings> = {
       max: 65_536,
       help: 'Memory that the embedded PostgreSQL keeps pages in.',
     }),
-    retention: {
-      rawMs: retentionMs('rawMs', 'Samples, histograms and exemplars.'),
-      narrowWindowsMs: retentionMs('narrowWindowsMs', 'Windows narrower than an hour.'),
-      wideWindowsMs: retentionMs('wideWindowsMs', 'Windows of an hour and more.'),
-      deadLettersMs: retentionMs('deadLettersMs', 'Rows that the store refused.'),
-    },
+    retention: retentionDefinition,
   },
   selfMetrics: {
     intervalMs: durationMs({
@@ -228,20 +136,4 @@ function secretUrl(
   store: SettingsDefinition<SingleSettings['store']>,
 ): SettingsDefinition<SingleSettings['store']> {
   return { ...store, url: { ...store.url, secret: true } };
-}
-
-function checkHost({ http, insecure }: SingleSettings): void {
-  if (insecure || isLoopback(http.host)) return;
-  throw new MillraceError({
-    code: 'CONFIG_INSECURE_HOST',
-    kind: 'permanent',
-    message:
-      `${http.host} can be reached from other machines, and nobody has to log in yet: whoever ` +
-      'reaches it could write. Nothing was started.',
-    remedy: 'Listen on 127.0.0.1, or say --insecure (MILLRACE_INSECURE=true) when that is meant.',
-  });
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }

@@ -1,8 +1,12 @@
-import { lockDirectory, systemClock, type Clock, type Log } from '@millrace/runtime';
-import { createConsoleLog } from './console-log.ts';
+import {
+  createConsoleLog,
+  lockDirectory,
+  systemClock,
+  type Clock,
+  type Log,
+} from '@millrace/runtime';
 import { makeDataDirectory, usualDataDirectory } from './running/data-directory.ts';
 import { OpenSingle, type Single } from './open-single.ts';
-import { chooseRules } from './rules-in-force.ts';
 import { readRuleFile } from './running/rule-file.ts';
 import type { SingleSettings } from './settings.ts';
 
@@ -34,8 +38,7 @@ export async function startSingle(
   const lock = await lockDirectory(directory.path);
   let single: OpenSingle | undefined;
   try {
-    const rules = await chooseRules(directory, wanted);
-    single = new OpenSingle({ settings, directory, rules, lock, log, clock, colours });
+    single = new OpenSingle({ settings, directory, rules: wanted, lock, log, clock, colours });
     await single.start();
     return single;
   } catch (error) {

@@ -7,18 +7,24 @@ import {
   EntryType,
   EventsRecordKind,
   listEntries,
+  type BarrierRecord,
+  type EditionEndEntry,
+  type EditionEntry,
   type EventsRecord,
   type LedgerEntry,
 } from '@millrace/wire';
-import { compileRules } from '@millrace/rules';
+import { compileRules, type Rule } from '@millrace/rules';
 import { describe, expect, it, vi } from 'vitest';
 import { acceptNewLog } from './accept-new-log.ts';
 import { dataRecord } from './testing/data-record.ts';
+import { loadPages } from './fold/partition-state.ts';
 import { logStart, TEST_LOG_ID } from './testing/fold-run.ts';
+import { RuleVersions } from './testing/rule-versions.ts';
 import { StageBench } from './testing/stage-bench.ts';
 
 const T0 = 1_700_000_000_000_000;
 const OTHER_LOG_ID = 'ff'.repeat(16);
+const RULE: Rule = { name: 'r', match: 'g', widths: ['1m'], aggregates: ['count'] };
 
 /** What a log with this id begins with. */
 function startOf(logId: string): EventsRecord[] {
@@ -73,6 +79,19 @@ async function foldedBench(): Promise<{ bench: StageBench; state: MemoryStateSto
   return { bench, state: new MemoryStateStore(bench.database) };
 }
 
+/** Entries of a type in the order they were published, those of repeated records once. */
+function entriesOf<T>(bench: StageBench, type: EntryType): T[] {
+  const found = new Map<string, T>();
+  for (const { payload } of bench.log.partition(TOPIC_SERIES, 0).read(0, Infinity)) {
+    const { logNumber } = decodeSeriesRecordHeader(payload);
+    for (const { address, type: entryType, value } of listEntries(payload)) {
+      const at = `${logNumber}/${address.offset}.${address.ordinal}`;
+      if (entryType === type) found.set(at, value as T);
+    }
+  }
+  return [...found.values()];
+}
+
 describe('acceptNewLog', () => {
   it('goes on under the next number: what was seen is known, totals begin anew', async () => {
     const { bench, state } = await foldedBench();
@@ -96,18 +115,50 @@ describe('acceptNewLog', () => {
     expect(await acceptNewLog(state, 0, OTHER_LOG_ID, 1)).toMatchObject({ logNumber: 2 });
   });
 
-  it('does not let the rules of the new log pass for a repeat of the old ones', async () => {
+  it('goes on with editions that the new log has as well, and takes those that it brings', async () => {
+    const bench = new StageBench();
+    const versions = new RuleVersions(logStart()[1]!.record as BarrierRecord);
+    bench.append({ kind: EventsRecordKind.log, logId: TEST_LOG_ID });
+    bench.append(logStart()[1]!.record);
+    bench.append(versions.next({ rules: [{ ...RULE, name: 'left' }] }));
+    bench.append(samples(0, 10, 1, '00000000000000aa'));
+    await foldAll(bench, 1);
+    bench.log = bench.newLog();
+    bench.append({ kind: EventsRecordKind.log, logId: OTHER_LOG_ID });
+    // Its number is no higher than the one in force; what it follows is not in this log.
+    const first = { ...versions.next({ rules: [RULE] }), number: 1, after: 0 };
+    bench.append(first);
+    bench.append(samples(10, 12, 1, '00000000000000bb'));
+    await acceptNewLog(new MemoryStateStore(bench.database), 0, OTHER_LOG_ID, 1);
+    await foldAll(bench, 2);
+    const begun = entriesOf<EditionEntry>(bench, EntryType.edition);
+    const r = versions.rules.rules.find(({ name }) => name === RULE.name)!.edition;
+    expect(begun.map(({ edition }) => edition)).toEqual([r]);
+    const ended = entriesOf<EditionEndEntry>(bench, EntryType.editionEnd);
+    expect(ended.map(({ edition, position }) => [edition, position])).toEqual([[2, 1]]);
+    const state = await new MemoryStateStore(bench.database).load(0);
+    expect(loadPages(state!.pages).tables!.barrier.number).toBe(1);
+  });
+
+  it('refuses rules of the new log that give an edition another meaning', async () => {
     const { bench, state } = await foldedBench();
     bench.log = bench.newLog();
     const [start, barrier] = startOf(OTHER_LOG_ID);
-    const rule = { name: 'r', match: 'g', widths: ['1m'], aggregates: ['count'] };
-    const rules = compileRules({ rules: [rule] } as never);
+    const { rules, version } = compileRules({ rules: [RULE] });
     bench.append(start!);
-    bench.append({ ...barrier, rules } as EventsRecord);
+    bench.append({
+      ...barrier,
+      rules: { version, rules: [{ ...rules[1]!, edition: 1 }] },
+    } as never);
     await acceptNewLog(state, 0, OTHER_LOG_ID, 1);
     const transformer = bench.start();
-    await transformer.run();
-    expect(transformer.status().partitions[0]!.reason?.code).toBe('FOLD_RULES_CHANGED');
+    const running = transformer.run();
+    await vi.waitFor(() => {
+      const [partition] = transformer.status().partitions;
+      expect(partition!.reason?.code).toBe('FOLD_EDITION_REUSED');
+    });
+    await transformer.stop();
+    await running;
   });
 
   it('folds again what was folded under a number that another log has in the store', async () => {

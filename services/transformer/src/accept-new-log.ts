@@ -16,7 +16,8 @@ export interface AcceptedLog {
 /**
  * Lets a partition's state go on with another log, from its first record, under a number above
  * `afterLogNumber` (the highest that the store has; 0 when it has none): what it remembers for
- * dedupe and its open pieces stay. Totals begin anew, because the store adds those of all logs.
+ * dedupe and its open pieces stay, and so do editions that the new log's rules have as well.
+ * Totals begin anew, because the store adds those of all logs.
  *
  * @throws MillraceError TRANSFORMER_LOG_NUMBER when there have been too many logs.
  */
@@ -43,7 +44,7 @@ export async function acceptNewLog(
   }
   Object.assign(head, { logId: newLogId, logNumber, position: 0, lastDigest: '' });
   if (tables !== undefined) {
-    // The new log counts its barriers from 1 again: its first one must not pass for a repeat.
+    // The new log's first barrier follows none: it is taken whatever number the old one was at.
     tables.barrier = { ...tables.barrier, number: 0 };
     tables.ledger.reset();
   }

@@ -11,8 +11,15 @@ export interface TransformerEvents {
   outrun(partition: number): void;
   readRetried(partition: number, error: unknown): void;
   tickFailed(partition: number, error: unknown): void;
+  /** A barrier that whoever applied rules had not appended here. */
+  barrierAppended(partition: number, version: number): void;
+  barrierFailed(partition: number, error: unknown): void;
+  controlRetried(error: unknown): void;
+  controlStopped(error: unknown): void;
   stopped(partition: number, error: unknown): void;
-  gaveUpWaiting(stopMsMax: number): void;
+  /** The partition is not owned any more. */
+  letGo(partition: number): void;
+  gaveUpWaiting(partition: number, stopMsMax: number): void;
 }
 
 export interface FoldedBatch {
@@ -44,6 +51,7 @@ export function createTransformerEvents(log: Log, meter: Meter): TransformerEven
   const retries = count('retries_total', 'Calls tried again.', ['call']);
   const commits = count('commits_total', 'Commits of a partition state.');
   const commitBytes = count('commit_bytes_total', 'Bytes of pages committed.');
+  const barriers = count('barriers_completed_total', 'Missing barriers appended.');
   const outruns = count('outruns_total', 'Commits lost to another owner.');
   const pieces = level('open_pieces', 'Pieces open.');
   const series = level('remembered_series', 'Series remembered for dedupe.');
@@ -82,12 +90,33 @@ export function createTransformerEvents(log: Log, meter: Meter): TransformerEven
       retried(partition, 'read', error, 'The log could not be read; it is tried again.'),
     tickFailed: (partition, error) =>
       retried(partition, 'tick', error, 'No tick could be appended; the next one will be.'),
+    barrierAppended: (partition, version) => {
+      barriers.add(1, { partition });
+      log.info({ partition, version }, 'A barrier was missing, and is appended.');
+    },
+    barrierFailed: (partition, error) =>
+      retried(partition, 'barrier', error, 'A missing barrier could not be appended yet.'),
+    controlRetried: (error) =>
+      log.warn({ error: errorText(error) }, 'Changes of rules cannot be read; it is tried again.'),
+    controlStopped: (error) =>
+      log.error(
+        { error: errorText(error) },
+        'Changes of rules are not read any more; folding goes on under the rules in the log.',
+      ),
     stopped: (partition, error) =>
       log.error(
         { partition, error: errorText(error) },
         'The partition stopped; the log keeps its records.',
       ),
-    gaveUpWaiting: (stopMsMax) =>
-      log.warn({ stopMsMax }, 'Stopping took too long; the next owner folds the rest again.'),
+    letGo: (partition) => {
+      pieces.forget({ partition });
+      series.forget({ partition });
+      log.info({ partition }, 'Partition let go.');
+    },
+    gaveUpWaiting: (partition, stopMsMax) =>
+      log.warn(
+        { partition, stopMsMax },
+        'Letting the partition go took too long; the next owner folds the rest again.',
+      ),
   };
 }

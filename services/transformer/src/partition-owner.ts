@@ -6,10 +6,13 @@ import {
   type Backoff,
   type Clock,
   type PartitionStatus,
+  type PartitionTask,
 } from '@millrace/runtime';
 import type { StateStore } from '@millrace/state';
 import { TOPIC_EVENTS, type Producer, type Stream, type StreamRecord } from '@millrace/stream';
 import { decodeEventsRecord, encodeEventsRecord, EventsRecordKind } from '@millrace/wire';
+import type { RulesVersion } from '@millrace/control';
+import { BarrierCompleter } from './barrier-completer.ts';
 import { Committer } from './committer.ts';
 import { countBatch } from './count-batch.ts';
 import type { TransformerEvents } from './events.ts';
@@ -24,10 +27,12 @@ export interface OwnerParts {
   clock: Clock;
   events: TransformerEvents;
   settings: TransformerSettings;
+  /** Versions of the rules after the one with this number, as far as they are known here. */
+  versionsAfter: (number: number) => readonly RulesVersion[];
 }
 
 /** Owns one partition: poll, dedupe, place, fold, publish, commit, until it is stopped. */
-export class PartitionOwner {
+export class PartitionOwner implements PartitionTask {
   readonly partition: number;
   readonly #parts: OwnerParts;
   readonly #backoff: Backoff;
@@ -60,6 +65,14 @@ export class PartitionOwner {
 
   /** Resolves when stopped, also by a permanent reason (see `status`); rejects with a defect. */
   async run(): Promise<void> {
+    try {
+      await this.#own();
+    } finally {
+      if (this.#stopping.signal.aborted) this.#parts.events.letGo(this.partition);
+    }
+  }
+
+  async #own(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       try {
         const owned = await this.#takeOver();
@@ -126,6 +139,8 @@ export class PartitionOwner {
     const publisher = this.#publisherFor(owned, signal);
     const committer = new Committer({ ...this.#parts, partition, signal }, owned, publisher);
     const reader = stream.reader(TOPIC_EVENTS, partition, head.position);
+    const { partitions } = stream;
+    const barriers = new BarrierCompleter({ ...this.#parts, partition, partitions });
     try {
       for (;;) {
         const records = await this.#poll(reader);
@@ -140,8 +155,10 @@ export class PartitionOwner {
         }
         await publisher.room();
         committer.commitWhenDue();
+        const inForce = owned.fold.tables?.barrier.number;
+        if (inForce !== undefined) await barriers.complete(inForce);
         this.#backoff.reset();
-        await this.#observe(owned, records);
+        this.#observe(owned, records, reader.end);
       }
       await committer.commitLast();
     } finally {
@@ -153,15 +170,26 @@ export class PartitionOwner {
 
   /** Undefined when stopping interrupted the poll: what was folded before is still committed. */
   async #poll(reader: ReturnType<Stream['reader']>): Promise<readonly StreamRecord[] | undefined> {
-    const { pollBytesMax: bytesMax, tickMs: waitMs } = this.#parts.settings;
+    const { pollBytesMax: bytesMax } = this.#parts.settings;
     const { signal } = this.#stopping;
     if (signal.aborted) return undefined;
     try {
-      return await reader.next({ bytesMax, waitMs, signal });
+      return await reader.next({ bytesMax, waitMs: this.#idleMs(), signal });
     } catch (error) {
       if (signal.aborted) return undefined;
       throw error;
     }
+  }
+
+  /**
+   * How long to wait before a tick. Idle partitions tick together, at multiples of the interval:
+   * their ticks, and all that follows from those, go through the log in one request.
+   */
+  #idleMs(): number {
+    const { clock, settings } = this.#parts;
+    const { tickMs } = settings;
+    const untilMs = tickMs - ((clock.nowUs() / 1000) % tickMs);
+    return untilMs < tickMs / 4 ? untilMs + tickMs : untilMs;
   }
 
   /**
@@ -221,10 +249,10 @@ export class PartitionOwner {
     }
   }
 
-  async #observe({ fold }: OwnedPartition, records: readonly StreamRecord[]): Promise<void> {
-    const { stream, clock } = this.#parts;
+  #observe({ fold }: OwnedPartition, records: readonly StreamRecord[], readEnd?: number): void {
+    const { clock } = this.#parts;
     const { position, partitionTimeUs } = fold.head;
-    const { end } = await stream.bounds(TOPIC_EVENTS, this.partition);
+    const end = Math.max(position, readEnd ?? position);
     const newest = records.at(-1);
     const ageUs = newest === undefined ? 0 : clock.nowUs() - newest.appendTimeUs;
     this.#status = {

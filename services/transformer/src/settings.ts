@@ -1,6 +1,6 @@
 /** How the transformer goes about its work. Nothing here changes what it puts out. */
 export interface TransformerSettings {
-  /** The partitions this process owns. */
+  /** The partitions owned from the start; `own` says otherwise later. */
   partitions: readonly number[];
   /** Bytes of records folded in one go. */
   pollBytesMax: number;

@@ -182,7 +182,7 @@ describe('the transformer', () => {
         'STATE_INCOMPLETE',
         'TRANSFORMER_OTHER_LOG',
         'TRANSFORMER_NO_LOG_ID',
-        'FOLD_RULES_CHANGED',
+        'RULES_VERSION_UNKNOWN',
         'running',
       ]);
     });
@@ -201,16 +201,74 @@ describe('the transformer', () => {
     );
   });
 
-  it('resolves when every partition has stopped', async () => {
+  it('stays when every partition has stopped, and tells why, until it is stopped itself', async () => {
     const bench = new StageBench();
     bench.append({ kind: EventsRecordKind.tick, receivedAtUs: T0 });
     const transformer = bench.start();
-    await transformer.run();
-    expect(transformer.status().partitions[0]).toMatchObject({
-      state: 'stopped',
-      reason: { code: 'TRANSFORMER_NO_LOG_ID' },
+    let isOver = false;
+    const running = transformer.run().then(() => {
+      isOver = true;
     });
+    const reason = { state: 'stopped', reason: { code: 'TRANSFORMER_NO_LOG_ID' } };
+    await until(() => expect(transformer.status().partitions[0]).toMatchObject(reason));
+    expect(isOver).toBe(false);
     await transformer.stop();
+    await running;
+    expect(transformer.status().partitions[0]).toMatchObject(reason);
+  });
+
+  it('goes on where another one let go, whoever owns what', async () => {
+    const bench = new StageBench(3);
+    for (let partition = 0; partition < 3; partition += 1) begin(bench, partition, 20);
+    const settings = { commitMs: 1e9, tickMs: 1e6, recordBytesMax: 1e6 };
+    const [left, right] = [bench.start(settings), bench.start({ ...settings, partitions: [] })];
+    const running = [left.run(), right.run()];
+    const folds = async (transformer: typeof left, partition: number, position: number) =>
+      await until(() => {
+        const { partitions } = transformer.status();
+        const found = partitions.find((one) => one.partition === partition);
+        expect(found).toMatchObject({ state: 'running', position });
+      });
+    expect(right.status()).toMatchObject({ ready: true, partitions: [] });
+    for (const partition of [0, 1, 2]) await folds(left, partition, 22);
+    expect(bench.committed(1)).toBeUndefined();
+    await left.own([0]);
+    // What was folded is published and committed when it is let go; of the other, nothing yet.
+    expect([0, 1, 2].map((partition) => bench.committed(partition))).toEqual([undefined, 22, 22]);
+    expect(bench.published(1)).toEqual(bench.expected(22, 1));
+    expect(left.status().partitions.map(({ partition }) => partition)).toEqual([0]);
+    for (let i = 21; i <= 30; i += 1) for (const p of [0, 1, 2]) bench.append(sample(i), p);
+    await right.own([1, 2]);
+    await folds(right, 1, 32);
+    await folds(right, 2, 32);
+    await folds(left, 0, 32);
+    await Promise.all([right.own([0, 2]), left.own([1])]);
+    await folds(right, 0, 32);
+    await folds(left, 1, 32);
+    await Promise.all([left.stop(), right.stop()]);
+    await Promise.all(running);
+    await expect(left.own([0])).rejects.toMatchObject({ code: 'STAGE_STOPPED' });
+    for (const partition of [0, 1, 2]) {
+      expect(bench.committed(partition)).toBe(32);
+      expect(bench.published(partition)).toEqual(bench.expected(32, partition));
+    }
+  });
+
+  it('lets go in bounded time although the log takes nothing any more', async () => {
+    const bench = new StageBench(2);
+    begin(bench, 0);
+    begin(bench, 1);
+    const stream = withAppend(bench, neverSettles);
+    const transformer = bench.start({ stopMsMax: 30, tickMs: 1e6 }, { stream });
+    const running = transformer.run();
+    await until(() =>
+      expect(transformer.status().partitions.map(({ position }) => position)).toEqual([5, 5]),
+    );
+    await transformer.own([1]);
+    expect(transformer.status().partitions.map(({ partition }) => partition)).toEqual([1]);
+    expect(bench.committed(0)).toBeUndefined();
+    await transformer.stop();
+    await running;
   });
 
   it('stops in bounded time although the log takes nothing any more', async () => {

@@ -1,4 +1,11 @@
-import type { Clock, Log, Meter, Stage } from '@millrace/runtime';
+import {
+  OwnedPartitions,
+  type Clock,
+  type Log,
+  type Meter,
+  type PartitionedStage,
+} from '@millrace/runtime';
+import { ControlFollower } from '@millrace/control';
 import type { StateStore } from '@millrace/state';
 import type { Stream } from '@millrace/stream';
 import { createTransformerEvents } from './events.ts';
@@ -13,7 +20,7 @@ export interface TransformerComponents {
   meter: Meter;
 }
 
-export interface Transformer extends Stage {
+export interface Transformer extends PartitionedStage {
   /** Gives up at once, as a crash would: nothing more is published or committed. */
   kill(): Promise<void>;
 }
@@ -24,56 +31,49 @@ export function createTransformer(
   settings: TransformerSettings,
 ): Transformer {
   const { stream, state, clock } = components;
+  const { stopMsMax: letGoMsMax } = settings;
   const events = createTransformerEvents(components.log, components.meter);
   const producer = stream.producer();
-  const parts = { stream, state, producer, clock, events, settings };
-  const owners = settings.partitions.map((partition) => new PartitionOwner(partition, parts));
-  let running: Promise<void> | undefined;
-  let giveUp = (): void => undefined;
-  const givenUp = new Promise<undefined>((resolve) => {
-    giveUp = () => resolve(undefined);
-  });
-  const killAll = (): void => {
-    for (const owner of owners) owner.kill();
-  };
+  const control = new ControlFollower({ stream, clock, onRetry: events.controlRetried });
+  const versionsAfter = (number: number) => control.versionsAfter(number);
+  const parts = { stream, state, producer, clock, events, settings, versionsAfter };
+  let hasGivenUp = false;
+  const owned = new OwnedPartitions(
+    {
+      clock,
+      letGoMsMax,
+      create: (partition) => new PartitionOwner(partition, parts),
+      onGivenUp: (partition) => {
+        hasGivenUp = true;
+        events.gaveUpWaiting(partition, letGoMsMax);
+      },
+    },
+    settings.partitions,
+  );
   const run = async (): Promise<void> => {
-    const runs = owners.map((owner) => owner.run());
-    // A defect in one may be one in all: nobody goes on.
-    for (const one of runs) one.catch(killAll);
-    const results = await Promise.race([Promise.allSettled(runs), givenUp]);
-    // Given up, something is still under way, and ends when the stream is closed.
-    if (results === undefined) return;
-    await producer.close();
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    control.run().catch(events.controlStopped);
+    try {
+      await owned.run();
+    } finally {
+      await control.stop();
+      // Of an owner that was given up an append may be under way: that ends with the stream.
+      if (!hasGivenUp) await producer.close();
+    }
   };
-  const settled = async (): Promise<void> => {
+  let running: Promise<void> | undefined;
+  const settled = async (ending: Promise<void>): Promise<void> => {
+    await ending;
     await running?.catch(() => undefined);
   };
   return {
     run: () => (running ??= run()),
-    stop: async () => {
-      for (const owner of owners) owner.stop();
-      const over = new AbortController();
-      const late = clock.sleep(settings.stopMsMax, over.signal).then(
-        () => {
-          events.gaveUpWaiting(settings.stopMsMax);
-          killAll();
-          giveUp();
-        },
-        () => undefined,
-      );
-      await settled();
-      over.abort();
-      await late;
+    own: (partitions) => owned.own(partitions),
+    stop: () => settled(owned.stop()),
+    kill: () => settled(owned.kill()),
+    status: () => {
+      const partitions = owned.statuses;
+      const ready = partitions.every(({ state: at }) => at === 'running');
+      return { stage: 'transformer', ready, partitions };
     },
-    kill: async () => {
-      killAll();
-      await settled();
-    },
-    status: () => ({
-      stage: 'transformer',
-      ready: owners.every(({ status }) => status.state === 'running'),
-      partitions: owners.map(({ status }) => status),
-    }),
   };
 }

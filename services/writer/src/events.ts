@@ -8,8 +8,10 @@ export interface WriterEvents {
   started(partitions: number): void;
   stopping(): void;
   stopped(): void;
-  /** `stop` did not wait any longer for a transaction under way. */
-  gaveUpWaiting(waitedMs: number): void;
+  /** Nobody waits any longer for a transaction under way of a partition to let go. */
+  gaveUpWaiting(partition: number, waitedMs: number): void;
+  /** The partition is not written here any more. */
+  letGo(partition: number): void;
   /** The store's mark was read, and reading starts there. */
   began(at: Readonly<{ partition: number; position: number; mark: string }>): void;
   applied(batch: SeriesBatch, result: ApplyResult, seconds: number): void;
@@ -37,11 +39,16 @@ export function createWriterEvents(log: Log, meter: Meter): WriterEvents {
     started: (partitions) => log.info({ partitions }, 'The writer has started.'),
     stopping: () => log.info({}, 'The writer finishes the transactions under way.'),
     stopped: () => log.info({}, 'The writer has stopped.'),
-    gaveUpWaiting: (waitedMs) =>
+    gaveUpWaiting: (partition, waitedMs) =>
       log.warn(
-        { waitedMs },
-        'A transaction took too long to wait for; the mark tells the next start what it did.',
+        { partition, waitedMs },
+        'A transaction took too long to wait for; the mark tells the next writer what it did.',
       ),
+    letGo: (partition) => {
+      metrics.lag.forget({ partition });
+      metrics.behind.forget({ partition });
+      log.info({ partition }, 'The writer let the partition go.');
+    },
     began: (at) => log.info(at, 'The writer goes on from the mark of the store.'),
     applied: (batch, result, seconds) => countApplied(metrics, batch, result, seconds),
     outrun: ({ key, from, to }) => {

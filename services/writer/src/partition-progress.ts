@@ -13,6 +13,8 @@ export interface Applied {
 export class PartitionProgress {
   readonly partition: number;
   endOffset = 0;
+  /** The end as reading has seen it lately; undefined while nothing is read. */
+  readEnd: () => number | undefined = () => undefined;
   /** When the log took the oldest record that is known and not applied. */
   pendingSinceUs: number | undefined;
   partitionTimeUs: number | undefined;

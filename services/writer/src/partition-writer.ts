@@ -39,6 +39,7 @@ export class PartitionWriter {
   constructor(params: PartitionWriterParams) {
     this.#params = params;
     this.#partition = params.progress.partition;
+    params.progress.readEnd = () => this.#ahead?.end;
     this.#cursors = new Cursors(this.#partition, new Map());
   }
 

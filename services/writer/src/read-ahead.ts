@@ -52,6 +52,11 @@ export class ReadAhead {
     return this.#batch?.appendTimeUs;
   }
 
+  /** The end of the partition, as far as reading has seen it. */
+  get end(): number | undefined {
+    return this.#reader.end;
+  }
+
   /**
    * The batch collected so far, as soon as there is one; or what keeps the next from coming.
    * Rejects with the error of the log, of a record, or with the signal's reason.

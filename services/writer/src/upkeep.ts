@@ -1,7 +1,7 @@
 import { compareAddress } from '@millrace/model';
 import { errorKind, type Clock } from '@millrace/runtime';
 import type { Store } from '@millrace/store';
-import { TOPIC_SERIES, type Stream } from '@millrace/stream';
+import { TOPIC_SERIES, type PartitionBounds, type Stream } from '@millrace/stream';
 import type { WriterEvents } from './events.ts';
 import type { PartitionProgress } from './partition-progress.ts';
 import type { WriterSettings } from './settings.ts';
@@ -15,22 +15,33 @@ export interface UpkeepContext {
   signal: AbortSignal;
 }
 
-/** Looks at the ends of the partitions, for the lag, until the stage stops. */
+/** Looks at the ends of the partitions it is given each time, for the lag, until the stage stops. */
 export async function observe(
   context: UpkeepContext,
-  progresses: readonly PartitionProgress[],
+  progresses: () => readonly PartitionProgress[],
 ): Promise<void> {
   const { stream, clock, events, settings } = context;
   await repeatedly(context, settings.observeMs, events.observeFailed, async () => {
-    for (const progress of progresses) {
+    for (const progress of progresses()) {
       const { partition } = progress;
-      const { start, end } = await stream.bounds(TOPIC_SERIES, partition);
+      const { start, end } = await boundsOf(stream, progress);
+      // Lost meanwhile: what is shown of it is its new owner's business.
+      if (!progresses().includes(progress)) continue;
       progress.endOffset = end;
       const lagMs = progress.lagMs(clock.nowUs());
       const behindRecords = end - (progress.applied?.position ?? start);
       events.observed(partition, { lagMs, behindRecords });
     }
   });
+}
+
+/** While all goes well the reader has just been told, and nobody need be asked. */
+async function boundsOf(
+  stream: Stream,
+  { partition, state, applied, readEnd }: PartitionProgress,
+): Promise<PartitionBounds> {
+  const end = state === 'running' && applied !== undefined ? readEnd() : undefined;
+  return end === undefined ? await stream.bounds(TOPIC_SERIES, partition) : { start: 0, end };
 }
 
 /**
@@ -40,12 +51,12 @@ export async function observe(
  */
 export async function release(
   context: UpkeepContext,
-  progresses: readonly PartitionProgress[],
+  progresses: () => readonly PartitionProgress[],
 ): Promise<void> {
   const { stream, store, clock, events, settings } = context;
   await repeatedly(context, settings.releaseMs, events.releaseFailed, async () => {
     const startedUs = clock.nowUs();
-    const applied = progresses.map(({ partition, applied: before }) => ({ partition, before }));
+    const applied = progresses().map(({ partition, applied: before }) => ({ partition, before }));
     const flushed = await store.flushedMarks();
     for (const { partition, before } of applied) {
       const now = flushed.get(partition);

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { recordsOf, TEST_LOG_ID } from './testing/entry-sequence.ts';
 import {
   at,
+  deferred,
   expectedSamples,
   expectMark,
   expectWhole,
@@ -120,6 +121,83 @@ describe('the writer', () => {
     await reaches(5, 1);
     expect(writer.status().partitions.map(({ partition }) => partition)).toEqual([1]);
     expect(bench.database.marks.some(({ partition }) => partition === 0)).toBe(false);
+  });
+});
+
+describe('a writer whose partitions come and go', () => {
+  beforeEach(async () => {
+    await bench.stop();
+    bench = new WriterBench({ partitions: 2 });
+    await bench.append(recordsOf({ position: 5 }), 0);
+    await bench.append(recordsOf({ position: 5 }), 1);
+  });
+
+  it('writes those that it owns', async () => {
+    const { writer } = bench.start({}, { partitions: [] });
+    const rival = bench.start({ store: createMemoryStore(bench.database) }, { partitions: [0] });
+    expect(writer.status()).toMatchObject({ ready: true, partitions: [] });
+    await reaches(5, 0);
+    expect(markOf(bench.database, 1)).toBeUndefined();
+    await writer.own([1]);
+    await reaches(5, 1);
+    await rival.writer.own([]);
+    await writer.own([1, 0]);
+    for (const partition of [0, 1]) {
+      await bench.append(recordsOf({ from: at(5), position: 9 }), partition);
+      await reaches(9, partition);
+    }
+    await until(() =>
+      expect(writer.status().partitions).toMatchObject([
+        { partition: 0, state: 'running', position: 9, endOffset: 9 },
+        { partition: 1, state: 'running', position: 9, endOffset: 9 },
+      ]),
+    );
+    expect(samplesOf(bench.database).toSorted()).toEqual(
+      [...expectedSamples(0, 9), ...expectedSamples(0, 9)].toSorted(),
+    );
+    await writer.stop();
+    await expect(writer.own([0])).rejects.toMatchObject({ code: 'STAGE_STOPPED' });
+  });
+
+  it('lets go when the transaction under way is committed', async () => {
+    const [started, held] = [deferred(), deferred()];
+    const store: Store = {
+      ...bench.store,
+      apply: async (batch) => {
+        started.resolve();
+        await held.promise;
+        return bench.store.apply(batch);
+      },
+    };
+    const { writer } = bench.start({ store }, { partitions: [0] });
+    await started.promise;
+    let isLetGo = false;
+    const losing = writer.own([]).then(() => {
+      isLetGo = true;
+    });
+    expect(writer.status().partitions).toEqual([]);
+    await bench.append(recordsOf({ from: at(5), position: 9 }), 0);
+    expect(isLetGo).toBe(false);
+    held.resolve();
+    await losing;
+    expect(markOf(bench.database, 0)).toEqual(at(5));
+    expect(bench.batches.length).toBe(1);
+  });
+
+  it('lets go in bounded time although a transaction never comes back', async () => {
+    const started = deferred();
+    const store: Store = {
+      ...bench.store,
+      apply: () => {
+        started.resolve();
+        return new Promise(() => undefined);
+      },
+    };
+    const { writer } = bench.start({ store }, { partitions: [0], stopMsMax: 20 });
+    await started.promise;
+    await writer.own([]);
+    bench.start({}, { partitions: [0] });
+    await reaches(5, 0);
   });
 });
 

@@ -1,20 +1,19 @@
-import { setMaxListeners } from 'node:events';
 import {
-  createBackoff,
-  errorKind,
+  OwnedPartitions,
   type Clock,
   type Log,
   type Meter,
-  type Stage,
+  type PartitionedStage,
   type StageStatus,
 } from '@millrace/runtime';
 import type { Store } from '@millrace/store';
 import type { Stream } from '@millrace/stream';
 import { createWriterEvents } from './events.ts';
-import { PartitionProgress } from './partition-progress.ts';
-import { isPassing, PartitionWriter, type StoredMarks } from './partition-writer.ts';
+import { PartitionLoop } from './partition-loop.ts';
+import type { PartitionProgress } from './partition-progress.ts';
+import type { StoredMarks } from './partition-writer.ts';
 import { writerSettings, type WriterSettings } from './settings.ts';
-import { observe, release, type UpkeepContext } from './upkeep.ts';
+import { observe, release } from './upkeep.ts';
 
 export interface WriterComponents {
   stream: Stream;
@@ -31,103 +30,61 @@ export interface WriterComponents {
  * exactly what lies below the store's mark, which moves in the same transaction. So it needs no
  * memory of its own, and any number of writers may work on one store.
  *
- * `partitions`: those to write; all of the log when left out.
+ * `partitions`: those to write at first; all of the log when left out.
  */
 export function createWriter(
   components: WriterComponents,
   changes: Partial<WriterSettings> & Readonly<{ partitions?: readonly number[] }> = {},
-): Stage {
+): PartitionedStage {
   const { partitions: chosen, ...bounds } = changes;
   const settings = writerSettings(bounds);
   const { stream, clock } = components;
-  const partitions = chosen ?? Array.from({ length: stream.partitions }, (_, i) => i);
-  const progresses = partitions.map((partition) => new PartitionProgress(partition));
+  const { stopMsMax } = settings;
   const events = createWriterEvents(components.log, components.meter);
+  const context = { ...components, settings, events };
+  const owned = new OwnedPartitions(
+    {
+      clock,
+      letGoMsMax: stopMsMax,
+      create: (partition) => new PartitionLoop(partition, context),
+      onGivenUp: (partition) => events.gaveUpWaiting(partition, stopMsMax),
+    },
+    chosen ?? Array.from({ length: stream.partitions }, (_, i) => i),
+  );
+  const progresses = (): PartitionProgress[] => owned.tasks.map(({ progress }) => progress);
   const stopping = new AbortController();
-  // Every partition listens while it waits; Node takes more than ten listeners for a leak.
-  setMaxListeners(2 * partitions.length + 10, stopping.signal);
-  const context: Context = { ...components, settings, events, signal: stopping.signal };
+  let running: Promise<void> | undefined;
   let giveUp = (): void => undefined;
   const givenUp = new Promise<void>((resolve) => (giveUp = resolve));
-  let running: Promise<void> | undefined;
 
   const run = async (): Promise<void> => {
-    events.started(partitions.length);
-    const loops = [
-      ...progresses.map((progress) => writePartition(context, progress)),
-      observe(context, progresses),
-      release(context, progresses),
-    ];
-    for (const loop of loops) loop.catch(() => stopping.abort());
+    events.started(owned.statuses.length);
+    const upkeep = { ...context, signal: stopping.signal };
+    const loops = [owned.run(), observe(upkeep, progresses), release(upkeep, progresses)];
+    for (const loop of loops) loop.catch(end);
     await Promise.race([settled(loops), givenUp]);
     events.stopped();
   };
+  const end = (): Promise<void> => {
+    stopping.abort();
+    return owned.stop();
+  };
   return {
     run: () => (running ??= run()),
+    own: (partitions) => owned.own(partitions),
     stop: async () => {
       if (!stopping.signal.aborted) events.stopping();
-      stopping.abort();
-      if (running === undefined || (await isOverWithin(settings.stopMsMax, clock, running))) return;
-      events.gaveUpWaiting(settings.stopMsMax);
-      giveUp();
+      const ended = Promise.all([end(), running]);
+      // A flush of the store may hang as well, and nothing depends on it.
+      if (!(await isOverWithin(stopMsMax, clock, ended))) giveUp();
+      await owned.stop();
     },
     status: (): StageStatus => {
-      const nowUs = clock.nowUs();
-      return {
-        stage: 'writer',
-        ready: progresses.every(({ state }) => state === 'running'),
-        partitions: progresses.map((progress) => progress.status(nowUs)),
-      };
+      const { statuses: partitions } = owned;
+      const ready = partitions.every(({ state }) => state === 'running');
+      return { stage: 'writer', ready, partitions };
     },
   };
-}
-
-type Context = UpkeepContext & Pick<WriterComponents, 'marks'>;
-
-/** Fetch, mark, apply, commit: until the stage stops, or for a reason only a person can mend. */
-async function writePartition(context: Context, progress: PartitionProgress): Promise<void> {
-  const { clock, settings, events, signal } = context;
-  const { partition } = progress;
-  const writer = new PartitionWriter({ ...context, marks: context.marks, progress });
-  const { retryMsMin: delayMsMin, retryMsMax: delayMsMax } = settings;
-  const backoff = createBackoff({ clock }, { delayMsMin, delayMsMax });
-  let outruns = 0;
-  const writeFromMark = async (): Promise<void> => {
-    await writer.begin();
-    for (;;) {
-      const batch = await writer.fetch();
-      await writer.mark(batch);
-      const { outcome } = await writer.apply(batch);
-      if (outcome === 'outrun') return;
-      writer.commit(batch);
-      backoff.reset();
-      outruns = 0;
-    }
-  };
-  try {
-    while (!signal.aborted) {
-      try {
-        await writeFromMark();
-        outruns += 1;
-        // Once is a rival that was faster. Again and again is not, and must not spin.
-        if (outruns > 1) await backoff.wait(signal);
-      } catch (error) {
-        // After an error nobody knows what was applied; the mark does.
-        if (!isPassing(error)) throw error;
-        progress.waiting(error);
-        events.retrying({ partition, error, delayMs: backoff.delayMs });
-        await backoff.wait(signal);
-      }
-    }
-    progress.stopped();
-  } catch (error) {
-    const isStopping = signal.aborted && errorKind(error) === 'aborted';
-    progress.stopped(isStopping ? undefined : error);
-    if (!isStopping) events.partitionStopped(partition, error);
-    if (errorKind(error) === 'defect') throw error;
-  } finally {
-    await writer.close();
-  }
 }
 
 /** Resolves when all have ended; then rejects with the first error of any. */
@@ -137,9 +94,9 @@ async function settled(loops: readonly Promise<void>[]): Promise<void> {
 }
 
 /** Whether it ends, well or not, before so much time is over. */
-async function isOverWithin(ms: number, clock: Clock, running: Promise<void>): Promise<boolean> {
+async function isOverWithin(ms: number, clock: Clock, ending: Promise<unknown>): Promise<boolean> {
   const over = new AbortController();
-  const ended = running.then(
+  const ended = ending.then(
     () => true,
     () => true,
   );

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { readRuleFile, RULE_FILE_NAME, RuleFileError } from '@millrace/single/running';
+import { readRuleFile, RULE_FILE_NAME } from '@millrace/single/running';
 import type { CliContext } from '../cli-context.ts';
+import { tellingFaults } from '../rule-file-report.ts';
 import { formatTable } from '../text-table.ts';
 
 export function addConfigCommand(program: Command, context: CliContext): void {
@@ -24,17 +25,12 @@ export function addConfigCommand(program: Command, context: CliContext): void {
 
 async function validate(context: CliContext, config: string, json: boolean): Promise<void> {
   const { output } = context;
-  try {
-    const read = await readRuleFile({ config, cwd: process.cwd() });
-    const rules = (read?.rules.rules ?? []).map(({ name, edition }) => ({ name, edition }));
-    if (json) output.result(JSON.stringify({ ok: true, file: read?.file, rules }, undefined, 2));
-    else output.result(`${config} is right: ${rules.map(({ name }) => name).join(', ')}.`);
-  } catch (error) {
-    if (!json || !(error instanceof RuleFileError)) throw error;
-    const { file, problems } = error;
-    output.result(JSON.stringify({ ok: false, file, problems }, undefined, 2));
-    throw error;
-  }
+  const read = await tellingFaults(output, json, async () => {
+    return await readRuleFile({ config, cwd: process.cwd() });
+  });
+  const rules = (read?.rules.rules ?? []).map(({ name, edition }) => ({ name, edition }));
+  if (json) output.result(JSON.stringify({ ok: true, file: read?.file, rules }, undefined, 2));
+  else output.result(`${config} is right: ${rules.map(({ name }) => name).join(', ')}.`);
 }
 
 async function printSettings({ output, environment }: CliContext, json: boolean): Promise<void> {

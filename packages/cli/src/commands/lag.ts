@@ -4,6 +4,7 @@ import { listenForShutdown } from '@millrace/runtime';
 import type { SingleStatus } from '@millrace/single/running';
 import { dataDirOf, type CliContext } from '../cli-context.ts';
 import type { Colours } from '../console-output.ts';
+import { isDistributed } from '../distributed/is-distributed.ts';
 import { formatDurationMs } from '../quantities.ts';
 import { askStatus } from '../running-single.ts';
 import { formatTable } from '../text-table.ts';
@@ -30,13 +31,21 @@ export function addLagCommand(program: Command, context: CliContext): void {
     .option('--data-dir <dir>', 'the data directory of the running process')
     .action(async (flags: { json?: boolean; watch?: boolean; dataDir?: string }) => {
       const dataDir = dataDirOf(context, flags.dataDir);
+      const isShared = flags.dataDir === undefined && isDistributed(context.environment);
       const show = async (): Promise<void> => {
-        const rows = lagRows(await askStatus(dataDir));
+        const rows = isShared ? await askDistributed(context) : lagRows(await askStatus(dataDir));
         context.output.result(print(rows, flags, context.output.colours));
       };
       await show();
       if (flags.watch === true) await showAgain(show);
     });
+}
+
+async function askDistributed({ environment }: CliContext): Promise<LagRow[]> {
+  const { lookAtDistributed } = await import('../distributed/look.ts');
+  const { readDistributedSettings } = await import('../distributed/distributed-settings.ts');
+  const { distributedLagRows } = await import('../distributed/describe-look.ts');
+  return distributedLagRows(await lookAtDistributed(readDistributedSettings(environment)));
 }
 
 export function lagRows({ stages }: Pick<SingleStatus, 'stages'>): LagRow[] {

@@ -1,24 +1,35 @@
 import type { Command } from 'commander';
+import { createConsoleLog } from '@millrace/runtime';
 import type { AcceptedPartition } from '@millrace/single/setup';
 import type { CliContext } from '../cli-context.ts';
 import { hasColours } from '../console-output.ts';
+import { isDistributed } from '../distributed/is-distributed.ts';
 
 interface SetupFlags {
   acceptNewLog?: boolean;
   plan?: boolean;
   json?: boolean;
   dataDir?: string;
+  config?: string;
 }
 
 export function addSetupCommand(program: Command, context: CliContext): void {
   program
     .command('setup')
-    .description('repair how log, state and store belong together; nothing may be running')
+    .description(
+      'with KAFKA_BROKERS: make topics, log and tables; else repair how log, state and store ' +
+        'belong together',
+    )
     .option('--accept-new-log', 'let state and store go on with the log that is there now')
     .option('--plan', 'only say what would be done')
+    .option('--config <file>', 'the rule file (millrace.yaml of the working directory, if any)')
     .option('--json', 'print JSON')
     .option('--data-dir <dir>', 'the data directory')
     .action(async (flags: SetupFlags, command: Command) => {
+      if (flags.dataDir === undefined && isDistributed(context.environment)) {
+        await setUp(context, flags);
+        return;
+      }
       if (flags.acceptNewLog !== true) {
         command.error('error: name what to do: --accept-new-log (add --plan to see it first)');
       }
@@ -26,8 +37,35 @@ export function addSetupCommand(program: Command, context: CliContext): void {
     });
 }
 
+async function setUp(context: CliContext, flags: SetupFlags): Promise<void> {
+  const { readDistributedSettings } = await import('../distributed/distributed-settings.ts');
+  const { setUpDistributed } = await import('../distributed/set-up.ts');
+  const { describeSetup } = await import('../distributed/describe-setup.ts');
+  const { output, environment } = context;
+  const { config } = flags;
+  const settings = readDistributedSettings({
+    ...environment,
+    ...(config === undefined ? {} : { MILLRACE_CONFIG: config }),
+  });
+  const colours = hasColours(process.stderr, environment);
+  const log = createConsoleLog({ logging: { level: 'warn', format: 'text' }, colours });
+  const report = await setUpDistributed({
+    settings,
+    log,
+    isPlan: flags.plan === true,
+    acceptsNewLog: flags.acceptNewLog === true,
+  });
+  if (flags.json === true) {
+    output.result(JSON.stringify(report, undefined, 2));
+    return;
+  }
+  for (const line of describeSetup(report)) output.result(line);
+  const accepted = report.accepted ?? [];
+  for (const line of accepted.flatMap((one) => describe(one, report.plan))) output.result(line);
+}
+
 async function acceptNewLog(context: CliContext, flags: SetupFlags): Promise<void> {
-  const { createConsoleLog, readSingleSettings } = await import('@millrace/single');
+  const { readSingleSettings } = await import('@millrace/single');
   const { acceptLogs } = await import('@millrace/single/setup');
   const { output, environment } = context;
   const { dataDir } = flags;

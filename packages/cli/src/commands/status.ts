@@ -3,6 +3,7 @@ import type { PartitionStatus, StageStatus } from '@millrace/runtime';
 import type { LedgerTotals, SingleStatus } from '@millrace/single/running';
 import { dataDirOf, type CliContext } from '../cli-context.ts';
 import type { Colours } from '../console-output.ts';
+import { isDistributed } from '../distributed/is-distributed.ts';
 import { formatBytes, formatDurationMs, formatTimeUs } from '../quantities.ts';
 import { askStatus } from '../running-single.ts';
 import { formatTable } from '../text-table.ts';
@@ -10,15 +11,29 @@ import { formatTable } from '../text-table.ts';
 export function addStatusCommand(program: Command, context: CliContext): void {
   program
     .command('status')
-    .description('show what the running process does, and why when it does not')
+    .description('show what the running process does; with KAFKA_BROKERS, how far each stage is')
     .option('--json', 'print JSON')
     .option('--data-dir <dir>', 'the data directory of the running process')
     .action(async ({ json, dataDir }: { json?: boolean; dataDir?: string }) => {
+      if (dataDir === undefined && isDistributed(context.environment)) {
+        await showDistributed(context, json === true);
+        return;
+      }
       const status = await askStatus(dataDirOf(context, dataDir));
       const { output } = context;
       if (json === true) output.result(JSON.stringify(status, undefined, 2));
       else output.result(formatStatus(status, output.colours));
     });
+}
+
+async function showDistributed(context: CliContext, json: boolean): Promise<void> {
+  const { lookAtDistributed } = await import('../distributed/look.ts');
+  const { readDistributedSettings } = await import('../distributed/distributed-settings.ts');
+  const { describeLook } = await import('../distributed/describe-look.ts');
+  const { output, environment } = context;
+  const look = await lookAtDistributed(readDistributedSettings(environment));
+  if (json) output.result(JSON.stringify(look, undefined, 2));
+  else output.result(describeLook(look, output.colours));
 }
 
 /** For people; `--json` has it all. */

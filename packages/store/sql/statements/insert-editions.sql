@@ -1,10 +1,12 @@
 WITH given AS (
   SELECT *
-  FROM unnest($1::bigint[], $2::text[], $3::jsonb[], $4::jsonb[], $5::bigint[], $6::timestamptz[])
-    AS given(edition, rule, definition, shape, from_position, from_partition_time)
+  FROM unnest($1::bigint[], $2::text[], $3::jsonb[], $4::jsonb[], $5::bigint[], $6::timestamptz[],
+    $7::timestamptz[])
+    AS given(edition, rule, definition, shape, from_position, from_partition_time, from_largest_time)
 ), started AS (
-  INSERT INTO edition_starts (edition, log_id, partition, from_position, from_partition_time)
-  SELECT edition, $7, $8, from_position, from_partition_time FROM given
+  INSERT INTO edition_starts
+    (edition, log_id, partition, from_position, from_partition_time, from_largest_time)
+  SELECT edition, $8, $9, from_position, from_partition_time, from_largest_time FROM given
   ON CONFLICT (edition, log_id, partition) DO NOTHING
 )
 INSERT INTO editions (edition, rule, definition, widths, aggregates)

@@ -105,6 +105,12 @@ interface Running {
 }
 
 /** The eighth line of postmaster.pid is the server's own word on it; pg_ctl reads the same. */
+export async function isPostgresReady(cluster: string, pid: number | undefined): Promise<boolean> {
+  const text = await readFile(join(cluster, 'postmaster.pid'), 'utf8').catch(() => '');
+  const lines = text.split('\n');
+  return Number(lines[0]) === pid && lines[7]?.trim() === 'ready';
+}
+
 async function untilReady(
   { clock }: Components,
   { cluster, settings }: Launch,
@@ -124,9 +130,7 @@ async function untilReady(
       const { code, signal } = outcome.end;
       throw failed(`PostgreSQL ended while starting on ${cluster} (${signal ?? code})`);
     }
-    const text = await readFile(join(cluster, 'postmaster.pid'), 'utf8').catch(() => '');
-    const lines = text.split('\n');
-    if (Number(lines[0]) === child.pid && lines[7]?.trim() === 'ready') return;
+    if (await isPostgresReady(cluster, child.pid)) return;
     if (clock.nowUs() > deadlineUs) {
       child.kill('SIGQUIT');
       await exited;

@@ -2,7 +2,8 @@ import type { TimeUs } from '@millrace/model';
 import type { Entries, LedgerEntry } from '@millrace/wire';
 import type { ApplyResult, StoreBatch } from '../store.ts';
 import { timeParameter } from './array-parameters.ts';
-import { definitionRowSet, editionRowSet, metadataRowSet } from './definition-rows.ts';
+import { definitionRowSet, metadataRowSet } from './definition-rows.ts';
+import { editionEndRowSet, editionRowSet } from './edition-rows.ts';
 import { insertDeadLetters, moveCounts, movesOf, setTotals, type Move } from './ledger-rows.ts';
 import { insertRows, type RefusedRow, type RowSet } from './row-set.ts';
 import {
@@ -15,6 +16,7 @@ import {
 } from './sample-entry-rows.ts';
 import {
   absentSamples,
+  isDense,
   planSamples,
   sampleRowSet,
   untimelyRowSet,
@@ -47,10 +49,20 @@ export function planBatch(batch: StoreBatch): BatchPlan {
       exemplars: all('exemplars'),
       metadata: all('metadata'),
       editions: all('editions'),
+      editionEnds: all('editionEnds'),
     },
     samples: planSamples(chunks.map((chunk) => chunk.samples)),
   };
 }
+
+export type ApplySettings = Readonly<{
+  inputsOid: number;
+  /** Whether rows that are refused are to be found and left out. */
+  isolate: boolean;
+  /** See `StorageLayout`. */
+  guard: string | undefined;
+  denseCopySetting: string | undefined;
+}>;
 
 const OUTRUN: ApplyResult = { outcome: 'outrun', deadLetters: 0, unverifiedDuplicates: 0 };
 
@@ -62,11 +74,12 @@ const OUTRUN: ApplyResult = { outcome: 'outrun', deadLetters: 0, unverifiedDupli
 export async function applyBatch(
   session: Session,
   plan: BatchPlan,
-  settings: Readonly<{ inputsOid: number; isolate: boolean }>,
+  settings: ApplySettings,
 ): Promise<ApplyResult> {
-  await session.command('BEGIN');
   let result: ApplyResult;
   try {
+    // Both in one message. The guard reads no table, so it takes no snapshot.
+    await session.command(settings.guard === undefined ? 'BEGIN' : `BEGIN; ${settings.guard}`);
     if (!(await moveMark(session, plan.batch, plan.entries.ledger.at(-1)))) {
       await session.command('ROLLBACK');
       return OUTRUN;
@@ -101,7 +114,7 @@ async function moveMark(
 async function writeEntries(
   session: Session,
   plan: BatchPlan,
-  settings: Readonly<{ inputsOid: number; isolate: boolean }>,
+  settings: ApplySettings,
 ): Promise<ApplyResult> {
   const { key } = plan.batch;
   const { entries } = plan;
@@ -115,8 +128,13 @@ async function writeEntries(
   // Definitions first: what is moved in the ledger below looks up its tenant there.
   await write(definitionRowSet(entries.definitions));
   await write(editionRowSet(entries.editions, key));
+  await write(editionEndRowSet(entries.editionEnds, key));
   await write(metadataRowSet(entries.metadata));
   await write(untimelyRowSet(plan.samples));
+  const { denseCopySetting } = settings;
+  if (denseCopySetting !== undefined && isDense(plan.samples)) {
+    await session.command(`SET LOCAL ${denseCopySetting}`);
+  }
   await write(sampleRowSet(plan.samples.samples, plan.samples.verified, 'stored'));
   const moves = [
     ...(await writeUnverifiedSamples(session, plan.samples, write)),

@@ -1,8 +1,7 @@
 import { labelValue, METRIC_NAME_LABEL, SAMPLE_KIND_NAMES, seriesIdOf } from '@millrace/model';
-import type { DefinitionEntry, EditionEntry, MetadataEntry } from '@millrace/wire';
+import type { DefinitionEntry, MetadataEntry } from '@millrace/wire';
 import {
   fingerprintCheckArray,
-  int8Array,
   jsonbArray,
   seriesIdArray,
   textArray,
@@ -112,40 +111,5 @@ export function metadataRowSet(entries: readonly MetadataEntry[]): RowSet {
       return [];
     },
     letter: (row) => ({ tenant: metadata[row]!.tenant, payload: letterPayload(metadata[row]) }),
-  };
-}
-
-/** Editions that came into force; a rule's first one is served. */
-export function editionRowSet(
-  editions: readonly EditionEntry[],
-  key: Readonly<{ logId: string; partition: number }>,
-): RowSet {
-  return {
-    entry: 'edition',
-    count: editions.length,
-    rowsMax: ROWS_MAX,
-    insert: async (session, from, to) => {
-      const some = editions.slice(from, to);
-      const n = some.length;
-      await session.run('insert-editions', [
-        int8Array(n, (i) => some[i]!.edition),
-        textArray(n, (i) => some[i]!.rule),
-        jsonbArray(n, (i) => some[i]!.definition),
-        jsonbArray(n, (i) => {
-          const { widthsUs, aggregates } = some[i]!;
-          return JSON.stringify({ widthsUs, aggregates });
-        }),
-        int8Array(n, (i) => some[i]!.fromPosition),
-        timeArray(n, (i) => some[i]!.fromPartitionTimeUs),
-        key.logId,
-        key.partition,
-      ]);
-      await session.run('serve-editions', [
-        textArray(n, (i) => some[i]!.rule),
-        int8Array(n, (i) => some[i]!.edition),
-      ]);
-      return [];
-    },
-    letter: (row) => ({ payload: letterPayload(editions[row]) }),
   };
 }

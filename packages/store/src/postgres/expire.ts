@@ -2,9 +2,10 @@ import type { TimeUs } from '@millrace/model';
 import type { Clock, Log } from '@millrace/runtime';
 import { StoreError, StoreErrorCode } from '../store-error.ts';
 import { timeParameter } from './array-parameters.ts';
-import { PARTITIONS_LOCK, readPartitions, type KnownPartition } from './partitions.ts';
 import type { PostgresPool } from './postgres-pool.ts';
 import { transaction, type Session } from './session.ts';
+import { RANGES_LOCK, type RetentionClass, type StorageLayout } from './storage-layout.ts';
+import { DAY_US } from './time-spans.ts';
 
 /** How long what is kept, in milliseconds of the pipeline's time. */
 export interface Retention {
@@ -27,36 +28,39 @@ export const RETENTION_DEFAULTS: Retention = {
 };
 
 export interface ExpireResult {
-  /** Names of native partitions that are gone as a whole. */
+  /** Names of partitions or chunks that are gone as a whole. */
   dropped: string[];
   rowsDeleted: number;
 }
 
-const HOUR_US = 3_600_000_000;
-const DAY_US = DAY_MS * 1000;
 const WHAT = 'What is past its retention could not be removed';
 
+type Components = Readonly<{ pool: PostgresPool; layout: StorageLayout; clock: Clock; log: Log }>;
+
 /**
- * Drops partitions that are past their retention as a whole and deletes what is past it in those
+ * Drops ranges that are past their retention as a whole and deletes what is past it in those
  * that span much time. A clock that jumps ahead forgets nothing: it is age against the newest
  * watermark that counts, where that is behind the clock.
  */
 export async function expire(
-  components: Readonly<{ pool: PostgresPool; clock: Clock; log: Log; retention: Retention }>,
+  components: Components & Readonly<{ retention: Retention }>,
 ): Promise<ExpireResult> {
-  const { pool, clock, log, retention } = components;
+  const { pool, layout, clock, log, retention } = components;
   const result: ExpireResult = { dropped: [], rowsDeleted: 0 };
-  const { nowUs, partitions } = await pool.use(WHAT, async (session) => ({
+  const { nowUs, ranges } = await pool.use(WHAT, async (session) => ({
     nowUs: Math.min(clock.nowUs(), await newestWatermark(session)),
-    partitions: await readPartitions(session),
+    ranges: await layout.readRanges(session),
   }));
-  for (const partition of partitions) {
-    const cutoffUs = nowUs - retentionMs(partition, retention) * 1000;
-    if (partition.untilUs <= cutoffUs) {
-      if (await tryDrop(components, partition.name)) result.dropped.push(partition.name);
-    } else if (partition.fromUs < cutoffUs && partition.untilUs - partition.fromUs > 31 * DAY_US) {
-      const column = partition.parent === 'windows' ? 'start' : 'time';
-      result.rowsDeleted += await deleteBefore(pool, partition.name, column, cutoffUs);
+  for (const range of ranges) {
+    const cutoffUs = nowUs - retentionMs(range.retention, retention) * 1000;
+    if (range.untilUs <= cutoffUs) {
+      if (await tryDrop(components, range.name)) result.dropped.push(range.name);
+    } else if (
+      range.fromUs < cutoffUs &&
+      range.untilUs - range.fromUs > LONG_RANGE_US &&
+      range.isDeletable
+    ) {
+      result.rowsDeleted += await deleteBefore(pool, range.name, range.timeColumn, cutoffUs);
     }
   }
   const rawUs = nowUs - retention.rawMs * 1000;
@@ -69,9 +73,18 @@ export async function expire(
   return result;
 }
 
-function retentionMs({ parent, widthUs }: KnownPartition, retention: Retention): number {
-  if (parent !== 'windows') return retention.rawMs;
-  return widthUs! < HOUR_US ? retention.narrowWindowsMs : retention.wideWindowsMs;
+/** Shorter ones are soon dropped as a whole. */
+const LONG_RANGE_US = 31 * DAY_US;
+
+function retentionMs(retentionClass: RetentionClass, retention: Retention): number {
+  switch (retentionClass) {
+    case 'raw':
+      return retention.rawMs;
+    case 'narrow windows':
+      return retention.narrowWindowsMs;
+    case 'wide windows':
+      return retention.wideWindowsMs;
+  }
 }
 
 async function newestWatermark(session: Session): Promise<TimeUs> {
@@ -81,25 +94,22 @@ async function newestWatermark(session: Session): Promise<TimeUs> {
 }
 
 /**
- * False when somebody reads the partition. While a drop waits for its lock all others wait behind
+ * False when somebody reads the range. While a drop waits for its lock all others wait behind
  * it, so it waits for a moment only; there is time enough until the next call.
  */
-async function tryDrop(
-  { pool, log }: Readonly<{ pool: PostgresPool; log: Log }>,
-  name: string,
-): Promise<boolean> {
+async function tryDrop({ pool, layout, log }: Components, name: string): Promise<boolean> {
   try {
     await pool.use(WHAT, (session) =>
       transaction(session, async () => {
         await session.command("SET LOCAL lock_timeout = '1s'");
-        await session.run('lock-partitions', [PARTITIONS_LOCK]);
-        await session.run('drop-partition', [name]);
+        await session.run('lock-ranges', [RANGES_LOCK]);
+        await layout.dropRange(session, name);
       }),
     );
     return true;
   } catch (error) {
     if (!(error instanceof StoreError) || error.code !== StoreErrorCode.busy) throw error;
-    log.info({ partition: name }, 'A partition past its retention is in use and stays for now');
+    log.info({ range: name }, 'What is past its retention is in use and stays for now');
     return false;
   }
 }

@@ -1,9 +1,12 @@
 export { RETENTION_DEFAULTS, type ExpireResult, type Retention } from './expire.ts';
-export { migratePostgres } from './migrate.ts';
+export { retentionDefinition } from './retention-definition.ts';
+export { describeConnection } from './database-url.ts';
+export { migratePostgres, type MigrateParams, type MigrateResult } from './migrate.ts';
 export {
   createPostgresStore,
   POSTGRES_STORE_DEFAULTS,
   type PostgresStore,
+  type PostgresStoreParams,
   type PostgresStoreSettings,
 } from './postgres-store.ts';
 export {

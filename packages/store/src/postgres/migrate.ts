@@ -2,39 +2,102 @@ import type { Log } from '@millrace/runtime';
 import pg from 'pg';
 import type { PostgresConnection } from '../postgres-connection.ts';
 import { StoreError, StoreErrorCode } from '../store-error.ts';
+import { clientConfig } from './client-config.ts';
 import { translateError } from './postgres-errors.ts';
-import { clientConfig } from './postgres-pool.ts';
 import { sessionOf, transaction, type Session } from './session.ts';
 import { readMigrations, type Migration } from './sql-files.ts';
+import { otherLayout, type LayoutName } from './storage-layout.ts';
+
+export interface MigrateParams {
+  connection: PostgresConnection;
+  log: Log;
+  /** Changes nothing; tells what would be done. */
+  isPlan?: boolean;
+}
+
+export interface MigrateResult {
+  layout: LayoutName;
+  /** Why the database has this layout, as the end of a sentence. */
+  reason: string;
+  /** What was done, or would be: migrations by number and name, and settings of tables. */
+  steps: string[];
+}
+
+/** How an empty database is to be laid out. */
+export interface LayoutChoice {
+  layout: LayoutName;
+  reason: string;
+}
+
+/** Decides the layout of an empty database, and makes what the migrations need for it. */
+export interface LayoutPolicy {
+  /** Layouts that a database may have already. */
+  accepted: readonly LayoutName[];
+  /** Must change nothing when it is a plan. */
+  choose(session: Session, isPlan: boolean): Promise<LayoutChoice>;
+  /** Prepares the transaction for migrations of this layout. */
+  prepare?(session: Session, layout: LayoutName): Promise<void>;
+  /** Brings the layout up to what the server offers today; tells what it did, or would do. */
+  finish?(
+    session: Session,
+    params: Readonly<{ layout: LayoutName; isPlan: boolean; log: Log }>,
+  ): Promise<string[]>;
+}
 
 /** Any number will do that nothing else in the database locks by. */
 const MIGRATIONS_LOCK = 4_711_580_132;
 
-const TIMEOUTS = { connectTimeoutMs: 5_000, statementTimeoutMs: 600_000, lockTimeoutMs: 60_000 };
+const LIMITS = { connectTimeoutMs: 5_000, statementTimeoutMs: 600_000, lockTimeoutMs: 60_000 };
+
+const NATIVE: LayoutPolicy = {
+  accepted: ['partitions'],
+  choose: () => Promise.resolve({ layout: 'partitions', reason: 'nothing else was asked for' }),
+};
 
 /**
- * Brings the schema of a database up to this program's, all in one transaction; does nothing when
- * it is. Refuses (permanent, STORE_MIGRATION) a schema that is newer or was applied differently.
+ * Brings the schema of a database up to this program's, all in one transaction, with native
+ * partitions; does nothing when it is. Refuses (permanent, STORE_MIGRATION) a schema that is newer
+ * or was applied differently, and (STORE_LAYOUT) one that was made with hypertables.
  */
-export async function migratePostgres(
-  params: Readonly<{ connection: PostgresConnection; log: Log }>,
-): Promise<void> {
-  const client = new pg.Client(clientConfig(params.connection, TIMEOUTS));
+export function migratePostgres(params: Readonly<MigrateParams>): Promise<MigrateResult> {
+  return migrateSchema(params, NATIVE);
+}
+
+/** As above, for whatever layouts the policy knows of. */
+export async function migrateSchema(
+  params: Readonly<MigrateParams>,
+  policy: LayoutPolicy,
+): Promise<MigrateResult> {
+  const { log, isPlan = false } = params;
+  const client = new pg.Client(clientConfig(params.connection, LIMITS));
   // A break shows in the statement under way; without a listener it would end the process.
   client.on('error', () => undefined);
   try {
     await client.connect();
     const session = sessionOf(client);
-    await transaction(session, async () => {
+    return await transaction(session, async () => {
       // What works on the schema from now on must not lose it in a crash of the database.
       await client.query('SET LOCAL synchronous_commit = on');
       await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATIONS_LOCK]);
       const done = await applied(client);
-      const todo = missingMigrations(readMigrations(), done);
-      for (const migration of todo) await apply(client, session, migration);
-      if (todo.length > 0) {
-        params.log.info({ from: done.length, to: done.length + todo.length }, 'Schema migrated');
+      const recorded = await recordedLayout(client, done);
+      if (recorded !== undefined && !policy.accepted.includes(recorded.layout)) {
+        throw otherLayout(
+          recorded.layout,
+          policy.accepted.map((name) => ({ name })),
+        );
       }
+      const choice = recorded ?? (await policy.choose(session, isPlan));
+      const todo = missingMigrations(readMigrations(choice.layout), done);
+      if (!isPlan && todo.length > 0) {
+        await policy.prepare?.(session, choice.layout);
+        for (const migration of todo) await apply(client, session, migration);
+        const [from, to] = [done.length, done.length + todo.length];
+        log.info({ from, to, ...choice }, 'Schema migrated');
+      }
+      const steps = todo.map(({ number, name }) => `${number} ${name}`);
+      const finish = { layout: choice.layout, isPlan, log };
+      return { ...choice, steps: [...steps, ...((await policy.finish?.(session, finish)) ?? [])] };
     });
   } catch (error) {
     throw translateError(error, 'The schema could not be brought up to date');
@@ -46,10 +109,26 @@ export async function migratePostgres(
 type Applied = Pick<Migration, 'number' | 'name' | 'checksum'>;
 
 async function applied(client: pg.Client): Promise<Applied[]> {
-  const found = await client.query("SELECT to_regclass('schema_migrations') IS NOT NULL AS found");
-  if ((found.rows as { found: boolean }[])[0]?.found !== true) return [];
+  if (!(await hasTable(client, 'schema_migrations'))) return [];
   const sql = 'SELECT number, name, checksum FROM schema_migrations ORDER BY number';
   return (await client.query(sql)).rows as Applied[];
+}
+
+/** Undefined: no migration has been applied yet. */
+async function recordedLayout(
+  client: pg.Client,
+  done: readonly Applied[],
+): Promise<LayoutChoice | undefined> {
+  if (done.length === 0) return undefined;
+  const reason = 'its first migration made it so';
+  if (!(await hasTable(client, 'store_layout'))) return { layout: 'partitions', reason };
+  const { rows } = await client.query('SELECT layout FROM store_layout');
+  return { layout: (rows as { layout: LayoutName }[])[0]!.layout, reason };
+}
+
+async function hasTable(client: pg.Client, name: string): Promise<boolean> {
+  const found = await client.query('SELECT to_regclass($1) IS NOT NULL AS found', [name]);
+  return (found.rows as { found: boolean }[])[0]!.found;
 }
 
 /** What of `known` is still to be applied behind `done`. */

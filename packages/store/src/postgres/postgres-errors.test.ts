@@ -29,6 +29,10 @@ describe('errors of PostgreSQL', () => {
     ['42P01', 'STORE_SCHEMA'],
     ['28P01', 'STORE_SCHEMA'],
     ['3D000', 'STORE_SCHEMA'],
+    // A hypertable that is none.
+    ['TS001', 'STORE_SCHEMA'],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'STORE_UNREACHABLE'],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'STORE_UNREACHABLE'],
     ['XX000', 'STORE_UNKNOWN_ERROR'],
     ['54001', 'STORE_UNKNOWN_ERROR'],
     [undefined, 'STORE_UNKNOWN_ERROR'],

@@ -1,7 +1,7 @@
 import { StoreError, StoreErrorCode } from '../store-error.ts';
 
 /** What an SQLSTATE means for the transaction in which it came up. */
-type Meaning = 'row' | 'unreachable' | 'busy' | 'schema' | 'unknown';
+type Meaning = 'row' | 'unreachable' | 'tls' | 'refused' | 'busy' | 'schema' | 'unknown';
 
 /** Longest prefix first wins; see "PostgreSQL Error Codes" in its manual. */
 const MEANINGS: readonly (readonly [prefix: string, meaning: Meaning])[] = [
@@ -22,11 +22,13 @@ const MEANINGS: readonly (readonly [prefix: string, meaning: Meaning])[] = [
   ['25006', 'busy'],
   // Idle in transaction for too long.
   ['25P03', 'busy'],
-  // Authentication, unknown database or schema, missing tables and rights.
-  ['28', 'schema'],
-  ['3D', 'schema'],
+  // Authentication, unknown database.
+  ['28', 'refused'],
+  ['3D', 'refused'],
+  // Unknown schema, missing tables and rights; hypertables that are none (TimescaleDB).
   ['3F', 'schema'],
   ['42', 'schema'],
+  ['TS', 'schema'],
   // Bad data: out of range, wrong encoding, constraints, too long for an index, triggers.
   ['22', 'row'],
   ['23', 'row'],
@@ -43,6 +45,10 @@ const SOCKET_CODES: ReadonlySet<string> = new Set([
 const SOCKET_MESSAGES =
   /connection terminated|connection error|not queryable|timeout e|read timeout|server closed|timed out|Connection ended/i;
 
+/** What the TLS library says of certificates and the driver of servers without them. */
+const TLS =
+  /^ERR_TLS|CERT|UNABLE_TO_(VERIFY|GET_ISSUER)|does not support SSL|pg_hba\.conf.*encryption/;
+
 /** The parts of a server's error that we look at. */
 export interface SqlError extends Error {
   code?: string;
@@ -55,6 +61,7 @@ export interface SqlError extends Error {
 
 function meaningOf(error: unknown): Meaning {
   const { code, message } = error as SqlError;
+  if (TLS.test(`${code ?? ''} ${message}`)) return 'tls';
   if (code !== undefined && /^[0-9A-Z]{5}$/.test(code) && !SOCKET_CODES.has(code)) {
     const found = MEANINGS.filter(([prefix]) => code.startsWith(prefix));
     return found.sort((a, b) => b[0].length - a[0].length)[0]?.[1] ?? 'unknown';
@@ -76,8 +83,7 @@ export function isMissingPartition(error: unknown): boolean {
 
 /** Whether there was nobody to ask, or nobody let in. */
 export function isConnectionFault(error: unknown): boolean {
-  const { code } = error as SqlError;
-  return meaningOf(error) === 'unreachable' || code?.startsWith('28') === true || code === '3D000';
+  return ['unreachable', 'tls', 'refused'].includes(meaningOf(error));
 }
 
 /** `SQLSTATE: message` for dead letters. */
@@ -108,6 +114,18 @@ export function translateError(error: unknown, what: string): StoreError {
         StoreErrorCode.unreachable,
         'transient',
         'Start the database or mend the way to it; work goes on by itself.',
+      );
+    case 'tls':
+      return make(
+        StoreErrorCode.unreachable,
+        'transient',
+        'Mend the certificates, or sslmode in DATABASE_URL; work goes on by itself.',
+      );
+    case 'refused':
+      return make(
+        StoreErrorCode.schema,
+        'transient',
+        'Let the role in (pg_hba.conf), or correct user, password and database of DATABASE_URL.',
       );
     case 'busy':
       return make(

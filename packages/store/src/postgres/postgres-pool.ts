@@ -2,6 +2,7 @@ import { errorText, type Log } from '@millrace/runtime';
 import pg from 'pg';
 import type { PostgresConnection } from '../postgres-connection.ts';
 import { StoreError, StoreErrorCode } from '../store-error.ts';
+import { clientConfig } from './client-config.ts';
 import { isRowFault, translateError } from './postgres-errors.ts';
 import { sessionOf, type Session } from './session.ts';
 
@@ -63,27 +64,6 @@ export function createPostgresPool(
       closed = true;
       await pool.end();
     },
-  };
-}
-
-/** What every connection of ours is set to; library and server defaults that matter written out. */
-export function clientConfig(
-  connection: PostgresConnection,
-  settings: Omit<PostgresPoolSettings, 'connectionsMax'>,
-): pg.ClientConfig {
-  const place = 'url' in connection ? { connectionString: connection.url } : { ...connection };
-  return {
-    ...place,
-    application_name: 'millrace',
-    connectionTimeoutMillis: settings.connectTimeoutMs,
-    // The server ends a statement; the client's own limit is for a server that went silent.
-    statement_timeout: settings.statementTimeoutMs,
-    query_timeout: settings.statementTimeoutMs + 5_000,
-    lock_timeout: settings.lockTimeoutMs,
-    idle_in_transaction_session_timeout: settings.statementTimeoutMs,
-    keepAlive: true,
-    // Marks and rows are lost together, and the log still has them: see Store.flushedMarks.
-    options: '-c synchronous_commit=off -c timezone=UTC',
   };
 }
 

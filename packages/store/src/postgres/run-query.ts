@@ -1,8 +1,8 @@
 import pg from 'pg';
 import type { PostgresConnection } from '../postgres-connection.ts';
 import { StoreError, StoreErrorCode } from '../store-error.ts';
+import { clientConfig } from './client-config.ts';
 import { isConnectionFault, translateError, type SqlError } from './postgres-errors.ts';
-import { clientConfig } from './postgres-pool.ts';
 
 /** Values as they can be printed, and as JSON holds them without loss. */
 export type QueryValue = null | boolean | number | string | readonly unknown[] | object;
@@ -52,6 +52,8 @@ export async function runQuery(
   try {
     await client.connect();
     await client.query(all.write ? 'BEGIN' : 'BEGIN READ ONLY');
+    // No log has what a person changes: told as done, it must survive a crash.
+    if (all.write) await client.query('SET LOCAL synchronous_commit = on');
     const result = await collect(client, sql, all);
     if (all.write) await client.query('COMMIT');
     return result;

@@ -58,6 +58,26 @@ function concatenate(chunks: readonly SampleColumns[]): SampleColumns {
   return all;
 }
 
+/**
+ * Whether the verified rows hold many samples of each series, as a backlog does. A column store
+ * keeps up to 1,000 rows of one series together; with a few in each it costs more than it saves.
+ */
+export function isDense({ samples, verified }: SampleRows): boolean {
+  const { seriesIds } = samples;
+  let series = 0;
+  for (let i = 0; i < verified.length; i += 1) {
+    if (i === 0 || !isSameId(seriesIds, verified[i - 1]! * 8, verified[i]! * 8)) series += 1;
+  }
+  return series > 0 && verified.length >= DENSE_ROWS_PER_SERIES * series;
+}
+
+const DENSE_ROWS_PER_SERIES = 100;
+
+function isSameId(ids: Uint8Array, a: number, b: number): boolean {
+  for (let i = 0; i < 8; i += 1) if (ids[a + i] !== ids[b + i]) return false;
+  return true;
+}
+
 /** Appends the given rows by COPY. */
 export function sampleRowSet(
   samples: SampleColumns,

@@ -5,7 +5,9 @@ import { startTestPostgres, type TestPostgres } from '../testing/test-postgres.t
 import { migratePostgres, missingMigrations } from './migrate.ts';
 import { runQuery } from './run-query.ts';
 import { readMigrations } from './sql-files.ts';
+import type { LayoutName } from './storage-layout.ts';
 import { describeSchema } from './testing/describe-schema.ts';
+import { readmeExamples, readReadme } from './testing/readme-examples.ts';
 
 let postgres: TestPostgres;
 beforeAll(async () => {
@@ -27,7 +29,7 @@ describe('the schema', () => {
     const { connection } = postgres.server;
     const count = 'SELECT count(*), max(applied_at) FROM schema_migrations';
     const before = (await runQuery(connection, count)).rows;
-    expect(before[0]![0]).toBe(readMigrations().length);
+    expect(before[0]![0]).toBe(readMigrations('partitions').length);
     await Promise.all([1, 2, 3].map(() => migratePostgres({ connection, log: silentLog })));
     expect((await runQuery(connection, count)).rows).toEqual(before);
   });
@@ -54,12 +56,13 @@ describe('the schema', () => {
 
 describe('migrations', () => {
   it('are numbered from 1 without a gap', () => {
-    const numbers = readMigrations().map(({ number }) => number);
-    expect(numbers).toEqual(numbers.map((_, i) => i + 1));
+    const of = (layout: LayoutName) => readMigrations(layout).map(({ number }) => number);
+    expect(of('partitions')).toEqual(of('partitions').map((_, i) => i + 1));
+    expect(of('hypertables')).toEqual(of('partitions'));
   });
 
   it('are applied behind those that are', () => {
-    const known = readMigrations();
+    const known = readMigrations('partitions');
     expect(missingMigrations(known, [])).toEqual(known);
     expect(missingMigrations(known, known.slice(0, 2))).toEqual(known.slice(2));
     expect(missingMigrations(known, known)).toEqual([]);
@@ -68,8 +71,7 @@ describe('migrations', () => {
 
 describe('the README', () => {
   it('runs every example of the README', async () => {
-    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
-    const examples = [...readme.matchAll(/^```sql\n(.*?)^```/gms)].map((match) => match[1]!);
+    const examples = await readmeExamples();
     expect(examples.length).toBeGreaterThan(5);
     for (const example of examples) {
       const { columns } = await runQuery(postgres.server.connection, example);
@@ -78,7 +80,7 @@ describe('the README', () => {
   });
 
   it('tells of every table, view and function that people may use', async () => {
-    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+    const readme = await readReadme();
     const { rows } = await runQuery(
       postgres.server.connection,
       `SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
@@ -86,7 +88,7 @@ describe('the README', () => {
     );
     const internal = new Set([
       ...['schema_migrations', 'store_partitions', 'series_definitions', 'ledger_totals'],
-      ...['edition_starts', 'windows', 'windows_open'],
+      ...['edition_starts', 'windows', 'windows_open', 'store_layout'],
     ]);
     const names = (rows as [string][]).map(([name]) => name).filter((name) => !internal.has(name));
     expect(names.filter((name) => !readme.includes(`\`${name}\``))).toEqual([]);

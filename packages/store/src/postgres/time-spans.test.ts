@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { spanOf, type TimeRange } from './partitions.ts';
+import { spanOf, type TimeRange } from './time-spans.ts';
 
 const us = (text: string) => Date.parse(text) * 1000;
 const iso = ({ fromUs, untilUs }: TimeRange) =>

@@ -13,4 +13,5 @@ export {
 } from './entries.ts';
 export type { ContentPiece, ContentSample, StoreContents, StoreHarness } from './store-contents.ts';
 export { describeStore } from './store-contract.ts';
-export { startTestPostgres, type TestDatabase, type TestPostgres } from './test-postgres.ts';
+export { startTestPostgres, type TestPostgres } from './test-postgres.ts';
+export type { TestDatabase, TestServer } from './test-server.ts';

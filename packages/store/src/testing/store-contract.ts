@@ -172,6 +172,8 @@ export function describeStore(name: string, create: () => Promise<StoreHarness>)
         aggregates: ['count', 'sum'],
         fromPosition: 1,
         fromPartitionTimeUs: NOON_US,
+        fromLargestTimeUs: NOON_US,
+        partitions: 2,
       });
       for (const partition of [0, 1]) {
         await store.openMark(keyOf({ partition }));

@@ -6,20 +6,14 @@ import { startEmbeddedPostgres, type EmbeddedPostgres } from '../embedded/embedd
 import { EMBEDDED_DATABASE } from '../embedded/cluster.ts';
 import type { PostgresConnection } from '../postgres-connection.ts';
 import { migratePostgres } from '../postgres/migrate.ts';
-import { cloneDatabase, dropDatabase } from '../postgres/testing/databases.ts';
+import { createPostgresStore } from '../postgres/postgres-store.ts';
+import { createDatabaseOf, dropDatabase } from '../postgres/testing/databases.ts';
+import type { TestServer } from './test-server.ts';
 
-/** A real PostgreSQL of a test file, and databases in it. */
-export interface TestPostgres {
+/** An embedded PostgreSQL of a test file. */
+export interface TestPostgres extends TestServer {
   server: EmbeddedPostgres;
   directory: string;
-  /** A new database with the current schema and nothing in it. */
-  createDatabase(): Promise<TestDatabase>;
-  stop(): Promise<void>;
-}
-
-export interface TestDatabase {
-  connection: PostgresConnection;
-  drop(): Promise<void>;
 }
 
 /** Starts an embedded PostgreSQL in a temporary directory. Migrates once; databases are copies. */
@@ -38,10 +32,13 @@ export async function startTestPostgres(): Promise<TestPostgres> {
   return {
     server,
     directory,
+    layout: 'partitions',
+    connection: server.connection,
+    openStore: createPostgresStore,
     createDatabase: async () => {
       made += 1;
       const name = `test_${made}`;
-      await cloneDatabase(admin, { name, template: EMBEDDED_DATABASE });
+      await createDatabaseOf(admin, { name, template: EMBEDDED_DATABASE });
       return { connection: connectTo(name), drop: () => dropDatabase(admin, name) };
     },
     stop: async () => {

@@ -1,2 +1,3 @@
 export { MemoryLog } from './memory-log.ts';
 export { openMemoryStream } from './memory-stream.ts';
+export { MemoryGroup, openMemoryPartitionGroup } from './memory-partition-group.ts';

@@ -3,6 +3,8 @@ import { countReleasable, type ClosedSegment } from '../retention.ts';
 import type { StreamSettings } from '../stream-settings.ts';
 import { DEFAULT_STREAM_SETTINGS } from '../stream-settings.ts';
 import {
+  partitionsOf,
+  TOPIC_CONTROL,
   TOPIC_EVENTS,
   TOPIC_SERIES,
   type AppendResult,
@@ -99,9 +101,16 @@ export class MemoryLog {
     this.partitions = params.partitions;
     this.clock = params.clock;
     this.settings = { ...DEFAULT_STREAM_SETTINGS, ...params.settings };
-    const create = (): MemoryPartition[] =>
-      Array.from({ length: this.partitions }, () => new MemoryPartition(this.clock, this.settings));
-    this.#topics = { [TOPIC_EVENTS]: create(), [TOPIC_SERIES]: create() };
+    const create = (topic: Topic): MemoryPartition[] =>
+      Array.from(
+        { length: partitionsOf(topic, this.partitions) },
+        () => new MemoryPartition(this.clock, this.settings),
+      );
+    this.#topics = {
+      [TOPIC_EVENTS]: create(TOPIC_EVENTS),
+      [TOPIC_SERIES]: create(TOPIC_SERIES),
+      [TOPIC_CONTROL]: create(TOPIC_CONTROL),
+    };
   }
 
   partition(topic: Topic, partition: number): MemoryPartition {

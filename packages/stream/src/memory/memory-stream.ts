@@ -1,5 +1,6 @@
 import {
   checkPartition,
+  checkReleasable,
   closedStream,
   misuse,
   outOfRange,
@@ -82,6 +83,7 @@ class MemoryStream implements Stream {
 
   async release(topic: Topic, partition: number, position: number): Promise<void> {
     this.#check(topic, partition);
+    checkReleasable(topic);
     this.#log.partition(topic, partition).release(position);
   }
 
@@ -130,12 +132,17 @@ interface InFlight {
 class MemoryReader implements PartitionReader {
   readonly #params: ReaderParams;
   #position: number;
+  #end: number | undefined;
   #busy = false;
   #closed = false;
 
   constructor(params: ReaderParams) {
     this.#params = params;
     this.#position = params.position;
+  }
+
+  get end(): number | undefined {
+    return this.#end;
   }
 
   async next(
@@ -153,7 +160,9 @@ class MemoryReader implements PartitionReader {
         signal: params.signal,
         ready: () => this.#isReady(held.bounds),
       });
-      if (!this.#isReady(held.bounds)) return [];
+      const isReady = this.#isReady(held.bounds);
+      this.#end = held.bounds.end;
+      if (!isReady) return [];
       const records = held.read(this.#position, params.bytesMax);
       this.#position += records.length;
       return records;

@@ -53,6 +53,7 @@ export class SegmentReader implements PartitionReader {
   readonly #params: SegmentReaderParams;
   readonly #where: string;
   #position: number;
+  #end: number | undefined;
   #cursor: Cursor | undefined;
   #buffer: Buffer<ArrayBuffer> = Buffer.alloc(0);
   #busy = false;
@@ -62,6 +63,10 @@ export class SegmentReader implements PartitionReader {
     this.#params = params;
     this.#where = partitionName(params.topic, params.partition);
     this.#position = params.position;
+  }
+
+  get end(): number | undefined {
+    return this.#end;
   }
 
   async next(params: NextParams): Promise<readonly StreamRecord[]> {
@@ -75,6 +80,7 @@ export class SegmentReader implements PartitionReader {
         ready: () => this.#published() !== undefined,
       });
       const published = this.#published();
+      this.#end = published?.end ?? this.#params.slot.read()?.end;
       return published === undefined ? [] : await this.#read(published, params.bytesMax);
     } catch (error) {
       if (params.signal?.aborted === true) throw params.signal.reason;

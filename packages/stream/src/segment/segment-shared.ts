@@ -1,5 +1,5 @@
 import { misuse, STREAM_CODES, StreamError } from '../stream-error.ts';
-import { TOPIC_EVENTS, TOPIC_SERIES, type Topic } from '../stream.ts';
+import { partitionsOf, TOPICS, type Topic } from '../stream.ts';
 
 /** What the owner of a partition tells every reader, in any thread. */
 export interface PublishedEnd {
@@ -27,13 +27,19 @@ export interface PublishedEnd {
  */
 const HEADER_BYTES = 8;
 const SLOT_BYTES = 8 + 2 * 4 * 8;
-const topics: readonly Topic[] = [TOPIC_EVENTS, TOPIC_SERIES];
 
 /** Shared memory for all threads that open one log; the same for each of them. */
 export function createSegmentShared(partitions: number): SharedArrayBuffer {
-  const shared = new SharedArrayBuffer(HEADER_BYTES + topics.length * partitions * SLOT_BYTES);
+  const slots = slotsBefore(undefined, partitions);
+  const shared = new SharedArrayBuffer(HEADER_BYTES + slots * SLOT_BYTES);
   new Int32Array(shared)[0] = partitions;
   return shared;
+}
+
+/** How many slots the topics before `topic` take; all of them, without one. */
+function slotsBefore(topic: Topic | undefined, partitions: number): number {
+  const before = topic === undefined ? TOPICS : TOPICS.slice(0, TOPICS.indexOf(topic));
+  return before.reduce((sum, one) => sum + partitionsOf(one, partitions), 0);
 }
 
 /** One partition's slot. */
@@ -44,7 +50,7 @@ export class SharedSlot {
 
   constructor(shared: SharedArrayBuffer, topic: Topic, partition: number) {
     const partitions = new Int32Array(shared)[0]!;
-    const slot = topics.indexOf(topic) * partitions + partition;
+    const slot = slotsBefore(topic, partitions) + partition;
     const at = HEADER_BYTES + slot * SLOT_BYTES;
     this.words = new Int32Array(shared, at, 2);
     this.#ends = new Float64Array(shared, at + 8, 8);
@@ -106,7 +112,7 @@ export class SharedSlot {
  */
 export function disownTopic(shared: SharedArrayBuffer, topic: Topic): void {
   const partitions = new Int32Array(shared)[0]!;
-  for (let partition = 0; partition < partitions; partition += 1) {
+  for (let partition = 0; partition < partitionsOf(topic, partitions); partition += 1) {
     new SharedSlot(shared, topic, partition).disclaim();
   }
 }

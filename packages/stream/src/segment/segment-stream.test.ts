@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '@millrace/runtime';
-import { TOPIC_EVENTS, TOPIC_SERIES } from '../stream.ts';
+import { TOPICS } from '../stream.ts';
 import { testStream } from '../testing/stream-contract.testsuite.ts';
 import { openSegmentStream } from './segment-stream.ts';
 
@@ -14,7 +14,7 @@ testStream({
       openSegmentStream({
         ...params,
         directory,
-        owns: [TOPIC_EVENTS, TOPIC_SERIES],
+        owns: TOPICS,
         log: silentLog,
       });
     let stream = await openAgain();

@@ -1,10 +1,10 @@
 import { dirname, join } from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
 import type { Clock, Log } from '@millrace/runtime';
-import { checkPartition, closedStream, partitionName } from '../stream-error.ts';
+import { checkPartition, checkReleasable, closedStream, partitionName } from '../stream-error.ts';
 import {
-  TOPIC_EVENTS,
-  TOPIC_SERIES,
+  partitionsOf,
+  TOPICS,
   type AppendResult,
   type PartitionBounds,
   type PartitionReader,
@@ -99,7 +99,7 @@ async function openTopic(context: Context, topic: Topic): Promise<readonly Parti
   const logs: PartitionLog[] = [];
   const topicBytes = (): number => logs.reduce((sum, { bytes }) => sum + bytes, 0);
   const opened = await Promise.allSettled(
-    Array.from({ length: partitions }, async (_, partition) => {
+    Array.from({ length: partitionsOf(topic, partitions) }, async (_, partition) => {
       const path = partitionDirectory(directory, topic, partition);
       await makeDurableDirectory(files, path);
       const slot = new SharedSlot(shared, topic, partition);
@@ -150,8 +150,9 @@ class OpenSegmentStream implements SegmentStream {
     for (const [topic, port] of context.peers ?? []) {
       this.#peers.set(topic, new PeerTopic({ topic, port, inFlightBytesMax }));
     }
-    for (const topic of [TOPIC_EVENTS, TOPIC_SERIES] as const) {
-      for (let partition = 0; partition < this.partitions; partition += 1) {
+    for (const topic of TOPICS) {
+      const count = partitionsOf(topic, this.partitions);
+      for (let partition = 0; partition < count; partition += 1) {
         const slot = new SharedSlot(context.shared, topic, partition);
         this.#slots.set(partitionName(topic, partition), { slot, signal: new SlotSignal(slot) });
       }
@@ -216,6 +217,7 @@ class OpenSegmentStream implements SegmentStream {
 
   async release(topic: Topic, partition: number, position: number): Promise<void> {
     this.#check(topic, partition);
+    checkReleasable(topic);
     await this.#ownerOf(topic).release(partition, position);
   }
 

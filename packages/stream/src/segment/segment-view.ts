@@ -102,6 +102,9 @@ class SegmentView implements Stream {
       onClose: () => this.#readers.delete(viewed),
     });
     const viewed: PartitionReader = {
+      get end() {
+        return reader.end;
+      },
       next: (params) => this.#next(reader, { ...params, slot, topic, partition }),
       close: () => reader.close(),
     };

@@ -1,19 +1,5 @@
+import type { Health } from '@millrace/runtime';
 import { jsonAnswer, type HttpAnswer, type HttpRoute } from './http-exchange.ts';
-
-/** Something the process needs, as `/readyz` tells it. */
-export interface Dependency {
-  name: string;
-  /** `degraded`: data is taken and kept, and something behind the log has to catch up. */
-  state: 'ok' | 'degraded' | 'down';
-  /** Why, when it is not ok. */
-  detail?: string;
-}
-
-export interface Health {
-  /** Whether the log can accept data now. */
-  ready: boolean;
-  dependencies: readonly Dependency[];
-}
 
 interface Parts {
   health: () => Health;

@@ -34,6 +34,7 @@ async function answer(parts: Parts, request: HttpRequest): Promise<HttpAnswer> {
   const positions = positionsOf(query.get('token'), logIds);
   const waitMs = waitMsOf(query, settings);
   if (storeWait === undefined) throw waitUnavailable();
+  await storeWait.refresh(positions);
   if (waitMs !== undefined && !storeWait.isStored(positions)) {
     if (!storeWait.hasRoom) {
       throw new OverloadError('waiters', `${settings.waitersMax} requests wait for the store`);

@@ -1,3 +1,4 @@
+import type { RuleProblem } from '@millrace/rules';
 import { errorKind, errorText, MillraceError } from '@millrace/runtime';
 import { DecodeError, REJECT_REASONS } from '@millrace/wire';
 import { OverloadError } from '../overload-error.ts';
@@ -13,6 +14,8 @@ export interface Problem {
   detail: string;
   remedy?: string | undefined;
   rejected?: readonly RejectedSamples[];
+  /** Every fault of a rule file. */
+  problems?: readonly RuleProblem[];
 }
 
 /** A request that is wrong in itself, beside its samples: thrown by routes. */
@@ -36,9 +39,9 @@ export function problemAnswer(
   problem: Problem,
   headers: Readonly<Record<string, string>> = {},
 ): HttpAnswer {
-  const { status, code, title, detail, remedy, rejected } = problem;
+  const { status, code, title, detail, remedy, rejected, problems } = problem;
   const type = `urn:millrace:problem:${code}`;
-  const body = { type, title, status, detail, code, remedy, rejected };
+  const body = { type, title, status, detail, code, remedy, rejected, problems };
   return {
     status,
     headers: { 'content-type': 'application/problem+json', ...headers },

@@ -39,6 +39,8 @@ export function waitUnavailable(): RequestError {
     code: 'wait_unavailable',
     title: 'This receiver does not know what is stored',
     detail: 'it runs without a view of the store',
-    remedy: 'Ask a receiver that has one, or leave wait=stored out.',
+    remedy:
+      'Ask a receiver that has one (started with DATABASE_URL), or leave wait=stored out: what ' +
+      'was accepted is durable and will be stored.',
   });
 }

@@ -11,8 +11,6 @@ export interface DataDirectory {
   postgres: string;
   /** Tells other programs where the running process listens; absent when none runs. */
   runFile: string;
-  /** The rules that this log was started with. */
-  rulesFile: string;
 }
 
 /** As root the embedded PostgreSQL runs as nobody, who may not enter most home directories. */
@@ -31,7 +29,6 @@ export function chooseDataDirectory(
     state: join(path, 'state'),
     postgres: join(path, 'postgres'),
     runFile: join(path, 'run.json'),
-    rulesFile: join(path, 'rules.json'),
   };
 }
 

@@ -7,6 +7,8 @@ export interface RuleFileContent {
   /** Absolute. */
   file: string;
   rules: CompiledRules;
+  /** As a person wrote it. */
+  source: string;
 }
 
 /** Read when it is in the working directory and nothing else was asked for. */
@@ -53,7 +55,7 @@ export async function readRuleFile(
   }
   const parsed = parseRules(text);
   if (!parsed.ok) throw new RuleFileError(file, parsed.problems);
-  return { file, rules: parsed.compiled };
+  return { file, rules: parsed.compiled, source: text };
 }
 
 function fileUnreadable(file: string, cause: unknown): MillraceError {

@@ -1,1 +1,3 @@
-export { acceptLogs, type AcceptedPartition } from './accept-log.ts';
+export { acceptLogs } from './accept-log.ts';
+export { acceptPartitions, type AcceptedPartition } from './accept-partitions.ts';
+export { beginLog } from '../begin-log.ts';

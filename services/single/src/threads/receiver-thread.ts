@@ -1,12 +1,8 @@
-import {
-  createReceiver,
-  openLog,
-  receiverSettings,
-  type Dependency,
-  type Receiver,
-} from '@millrace/receiver';
-import { TOPIC_EVENTS } from '@millrace/stream';
+import type { Dependency } from '@millrace/runtime';
+import { createReceiver, receiverSettings, type Receiver } from '@millrace/receiver';
+import { TOPIC_CONTROL, TOPIC_EVENTS } from '@millrace/stream';
 import { openSegmentStream, type SegmentStream } from '@millrace/stream/segment';
+import { beginLog } from '../begin-log.ts';
 import { readPositions } from './shared-positions.ts';
 import type { ReceiverThread } from './thread-data.ts';
 import { hostStage } from './thread-host.ts';
@@ -23,18 +19,18 @@ hostStage<ReceiverThread>((host) => {
   let logIds: readonly (string | undefined)[] = [];
   let dependencies: readonly Dependency[] = [];
   return {
-    open: async (barrier) => {
+    open: async (rules) => {
       stream = await openSegmentStream({
         directory: directories.log,
         partitions: settings.partitions,
         shared: sharedLog,
-        owns: [TOPIC_EVENTS],
+        owns: [TOPIC_EVENTS, TOPIC_CONTROL],
         clock,
         log,
         settings: settings.log,
       });
       if (ports.events !== undefined) stream.serveAppends(TOPIC_EVENTS, ports.events);
-      logIds = await openLog({ stream, barrier });
+      logIds = await beginLog({ stream, clock, log }, rules);
     },
     listen: async ({ stateLogIds, ...address }) => {
       if (stream === undefined) throw new Error('the receiver listens before its log is open');

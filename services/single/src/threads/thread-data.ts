@@ -1,8 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { Measurement, StageStatus } from '@millrace/runtime';
-import type { Dependency } from '@millrace/receiver';
+import type { Dependency, Measurement, StageStatus } from '@millrace/runtime';
 import type { PostgresConnection } from '@millrace/store';
-import type { BarrierRecord } from '@millrace/wire';
+import type { RuleFileContent } from '../running/rule-file.ts';
 import type { SingleSettings } from '../settings.ts';
 import type { SentError } from './thread-link.ts';
 
@@ -33,8 +32,8 @@ export interface StageThread {
 }
 
 export interface ReceiverThread extends StageThread {
-  /** Recovers the log, and gives it its id and first barrier when it has none. */
-  open(barrier: BarrierRecord): Promise<void>;
+  /** Recovers the log, gives a new one its rules, and brings those of a changed file into force. */
+  open(rules: RuleFileContent | undefined): Promise<void>;
   listen(params: ListenParams): Promise<ListenAddress>;
   /** What `/readyz` shows beside the log. */
   note(dependencies: readonly Dependency[]): void;

@@ -1,6 +1,6 @@
 import type { CompiledRules } from '@millrace/rules';
 import { DEFAULT_FOLD_SETTINGS, type FoldSettings } from '@millrace/wire';
-import { badSettings } from './fold-errors.ts';
+import { badSettings, settingFixed } from './fold-errors.ts';
 
 /** One bit of 31 tells of each remembered time whether it has a value. */
 const REMEMBERED_TIMES_MAX = 31;
@@ -27,5 +27,19 @@ export function checkSettings(settings: FoldSettings, rules: CompiledRules): voi
   for (const { name, widthsUs } of rules.rules) {
     const broken = widthsUs.find((widthUs) => widthUs % SECOND_US !== 0);
     if (broken !== undefined) throw badSettings(`rule ${name} has a width of ${broken} µs`);
+  }
+}
+
+/** Settings that the tables of a running log are laid out by. */
+export const FIXED_SETTINGS: readonly (keyof FoldSettings)[] = ['rememberedTimesMax'];
+
+/**
+ * Refuses a change of what cannot change while the state lives.
+ *
+ * @throws MillraceError FOLD_SETTINGS
+ */
+export function checkSettingsChange(from: FoldSettings, to: FoldSettings): void {
+  for (const name of FIXED_SETTINGS) {
+    if (from[name] !== to[name]) throw settingFixed(name, from[name], to[name]);
   }
 }

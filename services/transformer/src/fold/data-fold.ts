@@ -6,6 +6,7 @@ import { eventKey, histogramBits, partKey } from './identity-keys.ts';
 import { IncreaseFold } from './increase-fold.ts';
 import type { FoldTables, PartitionHead } from './partition-state.ts';
 import { RecordSeries } from './record-series.ts';
+import { RetiredFold } from './retired-fold.ts';
 import { SeriesDefiner } from './series-definer.ts';
 import { SideColumns } from './side-columns.ts';
 import type { FoldMoment } from './window-fold.ts';
@@ -20,6 +21,10 @@ export interface FoldCounts {
   overflowedPieces: number;
   /** Series forgotten before their time because of their bound. */
   overflowedSeries: number;
+  /** Barriers that changed nothing: repeated, older, or ahead of what they follow. */
+  ignoredBarriers: number;
+  /** Retired editions that were ended before their time because of their bound. */
+  overflowedEditions: number;
 }
 
 /** How a whole part stands before its samples are looked at. */
@@ -42,6 +47,7 @@ export class DataFold {
   readonly #series: RecordSeries;
   readonly #definer: SeriesDefiner;
   readonly #increases: IncreaseFold;
+  readonly #retired: RetiredFold;
   readonly #at: FoldMoment = { offset: 0, logNumber: 0, partitionTimeUs: 0 };
   #sample: CurrentSample | undefined;
   #record!: DataRecord;
@@ -61,6 +67,8 @@ export class DataFold {
     this.#series = new RecordSeries(head, tables);
     this.#definer = new SeriesDefiner(head, tables, out);
     this.#increases = new IncreaseFold(tables);
+    const { windows } = tables;
+    this.#retired = new RetiredFold({ windows, series: this.#series, definer: this.#definer });
   }
 
   fold(record: DataRecord, offset: number): void {
@@ -180,7 +188,7 @@ export class DataFold {
 
   /** By id, or by the request alone. */
   #judgeEvent({ i, flags, placement }: CurrentSample): Verdict {
-    const { identities, settings } = this.#tables;
+    const { identities } = this.#tables;
     if ((flags & SampleFlag.id) !== 0) {
       const key = eventKey(placement.fingerprint, this.#side.id);
       if (identities.find(key, 0) >= 0) return Verdict.duplicate;
@@ -188,7 +196,7 @@ export class DataFold {
     } else if (this.#record.identityKind === IdentityKind.none) return Verdict.fresh;
     if ((flags & SampleFlag.untimed) !== 0) return Verdict.fresh;
     // It may have come when its time was still ahead by the allowed skew, and be forgotten.
-    const canBeForgotten = this.#record.times[i]! - settings.futureSkewUs <= identities.floorUs;
+    const canBeForgotten = this.#record.times[i]! - this.#head.skewMaxUs <= identities.floorUs;
     return canBeForgotten ? Verdict.unverified : Verdict.fresh;
   }
 
@@ -227,22 +235,28 @@ export class DataFold {
       const entry = { tenant, fingerprint, timeUs, value, flags, receivedAtUs };
       this.#out.entry(EntryType.unverified, entry);
     }
-    for (const target of placement.targets) this.#tables.windows.mark(target, timeUs, this.#at);
+    const { windows } = this.#tables;
+    for (const target of placement.targets) windows.mark(target, timeUs, this.#at);
+    if (placement.retired.length > 0) this.#retired.mark(this.#record.tenant, sample, this.#at);
   }
 
   #foldIntoWindows(sample: CurrentSample): void {
-    const { windows, settings } = this.#tables;
+    const { windows } = this.#tables;
     const { timeUs, value, flags, placement } = sample;
-    const { targets, fingerprint } = placement;
+    const { targets, retired, fingerprint } = placement;
     const isHistogram = (flags & SampleFlag.histogram) !== 0;
+    if ((flags & SampleFlag.start) !== 0 && !isHistogram) {
+      this.#increases.noteStart(sample, this.#side.startUs);
+    }
     const wantsIncrease = placement.wantsIncrease && !isHistogram;
-    const increase = wantsIncrease ? this.#increases.of(sample, this.#side) : 0;
+    const increase = wantsIncrease ? this.#increases.of(sample) : 0;
     for (const target of targets) {
       if (isHistogram) windows.count(target, timeUs, this.#at);
       else windows.fold(target, timeUs, value, increase, fingerprint, this.#at);
     }
+    if (retired.length > 0) this.#retired.fold(this.#record.tenant, sample, increase, this.#at);
     if (wantsIncrease) this.#increases.mend(sample, this.#at);
-    const watermarkUs = this.#head.partitionTimeUs - settings.latenessUs;
+    const { watermarkUs } = this.#head;
     if (timeUs >= watermarkUs) return;
     const isLate = targets.some(({ plan }) => {
       const widthUs = plan.widthsUs[0]!;

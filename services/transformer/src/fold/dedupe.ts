@@ -29,7 +29,7 @@ export interface Neighbours {
  */
 export class SeriesDedupe {
   readonly #memory: SeriesMemory;
-  readonly #gapsMax: number;
+  readonly #settings: Pick<FoldSettings, 'gapsMax'>;
   readonly neighbours: Neighbours = {
     inGap: false,
     previousTimeUs: NaN,
@@ -40,7 +40,7 @@ export class SeriesDedupe {
 
   constructor(memory: SeriesMemory, settings: Pick<FoldSettings, 'gapsMax'>) {
     this.#memory = memory;
-    this.#gapsMax = settings.gapsMax;
+    this.#settings = settings;
   }
 
   /**
@@ -92,7 +92,7 @@ export class SeriesDedupe {
       const parts = [from, timeUs, timeUs, to];
       const kept = [0, 2].filter((p) => this.#isGap(slot, parts[p + 1]! - parts[p]!));
       gaps.splice(i, 2, ...kept.flatMap((p) => parts.slice(p, p + 2)));
-      if (gaps.length > 2 * this.#gapsMax) gaps.splice(0, 2);
+      this.#boundGaps(gaps);
       this.neighbours.inGap = true;
       return Verdict.fresh;
     }
@@ -171,7 +171,13 @@ export class SeriesDedupe {
     let gaps = memory.gaps.get(slot);
     if (gaps === undefined) memory.gaps.set(slot, (gaps = []));
     gaps.push(floorUs, timeUs);
-    if (gaps.length > 2 * this.#gapsMax) gaps.splice(0, 2);
+    this.#boundGaps(gaps);
+  }
+
+  /** The lowest go; the bound may have changed since the last one came. */
+  #boundGaps(gaps: number[]): void {
+    const over = gaps.length - 2 * this.#settings.gapsMax;
+    if (over > 0) gaps.splice(0, over);
   }
 
   /**

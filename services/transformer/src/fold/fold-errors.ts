@@ -11,14 +11,29 @@ export function badSettings(detail: string): MillraceError {
   });
 }
 
-export function foldVersionUnknown(found: number, known: number): MillraceError {
+export function settingFixed(name: string, from: number, to: number): MillraceError {
+  return new MillraceError({
+    code: 'FOLD_SETTINGS',
+    kind: 'permanent',
+    message:
+      `The log asks to be folded with ${name} ${to} from here on, and it was begun with ${from}, ` +
+      'which cannot change. The partition stops there; the log keeps everything.',
+    remedy: `Begin a new log with it, and keep ${name} as it is in this one.`,
+  });
+}
+
+/** `known` ascending. */
+export function foldVersionUnknown(found: number, known: readonly number[]): MillraceError {
+  const isNewer = found > known.at(-1)!;
   return new MillraceError({
     code: 'FOLD_VERSION',
     kind: 'permanent',
     message:
-      `The log asks for fold version ${found}, this program has ${known}. ` +
+      `The log asks for fold version ${found}, this program has ${known.join(' and ')}. ` +
       'The partition is not folded; the log keeps everything.',
-    remedy: 'Run a release that has the fold version in force.',
+    remedy:
+      `Run a release that has fold version ${found}: ` +
+      (isNewer ? 'a newer one than this.' : 'an older one than this, which has dropped it.'),
   });
 }
 
@@ -33,13 +48,16 @@ export function noBarrier(offset: number): MillraceError {
   });
 }
 
-export function rulesCannotChange(offset: number): MillraceError {
+export function editionReused(offset: number, edition: number): MillraceError {
   return new MillraceError({
-    code: 'FOLD_RULES_CHANGED',
+    code: 'FOLD_EDITION_REUSED',
     kind: 'permanent',
     message:
-      `Record ${offset} of metrics.events brings other rules; this release folds a log under ` +
-      'the rules it was started with. The partition stops there; the log keeps everything.',
-    remedy: 'Run a release that can change the rules of a running log.',
+      `Record ${offset} of metrics.events brings edition ${edition} with another meaning than it ` +
+      'had: what is stored of it would be mixed up. The partition stops there; the log keeps ' +
+      'everything.',
+    remedy:
+      'Check that only Millrace writes to its topics, and that metrics.control is the one that ' +
+      'belongs to this log and this database.',
   });
 }

@@ -1,8 +1,7 @@
-import { SampleFlag, SampleKind } from '@millrace/model';
+import { SampleKind } from '@millrace/model';
 import type { CurrentSample } from './current-sample.ts';
 import { increaseBetween } from './increase.ts';
 import type { FoldTables } from './partition-state.ts';
-import type { SideColumns } from './side-columns.ts';
 import type { FoldMoment } from './window-fold.ts';
 
 /** What fresh samples of counters and deltas do to the increases of windows. */
@@ -13,15 +12,22 @@ export class IncreaseFold {
     this.#tables = tables;
   }
 
+  /** Remembers a counter's start: rules may come to ask for increases that did not before. */
+  noteStart({ kind, slot }: CurrentSample, startUs: number): void {
+    const { dedupe, series } = this.#tables;
+    if (!isCounter(kind) || dedupe.neighbours.inGap) return;
+    const starts = series.start.data;
+    starts[slot] = Math.max(starts[slot]!, startUs);
+  }
+
   /** What a sample adds to the increase of its own window: it is the later one of its two. */
-  of({ kind, slot, timeUs, value, flags }: CurrentSample, side: SideColumns): number {
+  of({ kind, slot, timeUs, value }: CurrentSample): number {
     if (kind === SampleKind.delta) return value;
     const { neighbours } = this.#tables.dedupe;
     if (!isCounter(kind) || neighbours.inGap) return 0;
-    const starts = this.#tables.series.start.data;
-    if ((flags & SampleFlag.start) !== 0) starts[slot] = Math.max(starts[slot]!, side.startUs);
+    const startUs = this.#tables.series.start.data[slot]!;
     const { previousTimeUs, previousValue } = neighbours;
-    return increaseBetween(previousTimeUs, previousValue, timeUs, value, starts[slot]!);
+    return increaseBetween(previousTimeUs, previousValue, timeUs, value, startUs);
   }
 
   /** Splits the increase the sample fell into; in a gap nobody knows which one that was. */
@@ -29,10 +35,10 @@ export class IncreaseFold {
     if (!isCounter(kind)) return;
     const { windows, dedupe, series } = this.#tables;
     const { inGap, previousTimeUs, previousValue, nextTimeUs, nextValue } = dedupe.neighbours;
+    const { targets, retired } = placement;
     if (inGap) {
-      for (const target of placement.targets) {
-        if (target.plan.wantsIncrease) windows.mark(target, timeUs, at);
-      }
+      for (const target of targets) windows.markIncrease(target, timeUs, at);
+      for (const target of retired) windows.markIncrease(target, timeUs, at);
       return;
     }
     if (nextTimeUs !== nextTimeUs) return;
@@ -40,9 +46,8 @@ export class IncreaseFold {
     const before = increaseBetween(previousTimeUs, previousValue, nextTimeUs, nextValue, startUs);
     const after = increaseBetween(timeUs, value, nextTimeUs, nextValue, startUs);
     if (after === before) return;
-    for (const target of placement.targets) {
-      windows.increase(target, nextTimeUs, after - before, at);
-    }
+    for (const target of targets) windows.increase(target, nextTimeUs, after - before, at);
+    for (const target of retired) windows.increase(target, nextTimeUs, after - before, at);
   }
 }
 

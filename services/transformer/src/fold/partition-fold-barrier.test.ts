@@ -1,4 +1,5 @@
-import { compileRules } from '@millrace/rules';
+import { compileRules, type CompiledRules, type RuleFile } from '@millrace/rules';
+import type { MillraceError } from '@millrace/runtime';
 import {
   DEFAULT_FOLD_SETTINGS,
   EntryType,
@@ -12,6 +13,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { dataRecord } from '../testing/data-record.ts';
 import { logStart, piecesOf, runFold, TEST_LOG_ID } from '../testing/fold-run.ts';
+import { RuleVersions } from '../testing/rule-versions.ts';
 import { VARIED_RULES } from '../testing/varied-log.ts';
 import { FOLD_VERSION, PartitionFold } from './partition-fold.ts';
 import { loadPages, newPartitionHead, takePages } from './partition-state.ts';
@@ -20,6 +22,10 @@ const SECOND = 1_000_000;
 const T0 = 1_700_000_000 * SECOND;
 
 const BARRIER = logStart(VARIED_RULES)[1]!.record as BarrierRecord;
+const NONE: RuleFile = { rules: [] };
+const AWAY: RuleFile = {
+  rules: [{ name: 'away', match: 'm0', widths: ['10s'], aggregates: ['sum'], keep_raw: false }],
+};
 
 function newFold(): { fold: PartitionFold; out: SeriesRecordBuilder } {
   const head = { logId: TEST_LOG_ID, logNumber: 1, source: 'live', foldVersion: FOLD_VERSION };
@@ -35,31 +41,74 @@ const sampleAt = (timeUs: number, sequence: number): EventsRecord =>
   });
 
 describe('barriers', () => {
-  it('that repeat the rules are ignored, under any number', () => {
+  it('that repeat, come late, or skip what they follow are ignored, and counted', () => {
     const { fold, out } = newFold();
-    fold.apply(BARRIER, T0);
-    fold.apply(BARRIER, T0);
-    fold.apply({ ...BARRIER, number: 7 }, T0);
-    fold.apply({ ...BARRIER, number: 3, rules: compileRules(undefined) }, T0);
-    expect(fold.tables!.barrier.number).toBe(7);
-    // Three editions of the first one, nothing of the others.
-    expect(out.address).toEqual({ offset: 3, ordinal: 0 });
-    expect(fold.tables!.rules.rules).toHaveLength(3);
+    const versions = new RuleVersions(BARRIER);
+    const [second, third, fourth] = [versions.next(AWAY), versions.next(NONE), versions.next(AWAY)];
+    const inForce = (...barriers: BarrierRecord[]): number[] =>
+      barriers.map((barrier) => {
+        fold.apply(barrier, T0);
+        return fold.tables!.barrier.number;
+      });
+    // The first one must be able to begin a log.
+    fold.apply(second, T0);
+    expect([fold.tables, out.address]).toEqual([undefined, { offset: 0, ordinal: 0 }]);
+    expect(inForce(BARRIER, BARRIER)).toEqual([BARRIER.number, BARRIER.number]);
+    expect(out.address).toEqual({ offset: 2, ordinal: 0 });
+    expect(inForce(third, second, fourth, BARRIER, second)).toEqual(
+      [BARRIER, second, second, second, second].map(({ number }) => number),
+    );
+    expect(inForce(third, fourth, third)).toEqual([third, fourth, fourth].map((b) => b.number));
+    expect(fold.counts.ignoredBarriers).toBe(7);
   });
 
-  it.each<[string, Partial<BarrierRecord>, string]>([
-    ['other rules', { rules: compileRules(undefined) }, 'FOLD_RULES_CHANGED'],
-    ['other settings', { settings: { ...BARRIER.settings, gapsMax: 3 } }, 'FOLD_RULES_CHANGED'],
-    ['another fold version', { foldVersion: FOLD_VERSION + 1 }, 'FOLD_RULES_CHANGED'],
-  ])('with %s stop the partition, and change nothing', (_what, change, code) => {
+  it('under another number may bring what is in force: then nothing begins or ends', () => {
     const { fold, out } = newFold();
     fold.apply(BARRIER, T0);
+    const { settings } = fold.tables!;
+    fold.apply({ ...BARRIER, number: 7, after: 1 }, T0);
+    expect(fold.tables!.barrier.number).toBe(7);
+    expect(out.address).toEqual({ offset: 1, ordinal: 0 });
+    expect(fold.tables!.settings).toEqual(settings);
+    expect(fold.tables!.editions.generations).toEqual([]);
+  });
+
+  it.each<[string, () => Partial<BarrierRecord>, string]>([
+    ['an unknown fold version', () => ({ foldVersion: FOLD_VERSION + 1 }), 'FOLD_VERSION'],
+    ['a fold version of before', () => ({ foldVersion: 0 }), 'FOLD_VERSION'],
+    ['rules nobody can read', () => ({ rules: { version: 99 } }), 'RULES_VERSION_UNKNOWN'],
+    ['settings that are missing', () => ({ settings: {} as FoldSettings }), 'FOLD_SETTINGS'],
+    ['other tables', () => settings({ rememberedTimesMax: 17 }), 'FOLD_SETTINGS'],
+    ['another meaning of an edition', () => ({ rules: compileRules(AWAY) }), 'FOLD_EDITION_REUSED'],
+    ['a roll-up that takes others', () => ({ rules: onlyRollup() }), 'FOLD_EDITION_REUSED'],
+    ['an edition that was retired', () => ({ rules: BARRIER.rules }), 'FOLD_EDITION_REUSED'],
+  ])('that bring %s stop the partition, and change nothing', (_what, change, code) => {
+    const { fold, out } = newFold();
+    const second = new RuleVersions(BARRIER).next({ rules: VARIED_RULES.rules.slice(1) });
+    fold.apply(BARRIER, T0);
     fold.apply(sampleAt(T0, 1), T0);
-    const before = takePages(fold.head, fold.tables).get('header');
-    const barrier = { ...BARRIER, number: 2, ...change };
-    expect(() => fold.apply(barrier, T0 + 60 * SECOND)).toThrow(expect.objectContaining({ code }));
-    expect([...takePages(fold.head, fold.tables)]).toEqual([['header', before]]);
-    expect(out.address.offset).toBe(1);
+    fold.apply(second, T0);
+    const before = [...takePages(fold.head, fold.tables)];
+    const address = { ...out.address };
+    const barrier = { ...second, number: second.number + 1, ...change() };
+    expect(() => fold.apply(barrier, T0 + 60 * SECOND)).toThrow(
+      expect.objectContaining({ code, kind: 'permanent', remedy: expect.any(String) }),
+    );
+    expect(takePages(fold.head, fold.tables).get('header')).toEqual(new Map(before).get('header'));
+    expect(out.address).toEqual(address);
+  });
+
+  it('tell which release has the fold version', () => {
+    const remedy = (foldVersion: number): string => {
+      try {
+        newFold().fold.apply({ ...BARRIER, foldVersion }, T0);
+      } catch (error) {
+        return (error as MillraceError).remedy ?? '';
+      }
+      return '';
+    };
+    expect(remedy(FOLD_VERSION + 1)).toMatch(/has fold version 2: a newer one/);
+    expect(remedy(0)).toMatch(/has fold version 0: an older one/);
   });
 
   it.each<[string, Partial<BarrierRecord>, string]>([
@@ -145,6 +194,12 @@ describe('boundaries', () => {
 
 function settings(change: Partial<FoldSettings>): Partial<BarrierRecord> {
   return { settings: { ...DEFAULT_FOLD_SETTINGS, ...change } };
+}
+
+/** The roll-up under the number it had, without the rule that kept series from it. */
+function onlyRollup(): CompiledRules {
+  const { version, rules } = BARRIER.rules as CompiledRules;
+  return { version, rules: rules.slice(0, 1) };
 }
 
 function halfSecondRules(): unknown {

@@ -1,18 +1,12 @@
-import {
-  ExponentialHistogram,
-  fingerprintHex,
-  HyperLogLog,
-  PieceInputs,
-  SampleKind,
-  type Piece,
-} from '@millrace/model';
+import { HyperLogLog, SampleKind } from '@millrace/model';
 import { compileRules, type RuleFile } from '@millrace/rules';
 import { EntryType, type LedgerEntry } from '@millrace/wire';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { dataRecord, type TestSample } from '../testing/data-record.ts';
+import { expectWindow, mergeWindows } from '../testing/expect-windows.ts';
 import { entryTexts, logStart, piecesOf, runFold, type LoggedRecord } from '../testing/fold-run.ts';
-import { naiveWindows, windowKey, type NaiveWindow } from '../testing/naive-oracle.ts';
+import { naiveWindows } from '../testing/naive-oracle.ts';
 
 const SECOND = 1_000_000;
 const T0 = 1_700_000_000 * SECOND;
@@ -108,75 +102,6 @@ function chunk<T>(list: readonly T[], size: number): T[][] {
   const chunks: T[][] = [];
   for (let i = 0; i < list.length; i += size) chunks.push(list.slice(i, i + size));
   return chunks;
-}
-
-/** Merges pieces as readers do, in the order (piece). */
-function mergeWindows(pieces: readonly Piece[]): Map<string, Piece[]> {
-  const windows = new Map<string, Piece[]>();
-  for (const piece of [...pieces].sort((a, b) => a.piece - b.piece)) {
-    const key = windowKey(
-      piece.edition,
-      fingerprintHex(piece.fingerprint),
-      piece.widthUs,
-      piece.startUs,
-    );
-    windows.set(key, [...(windows.get(key) ?? []), piece]);
-  }
-  return windows;
-}
-
-const sumOf = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
-const isNumber = (value: number | undefined): value is number => value !== undefined;
-
-function expectClose(actual: number, expected: number): void {
-  if (Number.isFinite(expected)) expect(actual).toBeCloseTo(expected, 6);
-  else expect(actual).toBe(expected);
-}
-
-function expectWindow(pieces: readonly Piece[], naive: NaiveWindow): void {
-  const values = naive.values.map(({ value }) => value);
-  expect(sumOf(pieces.map((p) => p.count))).toBe(values.length);
-  const has = (column: keyof Piece): boolean => pieces.some((p) => p[column] !== undefined);
-  if (has('sum')) expectClose(sumOf(pieces.map((p) => p.sum ?? 0)), sumOf(values));
-  const finite = values.filter((v) => !Number.isNaN(v));
-  if (has('min') && finite.length > 0) {
-    const mins = pieces
-      .map((p) => p.min)
-      .filter(isNumber)
-      .filter((v) => !Number.isNaN(v));
-    expect(Math.min(...mins)).toBe(Math.min(...finite));
-    const maxs = pieces
-      .map((p) => p.max)
-      .filter(isNumber)
-      .filter((v) => !Number.isNaN(v));
-    expect(Math.max(...maxs)).toBe(Math.max(...finite));
-  }
-  if (has('firstTimeUs')) {
-    const times = naive.values.map(({ timeUs }) => timeUs);
-    expect(Math.min(...pieces.map((p) => p.firstTimeUs).filter(isNumber))).toBe(Math.min(...times));
-    expect(Math.max(...pieces.map((p) => p.lastTimeUs).filter(isNumber))).toBe(Math.max(...times));
-  }
-  if (has('increase')) {
-    expectClose(sumOf(pieces.map((p) => p.increase ?? 0)), naive.increase);
-  }
-  if (has('histogram')) {
-    const expected = ExponentialHistogram.empty();
-    for (const value of values) expected.add(value);
-    const merged = ExponentialHistogram.empty();
-    for (const p of pieces) if (p.histogram) merged.merge(ExponentialHistogram.decode(p.histogram));
-    expect(merged.encode()).toEqual(expected.encode());
-  }
-  if (has('inputs')) {
-    const merged = PieceInputs.empty();
-    for (const p of pieces) if (p.inputs) merged.merge(PieceInputs.decode(p.inputs));
-    const newest = new Map<string, { timeUs: number; value: number }>();
-    for (const { input, timeUs, value } of naive.values) {
-      const known = newest.get(input);
-      if (known === undefined || timeUs > known.timeUs) newest.set(input, { timeUs, value });
-    }
-    expect(merged.count()).toBe(newest.size);
-    expectClose(merged.sumLast(), sumOf([...newest.values()].map((n) => n.value)));
-  }
 }
 
 describe('PartitionFold', () => {

@@ -1,18 +1,21 @@
-import { isDeepStrictEqual } from 'node:util';
 import {
   EntryType,
   EventsRecordKind,
   type BarrierRecord,
   type EventsRecord,
+  type FoldSettings,
   type SeriesRecordBuilder,
 } from '@millrace/wire';
 import { secondOf } from '../memory/due-list.ts';
 import { DataFold, type FoldCounts } from './data-fold.ts';
-import { foldVersionUnknown, noBarrier, rulesCannotChange } from './fold-errors.ts';
+import { EDITION_OVERLAP_US, type EditionsChange } from './editions.ts';
+import { foldVersionUnknown, noBarrier } from './fold-errors.ts';
+import { FOLD_VERSIONS } from './fold-version.ts';
+import type { EditionPlan } from './edition-plan.ts';
 import { createTables, type FoldTables, type PartitionHead } from './partition-state.ts';
+import { readBarrier, type ReadBarrier } from './read-barrier.ts';
 
-/** The fold of this program. It changes when the same records would give other entries. */
-export const FOLD_VERSION = 1;
+export { FOLD_VERSION } from './fold-version.ts';
 
 /**
  * The transformer's computation over one partition: State(n) and Out(n) depend only on the
@@ -25,6 +28,8 @@ export class PartitionFold {
     appendedAgain: 0,
     overflowedPieces: 0,
     overflowedSeries: 0,
+    ignoredBarriers: 0,
+    overflowedEditions: 0,
   };
   readonly #out: SeriesRecordBuilder;
   #tables: FoldTables | undefined;
@@ -48,13 +53,14 @@ export class PartitionFold {
   apply(record: EventsRecord, appendTimeUs: number): void {
     const { head } = this;
     const offset = head.position;
-    this.#check(record, offset);
+    const barrier = this.#check(record, offset);
     this.#out.begin(offset);
     const timeUs = this.#partitionTimeAfter(record, appendTimeUs);
     this.#boundaries(timeUs);
     head.partitionTimeUs = timeUs;
     if (this.#tables !== undefined) this.#evict(this.#tables, timeUs);
-    if (record.kind === EventsRecordKind.barrier) this.#barrier(record, offset);
+    if (barrier !== undefined) this.#take(barrier, record as BarrierRecord, offset);
+    else if (record.kind === EventsRecordKind.barrier) this.counts.ignoredBarriers += 1;
     if (record.kind === EventsRecordKind.data) {
       this.#data!.fold(record, offset);
       this.#bound(offset);
@@ -62,14 +68,11 @@ export class PartitionFold {
     head.position = offset + 1;
   }
 
-  #check(record: EventsRecord, offset: number): void {
+  #check(record: EventsRecord, offset: number): ReadBarrier | undefined {
     const tables = this.#tables;
     if (record.kind === EventsRecordKind.data && tables === undefined) throw noBarrier(offset);
-    if (record.kind !== EventsRecordKind.barrier || tables === undefined) return;
-    const { barrier } = tables;
-    if (record.number > barrier.number && !isSameRules(record, barrier)) {
-      throw rulesCannotChange(offset);
-    }
+    if (record.kind !== EventsRecordKind.barrier) return undefined;
+    return readBarrier(record, offset, tables);
   }
 
   /** The running maximum of the append times, each capped by its record's arrival. */
@@ -97,7 +100,7 @@ export class PartitionFold {
     this.#out.entry(EntryType.ledger, {
       totals: tables.ledger.takeChanged(),
       partitionTimeUs: beforeUs,
-      watermarkUs: beforeUs - tables.settings.latenessUs,
+      watermarkUs: this.head.watermarkUs,
       position: this.head.position,
     });
   }
@@ -105,7 +108,9 @@ export class PartitionFold {
   /** Finishes pieces the watermark has passed; forgets what is over its horizon. */
   #evict(tables: FoldTables, timeUs: number): void {
     const second = secondOf(timeUs);
+    this.#raiseWatermark(tables);
     this.#finish(tables.windows.takeFinal(second));
+    this.#endEditions(tables, tables.editions.endedBy(timeUs));
     tables.identities.expire(timeUs);
     tables.receivers.expire(timeUs);
     this.#raiseFloor(tables.series.forgetIdle(second));
@@ -138,46 +143,97 @@ export class PartitionFold {
     }
   }
 
+  /** Forgets retired editions; what they have open is finished. */
+  #endEditions({ editions, windows, placements }: FoldTables, ended: readonly number[]): void {
+    if (ended.length === 0) return;
+    this.#finish(windows.ofEditions(ended));
+    editions.forget(ended);
+    placements.dropEnded();
+  }
+
+  /** It never goes back, also when lateness has grown. */
+  #raiseWatermark({ settings }: FoldTables): void {
+    const { head } = this;
+    head.watermarkUs = Math.max(head.watermarkUs, head.partitionTimeUs - settings.latenessUs);
+  }
+
   #raiseFloor(floorUs: number): void {
     this.head.partitionFloorUs = Math.max(this.head.partitionFloorUs, floorUs);
   }
 
-  /** The first barrier brings the rules; a later one can only repeat them. */
-  #barrier(record: BarrierRecord, offset: number): void {
+  /** Brings other rules and settings into force, from here on. */
+  #take({ barrier, rules }: ReadBarrier, record: BarrierRecord, offset: number): void {
+    const { head } = this;
     const tables = this.#tables;
-    if (tables !== undefined) {
-      const number = Math.max(record.number, tables.barrier.number);
-      tables.barrier = { ...tables.barrier, number };
+    head.skewMaxUs = Math.max(head.skewMaxUs, barrier.settings.futureSkewUs);
+    if (tables === undefined) {
+      const first = createTables(barrier);
+      this.#adopt(first);
+      this.#raiseWatermark(first);
+      for (const plan of first.editions.plans.values()) this.#putOutBegun(plan, record, offset);
       return;
     }
-    this.#adopt(createTables(record));
-    for (const rule of this.#tables!.rules.rules) {
-      this.#out.entry(EntryType.edition, {
-        edition: rule.edition,
-        rule: rule.name,
-        definition: rule.source,
-        widthsUs: rule.widthsUs,
-        aggregates: rule.aggregates,
-        fromPosition: offset,
-        fromPartitionTimeUs: this.head.partitionTimeUs,
-      });
+    const change = tables.editions.change(rules, {
+      largestUs: Math.max(head.partitionTimeUs, head.largestTimeUs),
+      // Other partitions may be ahead by what a sample may be ahead of its arrival.
+      overlapUs: EDITION_OVERLAP_US + head.skewMaxUs,
+      horizonUs: barrier.settings.identityHorizonUs,
+    });
+    tables.barrier = barrier;
+    this.#putOutChange(change, record, offset);
+    this.#changeSettings(tables, barrier.settings);
+    tables.placements.change();
+    this.#boundEditions(tables);
+  }
+
+  #putOutChange({ begun, retired }: EditionsChange, record: BarrierRecord, offset: number): void {
+    for (const plan of begun) this.#putOutBegun(plan, record, offset);
+    for (const { edition, untilUs } of retired) {
+      this.#out.entry(EntryType.editionEnd, { edition, position: offset, untilUs });
     }
+  }
+
+  #putOutBegun({ rule }: EditionPlan, { partitions }: BarrierRecord, offset: number): void {
+    this.#out.entry(EntryType.edition, {
+      edition: rule.edition,
+      rule: rule.name,
+      definition: rule.source,
+      widthsUs: rule.widthsUs,
+      aggregates: rule.aggregates,
+      fromPosition: offset,
+      fromPartitionTimeUs: this.head.partitionTimeUs,
+      fromLargestTimeUs: this.head.largestTimeUs,
+      partitions,
+    });
+  }
+
+  /** Whatever was computed from the settings of before is computed anew. */
+  #changeSettings(tables: FoldTables, settings: FoldSettings): void {
+    const { series, windows } = tables;
+    const isIdleChanged = settings.seriesIdleUs !== tables.settings.seriesIdleUs;
+    Object.assign(tables.settings, settings);
+    this.#raiseWatermark(tables);
+    if (isIdleChanged) series.restore();
+    windows.restore();
+    // The watermark may have moved: what it has passed is put out before anybody says so.
+    this.#finish(windows.takeFinal(secondOf(this.head.partitionTimeUs)));
+  }
+
+  /** Ends the oldest of too many retired editions: their open windows stay without what follows. */
+  #boundEditions(tables: FoldTables): void {
+    const ended = tables.editions.aboveBound();
+    if (ended.length === 0) return;
+    this.counts.overflowedEditions += ended.length;
+    for (const slot of tables.windows.ofEditions(ended)) tables.windows.pieces.mark(slot);
+    this.#endEditions(tables, ended);
   }
 
   #adopt(tables: FoldTables): void {
     const { foldVersion } = tables.barrier;
-    if (foldVersion !== FOLD_VERSION) throw foldVersionUnknown(foldVersion, FOLD_VERSION);
+    if (!FOLD_VERSIONS.includes(foldVersion)) throw foldVersionUnknown(foldVersion, FOLD_VERSIONS);
     this.#tables = tables;
     this.#data = new DataFold(this.head, tables, this.#out, this.counts);
   }
-}
-
-function isSameRules(a: FoldTables['barrier'], b: FoldTables['barrier']): boolean {
-  return (
-    a.foldVersion === b.foldVersion &&
-    isDeepStrictEqual(a.settings, b.settings) &&
-    isDeepStrictEqual(a.rules, b.rules)
-  );
 }
 
 function isSameInterval(aUs: number, bUs: number, widthUs: number): boolean {

@@ -1,6 +1,6 @@
 import { MillraceError } from '@millrace/runtime';
-import { readCompiledRules, type CompiledRules } from '@millrace/rules';
-import type { BarrierRecord, FoldSettings } from '@millrace/wire';
+import { readCompiledRules } from '@millrace/rules';
+import type { FoldSettings } from '@millrace/wire';
 import { decode, encode } from '@msgpack/msgpack';
 import { DefinitionMemory } from '../memory/definition-memory.ts';
 import { IdentityMemory } from '../memory/identity-memory.ts';
@@ -17,6 +17,8 @@ import {
 } from '../memory/state-pages.ts';
 import { checkSettings } from './check-settings.ts';
 import { SeriesDedupe } from './dedupe.ts';
+import { Editions, type SavedEditions } from './editions.ts';
+import type { BarrierInForce } from './read-barrier.ts';
 import { Placements } from './series-placement.ts';
 import { WindowFold } from './window-fold.ts';
 
@@ -37,6 +39,10 @@ export interface PartitionHead {
   largestTimeUs: number;
   /** Nothing at or below it is known of a series that is not remembered. */
   partitionFloorUs: number;
+  /** Largest of partition time − lateness so far: it stays when lateness grows. */
+  watermarkUs: number;
+  /** Largest futureSkewUs that was ever in force: identities that came under it may remain. */
+  skewMaxUs: number;
 }
 
 /** What is known of a log before its first record is folded. */
@@ -49,14 +55,17 @@ export function newPartitionHead(logId: string, logNumber: number): PartitionHea
     partitionTimeUs: 0,
     largestTimeUs: 0,
     partitionFloorUs: -Infinity,
+    watermarkUs: -Infinity,
+    skewMaxUs: 0,
   };
 }
 
 /** Everything that folding reads and writes once a barrier brought rules. */
 export interface FoldTables {
-  barrier: Pick<BarrierRecord, 'number' | 'foldVersion' | 'settings' | 'rules'>;
+  barrier: BarrierInForce;
+  /** Those in force. One object for the tables' whole life: all of them read it. */
   settings: FoldSettings;
-  rules: CompiledRules;
+  editions: Editions;
   placements: Placements;
   series: SeriesMemory;
   dedupe: SeriesDedupe;
@@ -68,33 +77,37 @@ export interface FoldTables {
   ledger: LedgerMemory;
 }
 
-export function createTables(barrier: FoldTables['barrier']): FoldTables {
-  const { settings } = barrier;
+export function createTables(barrier: BarrierInForce, saved?: SavedEditions): FoldTables {
+  const settings = { ...barrier.settings };
   const rules = readCompiledRules(barrier.rules);
   checkSettings(settings, rules);
-  const placements = new Placements(rules);
+  const editions = new Editions(rules, saved);
+  const placements = new Placements(editions);
   const series = new SeriesMemory(settings);
   series.onForget = (slot) => placements.forget(slot);
   return {
     barrier,
     settings,
-    rules,
+    editions,
     placements,
     series,
     dedupe: new SeriesDedupe(series, settings),
     identities: new IdentityMemory(settings),
-    receivers: new ReceiverMemory(settings.identityHorizonUs),
-    definitions: new DefinitionMemory(settings.definitionsMax),
-    metadata: new MetadataMemory(settings.metadataMax),
-    windows: new WindowFold(settings, placements.plans),
+    receivers: new ReceiverMemory(settings),
+    definitions: new DefinitionMemory(settings),
+    metadata: new MetadataMemory(settings),
+    windows: new WindowFold(settings, editions.plans),
     ledger: new LedgerMemory(),
   };
 }
 
 interface SavedHeader {
   version: number;
-  head: PartitionHead;
-  barrier?: FoldTables['barrier'];
+  /** Written before rules could change, it has neither watermark nor skew. */
+  head: Omit<PartitionHead, 'watermarkUs' | 'skewMaxUs'> & Partial<PartitionHead>;
+  barrier?: BarrierInForce;
+  /** Absent before rules could change: none began late, none is retired. */
+  editions?: SavedEditions;
   seriesEnd: number;
   identities: [number, number];
   identityFloorUs: number;
@@ -116,7 +129,7 @@ export function takePages(head: PartitionHead, tables: FoldTables | undefined): 
   const header: SavedHeader = {
     version: STATE_VERSION,
     head,
-    ...(tables === undefined ? {} : { barrier: tables.barrier }),
+    ...(tables === undefined ? {} : { barrier: tables.barrier, editions: tables.editions.save() }),
     seriesEnd: tables?.series.slotsEnd ?? 0,
     identities: [...(tables?.identities.bounds ?? [0, 0])],
     identityFloorUs: tables?.identities.floorUs ?? -Infinity,
@@ -148,9 +161,17 @@ interface LoadedState {
 function load(pages: StatePages): LoadedState {
   const header = decode(pageAt(pages, HEADER_KEY)) as SavedHeader;
   if (header.version !== STATE_VERSION) throw stateVersion(header.version, STATE_VERSION);
-  const { head, barrier } = header;
-  if (barrier === undefined) return { head, tables: undefined };
-  const tables = createTables(barrier);
+  const { barrier } = header;
+  if (barrier === undefined) {
+    return { head: { watermarkUs: -Infinity, skewMaxUs: 0, ...header.head }, tables: undefined };
+  }
+  const { latenessUs, futureSkewUs } = barrier.settings;
+  const head: PartitionHead = {
+    watermarkUs: header.head.partitionTimeUs - latenessUs,
+    skewMaxUs: futureSkewUs,
+    ...header.head,
+  };
+  const tables = createTables(barrier, header.editions);
   tables.series.load(header.seriesEnd, pages);
   tables.identities.load(header.identities, pages);
   tables.identities.floorUs = header.identityFloorUs;

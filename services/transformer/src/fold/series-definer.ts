@@ -3,7 +3,7 @@ import { EntryType, type SeriesRecordBuilder } from '@millrace/wire';
 import type { DefinitionHint, DefinitionMemory } from '../memory/definition-memory.ts';
 import type { FoldTables, PartitionHead } from './partition-state.ts';
 import type { RecordSeries } from './record-series.ts';
-import type { Placements } from './series-placement.ts';
+import type { Placements, Target } from './series-placement.ts';
 
 /** Puts out definitions of series: on first sight, when their kind changes, and daily. */
 export class SeriesDefiner {
@@ -26,16 +26,22 @@ export class SeriesDefiner {
     if (input.keepRaw && this.#isDue(series.keys, 4 * s, kind, input)) {
       this.#putOut(tenant, kind, input.fingerprint, series.labels(s));
     }
-    const { targets } = input;
-    for (let t = 0; t < targets.length; t += 1) {
-      const target = targets[t]!;
-      if (target.sameSeries && input.keepRaw) continue;
-      // Inputs of several kinds may meet in one output series: it has none of them.
-      const outputKind = target.sameSeries ? kind : SampleKind.unknown;
-      if (!this.#isDue(target.keys, 0, outputKind, target)) continue;
-      const labels = this.#placements.outputLabels(series.labels(s))[t]!;
-      this.#putOut(tenant, outputKind, target.fingerprint, labels);
-    }
+    for (const target of input.targets) this.defineOutput(tenant, series, s, target);
+  }
+
+  /** Defines what an input series is aggregated into under one edition. */
+  defineOutput(tenant: string, series: RecordSeries, s: number, target: Target): void {
+    const { sameSeries, fingerprint, keys } = target;
+    if (sameSeries && series.placement(s).keepRaw) return;
+    // Inputs of several kinds may meet in one output series: it has none of them.
+    const kind = sameSeries ? series.kind(s) : SampleKind.unknown;
+    if (!this.#isDue(keys, 0, kind, target)) return;
+    this.#putOut(
+      tenant,
+      kind,
+      fingerprint,
+      this.#placements.outputLabels(series.labels(s), target),
+    );
   }
 
   #isDue(keys: Uint32Array, at: number, kind: SampleKind, hint: DefinitionHint): boolean {

@@ -1,8 +1,9 @@
 import { fingerprintOf, type LabelSet } from '@millrace/model';
-import { createPlacer, type CompiledRules, type Placer } from '@millrace/rules';
+import type { Placer, PlacementTarget } from '@millrace/rules';
 import type { DefinitionHint } from '../memory/definition-memory.ts';
 import { KeyIndex } from '../memory/key-index.ts';
-import { planEdition, type EditionPlan } from './edition-plan.ts';
+import type { EditionPlan } from './edition-plan.ts';
+import type { Editions } from './editions.ts';
 
 /** One output series of an input series, in one edition. */
 export interface Target extends DefinitionHint {
@@ -21,34 +22,61 @@ export interface Target extends DefinitionHint {
   hints: number[];
 }
 
-/** One input series, and what the rules in force do with it. */
+/** One input series, and what the rules do with it. */
 export interface SeriesPlacement extends DefinitionHint {
   fingerprint: Uint8Array;
+  /** As the rules in force say, like `targets`. */
   keepRaw: boolean;
+  /** Also when only a retired edition does. */
   wantsIncrease: boolean;
   targets: readonly Target[];
+  /** Under the rules of before: most often none, and only for windows that began in time. */
+  retired: readonly Target[];
 }
 
 /** Placements of events, which are not tied to a remembered series, that are kept at a time. */
 const EVENTS_MAX = 65_536;
 
+const NO_TARGETS: readonly Target[] = [];
+
 /**
- * Places series by the rules in force. Placements are caches of a pure function: never state.
+ * Places series by the rules in force, and by those that retired editions belonged to. Placements
+ * are caches of a pure function: never state.
  */
 export class Placements {
-  readonly #placer: Placer;
-  readonly #plans: ReadonlyMap<number, EditionPlan>;
+  readonly #editions: Editions;
+  #placer!: Placer;
+  /** Of each generation, the oldest first. */
+  #retired: readonly Placer[] = [];
   readonly #bySlot: (SeriesPlacement | undefined)[] = [];
   readonly #events = new KeyIndex();
   readonly #byEvent: SeriesPlacement[] = [];
 
-  constructor(rules: CompiledRules) {
-    this.#placer = createPlacer(rules);
-    this.#plans = new Map(rules.rules.map((rule) => [rule.edition, planEdition(rule)]));
+  constructor(editions: Editions) {
+    this.#editions = editions;
+    this.change();
   }
 
-  get plans(): ReadonlyMap<number, EditionPlan> {
-    return this.#plans;
+  /** Other rules are in force: every series is placed anew. */
+  change(): void {
+    const { current, retired } = this.#editions.placers();
+    this.#placer = current;
+    this.#retired = retired;
+    // Not emptied: an array that is filled anew from anywhere is no array to the engine.
+    this.#bySlot.fill(undefined);
+    this.#forgetEvents();
+  }
+
+  /** Some retired editions are forgotten: they are taken out of the placements. */
+  dropEnded(): void {
+    this.#retired = this.#editions.placers().retired;
+    const { plans } = this.#editions;
+    for (const placements of [this.#bySlot, this.#byEvent]) {
+      for (const placement of placements) {
+        if (placement === undefined || placement.retired.length === 0) continue;
+        placement.retired = placement.retired.filter(({ plan }) => plans.has(plan.edition));
+      }
+    }
   }
 
   /** The placement of a remembered series, unless it was not asked for yet. */
@@ -58,6 +86,7 @@ export class Placements {
 
   add(slot: number, series: InputSeries): SeriesPlacement {
     const placement = this.#place(series);
+    while (this.#bySlot.length < slot) this.#bySlot.push(undefined);
     this.#bySlot[slot] = placement;
     return placement;
   }
@@ -67,10 +96,7 @@ export class Placements {
     const [a, b, c, d] = [keys[at]!, keys[at + 1]!, keys[at + 2]!, keys[at + 3]!];
     const known = this.#events.find(a, b, c, d);
     if (known >= 0) return this.#byEvent[known]!;
-    if (this.#byEvent.length >= EVENTS_MAX) {
-      this.#byEvent.length = 0;
-      this.#events.clear();
-    }
+    if (this.#byEvent.length >= EVENTS_MAX) this.#forgetEvents();
     const placement = this.#place(series());
     const slot = this.#byEvent.push(placement) - 1;
     this.#events.reserve(slot + 1);
@@ -78,33 +104,63 @@ export class Placements {
     return placement;
   }
 
-  /** Labels of the output series, in the order of the targets: too many to be kept. */
-  outputLabels(input: LabelSet): LabelSet[] {
-    return this.#placer.place(input).targets.map(({ labels }) => labels);
+  /** Labels of the output series of a target: too many to be kept. */
+  outputLabels(input: LabelSet, { plan }: Target): LabelSet {
+    for (const placer of [this.#placer, ...this.#retired]) {
+      const { targets } = placer.place(input);
+      const target = targets.find(({ rule }) => rule.edition === plan.edition);
+      if (target !== undefined) return target.labels;
+    }
+    throw new Error(`edition ${plan.edition} does not take this series`);
   }
 
   forget(slot: number): void {
     this.#bySlot[slot] = undefined;
   }
 
-  #place({ tenant, fingerprint, labels }: InputSeries): SeriesPlacement {
-    const { keepRaw, targets: placed } = this.#placer.place(labels);
-    const targets = placed.map((target): Target => {
-      const plan = this.#plans.get(target.rule.edition)!;
-      const output = target.sameSeries ? fingerprint : fingerprintOf(tenant, target.labels);
-      return {
-        plan,
-        fingerprint: output,
-        keys: lanesOf(output),
-        sameSeries: target.sameSeries,
-        distinctText: target.distinctText,
-        hints: new Array<number>(2 * plan.widthsUs.length).fill(NaN),
-        definitionSlot: -1,
-      };
-    });
-    const wantsIncrease = targets.some(({ plan }) => plan.wantsIncrease);
-    return { fingerprint, keepRaw, wantsIncrease, targets, definitionSlot: -1 };
+  #forgetEvents(): void {
+    this.#byEvent.length = 0;
+    this.#events.clear();
   }
+
+  #place(series: InputSeries): SeriesPlacement {
+    const { keepRaw, targets: placed } = this.#placer.place(series.labels);
+    const { plans } = this.#editions;
+    const targets = placed.map((one) => targetOf(series, one, plans.get(one.rule.edition)!));
+    const retired = this.#placeRetired(series);
+    const wantsIncrease = [...targets, ...retired].some(({ plan }) => plan.wantsIncrease);
+    const { fingerprint } = series;
+    return { fingerprint, keepRaw, wantsIncrease, targets, retired, definitionSlot: -1 };
+  }
+
+  #placeRetired(series: InputSeries): readonly Target[] {
+    if (this.#retired.length === 0) return NO_TARGETS;
+    return this.#editions.generations.flatMap(({ editions }, g) => {
+      const { targets } = this.#retired[g]!.place(series.labels);
+      return targets.flatMap((one) => {
+        const { edition } = one.rule;
+        const isRetired = editions.some((retired) => retired.edition === edition);
+        return isRetired ? [targetOf(series, one, this.#editions.plans.get(edition)!)] : [];
+      });
+    });
+  }
+}
+
+function targetOf(
+  { tenant, fingerprint }: InputSeries,
+  { sameSeries, labels, distinctText }: PlacementTarget,
+  plan: EditionPlan,
+): Target {
+  const output = sameSeries ? fingerprint : fingerprintOf(tenant, labels);
+  return {
+    plan,
+    fingerprint: output,
+    keys: lanesOf(output),
+    sameSeries,
+    distinctText,
+    hints: new Array<number>(2 * plan.widthsUs.length).fill(NaN),
+    definitionSlot: -1,
+  };
 }
 
 /** What a placement is computed from. Nobody else may change the fingerprint afterwards. */

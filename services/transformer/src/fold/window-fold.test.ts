@@ -1,6 +1,7 @@
 import { compileRules, type RuleFile } from '@millrace/rules';
 import { DEFAULT_FOLD_SETTINGS, type FoldSettings } from '@millrace/wire';
 import { describe, expect, it } from 'vitest';
+import { Editions } from './editions.ts';
 import { Placements, type Target } from './series-placement.ts';
 import { WindowFold } from './window-fold.ts';
 
@@ -19,9 +20,10 @@ class Bench {
   constructor(settings: Partial<FoldSettings> = {}) {
     const rule = { name: 'r', match: 'm', by: ['job'], widths: ['10s'], aggregates: AGGREGATES };
     const rules = compileRules({ rules: [rule] } as unknown as RuleFile);
-    this.#placements = new Placements(rules);
+    const editions = new Editions(rules);
+    this.#placements = new Placements(editions);
     const all = { ...DEFAULT_FOLD_SETTINGS, ...settings };
-    this.windows = new WindowFold(all, this.#placements.plans);
+    this.windows = new WindowFold(all, editions.plans);
   }
 
   /** The target under edition 1 (roll-ups) or 2 (by job) of series number `n`. */

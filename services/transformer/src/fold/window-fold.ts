@@ -9,6 +9,7 @@ import type { FoldSettings } from '@millrace/wire';
 import { DueList, secondAfter } from '../memory/due-list.ts';
 import { PIECE_FIELDS, PieceField, PieceMemory } from '../memory/piece-memory.ts';
 import type { EditionPlan } from './edition-plan.ts';
+import { pieceEntry } from './piece-entry.ts';
 import type { Target } from './series-placement.ts';
 
 /** Where and when something is folded. */
@@ -45,6 +46,7 @@ export class WindowFold {
     const { plan } = target;
     for (let w = 0; w < plan.widthsUs.length; w += 1) {
       const slot = this.#pieceAt(target, w, timeUs, at);
+      if (slot < 0) continue;
       const numbers = this.pieces.numbers.data;
       const n = slot * PIECE_FIELDS;
       numbers[n + PieceField.count]! += 1;
@@ -85,8 +87,14 @@ export class WindowFold {
   /** Marks the windows of `timeUs`: something that belongs there was not folded exactly. */
   mark(target: Target, timeUs: number, at: FoldMoment): void {
     for (let w = 0; w < target.plan.widthsUs.length; w += 1) {
-      this.pieces.mark(this.#pieceAt(target, w, timeUs, at));
+      const slot = this.#pieceAt(target, w, timeUs, at);
+      if (slot >= 0) this.pieces.mark(slot);
     }
+  }
+
+  /** The same where the windows have increases. */
+  markIncrease(target: Target, timeUs: number, at: FoldMoment): void {
+    if (target.plan.wantsIncrease) this.mark(target, timeUs, at);
   }
 
   /** Changed pieces of rules that aggregate series away, in turn; they then count as put out. */
@@ -134,6 +142,15 @@ export class WindowFold {
     return this.pieces.inTurn(slots.slice(0, some));
   }
 
+  /** Open pieces of some editions, in turn. */
+  ofEditions(editions: readonly number[]): number[] {
+    const { pieces } = this;
+    const slots = pieces.used();
+    return pieces.inTurn(
+      slots.filter((slot) => editions.includes(pieces.field(slot, PieceField.edition))),
+    );
+  }
+
   /** Forgets a piece that was put out as final. */
   remove(slot: number): void {
     this.#due.remove(slot);
@@ -142,50 +159,27 @@ export class WindowFold {
 
   /** The piece as an entry, with the columns its edition asks for. */
   entry(slot: number): Piece {
-    const { pieces } = this;
-    const plan = this.#planOf(slot);
-    const number = (field: number): number => pieces.field(slot, field);
-    const when = (wanted: boolean, field: number): number | undefined =>
-      wanted ? number(field) : undefined;
-    // Without a time no value was folded: only increases, marks or histograms.
-    const isFolded = Number.isFinite(number(PieceField.lastTimeUs));
-    const first = plan.wantsFirst && isFolded;
-    const last = plan.wantsLast && isFolded;
-    return {
-      edition: plan.edition,
-      fingerprint: pieces.fingerprint(slot),
-      widthUs: number(PieceField.widthUs),
-      startUs: number(PieceField.startUs),
-      piece: number(PieceField.name),
-      count: number(PieceField.count),
-      marked: pieces.isMarked(slot),
-      sum: when(plan.wantsSum, PieceField.sum),
-      min: when(plan.wantsMin && isFolded, PieceField.min),
-      max: when(plan.wantsMax && isFolded, PieceField.max),
-      first: when(first, PieceField.first),
-      firstTimeUs: when(first, PieceField.firstTimeUs),
-      last: when(last, PieceField.last),
-      lastTimeUs: when(last, PieceField.lastTimeUs),
-      increase: when(plan.wantsIncrease, PieceField.increase),
-      histogram: pieces.histograms.get(slot)?.encode(),
-      distinct: pieces.distincts.get(slot)?.encode(),
-      inputs: pieces.inputs.get(slot)?.encode(),
-    };
+    return pieceEntry(this.pieces, slot, this.#planOf(slot));
   }
 
-  /** Builds the lists again after the pieces were loaded. */
+  /** Builds the lists again, after the pieces were loaded or the settings changed. */
   restore(): void {
+    this.#due.clear();
+    this.#changedAway = [];
+    this.#changedRollups = [];
     for (const slot of this.pieces.used()) {
       this.#due.add(slot, this.#dueSecond(slot));
       if (this.pieces.isChanged(slot)) this.#noteChanged(slot);
     }
   }
 
+  /** The slot of the piece to fold into, or -1 where the edition takes nothing any more. */
   #pieceAt(target: Target, w: number, timeUs: number, at: FoldMoment): number {
     const { pieces } = this;
-    const { hints } = target;
-    const widthUs = target.plan.widthsUs[w]!;
+    const { hints, plan } = target;
+    const widthUs = plan.widthsUs[w]!;
     const startUs = Math.floor(timeUs / widthUs) * widthUs;
+    if (startUs >= plan.untilUs) return -1;
     let slot = hints[2 * w]! | 0;
     // A turn is never given twice: where it still is, there is the piece that was found before.
     const isStillThere = pieces.field(slot, PieceField.turn) === hints[2 * w + 1];
@@ -207,12 +201,14 @@ export class WindowFold {
     const slot = pieces.open(target.keys, target.fingerprint, window, name);
     // When it is due depends on when it was touched.
     pieces.touch(slot, at.partitionTimeUs, at.offset);
+    if (startUs < target.plan.fromUs) pieces.mark(slot);
     this.#noteChanged(slot);
     this.#due.add(slot, this.#dueSecond(slot));
     return slot;
   }
 
   #add(slot: number, field: number, amount: number): void {
+    if (slot < 0) return;
     this.pieces.numbers.data[slot * PIECE_FIELDS + field]! += amount;
   }
 

@@ -18,7 +18,7 @@ function reloaded(
     else pages.set(key, page);
   }
   expect(pages.size).toBe(Math.ceil(memory.end / 64));
-  const loaded = new DefinitionMemory(max);
+  const loaded = new DefinitionMemory({ definitionsMax: max });
   loaded.load(memory.end, pages);
   return loaded;
 }
@@ -34,8 +34,8 @@ describe('DefinitionMemory', () => {
     const params = [fc.array(sight, { maxLength: 200 }), fc.integer({ min: 1, max: 220 })] as const;
     fc.assert(
       fc.property(...params, (sights, max) => {
-        const plain = new DefinitionMemory(max);
-        let other = new DefinitionMemory(max);
+        const plain = new DefinitionMemory({ definitionsMax: max });
+        let other = new DefinitionMemory({ definitionsMax: max });
         const pages = new Map<string, Uint8Array>();
         let hints = new Map<number, DefinitionHint>();
         let nowUs = 1.7e15;
@@ -55,7 +55,7 @@ describe('DefinitionMemory', () => {
   });
 
   it('defines a series on first sight, daily, and when its kind changes', () => {
-    const memory = new DefinitionMemory(100);
+    const memory = new DefinitionMemory({ definitionsMax: 100 });
     const hint = { definitionSlot: -1 };
     const isDue = (kind: number, day: number): boolean =>
       memory.isDue(KEYS, 0, kind, day * DAY_US, hint);
@@ -69,7 +69,7 @@ describe('DefinitionMemory', () => {
   });
 
   it('spreads the daily repetition over the day', () => {
-    const memory = new DefinitionMemory(300);
+    const memory = new DefinitionMemory({ definitionsMax: 300 });
     const dueAt = (nowUs: number): number =>
       Array.from({ length: 200 }, (_, i) =>
         memory.isDue(KEYS, 4 * i, 0, nowUs, { definitionSlot: -1 }),
@@ -81,7 +81,7 @@ describe('DefinitionMemory', () => {
   });
 
   it('refuses a state that lacks a page', () => {
-    expect(() => new DefinitionMemory(100).load(65, new Map())).toThrow(
+    expect(() => new DefinitionMemory({ definitionsMax: 100 }).load(65, new Map())).toThrow(
       expect.objectContaining({ code: 'STATE_INCOMPLETE' }),
     );
   });

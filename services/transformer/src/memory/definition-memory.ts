@@ -1,4 +1,5 @@
 import { decode, encode } from '@msgpack/msgpack';
+import type { FoldSettings } from '@millrace/wire';
 import { bytes8, DirtyPages, decodeColumns, encodeColumns, PAGE_SLOTS, words32 } from './column.ts';
 import { KeyIndex } from './key-index.ts';
 import { pageAt, type ChangedPages, type StatePages } from './state-pages.ts';
@@ -22,12 +23,13 @@ export class DefinitionMemory {
   readonly #kind = bytes8();
   readonly #columns = [this.#index.keys, this.#day, this.#kind];
   readonly #dirty = new DirtyPages();
-  readonly #max: number;
+  readonly #settings: Pick<FoldSettings, 'definitionsMax'>;
   #end = 0;
   #pagesWritten = 0;
 
-  constructor(definitionsMax: number) {
-    this.#max = definitionsMax;
+  /** The settings may change while it lives; so it is with all memories. */
+  constructor(settings: Pick<FoldSettings, 'definitionsMax'>) {
+    this.#settings = settings;
   }
 
   get end(): number {
@@ -91,7 +93,7 @@ export class DefinitionMemory {
 
   #add(keys: Uint32Array, at: number): number {
     // Full: all are forgotten and defined again on their next sight, which does no harm.
-    if (this.#end >= this.#max) {
+    if (this.#end >= this.#settings.definitionsMax) {
       this.#index.clear();
       this.#end = 0;
     }

@@ -57,6 +57,14 @@ export class DueList {
     return taken;
   }
 
+  clear(): void {
+    this.#seconds.clear();
+    this.#listed.fill(NaN);
+    this.#next = Infinity;
+    this.#size = 0;
+    this.#old = 0;
+  }
+
   /** Drops old entries: slots that are given away and taken again leave one each time. */
   #sweep(): void {
     this.#seconds.clear();

@@ -12,8 +12,7 @@ const PAGE_IDENTITIES = 1024;
  */
 export class IdentityMemory {
   readonly #index = new KeyIndex();
-  readonly #horizonUs: number;
-  readonly #max: number;
+  readonly #settings: Pick<FoldSettings, 'identityHorizonUs' | 'identitiesMax'>;
   /** Arrivals in partition time, by sequence modulo the capacity. */
   #arrivals: Float64Array = new Float64Array(PAGE_IDENTITIES);
   /** Ordinals that were refused when the part was first seen: the few parts that had any. */
@@ -28,8 +27,7 @@ export class IdentityMemory {
   floorUs: number = -Infinity;
 
   constructor(settings: Pick<FoldSettings, 'identityHorizonUs' | 'identitiesMax'>) {
-    this.#horizonUs = settings.identityHorizonUs;
-    this.#max = settings.identitiesMax;
+    this.#settings = settings;
     this.#index.keys.reserve(this.#arrivals.length);
   }
 
@@ -70,11 +68,12 @@ export class IdentityMemory {
 
   /** Forgets what is older than the horizon, and the oldest above the bound. */
   expire(partitionTimeUs: number): void {
-    const limit = partitionTimeUs - this.#horizonUs;
+    const { identityHorizonUs, identitiesMax } = this.#settings;
+    const limit = partitionTimeUs - identityHorizonUs;
     while (this.#head < this.#tail) {
       const slot = this.#head % this.#arrivals.length;
       const arrivedUs = this.#arrivals[slot]!;
-      if (arrivedUs > limit && this.size <= this.#max) break;
+      if (arrivedUs > limit && this.size <= identitiesMax) break;
       this.#index.remove(slot);
       this.#refused.delete(this.#head);
       this.floorUs = Math.max(this.floorUs, arrivedUs);

@@ -7,12 +7,12 @@ describe('MetadataMemory', () => {
   };
 
   it('tells news from repeats for each tenant, also after being loaded again', () => {
-    const memory = new MetadataMemory(10);
+    const memory = new MetadataMemory({ metadataMax: 10 });
     expect(memory.isNews('a', metadata('up'))).toBe(true);
     expect(memory.isNews('b', metadata('up'))).toBe(true);
     const pages = new Map<string, Uint8Array | undefined>();
     memory.takePages(pages);
-    const loaded = new MetadataMemory(10);
+    const loaded = new MetadataMemory({ metadataMax: 10 });
     loaded.load(memory.size, pages as Map<string, Uint8Array>);
     expect(loaded.isNews('a', metadata('up'))).toBe(false);
     expect(loaded.isNews('a', metadata('up', 'other'))).toBe(true);
@@ -23,7 +23,7 @@ describe('MetadataMemory', () => {
   });
 
   it('forgets all when it is full, and refuses a state that lacks its page', () => {
-    const memory = new MetadataMemory(2);
+    const memory = new MetadataMemory({ metadataMax: 2 });
     for (const metric of ['a', 'b', 'c']) expect(memory.isNews('', metadata(metric))).toBe(true);
     expect(memory.size).toBe(1);
     expect(memory.isNews('', metadata('a'))).toBe(true);

@@ -1,15 +1,15 @@
 import { decode, encode } from '@msgpack/msgpack';
-import type { MetricMetadata } from '@millrace/wire';
+import type { FoldSettings, MetricMetadata } from '@millrace/wire';
 import { pageAt, type ChangedPages, type StatePages } from './state-pages.ts';
 
 /** Metadata as last seen, so that what senders repeat every minute is put out once. */
 export class MetadataMemory {
   readonly #known = new Map<string, string>();
-  readonly #max: number;
+  readonly #settings: Pick<FoldSettings, 'metadataMax'>;
   #changed = false;
 
-  constructor(metadataMax: number) {
-    this.#max = metadataMax;
+  constructor(settings: Pick<FoldSettings, 'metadataMax'>) {
+    this.#settings = settings;
   }
 
   /** True when this differs from what was known; it then is known. */
@@ -18,7 +18,8 @@ export class MetadataMemory {
     const value = `${metadata.type}\0${metadata.unit}\0${metadata.help}`;
     if (this.#known.get(key) === value) return false;
     // Full: all are forgotten and put out again on their next sight, which does no harm.
-    if (this.#known.size >= this.#max && !this.#known.has(key)) this.#known.clear();
+    const isFull = this.#known.size >= this.#settings.metadataMax;
+    if (isFull && !this.#known.has(key)) this.#known.clear();
     this.#known.set(key, value);
     this.#changed = true;
     return true;

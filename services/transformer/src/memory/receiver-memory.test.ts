@@ -6,7 +6,7 @@ const HORIZON_US = 1000;
 
 /** The same memory, as it comes back from a state. */
 function reloaded(memory: ReceiverMemory): ReceiverMemory {
-  const loaded = new ReceiverMemory(HORIZON_US);
+  const loaded = new ReceiverMemory({ identityHorizonUs: HORIZON_US });
   loaded.load(structuredClone(memory.save()).toReversed());
   return loaded;
 }
@@ -20,7 +20,7 @@ describe('ReceiverMemory', () => {
     });
     fc.assert(
       fc.property(fc.array(arrival, { maxLength: 150 }), (arrivals) => {
-        let memory = new ReceiverMemory(HORIZON_US);
+        let memory = new ReceiverMemory({ identityHorizonUs: HORIZON_US });
         const seen = new Set<string>();
         for (const { receiver, sequence, reload } of arrivals) {
           const key = `${receiver}/${sequence}`;
@@ -34,7 +34,7 @@ describe('ReceiverMemory', () => {
   });
 
   it('holds a receiver that left many holes in little memory', () => {
-    const memory = new ReceiverMemory(HORIZON_US);
+    const memory = new ReceiverMemory({ identityHorizonUs: HORIZON_US });
     const note = (sequence: number): boolean =>
       memory.note({ receiver: 'a', sequence, cumulativeSamples: 1 }, 0);
     for (let sequence = 1; sequence <= 2000; sequence += 2) expect(note(sequence)).toBe(true);
@@ -45,7 +45,7 @@ describe('ReceiverMemory', () => {
   });
 
   it('forgets the silent ones, and the oldest above the bound by name, in whatever order', () => {
-    let memory = new ReceiverMemory(HORIZON_US);
+    let memory = new ReceiverMemory({ identityHorizonUs: HORIZON_US });
     const note = (receiver: string, atUs: number): boolean =>
       memory.note({ receiver, sequence: 1, cumulativeSamples: 1 }, atUs);
     for (let i = 0; i < RECEIVERS_MAX; i += 1) note(`r${1000 + i}`, 5);

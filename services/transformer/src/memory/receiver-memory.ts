@@ -1,3 +1,5 @@
+import type { FoldSettings } from '@millrace/wire';
+
 /** Stretches of sequences [first, last] one receiver may leave open between them. */
 const STRETCHES_MAX = 64;
 /** Instances remembered: a receiver gets a new one at every start. */
@@ -23,10 +25,10 @@ export type ReceiverState = [
  */
 export class ReceiverMemory {
   readonly #instances = new Map<string, Instance>();
-  readonly #horizonUs: number;
+  readonly #settings: Pick<FoldSettings, 'identityHorizonUs'>;
 
-  constructor(horizonUs: number) {
-    this.#horizonUs = horizonUs;
+  constructor(settings: Pick<FoldSettings, 'identityHorizonUs'>) {
+    this.#settings = settings;
   }
 
   /** Notes a record; false when it was noted before. */
@@ -48,7 +50,7 @@ export class ReceiverMemory {
 
   /** Forgets instances that were silent for longer than the horizon. */
   expire(partitionTimeUs: number): void {
-    const limit = partitionTimeUs - this.#horizonUs;
+    const limit = partitionTimeUs - this.#settings.identityHorizonUs;
     for (const [name, instance] of this.#instances) {
       if (instance.seenUs <= limit) this.#instances.delete(name);
     }

@@ -46,14 +46,14 @@ export class SeriesMemory {
   readonly #slots = new Slots();
   readonly #dirty = new DirtyPages();
   readonly #due = new DueList();
-  readonly #idleUs: number;
+  readonly #settings: Pick<FoldSettings, 'seriesIdleUs'>;
   readonly #columns: readonly Column[];
   /** Called with the slot of a series that is forgotten, for caches beside the state. */
   onForget: (slot: number) => void = () => undefined;
 
   constructor(settings: Pick<FoldSettings, 'rememberedTimesMax' | 'seriesIdleUs'>) {
     this.width = settings.rememberedTimesMax;
-    this.#idleUs = settings.seriesIdleUs;
+    this.#settings = settings;
     this.times = floats64(this.width);
     this.values = floats64(this.width);
     this.#columns = [
@@ -93,7 +93,7 @@ export class SeriesMemory {
   touch(slot: number, partitionTimeUs: number): void {
     const { data } = this.seen;
     // One entry in the due list is enough for each series: it moves itself on.
-    if (data[slot] !== data[slot]) this.#due.add(slot, secondAfter(partitionTimeUs + this.#idleUs));
+    if (data[slot] !== data[slot]) this.#due.add(slot, this.#dueSecond(partitionTimeUs));
     data[slot] = partitionTimeUs;
     this.#dirty.mark(slot);
   }
@@ -102,7 +102,7 @@ export class SeriesMemory {
   forgetIdle(second: number): number {
     let floorUs = -Infinity;
     for (const slot of this.#due.take(second)) {
-      const due = secondAfter(this.seen.data[slot]! + this.#idleUs);
+      const due = this.#dueSecond(this.seen.data[slot]!);
       if (due > second) this.#due.add(slot, due);
       else floorUs = Math.max(floorUs, this.#forget(slot));
     }
@@ -138,10 +138,18 @@ export class SeriesMemory {
       this.#decodePage(page, pageAt(pages, `s${page}`));
     }
     this.#slots.restore(slotsEnd, (slot) => this.#isUsed(slot));
-    for (const slot of this.#used()) {
-      this.index.adopt(slot);
-      this.#due.add(slot, secondAfter(this.seen.data[slot]! + this.#idleUs));
-    }
+    for (const slot of this.#used()) this.index.adopt(slot);
+    this.restore();
+  }
+
+  /** Lists anew when which series is idle, after loading or a change of the settings. */
+  restore(): void {
+    this.#due.clear();
+    for (const slot of this.#used()) this.#due.add(slot, this.#dueSecond(this.seen.data[slot]!));
+  }
+
+  #dueSecond(seenUs: number): number {
+    return secondAfter(seenUs + this.#settings.seriesIdleUs);
   }
 
   #isUsed(slot: number): boolean {

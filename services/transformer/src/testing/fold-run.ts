@@ -31,6 +31,8 @@ export function logStart(rules?: RuleFile, settings: Partial<FoldSettings> = {})
     foldVersion: FOLD_VERSION,
     settings: { ...DEFAULT_FOLD_SETTINGS, ...settings },
     rules: compileRules(rules),
+    after: 0,
+    partitions: 1,
   };
   return [
     { record: { kind: EventsRecordKind.log, logId: TEST_LOG_ID }, appendTimeUs: 0 },
@@ -93,6 +95,16 @@ export function entryTexts(entries: readonly AddressedEntry[]): string[] {
   return entries.map(({ address, type, value }) =>
     Buffer.from(encode([address.offset, address.ordinal, type, value])).toString('base64'),
   );
+}
+
+/** Finals, and what is open in the end: together all that was folded. */
+export function foldedPieces({ entries, fold }: FoldRun): Piece[] {
+  const finals = entries.filter(({ type }) => type === EntryType.final);
+  const { windows } = fold.tables!;
+  return [
+    ...finals.map(({ value }) => value as Piece),
+    ...windows.pieces.used().map((slot) => windows.entry(slot)),
+  ];
 }
 
 /** The newest revision of every piece put out: finals, and open ones that are not final. */

@@ -1,8 +1,14 @@
 import { SampleKind } from '@millrace/model';
 import type { RuleFile } from '@millrace/rules';
-import { EventsRecordKind, type FoldSettings, type IdentityKindName } from '@millrace/wire';
+import {
+  EventsRecordKind,
+  type BarrierRecord,
+  type FoldSettings,
+  type IdentityKindName,
+} from '@millrace/wire';
 import { dataRecord, type TestPart, type TestSample } from './data-record.ts';
 import { logStart, type LoggedRecord } from './fold-run.ts';
+import { VARIED_SETTINGS, VariedChanges } from './varied-changes.ts';
 
 const SECOND = 1_000_000;
 const T0 = 1_700_000_000 * SECOND;
@@ -66,18 +72,26 @@ function randomOf(seed: number): () => number {
   };
 }
 
+interface VariedLogParams {
+  records: number;
+  settings?: Partial<FoldSettings>;
+  /** Share of records that are barriers; a few hours pass between some of them. */
+  changes?: number;
+}
+
 /**
  * A log with everything in it: all kinds, repeats, conflicts, late, untimed and unverified
  * samples, stale markers, histograms, ids, refused ordinals, several tenants and receivers.
  */
-export function variedLog(
-  seed: number,
-  params: Readonly<{ records: number; settings?: Partial<FoldSettings> }>,
-): LoggedRecord[] {
+export function variedLog(seed: number, params: Readonly<VariedLogParams>): LoggedRecord[] {
   const random = randomOf(seed);
   const below = (n: number): number => Math.floor(random() * n);
   const pick = <T>(list: readonly T[]): T => list[below(list.length)]!;
   const log = logStart(VARIED_RULES, params.settings);
+  const changes = new VariedChanges(log[1]!.record as BarrierRecord, {
+    pick,
+    settings: VARIED_SETTINGS,
+  });
   let nowUs = T0;
   let sequence = 0;
 
@@ -114,7 +128,12 @@ export function variedLog(
 
   for (let i = 0; i < params.records; i += 1) {
     nowUs += below(3) === 0 ? below(60 * SECOND) : below(SECOND);
+    if (params.changes !== undefined && random() < 0.03) nowUs += below(5 * 3600) * SECOND;
     const appendTimeUs = nowUs + below(2 * SECOND) - SECOND;
+    if (params.changes !== undefined && random() < params.changes) {
+      log.push({ record: changes.next(), appendTimeUs });
+      continue;
+    }
     if (random() < 0.1) {
       log.push({ record: { kind: EventsRecordKind.tick, receivedAtUs: nowUs }, appendTimeUs });
       continue;

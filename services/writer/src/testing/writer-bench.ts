@@ -1,4 +1,10 @@
-import { createMeter, silentLog, systemClock, type Log, type Stage } from '@millrace/runtime';
+import {
+  createMeter,
+  silentLog,
+  systemClock,
+  type Log,
+  type PartitionedStage,
+} from '@millrace/runtime';
 import type { Store, StoreBatch } from '@millrace/store';
 import { createMemoryStore, MemoryStoreDatabase } from '@millrace/store/memory';
 import { TOPIC_EVENTS, TOPIC_SERIES, type Stream } from '@millrace/stream';
@@ -25,7 +31,7 @@ export class WriterBench {
   /** What was given to `apply` of `store`, applied or not. */
   readonly batches: StoreBatch[] = [];
   readonly store: Store;
-  readonly #running: { writer: Stage; over: Promise<void> }[] = [];
+  readonly #running: { writer: PartitionedStage; over: Promise<void> }[] = [];
 
   constructor(params: Readonly<{ partitions?: number; log?: MemoryLog }> = {}) {
     this.log =
@@ -56,7 +62,7 @@ export class WriterBench {
   start(
     components: Partial<WriterComponents> & Readonly<{ log?: Log }> = {},
     settings: Parameters<typeof createWriter>[1] = {},
-  ): { writer: Stage; over: Promise<void> } {
+  ): { writer: PartitionedStage; over: Promise<void> } {
     const { stream, store } = this;
     const parts = { stream, store, clock: systemClock, log: silentLog, meter: createMeter() };
     const writer = createWriter({ ...parts, ...components }, { ...QUICK, ...settings });

@@ -1,21 +1,38 @@
 import pg from 'pg';
+import { clientConfig } from '../client-config.ts';
 import type { PostgresConnection } from '../../postgres-connection.ts';
 
+const LIMITS = { connectTimeoutMs: 5_000, statementTimeoutMs: 60_000, lockTimeoutMs: 60_000 };
+
 /** Makes a database as a copy of another one; nobody may be connected to that. */
-export async function cloneDatabase(
+export async function createDatabaseOf(
   connection: PostgresConnection,
-  params: Readonly<{ name: string; template: string }>,
+  params: Readonly<{ name: string; template: string; owner?: string }>,
 ): Promise<void> {
-  await runOutside(connection, `CREATE DATABASE ${params.name} TEMPLATE ${params.template}`);
+  const { name, template, owner } = params;
+  const owned = owner === undefined ? '' : ` OWNER ${owner}`;
+  await runStatements(connection, `CREATE DATABASE ${name} TEMPLATE ${template}${owned}`);
+}
+
+/** An ordinary role that can log in. */
+export async function createRole(
+  connection: PostgresConnection,
+  { name, password }: Readonly<{ name: string; password: string }>,
+): Promise<void> {
+  await runStatements(connection, `CREATE ROLE ${name} LOGIN PASSWORD '${password}'`);
+}
+
+export async function dropRole(connection: PostgresConnection, name: string): Promise<void> {
+  await runStatements(connection, `DROP ROLE ${name}`);
 }
 
 export async function dropDatabase(connection: PostgresConnection, name: string): Promise<void> {
-  await runOutside(connection, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  await runStatements(connection, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
 }
 
-/** These statements refuse to run in a transaction. */
-async function runOutside(connection: PostgresConnection, sql: string): Promise<void> {
-  const client = new pg.Client('url' in connection ? connection.url : { ...connection });
+/** Runs statements one after the other, in no transaction. */
+export async function runStatements(connection: PostgresConnection, sql: string): Promise<void> {
+  const client = new pg.Client(clientConfig(connection, LIMITS));
   await client.connect();
   try {
     await client.query(sql);

@@ -1,5 +1,5 @@
 import { silentLog, systemClock } from '@millrace/runtime';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   addressOf,
   batchOf,
@@ -9,18 +9,10 @@ import {
   samplesOf,
   SECOND_US,
   seriesOf,
-} from '../testing/entries.ts';
-import {
-  superviseEmbeddedPostgres,
-  type SupervisedPostgres,
-} from '../embedded/supervise-embedded-postgres.ts';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { migratePostgres } from './migrate.ts';
-import { createPostgresStore, type PostgresStore } from './postgres-store.ts';
-import { runQuery } from './run-query.ts';
-import type { PostgresConnection } from '../postgres-connection.ts';
+} from '../../testing/entries.ts';
+import type { PostgresConnection } from '../../postgres-connection.ts';
+import type { PostgresStore, PostgresStoreParams } from '../postgres-store.ts';
+import { runQuery } from '../run-query.ts';
 
 const SAMPLES = 5_000;
 const PIECES = 200;
@@ -28,57 +20,70 @@ const BATCHES = 40;
 /** The server is killed at about these times after the first batches were sent. */
 const CRASHES_MS = [3, 40, 100, 300];
 
-let directory: string;
-let postgres: SupervisedPostgres;
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'millrace-crash-'));
-  await chmod(directory, 0o755);
-  postgres = await superviseEmbeddedPostgres({ directory, log: silentLog });
-  await migratePostgres({ connection: postgres.connection, log: silentLog });
-});
-afterAll(async () => {
-  await postgres.stop();
-  await rm(directory, { recursive: true, force: true });
-});
+/** A server that can be killed, with a database that has the schema and nothing else. */
+export interface MortalServer {
+  readonly connection: PostgresConnection;
+  openStore(params: Readonly<PostgresStoreParams>): PostgresStore;
+  /** SIGKILL; resolves when the server is back. */
+  crash(): Promise<void>;
+  stop(): Promise<void>;
+}
 
-it('applies a batch as a whole or not at all, whenever the server is killed', async () => {
-  const { connection } = postgres;
-  const store = createPostgresStore({ connection, log: silentLog });
-  await store.openMark(keyOf());
-  await store.flushedMarks();
-  let flushed = 0;
-  for (const crashMs of CRASHES_MS) {
-    const { pid, restarts } = postgres;
-    const writing = writeUntilItBreaks(store);
-    await systemClock.sleep(crashMs);
-    process.kill(pid!, 'SIGKILL');
-    await writing;
-    await expect
-      .poll(() => postgres.isRunning && postgres.restarts, { timeout: 20_000, interval: 10 })
-      .toBe(restarts + 1);
-    const mark = await markOffset(store);
-    expect(mark).toBeGreaterThanOrEqual(flushed);
-    expect(await counts(connection)).toEqual({
-      samples: mark * SAMPLES,
-      finals: mark,
-      open: mark === 0 ? 0 : PIECES,
-      revisions: mark === 0 ? [] : [mark],
+/** What is left of batches after a crash of the server at any time. */
+export function describeCrashes(name: string, start: () => Promise<MortalServer>): void {
+  describe(`${name}: crashes`, () => {
+    let server: MortalServer;
+    beforeAll(async () => {
+      server = await start();
     });
-    flushed = (await store.flushedMarks()).get(0)!.mark.offset;
-    expect(flushed).toBe(mark);
-  }
-  await writeUntilItBreaks(store);
-  expect(await markOffset(store)).toBe(BATCHES);
-  expect(await counts(connection)).toMatchObject({ samples: BATCHES * SAMPLES, finals: BATCHES });
-  await store.close();
-}, 120_000);
+    afterAll(() => server.stop());
+
+    it('applies a batch as a whole or not at all, whenever the server is killed', async () => {
+      const { connection } = server;
+      const store = server.openStore({ connection, log: silentLog });
+      await store.openMark(keyOf());
+      await store.flushedMarks();
+      let flushed = 0;
+      for (const crashMs of CRASHES_MS) {
+        const writing = writeUntilItBreaks(store);
+        await systemClock.sleep(crashMs);
+        await server.crash();
+        await writing;
+        const mark = await markOffset(store);
+        expect(mark).toBeGreaterThanOrEqual(flushed);
+        await expectWhole(connection, mark);
+        flushed = (await store.flushedMarks()).get(0)!.mark.offset;
+        expect(flushed).toBe(mark);
+      }
+      await writeUntilItBreaks(store);
+      expect(await markOffset(store)).toBe(BATCHES);
+      await expectWhole(connection, BATCHES);
+      await store.close();
+    }, 120_000);
+  });
+}
+
+/** Everything of the batches below the mark is there, and nothing of those above. */
+export async function expectWhole(connection: PostgresConnection, mark: number): Promise<void> {
+  expect(await counts(connection)).toEqual({
+    samples: mark * SAMPLES,
+    finals: mark,
+    open: mark === 0 ? 0 : PIECES,
+    revisions: mark === 0 ? [] : [mark],
+  });
+}
+
+/** The batch behind `offset`, of a size that takes a moment. */
+export function batchAt(offset: number): Parameters<PostgresStore['apply']>[0] {
+  const range = { from: addressOf(offset), to: addressOf(offset + 1) };
+  return batchOf(range, entriesOf(offset));
+}
 
 /** What a writer does: reads the mark, applies what is above it, stops at an error. */
 async function writeUntilItBreaks(store: PostgresStore): Promise<void> {
   try {
     for (let offset = await markOffset(store); offset < BATCHES; offset += 1) {
-      const range = { from: addressOf(offset), to: addressOf(offset + 1) };
-      expect(await store.apply(batchOf(range, entriesOf(offset)))).toMatchObject({
+      expect(await store.apply(batchAt(offset))).toMatchObject({
         outcome: 'applied',
       });
     }
@@ -101,7 +106,7 @@ function entriesOf(offset: number) {
   };
 }
 
-async function markOffset(store: PostgresStore): Promise<number> {
+export async function markOffset(store: PostgresStore): Promise<number> {
   return (await store.marks(0)).get('live')!.mark.offset;
 }
 

@@ -1,5 +1,5 @@
 import { silentLog } from '@millrace/runtime';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   addressOf,
   batchOf,
@@ -9,91 +9,131 @@ import {
   samplesOf,
   SECOND_US,
   seriesOf,
-} from '../testing/entries.ts';
-import type { PostgresConnection } from '../postgres-connection.ts';
-import { startTestPostgres, type TestPostgres } from '../testing/test-postgres.ts';
-import { createPostgresStore } from './postgres-store.ts';
-import { runQuery } from './run-query.ts';
-import { readContents } from './testing/postgres-contents.ts';
+} from '../../testing/entries.ts';
+import type { PostgresConnection } from '../../postgres-connection.ts';
+import type { TestServer } from '../../testing/test-server.ts';
+import { runQuery } from '../run-query.ts';
+import { readContents } from './postgres-contents.ts';
+import { readRanges } from './read-ranges.ts';
 
-let postgres: TestPostgres;
-beforeAll(async () => {
-  postgres = await startTestPostgres();
-});
-afterAll(() => postgres.stop());
+/** Tables and first days of what is dropped as a whole. */
+const EXPECTED = {
+  partitions: {
+    dropped: [
+      'histograms 2026-02-20',
+      'samples 1971-01-01',
+      'samples 2026-01-01',
+      'samples 2026-02-20',
+      'windows 2023-12-01',
+      'windows 2026-01-28',
+    ],
+    // Of a year with other windows in it, and of the unverified.
+    rowsDeleted: 2,
+  },
+  hypertables: {
+    dropped: [
+      'histograms 2026-02-20',
+      'samples 1970-12-31',
+      'samples 2026-01-15',
+      'samples 2026-02-20',
+      'windows_narrow 2026-01-28',
+      'windows_wide 2023-12-19',
+    ],
+    // Of the unverified.
+    rowsDeleted: 1,
+  },
+};
 
-const DAY_US = 86_400 * SECOND_US;
-const UP = seriesOf('up');
+/** What is removed when, on any layout of the tables below. */
+export function describeExpiry(name: string, start: () => Promise<TestServer>): void {
+  describe(`${name}: retention`, () => {
+    let postgres: TestServer;
+    beforeAll(async () => {
+      postgres = await start();
+    });
+    afterAll(() => postgres.stop());
 
-it('forgets by the age against the watermark, each table after its own time', async () => {
-  const { connection, drop } = await postgres.createDatabase();
-  let nowUs = NOON_US;
-  const clock = { nowUs: () => nowUs, sleep: () => Promise.reject(new Error('not to be used')) };
-  const store = createPostgresStore({ connection, log: silentLog, clock });
-  await store.openMark(keyOf());
-  const days = (count: number) => NOON_US - count * DAY_US;
-  const narrow = { widthUs: 300 * SECOND_US };
-  const wide = { widthUs: 3600 * SECOND_US };
-  const daily = { widthUs: DAY_US };
-  const at = { fingerprint: UP, flags: 0 };
-  await store.apply(
-    batchOf(
-      { to: addressOf(1) },
-      {
-        samples: samplesOf(
-          [0, 6, 9, 45, 20_000].map((age) => ({ series: UP, timeUs: days(age), value: age })),
+    const DAY_US = 86_400 * SECOND_US;
+    const UP = seriesOf('up');
+
+    it('forgets by the age against the watermark, each table after its own time', async () => {
+      const { connection, drop } = await postgres.createDatabase();
+      let nowUs = NOON_US;
+      const clock = {
+        nowUs: () => nowUs,
+        sleep: () => Promise.reject(new Error('not to be used')),
+      };
+      const store = postgres.openStore({ connection, log: silentLog, clock });
+      await store.openMark(keyOf());
+      const days = (count: number) => NOON_US - count * DAY_US;
+      const narrow = { widthUs: 300 * SECOND_US };
+      const wide = { widthUs: 3600 * SECOND_US };
+      const daily = { widthUs: DAY_US };
+      const at = { fingerprint: UP, flags: 0 };
+      await store.apply(
+        batchOf(
+          { to: addressOf(1) },
+          {
+            samples: samplesOf(
+              [0, 6, 9, 45, 20_000].map((age) => ({ series: UP, timeUs: days(age), value: age })),
+            ),
+            histograms: [6, 9].map((age) => ({
+              ...at,
+              timeUs: days(age),
+              histogram: Uint8Array.of(age),
+            })),
+            finals: [
+              ...[29, 32].map((age) => pieceOf({ ...narrow, startUs: days(age), count: age })),
+              ...[700, 776].map((age) => pieceOf({ ...daily, startUs: days(age), count: age })),
+              ...[32, 700, 800].map((age) => pieceOf({ ...wide, startUs: days(age), count: age })),
+            ],
+            unverified: [6, 9].map((age) => ({
+              ...{ ...at, tenant: 'a', timeUs: 0, value: age, receivedAtUs: days(age) },
+            })),
+          },
         ),
-        histograms: [6, 9].map((age) => ({
-          ...at,
-          timeUs: days(age),
-          histogram: Uint8Array.of(age),
-        })),
-        finals: [
-          ...[29, 32].map((age) => pieceOf({ ...narrow, startUs: days(age), count: age })),
-          ...[700, 776].map((age) => pieceOf({ ...daily, startUs: days(age), count: age })),
-          ...[32, 700, 800].map((age) => pieceOf({ ...wide, startUs: days(age), count: age })),
-        ],
-        unverified: [6, 9].map((age) => ({
-          ...{ ...at, tenant: 'a', timeUs: 0, value: age, receivedAtUs: days(age) },
-        })),
-      },
-    ),
-  );
-  // Without a watermark nothing is known to be old, whatever the clock says.
-  expect(await store.expire()).toEqual({ dropped: [], rowsDeleted: 0 });
-  const ledger = [
-    { totals: [], partitionTimeUs: NOON_US, watermarkUs: NOON_US - 60 * SECOND_US, position: 1 },
-  ];
-  await store.apply(batchOf({ from: addressOf(1), to: addressOf(2) }, { ledger }));
-  nowUs += 10_000 * DAY_US;
-  // Whoever reads a partition keeps it until the next time.
-  const reading = runQuery(connection, 'SELECT pg_sleep(1.5) FROM samples_20260220');
-  await expect.poll(() => sleepers(connection), { interval: 5 }).toBe(1);
-  const kept = await store.expire();
-  expect(kept.dropped).not.toContain('samples_20260220');
-  await reading;
-  const { dropped, rowsDeleted } = await store.expire();
-  expect([...kept.dropped, ...dropped].toSorted()).toEqual([
-    'histograms_20260220',
-    'samples_19710101_19720101',
-    'samples_20260101_20260120',
-    'samples_20260220',
-    'windows_300s_20260128',
-    'windows_3600s_20231201_20240101',
-  ]);
-  // Of a year with other windows in it, and of the unverified.
-  expect(kept.rowsDeleted + rowsDeleted).toBe(2);
-  const contents = await readContents(connection);
-  expect(contents.samples.map(({ value }) => value)).toEqual([6, 0]);
-  expect(contents.histograms).toHaveLength(1);
-  expect(contents.finals.map(({ count }) => count)).toEqual([29, 700, 32, 700]);
-  expect(contents.unverified.map(({ value }) => value)).toEqual([6]);
-  expect(await store.expire()).toEqual({ dropped: [], rowsDeleted: 0 });
-  await store.close();
-  await drop();
-});
+      );
+      // Without a watermark nothing is known to be old, whatever the clock says.
+      expect(await store.expire()).toEqual({ dropped: [], rowsDeleted: 0 });
+      const ledger = [
+        {
+          totals: [],
+          partitionTimeUs: NOON_US,
+          watermarkUs: NOON_US - 60 * SECOND_US,
+          position: 1,
+        },
+      ];
+      await store.apply(batchOf({ from: addressOf(1), to: addressOf(2) }, { ledger }));
+      nowUs += 10_000 * DAY_US;
+      // Whoever reads a range keeps it until the next time.
+      const ranges = await readRanges(postgres, connection);
+      const names = new Map(ranges.map(({ name, table, from }) => [name, `${table} ${from}`]));
+      const { name: busy } = ranges.find(
+        ({ table, from }) => table === 'samples' && from === '2026-02-20',
+      )!;
+      const reading = runQuery(connection, `SELECT pg_sleep(1.5) FROM ${busy}`);
+      await expect.poll(() => sleepers(connection), { interval: 5 }).toBe(1);
+      const kept = await store.expire();
+      expect(kept.dropped).not.toContain(busy);
+      await reading;
+      const { dropped, rowsDeleted } = await store.expire();
+      const expected = EXPECTED[postgres.layout];
+      const gone = [...kept.dropped, ...dropped].map((one) => names.get(one)!);
+      expect(gone.toSorted()).toEqual(expected.dropped);
+      expect(kept.rowsDeleted + rowsDeleted).toBe(expected.rowsDeleted);
+      const contents = await readContents(connection);
+      expect(contents.samples.map(({ value }) => value)).toEqual([6, 0]);
+      expect(contents.histograms).toHaveLength(1);
+      expect(contents.finals.map(({ count }) => count)).toEqual([29, 700, 32, 700]);
+      expect(contents.unverified.map(({ value }) => value)).toEqual([6]);
+      expect(await store.expire()).toEqual({ dropped: [], rowsDeleted: 0 });
+      await store.close();
+      await drop();
+    });
 
-async function sleepers(connection: PostgresConnection): Promise<unknown> {
-  const sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
-  return (await runQuery(connection, sql)).rows[0]![0];
+    async function sleepers(connection: PostgresConnection): Promise<unknown> {
+      const sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+      return (await runQuery(connection, sql)).rows[0]![0];
+    }
+  });
 }

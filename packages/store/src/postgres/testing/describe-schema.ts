@@ -57,6 +57,8 @@ const SECTIONS: readonly (readonly [title: string, sql: string])[] = [
        pg_get_function_result(p.oid), CASE p.prokind WHEN 'a' THEN 'aggregate' ELSE l.lanname END)
      FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
      JOIN pg_language l ON l.oid = p.prolang
-     WHERE ${IN_SCHEMA} ORDER BY 1`,
+     WHERE ${IN_SCHEMA} AND NOT EXISTS (SELECT FROM pg_depend e
+       WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e')
+     ORDER BY 1`,
   ],
 ];

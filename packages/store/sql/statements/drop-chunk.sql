@@ -1,0 +1,1 @@
+SELECT drop_store_chunk($1)

@@ -1,0 +1,1 @@
+SELECT layout FROM store_layout

@@ -1,0 +1,17 @@
+export { migrateTimescale, type HypertablesSetting } from './migrate-timescale.ts';
+export { createTimescaleStore } from './timescale-store.ts';
+export type { MigrateParams, MigrateResult } from '../postgres/migrate.ts';
+export type {
+  PostgresStore,
+  PostgresStoreParams,
+  PostgresStoreSettings,
+} from '../postgres/postgres-store.ts';
+export { POSTGRES_STORE_DEFAULTS } from '../postgres/postgres-store.ts';
+export { describeConnection } from '../postgres/database-url.ts';
+export type { PostgresConnection } from '../postgres-connection.ts';
+export {
+  optionalStoreDefinition,
+  storeDefinition,
+  type OptionalStoreSection,
+  type StoreSection,
+} from './timescale-definition.ts';

@@ -1,0 +1,28 @@
+import { silentLog } from '@millrace/runtime';
+import type { TestDatabase, TestServer } from '../../testing/test-server.ts';
+import { migrateTimescale } from '../migrate-timescale.ts';
+import { createTimescaleStore } from '../timescale-store.ts';
+import { startEmptyDatabases } from './empty-databases.ts';
+
+/**
+ * Databases with hypertables on a server of which `url` names a superuser. They belong to a role
+ * of their own, which is an ordinary one with a password: all that production needs.
+ */
+export async function startTestTimescale(url: string): Promise<TestServer> {
+  const databases = await startEmptyDatabases(url);
+  // Each from the beginning: of a database with TimescaleDB, where background workers come and
+  // go, copies often cannot be made.
+  const createDatabase = async (): Promise<TestDatabase> => {
+    const { connection, drop } = await databases.create();
+    await migrateTimescale({ connection, log: silentLog, hypertables: 'require' });
+    return { connection, drop };
+  };
+  const { connection } = await createDatabase();
+  return {
+    layout: 'hypertables',
+    connection,
+    openStore: createTimescaleStore,
+    createDatabase,
+    stop: () => databases.stop(),
+  };
+}

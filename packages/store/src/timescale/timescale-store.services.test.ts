@@ -1,0 +1,41 @@
+import { reportMissing, type ProvidedService } from '@millrace/runtime/testing';
+import { silentLog } from '@millrace/runtime';
+import { afterAll, beforeAll, describe, inject } from 'vitest';
+import { describeExpiry } from '../postgres/testing/describe-expiry.ts';
+import { describeFaults } from '../postgres/testing/describe-faults.ts';
+import { describeFunctions } from '../postgres/testing/describe-functions.ts';
+import { describeViews } from '../postgres/testing/describe-views.ts';
+import { readContents, readLedger } from '../postgres/testing/postgres-contents.ts';
+import { describeStore } from '../testing/store-contract.ts';
+import type { TestServer } from '../testing/test-server.ts';
+import { startTestTimescale } from './testing/test-timescale.ts';
+import { createTimescaleStore } from './timescale-store.ts';
+
+const timescale: ProvidedService = inject('timescale');
+if ('missing' in timescale) reportMissing(timescale.missing);
+
+describe.skipIf('missing' in timescale)('with hypertables', () => {
+  const start = () => startTestTimescale((timescale as { url: string }).url);
+
+  describe('the port', () => {
+    let server: TestServer;
+    beforeAll(async () => {
+      server = await start();
+    });
+    afterAll(() => server.stop());
+
+    describeStore('TimescaleDB', async () => {
+      const { connection, drop } = await server.createDatabase();
+      return {
+        open: () => createTimescaleStore({ connection, log: silentLog }),
+        contents: () => readContents(connection),
+        ledger: (partition) => readLedger(connection, partition),
+        dispose: drop,
+      };
+    });
+  });
+  describeViews('TimescaleDB', start);
+  describeFunctions('TimescaleDB', start);
+  describeFaults('TimescaleDB', start);
+  describeExpiry('TimescaleDB', start);
+});

@@ -1,0 +1,18 @@
+export { createKafkaClient } from './kafka-client.ts';
+export {
+  DEFAULT_KAFKA_PARTITIONS,
+  DEFAULT_KAFKA_SETTINGS,
+  parseBrokers,
+  type KafkaConnection,
+  type KafkaSasl,
+  type KafkaSettings,
+} from './kafka-settings.ts';
+export type { CompressionName } from './compression.ts';
+export { kafkaTopics, openKafkaStream, type KafkaStreamParams } from './kafka-stream.ts';
+export { setupKafkaTopics, type SetupTopicsParams, type TopicChange } from './setup-topics.ts';
+export { kafkaConnectionOf, kafkaDefinition, type KafkaSection } from './kafka-definition.ts';
+export {
+  DEFAULT_KAFKA_GROUP_SETTINGS,
+  openKafkaPartitionGroup,
+  type KafkaPartitionGroupSettings,
+} from './kafka-partition-group.ts';

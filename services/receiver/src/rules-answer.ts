@@ -1,0 +1,151 @@
+import {
+  planRules,
+  type AppliedRules,
+  type RulesHistory,
+  type RulesPlan,
+  type RulesVersion,
+} from '@millrace/control';
+import { writtenRule, type CompiledRule, type CompiledRules, type Rule } from '@millrace/rules';
+import type { FoldSettings } from '@millrace/wire';
+
+/** A rule as a file has it; the edition is absent while it has none yet. */
+export interface ShownRule extends Rule {
+  edition?: number;
+}
+
+/** What `GET /api/v1/rules` answers: one version, and the list of all. */
+export interface RulesAnswer {
+  version: number;
+  /** The version in force. */
+  newest: number;
+  /** RFC 3339. */
+  applied: string;
+  /** P. */
+  partitions: number;
+  foldVersion: number;
+  settings: FoldSettings;
+  /** Ascending by edition. */
+  rules: ShownRule[];
+  /** The same in the form that the log carries. */
+  compiled: CompiledRules;
+  /** The rule file as a person wrote it; empty: none. */
+  source: string;
+  /** The newest first, as many as `versionsLeftOut` says are missing at the end. */
+  versions: VersionSummary[];
+  versionsLeftOut: number;
+}
+
+/** One version, and what it changed by name. */
+export interface VersionSummary {
+  version: number;
+  /** RFC 3339. */
+  applied: string;
+  added: string[];
+  changed: string[];
+  removed: string[];
+  /** Names of fold settings. */
+  settings: string[];
+  foldVersion: { from: number; to: number } | null;
+}
+
+/** What `POST /api/v1/rules` answers. */
+export interface RulesChangeAnswer {
+  /** False: what is in force already is what is wanted. */
+  changed: boolean;
+  /** The version in force now; with `?plan=true` the one that would be replaced. */
+  version: number;
+  plan: ShownPlan;
+  /** By partition, the offset of the barrier that tells it; empty with `?plan=true`. */
+  barriers: number[];
+}
+
+export interface ShownPlan {
+  added: ShownRule[];
+  changed: { rule: string; from: ShownRule; to: ShownRule }[];
+  removed: ShownRule[];
+  unchanged: ShownRule[];
+  settings: { name: string; from: number; to: number }[];
+  foldVersion: { from: number; to: number } | null;
+}
+
+/** A longer list helps nobody; older ones can still be asked for by number. */
+const VERSIONS_SHOWN_MAX = 1000;
+
+export function rulesAnswer(
+  shown: RulesVersion,
+  history: RulesHistory,
+  partitions: number,
+): RulesAnswer {
+  const { versions } = history;
+  const from = Math.max(0, versions.length - VERSIONS_SHOWN_MAX);
+  const summaries = versions.slice(from).map((one, i) => summaryOf(one, versions[from + i - 1]));
+  return {
+    version: shown.number,
+    newest: history.newest?.number ?? shown.number,
+    applied: timeText(shown.appliedAtUs),
+    partitions,
+    foldVersion: shown.foldVersion,
+    settings: shown.settings,
+    rules: shown.rules.rules.map(shownRule),
+    compiled: shown.rules,
+    source: shown.source,
+    versions: summaries.toReversed(),
+    versionsLeftOut: from,
+  };
+}
+
+/** The answer to a change; without `barriers` it was only planned. */
+export function changeAnswer(
+  applied: Pick<AppliedRules, 'plan' | 'version'> & Partial<Pick<AppliedRules, 'barriers'>>,
+): RulesChangeAnswer {
+  const { plan, version, barriers } = applied;
+  const isDone = barriers !== undefined;
+  const edition = new Map(version.rules.rules.map((rule) => [rule.name, rule]));
+  const begun = (rule: CompiledRule): ShownRule => {
+    const recorded = isDone ? edition.get(rule.name) : undefined;
+    return recorded === undefined ? writtenRule(rule) : shownRule(recorded);
+  };
+  return {
+    changed: plan.isChanged,
+    version: version.number,
+    plan: shownPlan(plan, begun),
+    barriers: barriers ?? [],
+  };
+}
+
+/** The rules of a plan have placeholders for editions: `begun` shows them as they are. */
+function shownPlan(plan: RulesPlan, begun: (rule: CompiledRule) => ShownRule): ShownPlan {
+  const { added, changed, removed, unchanged, settings, foldVersion } = plan;
+  return {
+    added: added.map(begun),
+    changed: changed.map(({ from, to }) => {
+      return { rule: to.name, from: shownRule(from), to: begun(to) };
+    }),
+    removed: removed.map(shownRule),
+    unchanged: unchanged.map(shownRule),
+    settings,
+    foldVersion: foldVersion ?? null,
+  };
+}
+
+function summaryOf(version: RulesVersion, before: RulesVersion | undefined): VersionSummary {
+  const { added, changed, removed, settings, foldVersion } = planRules(before, version);
+  return {
+    version: version.number,
+    applied: timeText(version.appliedAtUs),
+    added: added.map(({ name }) => name),
+    changed: changed.map(({ to }) => to.name),
+    removed: removed.map(({ name }) => name),
+    settings: settings.map(({ name }) => name),
+    foldVersion: foldVersion ?? null,
+  };
+}
+
+function shownRule(rule: CompiledRule): ShownRule {
+  const { name, ...rest } = writtenRule(rule);
+  return { name, edition: rule.edition, ...rest };
+}
+
+function timeText(timeUs: number): string {
+  return new Date(timeUs / 1000).toISOString();
+}

@@ -1,0 +1,163 @@
+import {
+  applyRules,
+  checkRulesSize,
+  completeChange,
+  notBegun,
+  planRules,
+  readHistory,
+  type AppliedRules,
+  type RulesChange,
+  type RulesHistory,
+  type RulesPlan,
+  type RulesVersion,
+} from '@millrace/control';
+import { MillraceError, type Clock } from '@millrace/runtime';
+import type { Stream } from '@millrace/stream';
+import type { ReceiverEvents } from './events.ts';
+import { withinTime } from './within-time.ts';
+
+/** The rules of the log with what came before them. */
+export interface KnownRules {
+  history: RulesHistory;
+  /** The newest version: what is in force. */
+  inForce: RulesVersion;
+}
+
+/** What applying rules would change. */
+export interface PlannedRules {
+  plan: RulesPlan;
+  /** What is in force now, and stays it. */
+  version: RulesVersion;
+}
+
+interface Parts {
+  stream: Stream;
+  clock: Clock;
+  events: Pick<ReceiverEvents, 'rulesApplied' | 'rulesNotApplied'>;
+  /** How long the log may take. */
+  timeoutMs: number;
+}
+
+/** Reads and changes the rules of the log, for people who ask through HTTP. */
+export class RulesControl {
+  readonly #parts: Parts;
+  #reading: Promise<RulesHistory> | undefined;
+  #readingNext: Promise<RulesHistory> | undefined;
+  #applying: Promise<AppliedRules> | undefined;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** @throws MillraceError CONTROL_… , RULES_LOG_SLOW, what the log throws. */
+  async read(): Promise<KnownRules> {
+    const history = await this.#history();
+    const { newest: inForce } = history;
+    if (inForce === undefined) throw notBegun();
+    return { history, inForce };
+  }
+
+  /** Changes nothing. @throws MillraceError RULES_TOO_BIG, and as `read`. */
+  async plan(change: RulesChange): Promise<PlannedRules> {
+    const { inForce: version } = await this.read();
+    const wanted = completeChange(change, version);
+    const plan = planRules(version, wanted);
+    if (plan.isChanged) checkRulesSize(wanted, this.#parts.stream.partitions);
+    return { plan, version };
+  }
+
+  /**
+   * Brings rules into force, one change at a time: whoever comes second has not seen what the
+   * first one changes, and would replace it unawares.
+   *
+   * @throws MillraceError RULES_BUSY, RULES_OUTRUN, RULES_BARRIERS_MISSING, RULES_TOO_BIG,
+   *   RULES_LOG_SLOW, CONTROL_…, what the log throws.
+   */
+  async apply(change: RulesChange): Promise<AppliedRules> {
+    if (this.#applying !== undefined) throw busy();
+    const { clock, timeoutMs: ms } = this.#parts;
+    const doing = this.#applyAndTell(change);
+    this.#applying = doing;
+    return await withinTime({ clock, ms, doing, late: () => logSlow('change', ms) });
+  }
+
+  /** Waits for a change that is under way, so that its barriers are not cut off. */
+  async stop(ms: number): Promise<void> {
+    const { clock } = this.#parts;
+    const doing = this.#applying;
+    if (doing === undefined) return;
+    // However it ends: that was told, and the next apply completes what is missing.
+    const late = (): Error => logSlow('change', ms);
+    await withinTime({ clock, ms, doing, late }).catch(() => undefined);
+  }
+
+  /** Tells of it also when nobody waits any more. */
+  async #applyAndTell(change: RulesChange): Promise<AppliedRules> {
+    const { events } = this.#parts;
+    try {
+      const applied = await applyRules(this.#parts, change);
+      events.rulesApplied(applied);
+      return applied;
+    } catch (error) {
+      events.rulesNotApplied({ error });
+      throw error;
+    } finally {
+      this.#applying = undefined;
+    }
+  }
+
+  /** However many ask at once, one reads, and one more for those who came while it did. */
+  #history(): Promise<RulesHistory> {
+    if (this.#reading === undefined) return this.#beginReading();
+    const begin = (): Promise<RulesHistory> => this.#beginReading();
+    this.#readingNext ??= this.#reading.then(begin, begin);
+    return this.#readingNext;
+  }
+
+  #beginReading(): Promise<RulesHistory> {
+    this.#readingNext = undefined;
+    const { stream, clock, timeoutMs: ms } = this.#parts;
+    const late = new AbortController();
+    const reading = withinTime({
+      clock,
+      ms,
+      doing: readHistory(stream, late.signal),
+      late: () => {
+        const error = logSlow('read', ms);
+        late.abort(error);
+        return error;
+      },
+    });
+    this.#reading = reading;
+    const end = (): void => {
+      if (this.#reading === reading) this.#reading = undefined;
+    };
+    reading.then(end, end);
+    return reading;
+  }
+}
+
+function busy(): MillraceError {
+  return new MillraceError({
+    code: 'RULES_BUSY',
+    kind: 'transient',
+    message: 'Other rules are being applied here at this moment. Yours were not applied.',
+    remedy: 'Look at what changed with "millrace rules diff", then apply yours again.',
+  });
+}
+
+function logSlow(what: 'read' | 'change', ms: number): MillraceError {
+  const outcome =
+    what === 'read'
+      ? 'They are what they were.'
+      : 'Whether they are in force is not known yet; nothing is lost or counted twice meanwhile.';
+  return new MillraceError({
+    code: 'RULES_LOG_SLOW',
+    kind: 'transient',
+    message: `The log did not ${what === 'read' ? 'tell' : 'take'} the rules within ${ms} ms. ${outcome}`,
+    remedy:
+      what === 'read'
+        ? 'Ask again; if it lasts, look at the disk (or the brokers) of the log.'
+        : 'Apply the same rules again: it only completes what is missing.',
+  });
+}

@@ -1,0 +1,94 @@
+import type { StatePositionReader, StateStore } from '@millrace/state';
+import type { MarkKey, Store, StoredMark } from '@millrace/store';
+import { acceptNewLog, type AcceptedLog } from '@millrace/transformer';
+
+type PositionedState = StateStore & StatePositionReader;
+type AcceptingStore = Pick<Store, 'marks'> & { acceptLog(key: MarkKey): Promise<void> };
+
+/** What is known of one partition, and what going on with its present log takes. */
+export interface AcceptedPartition {
+  partition: number;
+  /** The log that is there; undefined: its beginning is forgotten, so it is not a new one. */
+  logId: string | undefined;
+  /** The number it has or gets. */
+  logNumber: number | undefined;
+  /** Its records were folded under another number before; they are folded again. */
+  isFoldedAgain: boolean;
+  /** Of the state, when that belongs to another log. */
+  state: { logId: string; position: number } | undefined;
+  /** Of each source of the store that belongs to another log. */
+  marks: { source: string; logId: string; logNumber: number; offset: number }[];
+}
+
+/**
+ * Lets state and store of every partition go on with the log that is there. With `isPlan` nothing
+ * is changed. Nothing may work on them meanwhile.
+ */
+export async function acceptPartitions(
+  parts: Readonly<{
+    partitions: number;
+    state: PositionedState;
+    store: AcceptingStore;
+    logIds: readonly (string | undefined)[];
+    isPlan: boolean;
+  }>,
+): Promise<AcceptedPartition[]> {
+  const { partitions, state, store, logIds, isPlan } = parts;
+  const accepted: AcceptedPartition[] = [];
+  for (let partition = 0; partition < partitions; partition += 1) {
+    const logId = logIds[partition];
+    const found = await lookAt({ state, store, partition, logId });
+    if (!isPlan) Object.assign(found, await accept(state, store, found));
+    accepted.push(found);
+  }
+  return accepted;
+}
+
+async function lookAt(
+  parts: Readonly<{
+    state: PositionedState;
+    store: AcceptingStore;
+    partition: number;
+    logId: string | undefined;
+  }>,
+): Promise<AcceptedPartition> {
+  const { state, store, partition, logId } = parts;
+  const committed = await state.readPosition(partition);
+  const marks = [...(await store.marks(partition))];
+  const isOther = (other: { logId: string }): boolean =>
+    logId !== undefined && other.logId !== logId;
+  return {
+    partition,
+    logId,
+    logNumber: undefined,
+    isFoldedAgain: false,
+    state: committed !== undefined && isOther(committed) ? committed : undefined,
+    marks: marks
+      .filter(([, mark]) => isOther(mark))
+      .map(([source, mark]) => ({ source, ...describeMark(mark) })),
+  };
+}
+
+function describeMark({ logId, logNumber, mark }: StoredMark): {
+  logId: string;
+  logNumber: number;
+  offset: number;
+} {
+  return { logId, logNumber, offset: mark.offset };
+}
+
+/** State first: until the store follows, the writer only refuses, and this can be done again. */
+async function accept(
+  state: PositionedState,
+  store: AcceptingStore,
+  found: AcceptedPartition,
+): Promise<AcceptedLog | undefined> {
+  const { partition, logId, marks } = found;
+  if (logId === undefined || (found.state === undefined && marks.length === 0)) return undefined;
+  const afterLogNumber = Math.max(0, ...marks.map(({ logNumber }) => logNumber));
+  const { logNumber, isFoldedAgain } = await acceptNewLog(state, partition, logId, afterLogNumber);
+  for (const { source } of marks) {
+    await store.acceptLog({ logId, logNumber, partition, source });
+  }
+  return { logNumber, isFoldedAgain };
+}

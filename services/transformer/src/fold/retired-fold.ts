@@ -1,0 +1,56 @@
+import { SampleFlag } from '@millrace/model';
+import type { CurrentSample } from './current-sample.ts';
+import type { WindowFold, FoldMoment } from './window-fold.ts';
+import type { RecordSeries } from './record-series.ts';
+import type { SeriesDefiner } from './series-definer.ts';
+import type { Target } from './series-placement.ts';
+
+interface RetiredFoldParts {
+  windows: WindowFold;
+  series: RecordSeries;
+  definer: SeriesDefiner;
+}
+
+/** What late samples do to editions that are not in force any more. */
+export class RetiredFold {
+  readonly #parts: RetiredFoldParts;
+
+  constructor(parts: RetiredFoldParts) {
+    this.#parts = parts;
+  }
+
+  /** Folds a fresh sample into the windows that began in time. */
+  fold(tenant: string, sample: CurrentSample, increase: number, at: FoldMoment): void {
+    const { windows } = this.#parts;
+    const { timeUs, value, flags, placement } = sample;
+    const isHistogram = (flags & SampleFlag.histogram) !== 0;
+    for (const target of placement.retired) {
+      if (!takes(target, timeUs)) continue;
+      this.#define(tenant, sample, target);
+      if (isHistogram) windows.count(target, timeUs, at);
+      else windows.fold(target, timeUs, value, increase, placement.fingerprint, at);
+    }
+  }
+
+  /** Marks them: a sample that belongs there cannot be told from others. */
+  mark(tenant: string, sample: CurrentSample, at: FoldMoment): void {
+    for (const target of sample.placement.retired) {
+      if (!takes(target, sample.timeUs)) continue;
+      this.#define(tenant, sample, target);
+      this.#parts.windows.mark(target, sample.timeUs, at);
+    }
+  }
+
+  /** Not on first sight: most series come too late to have anything in a retired edition. */
+  #define(tenant: string, { s }: CurrentSample, target: Target): void {
+    this.#parts.definer.defineOutput(tenant, this.#parts.series, s, target);
+  }
+}
+
+/** Whether any window of the time began before the target's edition ended. */
+function takes({ plan }: Target, timeUs: number): boolean {
+  const { untilUs, widthsUs } = plan;
+  return (
+    timeUs < untilUs || widthsUs.some((widthUs) => Math.floor(timeUs / widthUs) * widthUs < untilUs)
+  );
+}

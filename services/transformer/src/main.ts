@@ -1,0 +1,111 @@
+import {
+  checkHost,
+  processDefinition,
+  readSettings,
+  runStageProcess,
+  SHARED_SECTIONS,
+  type HostedStage,
+  type ProcessSettings,
+  type SettingsDefinition,
+  type StageHost,
+} from '@millrace/runtime';
+import { openRedisStateStore, redisDefinition, type RedisSection } from '@millrace/state/redis';
+import { createSharedStage, TOPIC_EVENTS } from '@millrace/stream';
+import {
+  DEFAULT_KAFKA_GROUP_SETTINGS,
+  kafkaConnectionOf,
+  kafkaDefinition,
+  kafkaTopics,
+  openKafkaPartitionGroup,
+  openKafkaStream,
+  type KafkaSection,
+} from '@millrace/stream/kafka';
+import { DEFAULT_TRANSFORMER_SETTINGS } from './settings.ts';
+import { transformerDefinition, type TunedTransformerSettings } from './settings-definition.ts';
+import { createTransformer } from './transformer.ts';
+
+/** All that can be set of a process that only transforms. */
+export interface TransformerProcessSettings extends ProcessSettings {
+  kafka: KafkaSection;
+  redis: RedisSection;
+  transformer: TunedTransformerSettings;
+}
+
+const definition: SettingsDefinition<TransformerProcessSettings> = {
+  ...processDefinition,
+  kafka: kafkaDefinition,
+  redis: redisDefinition,
+  transformer: transformerDefinition,
+};
+
+const NAME = 'millrace-transformer';
+/** Of the time a clean stop may take: publishing and committing what is folded. */
+const LET_GO_PART = 0.6;
+/** Of the same: telling the group. */
+const LEAVE_PART = 0.2;
+/** A broker that is away is told of after so long, and looked for again. */
+const OPEN_MS = 2000;
+const ADVISE_MS = 10_000;
+
+/**
+ * Runs the transformer as a process of its own, with the log in Kafka and the state in Redis,
+ * until `stopping` aborts. Any number of these share the partitions.
+ *
+ * @throws MillraceError SETTING_… when the environment is wrong; a defect when the stage breaks.
+ */
+export async function runTransformer(
+  params: Readonly<{
+    environment: Readonly<Record<string, string | undefined>>;
+    stopping: AbortSignal;
+    colours: boolean;
+  }>,
+): Promise<void> {
+  const { environment, stopping, colours } = params;
+  const { settings } = readSettings(definition, environment, { otherSections: SHARED_SECTIONS });
+  checkHost(settings);
+  const port = settings.http.port ?? 0;
+  const how = { name: 'transformer', settings, port, stopping, colours };
+  await runStageProcess(how, (host) => compose(host, settings));
+}
+
+async function compose(
+  host: StageHost,
+  settings: TransformerProcessSettings,
+): Promise<HostedStage> {
+  const { clock, log, meter, stopping: signal } = host;
+  const { kafka, redis, stopMsMax } = settings;
+  const { topicPrefix, compression, retentionMs, sessionMs } = kafka;
+  const connection = kafkaConnectionOf(kafka, NAME);
+  const state = openRedisStateStore({ ...redis, log });
+  host.onClose(() => state.close());
+  const bounds = { compression, retentionMs, openMs: OPEN_MS };
+  const stream = await host.wait.until('kafka', () =>
+    openKafkaStream({ connection, topicPrefix, clock, log, settings: bounds, signal }),
+  );
+  host.onClose(() => stream.close());
+  const letGoMsMax = stopMsMax * LET_GO_PART;
+  const stage = createTransformer(
+    { stream, state, clock, log, meter },
+    {
+      ...DEFAULT_TRANSFORMER_SETTINGS,
+      ...settings.transformer,
+      partitions: [],
+      stopMsMax: letGoMsMax,
+    },
+  );
+  const group = openKafkaPartitionGroup(
+    { connection, clock, log },
+    {
+      ...DEFAULT_KAFKA_GROUP_SETTINGS,
+      groupId: `${topicPrefix}${NAME}`,
+      topic: kafkaTopics(topicPrefix)[TOPIC_EVENTS],
+      partitions: stream.partitions,
+      sessionMs,
+      letGoMsMax,
+      leaveMsMax: stopMsMax * LEAVE_PART,
+    },
+  );
+  const shared = createSharedStage({ stage, group, clock, log }, { adviseMs: ADVISE_MS });
+  host.show(shared);
+  return shared;
+}

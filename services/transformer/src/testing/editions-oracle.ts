@@ -1,0 +1,205 @@
+import { fingerprintHex, fingerprintOf, SampleKind } from '@millrace/model';
+import { createPlacer, type CompiledRule, type CompiledRules, type Placer } from '@millrace/rules';
+import { EventsRecordKind, type BarrierRecord } from '@millrace/wire';
+import { labelSetOf, TEST_TENANT, type TestSample } from './data-record.ts';
+import type { LoggedRecord } from './fold-run.ts';
+import { windowKey, type NaiveWindow } from './naive-oracle.ts';
+
+const SECOND = 1_000_000;
+const HOUR = 3600 * SECOND;
+
+/** A logged record with the samples it was made from; all of them distinct in (series, time). */
+export interface OracleRecord extends LoggedRecord {
+  samples?: readonly TestSample[];
+}
+
+/** One edition as the log's barriers make it. */
+export interface OracleEdition {
+  rule: CompiledRule;
+  /** The whole set it was in force with, at last. */
+  rules: CompiledRules;
+  fromPosition: number;
+  /** Windows that start before it are partial; -Infinity: none is. */
+  fromUs: number;
+  untilUs: number;
+  endUs: number;
+}
+
+export interface OracleRun {
+  editions: Map<number, OracleEdition>;
+  windows: Map<string, NaiveWindow & { fromUs: number }>;
+  /** Entries that begin editions: edition, position, partition time, largest time, P. */
+  begun: number[][];
+  /** Entries that end editions: edition, position, until. */
+  ended: number[][];
+  /** Samples folded into editions that were not in force any more. */
+  retiredTook: number;
+  /** Raw samples by fingerprint, in log order. */
+  raw: [series: string, timeUs: number, value: number][];
+  /** Totals as of each position. */
+  totals: { accepted: number; stored: number; dropped: number }[];
+}
+
+/**
+ * What a log's editions hold, computed the simple way: each sample is offered to every edition
+ * there ever was, and lists are searched from one end to the other.
+ */
+export function oracleRun(log: readonly OracleRecord[]): OracleRun {
+  const run: OracleRun = {
+    editions: new Map(),
+    windows: new Map(),
+    begun: [],
+    ended: [],
+    retiredTook: 0,
+    raw: [],
+    totals: [],
+  };
+  const totals = { accepted: 0, stored: 0, dropped: 0 };
+  const history = new Map<string, TestSample[]>();
+  let inForce: BarrierRecord | undefined;
+  let timeUs = 0;
+  let largestUs = 0;
+  let skewUs = 0;
+  for (const [offset, { record, appendTimeUs, samples }] of log.entries()) {
+    run.totals.push({ ...totals });
+    if ('receivedAtUs' in record) {
+      const capUs = record.receivedAtUs + (inForce?.settings.appendCapUs ?? 0);
+      timeUs = Math.max(timeUs, Math.min(appendTimeUs, capUs));
+    }
+    const { number = 0 } = inForce ?? {};
+    if (
+      record.kind === EventsRecordKind.barrier &&
+      record.number > number &&
+      record.after <= number
+    ) {
+      skewUs = Math.max(skewUs, record.settings.futureSkewUs);
+      changeEditions(run, inForce, record, { offset, timeUs, largestUs, skewUs });
+      inForce = record;
+    }
+    for (const sample of samples ?? []) {
+      largestUs = Math.max(largestUs, sample.timeUs);
+      totals.accepted += 1;
+      const labels = labelSetOf(sample.labels);
+      const series = fingerprintHex(fingerprintOf(TEST_TENANT, labels));
+      const { keepRaw } = placerOf(inForce!.rules as CompiledRules).place(labels);
+      if (keepRaw) run.raw.push([series, sample.timeUs, sample.value]);
+      if (keepRaw || !sample.stale) totals.stored += 1;
+      else totals.dropped += 1;
+      if (!sample.stale) foldNaively(run, history, sample, timeUs);
+    }
+  }
+  run.totals.push({ ...totals });
+  return run;
+}
+
+interface OracleMoment {
+  offset: number;
+  timeUs: number;
+  largestUs: number;
+  skewUs: number;
+}
+
+function changeEditions(
+  { editions, begun, ended }: OracleRun,
+  before: BarrierRecord | undefined,
+  { rules: next, settings, partitions }: BarrierRecord,
+  { offset, timeUs, largestUs, skewUs }: OracleMoment,
+): void {
+  const knownUs = Math.max(timeUs, largestUs);
+  const rules = next as CompiledRules;
+  for (const rule of rules.rules) {
+    const known = editions.get(rule.edition);
+    if (known === undefined) begun.push([rule.edition, offset, timeUs, largestUs, partitions]);
+    const fromUs = before === undefined ? -Infinity : beyond(knownUs);
+    const fresh = { fromPosition: offset, fromUs, untilUs: Infinity, endUs: Infinity };
+    editions.set(rule.edition, { ...(known ?? fresh), rule, rules });
+  }
+  for (const rule of (before?.rules as CompiledRules | undefined)?.rules ?? []) {
+    if (rules.rules.some(({ edition }) => edition === rule.edition)) continue;
+    const edition = editions.get(rule.edition)!;
+    const isReplaced = rules.rules.some(({ name }) => name === rule.name);
+    edition.untilUs = beyond(isReplaced ? knownUs + HOUR + skewUs : knownUs);
+    ended.push([rule.edition, offset, edition.untilUs]);
+    edition.endUs = edition.untilUs + rule.widthsUs.at(-1)! + settings.identityHorizonUs;
+  }
+}
+
+/** The first whole second that is later. */
+function beyond(timeUs: number): number {
+  return (Math.floor(timeUs / SECOND) + 1) * SECOND;
+}
+
+function foldNaively(
+  run: OracleRun,
+  history: Map<string, TestSample[]>,
+  sample: TestSample,
+  partitionTimeUs: number,
+): void {
+  const labels = labelSetOf(sample.labels);
+  const input = fingerprintHex(fingerprintOf(TEST_TENANT, labels));
+  const seen = history.get(input) ?? [];
+  const before = seen.filter(({ timeUs }) => timeUs < sample.timeUs).at(-1);
+  const after = seen.find(({ timeUs }) => timeUs > sample.timeUs);
+  history.set(
+    input,
+    [...seen, sample].sort((a, b) => a.timeUs - b.timeUs),
+  );
+  for (const edition of run.editions.values()) {
+    if (edition.endUs <= partitionTimeUs) continue;
+    const { targets } = placerOf(edition.rules).place(labels);
+    const target = targets.find(({ rule }) => rule.edition === edition.rule.edition);
+    if (target === undefined) continue;
+    const series = fingerprintHex(fingerprintOf(TEST_TENANT, target.labels));
+    for (const widthUs of edition.rule.widthsUs) {
+      const at = { edition, series, widthUs };
+      const { timeUs, value } = sample;
+      const increase = naiveIncrease(before, sample);
+      windowAt(run, at, timeUs, (window) => {
+        if (edition.untilUs < Infinity) run.retiredTook += 1;
+        window.values.push({ timeUs, value, input });
+        window.increase += increase;
+      });
+      if (after === undefined) continue;
+      const change = naiveIncrease(sample, after) - naiveIncrease(before, after);
+      if (change === 0 || !edition.rule.columns.includes('increase')) continue;
+      windowAt(run, at, after.timeUs, (window) => {
+        window.increase += change;
+      });
+    }
+  }
+}
+
+function naiveIncrease(from: TestSample | undefined, to: TestSample): number {
+  if (to.kind === SampleKind.delta) return to.value;
+  if (to.kind !== SampleKind.cumulative && to.kind !== SampleKind.unknown) return 0;
+  if (from === undefined) return 0;
+  return to.value < from.value ? to.value : to.value - from.value;
+}
+
+function windowAt(
+  { windows }: OracleRun,
+  { edition, series, widthUs }: { edition: OracleEdition; series: string; widthUs: number },
+  timeUs: number,
+  change: (window: NaiveWindow) => void,
+): void {
+  const startUs = Math.floor(timeUs / widthUs) * widthUs;
+  if (startUs >= edition.untilUs) return;
+  const { edition: number } = edition.rule;
+  const key = windowKey(number, series, widthUs, startUs);
+  let window = windows.get(key);
+  if (window === undefined) {
+    const { fromUs } = edition;
+    const values: NaiveWindow['values'] = [];
+    window = { edition: number, series, widthUs, startUs, values, increase: 0, fromUs };
+    windows.set(key, window);
+  }
+  change(window);
+}
+
+const PLACERS = new WeakMap<CompiledRules, Placer>();
+
+function placerOf(rules: CompiledRules): Placer {
+  const placer = PLACERS.get(rules) ?? createPlacer(rules);
+  PLACERS.set(rules, placer);
+  return placer;
+}

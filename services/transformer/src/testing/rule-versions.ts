@@ -1,0 +1,46 @@
+import { compileRules, editionKey, type CompiledRules, type RuleFile } from '@millrace/rules';
+import type { BarrierRecord, FoldSettings } from '@millrace/wire';
+
+/** Numbers versions and editions as `metrics.control` does: only what differs gets another. */
+export class RuleVersions {
+  #newest: BarrierRecord;
+  #last: number;
+
+  /** `first`: the barrier a log begins with. */
+  constructor(first: BarrierRecord) {
+    this.#newest = first;
+    this.#last = Math.max(first.number, ...this.rules.rules.map(({ edition }) => edition));
+  }
+
+  get newest(): BarrierRecord {
+    return this.#newest;
+  }
+
+  get rules(): CompiledRules {
+    return this.#newest.rules as CompiledRules;
+  }
+
+  /** The barrier that brings a rule file, and settings, into force behind the newest one. */
+  next(file: RuleFile | undefined, settings: Partial<FoldSettings> = {}): BarrierRecord {
+    const before = this.rules;
+    const wanted = compileRules(file);
+    const rules = wanted.rules.map((rule) => {
+      const known = before.rules.find(({ name }) => name === rule.name);
+      const goesOn = known !== undefined && editionKey(known, before) === editionKey(rule, wanted);
+      return { ...rule, edition: goesOn ? known.edition : this.#next() };
+    });
+    this.#newest = {
+      ...this.#newest,
+      after: this.#newest.number,
+      number: this.#next(),
+      settings: { ...this.#newest.settings, ...settings },
+      rules: { ...wanted, rules: rules.sort((a, b) => a.edition - b.edition) },
+    };
+    return this.#newest;
+  }
+
+  #next(): number {
+    this.#last += 1;
+    return this.#last;
+  }
+}

@@ -1,0 +1,160 @@
+import {
+  checkHost,
+  errorText,
+  MillraceError,
+  processDefinition,
+  readSettings,
+  runStageProcess,
+  SHARED_SECTIONS,
+  type HostedStage,
+  type ProcessSettings,
+  type SettingsDefinition,
+  type StageHost,
+} from '@millrace/runtime';
+import { openRedisStateStore, redisDefinition, type RedisSection } from '@millrace/state/redis';
+import {
+  createTimescaleStore,
+  migrateTimescale,
+  storeDefinition,
+  type PostgresStore,
+  type StoreSection,
+} from '@millrace/store/timescale';
+import { createSharedStage, TOPIC_SERIES } from '@millrace/stream';
+import {
+  DEFAULT_KAFKA_GROUP_SETTINGS,
+  kafkaConnectionOf,
+  kafkaDefinition,
+  kafkaTopics,
+  openKafkaPartitionGroup,
+  openKafkaStream,
+  type KafkaSection,
+} from '@millrace/stream/kafka';
+import { releasingEvents } from './release-events.ts';
+import { createWriter } from './writer.ts';
+
+/** All that can be set of a process that only writes to the store. */
+export interface WriterProcessSettings extends ProcessSettings {
+  kafka: KafkaSection;
+  /** Where the positions are up to which events are folded: the log may forget those. */
+  redis: RedisSection;
+  store: StoreSection;
+}
+
+const definition: SettingsDefinition<WriterProcessSettings> = {
+  ...processDefinition,
+  kafka: kafkaDefinition,
+  redis: redisDefinition,
+  store: storeDefinition,
+};
+
+const NAME = 'millrace-writer';
+/** Of the time a clean stop may take: the transactions under way. */
+const LET_GO_PART = 0.6;
+/** Of the same: telling the group. */
+const LEAVE_PART = 0.2;
+/** A broker that is away is told of after so long, and looked for again. */
+const OPEN_MS = 2000;
+const ADVISE_MS = 10_000;
+/** How often the store forgets what is past its retention. */
+const EXPIRE_MS = 3_600_000;
+
+/**
+ * Runs the writer as a process of its own, from Kafka into a TimescaleDB or PostgreSQL, until
+ * `stopping` aborts. Any number of these share the partitions.
+ *
+ * @throws MillraceError SETTING_… when the environment is wrong; a defect when the stage breaks.
+ */
+export async function runWriter(
+  params: Readonly<{
+    environment: Readonly<Record<string, string | undefined>>;
+    stopping: AbortSignal;
+    colours: boolean;
+  }>,
+): Promise<void> {
+  const { environment, stopping, colours } = params;
+  const { settings } = readSettings(definition, environment, { otherSections: SHARED_SECTIONS });
+  checkHost(settings);
+  const port = settings.http.port ?? 0;
+  const how = { name: 'writer', settings, port, stopping, colours };
+  await runStageProcess(how, (host) => compose(host, settings));
+}
+
+async function compose(host: StageHost, settings: WriterProcessSettings): Promise<HostedStage> {
+  const { clock, log, meter, stopping: signal } = host;
+  const { kafka, redis, store: section, stopMsMax } = settings;
+  const { topicPrefix, compression, retentionMs, sessionMs } = kafka;
+  const connection = kafkaConnectionOf(kafka, NAME);
+  const state = openRedisStateStore({ ...redis, log });
+  host.onClose(() => state.close());
+  const { url, retention } = section;
+  const store = createTimescaleStore({ connection: { url }, log, clock, settings: { retention } });
+  host.onClose(() => store.close());
+  await host.wait.until('store', () => checkSchema(host, url));
+  const bounds = { compression, retentionMs, openMs: OPEN_MS };
+  const stream = await host.wait.until('kafka', () =>
+    openKafkaStream({ connection, topicPrefix, clock, log, settings: bounds, signal }),
+  );
+  host.onClose(() => stream.close());
+  const letGoMsMax = stopMsMax * LET_GO_PART;
+  const releasing = releasingEvents(store, {
+    stream,
+    log,
+    readPosition: (partition) => state.readPosition(partition),
+    owned: () => stage.status().partitions.map(({ partition }) => partition),
+  });
+  const stage = createWriter(
+    { stream, store: releasing, clock, log, meter },
+    { partitions: [], stopMsMax: letGoMsMax },
+  );
+  const group = openKafkaPartitionGroup(
+    { connection, clock, log },
+    {
+      ...DEFAULT_KAFKA_GROUP_SETTINGS,
+      groupId: `${topicPrefix}${NAME}`,
+      topic: kafkaTopics(topicPrefix)[TOPIC_SERIES],
+      partitions: stream.partitions,
+      sessionMs,
+      letGoMsMax,
+      leaveMsMax: stopMsMax * LEAVE_PART,
+    },
+  );
+  const shared = createSharedStage({ stage, group, clock, log }, { adviseMs: ADVISE_MS });
+  host.show(shared);
+  host.onClose(keepExpiring(host, store));
+  return shared;
+}
+
+/** Whether the tables are there and of this release; making them is what `millrace setup` is for. */
+async function checkSchema({ log }: StageHost, url: string): Promise<void> {
+  const { steps } = await migrateTimescale({ connection: { url }, log, isPlan: true });
+  const missing = steps.filter((step) => /^\d/.test(step));
+  if (missing.length === 0) return;
+  throw new MillraceError({
+    code: 'WRITER_NOT_SET_UP',
+    kind: 'permanent',
+    message:
+      `The database lacks ${missing.length} migrations of this release, so nothing can be ` +
+      'stored yet. The log keeps everything.',
+    remedy: 'Run "millrace setup"; the writer goes on by itself.',
+  });
+}
+
+/** Returns how to end it. */
+function keepExpiring({ clock, log }: StageHost, store: PostgresStore): () => Promise<void> {
+  const over = new AbortController();
+  const expiring = (async (): Promise<void> => {
+    while (!over.signal.aborted) {
+      try {
+        await store.expire();
+      } catch (error) {
+        const fields = { error: errorText(error) };
+        if (!over.signal.aborted) log.warn(fields, 'What is past its retention stays for an hour.');
+      }
+      await clock.sleep(EXPIRE_MS, over.signal).catch(() => undefined);
+    }
+  })();
+  return async () => {
+    over.abort();
+    await expiring;
+  };
+}

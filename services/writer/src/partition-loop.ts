@@ -1,0 +1,104 @@
+import {
+  createBackoff,
+  errorKind,
+  type Clock,
+  type PartitionStatus,
+  type PartitionTask,
+} from '@millrace/runtime';
+import type { Store } from '@millrace/store';
+import type { Stream } from '@millrace/stream';
+import type { WriterEvents } from './events.ts';
+import { PartitionProgress } from './partition-progress.ts';
+import { isPassing, PartitionWriter, type StoredMarks } from './partition-writer.ts';
+import type { WriterSettings } from './settings.ts';
+
+export interface PartitionLoopParts {
+  stream: Stream;
+  store: Store;
+  clock: Clock;
+  events: WriterEvents;
+  settings: WriterSettings;
+  marks?: StoredMarks | undefined;
+}
+
+/** Fetch, mark, apply, commit: until it is stopped, or for a reason only a person can mend. */
+export class PartitionLoop implements PartitionTask {
+  readonly progress: PartitionProgress;
+  readonly #parts: PartitionLoopParts;
+  readonly #stopping = new AbortController();
+
+  constructor(partition: number, parts: PartitionLoopParts) {
+    this.progress = new PartitionProgress(partition);
+    this.#parts = parts;
+  }
+
+  get status(): PartitionStatus {
+    return this.progress.status(this.#parts.clock.nowUs());
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  /** A transaction under way cannot be taken back: whether it was committed, the mark tells. */
+  kill(): void {
+    this.#stopping.abort();
+  }
+
+  async run(): Promise<void> {
+    const { clock, settings, events, marks } = this.#parts;
+    const { progress } = this;
+    const { partition } = progress;
+    const { signal } = this.#stopping;
+    const writer = new PartitionWriter({ ...this.#parts, marks, progress, signal });
+    const { retryMsMin: delayMsMin, retryMsMax: delayMsMax } = settings;
+    const backoff = createBackoff({ clock }, { delayMsMin, delayMsMax });
+    let outruns = 0;
+    const onApplied = (): void => {
+      backoff.reset();
+      outruns = 0;
+    };
+    try {
+      while (!signal.aborted) {
+        try {
+          await writeFromMark(writer, onApplied);
+          outruns += 1;
+          // Once is a rival that was faster. Again and again is not, and must not spin.
+          if (outruns > 1) await backoff.wait(signal);
+        } catch (error) {
+          // After an error nobody knows what was applied; the mark does.
+          if (!isPassing(error)) throw error;
+          progress.waiting(error);
+          events.retrying({ partition, error, delayMs: backoff.delayMs });
+          await backoff.wait(signal);
+        }
+      }
+      progress.stopped();
+    } catch (error) {
+      this.#ended(error);
+      if (errorKind(error) === 'defect') throw error;
+    } finally {
+      await writer.close();
+      if (signal.aborted) events.letGo(partition);
+    }
+  }
+
+  #ended(error: unknown): void {
+    const isStopping = this.#stopping.signal.aborted && errorKind(error) === 'aborted';
+    this.progress.stopped(isStopping ? undefined : error);
+    if (!isStopping) this.#parts.events.partitionStopped(this.progress.partition, error);
+  }
+}
+
+/** Resolves when somebody else has moved the mark. */
+async function writeFromMark(writer: PartitionWriter, onApplied: () => void): Promise<void> {
+  await writer.begin();
+  for (;;) {
+    const batch = await writer.fetch();
+    await writer.mark(batch);
+    const { outcome } = await writer.apply(batch);
+    if (outcome === 'outrun') return;
+    writer.commit(batch);
+    onApplied();
+  }
+}

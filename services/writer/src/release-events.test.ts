@@ -1,0 +1,64 @@
+import { silentLog, systemClock, type Log } from '@millrace/runtime';
+import { createMemoryStore, MemoryStoreDatabase } from '@millrace/store/memory';
+import { TOPIC_EVENTS } from '@millrace/stream';
+import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
+import { expect, test } from 'vitest';
+import { releasingEvents, type ReadStatePosition } from './release-events.ts';
+import { at, setMark } from './testing/expectations.ts';
+import { TEST_LOG_ID } from './testing/entry-sequence.ts';
+
+const PARTITIONS = 4;
+
+async function begin(readPosition: ReadStatePosition, log: Log = silentLog) {
+  // Every record is a segment of its own and past its retention at once.
+  const settings = { segmentBytes: 1, retentionMs: 0 };
+  const memory = new MemoryLog({ partitions: PARTITIONS, clock: systemClock, settings });
+  const stream = openMemoryStream(memory);
+  const producer = stream.producer();
+  const database = new MemoryStoreDatabase();
+  for (let partition = 0; partition < PARTITIONS; partition += 1) {
+    for (let i = 0; i < 10; i += 1)
+      await producer.append(TOPIC_EVENTS, partition, Uint8Array.of(i));
+    setMark(database, at(6), partition);
+  }
+  const owned = () => [0, 1, 2];
+  const store = releasingEvents(createMemoryStore(database), { stream, readPosition, owned, log });
+  const starts = async (): Promise<number[]> => {
+    const bounds = Array.from({ length: PARTITIONS }, (_, p) => stream.bounds(TOPIC_EVENTS, p));
+    return (await Promise.all(bounds)).map(({ start }) => start);
+  };
+  return { store, starts };
+}
+
+test('events are forgotten up to where they are folded and stored, by whoever owns them', async () => {
+  const positions = [
+    { logId: TEST_LOG_ID, position: 4 },
+    { logId: TEST_LOG_ID, position: 9 },
+    { logId: 'another', position: 9 },
+    { logId: TEST_LOG_ID, position: 9 },
+  ];
+  const { store, starts } = await begin(async (partition) => positions[partition]);
+  const marks = await store.flushedMarks();
+  expect(marks.get(1)?.mark).toEqual(at(6));
+  expect(await starts()).toEqual([4, 6, 0, 0]);
+});
+
+test('a state that cannot be asked costs room and nothing else, and is told once', async () => {
+  const warnings: string[] = [];
+  const log: Log = { ...silentLog, warn: (_, message) => warnings.push(message) };
+  let isAway = true;
+  const { store, starts } = await begin(async (partition) => {
+    if (isAway && partition === 1) throw new Error('it is away');
+    return { logId: TEST_LOG_ID, position: 5 };
+  }, log);
+  await store.flushedMarks();
+  expect((await store.flushedMarks()).size).toBe(PARTITIONS);
+  expect(warnings.length).toBe(1);
+  expect(await starts()).toEqual([5, 0, 5, 0]);
+  isAway = false;
+  await store.flushedMarks();
+  expect(await starts()).toEqual([5, 5, 5, 0]);
+  isAway = true;
+  await store.flushedMarks();
+  expect(warnings.length).toBe(2);
+});

@@ -1,0 +1,61 @@
+import { errorText, type Log } from '@millrace/runtime';
+import type { Store, StoredMark } from '@millrace/store';
+import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
+
+/** How far the state of a partition is committed. */
+export type ReadStatePosition = (
+  partition: number,
+) => Promise<{ logId: string; position: number } | undefined>;
+
+/**
+ * The same store, and whenever it has flushed its marks, the log is told which events it may
+ * forget: those that are folded for good and stored for good. Of partitions that this process
+ * writes; the others have writers of their own.
+ */
+export function releasingEvents(
+  store: Store,
+  parts: Readonly<{
+    stream: Stream;
+    readPosition: ReadStatePosition;
+    owned: () => readonly number[];
+    log: Log;
+  }>,
+): Store {
+  const { log } = parts;
+  let isFailing = false;
+  return {
+    marks: (partition) => store.marks(partition),
+    openMark: (key) => store.openMark(key),
+    apply: (batch) => store.apply(batch),
+    flushedMarks: async () => {
+      const marks = await store.flushedMarks();
+      try {
+        await releaseAll(parts, marks);
+        isFailing = false;
+      } catch (error) {
+        // Once: it lasts as long as whatever is wrong, and only costs room.
+        const fields = { error: errorText(error) };
+        if (!isFailing) log.warn(fields, 'Events could not be released; they are kept for now.');
+        isFailing = true;
+      }
+      return marks;
+    },
+    close: () => store.close(),
+  };
+}
+
+async function releaseAll(
+  { stream, readPosition, owned }: Parameters<typeof releasingEvents>[1],
+  marks: ReadonlyMap<number, StoredMark>,
+): Promise<void> {
+  const releases = owned().map(async (partition) => {
+    const stored = marks.get(partition);
+    if (stored === undefined) return;
+    const folded = await readPosition(partition);
+    if (folded?.logId !== stored.logId) return;
+    const position = Math.min(folded.position, stored.mark.offset);
+    await stream.release(TOPIC_EVENTS, partition, position);
+  });
+  const ended = await Promise.allSettled(releases);
+  for (const one of ended) if (one.status === 'rejected') throw one.reason;
+}

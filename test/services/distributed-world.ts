@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto';
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import {
+  runCommandLine,
+  startStage,
+  type Environment,
+  type StageName,
+  type StageProcess,
+} from './stage-processes.ts';
+import { StoreClient } from './store-client.ts';
+
+export interface ServiceUrls {
+  kafka: string;
+  redis: string;
+  timescale: string;
+}
+
+/**
+ * Millrace as processes on real services, under names of its own: other suites may use the same
+ * services at the same time.
+ */
+export class DistributedWorld {
+  readonly environment: Environment;
+  readonly store: StoreClient;
+  readonly #name: string;
+  readonly #urls: ServiceUrls;
+  readonly #processes = new Set<StageProcess>();
+
+  private constructor(name: string, urls: ServiceUrls, database: string, store: StoreClient) {
+    this.#name = name;
+    this.#urls = urls;
+    this.store = store;
+    this.environment = environmentOf(name, urls, database);
+  }
+
+  /** Topics, log, tables: what `millrace setup` makes. */
+  static async make(
+    urls: ServiceUrls,
+    params: Readonly<{ partitions: number; environment?: Environment }>,
+  ): Promise<DistributedWorld> {
+    const name = `millrace_test_${randomBytes(4).toString('hex')}`;
+    const database = new URL(urls.timescale);
+    database.pathname = `/${name}`;
+    await administer(urls, `CREATE DATABASE ${name} TEMPLATE template0`);
+    await runCommandLine(['setup'], {
+      ...environmentOf(name, urls, database.href),
+      MILLRACE_PARTITIONS: String(params.partitions),
+    });
+    const store = await StoreClient.connectTo({ connectionString: database.href });
+    return new DistributedWorld(name, urls, database.href, store);
+  }
+
+  async start(stage: StageName, more: Environment = {}, port?: number): Promise<StageProcess> {
+    const started = await startStage(stage, { ...this.environment, ...more }, port);
+    this.#processes.add(started);
+    return started;
+  }
+
+  /** SIGKILL, and another one in its place, on the same port. */
+  async killAndStartAgain(killed: StageProcess, more: Environment = {}): Promise<StageProcess> {
+    await killed.kill();
+    this.#processes.delete(killed);
+    return await this.start(killed.stage, more, killed.port);
+  }
+
+  /** SIGTERM; resolves with the exit code. */
+  async stop(one: StageProcess): Promise<number | null> {
+    this.#processes.delete(one);
+    return await one.stop();
+  }
+
+  /** What FLUSHALL would do, but to this world alone. */
+  async flushState(): Promise<number> {
+    const redis = new Redis(this.#urls.redis);
+    try {
+      const keys = await redis.keys(`${this.#name}:*`);
+      return keys.length === 0 ? 0 : await redis.del(...keys);
+    } finally {
+      redis.disconnect();
+    }
+  }
+
+  /** Cuts connections to the database wherever they are: in a COPY, in a COMMIT. */
+  async cutDatabaseConnections(): Promise<number> {
+    const rows = await administer(
+      this.#urls,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = '${this.#name}' AND state <> 'idle'`,
+    );
+    return rows.length;
+  }
+
+  /** What every process of this world wrote, by stage. */
+  outputs(): string {
+    return [...this.#processes].map(({ stage, output }) => `== ${stage}\n${output()}`).join('\n');
+  }
+
+  async remove(): Promise<void> {
+    await Promise.all([...this.#processes].map((one) => one.kill()));
+    this.#processes.clear();
+    await this.store.close();
+    await this.flushState();
+    await administer(this.#urls, `DROP DATABASE ${this.#name} WITH (FORCE)`);
+  }
+}
+
+function environmentOf(name: string, urls: ServiceUrls, database: string): Environment {
+  return {
+    KAFKA_BROKERS: urls.kafka,
+    REDIS_URL: urls.redis,
+    DATABASE_URL: database,
+    MILLRACE_KAFKA__TOPIC_PREFIX: `${name}.`,
+    MILLRACE_REDIS__KEY_PREFIX: name,
+  };
+}
+
+async function administer(urls: ServiceUrls, statement: string): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: urls.timescale });
+  await client.connect();
+  try {
+    return (await client.query(statement)).rows;
+  } finally {
+    await client.end();
+  }
+}
