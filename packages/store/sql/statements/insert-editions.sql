@@ -2,7 +2,9 @@ WITH given AS (
   SELECT *
   FROM unnest($1::bigint[], $2::text[], $3::jsonb[], $4::jsonb[], $5::bigint[], $6::timestamptz[],
     $7::timestamptz[])
-    AS given(edition, rule, definition, shape, from_position, from_partition_time, from_largest_time)
+    AS given(
+      edition, rule, definition, shape, from_position, from_partition_time, from_largest_time
+    )
 ), started AS (
   INSERT INTO edition_starts
     (edition, log_id, partition, from_position, from_partition_time, from_largest_time)

@@ -224,7 +224,7 @@ export function describeViews(name: string, start: () => Promise<TestServer>): v
         const iso = (seconds: number) => time(seconds).replace('.000', '');
         const at = (seconds: number) => NOON_US + seconds * SECOND_US;
 
-        it('change when every partition has begun the new one, behind all it has seen', async () => {
+        it('change once every partition has begun the new one, behind all it saw', async () => {
           await put(0, { editions: [edition('r', 7)] });
           await put(1, { editions: [edition('r', 7)] });
           await put(0, { editions: [edition('r', 8, at(10), at(70) + 5)] });
