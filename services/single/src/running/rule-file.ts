@@ -62,8 +62,8 @@ function fileUnreadable(file: string, cause: unknown): MillraceError {
   return new MillraceError({
     code: 'CONFIG_FILE',
     kind: 'permanent',
-    message: `The rule file ${file} cannot be read (${errorText(cause)}). Nothing was started.`,
-    remedy: 'Name an existing file with --config, or leave it away: rules are optional.',
+    message: `The rule file ${file} cannot be read (${errorText(cause)}). Nothing was changed.`,
+    remedy: 'Name a file that exists; to start, none is needed: rules are optional.',
     cause,
   });
 }

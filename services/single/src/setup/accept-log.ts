@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lockDirectory, systemClock, type Log } from '@millrace/runtime';
 import { openLmdbStateStore } from '@millrace/state/lmdb';
-import { createPostgresStore, migratePostgres } from '@millrace/store/postgres';
+import { createTimescaleStore, migrateTimescale } from '@millrace/store/timescale';
 import { TOPIC_SERIES, TOPICS } from '@millrace/stream';
 import { openSegmentStream } from '@millrace/stream/segment';
 import {
@@ -48,8 +48,8 @@ export async function acceptLogs(
     const state = openLmdbStateStore({ directory: directory.state });
     closing.unshift(() => state.close());
     const { connection } = server;
-    await migratePostgres({ connection, log });
-    const store = createPostgresStore({ connection, log, clock });
+    await migrateTimescale({ connection, log });
+    const store = createTimescaleStore({ connection, log, clock });
     closing.unshift(() => store.close());
     const logIds = await beginLog({ stream, clock, log }, undefined);
     const accepted = await acceptPartitions({

@@ -8,7 +8,8 @@ import {
   type StageStatus,
 } from '@millrace/runtime';
 import type { PostgresConnection, Store } from '@millrace/store';
-import { createPostgresStore, migratePostgres, type PostgresStore } from '@millrace/store/postgres';
+import type { PostgresStore } from '@millrace/store/postgres';
+import { createTimescaleStore, migrateTimescale } from '@millrace/store/timescale';
 import { TOPIC_SERIES } from '@millrace/stream';
 import { openSegmentStream, type SegmentStream } from '@millrace/stream/segment';
 import { createWriter } from '@millrace/writer';
@@ -38,7 +39,7 @@ hostStage<WriterThread>((host) => {
     unready = undefined;
     if (stream === undefined) throw new Error('the writer runs before its log is open');
     const { clock, log, meter, data } = host;
-    store = createPostgresStore({
+    store = createTimescaleStore({
       connection,
       log,
       clock,
@@ -109,7 +110,7 @@ async function makeReady(
 ): Promise<void> {
   await retryTransient({
     clock,
-    attempt: () => migratePostgres({ connection, log }),
+    attempt: () => migrateTimescale({ connection, log }),
     signal,
     onRetry: (error, delayMs) => {
       onWait(error);
