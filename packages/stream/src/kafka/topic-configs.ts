@@ -31,6 +31,8 @@ export function neededConfigs(settings: KafkaSettings): TopicConfigs {
 export function firstConfigs(replicas: number): TopicConfigs {
   return {
     'min.insync.replicas': replicas > 1 ? '2' : '1',
+    // Copies are what makes a record durable; a broker that is alone has to flush it.
+    ...(replicas > 1 ? {} : { 'flush.messages': '1' }),
     // Space is given back by whole segments.
     'segment.bytes': `${256 * 1024 * 1024}`,
     'compression.type': 'producer',
