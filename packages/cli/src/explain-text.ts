@@ -30,7 +30,7 @@ function headLines(explained: ExplainedSample & { accepted: true }, colours: Col
   return [
     colours.bold(labelsText(explained.labels)),
     `  kind       ${kind}`,
-    `  time       ${time}${hasOwnTime ? '' : ' (it has none: its arrival counts, here now)'}`,
+    `  time       ${time}${hasOwnTime ? '' : ' (now: it has no time of its own, so its arrival counts)'}`,
     `  series_id  ${seriesId} (fingerprint ${fingerprint}, tenant ${explained.tenant})`,
     ...(partition === null ? [] : [`  partition  ${partition} of ${partitions}`]),
     `  raw        ${raw}`,

@@ -1,6 +1,7 @@
 import {
   fingerprintHex,
   fingerprintOf,
+  METRIC_NAME_LABEL,
   partitionOf,
   seriesIdOf,
   type LabelSet,
@@ -135,9 +136,11 @@ function whyNot(
     return `it rolls up what is kept raw, and ${droppers.join(', ')} says keep_raw: false`;
   }
   const { matcher, value } = one;
-  const name = matcher.name === '__name__' ? 'the metric name' : `the label ${matcher.name}`;
-  const found =
-    value === undefined ? `there is no ${name.slice(4)}` : `${name} is ${JSON.stringify(value)}`;
+  const { name, operator } = matcher;
+  if (name === METRIC_NAME_LABEL && operator === '=') {
+    return `it is for ${JSON.stringify(matcher.value)}, and this is ${JSON.stringify(value ?? '')}`;
+  }
+  const found = value === undefined ? `there is no ${name}` : `${name} is ${JSON.stringify(value)}`;
   return `${formatMatcher(matcher)} does not hold: ${found}`;
 }
 

@@ -102,9 +102,9 @@ const WHEN_PLANNED = [
 ];
 
 function nothingChanged(version: number, isPlan: boolean): string {
-  if (isPlan) return `Nothing would change: version ${version} says the same.`;
+  if (isPlan) return `Nothing would change: version ${version} has the same rules.`;
   return (
-    `Nothing changed: version ${version} says the same. Every partition was told of it again, so\n` +
+    `Nothing changed: version ${version} has the same rules. Every partition was told again, so\n` +
     'barriers that were missing after an apply that broke off are complete now.'
   );
 }

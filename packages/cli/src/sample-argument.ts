@@ -36,7 +36,7 @@ const FORMS = `Write it as 'http_requests_total{method="GET"} 3', or as POST /v1
  * @throws SampleArgumentError when it is neither.
  */
 export function readSampleArgument(text: string): ReadSample {
-  const isJson = /^\s*\{\s*(?:"[^"\\]*"\s*:|\})/.test(text);
+  const isJson = /^\s*\{\s*(?:"[^"\\]*"\s*:|\}\s*$)/.test(text);
   const read = decode(isJson ? text : jsonOf(text));
   // The text form does not say what its values mean, as remote write 1.0 does not.
   return isJson || read.isRefused ? read : { ...read, kind: 'unknown' };
@@ -66,12 +66,8 @@ export function refusedFor(reason: RejectReason, detail: string): RefusedSample 
 
 /** The text form as the JSON that says the same. */
 function jsonOf(text: string): string {
-  const braceAt = text.lastIndexOf('}');
-  const [series = '', rest] =
-    braceAt >= 0
-      ? [text.slice(0, braceAt + 1), text.slice(braceAt + 1)]
-      : splitAt(text.trim(), text.trim().search(/\s|$/));
-  const [value = '0', time, more] = (rest ?? '').trim().split(/\s+/).filter(Boolean);
+  const [series, rest] = splitSeries(text.trim());
+  const [value = '0', time, more] = rest.trim().split(/\s+/).filter(Boolean);
   if (more !== undefined) {
     throw new SampleArgumentError(`behind value and time there is ${quoted(more)}. ${FORMS}`);
   }
@@ -84,7 +80,9 @@ function jsonOf(text: string): string {
   });
 }
 
-function splitAt(text: string, at: number): [string, string] {
+function splitSeries(text: string): [series: string, rest: string] {
+  const braceAt = text.lastIndexOf('}');
+  const at = braceAt >= 0 ? braceAt + 1 : text.search(/\s|$/);
   return [text.slice(0, at), text.slice(at)];
 }
 

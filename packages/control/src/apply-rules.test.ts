@@ -178,6 +178,27 @@ describe('applying rules', () => {
     expect(version.after).toBe(inForce.number);
   });
 
+  it('refuses rules that no barrier could carry, before anything is recorded', async () => {
+    const stream = openMemoryStream(newLog());
+    const parts = { stream, clock };
+    await openControl(parts, wanted(A1));
+    const { end } = await stream.bounds(TOPIC_CONTROL, 0);
+    const pods = Array.from({ length: 150 }, (_, i) => `pod-of-the-big-cluster-${i}`).join('|');
+    const big = Array.from({ length: 150 }, (_, i) => {
+      return `  - {name: r${i}, match: 'm{pod=~"${pods}"}', widths: [1m], aggregates: [sum]}\n`;
+    });
+    const rules = wanted(`rules:\n${big.slice(0, 60).join('')}`);
+    await applyRules(parts, rules);
+    const before = await stream.bounds(TOPIC_CONTROL, 0);
+    expect(before.end).toBeGreaterThan(end);
+    const refused = { code: 'RULES_TOO_BIG', kind: 'permanent' };
+    const many = wanted(`rules:\n${big.join('')}`);
+    await expect(applyRules(parts, many)).rejects.toMatchObject(refused);
+    const comments = { ...wanted(A1), source: `# ${'x'.repeat(950_000)}\n${A1}` };
+    await expect(applyRules(parts, comments)).rejects.toMatchObject(refused);
+    expect((await stream.bounds(TOPIC_CONTROL, 0)).end).toBe(before.end);
+  });
+
   it('lets one of two win who apply at once, and tells the other', async () => {
     const stream = openMemoryStream(newLog());
     await openControl({ stream, clock }, wanted(A1));

@@ -2,6 +2,7 @@ import { errorKind, type Clock } from '@millrace/runtime';
 import { TOPIC_CONTROL, type Producer, type Stream } from '@millrace/stream';
 import { ControlRecordKind, encodeControlRecord, type ControlRecord } from '@millrace/wire';
 import { appendBarrier } from './barrier.ts';
+import { checkRulesSize } from './check-size.ts';
 import { barriersMissing, notBegun, outrunByOther } from './control-errors.ts';
 import {
   begunRules,
@@ -33,7 +34,7 @@ export interface AppliedRules {
  * again, and barriers that are there twice change nothing.
  *
  * @throws MillraceError RULES_OUTRUN when somebody else applied rules at the same time;
- *   RULES_BARRIERS_MISSING when a partition could not be told; what the log throws.
+ *   RULES_BARRIERS_MISSING when a partition could not be told; RULES_TOO_BIG; what the log throws.
  */
 export async function applyRules(parts: ControlParts, change: RulesChange): Promise<AppliedRules> {
   const { stream } = parts;
@@ -60,6 +61,7 @@ export async function recordVersion(
   change: Readonly<{ history: RulesHistory; plan: RulesPlan; wanted: WantedRules }>,
 ): Promise<RulesVersion> {
   const { history, plan, wanted } = change;
+  checkRulesSize(wanted, stream.partitions);
   const append = async (record: ControlRecord): Promise<number> => {
     const { offset } = await producer.append(TOPIC_CONTROL, 0, encodeControlRecord(record));
     return history.numberAt(offset);

@@ -43,6 +43,17 @@ export function otherPartitions(recorded: number, found: number): MillraceError 
   });
 }
 
+export function rulesTooBig(bytes: number, bytesMax: number): MillraceError {
+  return new MillraceError({
+    code: 'RULES_TOO_BIG',
+    kind: 'permanent',
+    message:
+      `These rules take ${bytes} bytes in one record of the log, more than ${bytesMax}. The ` +
+      'rules in force stay in force; nothing was changed.',
+    remedy: 'Remove rules or comments, or join values of a label into one regular expression.',
+  });
+}
+
 export function outrunByOther(): MillraceError {
   return new MillraceError({
     code: 'RULES_OUTRUN',

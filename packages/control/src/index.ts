@@ -1,5 +1,7 @@
 export { applyRules, type AppliedRules, type ControlParts } from './apply-rules.ts';
 export { appendBarrier, barrierOf, firstBarrierOf } from './barrier.ts';
+export { checkRulesSize } from './check-size.ts';
+export { notBegun } from './control-errors.ts';
 export { ControlFollower, type FollowerParts } from './control-follower.ts';
 export { openControl, type OpenControl } from './open-control.ts';
 export {

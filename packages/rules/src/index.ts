@@ -11,6 +11,12 @@ export {
 } from './compiled-rule.ts';
 export { formatWidth, parseWidth, type ParsedWidth } from './duration.ts';
 export { editionKey, withoutEdition, type UnnumberedRule } from './edition-key.ts';
+export {
+  explainSample,
+  type RuleExplanation,
+  type SampleExplanation,
+  type SampleWindow,
+} from './explain.ts';
 export { parseRules, type ParsedRules } from './parse-rules.ts';
 export { createPlacer, type Placement, type Placer, type PlacementTarget } from './placement.ts';
 export { readCompiledRules } from './read-compiled-rules.ts';
@@ -28,6 +34,7 @@ export { RULE_FILE_SCHEMA } from './rule-file-schema.ts';
 export { compileSelector, type LabelTest } from './selector-match.ts';
 export type { SelectorFault } from './selector-text.ts';
 export {
+  formatMatcher,
   parseSelector,
   selectedMetric,
   type Matcher,
@@ -35,3 +42,4 @@ export {
   type ParsedSelector,
   type Selector,
 } from './selector.ts';
+export { writtenRule } from './written-rule.ts';

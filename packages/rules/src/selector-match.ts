@@ -13,6 +13,13 @@ export function compileSelector(selector: Selector): LabelTest {
   return (labels) => tests.every((test) => test(labels));
 }
 
+/** The first matcher that does not hold; undefined when the label set is one of the selector's. */
+export function firstMismatch(selector: Selector, labels: LabelSet): Matcher | undefined {
+  return selector.matchers.find(
+    (matcher) => !compileMatcher(matcher)(labelValue(labels, matcher.name) ?? ''),
+  );
+}
+
 function compileMatcher({ operator, value }: Matcher): (text: string) => boolean {
   if (operator === '=') return (text) => text === value;
   if (operator === '!=') return (text) => text !== value;

@@ -36,6 +36,12 @@ export function parseSelector(text: string): ParsedSelector {
   }
 }
 
+/** As it is written in a selector: `job=~"a.*"`. */
+export function formatMatcher({ name, operator, value }: Matcher): string {
+  const plain = /^[A-Za-z_][A-Za-z0-9_]*$/.test(name);
+  return `${plain ? name : JSON.stringify(name)}${operator}${JSON.stringify(value)}`;
+}
+
 /** The metric name if the selector asks for exactly one. */
 export function selectedMetric(selector: Selector): string | undefined {
   return selector.matchers.find(

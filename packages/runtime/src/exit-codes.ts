@@ -21,5 +21,7 @@ const configurationCode = /^(SETTING|CONFIG|RULES)|_SETTINGS$|^(STREAM_ADDRESS|S
 export function exitCodeOf(error: unknown): ExitCode {
   if (!(error instanceof MillraceError)) return exitCodes.failure;
   if (error.kind === 'aborted') return exitCodes.interrupted;
+  // What may go well the next time is not wrong in itself, whatever it is about.
+  if (error.kind === 'transient') return exitCodes.failure;
   return configurationCode.test(error.code) ? exitCodes.configuration : exitCodes.failure;
 }

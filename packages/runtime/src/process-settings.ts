@@ -64,6 +64,7 @@ export const SHARED_SECTIONS: readonly string[] = [
   'partitions',
   'replicas',
   'config',
+  'dataDir',
 ];
 
 /** P, as far as it has to be said: for a log that does not exist yet. */

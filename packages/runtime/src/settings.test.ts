@@ -7,6 +7,7 @@ import {
   integer,
   optionalInteger,
   optionalText,
+  requiredText,
   text,
 } from './setting-kinds.ts';
 import { checkRelations, readSettings, type SettingsDefinition } from './settings.ts';
@@ -129,5 +130,43 @@ describe('checkRelations', () => {
     expect(() => checkRelations([{ ...relation, holds: false }])).toThrow(
       'MILLRACE_DEDUPE__HORIZON_MS and MILLRACE_RETAIN_MS do not fit together: One must be less.',
     );
+  });
+});
+
+describe('settings of several processes in one environment', () => {
+  interface Stage {
+    readonly kafka: { readonly brokers: string; readonly prefix: string };
+    readonly port: number | undefined;
+  }
+  const stage: SettingsDefinition<Stage> = {
+    kafka: {
+      brokers: requiredText({ help: 'Where the log is.', aliases: ['KAFKA_BROKERS'] }),
+      prefix: text({ default: '', help: '' }),
+    },
+    port: optionalInteger({ default: undefined, min: 0, max: 65_535, help: '' }),
+  };
+  const readStage = (environment: Record<string, string>) =>
+    readSettings(stage, environment, { otherSections: ['kafka', 'writer', 'partitions'] });
+
+  test('each reads its own, and leaves the others to theirs', () => {
+    const environment = {
+      KAFKA_BROKERS: 'a:1',
+      MILLRACE_WRITER__BATCH: '7',
+      MILLRACE_PARTITIONS: '12',
+    };
+    expect(readStage(environment).settings.kafka).toEqual({ brokers: 'a:1', prefix: '' });
+    // A slip in its own section is one, and so is a section that nobody has.
+    for (const name of ['MILLRACE_KAFKA__PREFIXES', 'MILLRACE_WRITERS__X', 'MILLRACE_PARTITION']) {
+      expect(() => readStage({ ...environment, [name]: '1' })).toThrow(`${name} is not a setting`);
+    }
+  });
+
+  test('what is needed and missing is told with its names', () => {
+    for (const environment of [{}, { KAFKA_BROKERS: '' }]) {
+      expect(() => readStage(environment)).toThrow(
+        'KAFKA_BROKERS or MILLRACE_KAFKA__BROKERS is not set. Where the log is.',
+      );
+    }
+    expect(readStage({ MILLRACE_KAFKA__BROKERS: 'b:2' }).settings.kafka.brokers).toBe('b:2');
   });
 });

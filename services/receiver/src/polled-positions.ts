@@ -23,77 +23,96 @@ interface Waiter {
 
 /** Asks while somebody waits, and only then; once at a time, however many wait. */
 export function pollPositions(
-  components: Readonly<{ read: ReadStoredPositions; clock: Clock; log: Log }>,
+  components: Readonly<PollComponents>,
   settings: Readonly<{ pollMs: number }>,
 ): PolledPositions {
-  const { read, clock, log } = components;
-  const known = new Map<number, number>();
-  const waiters = new Set<Waiter>();
-  const closing = new AbortController();
-  let polling: Promise<void> | undefined;
-  let failure: string | undefined;
+  return new PollingPositions(components, settings);
+}
 
-  const position = (partition: number): number => known.get(partition) ?? 0;
-  const refresh = async (partitions: readonly number[]): Promise<void> => {
+interface PollComponents {
+  read: ReadStoredPositions;
+  clock: Clock;
+  log: Log;
+}
+
+class PollingPositions implements PolledPositions {
+  readonly #components: Readonly<PollComponents>;
+  readonly #settings: Readonly<{ pollMs: number }>;
+  readonly #known = new Map<number, number>();
+  readonly #waiters = new Set<Waiter>();
+  readonly #closing = new AbortController();
+  #polling: Promise<void> | undefined;
+  #failure: string | undefined;
+
+  constructor(components: Readonly<PollComponents>, settings: Readonly<{ pollMs: number }>) {
+    this.#components = components;
+    this.#settings = settings;
+  }
+
+  position(partition: number): number {
+    return this.#known.get(partition) ?? 0;
+  }
+
+  wait(partition: number, position: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        this.#waiters.delete(waiter);
+        signal.removeEventListener('abort', abort);
+      };
+      const abort = (): void => {
+        leave();
+        reject(signal.reason as Error);
+      };
+      const stored = (): void => {
+        leave();
+        resolve();
+      };
+      const waiter: Waiter = { partition, position, resolve: stored };
+      if (signal.aborted) return reject(signal.reason as Error);
+      if (this.position(partition) >= position) return resolve();
+      signal.addEventListener('abort', abort, { once: true });
+      this.#waiters.add(waiter);
+      this.#polling ??= this.#poll();
+    });
+  }
+
+  async refresh(partitions: readonly number[]): Promise<void> {
+    const { read, log } = this.#components;
     try {
       for (const [partition, stored] of await read(partitions)) {
-        known.set(partition, Math.max(position(partition), stored));
+        this.#known.set(partition, Math.max(this.position(partition), stored));
       }
-      if (failure !== undefined) log.info({}, 'The store tells how far it is again.');
-      failure = undefined;
+      if (this.#failure !== undefined) log.info({}, 'The store tells how far it is again.');
+      this.#failure = undefined;
     } catch (error) {
       // Once: whoever waits is told that it is not known to be stored, which is the truth.
       const text = errorText(error);
-      if (failure === undefined)
-        log.warn({ error: text }, 'The store cannot be asked how far it is.');
-      failure = text;
+      const isNews = this.#failure === undefined;
+      if (isNews) log.warn({ error: text }, 'The store cannot be asked how far it is.');
+      this.#failure = text;
     }
-    for (const waiter of waiters) {
-      if (position(waiter.partition) >= waiter.position) waiter.resolve();
+    for (const waiter of this.#waiters) {
+      if (this.position(waiter.partition) >= waiter.position) waiter.resolve();
     }
-  };
-  const poll = async (): Promise<void> => {
-    while (waiters.size > 0 && !closing.signal.aborted) {
-      await refresh([...new Set([...waiters].map(({ partition }) => partition))]);
-      if (waiters.size === 0) break;
-      await clock.sleep(settings.pollMs, closing.signal).catch(() => undefined);
+  }
+
+  get dependency(): Dependency {
+    if (this.#failure === undefined) return { name: 'store', state: 'ok' };
+    return { name: 'store', state: 'degraded', detail: this.#failure };
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#polling;
+  }
+
+  async #poll(): Promise<void> {
+    const { signal } = this.#closing;
+    while (this.#waiters.size > 0 && !signal.aborted) {
+      await this.refresh([...new Set([...this.#waiters].map(({ partition }) => partition))]);
+      if (this.#waiters.size === 0) break;
+      await this.#components.clock.sleep(this.#settings.pollMs, signal).catch(() => undefined);
     }
-    polling = undefined;
-  };
-  return {
-    position,
-    refresh,
-    wait: (partition, wanted, signal) =>
-      new Promise((resolve, reject) => {
-        const leave = (): void => {
-          waiters.delete(waiter);
-          signal.removeEventListener('abort', abort);
-        };
-        const abort = (): void => {
-          leave();
-          reject(signal.reason as Error);
-        };
-        const waiter: Waiter = {
-          partition,
-          position: wanted,
-          resolve: () => {
-            leave();
-            resolve();
-          },
-        };
-        if (signal.aborted) return reject(signal.reason as Error);
-        if (position(partition) >= wanted) return resolve();
-        signal.addEventListener('abort', abort, { once: true });
-        waiters.add(waiter);
-        polling ??= poll();
-      }),
-    get dependency(): Dependency {
-      if (failure === undefined) return { name: 'store', state: 'ok' };
-      return { name: 'store', state: 'degraded', detail: failure };
-    },
-    close: async () => {
-      closing.abort();
-      await polling;
-    },
-  };
+    this.#polling = undefined;
+  }
 }

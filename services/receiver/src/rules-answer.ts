@@ -1,10 +1,4 @@
-import {
-  planRules,
-  type AppliedRules,
-  type RulesHistory,
-  type RulesPlan,
-  type RulesVersion,
-} from '@millrace/control';
+import type { AppliedRules, RulesHistory, RulesPlan, RulesVersion } from '@millrace/control';
 import { writtenRule, type CompiledRule, type CompiledRules, type Rule } from '@millrace/rules';
 import type { FoldSettings } from '@millrace/wire';
 
@@ -128,16 +122,29 @@ function shownPlan(plan: RulesPlan, begun: (rule: CompiledRule) => ShownRule): S
   };
 }
 
+/** By the numbers of the editions: a rule that was changed has another one. */
 function summaryOf(version: RulesVersion, before: RulesVersion | undefined): VersionSummary {
-  const { added, changed, removed, settings, foldVersion } = planRules(before, version);
+  const editions = new Map(before?.rules.rules.map(({ name, edition }) => [name, edition]));
+  const added: string[] = [];
+  const changed: string[] = [];
+  for (const { name, edition } of version.rules.rules) {
+    const known = editions.get(name);
+    if (known === undefined) added.push(name);
+    else if (known !== edition) changed.push(name);
+    editions.delete(name);
+  }
+  const settings = Object.keys(version.settings) as (keyof FoldSettings)[];
+  const from = before?.foldVersion ?? version.foldVersion;
   return {
     version: version.number,
     applied: timeText(version.appliedAtUs),
-    added: added.map(({ name }) => name),
-    changed: changed.map(({ to }) => to.name),
-    removed: removed.map(({ name }) => name),
-    settings: settings.map(({ name }) => name),
-    foldVersion: foldVersion ?? null,
+    added,
+    changed,
+    removed: [...editions.keys()],
+    settings: settings.filter((name) => {
+      return before !== undefined && before.settings[name] !== version.settings[name];
+    }),
+    foldVersion: from === version.foldVersion ? null : { from, to: version.foldVersion },
   };
 }
 

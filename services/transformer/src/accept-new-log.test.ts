@@ -115,7 +115,7 @@ describe('acceptNewLog', () => {
     expect(await acceptNewLog(state, 0, OTHER_LOG_ID, 1)).toMatchObject({ logNumber: 2 });
   });
 
-  it('goes on with editions that the new log has as well, and takes those that it brings', async () => {
+  it('goes on with editions that the new log has too, and takes those it brings', async () => {
     const bench = new StageBench();
     const versions = new RuleVersions(logStart()[1]!.record as BarrierRecord);
     bench.append({ kind: EventsRecordKind.log, logId: TEST_LOG_ID });

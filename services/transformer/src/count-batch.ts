@@ -1,6 +1,7 @@
 import type { LedgerTotals } from '@millrace/model';
 import type { StreamRecord } from '@millrace/stream';
 import type { FoldedBatch } from './events.ts';
+import type { FoldCounts } from './fold/data-fold.ts';
 import type { PartitionFold } from './fold/partition-fold.ts';
 
 /** Counts what a batch changed, from the fold's own totals. */
@@ -8,27 +9,29 @@ export function countBatch(fold: PartitionFold): {
   done(records: readonly StreamRecord[]): FoldedBatch;
 } {
   const before = totalsOf(fold);
-  const { late, appendedAgain, overflowedPieces, overflowedSeries } = fold.counts;
+  const counted = { ...fold.counts };
   return {
     done: (records) => {
       const dispositions = new Map<string, number>();
       for (const [name, total] of totalsOf(fold)) {
-        const more = total - (before.get(name) ?? 0);
-        if (more > 0) dispositions.set(name, more);
+        const added = total - (before.get(name) ?? 0);
+        if (added > 0) dispositions.set(name, added);
       }
       return {
         records: records.length,
         bytes: records.reduce((sum, record) => sum + record.payload.length, 0),
         dispositions,
-        late: fold.counts.late - late,
-        appendedAgain: fold.counts.appendedAgain - appendedAgain,
-        overflowedPieces: fold.counts.overflowedPieces - overflowedPieces,
-        overflowedSeries: fold.counts.overflowedSeries - overflowedSeries,
+        ...more(counted, fold.counts),
         openPieces: fold.tables?.windows.pieces.size ?? 0,
         series: fold.tables?.series.size ?? 0,
       };
     },
   };
+}
+
+function more(before: Readonly<FoldCounts>, now: Readonly<FoldCounts>): FoldCounts {
+  const names = Object.keys(before) as (keyof FoldCounts)[];
+  return Object.fromEntries(names.map((name) => [name, now[name] - before[name]])) as never;
 }
 
 /** The ledger's column of each disposition that folding gives. */

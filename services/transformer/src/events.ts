@@ -1,4 +1,4 @@
-import { errorText, type Log, type Meter } from '@millrace/runtime';
+import { errorText, type Log, type Meter, type MeterCounter } from '@millrace/runtime';
 
 /** All that the transformer reports: log lines and counters, one function for each event. */
 export interface TransformerEvents {
@@ -31,47 +31,30 @@ export interface FoldedBatch {
   /** Pieces closed, and series forgotten, before their time because of a bound. */
   overflowedPieces: number;
   overflowedSeries: number;
+  /** Retired editions ended before their time because of a bound. */
+  overflowedEditions: number;
+  /** Barriers that changed nothing: repeated, older, or ahead of what they follow. */
+  ignoredBarriers: number;
   openPieces: number;
   series: number;
 }
 
 export function createTransformerEvents(log: Log, meter: Meter): TransformerEvents {
-  const count = (name: string, help: string, labels: string[] = []) =>
-    meter.counter({ name: `millrace_transformer_${name}`, help, labels: ['partition', ...labels] });
-  const level = (name: string, help: string) =>
-    meter.gauge({ name: `millrace_transformer_${name}`, help, labels: ['partition'] });
-  const records = count('records_total', 'Records of metrics.events folded.');
-  const bytes = count('records_bytes_total', 'Bytes of records folded.');
-  const samples = count('samples_total', 'Samples by disposition.', ['disposition']);
-  const late = count('late_samples_total', 'Samples folded behind the watermark.');
-  const again = count('appended_again_samples_total', 'Samples of records the log holds twice.');
-  const overflowedPieces = count('overflowed_pieces_total', 'Pieces closed by their bound.');
-  const overflowedSeries = count('overflowed_series_total', 'Series forgotten by their bound.');
+  const count = counterOf(meter);
+  const folding = createFoldMeter(meter);
   const publishedBytes = count('published_bytes_total', 'Bytes appended to metrics.series.');
   const retries = count('retries_total', 'Calls tried again.', ['call']);
   const commits = count('commits_total', 'Commits of a partition state.');
   const commitBytes = count('commit_bytes_total', 'Bytes of pages committed.');
   const barriers = count('barriers_completed_total', 'Missing barriers appended.');
   const outruns = count('outruns_total', 'Commits lost to another owner.');
-  const pieces = level('open_pieces', 'Pieces open.');
-  const series = level('remembered_series', 'Series remembered for dedupe.');
   const retried = (partition: number, call: string, error: unknown, message: string): void => {
     retries.add(1, { partition, call });
     log.warn({ partition, error: errorText(error) }, message);
   };
   return {
     takenOver: (partition, fields) => log.info({ partition, ...fields }, 'Partition taken over.'),
-    folded: (partition, batch) => {
-      records.add(batch.records, { partition });
-      bytes.add(batch.bytes, { partition });
-      for (const [disposition, n] of batch.dispositions) samples.add(n, { partition, disposition });
-      if (batch.late > 0) late.add(batch.late, { partition });
-      if (batch.appendedAgain > 0) again.add(batch.appendedAgain, { partition });
-      if (batch.overflowedPieces > 0) overflowedPieces.add(batch.overflowedPieces, { partition });
-      if (batch.overflowedSeries > 0) overflowedSeries.add(batch.overflowedSeries, { partition });
-      pieces.set(batch.openPieces, { partition });
-      series.set(batch.series, { partition });
-    },
+    folded: (partition, batch) => folding.count(partition, batch),
     published: (partition, n) => publishedBytes.add(n, { partition }),
     publishRetried: (partition, error) =>
       retried(partition, 'publish', error, 'Publishing failed; the record is sent again.'),
@@ -109,8 +92,7 @@ export function createTransformerEvents(log: Log, meter: Meter): TransformerEven
         'The partition stopped; the log keeps its records.',
       ),
     letGo: (partition) => {
-      pieces.forget({ partition });
-      series.forget({ partition });
+      folding.forget(partition);
       log.info({ partition }, 'Partition let go.');
     },
     gaveUpWaiting: (partition, stopMsMax) =>
@@ -118,5 +100,52 @@ export function createTransformerEvents(log: Log, meter: Meter): TransformerEven
         { partition, stopMsMax },
         'Letting the partition go took too long; the next owner folds the rest again.',
       ),
+  };
+}
+
+type MakeCounter = (name: string, help: string, labels?: string[]) => MeterCounter;
+
+function counterOf(meter: Meter): MakeCounter {
+  return (name, help, labels = []) =>
+    meter.counter({ name: `millrace_transformer_${name}`, help, labels: ['partition', ...labels] });
+}
+
+/** Counts what folding a batch did, and holds the levels it left. */
+function createFoldMeter(meter: Meter): {
+  count(partition: number, batch: Readonly<FoldedBatch>): void;
+  forget(partition: number): void;
+} {
+  const count = counterOf(meter);
+  const level = (name: string, help: string) =>
+    meter.gauge({ name: `millrace_transformer_${name}`, help, labels: ['partition'] });
+  const samples = count('samples_total', 'Samples by disposition.', ['disposition']);
+  const counters = {
+    records: count('records_total', 'Records of metrics.events folded.'),
+    bytes: count('records_bytes_total', 'Bytes of records folded.'),
+    late: count('late_samples_total', 'Samples folded behind the watermark.'),
+    appendedAgain: count('appended_again_samples_total', 'Samples of records the log holds twice.'),
+    overflowedPieces: count('overflowed_pieces_total', 'Pieces closed by their bound.'),
+    overflowedSeries: count('overflowed_series_total', 'Series forgotten by their bound.'),
+    overflowedEditions: count(
+      'overflowed_editions_total',
+      'Retired editions ended by their bound.',
+    ),
+    ignoredBarriers: count('ignored_barriers_total', 'Barriers that changed nothing.'),
+  };
+  const pieces = level('open_pieces', 'Pieces open.');
+  const series = level('remembered_series', 'Series remembered for dedupe.');
+  return {
+    count: (partition, batch) => {
+      for (const name of Object.keys(counters) as (keyof typeof counters)[]) {
+        if (batch[name] > 0) counters[name].add(batch[name], { partition });
+      }
+      for (const [disposition, n] of batch.dispositions) samples.add(n, { partition, disposition });
+      pieces.set(batch.openPieces, { partition });
+      series.set(batch.series, { partition });
+    },
+    forget: (partition) => {
+      pieces.forget({ partition });
+      series.forget({ partition });
+    },
   };
 }

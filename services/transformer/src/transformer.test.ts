@@ -201,7 +201,7 @@ describe('the transformer', () => {
     );
   });
 
-  it('stays when every partition has stopped, and tells why, until it is stopped itself', async () => {
+  it('stays when every partition has stopped, and tells why', async () => {
     const bench = new StageBench();
     bench.append({ kind: EventsRecordKind.tick, receivedAtUs: T0 });
     const transformer = bench.start();

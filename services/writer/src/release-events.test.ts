@@ -30,7 +30,7 @@ async function begin(readPosition: ReadStatePosition, log: Log = silentLog) {
   return { store, starts };
 }
 
-test('events are forgotten up to where they are folded and stored, by whoever owns them', async () => {
+test('events are forgotten up to where they are folded and stored', async () => {
   const positions = [
     { logId: TEST_LOG_ID, position: 4 },
     { logId: TEST_LOG_ID, position: 9 },

@@ -9,7 +9,7 @@ import {
   type KafkajsLogger,
   type KafkajsProtocol,
 } from './kafkajs-internals.ts';
-import type { KafkaConnection } from './kafka-settings.ts';
+import { SESSION_REST_MS, type KafkaConnection } from './kafka-settings.ts';
 import { WireWriter } from './wire-bytes.ts';
 
 /** The broker did not answer in time, or the connection is gone: the outcome is not known. */
@@ -70,6 +70,7 @@ export class BrokerLink {
       port,
       logger,
       connectionTimeout: connectMs,
+      reauthenticationThreshold: SESSION_REST_MS,
       requestTimeout: connectMs,
     });
   }

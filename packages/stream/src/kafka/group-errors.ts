@@ -53,8 +53,8 @@ export function groupUnavailable(
     return new StreamError({
       code: STREAM_CODES.groupAway,
       message:
-        `The coordinator of group ${groupId} does not answer (${text}). What this process owns it ` +
-        'goes on with; partitions of processes that left meanwhile wait.',
+        `The coordinator of group ${groupId} does not answer (${text}). This process goes on ` +
+        'with what it owns; partitions of processes that left meanwhile wait.',
       remedy: 'Look whether the Kafka brokers run and can be reached; it is tried again.',
       cause,
     });

@@ -2,7 +2,7 @@ import type { Log } from '@millrace/runtime';
 import { Kafka, logLevel, type SASLOptions } from 'kafkajs';
 import { quietIdleLoop } from './idle-loop-patch.ts';
 import { kafkaLogCreator } from './kafka-log.ts';
-import type { KafkaConnection, KafkaSettings } from './kafka-settings.ts';
+import { SESSION_REST_MS, type KafkaConnection, type KafkaSettings } from './kafka-settings.ts';
 import { registerCodecs } from './kafkajs-codecs.ts';
 
 /**
@@ -30,6 +30,7 @@ export function createKafkaClient(
     connectionTimeout: settings.connectMs,
     requestTimeout: settings.requestMs,
     enforceRequestTimeout: true,
+    reauthenticationThreshold: SESSION_REST_MS,
     retry: { retries, initialRetryTime: 100, maxRetryTime: 2_000 },
     logLevel: logLevel.WARN,
     logCreator: kafkaLogCreator(log),

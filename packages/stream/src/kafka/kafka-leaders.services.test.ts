@@ -29,7 +29,7 @@ describe.skipIf(isMissing(broker))('a log on three brokers', () => {
     return stream;
   };
 
-  test('brokers are killed in turn: the others go on, nothing is lost or twice', async () => {
+  test('a broker is killed and comes back: the others go on, nothing is lost or twice', async () => {
     const stream = await open();
     const trail = new AppendTrail(stream);
     const seen: number[] = [0, 0, 0, 0, 0, 0];
@@ -52,12 +52,11 @@ describe.skipIf(isMissing(broker))('a log on three brokers', () => {
       const before = trail.acknowledged;
       await vi.waitFor(() => expect(trail.acknowledged).toBeGreaterThan(before + 200), 40_000);
     };
-    for (const node of broker.nodes) {
-      await goesOn();
-      await node.kill();
-      await goesOn();
-      await broker.restart();
-    }
+    await goesOn();
+    await broker.nodes[0]!.kill();
+    await goesOn();
+    await broker.restart();
+    await goesOn();
     isOver = true;
     await appending;
     expect(trail.rejected).toEqual([]);

@@ -72,6 +72,9 @@ export const DEFAULT_KAFKA_SETTINGS: KafkaSettings = {
   closeMs: 5_000,
 };
 
+/** So long before a broker ends a session nothing new is begun in it. */
+export const SESSION_REST_MS = 3_000;
+
 /** P of a distributed log, unless said. */
 export const DEFAULT_KAFKA_PARTITIONS = 12;
 

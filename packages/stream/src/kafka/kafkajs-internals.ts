@@ -64,6 +64,7 @@ export interface ConnectionSettings {
   readonly connectionTimeout: number;
   readonly requestTimeout: number;
   readonly enforceRequestTimeout: boolean;
+  readonly reauthenticationThreshold: number;
   readonly logger: KafkajsLogger;
   readonly socketFactory: (params: {
     host: string;

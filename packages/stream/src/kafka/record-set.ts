@@ -43,6 +43,7 @@ export class RecordSet {
   #at = 0;
   #batch: Batch | undefined;
   #peeked: StreamRecord | undefined;
+  #failure: { error: unknown } | undefined;
 
   /** `bytes` as `measureRecordSet` counted them. */
   constructor(bytes: Buffer) {
@@ -60,6 +61,22 @@ export class RecordSet {
    * @throws RecordSetError.
    */
   async peek(position: number): Promise<StreamRecord | undefined> {
+    // What comes behind something unreadable must never be taken for what comes next.
+    if (this.#failure !== undefined) throw this.#failure.error;
+    try {
+      return await this.#find(position);
+    } catch (error) {
+      this.#failure = { error };
+      throw error;
+    }
+  }
+
+  /** Drops the record that was peeked at. */
+  take(): void {
+    this.#peeked = undefined;
+  }
+
+  async #find(position: number): Promise<StreamRecord | undefined> {
     while (this.#peeked === undefined || this.#peeked.offset < position) {
       this.#batch ??= await this.#openBatch();
       if (this.#batch === undefined) return undefined;
@@ -67,11 +84,6 @@ export class RecordSet {
       if (this.#peeked === undefined) this.#batch = undefined;
     }
     return this.#peeked;
-  }
-
-  /** Drops the record that was peeked at. */
-  take(): void {
-    this.#peeked = undefined;
   }
 
   async #openBatch(): Promise<Batch | undefined> {

@@ -37,8 +37,12 @@ export function testPartitionGroup(
   const until = async (check: () => void): Promise<void> => {
     await vi.waitFor(check, { timeout: settleMsMax, interval: 5 });
   };
-  describe(`${name}: sharing partitions`, () => testSharing(begin, until));
-  describe(`${name}: letting go`, () => testLettingGo(begin, until));
+  describe(`${name}: sharing partitions`, () => {
+    testSharing(begin, until);
+  });
+  describe(`${name}: letting go`, () => {
+    testLettingGo(begin, until);
+  });
 }
 
 type Join = (
@@ -80,9 +84,7 @@ function testSharing(begin: Begin, until: Until): void {
   test('those of a member that leaves go to the others at once', async () => {
     const { work, join } = await begin();
     const members = [join(), join(), join()];
-    await until(() =>
-      expect(members.map(({ partitions }) => partitions.length).toSorted()).toEqual([2, 3, 3]),
-    );
+    await until(() => expect(countsOf(members)).toEqual([2, 3, 3]));
     const [leaving, ...staying] = members;
     const kept = staying.map(({ partitions }) => partitions);
     await leaving!.group.leave();
@@ -101,8 +103,7 @@ function testSharing(begin: Begin, until: Until): void {
     const { work, join } = await begin();
     const members = Array.from({ length: GROUP_TEST_PARTITIONS + 2 }, () => join());
     await until(() => {
-      const counts = members.map(({ partitions }) => partitions.length);
-      expect(counts.toSorted((a, b) => a - b)).toEqual([0, 0, ...all.map(() => 1)]);
+      expect(countsOf(members)).toEqual([0, 0, ...all.map(() => 1)]);
       expect(members.every(({ group }) => group.status().state === 'member')).toBe(true);
     });
     for (const one of members.filter(({ partitions }) => partitions.length > 0).slice(0, 2)) {
@@ -135,8 +136,8 @@ function testSharing(begin: Begin, until: Until): void {
     }
     await until(() => {
       expect(work.owned()).toEqual(all);
-      const counts = members.map(({ partitions }) => partitions.length);
-      expect(Math.max(...counts) - Math.min(...counts)).toBeLessThan(2);
+      const counts = countsOf(members);
+      expect(counts.at(-1)! - counts[0]!).toBeLessThan(2);
     });
     expect(work.overlaps).toEqual([]);
   });
@@ -160,7 +161,7 @@ function testLettingGo(begin: Begin, until: Until): void {
     held.resolve();
     await until(() => {
       const members = [slow, other, third];
-      expect(members.map(({ partitions }) => partitions.length).toSorted()).toEqual([2, 3, 3]);
+      expect(countsOf(members)).toEqual([2, 3, 3]);
     });
     expect(work.owned()).toEqual(all);
     expect(work.overlaps).toEqual([]);
@@ -206,7 +207,7 @@ function testLettingGo(begin: Begin, until: Until): void {
     expect(other.status().state).toBe('left');
   });
 
-  test('a stage that has stopped holds nothing; one that breaks down ends the membership', async () => {
+  test('who has stopped holds nothing; who breaks down ends the membership', async () => {
     const { join } = await begin();
     const stopped = (): Promise<void> =>
       Promise.reject(new MillraceError({ code: 'OVER', kind: 'aborted', message: 'It stopped.' }));
@@ -220,6 +221,11 @@ function testLettingGo(begin: Begin, until: Until): void {
     await expect(broken.over).rejects.toThrow('a defect');
     await until(() => expect(other.group.status().partitions).toEqual(all));
   });
+}
+
+/** How many each has, the fewest first. */
+function countsOf(members: readonly WorkingMember[]): number[] {
+  return members.map(({ partitions }) => partitions.length).toSorted((a, b) => a - b);
 }
 
 function deferred(): { promise: Promise<void>; resolve: () => void } {

@@ -1,3 +1,5 @@
+import { applyRules } from '@millrace/control';
+import { systemClock } from '@millrace/runtime';
 import { TOPIC_CONTROL, TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { describe, expect, it } from 'vitest';
 import type { RulesAnswer, RulesChangeAnswer } from '../rules-answer.ts';
@@ -11,7 +13,8 @@ const PATH = '/api/v1/rules';
 const rule = (name: string, more = 'widths: [10s], aggregates: [sum]'): string =>
   `  - {name: ${name}, match: '${name}_total{job="x"}', ${more}}\n`;
 const A = `rules:\n${rule('a')}`;
-const AB = `# two\n${A}${rule('b', 'without: [pod], widths: [1m, 1h], aggregates: [rate], keep_raw: false')}`;
+const NOT_RAW = 'without: [pod], widths: [1m, 1h], aggregates: [rate], keep_raw: false';
+const AB = `# two\n${A}${rule('b', NOT_RAW)}`;
 const A2 = `rules:\n${rule('a', 'by: [job], widths: [30s], aggregates: [sum]')}`;
 
 async function read(url: string, query = ''): Promise<RulesAnswer> {
@@ -109,6 +112,22 @@ describe('GET /api/v1/rules', () => {
     expect(older).toMatchObject({ version: second.version, newest: version, source: AB });
     expect(older.rules.map(({ name }) => name).sort()).toEqual(['a', 'b', 'rollup']);
     expect(older.versions).toEqual(versions);
+  });
+
+  it('tells settings and fold versions that a version changed', async () => {
+    const { url, stream } = await start();
+    const { rules, settings } = await beginRules(stream);
+    const change = { rules, source: '', foldVersion: 2, settings: { ...settings, retainUs: 1 } };
+    await applyRules({ stream, clock: systemClock }, change);
+    const { versions, foldVersion } = await read(url);
+    expect(foldVersion).toBe(2);
+    expect(versions[0]).toMatchObject({
+      added: [],
+      changed: [],
+      removed: [],
+      settings: ['retainUs'],
+      foldVersion: { from: 1, to: 2 },
+    });
   });
 
   it('says 404 for a version that never was, and 400 for what is no number', async () => {

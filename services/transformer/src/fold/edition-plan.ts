@@ -16,13 +16,11 @@ export interface EditionPlan {
   wantsHistogram: boolean;
   wantsDistinct: boolean;
   wantsInputs: boolean;
-  /** Windows that start before it are partial: samples of theirs came before the edition did. */
-  fromUs: number;
   /** Nothing is folded into windows that start at or after it. Infinity while in force. */
   untilUs: number;
 }
 
-export function planEdition(rule: CompiledRule, fromUs: number = -Infinity): EditionPlan {
+export function planEdition(rule: CompiledRule): EditionPlan {
   const { columns } = rule;
   return {
     rule,
@@ -38,7 +36,6 @@ export function planEdition(rule: CompiledRule, fromUs: number = -Infinity): Edi
     wantsHistogram: columns.includes('histogram'),
     wantsDistinct: columns.includes('distinct'),
     wantsInputs: columns.includes('inputs'),
-    fromUs,
     untilUs: Infinity,
   };
 }

@@ -26,15 +26,11 @@ export interface Generation {
   editions: RetiredEdition[];
 }
 
-/** As the state's header keeps it. */
-export interface SavedEditions {
-  /** Windows that start before the time are partial in the edition. */
-  begun: [edition: number, fromUs: number][];
-  generations: [
-    rules: CompiledRules,
-    editions: [edition: number, untilUs: number, endUs: number][],
-  ][];
-}
+/** Generations as the state's header keeps them. */
+export type SavedGeneration = [
+  rules: CompiledRules,
+  editions: [edition: number, untilUs: number, endUs: number][],
+];
 
 /** What a barrier's rules did to the editions. */
 export interface EditionsChange {
@@ -58,15 +54,12 @@ export class Editions {
   #generations: Generation[] = [];
   #nextEndUs = Infinity;
 
-  constructor(rules: CompiledRules, saved?: SavedEditions) {
+  constructor(rules: CompiledRules, saved: readonly SavedGeneration[] = []) {
     this.#rules = rules;
-    const fromUs = new Map(saved?.begun);
-    for (const rule of rules.rules) this.#plan(rules, rule.edition, fromUs.get(rule.edition));
-    for (const [ruleSet, editions] of saved?.generations ?? []) {
+    for (const { edition } of rules.rules) this.#plan(rules, edition);
+    for (const [ruleSet, editions] of saved) {
       const retired = editions.map(([edition, untilUs, endUs]) => ({ edition, untilUs, endUs }));
-      for (const { edition, untilUs } of retired) {
-        this.#plan(ruleSet, edition, fromUs.get(edition)).untilUs = untilUs;
-      }
+      for (const { edition, untilUs } of retired) this.#plan(ruleSet, edition).untilUs = untilUs;
       this.#generations.push({ rules: ruleSet, editions: retired });
     }
     this.#schedule();
@@ -86,11 +79,6 @@ export class Editions {
     return this.#generations;
   }
 
-  /** The partition time at which the next retired edition's time is over. */
-  get nextEndUs(): number {
-    return this.#nextEndUs;
-  }
-
   /** The first edition whose number would mean something else under these rules. */
   findReused(next: CompiledRules): number | undefined {
     const known = new Map(this.#rules.rules.map((rule) => [rule.edition, rule]));
@@ -105,10 +93,9 @@ export class Editions {
   change(next: CompiledRules, moment: ChangeMoment): EditionsChange {
     const before = this.#rules;
     this.#rules = next;
-    const fromUs = secondBeyond(moment.largestUs);
     const begun = next.rules
       .filter(({ edition }) => !this.#plans.has(edition))
-      .map(({ edition }) => this.#plan(next, edition, fromUs));
+      .map(({ edition }) => this.#plan(next, edition));
     const goesOn = new Set(next.rules.map(({ edition }) => edition));
     const names = new Set(next.rules.map(({ name }) => name));
     const retired: RetiredEdition[] = [];
@@ -159,22 +146,15 @@ export class Editions {
     };
   }
 
-  save(): SavedEditions {
-    const begun = [...this.#plans.values()].filter(({ fromUs }) => fromUs > -Infinity);
-    return {
-      begun: begun.map(({ edition, fromUs }) => [edition, fromUs]),
-      generations: this.#generations.map(({ rules, editions }) => [
-        rules,
-        editions.map(({ edition, untilUs, endUs }) => [edition, untilUs, endUs]),
-      ]),
-    };
+  save(): SavedGeneration[] {
+    return this.#generations.map(({ rules, editions }) => [
+      rules,
+      editions.map(({ edition, untilUs, endUs }) => [edition, untilUs, endUs]),
+    ]);
   }
 
-  #plan(rules: CompiledRules, edition: number, fromUs = -Infinity): EditionPlan {
-    const plan = planEdition(
-      rules.rules.find((rule) => rule.edition === edition)!,
-      fromUs,
-    );
+  #plan(rules: CompiledRules, edition: number): EditionPlan {
+    const plan = planEdition(rules.rules.find((rule) => rule.edition === edition)!);
     this.#plans.set(edition, plan);
     return plan;
   }

@@ -17,7 +17,7 @@ import {
 } from '../memory/state-pages.ts';
 import { checkSettings } from './check-settings.ts';
 import { SeriesDedupe } from './dedupe.ts';
-import { Editions, type SavedEditions } from './editions.ts';
+import { Editions, type SavedGeneration } from './editions.ts';
 import type { BarrierInForce } from './read-barrier.ts';
 import { Placements } from './series-placement.ts';
 import { WindowFold } from './window-fold.ts';
@@ -77,11 +77,14 @@ export interface FoldTables {
   ledger: LedgerMemory;
 }
 
-export function createTables(barrier: BarrierInForce, saved?: SavedEditions): FoldTables {
+export function createTables(
+  barrier: BarrierInForce,
+  generations?: readonly SavedGeneration[],
+): FoldTables {
   const settings = { ...barrier.settings };
   const rules = readCompiledRules(barrier.rules);
   checkSettings(settings, rules);
-  const editions = new Editions(rules, saved);
+  const editions = new Editions(rules, generations);
   const placements = new Placements(editions);
   const series = new SeriesMemory(settings);
   series.onForget = (slot) => placements.forget(slot);
@@ -106,8 +109,8 @@ interface SavedHeader {
   /** Written before rules could change, it has neither watermark nor skew. */
   head: Omit<PartitionHead, 'watermarkUs' | 'skewMaxUs'> & Partial<PartitionHead>;
   barrier?: BarrierInForce;
-  /** Absent before rules could change: none began late, none is retired. */
-  editions?: SavedEditions;
+  /** Absent before rules could change: no edition is retired. */
+  generations?: SavedGeneration[];
   seriesEnd: number;
   identities: [number, number];
   identityFloorUs: number;
@@ -129,7 +132,9 @@ export function takePages(head: PartitionHead, tables: FoldTables | undefined): 
   const header: SavedHeader = {
     version: STATE_VERSION,
     head,
-    ...(tables === undefined ? {} : { barrier: tables.barrier, editions: tables.editions.save() }),
+    ...(tables === undefined
+      ? {}
+      : { barrier: tables.barrier, generations: tables.editions.save() }),
     seriesEnd: tables?.series.slotsEnd ?? 0,
     identities: [...(tables?.identities.bounds ?? [0, 0])],
     identityFloorUs: tables?.identities.floorUs ?? -Infinity,
@@ -171,7 +176,7 @@ function load(pages: StatePages): LoadedState {
     skewMaxUs: futureSkewUs,
     ...header.head,
   };
-  const tables = createTables(barrier, header.editions);
+  const tables = createTables(barrier, header.generations);
   tables.series.load(header.seriesEnd, pages);
   tables.identities.load(header.identities, pages);
   tables.identities.floorUs = header.identityFloorUs;

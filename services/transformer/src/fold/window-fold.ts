@@ -201,7 +201,6 @@ export class WindowFold {
     const slot = pieces.open(target.keys, target.fingerprint, window, name);
     // When it is due depends on when it was touched.
     pieces.touch(slot, at.partitionTimeUs, at.offset);
-    if (startUs < target.plan.fromUs) pieces.mark(slot);
     this.#noteChanged(slot);
     this.#due.add(slot, this.#dueSecond(slot));
     return slot;

@@ -19,15 +19,13 @@ export interface OracleEdition {
   /** The whole set it was in force with, at last. */
   rules: CompiledRules;
   fromPosition: number;
-  /** Windows that start before it are partial; -Infinity: none is. */
-  fromUs: number;
   untilUs: number;
   endUs: number;
 }
 
 export interface OracleRun {
   editions: Map<number, OracleEdition>;
-  windows: Map<string, NaiveWindow & { fromUs: number }>;
+  windows: Map<string, NaiveWindow>;
   /** Entries that begin editions: edition, position, partition time, largest time, P. */
   begun: number[][];
   /** Entries that end editions: edition, position, until. */
@@ -110,8 +108,7 @@ function changeEditions(
   for (const rule of rules.rules) {
     const known = editions.get(rule.edition);
     if (known === undefined) begun.push([rule.edition, offset, timeUs, largestUs, partitions]);
-    const fromUs = before === undefined ? -Infinity : beyond(knownUs);
-    const fresh = { fromPosition: offset, fromUs, untilUs: Infinity, endUs: Infinity };
+    const fresh = { fromPosition: offset, untilUs: Infinity, endUs: Infinity };
     editions.set(rule.edition, { ...(known ?? fresh), rule, rules });
   }
   for (const rule of (before?.rules as CompiledRules | undefined)?.rules ?? []) {
@@ -188,9 +185,8 @@ function windowAt(
   const key = windowKey(number, series, widthUs, startUs);
   let window = windows.get(key);
   if (window === undefined) {
-    const { fromUs } = edition;
     const values: NaiveWindow['values'] = [];
-    window = { edition: number, series, widthUs, startUs, values, increase: 0, fromUs };
+    window = { edition: number, series, widthUs, startUs, values, increase: 0 };
     windows.set(key, window);
   }
   change(window);

@@ -1,3 +1,4 @@
+export { FOLD_VERSIONS } from '../fold/fold-version.ts';
 export {
   dataRecord,
   labelSetOf,

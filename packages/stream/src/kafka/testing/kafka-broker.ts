@@ -14,6 +14,8 @@ export interface KafkaBroker {
   readonly brokers: readonly string[];
   /** Of the first node; undefined when it is that of KAFKA_BROKERS: then only `stop` works. */
   readonly pid: number | undefined;
+  /** Where its nodes have `node-N` with their data; '' when it is that of KAFKA_BROKERS. */
+  readonly directory: string;
   /** One, unless more were asked for. */
   readonly nodes: readonly KafkaNode[];
   /** Ends it and removes its data. */
@@ -76,6 +78,7 @@ function brokerOfEnvironment(url: string): KafkaBroker {
     url,
     brokers: url.split(','),
     pid: undefined,
+    directory: '',
     nodes: [],
     stop: async () => undefined,
     kill: async () => refuse(),
@@ -89,10 +92,10 @@ class OwnKafka implements KafkaBroker {
   readonly brokers: readonly string[];
   readonly url: string;
   readonly nodes: readonly KafkaNode[];
-  readonly #directory: string;
+  readonly directory: string;
 
   constructor(directory: string, nodes: readonly KafkaNode[]) {
-    this.#directory = directory;
+    this.directory = directory;
     this.nodes = nodes;
     this.brokers = nodes.map(({ address }) => address);
     this.url = this.brokers.join(',');
@@ -112,7 +115,7 @@ class OwnKafka implements KafkaBroker {
 
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.stop()));
-    await rm(this.#directory, { recursive: true, force: true });
+    await rm(this.directory, { recursive: true, force: true });
   }
 
   async kill(): Promise<void> {

@@ -16,7 +16,7 @@ export function describeNode(
     node: number;
     data: string;
     ports: readonly NodePorts[];
-    /** Over ours. */
+    /** Over ours; `{broker}` and `{controller}` in them are the ports of the node. */
     settings: Readonly<Record<string, string>>;
   }>,
 ): string {
@@ -60,5 +60,7 @@ export function describeNode(
   };
   return Object.entries(properties)
     .map(([name, value]) => `${name}=${value}\n`)
-    .join('');
+    .join('')
+    .replaceAll('{broker}', `${own.broker}`)
+    .replaceAll('{controller}', `${own.controller}`);
 }
