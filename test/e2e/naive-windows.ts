@@ -49,12 +49,12 @@ export function naiveWindows(
 }
 
 /** A fall is a reset from 0; nothing is known of what came before the first sample. */
-function increaseFrom(before: number | undefined, value: number): number {
+export function increaseFrom(before: number | undefined, value: number): number {
   if (before === undefined) return 0;
   return value < before ? value : value - before;
 }
 
-function addTo(
+export function addTo(
   windows: Map<string, NaiveWindow>,
   name: string,
   value: number,

@@ -15,6 +15,8 @@ export interface SenderSettings {
   readonly answerMsMax: number;
   /** How long one request is sent again and again before `post` gives up. */
   readonly retryMsMax: number;
+  /** Told of each attempt that was not acknowledged; `answer`: when there was one. */
+  readonly onRetry?: (failure: string, answer: Answer | undefined) => void;
 }
 
 /** How often each thing happened that made a sender send again. */
@@ -45,9 +47,10 @@ export class Sender {
     const head = this.#headOf(request);
     const deadlineMs = performance.now() + this.#settings.retryMsMax;
     for (let attempt = 0; ; attempt += 1) {
-      const { answer, failure, waitMs } = await this.#try(head, request.body, attempt);
+      const { answer, refusal, failure, waitMs } = await this.#try(head, request.body, attempt);
       if (answer !== undefined) return answer;
       this.retries.set(failure, (this.retries.get(failure) ?? 0) + 1);
+      this.#settings.onRetry?.(failure, refusal);
       signal?.throwIfAborted();
       if (performance.now() > deadlineMs) {
         throw new Error(`not acknowledged within ${this.#settings.retryMsMax} ms: ${failure}`);
@@ -64,7 +67,7 @@ export class Sender {
     head: Buffer,
     body: Uint8Array,
     attempt: number,
-  ): Promise<{ answer?: Answer; failure: string; waitMs: number }> {
+  ): Promise<{ answer?: Answer; refusal?: Answer; failure: string; waitMs: number }> {
     const backoffMs = Math.min(BACKOFF_MS * 2 ** attempt, BACKOFF_MS_MAX);
     let answer: Answer;
     try {
@@ -79,7 +82,8 @@ export class Sender {
     if (status >= 200 && status < 300) return { answer, failure: '', waitMs: 0 };
     if (status !== 429 && status < 500) throw new Error(`refused, ${status}: ${answer.body}`);
     const retryAfterMs = Number(answer.headers.get('retry-after') ?? 0) * 1000;
-    return { failure: String(status), waitMs: Math.max(backoffMs, retryAfterMs) };
+    const waitMs = Math.max(backoffMs, retryAfterMs);
+    return { refusal: answer, failure: String(status), waitMs };
   }
 
   #headOf({ path, headers, body }: Request): Buffer {

@@ -48,6 +48,7 @@ export {
   type SettingsDefinition,
   type SettingsRelation,
 } from './settings.ts';
+export { settlesWithin } from './settles-within.ts';
 export { listenForShutdown, type Shutdown } from './shutdown.ts';
 export type { PartitionedStage, PartitionStatus, Stage, StageStatus } from './stage.ts';
 export {

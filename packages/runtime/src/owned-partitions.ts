@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 import { MillraceError } from './errors.ts';
+import { settlesWithin } from './settles-within.ts';
 import type { PartitionStatus } from './stage.ts';
 
 /** A stage's work on one partition, from taking it over to letting it go. */
@@ -144,14 +145,7 @@ export class OwnedPartitions<T extends PartitionTask> {
   async #waitUntilGone(partition: number, { task, over }: Lane<T>): Promise<void> {
     const { clock, letGoMsMax, onGivenUp } = this.#params;
     task.stop();
-    const ended = new AbortController();
-    const late = clock.sleep(letGoMsMax, ended.signal).then(
-      () => true,
-      () => false,
-    );
-    const isLate = await Promise.race([late, over.then(() => false)]);
-    ended.abort();
-    if (isLate) {
+    if (!(await settlesWithin(clock, letGoMsMax, over))) {
       onGivenUp(partition);
       task.kill();
     }

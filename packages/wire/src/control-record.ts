@@ -30,8 +30,8 @@ export interface ControlEditionRecord {
 
 /**
  * Which editions are in force from here on. The record's offset, plus `firstNumber`, is the
- * version's number, which barriers carry. One that does not follow the newest version before it lost a race, and means
- * nothing: so two who apply at once cannot both believe to have won.
+ * version's number, which barriers carry. One that does not follow the newest version before it
+ * lost a race, and means nothing: so two who apply at once cannot both believe to have won.
  */
 export interface ControlRulesRecord {
   kind: typeof ControlRecordKind.rules;

@@ -1,5 +1,6 @@
 import {
   OwnedPartitions,
+  settlesWithin,
   type Clock,
   type Log,
   type Meter,
@@ -76,7 +77,7 @@ export function createWriter(
       if (!stopping.signal.aborted) events.stopping();
       const ended = Promise.all([end(), running]);
       // A flush of the store may hang as well, and nothing depends on it.
-      if (!(await isOverWithin(stopMsMax, clock, ended))) giveUp();
+      if (!(await settlesWithin(clock, stopMsMax, ended))) giveUp();
       await owned.stop();
     },
     status: (): StageStatus => {
@@ -91,20 +92,4 @@ export function createWriter(
 async function settled(loops: readonly Promise<void>[]): Promise<void> {
   const results = await Promise.allSettled(loops);
   for (const result of results) if (result.status === 'rejected') throw result.reason;
-}
-
-/** Whether it ends, well or not, before so much time is over. */
-async function isOverWithin(ms: number, clock: Clock, ending: Promise<unknown>): Promise<boolean> {
-  const over = new AbortController();
-  const ended = ending.then(
-    () => true,
-    () => true,
-  );
-  const late = clock.sleep(ms, over.signal).then(
-    () => false,
-    () => true,
-  );
-  const isOver = await Promise.race([ended, late]);
-  over.abort();
-  return isOver;
 }

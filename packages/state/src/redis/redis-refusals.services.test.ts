@@ -87,7 +87,7 @@ describe.skipIf(isMissing(started))('RedisStateStore when Redis refuses', () => 
     await admin.call('ACL', 'DELUSER', 'reader');
   });
 
-  it('writes nothing to a replica, says so once, and goes on when it is none any more', async () => {
+  it('writes nothing to a replica, says so once, goes on when it is none any more', async () => {
     const { log, lines } = recordingLog();
     const store = open({ log });
     await store.commit(commitTo(1));

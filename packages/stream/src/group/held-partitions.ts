@@ -1,4 +1,4 @@
-import { errorKind, type Clock } from '@millrace/runtime';
+import { errorKind, settlesWithin, type Clock } from '@millrace/runtime';
 import type { OnAssigned } from '../partition-group.ts';
 
 /**
@@ -36,7 +36,7 @@ export class HeldPartitions {
   }
 
   async #tell(next: readonly number[]): Promise<void> {
-    const { onAssigned, onReleased, onFailed, onTooLate } = this.#params;
+    const { clock, letGoMsMax, onAssigned, onReleased, onFailed, onTooLate } = this.#params;
     this.#calls += 1;
     const call = this.#calls;
     for (const partition of this.#assigned) {
@@ -48,7 +48,7 @@ export class HeldPartitions {
       // It has stopped: nothing of it is held any more.
       if (errorKind(error) !== 'aborted') onFailed(error);
     });
-    if (!(await this.#isInTime(letGo))) onTooLate(this.#lettingGo(call));
+    if (!(await settlesWithin(clock, letGoMsMax, letGo))) onTooLate(this.#lettingGo(call));
     const gone = this.#lettingGo(call);
     for (const partition of gone) this.#leaving.delete(partition);
     if (gone.length > 0) onReleased();
@@ -57,18 +57,6 @@ export class HeldPartitions {
   /** A later call also ends what an earlier one began: it asked for the same and more. */
   #lettingGo(call: number): number[] {
     return [...this.#leaving].filter(([, since]) => since <= call).map(([partition]) => partition);
-  }
-
-  async #isInTime(letGo: Promise<void>): Promise<boolean> {
-    const { clock, letGoMsMax } = this.#params;
-    const over = new AbortController();
-    const late = clock.sleep(letGoMsMax, over.signal).then(
-      () => false,
-      () => true,
-    );
-    const isInTime = await Promise.race([letGo.then(() => true), late]);
-    over.abort();
-    return isInTime;
   }
 }
 

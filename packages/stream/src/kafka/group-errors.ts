@@ -65,8 +65,8 @@ export function groupUnavailable(
       `Kafka refuses this process in group ${groupId} (${text}). It gets no partitions; the log ` +
       'keeps all records for those who do.',
     remedy:
-      'Look at the reason: the rights of this user to the group, the broker’s bounds for sessions ' +
-      'and group sizes, or other programs in a group of this name. It is tried again.',
+      'Look at the reason: the rights of this user to the group, the bounds of the broker for ' +
+      'sessions and groups, or other programs in a group of this name. It is tried again.',
     cause,
   });
 }

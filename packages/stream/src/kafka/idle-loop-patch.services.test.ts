@@ -49,7 +49,7 @@ describe.skipIf('missing' in kafka)('how often what is idle wakes up', () => {
     const topics = await makeTestTopics({ url: kafka.url, partitions: 12 });
     const stream = await openKafkaStream({ ...topics, clock: systemClock, log: silentLog });
     const waiting = Array.from({ length: 12 }, (_, partition) => partition).flatMap((partition) =>
-      [TOPIC_EVENTS, TOPIC_SERIES].map((topic) => {
+      ([TOPIC_EVENTS, TOPIC_SERIES] as const).map((topic) => {
         const reader = stream.reader(topic, partition, 0);
         return reader.next({ bytesMax: 1, waitMs: 60_000 }).catch(() => undefined);
       }),

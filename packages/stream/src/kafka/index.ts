@@ -13,6 +13,6 @@ export { setupKafkaTopics, type SetupTopicsParams, type TopicChange } from './se
 export { kafkaConnectionOf, kafkaDefinition, type KafkaSection } from './kafka-definition.ts';
 export {
   DEFAULT_KAFKA_GROUP_SETTINGS,
-  openKafkaPartitionGroup,
   type KafkaPartitionGroupSettings,
-} from './kafka-partition-group.ts';
+} from './kafka-group-settings.ts';
+export { openKafkaPartitionGroup } from './kafka-partition-group.ts';

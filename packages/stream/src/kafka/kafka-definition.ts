@@ -11,7 +11,7 @@ import {
   type Setting,
   type SettingsDefinition,
 } from '@millrace/runtime';
-import { DEFAULT_KAFKA_GROUP_SETTINGS } from './kafka-partition-group.ts';
+import { DEFAULT_KAFKA_GROUP_SETTINGS } from './kafka-group-settings.ts';
 import {
   DEFAULT_KAFKA_SETTINGS,
   parseBrokers,

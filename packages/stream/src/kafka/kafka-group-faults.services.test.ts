@@ -8,9 +8,9 @@ import { GroupWork, type WorkingMember } from '../testing/group-work.ts';
 import { createKafkaClient } from './kafka-client.ts';
 import {
   DEFAULT_KAFKA_GROUP_SETTINGS,
-  openKafkaPartitionGroup,
   type KafkaPartitionGroupSettings,
-} from './kafka-partition-group.ts';
+} from './kafka-group-settings.ts';
+import { openKafkaPartitionGroup } from './kafka-partition-group.ts';
 import { startKafkaBroker } from './testing/kafka-broker.ts';
 
 // A broker of its own: it is killed, and has to let sessions be short.

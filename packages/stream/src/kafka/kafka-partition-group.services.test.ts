@@ -6,7 +6,8 @@ import {
   GROUP_TEST_PARTITIONS,
   testPartitionGroup,
 } from '../testing/partition-group-contract.testsuite.ts';
-import { DEFAULT_KAFKA_GROUP_SETTINGS, openKafkaPartitionGroup } from './kafka-partition-group.ts';
+import { DEFAULT_KAFKA_GROUP_SETTINGS } from './kafka-group-settings.ts';
+import { openKafkaPartitionGroup } from './kafka-partition-group.ts';
 import { parseBrokers } from './kafka-settings.ts';
 
 const kafka = inject('kafka');

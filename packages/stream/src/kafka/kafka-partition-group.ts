@@ -1,47 +1,23 @@
-import { createBackoff, errorText, type Backoff, type Clock, type Log } from '@millrace/runtime';
+import {
+  createBackoff,
+  errorText,
+  settlesWithin,
+  type Backoff,
+  type Clock,
+  type Log,
+} from '@millrace/runtime';
 import { assignPartitions, withholdOwned } from '../group/assign-partitions.ts';
 import { HeldPartitions } from '../group/held-partitions.ts';
 import { misuse } from '../stream-error.ts';
-import type {
-  OnAssigned,
-  PartitionGroup,
-  PartitionGroupSettings,
-  PartitionGroupStatus,
-} from '../partition-group.ts';
+import type { OnAssigned, PartitionGroup, PartitionGroupStatus } from '../partition-group.ts';
 import { logLevel } from 'kafkajs';
 import { groupAnswerOf, groupUnavailable } from './group-errors.ts';
 import { GroupCoordinator, type JoinedGroup } from './group-coordinator.ts';
 import { quietIdleLoop } from './idle-loop-patch.ts';
 import { kafkaLogCreator } from './kafka-log.ts';
 import { createLogger, type KafkajsLogger } from './kafkajs-internals.ts';
-import type { KafkaConnection, KafkaSettings } from './kafka-settings.ts';
-
-export interface KafkaPartitionGroupSettings
-  extends PartitionGroupSettings, Pick<KafkaSettings, 'connectMs' | 'requestMs'> {
-  groupId: string;
-  /** Whose partitions are shared, with its prefix. */
-  topic: string;
-  /** P. */
-  partitions: number;
-  /** A member that was silent for so long has lost what it had. */
-  sessionMs: number;
-  /** How often a member says that it is there; it hears of changes then. */
-  heartbeatMs: number;
-  /** How long `leave` waits for the group to hear of it. */
-  leaveMsMax: number;
-}
-
-export const DEFAULT_KAFKA_GROUP_SETTINGS: Pick<
-  KafkaPartitionGroupSettings,
-  'letGoMsMax' | 'sessionMs' | 'heartbeatMs' | 'leaveMsMax' | 'connectMs' | 'requestMs'
-> = {
-  letGoMsMax: 10_000,
-  sessionMs: 10_000,
-  heartbeatMs: 1000,
-  leaveMsMax: 2000,
-  connectMs: 5000,
-  requestMs: 10_000,
-};
+import type { KafkaPartitionGroupSettings } from './kafka-group-settings.ts';
+import type { KafkaConnection } from './kafka-settings.ts';
 
 /** A coordinator that comes back gives its members one session to be heard of: with time to spare. */
 const RETRIES_PER_SESSION = 4;
@@ -302,7 +278,7 @@ class KafkaPartitionGroup implements PartitionGroup {
     this.#wake();
     const over = this.#running.catch(() => undefined);
     // A round that does not begin, or a broker that does not answer, is not waited for.
-    if (await this.#isInTime(over, leaveMsMax)) return;
+    if (await settlesWithin(this.#components.clock, leaveMsMax, over)) return;
     this.#close();
     this.#giveUp();
     await over;
@@ -310,7 +286,7 @@ class KafkaPartitionGroup implements PartitionGroup {
 
   /** Tells the group, so that it need not wait for the end of the session. */
   async #depart(): Promise<void> {
-    const { log } = this.#components;
+    const { clock, log } = this.#components;
     const { groupId: group, leaveMsMax } = this.#settings;
     const coordinator = this.#coordinator;
     if (coordinator !== undefined && this.#memberId !== '') {
@@ -318,7 +294,7 @@ class KafkaPartitionGroup implements PartitionGroup {
         if (groupAnswerOf(error) === undefined) throw error;
         log.info({ group, error: errorText(error) }, 'The group will notice that we have left.');
       });
-      await this.#isInTime(leaving, leaveMsMax);
+      if (await settlesWithin(clock, leaveMsMax, leaving)) await leaving;
     }
     this.#close();
   }
@@ -335,16 +311,5 @@ class KafkaPartitionGroup implements PartitionGroup {
     // What happened just before needs no wake-up.
     if (this.#ending.signal.aborted || this.#hasToRejoin()) return;
     await this.#components.clock.sleep(ms, over.signal).catch(() => undefined);
-  }
-
-  async #isInTime(doing: Promise<unknown>, ms: number): Promise<boolean> {
-    const over = new AbortController();
-    const late = this.#components.clock.sleep(ms, over.signal).then(
-      () => false,
-      () => true,
-    );
-    const isInTime = await Promise.race([doing.then(() => true), late]);
-    over.abort();
-    return isInTime;
   }
 }
