@@ -17,10 +17,10 @@ const missing = provided.flatMap((service) => ('missing' in service ? [service.m
 for (const one of missing) reportMissing(one);
 
 const PARTITIONS = 3;
-const SOON_MS_MAX = 30_000;
+const SOON_MS_MAX = 60_000;
 const urlOf = (service: ProvidedService): string => ('url' in service ? service.url : '');
 
-describe.skipIf(missing.length > 0)('the process of a stage', { timeout: 120_000 }, () => {
+describe.skipIf(missing.length > 0)('the process of a stage', { timeout: 240_000 }, () => {
   let world: DistributedWorld;
   let urls: ServiceUrls;
   let closers: (() => Promise<unknown>)[] = [];

@@ -3,7 +3,8 @@ import { Redis } from 'ioredis';
 import pg from 'pg';
 import {
   runCommandLine,
-  startStage,
+  spawnStage,
+  untilReady,
   type Environment,
   type StageName,
   type StageProcess,
@@ -22,7 +23,8 @@ export interface ServiceUrls {
  */
 export class DistributedWorld {
   readonly environment: Environment;
-  readonly store: StoreClient;
+  readonly #database: string;
+  #store: StoreClient;
   readonly #name: string;
   readonly #urls: ServiceUrls;
   readonly #processes = new Set<StageProcess>();
@@ -30,11 +32,12 @@ export class DistributedWorld {
   private constructor(name: string, urls: ServiceUrls, database: string, store: StoreClient) {
     this.#name = name;
     this.#urls = urls;
-    this.store = store;
+    this.#store = store;
+    this.#database = database;
     this.environment = environmentOf(name, urls, database);
   }
 
-  /** Topics, log, tables: what `millrace setup` makes. */
+  /** Topics, log, tables: what `millrace setup` makes. `environment` goes over its own. */
   static async make(
     urls: ServiceUrls,
     params: Readonly<{ partitions: number; environment?: Environment }>,
@@ -46,15 +49,34 @@ export class DistributedWorld {
     await runCommandLine(['setup'], {
       ...environmentOf(name, urls, database.href),
       MILLRACE_PARTITIONS: String(params.partitions),
+      ...params.environment,
     });
     const store = await StoreClient.connectTo({ connectionString: database.href });
     return new DistributedWorld(name, urls, database.href, store);
   }
 
+  get store(): StoreClient {
+    return this.#store;
+  }
+
+  /** The connection of `store` does not outlive its server. */
+  async connectStoreAgain(): Promise<void> {
+    await this.#store.close();
+    this.#store = await StoreClient.connectTo({ connectionString: this.#database });
+  }
+
+  /** Resolves when it is ready. */
   async start(stage: StageName, more: Environment = {}, port?: number): Promise<StageProcess> {
-    const started = await startStage(stage, { ...this.environment, ...more }, port);
-    this.#processes.add(started);
+    const started = await this.spawn(stage, more, port);
+    await untilReady(started);
     return started;
+  }
+
+  /** Starts one that may have to wait for what it needs. */
+  async spawn(stage: StageName, more: Environment = {}, port?: number): Promise<StageProcess> {
+    const spawned = await spawnStage(stage, { ...this.environment, ...more }, port);
+    this.#processes.add(spawned);
+    return spawned;
   }
 
   /** SIGKILL, and another one in its place, on the same port. */
@@ -91,15 +113,35 @@ export class DistributedWorld {
     return rows.length;
   }
 
+  /** Forgets the state of one partition: whoever owns it next folds from the start of the log. */
+  async removeState(partition: number): Promise<void> {
+    const redis = new Redis(this.#urls.redis);
+    try {
+      await redis.del(`${this.#name}:{p${partition}}:state`);
+    } finally {
+      redis.disconnect();
+    }
+  }
+
+  /** The command, as somebody would call it here. */
+  async run(...args: string[]): Promise<string> {
+    return await runCommandLine(args, this.environment);
+  }
+
   /** What every process of this world wrote, by stage. */
   outputs(): string {
     return [...this.#processes].map(({ stage, output }) => `== ${stage}\n${output()}`).join('\n');
   }
 
-  async remove(): Promise<void> {
+  /** Ends the processes and leaves the rest to services that end as well. */
+  async end(): Promise<void> {
     await Promise.all([...this.#processes].map((one) => one.kill()));
     this.#processes.clear();
-    await this.store.close();
+    await this.#store.close();
+  }
+
+  async remove(): Promise<void> {
+    await this.end();
     await this.flushState();
     await administer(this.#urls, `DROP DATABASE ${this.#name} WITH (FORCE)`);
   }

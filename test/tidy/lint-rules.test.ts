@@ -49,6 +49,7 @@ const planted: readonly (readonly [rule: string, path: string, text: string])[] 
     ['pg-copy-streams', 'packages/state/src/lmdb'],
     ['lmdb', 'packages/store/src/postgres'],
     ['ioredis', 'packages/state/src/lmdb'],
+    ['kafkajs', 'packages/stream/src/segment'],
     ['fastify', 'services/single/src'],
     ['pino', 'services/receiver/src'],
     ['prom-client', 'services/writer/src'],

@@ -69,10 +69,10 @@ describe.skipIf(isMissing(broker))('a log in a Kafka in trouble', () => {
     isOver = true;
     await appending;
     expect(trail.rejected).toEqual([]);
-    await trail.check(stream);
+    expect(await trail.findFaults(stream)).toEqual([]);
   }, 60_000);
 
-  test('silent for longer than an append waits: what is rejected is there at most once', async () => {
+  test('silent for longer than an append waits: the rejected is there once at most', async () => {
     const { stream } = await open({ settings: { requestMs: 400, appendMs: 1200 } });
     const trail = new AppendTrail(stream);
     let isOver = false;
@@ -86,7 +86,7 @@ describe.skipIf(isMissing(broker))('a log in a Kafka in trouble', () => {
     isOver = true;
     await appending;
     for (const error of trail.rejected) expect(error).toMatchObject(unreachable);
-    await trail.check(stream);
+    expect(await trail.findFaults(stream)).toEqual([]);
   }, 60_000);
 
   test('connections are cut again and again: what was acknowledged is there once', async () => {
@@ -108,7 +108,7 @@ describe.skipIf(isMissing(broker))('a log in a Kafka in trouble', () => {
     isOver = true;
     await appending;
     expect(trail.rejected).toEqual([]);
-    await trail.check(stream);
+    expect(await trail.findFaults(stream)).toEqual([]);
   }, 60_000);
 
   test('an answer is lost: the append is made again and is there once', async () => {
@@ -181,13 +181,10 @@ describe.skipIf(isMissing(broker))('a log in a Kafka in trouble', () => {
     const reading = stream.reader(TOPIC_EVENTS, 0, 1).next({ ...AT_ONCE, waitMs: 60_000 });
     const appended = producer.append(TOPIC_EVENTS, 0, bytesOf('second'));
     const closed = { code: STREAM_CODES.closed };
-    const ends = Promise.all([
-      expect(appended).rejects.toMatchObject(closed),
-      expect(reading).rejects.toMatchObject(closed),
-    ]);
+    const ends = Promise.allSettled([appended, reading]);
     const startMs = performance.now();
     await stream.close();
-    await ends;
+    for (const end of await ends) expect(end).toMatchObject({ status: 'rejected', reason: closed });
     expect(performance.now() - startMs).toBeLessThan(3000);
   });
 

@@ -67,7 +67,7 @@ describe.skipIf(isMissing(broker))('what lies in the log', () => {
     await consumer.disconnect();
   });
 
-  test("written by kafkajs with each codec, keys and headers: only the value is a record's", async () => {
+  test('written by kafkajs with each codec, keys and headers: the value counts', async () => {
     const topics = await makeTestTopics({ url: broker.url, partitions: 1 });
     const producer = clientOf(topics).producer();
     await producer.connect();

@@ -29,7 +29,7 @@ describe.skipIf(isMissing(broker))('a log on three brokers', () => {
     return stream;
   };
 
-  test('a broker is killed and comes back: the others go on, nothing is lost or twice', async () => {
+  test('a broker is killed and comes back: the others go on, nothing is lost', async () => {
     const stream = await open();
     const trail = new AppendTrail(stream);
     const seen: number[] = [0, 0, 0, 0, 0, 0];
@@ -67,7 +67,7 @@ describe.skipIf(isMissing(broker))('a log on three brokers', () => {
     }, 20_000);
     stop.abort();
     await Promise.all(reading);
-    await trail.check(stream);
+    expect(await trail.findFaults(stream)).toEqual([]);
   }, 180_000);
 
   test('too few copies: nothing is acknowledged until there are enough', async () => {
@@ -99,6 +99,6 @@ describe.skipIf(isMissing(broker))('a log on three brokers', () => {
     await Promise.all(Array.from({ length: 60 }, () => trail.append()));
     broker.resume();
     expect(trail.rejected).toEqual([]);
-    await trail.check(stream);
+    expect(await trail.findFaults(stream)).toEqual([]);
   }, 120_000);
 });

@@ -262,8 +262,8 @@ function damaged(where: string, error: RecordSetError): StreamError {
       `${where}: ${error.message}, each time it is fetched. It was acknowledged, so nothing was ` +
       'skipped; the records before it are sound.',
     remedy:
-      'Check the disks of the brokers. If another copy of the partition is sound, make its broker ' +
-      'the leader (kafka-leader-election) and start again.',
+      'Check the disks of the brokers. If another copy of the partition is sound, make its ' +
+      'broker the leader (kafka-leader-election) and start again.',
     cause: error,
   });
 }

@@ -33,8 +33,12 @@ async function startSecureBroker(): Promise<KafkaBroker | MissingService> {
   if (isMissing(program)) return program;
   await keytool('-genkeypair', '-keyalg', 'RSA', '-dname', 'CN=localhost', '-validity', '2');
   await keytool('-exportcert', '-rfc', '-file', certificate);
-  const login = 'org.apache.kafka.common.security';
   const users = `user_writer="${SECRET}" user_stranger="${SECRET}"`;
+  const logins = [
+    ['plain', `plain.PlainLoginModule required ${users}`],
+    ['scram-sha-256', 'scram.ScramLoginModule required'],
+    ['scram-sha-512', 'scram.ScramLoginModule required'],
+  ];
   const started = await startKafkaBroker({
     own: true,
     settings: {
@@ -46,9 +50,12 @@ async function startSecureBroker(): Promise<KafkaBroker | MissingService> {
       'ssl.keystore.location': store,
       'ssl.keystore.password': SECRET,
       'listener.name.secure.sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
-      'listener.name.secure.plain.sasl.jaas.config': `${login}.plain.PlainLoginModule required ${users};`,
-      'listener.name.secure.scram-sha-256.sasl.jaas.config': `${login}.scram.ScramLoginModule required;`,
-      'listener.name.secure.scram-sha-512.sasl.jaas.config': `${login}.scram.ScramLoginModule required;`,
+      ...Object.fromEntries(
+        logins.map(([name, module]) => [
+          `listener.name.secure.${name}.sasl.jaas.config`,
+          `org.apache.kafka.common.security.${module};`,
+        ]),
+      ),
       // Sessions are short: a connection is used for so long, and then another one is made.
       'listener.name.secure.connections.max.reauth.ms': '5000',
       'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',

@@ -7,14 +7,14 @@ import { makeTestTopics } from './testing/test-topics.ts';
 
 const kafka = inject('kafka');
 
-if ('missing' in kafka) {
-  reportMissing(kafka.missing);
-  describe.skip(`Kafka: ${kafka.missing.why}`);
-} else {
+if ('missing' in kafka) reportMissing(kafka.missing);
+
+describe.skipIf('missing' in kafka)('with a real Kafka', () => {
+  const { url } = kafka as { url: string };
   testStream({
     name: 'kafka',
     open: async ({ partitions, clock, settings }) => {
-      const topics = await makeTestTopics({ url: kafka.url, partitions });
+      const topics = await makeTestTopics({ url, partitions });
       const { recordBytesMax, inFlightBytesMax, retentionMs } = settings;
       const openAgain = () =>
         openKafkaStream({
@@ -48,7 +48,7 @@ if ('missing' in kafka) {
       };
     },
   });
-}
+});
 
 /** The machine's time, moved on by as much as the test moves its own clock from now on. */
 function sameSteps(clock: Clock): Clock {

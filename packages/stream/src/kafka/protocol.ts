@@ -61,12 +61,12 @@ export function metadataRequest(topics: readonly string[]): LinkRequest {
 
 export function readMetadata(answer: Buffer): ClusterMetadata {
   const reader = new WireReader(answer);
-  reader.tags();
+  reader.endStructure();
   reader.int32();
   const nodes = reader.compactArray(() => {
     const node = [reader.int32(), { host: reader.compactString(), port: reader.int32() }] as const;
     reader.compactString();
-    reader.tags();
+    reader.endStructure();
     return node;
   });
   reader.compactString();
@@ -91,10 +91,10 @@ function readTopic(reader: WireReader): [string, TopicMetadata] {
     if (partition === 0) replicas = copies.length;
     reader.compactArray(() => reader.int32());
     reader.compactArray(() => reader.int32());
-    reader.tags();
+    reader.endStructure();
   });
   reader.int32();
-  reader.tags();
+  reader.endStructure();
   return [name, { error, id, leaders, replicas }];
 }
 
@@ -155,14 +155,14 @@ export function readFetched(answer: Buffer): {
   partitions: readonly FetchedPartition[];
 } {
   const reader = new WireReader(answer);
-  reader.tags();
+  reader.endStructure();
   reader.int32();
   const error = reader.int16();
   reader.int32();
   const topics = reader.compactArray(() => {
     const topicId = reader.uuid();
     const partitions = reader.compactArray(() => readFetchedPartition(reader, topicId));
-    reader.tags();
+    reader.endStructure();
     return partitions;
   });
   return { error, partitions: topics.flat() };
@@ -178,11 +178,11 @@ function readFetchedPartition(reader: WireReader, topicId: string): FetchedParti
   reader.compactArray(() => {
     reader.int64();
     reader.int64();
-    reader.tags();
+    reader.endStructure();
   });
   reader.int32();
   const records = reader.compactBytes();
-  reader.tags();
+  reader.endStructure();
   return { topicId, partition, error, end, records };
 }
 

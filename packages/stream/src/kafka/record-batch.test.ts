@@ -130,7 +130,7 @@ describe('a batch of records', () => {
     expect(times).toEqual([(timestampMs + 5) * 1000, (timestampMs + 5) * 1000]);
   });
 
-  test('any changed bit is noticed, and what follows is never taken for what comes next', async () => {
+  test('any changed bit is noticed, what follows is not taken for what comes next', async () => {
     const first = await encode([Uint8Array.of(1)], { base: 0 });
     const second = await encode([Uint8Array.of(2), Uint8Array.of(3)], { base: 1 });
     const third = await encode([Uint8Array.of(4)], { base: 3 });

@@ -73,7 +73,7 @@ export class WireReader {
   }
 
   /** Skips the tagged fields at the end of a structure: none of them is needed. */
-  tags(): void {
+  endStructure(): void {
     for (let count = this.uvarint(); count > 0; count -= 1) {
       this.uvarint();
       this.#move(this.uvarint());

@@ -1,4 +1,5 @@
-export { testStream, type OpenStream, type StreamUnderTest } from './stream-contract.testsuite.ts';
+export { testStream } from './stream-contract.testsuite.ts';
+export type { LogAbility, OpenStream, StreamUnderTest } from './stream-subject.ts';
 export { GroupWork, type WorkingMember } from './group-work.ts';
 export {
   GROUP_TEST_PARTITIONS,

@@ -47,6 +47,28 @@ describe('SeriesDedupe', () => {
     );
   });
 
+  it('keeps the newest gaps, as many as the settings say by then', () => {
+    const settings = { ...SETTINGS, rememberedTimesMax: 4 };
+    const memory = new SeriesMemory(settings);
+    const slot = memory.create(KEYS, 0, 0);
+    memory.touch(slot, 0);
+    const dedupe = new SeriesDedupe(memory, settings);
+    const decide = (timeUs: number): Verdict => dedupe.decide(slot, timeUs, 1, false);
+    // Ten steps of one, then a hole of five, and so on.
+    const arrive = (from: number, to: number): void => {
+      for (let timeUs = from; timeUs < to; timeUs += 1) if (timeUs % 15 < 10) decide(timeUs);
+    };
+    arrive(1, 130);
+    const gaps = (): number[] => memory.gaps.get(slot)!;
+    expect(gaps().length).toBeGreaterThan(6);
+    settings.gapsMax = 2;
+    const newest = gaps().slice(-2);
+    arrive(130, 145);
+    expect(gaps()).toHaveLength(4);
+    expect(gaps().slice(0, 2)).toEqual(newest);
+    expect([decide(13), decide(newest[0]! + 1)]).toEqual([Verdict.unverified, Verdict.fresh]);
+  });
+
   it('tells all samples of a backlog that sixteen senders drain with stuck requests', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 2 ** 31 }), (seed) => {

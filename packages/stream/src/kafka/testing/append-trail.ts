@@ -1,4 +1,3 @@
-import { expect } from 'vitest';
 import { TOPIC_EVENTS, type Producer, type Stream } from '../../stream.ts';
 
 /** What became of each append of a run, to be held against the log afterwards. */
@@ -47,31 +46,36 @@ export class AppendTrail {
   }
 
   /**
-   * Every acknowledged record is there, once, at its offset; what was rejected at most once; and
-   * nothing else. Appends are numbered in the order of the calls: so acknowledged ones follow in
-   * that order.
+   * What is wrong with the log. Nothing when every acknowledged record is there, once, at its
+   * offset, what was rejected at most once, and nothing else; and when acknowledged ones follow in
+   * the order of the calls, which numbers them.
    */
-  async check(stream: Stream): Promise<void> {
+  async findFaults(stream: Stream): Promise<string[]> {
+    const faults: string[] = [];
     let found = 0;
     for (let partition = 0; partition < this.#partitions; partition += 1) {
       const seen = new Set<string>();
       let newest = -1;
       for (const { offset, text } of await readTexts(stream, partition)) {
-        expect(seen.has(text), `"${text}" is there twice`).toBe(false);
+        if (seen.has(text)) faults.push(`"${text}" is there twice`);
         seen.add(text);
         const acknowledged = this.#acknowledged.get(text);
         if (acknowledged === undefined) {
-          expect(this.#rejected.has(text), `"${text}" was never appended`).toBe(true);
+          if (!this.#rejected.has(text)) faults.push(`"${text}" was never appended`);
           continue;
         }
-        expect(acknowledged).toEqual({ partition, offset });
+        if (acknowledged.partition !== partition || acknowledged.offset !== offset) {
+          faults.push(`"${text}" is at ${offset}, and not at ${acknowledged.offset}`);
+        }
         const number = Number(text.slice(text.lastIndexOf(' ') + 1));
-        expect(number, `"${text}" comes late`).toBeGreaterThan(newest);
+        if (number <= newest) faults.push(`"${text}" comes late`);
         newest = number;
         found += 1;
       }
     }
-    expect(found).toBe(this.#acknowledged.size);
+    const missing = this.#acknowledged.size - found;
+    if (missing !== 0) faults.push(`${missing} acknowledged records are missing`);
+    return faults;
   }
 }
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { silentLog } from '@millrace/runtime';
-import { Kafka, logLevel } from 'kafkajs';
 import type { Topic } from '../../stream.ts';
-import type { KafkaConnection } from '../kafka-settings.ts';
+import { createKafkaClient } from '../kafka-client.ts';
+import { DEFAULT_KAFKA_SETTINGS, type KafkaConnection } from '../kafka-settings.ts';
 import { kafkaTopics } from '../kafka-stream.ts';
 import { setupKafkaTopics, type SetupTopicsParams } from '../setup-topics.ts';
 
@@ -28,13 +28,13 @@ export async function makeTestTopics(
     connection,
     topicPrefix,
     names,
-    remove: () => removeTopics(url.split(','), Object.values(names)),
+    remove: () => removeTopics(connection, Object.values(names)),
   };
 }
 
-async function removeTopics(brokers: string[], topics: string[]): Promise<void> {
-  const kafka = new Kafka({ brokers, clientId: 'millrace-test', logLevel: logLevel.NOTHING });
-  const admin = kafka.admin();
+async function removeTopics(connection: KafkaConnection, topics: string[]): Promise<void> {
+  const settings = DEFAULT_KAFKA_SETTINGS;
+  const admin = createKafkaClient({ connection, log: silentLog, settings, retries: 5 }).admin();
   await admin.connect();
   try {
     const present = new Set(await admin.listTopics());

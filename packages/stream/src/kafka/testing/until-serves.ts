@@ -1,5 +1,6 @@
 import { untilServing, type ServiceProcess } from '@millrace/runtime/testing';
-import { Kafka, logLevel } from 'kafkajs';
+import { silentLog } from '@millrace/runtime';
+import { createKafkaClient } from '../kafka-client.ts';
 import type { KafkaNode } from './kafka-node.ts';
 
 const START_MS_MAX = 60_000;
@@ -18,12 +19,11 @@ export async function untilServes(
 }
 
 async function knowsAll(address: string, nodes: number): Promise<boolean> {
-  const kafka = new Kafka({
-    brokers: [address],
-    connectionTimeout: 500,
-    requestTimeout: 2_000,
-    retry: { retries: 0 },
-    logLevel: logLevel.NOTHING,
+  const kafka = createKafkaClient({
+    connection: { brokers: [address], clientId: 'millrace-test' },
+    log: silentLog,
+    settings: { connectMs: 500, requestMs: 2_000 },
+    retries: 0,
   });
   const admin = kafka.admin();
   try {
