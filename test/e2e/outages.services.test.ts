@@ -108,7 +108,11 @@ describe.skipIf(missing.length > 0)('what is away comes back', () => {
       return load.refusals.again > 0;
     });
     await untilUnready(stages.receiver, 'RECEIVER_', SOON_MS_MAX);
-    await sleep(Math.max(0, OUTAGE_MS - APPEND_AGE_MS));
+    const endMs = performance.now() + OUTAGE_MS - APPEND_AGE_MS;
+    while (performance.now() < endMs) {
+      expect((await readiness(stages.receiver))?.status).toBe(503);
+      await sleep(200);
+    }
     quiet(Math.max(OUTAGE_MS, APPEND_AGE_MS));
     await services.kafka.restart();
     for (const stage of Object.values(stages)) await untilReadyAgain(stage, SOON_MS_MAX);

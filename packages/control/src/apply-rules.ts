@@ -48,7 +48,7 @@ export async function applyRules(parts: ControlParts, change: RulesChange): Prom
     const version = plan.isChanged
       ? await recordVersion(parts, producer, { history, plan, wanted })
       : before;
-    return { plan, version, barriers: await tellPartitions(stream, producer, version) };
+    return { plan, version, barriers: await tellPartitions(parts, producer, version) };
   } finally {
     await producer.close();
   }
@@ -85,15 +85,14 @@ export async function recordVersion(
 }
 
 async function tellPartitions(
-  stream: Stream,
+  { stream, clock }: ControlParts,
   producer: Producer,
   version: RulesVersion,
 ): Promise<number[]> {
   const partitions = Array.from({ length: stream.partitions }, (_, partition) => partition);
+  const parts = { producer, clock, partitions: stream.partitions };
   const told = await Promise.allSettled(
-    partitions.map(
-      async (partition) => await appendBarrier(producer, stream.partitions, partition, version),
-    ),
+    partitions.map(async (partition) => await appendBarrier(parts, partition, version)),
   );
   const missing = partitions.filter((partition) => told[partition]?.status === 'rejected');
   if (missing.length === 0) {

@@ -1,3 +1,4 @@
+import type { Clock } from '@millrace/runtime';
 import { TOPIC_EVENTS, type Producer } from '@millrace/stream';
 import { encodeEventsRecord, EventsRecordKind, type BarrierRecord } from '@millrace/wire';
 import type { RulesVersion } from './rules-history.ts';
@@ -21,14 +22,27 @@ export function firstBarrierOf(version: RulesVersion, partitions: number): Barri
   return { ...barrierOf(version, partitions), after: 0 };
 }
 
-/** Appends it; resolves with its offset when it is durable. */
+export interface BarrierParts {
+  producer: Producer;
+  clock: Clock;
+  /** P of the log. */
+  partitions: number;
+}
+
+/**
+ * Appends it, behind a tick: an edition ends at a time of its partition, and that of one that was
+ * idle without an owner may lie hours back. Resolves with its offset when it is durable.
+ */
 export async function appendBarrier(
-  producer: Producer,
-  partitions: number,
+  { producer, clock, partitions }: BarrierParts,
   partition: number,
   version: RulesVersion,
 ): Promise<number> {
-  const payload = encodeEventsRecord(barrierOf(version, partitions));
-  const { offset } = await producer.append(TOPIC_EVENTS, partition, payload);
+  const tick = { kind: EventsRecordKind.tick, receivedAtUs: clock.nowUs() } as const;
+  const barrier = encodeEventsRecord(barrierOf(version, partitions));
+  const [, { offset }] = await Promise.all([
+    producer.append(TOPIC_EVENTS, partition, encodeEventsRecord(tick)),
+    producer.append(TOPIC_EVENTS, partition, barrier),
+  ]);
   return offset;
 }

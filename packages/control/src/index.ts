@@ -1,5 +1,5 @@
 export { applyRules, type AppliedRules, type ControlParts } from './apply-rules.ts';
-export { appendBarrier, barrierOf, firstBarrierOf } from './barrier.ts';
+export { appendBarrier, barrierOf, firstBarrierOf, type BarrierParts } from './barrier.ts';
 export { checkRulesSize } from './check-size.ts';
 export { notBegun } from './control-errors.ts';
 export { ControlFollower, type FollowerParts } from './control-follower.ts';

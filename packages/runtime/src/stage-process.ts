@@ -9,6 +9,7 @@ import type { Log } from './log.ts';
 import type { Meter } from './meter.ts';
 import { createProcessMeter } from './process-meter.ts';
 import type { ProcessSettings } from './process-settings.ts';
+import { createQuietLog } from './quiet-log.ts';
 
 /** What a stage's process gives to whoever composes it. */
 export interface StageHost {
@@ -61,7 +62,8 @@ export async function runStageProcess(
   const { level, format } = settings.logging;
   const chosen = format === 'auto' ? (process.stderr.isTTY ? 'text' : 'json') : format;
   const logging = { level, format: chosen } as const;
-  const log = createConsoleLog({ logging, colours, fields: { stage: name } });
+  const lines = createConsoleLog({ logging, colours, fields: { stage: name } });
+  const log = createQuietLog(lines, { clock: systemClock });
   const host = new OpenStageHost(params, log);
   await host.listen();
   let stage: HostedStage | undefined;

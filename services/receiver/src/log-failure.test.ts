@@ -1,5 +1,5 @@
 import { compressSnappy, encodeWriteRequest } from '@millrace/wire';
-import type { Producer } from '@millrace/stream';
+import { STREAM_CODES, StreamError, type Producer } from '@millrace/stream';
 import { describe, expect, it } from 'vitest';
 import { eventually } from './testing/eventually.ts';
 import { closedGate } from './testing/gated-producer.ts';
@@ -90,6 +90,31 @@ describe('a log that cannot take a record', () => {
     broken = false;
     await push(sample);
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
+  });
+
+  it('is told for good when it is another log, with what to do', async () => {
+    const remedy = 'millrace setup --accept-new-log';
+    const replaced = (): StreamError =>
+      new StreamError({ code: STREAM_CODES.replaced, message: 'It was made again.', remedy });
+    const wrapProducer = (producer: Producer): Producer => ({
+      append: async () => {
+        throw replaced();
+      },
+      close: async () => await producer.close(),
+    });
+    let nowUs = 1_700_000_000_000_000;
+    const clock = {
+      nowUs: () => nowUs,
+      sleep: async () => await new Promise<void>(() => undefined),
+    };
+    const { push, url } = await start({ wrapProducer, clock });
+    await expectRetryable(await push(sample), 'not_acknowledged');
+    nowUs += 3600 * 1_000_000;
+    const unready = await fetch(`${url}/readyz`);
+    expect(unready.status).toBe(503);
+    const detail = (await unready.json()) as { dependencies: [{ detail: string }] };
+    expect(detail.dependencies[0].detail).toMatch(/^RECEIVER_APPEND_FAILED: .*STREAM_REPLACED/);
+    expect(detail.dependencies[0].detail).toContain(remedy);
   });
 
   it('answers 503 also when it fails in a way nobody expected', async () => {

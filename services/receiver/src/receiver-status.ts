@@ -1,10 +1,12 @@
 import {
   errorText,
+  MillraceError,
   type Clock,
   type Health,
   type PartitionStatus,
   type StageStatus,
 } from '@millrace/runtime';
+import { STREAM_CODES, StreamError } from '@millrace/stream';
 import type { Appender } from './appender.ts';
 import type { ReceiverSettings } from './settings.ts';
 
@@ -52,9 +54,11 @@ export function stageStatus(
 /** Whether the log takes data now: that alone decides; what is behind it may catch up later. */
 export function healthOf(status: StageStatus, others: Health['dependencies']): Health {
   const reason = status.partitions.find((lane) => lane.reason !== undefined)?.reason;
+  const { code, message = 'The receiver does not run.', remedy = '' } = reason ?? {};
+  const detail = `${code === undefined ? '' : `${code}: `}${message} ${remedy}`.trim();
   const log: Health['dependencies'][number] = status.ready
     ? { name: 'log', state: 'ok' }
-    : { name: 'log', state: 'down', detail: reason?.message ?? 'the receiver does not run' };
+    : { name: 'log', state: 'down', detail };
   return { ready: status.ready, dependencies: [log, ...others] };
 }
 
@@ -74,11 +78,17 @@ function waitingReason(
   }
   const { lastFailure } = appender;
   if (lastFailure === undefined) return undefined;
-  if (clock.nowUs() - lastFailure.atUs > settings.unreadyAfterFailureMs * 1000) return undefined;
+  const { error, atUs } = lastFailure;
+  const isRecent = clock.nowUs() - atUs <= settings.unreadyAfterFailureMs * 1000;
+  // Of a log that is another one no append will ever succeed again: trying it is for nobody.
+  const isOtherLog = error instanceof StreamError && error.code === STREAM_CODES.replaced;
+  if (!isRecent && !isOtherLog) return undefined;
+  const remedy = error instanceof MillraceError ? error.remedy : undefined;
   return {
     code: 'RECEIVER_APPEND_FAILED',
     message:
-      `The log refused the last append (${errorText(lastFailure.error)}). Its sender was told to ` +
-      'send again; nothing acknowledged is lost.',
+      `The log refused the last append (${errorText(error)}). Its sender was told to send again; ` +
+      'nothing acknowledged is lost.',
+    ...(remedy === undefined ? {} : { remedy }),
   };
 }

@@ -70,7 +70,8 @@ export const DEFAULT_RECEIVER_SETTINGS: ReceiverSettings = {
   appendAgeMsMax: 10_000,
   appendTimeoutMs: 30_000,
   appendBytesMax: 32 * MIB,
-  unreadyAfterFailureMs: 5000,
+  // Longer than appendAgeMsMax: else a log that is away counts as ready between two rounds of appends.
+  unreadyAfterFailureMs: 15_000,
   retryAfterSeconds: 1,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 60_000,

@@ -33,7 +33,7 @@ export class BarrierCompleter {
 
   /** `inForce`: number of the version that the partition's newest folded barrier brought. */
   async complete(inForce: number): Promise<void> {
-    const { clock, events, partition, partitions, producer } = this.#parts;
+    const { clock, events, partition } = this.#parts;
     const missing = this.#parts.versionsAfter(Math.max(inForce, this.#appended));
     const [next] = missing;
     if (next === undefined) return;
@@ -46,7 +46,7 @@ export class BarrierCompleter {
     if (Math.abs(nowUs - this.#missingSinceUs) < GRACE_MS * 1000) return;
     try {
       for (const version of missing) {
-        await appendBarrier(producer, partitions, partition, version);
+        await appendBarrier(this.#parts, partition, version);
         this.#appended = version.number;
         events.barrierAppended(partition, version.number);
       }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock, Log } from '@millrace/runtime';
 import { checkPartition, checkReleasable, closedStream, partitionName } from '../stream-error.ts';
 import {
@@ -63,6 +64,8 @@ export async function openKafkaStream(params: KafkaStreamParams): Promise<Stream
   // What is not installed should be missed now, and not at the first append.
   await findCodec(settings.compression);
   const closing = new AbortController();
+  // While a broker is away, questions about all partitions wait at the same time.
+  setMaxListeners(0, closing.signal);
   const sleep = async (ms: number): Promise<void> => {
     // Closing only makes it shorter.
     await clock.sleep(ms, closing.signal).catch(() => undefined);

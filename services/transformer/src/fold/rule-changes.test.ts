@@ -118,7 +118,7 @@ const valuesOf = <T>({ entries }: FoldRun, type: EntryType): T[] =>
   entries.filter((entry) => entry.type === type).map(({ value }) => value as T);
 
 describe('an edition whose rule changed', () => {
-  it('is folded on for an hour beyond all that was known, its successor from its barrier on', () => {
+  it('is folded on for an hour beyond all that was known, its successor from there on', () => {
     const writer = new LogWriter(file(BY_JOB)).at(0, sample(0)).at(5, sample(125));
     const old = writer.edition();
     writer.change(file({ ...BY_JOB, widths: ['30s'] }));
