@@ -49,7 +49,7 @@ describe.skipIf(missing.length > 0)('what is away comes back', () => {
     { timeout: TEST_MS_MAX },
     async () => {
       onTestFailed(() => void process.stderr.write(world.outputs().slice(-20_000)));
-      await everythingAtStart();
+            await everythingAtStart();
       await kafka();
       await redis('kept');
       await redis('none');
@@ -115,7 +115,7 @@ describe.skipIf(missing.length > 0)('what is away comes back', () => {
     }
     quiet(Math.max(OUTAGE_MS, APPEND_AGE_MS));
     await services.kafka.restart();
-    for (const stage of Object.values(stages)) await untilReadyAgain(stage, SOON_MS_MAX);
+    for (const stage of Object.values(stages)) {await untilReadyAgain(stage, SOON_MS_MAX);tick(stage.stage);}
     await untilCaughtUp();
     expect(load.refusals).toMatchObject({ withoutRetryAfter: 0, noAnswer: 0 });
   }

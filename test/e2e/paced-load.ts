@@ -4,8 +4,8 @@ import type { Answer } from '../load/http-connection.ts';
 import { REMOTE_WRITE_HEADERS, Sender, type Request } from '../load/sender.ts';
 import { counterValue, eventTimeMs, LANES, SHAPE, type PacedSamples } from './paced-samples.ts';
 
-/** Half a second of events may be unanswered before more of them wait for their turn. */
-const EVENT_REQUESTS_MAX = 64;
+/** So many requests of events may be unanswered (20 s of them) before more wait for their turn. */
+const EVENT_REQUESTS_MAX = 200;
 /** Longer than a receiver keeps a request waiting. */
 const ANSWER_MS_MAX = 60_000;
 

@@ -9,6 +9,7 @@ import { KafkaCluster } from './kafka-cluster.ts';
 import { DEFAULT_KAFKA_SETTINGS } from './kafka-settings.ts';
 import { openKafkaStream } from './kafka-stream.ts';
 import { requests } from './kafkajs-internals.ts';
+import { LATEST, listOffsets } from './partition-offsets.ts';
 import { produceRequest, readProduced, type ProducedBatch } from './protocol.ts';
 import { encodeBatch, type BatchIdentity } from './record-batch.ts';
 import { readTexts } from './testing/append-trail.ts';
@@ -42,6 +43,10 @@ describe.skipIf('missing' in kafka)('what a broker makes of sequence numbers', (
     });
     await cluster.refresh();
     link = await cluster.link(cluster.leaderOf(TOPIC_EVENTS, 0)!, 'produce');
+    // A broker that is named as the leader may not know it yet.
+    const partitions = Array.from({ length: 8 }, (_, partition) => partition);
+    const asked = { topic, partitions, at: LATEST, msMax: 5000 };
+    await vi.waitFor(() => listOffsets(link, asked), 10_000);
   });
   afterAll(async () => {
     cluster.close();
