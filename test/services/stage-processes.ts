@@ -84,7 +84,7 @@ export async function untilReady({ stage, url, child, output }: StageProcess): P
   });
 }
 
-/** Runs a command of the CLI to its end; rejects when it fails. */
+/** Runs a command of the CLI to its end, resolves with its results; rejects when it fails. */
 export async function runCommandLine(
   args: readonly string[],
   environment: Environment,
@@ -93,12 +93,14 @@ export async function runCommandLine(
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  let output = '';
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  let results = '';
+  let notices = '';
+  child.stdout.on('data', (chunk: Buffer) => (results += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (notices += chunk.toString()));
   const timer = setTimeout(() => child.kill('SIGKILL'), COMMAND_MS_MAX);
   await once(child, 'close');
   clearTimeout(timer);
-  if (child.exitCode === 0) return output;
-  throw new Error(`millrace ${args.join(' ')} ended with ${child.exitCode}:\n${output}`);
+  if (child.exitCode === 0) return results;
+  const told = `${results}${notices}`;
+  throw new Error(`millrace ${args.join(' ')} ended with ${child.exitCode}:\n${told}`);
 }

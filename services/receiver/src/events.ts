@@ -1,5 +1,5 @@
 import type { AppliedRules } from '@millrace/control';
-import { errorKind, errorText, type Log, type Meter } from '@millrace/runtime';
+import { errorKind, errorText, MillraceError, type Log, type Meter } from '@millrace/runtime';
 import type { OverloadBound } from './overload-error.ts';
 import type { RejectedSamples } from './rejections.ts';
 
@@ -69,9 +69,10 @@ export function createReceiverEvents(
     appended: ({ seconds }) => metrics.appendSeconds.observe(seconds),
     appendFailed: ({ partition, error }) => {
       metrics.appendFailures.add(1);
-      const level = errorKind(error) === 'transient' ? 'warn' : 'error';
-      log[level](
-        { partition, error: errorText(error) },
+      const isPassing = errorKind(error) === 'transient';
+      const remedy = error instanceof MillraceError ? error.remedy : undefined;
+      log[isPassing ? 'warn' : 'error'](
+        { partition, error: errorText(error), ...(isPassing ? {} : { remedy }) },
         'The log did not take a part; its sender is told to send again.',
       );
     },

@@ -70,7 +70,7 @@ export const DEFAULT_RECEIVER_SETTINGS: ReceiverSettings = {
   appendAgeMsMax: 10_000,
   appendTimeoutMs: 30_000,
   appendBytesMax: 32 * MIB,
-  // Longer than appendAgeMsMax: else a log that is away counts as ready between two rounds of appends.
+  // Longer than appendAgeMsMax: else a log that is away counts as ready between two rounds.
   unreadyAfterFailureMs: 15_000,
   retryAfterSeconds: 1,
   headersTimeoutMs: 10_000,

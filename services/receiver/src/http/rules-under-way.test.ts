@@ -47,7 +47,7 @@ describe('a change of rules', () => {
     const completed = await apply(one, file('a'));
     expect(completed.status).toBe(200);
     const answer = (await completed.json()) as RulesChangeAnswer;
-    expect(answer).toMatchObject({ changed: false, barriers: [1, 1, 0, 1] });
+    expect(answer).toMatchObject({ changed: false, barriers: [3, 3, 1, 3] });
     const told = (await barriersOf(one.stream)).map((all) => all.map(({ number }) => number));
     expect(told.map((numbers) => new Set(numbers))).toEqual(
       Array.from({ length: 4 }, () => new Set([answer.version])),
