@@ -1,9 +1,9 @@
 -- Editions that every partition has begun take over from the one before: for windows that start
 -- after the latest of their beginnings, and after the largest sample time any partition had seen
 -- by then. Those windows are whole in the new edition, and the ones before are in the old. Every
--- window start of a width that both have is shown by one of them, wherever the change lies; that it
--- lies at the start of a wide window (up to half an hour: the old one is not folded for ever) leaves
--- nothing between them when widths change either.
+-- window start of a width that both have is shown by one of them, wherever the change lies. It lies
+-- at the start of a wide window, so that there is nothing between them when widths change either;
+-- of half an hour at most, because the old one is not folded for ever.
 WITH given AS (
   SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS given(rule, edition, partitions)
 ), ready AS (
