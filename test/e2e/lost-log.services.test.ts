@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { reportMissing, type ProvidedService } from '@millrace/runtime/testing';
+import { freePort, reportMissing, type ProvidedService } from '@millrace/runtime/testing';
 import { TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
 import { afterEach, beforeEach, describe, expect, inject, onTestFailed, test } from 'vitest';
 import { DistributedWorld, type ServiceUrls } from '../services/distributed-world.ts';
@@ -9,7 +9,7 @@ import { isAlive, partitionsOf, untilOf, untilUnready } from '../services/stage-
 import { untilReady, type StageName, type StageProcess } from '../services/stage-processes.ts';
 import { PacedLoad } from './paced-load.ts';
 import { pacedFaults } from './paced-faults.ts';
-import { countPaced, type PacedSamples } from './paced-samples.ts';
+import { countEvents, type PacedSamples } from './paced-samples.ts';
 
 const provided = [inject('kafka'), inject('redis'), inject('timescale')];
 const missing = provided.flatMap((service) => ('missing' in service ? [service.missing] : []));
@@ -36,6 +36,8 @@ describe.skipIf(missing.length > 0)('a log that lost what was in it', { timeout:
   let operator: KafkaTopicsOperator;
   let load: PacedLoad;
   let stages: Stages;
+  /** Senders know the receiver by it. */
+  let ports: Partial<Record<StageName, number>>;
   beforeEach(async () => {
     const [kafka, redis, timescale] = provided.map(urlOf);
     const urls: ServiceUrls = { kafka: kafka!, redis: redis!, timescale: timescale! };
@@ -43,13 +45,13 @@ describe.skipIf(missing.length > 0)('a log that lost what was in it', { timeout:
     const topicPrefix = world.environment['MILLRACE_KAFKA__TOPIC_PREFIX']!;
     operator = new KafkaTopicsOperator({ url: urls.kafka, topicPrefix });
     onTestFailed(() => void process.stderr.write(world.outputs().slice(-20_000)));
+    ports = { receiver: await freePort() };
     await startAll();
     for (const stage of Object.values(stages)) await untilReady(stage);
-    const firstTimeMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 3 * HOUR_MS + 1234;
-    const { url } = stages.receiver;
-    load = new PacedLoad({ url, name: 'paced', firstTimeMs, retryMsMax: 2 * SOON_MS_MAX });
+    load = loadNamed('paced');
   });
   afterEach(async () => {
+    await load.abandon();
     await operator.remove();
     await world.remove();
   });
@@ -74,6 +76,28 @@ describe.skipIf(missing.length > 0)('a log that lost what was in it', { timeout:
     await restart(...NAMES);
     await sleep(LOAD_MS);
     await untilStored(await load.stop());
+  });
+
+  test('metrics.events is made again, and Redis is empty', async () => {
+    const before = await loadFor(LOAD_MS);
+    await untilStored(before);
+    for (const stage of Object.values(stages)) await world.stop(stage);
+    await operator.makeAgain(TOPIC_EVENTS);
+    await world.flushState();
+    // So it looks new, and the database alone knows better.
+    await world.run('setup');
+    await startAll();
+    // Series of its own: of those before nothing is remembered, not even how far they had counted.
+    load = loadNamed('after');
+    load.resume();
+    await untilStopped(stages.writer, 'STORE_OTHER_LOG', '--accept-new-log');
+    for (const name of ['transformer', 'writer'] as const) await world.stop(stages[name]);
+    await world.run('setup', '--accept-new-log');
+    // What was put out under a number that was another log's is gone, and is put out again.
+    expect(Math.min(...(await operator.starts(TOPIC_SERIES)))).toBeGreaterThan(0);
+    await startAll(['transformer', 'writer']);
+    await sleep(LOAD_MS);
+    await untilStored(before, await load.stop());
   });
 
   test('metrics.series is deleted and made again while the writer is behind', async () => {
@@ -113,22 +137,45 @@ describe.skipIf(missing.length > 0)('a log that lost what was in it', { timeout:
     await untilStopped(stages.writer, 'WRITER_EXPIRED', 'remove the state of partition', [1]);
     await expectCalm();
     // Everybody else goes on.
-    const others = (await partitionsOf(stages.transformer)).filter(
-      ({ partition }) => partition > 0,
-    );
-    expect(others.map(({ state }) => state)).toEqual(['running', 'running']);
+    const goOn = (await partitionsOf(stages.transformer)).filter(({ partition }) => partition > 0);
+    expect(goOn.map(({ state }) => state)).toEqual(['running', 'running']);
     await foldAgain(1);
-    const { rows } = await readLedger(world.store);
-    expect(rows).toBeLessThan(countPaced(sent));
-    expect((await partitionsOf(stages.transformer))[0]).toMatchObject({ state: 'stopped' });
+    await untilOf(stages.writer, 'has stored what can be', SOON_MS_MAX, async () => {
+      const marks = await markOffsets();
+      return marks[1]! > folded[1]! && marks[2]! > folded[2]!;
+    });
+    // Nothing was skipped: of partition 0 there is what came before, and no more.
+    expect((await markOffsets())[0]).toBeLessThanOrEqual(folded[0]!);
+    // Its last totals were not put out any more; what was put out adds up.
+    const { rows: all, accepted, stored, duplicate, ...others } = await readLedger(world.store);
+    expect(stored + duplicate).toBe(accepted);
+    expect(others).toEqual({ conflict: 0, dropped: 0, unverified: 0, deadLetter: 0 });
+    expect(stored).toBeLessThanOrEqual(all);
+    const { rows, times } = await world.store.row<{ rows: number; times: number }>(
+      `SELECT count(*)::integer AS rows, count(DISTINCT value)::integer AS times
+       FROM series_samples WHERE metric = 'paced_orders'`,
+    );
+    expect(rows).toBe(times);
+    expect(rows).toBeLessThan(countEvents(sent));
   });
 
-  async function startAll(names: readonly StageName[] = NAMES): Promise<void> {
-    // Each on its port: senders do not notice but by what they are answered.
-    const begun = await Promise.all(
-      names.map(async (name) => await world.spawn(name, {}, stages?.[name]?.port)),
+  /** Below which offset of the events everything is stored, by partition. */
+  async function markOffsets(): Promise<number[]> {
+    const rows = await world.store.rows<{ at: number }>(
+      `SELECT mark_offset::float8 AS at FROM positions ORDER BY partition`,
     );
+    return rows.map(({ at }) => at);
+  }
+
+  async function startAll(names: readonly StageName[] = NAMES): Promise<void> {
+    const begun = await Promise.all(names.map((name) => world.spawn(name, {}, ports[name])));
     stages = { ...stages, ...Object.fromEntries(begun.map((one) => [one.stage, one])) };
+  }
+
+  function loadNamed(name: string): PacedLoad {
+    const firstTimeMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 3 * HOUR_MS + 1234;
+    const { url } = stages.receiver;
+    return new PacedLoad({ url, name, firstTimeMs, retryMsMax: 2 * SOON_MS_MAX });
   }
 
   async function restart(...names: StageName[]): Promise<void> {
@@ -143,8 +190,8 @@ describe.skipIf(missing.length > 0)('a log that lost what was in it', { timeout:
   }
 
   /** Stored, and what is folded is committed. */
-  async function untilStored(sent: PacedSamples): Promise<void> {
-    expect(await pacedFaults(world.store, [sent], SOON_MS_MAX)).toEqual([]);
+  async function untilStored(...sent: PacedSamples[]): Promise<void> {
+    expect(await pacedFaults(world.store, sent, SOON_MS_MAX)).toEqual([]);
   }
 
   /** As the remedy says: without its state a partition is folded from what the log holds. */

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { compressSnappy, encodeWriteRequest } from '@millrace/wire';
 import type { Answer } from '../load/http-connection.ts';
@@ -27,6 +28,7 @@ export interface PacedLoadParams {
 export class PacedLoad {
   readonly #params: PacedLoadParams;
   readonly #refusals = { again: 0, withoutRetryAfter: 0, noAnswer: 0 };
+  readonly #giveUp = new AbortController();
   readonly #idle: Sender[] = [];
   readonly #steps = new Array<number>(LANES).fill(0);
   #events = 0;
@@ -40,6 +42,8 @@ export class PacedLoad {
 
   constructor(params: PacedLoadParams) {
     this.#params = params;
+    // All that wait to send something again wait for it.
+    setMaxListeners(0, this.#giveUp.signal);
   }
 
   /** Samples that were acknowledged so far. */
@@ -77,6 +81,13 @@ export class PacedLoad {
     while (this.#underWay > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     if (this.#failure !== undefined) throw this.#failure.error;
     return this.sent;
+  }
+
+  /** Ends it as it is, whatever was not acknowledged. */
+  async abandon(): Promise<void> {
+    this.#isPaused = true;
+    this.#giveUp.abort();
+    await this.stop().catch(() => undefined);
   }
 
   /** The last pause. */
@@ -136,7 +147,7 @@ export class PacedLoad {
     const settings = { url, answerMsMax: ANSWER_MS_MAX, retryMsMax, onRetry: noted };
     const sender = this.#idle.pop() ?? new Sender(settings);
     try {
-      const { status, body } = await sender.post(request);
+      const { status, body } = await sender.post(request, this.#giveUp.signal);
       checkAccepted(status, body, samples);
       this.#acknowledged += samples;
       this.#idle.push(sender);

@@ -43,10 +43,12 @@ export class KafkaTopicsOperator {
 
   /** The next offset of each partition. */
   async ends(topic: Topic): Promise<number[]> {
-    const offsets = await this.#do((admin) => admin.fetchTopicOffsets(this.#names[topic]));
-    return offsets
-      .toSorted((a, b) => a.partition - b.partition)
-      .map(({ offset }) => Number(offset));
+    return (await this.#offsets(topic)).map(({ high }) => Number(high));
+  }
+
+  /** The first offset that each partition still holds. */
+  async starts(topic: Topic): Promise<number[]> {
+    return (await this.#offsets(topic)).map(({ low }) => Number(low));
   }
 
   /** What lies below the offset is forgotten, as if its retention were over. */
@@ -65,6 +67,11 @@ export class KafkaTopicsOperator {
       const topics = Object.values(this.#names).filter((name) => present.has(name));
       if (topics.length > 0) await admin.deleteTopics({ topics });
     });
+  }
+
+  async #offsets(topic: Topic): Promise<{ partition: number; high: string; low: string }[]> {
+    const offsets = await this.#do((admin) => admin.fetchTopicOffsets(this.#names[topic]));
+    return offsets.toSorted((a, b) => a.partition - b.partition);
   }
 
   async #do<T>(act: (admin: Admin) => Promise<T>): Promise<T> {

@@ -18,7 +18,7 @@ import { countBatch } from './count-batch.ts';
 import type { TransformerEvents } from './events.ts';
 import { Publisher } from './publisher.ts';
 import type { TransformerSettings } from './settings.ts';
-import { recordDigest, takeOver, type OwnedPartition } from './take-over.ts';
+import { notSetUp, recordDigest, takeOver, type OwnedPartition } from './take-over.ts';
 
 export interface OwnerParts {
   stream: Stream;
@@ -111,6 +111,7 @@ export class PartitionOwner implements PartitionTask {
   /** Nobody has begun the log yet. */
   async #pause(): Promise<void> {
     const { clock, settings } = this.#parts;
+    this.#note({ state: 'waiting', reason: reasonOf(notSetUp(this.partition)) });
     await clock.sleep(settings.tickMs, this.#stopping.signal);
   }
 
@@ -148,11 +149,7 @@ export class PartitionOwner implements PartitionTask {
         if (records.length === 0) await this.#tick();
         const unfoldable = this.#fold(owned, records);
         publisher.pump(() => head.position);
-        if (unfoldable !== undefined) {
-          // What came before it is sound, and must not depend on how it was read.
-          await committer.commitLast();
-          throw unfoldable.error;
-        }
+        if (unfoldable !== undefined) throw unfoldable.error;
         await publisher.room();
         committer.commitWhenDue();
         const inForce = owned.fold.tables?.barrier.number;
@@ -161,10 +158,27 @@ export class PartitionOwner implements PartitionTask {
         this.#observe(owned, records, reader.end);
       }
       await committer.commitLast();
+    } catch (error) {
+      if (errorKind(error) === 'permanent') await this.#commitBefore(error, committer);
+      throw error;
     } finally {
       over.abort();
       await reader.close();
       await committer.settled();
+    }
+  }
+
+  /**
+   * What came before the reason to stop is sound, and must not depend on how it was read. And of a
+   * log that is gone it cannot be folded again: a state behind what was put out would be for ever.
+   */
+  async #commitBefore(error: unknown, committer: Committer): Promise<void> {
+    this.#note({ state: 'waiting', reason: reasonOf(error) });
+    try {
+      await committer.commitLast();
+    } catch (failure) {
+      // Then it was the reason, or comes on top of it; a defect is told in any case.
+      if (errorKind(failure) === 'defect') throw failure;
     }
   }
 

@@ -109,6 +109,18 @@ async function readRecord(parts: TakeOverParts, offset: number): Promise<Uint8Ar
   }
 }
 
+/** What a partition waits for while `takeOver` finds no log. */
+export function notSetUp(partition: number): MillraceError {
+  return new MillraceError({
+    code: 'TRANSFORMER_NOT_SET_UP',
+    kind: 'transient',
+    message:
+      `Partition ${partition} of metrics.events is empty: nobody has begun this log yet, so ` +
+      'there is nothing to fold.',
+    remedy: 'Run "millrace setup"; the transformer goes on by itself.',
+  });
+}
+
 function otherLog(partition: number, known: string, found: string): MillraceError {
   return new MillraceError({
     code: 'TRANSFORMER_OTHER_LOG',
@@ -140,7 +152,8 @@ function expired(partition: number, position: number, start: number): MillraceEr
       `Records ${position} to ${start - 1} of partition ${partition} of metrics.events expired ` +
       'before they were folded. The partition stops there instead of skipping them.',
     remedy:
-      'Put the state directory (or the missing segments) back from a backup, then start again.',
+      'Put the state (the directory, or what Redis held) or the missing records back from a backup, ' +
+      'then start again.',
   });
 }
 

@@ -111,6 +111,8 @@ describe('the transformer', () => {
     const bench = new StageBench();
     const transformer = bench.start();
     const running = transformer.run();
+    const waiting = { state: 'waiting', reason: { code: 'TRANSFORMER_NOT_SET_UP' } };
+    await until(() => expect(transformer.status().partitions[0]).toMatchObject(waiting));
     begin(bench);
     const beganUs = systemClock.nowUs();
     await until(() => expect(bench.end()).toBeGreaterThan(8));
@@ -199,6 +201,40 @@ describe('the transformer', () => {
     expect(Array.from({ length: 6 }, (_, partition) => bench.committed(partition))).toEqual(
       Array(6).fill(5),
     );
+  });
+
+  it('commits what it folded when its log turns out to be another one', async () => {
+    const bench = new StageBench();
+    begin(bench);
+    const gone = new MillraceError({ code: 'GONE', kind: 'permanent', message: 'It is gone.' });
+    let isGone = false;
+    const stream = openMemoryStream(bench.log);
+    const checking: Stream = Object.assign(Object.create(stream) as Stream, {
+      partitions: stream.partitions,
+      reader: (...args: Parameters<Stream['reader']>) => {
+        const reader = stream.reader(...args);
+        const next: typeof reader.next = async (params) => {
+          if (isGone) throw gone;
+          return await reader.next(params);
+        };
+        return { next, close: () => reader.close(), end: undefined };
+      },
+      producer: () => stream.producer(),
+      bounds: (...args: Parameters<Stream['bounds']>) => stream.bounds(...args),
+    });
+    const transformer = bench.start({ commitMs: 1e9 }, { stream: checking });
+    const running = transformer.run();
+    await until(() => expect(transformer.status().partitions[0]!.position).toBeGreaterThan(4));
+    expect(bench.committed()).toBeUndefined();
+    isGone = true;
+    const reason = { state: 'stopped', reason: { code: 'GONE' } };
+    await until(() => expect(transformer.status().partitions[0]).toMatchObject(reason));
+    // All of it that was put out.
+    const last = bench.log.partition(TOPIC_SERIES, 0).read(0, Infinity).at(-1)!;
+    expect(decodeSeriesRecordHeader(last.payload).to.offset).toBe(bench.committed());
+    expect(bench.committed()).toBeGreaterThan(4);
+    await transformer.stop();
+    await running;
   });
 
   it('stays when every partition has stopped, and tells why', async () => {

@@ -42,7 +42,8 @@ export function missingEntries(missing: MissingEntries): MillraceError {
       `is applied twice. It goes on by itself as soon as they are in the log again.`,
     remedy:
       `Let the transformer put them out again: stop Millrace, remove the state of partition ` +
-      `${partition} and start again. It folds ${partitionName(TOPIC_EVENTS, partition)} from ` +
+      `${partition} (in Redis the key millrace:{p${partition}}:state, with your key prefix) and ` +
+      `start again. It folds ${partitionName(TOPIC_EVENTS, partition)} from ` +
       `what that still holds.`,
   });
 }

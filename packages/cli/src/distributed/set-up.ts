@@ -173,6 +173,8 @@ async function removeSeries(
   await admin.connect();
   try {
     const topic = kafkaTopics(kafka.topicPrefix)[TOPIC_SERIES];
+    // kafkajs finds the leaders only of topics that it was asked about before.
+    await admin.fetchTopicOffsets(topic);
     await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: '-1' }] });
   } finally {
     await admin.disconnect();

@@ -3,7 +3,7 @@ import type { StreamError } from '../stream-error.ts';
 import { judgeAnswer } from './append-verdict.ts';
 import { KafkaAnswerError, topicReplaced, translateKafkaError } from './kafka-errors.ts';
 import type { ProducerLane } from './producer-lane.ts';
-import type { ProducedBatch } from './protocol.ts';
+import type { ProducedBatch } from './produce-request.ts';
 
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 1_000;

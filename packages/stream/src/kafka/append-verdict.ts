@@ -20,6 +20,8 @@ export type AppendVerdict =
 const verdicts: Readonly<Record<number, AppendVerdict>> = {
   [KafkaCode.none]: 'acknowledged',
   [KafkaCode.unknownTopic]: 'again',
+  [KafkaCode.unknownTopicId]: 'again',
+  [KafkaCode.inconsistentTopicId]: 'again',
   [KafkaCode.notEnoughReplicas]: 'again',
   [KafkaCode.corruptMessage]: 'again',
   [KafkaCode.topicAuthorizationFailed]: 'again',

@@ -9,6 +9,7 @@ import {
   type KafkajsLogger,
   type KafkajsProtocol,
 } from './kafkajs-internals.ts';
+import { PRODUCE_BY_ID } from './produce-request.ts';
 import { SESSION_REST_MS, type KafkaConnection } from './kafka-settings.ts';
 import { WireWriter } from './wire-bytes.ts';
 
@@ -35,9 +36,10 @@ export type LinkParams = Readonly<{
   connectMs: number;
 }>;
 
+const PRODUCE = 0;
 /** Brokers of 3.1 and newer have these; older ones are refused. */
 const NEEDED: readonly (readonly [name: string, apiKey: number, version: number])[] = [
-  ['Produce', 0, 7],
+  ['Produce', PRODUCE, 7],
   ['Fetch', 1, 13],
   ['ListOffsets', 2, 3],
   ['Metadata', 3, 12],
@@ -58,6 +60,7 @@ export class BrokerLink {
   #error: Error | undefined;
   #underWay = 0;
   #lacking: string | undefined;
+  #knowsTopicsById = false;
 
   private constructor(params: LinkParams) {
     const { host, port, connection, logger, connectMs } = params;
@@ -90,6 +93,11 @@ export class BrokerLink {
 
   get isIdle(): boolean {
     return this.#underWay === 0;
+  }
+
+  /** Produce requests may say by id which topic they mean: brokers of 4.1 and newer. */
+  get knowsTopicsById(): boolean {
+    return this.#knowsTopicsById;
   }
 
   /** What of Kafka's protocol this broker is too old for. */
@@ -143,6 +151,7 @@ export class BrokerLink {
     connection.setVersions(versions);
     connection.setSupportAuthenticationProtocol(SASL_AUTHENTICATE in versions);
     await connection.authenticate();
+    this.#knowsTopicsById = (versions[PRODUCE]?.maxVersion ?? 0) >= PRODUCE_BY_ID;
     this.#lacking = NEEDED.filter(
       ([, apiKey, version]) =>
         version < (versions[apiKey]?.minVersion ?? Infinity) ||

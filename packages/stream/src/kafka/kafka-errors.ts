@@ -50,14 +50,17 @@ const codeOfType: Readonly<Record<string, StreamCode>> = {
   POLICY_VIOLATION: STREAM_CODES.broken,
 };
 
+const TOPIC_GONE =
+  'The topic is gone, or its broker does not know it yet. If it was deleted, run "millrace ' +
+  'setup --accept-new-log".';
+
 /** Where a better advice is known than that of the code. */
 const remedyOfType: Readonly<Record<string, string>> = {
   MESSAGE_TOO_LARGE:
     'The topic takes smaller records than it was set up for: run "millrace setup", and look at ' +
     'max.message.bytes of the topic.',
-  UNKNOWN_TOPIC_OR_PARTITION:
-    'The topic is gone, or its broker does not know it yet. If it was deleted, run "millrace ' +
-    'setup --accept-new-log".',
+  UNKNOWN_TOPIC_OR_PARTITION: TOPIC_GONE,
+  UNKNOWN_TOPIC_ID: TOPIC_GONE,
   LEADER_NOT_AVAILABLE:
     'No broker that has all of it leads the partition: start the missing brokers.',
   NOT_ENOUGH_REPLICAS:

@@ -6,7 +6,12 @@ import type { KafkaCluster } from './kafka-cluster.ts';
 import type { KafkaSettings } from './kafka-settings.ts';
 import { requests } from './kafkajs-internals.ts';
 import { ProducerLane, type LaneBatch, type ProducerId } from './producer-lane.ts';
-import { produceRequest, readProduced } from './protocol.ts';
+import {
+  producedTopic,
+  produceRequest,
+  readProduced,
+  type ProducedBatch,
+} from './produce-request.ts';
 
 const RECOVER_MS = 50;
 const RECOVER_MS_MAX = 500;
@@ -186,13 +191,17 @@ export class ProduceSender {
         else lane.isSent = true;
       }
       if (sent.size === 0) return;
-      const batches = [...sent].map(([{ topic, partition }, { bytes }]) => ({
-        ...{ topic: cluster.topics[topic], partition, bytes },
-      }));
+      const { knowsTopicsById: byId } = link;
+      const batches = [...sent].map(([lane, { bytes }]) => ({ ...this.#place(lane), bytes }));
       // The broker should give up before we do, to be able to say so.
-      const request = produceRequest(batches, Math.ceil(settings.requestMs * 0.8));
+      const timeoutMs = Math.ceil(settings.requestMs * 0.8);
+      const request = produceRequest(batches, { byId, timeoutMs });
       wasSent = true;
-      this.#settle(sent, readProduced(await link.send(request, settings.requestMs)));
+      const answer = readProduced(await link.send(request, settings.requestMs), { byId });
+      const answers = new Map(answer.map((one) => [`${one.topic}/${one.partition}`, one]));
+      this.#settle(sent, (lane) => {
+        return answers.get(`${producedTopic(this.#place(lane), { byId })}/${lane.partition}`);
+      });
     } catch (error) {
       for (const [lane, batch] of sent) {
         if (lane.batch === batch) retryLater(lane, error, wasSent);
@@ -202,17 +211,24 @@ export class ProduceSender {
 
   #settle(
     sent: ReadonlyMap<ProducerLane, LaneBatch>,
-    answer: ReturnType<typeof readProduced>,
+    answerOf: (lane: ProducerLane) => ProducedBatch | undefined,
   ): void {
-    const { cluster } = this.#params;
-    const answers = new Map(answer.map((one) => [`${one.topic}/${one.partition}`, one]));
     for (const [lane, batch] of sent) {
       // Given up meanwhile, by closing.
       if (lane.batch !== batch) continue;
-      const one = answers.get(`${cluster.topics[lane.topic]}/${lane.partition}`);
+      const one = answerOf(lane);
       if (one === undefined) retryLater(lane, new Error('the answer leaves it out'), true);
       else applyAnswer(lane, one, this.#params);
     }
+  }
+
+  #place({ topic, partition }: ProducerLane): {
+    topic: string;
+    topicId: string;
+    partition: number;
+  } {
+    const { cluster } = this.#params;
+    return { topic: cluster.topics[topic], topicId: cluster.idOf(topic)!, partition };
   }
 
   /** The batch of each lane to send now: a new one, or again the last. */

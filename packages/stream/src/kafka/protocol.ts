@@ -3,8 +3,8 @@ import { WireReader, WireWriter } from './wire-bytes.ts';
 
 /*
  * The requests that kafkajs has in no version we need: metadata and fetch that name topics by
- * their id, so that a topic that was deleted and made again is noticed; and produce, whose batches
- * are encoded once and never copied again.
+ * their id, so that a topic that was deleted and made again is noticed. Produce is in
+ * produce-request.ts.
  */
 
 /** Error codes of Kafka that decide what happens next. */
@@ -184,56 +184,4 @@ function readFetchedPartition(reader: WireReader, topicId: string): FetchedParti
   const records = reader.compactBytes();
   reader.endStructure();
   return { topicId, partition, error, end, records };
-}
-
-export interface ProduceBatch {
-  readonly topic: string;
-  readonly partition: number;
-  readonly bytes: Buffer;
-}
-
-/** `timeoutMs`: how long the broker waits for the copies. Each partition once. */
-export function produceRequest(batches: readonly ProduceBatch[], timeoutMs: number): LinkRequest {
-  const byTopic = new Map<string, ProduceBatch[]>();
-  for (const batch of batches) {
-    const others = byTopic.get(batch.topic);
-    if (others === undefined) byTopic.set(batch.topic, [batch]);
-    else others.push(batch);
-  }
-  const allCopies = -1;
-  const head = new WireWriter().int16(-1).int16(allCopies).int32(timeoutMs).int32(byTopic.size);
-  const body: Uint8Array[] = [head.bytes];
-  for (const [topic, ofTopic] of byTopic) {
-    body.push(new WireWriter().string(topic).int32(ofTopic.length).bytes);
-    for (const { partition, bytes } of ofTopic) {
-      body.push(new WireWriter().int32(partition).int32(bytes.length).bytes, bytes);
-    }
-  }
-  return { apiKey: 0, apiVersion: 7, apiName: 'Produce', isFlexible: false, body };
-}
-
-export interface ProducedBatch {
-  readonly topic: string;
-  readonly partition: number;
-  readonly error: number;
-  readonly offset: number;
-  /** -1: the topic's times are those of its producers. */
-  readonly appendTimeMs: number;
-}
-
-export function readProduced(answer: Buffer): readonly ProducedBatch[] {
-  const reader = new WireReader(answer);
-  return reader
-    .array(() => {
-      const topic = reader.string();
-      return reader.array(() => {
-        const partition = reader.int32();
-        const error = reader.int16();
-        const offset = reader.int64();
-        const appendTimeMs = reader.int64();
-        reader.int64();
-        return { topic, partition, error, offset, appendTimeMs };
-      });
-    })
-    .flat();
 }

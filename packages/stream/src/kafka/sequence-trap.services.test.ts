@@ -10,7 +10,8 @@ import { DEFAULT_KAFKA_SETTINGS } from './kafka-settings.ts';
 import { openKafkaStream } from './kafka-stream.ts';
 import { requests } from './kafkajs-internals.ts';
 import { LATEST, listOffsets } from './partition-offsets.ts';
-import { produceRequest, readProduced, type ProducedBatch } from './protocol.ts';
+import { produceRequest, readProduced, type ProducedBatch } from './produce-request.ts';
+import { KafkaCode } from './protocol.ts';
 import { encodeBatch, type BatchIdentity } from './record-batch.ts';
 import { readTexts } from './testing/append-trail.ts';
 import { makeTestTopics, type TestTopics } from './testing/test-topics.ts';
@@ -23,8 +24,13 @@ const Connection = createRequire(import.meta.url)('kafkajs/src/network/connectio
 const kafka = inject('kafka');
 if ('missing' in kafka) reportMissing(kafka.missing);
 
+const ways = [
+  { named: 'by id', wantsId: true },
+  { named: 'by name, as for brokers before 4.1', wantsId: false },
+];
+
 /** Why a sequence number must never be used for another batch, shown on a real broker. */
-describe.skipIf('missing' in kafka)('what a broker makes of sequence numbers', () => {
+describe.skipIf('missing' in kafka).each(ways)('sequence numbers, topics $named', ({ wantsId }) => {
   if ('missing' in kafka) return;
   let topics: TestTopics;
   let cluster: KafkaCluster;
@@ -41,7 +47,7 @@ describe.skipIf('missing' in kafka)('what a broker makes of sequence numbers', (
       sleep: async () => undefined,
       settings: DEFAULT_KAFKA_SETTINGS,
     });
-    await cluster.refresh();
+    cluster.pinTopics(await cluster.refresh());
     link = await cluster.link(cluster.leaderOf(TOPIC_EVENTS, 0)!, 'produce');
     // A broker that is named as the leader may not know it yet.
     const partitions = Array.from({ length: 8 }, (_, partition) => partition);
@@ -71,8 +77,13 @@ describe.skipIf('missing' in kafka)('what a broker makes of sequence numbers', (
       timestampMs: 1_700_000_000_000,
       compression: 'none',
     });
-    const request = produceRequest([{ topic, partition, bytes }], 5000);
-    return readProduced(await link.send(request, 5000))[0]!;
+    const byId = wantsId && link.knowsTopicsById;
+    const topicId = cluster.idOf(TOPIC_EVENTS)!;
+    const request = produceRequest([{ topic, topicId, partition, bytes }], {
+      byId,
+      timeoutMs: 5000,
+    });
+    return readProduced(await link.send(request, 5000), { byId })[0]!;
   };
 
   test('another batch with the same numbers is acknowledged, and is not there', async () => {
@@ -143,5 +154,17 @@ describe.skipIf('missing' in kafka)('what a broker makes of sequence numbers', (
     const texts = (await readTexts(stream, 5)).map(({ text }) => text);
     await stream.close();
     expect(texts).toEqual(['first', 'a', 'c']);
+  });
+
+  test('a batch for a topic that was made again gets into the new one only by name', async () => {
+    const id = await newId();
+    expect(await send(6, id, ['old'])).toMatchObject({ error: 0, offset: 0 });
+    await topics.remove();
+    const { topicPrefix } = topics;
+    topics = await makeTestTopics({ url: kafka.url, partitions: 8, topicPrefix });
+    const late = (): Promise<ProducedBatch> => send(6, { ...id, sequence: 1 }, ['late']);
+    const byId = wantsId && link.knowsTopicsById;
+    const outcome = byId ? { error: KafkaCode.unknownTopicId } : { error: 0, offset: 0 };
+    await vi.waitFor(async () => expect(await late()).toMatchObject(outcome), 10_000);
   });
 });

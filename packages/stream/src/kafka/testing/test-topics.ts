@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { silentLog } from '@millrace/runtime';
+import { silentLog, systemClock } from '@millrace/runtime';
 import type { Topic } from '../../stream.ts';
 import { createKafkaClient } from '../kafka-client.ts';
 import { DEFAULT_KAFKA_SETTINGS, type KafkaConnection } from '../kafka-settings.ts';
@@ -32,14 +32,26 @@ export async function makeTestTopics(
   };
 }
 
+const GONE_MS_MAX = 20_000;
+const POLL_MS = 20;
+
 async function removeTopics(connection: KafkaConnection, topics: string[]): Promise<void> {
   const settings = DEFAULT_KAFKA_SETTINGS;
   const admin = createKafkaClient({ connection, log: silentLog, settings, retries: 5 }).admin();
   await admin.connect();
   try {
-    const present = new Set(await admin.listTopics());
-    const left = topics.filter((topic) => present.has(topic));
-    if (left.length > 0) await admin.deleteTopics({ topics: left });
+    const present = async (): Promise<string[]> => {
+      const listed = new Set(await admin.listTopics());
+      return topics.filter((topic) => listed.has(topic));
+    };
+    const found = await present();
+    if (found.length > 0) await admin.deleteTopics({ topics: found });
+    // The controller has deleted them; the brokers follow, and until then take records for them.
+    const deadlineMs = performance.now() + GONE_MS_MAX;
+    for (let left = found; left.length > 0; left = await present()) {
+      if (performance.now() > deadlineMs) throw new Error(`still there: ${left.join(', ')}`);
+      await systemClock.sleep(POLL_MS);
+    }
   } finally {
     await admin.disconnect();
   }
