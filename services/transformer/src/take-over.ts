@@ -152,8 +152,8 @@ function expired(partition: number, position: number, start: number): MillraceEr
       `Records ${position} to ${start - 1} of partition ${partition} of metrics.events expired ` +
       'before they were folded. The partition stops there instead of skipping them.',
     remedy:
-      'Put the state (the directory, or what Redis held) or the missing records back from a backup, ' +
-      'then start again.',
+      'Put the state (the directory, or what Redis held) or the missing records back from a ' +
+      'backup, then start again.',
   });
 }
 
