@@ -2,11 +2,15 @@ import { parseArgs } from 'node:util';
 import { Random } from '../sim/random.ts';
 import { runCrashRound, storedFaults, type RoundOutcome } from './crash-round.ts';
 import { CrashWorld, SmallDisk } from './crash-world.ts';
+import { soakDistributed } from './soak-distributed.ts';
 import { drawFault, type SoakFault } from './soak-faults.ts';
 
 const USAGE = `npm run soak -- [--minutes N] [--seed N]
+npm run soak -- --distributed [--minutes N] [--seed N] [--round N] [--outage-seconds N]
 Rounds of load with something going wrong in the middle, at random by the seed, until the time is
-over (10 minutes). Exits with 1 at the first sample that is missing or counted twice.`;
+over (10 minutes). Exits with 1 at the first sample that is missing or counted twice.
+--distributed: as processes, on three Kafka brokers, Redis and TimescaleDB. --round: the first one.
+--outage-seconds: how long something is away at most (12).`;
 
 /** A world lives so long; then its disk space is given back. */
 const ROUNDS_PER_WORLD = 8;
@@ -14,7 +18,8 @@ const STEPS = 100;
 const STEPS_ON_SMALL_DISK = 360;
 const DISK_MIB = 700;
 
-const { minutes, seed } = readOptions();
+const options = readOptions();
+const { minutes, seed } = options;
 const random = new Random(seed);
 const deadlineMs = performance.now() + minutes * 60_000;
 const smallDisks = SmallDisk.isPossible;
@@ -29,23 +34,32 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 say(`Seed ${seed}, ${minutes} minutes.`);
-if (!smallDisks)
-  say('!! NOT RUN: full disk, which needs to mount one. To run it: sudo npm run soak');
-let rounds = 0;
-try {
-  for (; performance.now() < deadlineMs && !isStopping; rounds += 1) await round(rounds);
-  await closeWorld();
-  say(`${rounds} rounds, nothing missing and nothing twice. Seed ${seed}.`);
-} catch (error) {
-  const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  say(`round ${rounds + 1} BROKE: ${message}\n${stack ?? ''}`);
-  say(`Seed ${seed}: npm run soak -- --seed ${seed}`);
-  if (world !== undefined) {
-    say(`What Millrace said last:\n${world.millrace.output().slice(-5000)}`);
-    await world.leave();
-    say(`Everything is left in ${world.playground.path}`);
+if (options.distributed) {
+  const isWhole = await soakDistributed({ ...options, say, isStopping: () => isStopping });
+  process.exitCode = isWhole ? 0 : 1;
+} else {
+  await soakEmbedded();
+}
+
+async function soakEmbedded(): Promise<void> {
+  if (!smallDisks)
+    say('!! NOT RUN: full disk, which needs to mount one. To run it: sudo npm run soak');
+  let rounds = 0;
+  try {
+    for (; performance.now() < deadlineMs && !isStopping; rounds += 1) await round(rounds);
+    await closeWorld();
+    say(`${rounds} rounds, nothing missing and nothing twice. Seed ${seed}.`);
+  } catch (error) {
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    say(`round ${rounds + 1} BROKE: ${message}\n${stack ?? ''}`);
+    say(`Seed ${seed}: npm run soak -- --seed ${seed}`);
+    if (world !== undefined) {
+      say(`What Millrace said last:\n${world.millrace.output().slice(-5000)}`);
+      await world.leave();
+      say(`Everything is left in ${world.playground.path}`);
+    }
+    process.exitCode = 1;
   }
-  process.exitCode = 1;
 }
 
 async function round(number: number): Promise<void> {
@@ -110,16 +124,35 @@ async function closeWorld(): Promise<void> {
   world = undefined;
 }
 
-function readOptions(): { minutes: number; seed: number } {
+interface SoakOptions {
+  minutes: number;
+  seed: number;
+  distributed: boolean;
+  round: number;
+  outageSeconds: number;
+}
+
+function readOptions(): SoakOptions {
   const { values } = parseArgs({
     options: {
       minutes: { type: 'string', default: '10' },
       seed: { type: 'string' },
+      distributed: { type: 'boolean', default: false },
+      round: { type: 'string', default: '1' },
+      'outage-seconds': { type: 'string', default: '12' },
       help: { type: 'boolean', default: false },
     },
   });
-  const wanted = { minutes: Number(values.minutes), seed: Number(values.seed ?? randomSeed()) };
-  if (values.help || !(wanted.minutes > 0) || !Number.isSafeInteger(wanted.seed)) {
+  const wanted = {
+    minutes: Number(values.minutes),
+    seed: Number(values.seed ?? randomSeed()),
+    distributed: values.distributed,
+    round: Number(values.round),
+    outageSeconds: Number(values['outage-seconds']),
+  };
+  const { minutes: time, outageSeconds } = wanted;
+  const isSound = time > 0 && outageSeconds >= 1 && Number.isSafeInteger(wanted.round);
+  if (values.help || !isSound || !Number.isSafeInteger(wanted.seed)) {
     process.stdout.write(`${USAGE}\n`);
     process.exit(values.help ? 0 : 2);
   }

@@ -28,6 +28,7 @@ export class DistributedWorld {
   readonly #name: string;
   readonly #urls: ServiceUrls;
   readonly #processes = new Set<StageProcess>();
+  readonly #every: StageProcess[] = [];
 
   private constructor(name: string, urls: ServiceUrls, database: string, store: StoreClient) {
     this.#name = name;
@@ -76,13 +77,19 @@ export class DistributedWorld {
   async spawn(stage: StageName, more: Environment = {}, port?: number): Promise<StageProcess> {
     const spawned = await spawnStage(stage, { ...this.environment, ...more }, port);
     this.#processes.add(spawned);
+    this.#every.push(spawned);
     return spawned;
+  }
+
+  /** SIGKILL. */
+  async kill(killed: StageProcess): Promise<void> {
+    await killed.kill();
+    this.#processes.delete(killed);
   }
 
   /** SIGKILL, and another one in its place, on the same port. */
   async killAndStartAgain(killed: StageProcess, more: Environment = {}): Promise<StageProcess> {
-    await killed.kill();
-    this.#processes.delete(killed);
+    await this.kill(killed);
     return await this.start(killed.stage, more, killed.port);
   }
 
@@ -128,7 +135,12 @@ export class DistributedWorld {
     return await runCommandLine(args, this.environment);
   }
 
-  /** What every process of this world wrote, by stage. */
+  /** Also those that have ended. */
+  get everyProcess(): readonly StageProcess[] {
+    return this.#every;
+  }
+
+  /** What every process of this world that runs wrote, by stage. */
   outputs(): string {
     return [...this.#processes].map(({ stage, output }) => `== ${stage}\n${output()}`).join('\n');
   }
