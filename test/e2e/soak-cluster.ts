@@ -110,8 +110,9 @@ export class SoakCluster {
       const name = `${String(i).padStart(3, '0')}-${stage}-${pid}.log`;
       await writeFile(join(directory, name), output());
     }
-    for (const { address, output } of this.services.kafka.nodes) {
-      await writeFile(join(directory, `kafka-${address.replace(':', '-')}.log`), output());
+    for (const node of this.services.kafka.nodes) {
+      const name = `kafka-${node.address.replace(':', '-')}.log`;
+      await writeFile(join(directory, name), node.output());
     }
     return directory;
   }

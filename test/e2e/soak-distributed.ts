@@ -57,6 +57,8 @@ class Rounds {
   readonly #services: OwnServices;
   readonly #soak: DistributedSoak;
   #cluster: SoakCluster | undefined;
+  /** The round that its world began with. */
+  #worldRound = 0;
   #sent: PacedSamples[] = [];
 
   constructor(services: OwnServices, soak: DistributedSoak) {
@@ -74,7 +76,11 @@ class Rounds {
     let load: PacedLoad | undefined;
     try {
       if (this.#sent.length >= ROUNDS_PER_WORLD) await this.#removeWorld();
-      const cluster = (this.#cluster ??= await SoakCluster.start(this.#services));
+      if (this.#cluster === undefined) {
+        this.#worldRound = number;
+        this.#cluster = await SoakCluster.start(this.#services);
+      }
+      const cluster = this.#cluster;
       load = new PacedLoad({
         url: cluster.receiverUrl,
         name: `round_${number}`,
@@ -107,10 +113,9 @@ class Rounds {
     const { seed, say, outageSeconds } = this.#soak;
     const { message, stack } = error instanceof Error ? error : new Error(String(error));
     say(`round ${number} BROKE: ${named}\n${message}\n${stack ?? ''}`);
-    const first = number - this.#sent.length;
     say(
-      `Seed ${seed}, rounds of this world from ${first}: npm run soak -- --distributed ` +
-        `--seed ${seed} --round ${number} --outage-seconds ${outageSeconds}`,
+      `Seed ${seed}; the world began with round ${this.#worldRound}: ` +
+        `npm run soak -- --distributed --seed ${seed} --round ${this.#worldRound} --outage-seconds ${outageSeconds}`,
     );
     if (this.#cluster === undefined) return;
     say(`What the processes said: ${await this.#cluster.saveOutputs()}`);
