@@ -1,4 +1,4 @@
-import { pino } from 'pino';
+import { pino, type Logger } from 'pino';
 
 /** Log lines: a constant English sentence, data in fields; levels by what an operator must do. */
 export interface Log {
@@ -15,12 +15,31 @@ export interface Log {
 export type LogFields = Readonly<Record<string, unknown>>;
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-/** A log that writes one JSON object a line to standard error. */
-export function createLog(params: Readonly<{ level: LogLevel; fields?: LogFields }>): Log {
-  return pino(
-    { level: params.level, base: { ...params.fields }, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ dest: 2, sync: true }),
+/** A log that writes one JSON object a line, by default to standard error. */
+export function createLog(
+  params: Readonly<{
+    level: LogLevel;
+    fields?: LogFields;
+    destination?: { write(line: string): void };
+  }>,
+): Log {
+  const root = pino(
+    { level: params.level, base: {}, timestamp: pino.stdTimeFunctions.isoTime },
+    params.destination ?? pino.destination({ dest: 2, sync: true }),
   );
+  return jsonLog(root, { ...params.fields });
+}
+
+/** A child's fields take the place of those it has already: a key twice is no good JSON. */
+function jsonLog(root: Logger, fields: LogFields): Log {
+  const log = root.child(fields);
+  return {
+    debug: (more, message) => log.debug(more, message),
+    info: (more, message) => log.info(more, message),
+    warn: (more, message) => log.warn(more, message),
+    error: (more, message) => log.error(more, message),
+    child: (more) => jsonLog(root, { ...fields, ...more }),
+  };
 }
 
 const ignore = (): void => undefined;

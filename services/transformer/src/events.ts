@@ -70,7 +70,7 @@ export function createTransformerEvents(log: Log, meter: Meter): TransformerEven
       log.warn({ partition }, 'Another owner moved the partition on; its state is loaded again.');
     },
     readRetried: (partition, error) =>
-      retried(partition, 'read', error, 'The log could not be read; it is tried again.'),
+      retried(partition, 'read', error, 'Log or state could not be read; it is tried again.'),
     tickFailed: (partition, error) =>
       retried(partition, 'tick', error, 'No tick could be appended; the next one will be.'),
     barrierAppended: (partition, version) => {

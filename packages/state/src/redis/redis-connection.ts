@@ -84,6 +84,8 @@ class OpenRedisConnection implements RedisConnection {
   #failure: Error | undefined;
   /** What this server answered to how a connection begins. */
   #refusal: Error | undefined;
+  /** Connected, and nothing came back yet. */
+  #isUnanswered = false;
   /** What was logged last: that it is there, or why it is not. Each change is said once. */
   #told: string | undefined;
   #bytesUnderWay = 0;
@@ -105,8 +107,12 @@ class OpenRedisConnection implements RedisConnection {
     this.#where = params.where;
     this.#log = params.log;
     this.#settings = params.settings;
-    client.on('connect', () => this.#watchHandshake());
+    client.on('connect', () => {
+      this.#isUnanswered = true;
+      this.#watchHandshake();
+    });
     client.on('ready', () => {
+      this.#isUnanswered = false;
       if (this.#refusal !== undefined) return this.#breakOff(this.#refusal);
       this.#isReady();
       params.onReady(client);
@@ -115,12 +121,17 @@ class OpenRedisConnection implements RedisConnection {
       // ioredis calls a connection ready on which it could not select the database, and would
       // work on another one.
       if (client.status === 'connect') this.#refusal = error;
+      // `close` comes next, and tells it in the same words each time.
+      if (this.#isUnanswered && isCutOff(error)) return;
+      this.#isUnanswered = false;
       this.#isAway(error);
     });
     client.on('close', () => {
       clearTimeout(this.#handshake);
       this.#refusal = undefined;
-      this.#isAway(this.#failure ?? new Error('Connection is closed.'));
+      const isCut = this.#isUnanswered;
+      this.#isUnanswered = false;
+      this.#isAway(isCut ? cutOff() : (this.#failure ?? new Error('Connection is closed.')));
     });
     client.on('end', () => this.#reopen());
     this.#connect();
@@ -205,6 +216,7 @@ class OpenRedisConnection implements RedisConnection {
 
   /** Ends this connection, for a reason; another one is made at once. */
   #breakOff(reason: Error): void {
+    this.#isUnanswered = false;
     this.#isAway(reason);
     // In any other state one is being made already, and ioredis would give it up for good.
     if (['connect', 'ready'].includes(this.#client.status)) this.#client.disconnect(true);
@@ -257,4 +269,17 @@ class OpenRedisConnection implements RedisConnection {
       'Redis is away. Nothing is lost: the log keeps every record. Trying again until it is back.',
     );
   }
+}
+
+/** ioredis is still writing when the connection ends, and does not get to read why. */
+function isCutOff(error: Error): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EPIPE' || code === 'ECONNRESET';
+}
+
+function cutOff(): RedisSilence {
+  return new RedisSilence(
+    'connected, and cut off before anything was answered: in protected mode Redis does that to ' +
+      'clients of other hosts, until it has a password or protected-mode no',
+  );
 }
