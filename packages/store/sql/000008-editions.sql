@@ -55,8 +55,9 @@ SELECT
   count(*) AS pieces,
   -- Something that belongs here could not be folded exactly.
   bool_or(piece.marked) AS marked,
-  -- Somewhere the edition was not computed yet when the window began, or not any more.
-  coalesce(piece.start < (
+  -- Somewhere the edition was not computed yet when the window began, or not any more. A sample at
+  -- the very time it had reached may have come before.
+  coalesce(piece.start <= (
     SELECT max(greatest(started.from_partition_time, started.from_largest_time))
     FROM edition_starts AS started WHERE started.edition = piece.edition
   ), false) OR coalesce(piece.start >= (

@@ -127,8 +127,9 @@ async function writeEntries(
   };
   // Definitions first: what is moved in the ledger below looks up its tenant there.
   await write(definitionRowSet(entries.definitions));
-  await write(editionRowSet(entries.editions, key));
+  // Before what follows them: where they end is where that is shown at the latest.
   await write(editionEndRowSet(entries.editionEnds, key));
+  await write(editionRowSet(entries.editions, key));
   await write(metadataRowSet(entries.metadata));
   await write(untimelyRowSet(plan.samples));
   const { denseCopySetting } = settings;

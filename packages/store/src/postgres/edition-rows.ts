@@ -40,14 +40,32 @@ export function editionRowSet(
         logId,
         partition,
       ]);
-      await session.run('lock-editions', [numbers]);
       await session.run('serve-editions', [rules, numbers]);
-      const partitions = int8Array(n, (i) => some[i]!.partitions);
-      await session.run('succeed-editions', [rules, numbers, partitions, logId]);
+      await session.run('lock-served', [rules]);
+      // What is shown must not depend on how many changes of a rule come in one batch.
+      for (const round of roundsOf(some)) {
+        await session.run('succeed-editions', [
+          textArray(round.length, (i) => round[i]!.rule),
+          int8Array(round.length, (i) => round[i]!.edition),
+          int8Array(round.length, (i) => round[i]!.partitions),
+        ]);
+      }
       return [];
     },
     letter: (row) => ({ payload: letterPayload(editions[row]) }),
   };
+}
+
+/** In their order, and of each rule no more than one at a time. */
+function roundsOf(editions: readonly EditionEntry[]): EditionEntry[][] {
+  const rounds: EditionEntry[][] = [];
+  const seen = new Map<string, number>();
+  for (const one of editions.toSorted((a, b) => a.edition - b.edition)) {
+    const round = seen.get(one.rule) ?? 0;
+    seen.set(one.rule, round + 1);
+    (rounds[round] ??= []).push(one);
+  }
+  return rounds;
 }
 
 /** Editions that ended in this partition. */
