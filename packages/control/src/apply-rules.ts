@@ -2,6 +2,7 @@ import { errorKind, type Clock } from '@millrace/runtime';
 import { TOPIC_CONTROL, type Producer, type Stream } from '@millrace/stream';
 import { ControlRecordKind, encodeControlRecord, type ControlRecord } from '@millrace/wire';
 import { appendBarrier } from './barrier.ts';
+import { checkFrequency } from './check-frequency.ts';
 import { checkRulesSize } from './check-size.ts';
 import { barriersMissing, notBegun, outrunByOther } from './control-errors.ts';
 import {
@@ -12,12 +13,17 @@ import {
   type RulesPlan,
   type WantedRules,
 } from './plan-rules.ts';
-import { readHistory } from './read-history.ts';
-import type { RulesHistory, RulesVersion } from './rules-history.ts';
+import { HistoryReader } from './read-history.ts';
+import type { RulesVersion } from './rules-history.ts';
 
 export interface ControlParts {
   stream: Stream;
   clock: Clock;
+}
+
+/** With what reads the versions: who applies rules more than once keeps one. */
+export interface ChangingParts extends ControlParts {
+  history: HistoryReader;
 }
 
 export interface AppliedRules {
@@ -36,17 +42,22 @@ export interface AppliedRules {
  * @throws MillraceError RULES_OUTRUN when somebody else applied rules at the same time;
  *   RULES_BARRIERS_MISSING when a partition could not be told; RULES_TOO_BIG; what the log throws.
  */
-export async function applyRules(parts: ControlParts, change: RulesChange): Promise<AppliedRules> {
-  const { stream } = parts;
-  const history = await readHistory(stream);
-  const before = history.newest;
+export async function applyRules(
+  parts: ControlParts & Partial<ChangingParts>,
+  change: RulesChange,
+): Promise<AppliedRules> {
+  const { stream, clock, history = new HistoryReader(stream) } = parts;
+  const known = await history.read();
+  const before = known.newest;
   if (before === undefined) throw notBegun();
   const wanted = completeChange(change, before);
   const plan = planRules(before, wanted);
+  if (plan.isChanged) checkFrequency(known.versions, clock.nowUs());
   const producer = stream.producer();
   try {
+    const recorded = { after: before.number, plan, wanted };
     const version = plan.isChanged
-      ? await recordVersion(parts, producer, { history, plan, wanted })
+      ? await recordVersion({ stream, clock, history }, producer, recorded)
       : before;
     return { plan, version, barriers: await tellPartitions(parts, producer, version) };
   } finally {
@@ -54,17 +65,21 @@ export async function applyRules(parts: ControlParts, change: RulesChange): Prom
   }
 }
 
-/** The version's records; resolves when it is known that they are the ones that count. */
+/**
+ * The version's records, to follow the one numbered `after` (0: none); resolves when it is known
+ * that they are the ones that count.
+ */
 export async function recordVersion(
-  { stream, clock }: ControlParts,
+  { stream, clock, history }: ChangingParts,
   producer: Producer,
-  change: Readonly<{ history: RulesHistory; plan: RulesPlan; wanted: WantedRules }>,
+  change: Readonly<{ after: number; plan: RulesPlan; wanted: WantedRules }>,
 ): Promise<RulesVersion> {
-  const { history, plan, wanted } = change;
+  const { after, plan, wanted } = change;
   checkRulesSize(wanted, stream.partitions);
+  const known = await history.read();
   const append = async (record: ControlRecord): Promise<number> => {
     const { offset } = await producer.append(TOPIC_CONTROL, 0, encodeControlRecord(record));
-    return history.numberAt(offset);
+    return known.numberAt(offset);
   };
   const editions = plan.unchanged.map(({ edition }) => edition);
   for (const rule of begunRules(plan)) {
@@ -72,14 +87,14 @@ export async function recordVersion(
   }
   const number = await append({
     kind: ControlRecordKind.rules,
-    after: history.newest?.number ?? 0,
+    after,
     editions: editions.sort((a, b) => a - b),
     foldVersion: wanted.foldVersion,
     settings: wanted.settings,
     source: wanted.source,
     appliedAtUs: clock.nowUs(),
   });
-  const version = (await readHistory(stream)).versions.find((one) => one.number === number);
+  const version = (await history.read()).versions.find((one) => one.number === number);
   if (version === undefined) throw outrunByOther();
   return version;
 }

@@ -54,6 +54,20 @@ export function rulesTooBig(bytes: number, bytesMax: number): MillraceError {
   });
 }
 
+export function rulesTooOften(versions: number, minutes: number): MillraceError {
+  return new MillraceError({
+    code: 'RULES_TOO_OFTEN',
+    kind: 'transient',
+    message:
+      `The rules were changed ${versions} times within little more than an hour, and each change is ` +
+      'folded beside the ones before for so long. The rules in force stay in force; nothing was ' +
+      'changed.',
+    remedy:
+      `Look with "millrace rules list --versions" whether two apply different rules in turn; ` +
+      `apply yours again in ${minutes} min.`,
+  });
+}
+
 export function outrunByOther(): MillraceError {
   return new MillraceError({
     code: 'RULES_OUTRUN',

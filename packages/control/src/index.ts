@@ -1,5 +1,6 @@
 export { applyRules, type AppliedRules, type ControlParts } from './apply-rules.ts';
 export { appendBarrier, barrierOf, firstBarrierOf, type BarrierParts } from './barrier.ts';
+export { CHANGE_PERIOD_US, VERSIONS_MAX } from './check-frequency.ts';
 export { checkRulesSize } from './check-size.ts';
 export { notBegun } from './control-errors.ts';
 export { ControlFollower, type FollowerParts } from './control-follower.ts';
@@ -11,5 +12,5 @@ export {
   type RulesPlan,
   type WantedRules,
 } from './plan-rules.ts';
-export { readHistory } from './read-history.ts';
+export { HistoryReader, readHistory } from './read-history.ts';
 export { RulesHistory, type RulesVersion } from './rules-history.ts';

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { MillraceError } from '@millrace/runtime';
 import { TOPIC_CONTROL, TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { ControlRecordKind, encodeControlRecord } from '@millrace/wire';
-import { recordVersion, type ControlParts } from './apply-rules.ts';
+import { recordVersion, type ChangingParts, type ControlParts } from './apply-rules.ts';
 import { controlLost } from './control-errors.ts';
 import { planRules, type WantedRules } from './plan-rules.ts';
-import { readHistory } from './read-history.ts';
+import { HistoryReader } from './read-history.ts';
 import type { RulesHistory, RulesVersion } from './rules-history.ts';
 
 const LOG_ID_BYTES = 16;
@@ -27,18 +27,19 @@ export interface OpenControl {
  */
 export async function openControl(parts: ControlParts, first: WantedRules): Promise<OpenControl> {
   const { stream } = parts;
-  const known = await readHistory(stream);
+  const reader = new HistoryReader(stream);
+  const known = await reader.read();
   if (known.newest !== undefined) {
     return { history: known, inForce: known.newest, isFirst: false };
   }
   if (await hasEvents(stream)) {
     // Somebody else may have begun both since.
-    const again = await readHistory(stream);
+    const again = await reader.read();
     if (again.newest === undefined) throw controlLost();
     return { history: again, inForce: again.newest, isFirst: false };
   }
-  const isFirst = await begin(parts, known, first);
-  const history = await readHistory(stream);
+  const isFirst = await begin({ ...parts, history: reader }, known, first);
+  const history = await reader.read();
   if (history.newest === undefined) throw controlLost();
   return { history, inForce: history.newest, isFirst };
 }
@@ -53,7 +54,7 @@ async function hasEvents(stream: Stream): Promise<boolean> {
 
 /** False when somebody else was faster. */
 async function begin(
-  parts: ControlParts,
+  parts: ChangingParts,
   { position }: RulesHistory,
   wanted: WantedRules,
 ): Promise<boolean> {
@@ -70,9 +71,9 @@ async function begin(
       await producer.append(TOPIC_CONTROL, 0, record);
     }
     // Whose record is the first one is only known now.
-    const history = await readHistory(stream);
-    if (history.newest !== undefined) return false;
-    await recordVersion(parts, producer, { history, plan: planRules(undefined, wanted), wanted });
+    if ((await parts.history.read()).newest !== undefined) return false;
+    const plan = planRules(undefined, wanted);
+    await recordVersion(parts, producer, { after: 0, plan, wanted });
     return true;
   } catch (error) {
     if (error instanceof MillraceError && error.code === 'RULES_OUTRUN') return false;

@@ -1,5 +1,5 @@
 import { TOPIC_CONTROL, type PartitionReader, type Stream } from '@millrace/stream';
-import { decodeControlRecord } from '@millrace/wire';
+import { ControlRecordKind, decodeControlRecord } from '@millrace/wire';
 import { otherPartitions } from './control-errors.ts';
 import { RulesHistory } from './rules-history.ts';
 
@@ -8,17 +8,73 @@ const READ_WAIT_MS = 1000;
 
 /** Everything `metrics.control` held when it was called. */
 export async function readHistory(stream: Stream, signal?: AbortSignal): Promise<RulesHistory> {
-  const history = new RulesHistory();
-  const { end } = await stream.bounds(TOPIC_CONTROL, 0);
-  if (end === 0) return history;
-  const reader = stream.reader(TOPIC_CONTROL, 0, 0);
-  try {
-    while (history.position < end) await readOn(history, reader, READ_WAIT_MS, signal);
-  } finally {
-    await reader.close();
+  return await new HistoryReader(stream).read(signal);
+}
+
+/**
+ * Reads `metrics.control` again and again, each time only what came since: nothing of it is ever
+ * changed. When the topic was made anew it begins anew.
+ */
+export class HistoryReader {
+  readonly #stream: Stream;
+  #history = new RulesHistory();
+  #reading: Promise<RulesHistory> | undefined;
+
+  constructor(stream: Stream) {
+    this.#stream = stream;
   }
-  checkPartitions(history, stream);
-  return history;
+
+  /**
+   * Everything that the topic holds now. The history that it tells grows with the next call; so
+   * take what is newest out of it before anything else is waited for.
+   */
+  async read(signal?: AbortSignal): Promise<RulesHistory> {
+    // One at a time: records are read in their order, each once.
+    while (this.#reading !== undefined) await this.#reading.catch(() => undefined);
+    signal?.throwIfAborted();
+    this.#reading = this.#readOn(signal);
+    try {
+      return await this.#reading;
+    } finally {
+      this.#reading = undefined;
+    }
+  }
+
+  async #readOn(signal: AbortSignal | undefined): Promise<RulesHistory> {
+    const stream = this.#stream;
+    const { end } = await stream.bounds(TOPIC_CONTROL, 0);
+    if (end < this.#history.position || !(await this.#isSame(signal))) {
+      this.#history = new RulesHistory();
+    }
+    const history = this.#history;
+    if (history.position >= end) return history;
+    const reader = stream.reader(TOPIC_CONTROL, 0, history.position);
+    try {
+      while (history.position < end) await readOn(history, reader, READ_WAIT_MS, signal);
+    } catch (error) {
+      this.#history = new RulesHistory();
+      throw error;
+    } finally {
+      await reader.close();
+    }
+    checkPartitions(history, stream);
+    return history;
+  }
+
+  /** Whether the topic still begins with the record that was read. */
+  async #isSame(signal: AbortSignal | undefined): Promise<boolean> {
+    const { logId } = this.#history;
+    if (logId === undefined) return true;
+    const reader = this.#stream.reader(TOPIC_CONTROL, 0, 0);
+    try {
+      const options = { bytesMax: 1, waitMs: READ_WAIT_MS };
+      const [first] = await reader.next(signal === undefined ? options : { ...options, signal });
+      const record = first === undefined ? undefined : decodeControlRecord(first.payload);
+      return record?.kind === ControlRecordKind.log && record.logId === logId;
+    } finally {
+      await reader.close();
+    }
+  }
 }
 
 /** Reads what is there, or waits for more; true when something came. */

@@ -25,6 +25,8 @@ export interface RulesVersion {
 export class RulesHistory {
   /** P, as it was when the log was made; undefined before its first record is read. */
   partitions: number | undefined;
+  /** Of the record that the topic begins with. */
+  logId: string | undefined;
   /** The next offset to read. */
   position = 0;
   /** Versions that lost a race against another one: they never were in force. */
@@ -64,6 +66,7 @@ export class RulesHistory {
         // Two who found it empty both wrote one: the first counts.
         if (this.partitions !== undefined) break;
         this.partitions = record.partitions;
+        this.logId = record.logId;
         this.#firstNumber = record.firstNumber;
         break;
       case ControlRecordKind.edition:

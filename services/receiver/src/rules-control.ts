@@ -2,9 +2,9 @@ import {
   applyRules,
   checkRulesSize,
   completeChange,
+  HistoryReader,
   notBegun,
   planRules,
-  readHistory,
   type AppliedRules,
   type RulesChange,
   type RulesHistory,
@@ -41,12 +41,17 @@ interface Parts {
 /** Reads and changes the rules of the log, for people who ask through HTTP. */
 export class RulesControl {
   readonly #parts: Parts;
+  /** Two, so that what waits for the one that reads for a person never holds up a change. */
+  readonly #asked: HistoryReader;
+  readonly #changed: HistoryReader;
   #reading: Promise<RulesHistory> | undefined;
   #readingNext: Promise<RulesHistory> | undefined;
   #applying: Promise<AppliedRules> | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#asked = new HistoryReader(parts.stream);
+    this.#changed = new HistoryReader(parts.stream);
   }
 
   /** @throws MillraceError CONTROL_… , RULES_LOG_SLOW, what the log throws. */
@@ -95,7 +100,7 @@ export class RulesControl {
   async #applyAndTell(change: RulesChange): Promise<AppliedRules> {
     const { events } = this.#parts;
     try {
-      const applied = await applyRules(this.#parts, change);
+      const applied = await applyRules({ ...this.#parts, history: this.#changed }, change);
       events.rulesApplied(applied);
       return applied;
     } catch (error) {
@@ -116,12 +121,12 @@ export class RulesControl {
 
   #beginReading(): Promise<RulesHistory> {
     this.#readingNext = undefined;
-    const { stream, clock, timeoutMs: ms } = this.#parts;
+    const { clock, timeoutMs: ms } = this.#parts;
     const late = new AbortController();
     const reading = withinTime({
       clock,
       ms,
-      doing: readHistory(stream, late.signal),
+      doing: this.#asked.read(late.signal),
       late: () => {
         const error = logSlow('read', ms);
         late.abort(error);

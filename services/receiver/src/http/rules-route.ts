@@ -38,6 +38,7 @@ const TYPES: readonly string[] = ['application/yaml', 'application/json'];
 const STATUS_OF: ReadonlyMap<string, number> = new Map([
   ['RULES_OUTRUN', 409],
   ['RULES_BUSY', 409],
+  ['RULES_TOO_OFTEN', 409],
   ['RULES_TOO_BIG', 413],
 ]);
 

@@ -1,6 +1,8 @@
 import { SampleFlag, SampleKind, type Piece } from '@millrace/model';
+import { CHANGE_PERIOD_US, VERSIONS_MAX } from '@millrace/control';
 import type { Rule, RuleFile } from '@millrace/rules';
 import {
+  DEFAULT_FOLD_SETTINGS,
   EntryType,
   EventsRecordKind,
   type BarrierRecord,
@@ -21,7 +23,7 @@ import {
   type LoggedRecord,
 } from '../testing/fold-run.ts';
 import { RuleVersions } from '../testing/rule-versions.ts';
-import { GENERATIONS_MAX } from './editions.ts';
+import { EDITION_OVERLAP_US, GENERATIONS_MAX } from './editions.ts';
 import { loadPages, takePages } from './partition-state.ts';
 
 const SECOND = 1_000_000;
@@ -213,6 +215,14 @@ describe('an edition whose rule changed', () => {
     expect(foldedPieces(run).filter(({ edition }) => edition > first)).toHaveLength(
       GENERATIONS_MAX + 1,
     );
+  });
+});
+
+describe('the bound of editions that are folded on', () => {
+  it('is not reached while they are shown: rules cannot be changed that often', () => {
+    const skewUs = DEFAULT_FOLD_SETTINGS.futureSkewUs;
+    expect(CHANGE_PERIOD_US).toBeGreaterThanOrEqual(EDITION_OVERLAP_US + skewUs);
+    expect(VERSIONS_MAX).toBeLessThan(GENERATIONS_MAX);
   });
 });
 
