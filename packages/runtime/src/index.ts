@@ -42,9 +42,11 @@ export {
 } from './setting-kinds.ts';
 export {
   checkRelations,
+  readSetting,
   readSettings,
   variableOf,
   type EffectiveSetting,
+  type ReadSettings,
   type SettingsDefinition,
   type SettingsRelation,
 } from './settings.ts';

@@ -1,5 +1,6 @@
 import { MillraceError } from './errors.ts';
 import type { Setting } from './setting-kinds.ts';
+import { fileVariableOf, findSetting } from './setting-source.ts';
 
 type Leaf = string | number | boolean | undefined;
 
@@ -15,22 +16,31 @@ export type SettingsDefinition<S> = {
 export interface EffectiveSetting {
   /** `receiver.requestBytesMax` */
   readonly path: string;
-  /** `MILLRACE_RECEIVER__REQUEST_BYTES_MAX`, or the alias that was used. */
+  /** `MILLRACE_RECEIVER__REQUEST_BYTES_MAX`, or the alias that was used, or that of a file. */
   readonly variable: string;
   readonly value: Leaf;
-  readonly source: 'environment' | 'default';
+  readonly source: 'environment' | 'file' | 'default';
   readonly help: string;
+}
+
+/** What was read, complete and frozen, and where each of it comes from. */
+export interface ReadSettings<S> {
+  readonly settings: Readonly<S>;
+  readonly effective: readonly EffectiveSetting[];
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Belongs to the test suites and this repository's scripts; never read as a setting. */
 const internalPrefix = 'MILLRACE_TEST_';
+/** Of the commands that ask a process: they are used in the shell that it is started from. */
+const COMMAND_VARIABLES: readonly string[] = ['MILLRACE_URL'];
 
 /**
  * Reads complete, frozen settings: the environment over defaults. `receiver.requestBytesMax` is
  * `MILLRACE_RECEIVER__REQUEST_BYTES_MAX`, `dataDir` is `MILLRACE_DATA_DIR`; an alias such as
- * `PORT` counts where our own variable is absent. An empty variable counts as absent.
+ * `PORT` counts where our own variable is absent. An empty variable counts as absent. A secret may
+ * be in a file that the variable with `_FILE` names.
  *
  * @throws MillraceError `SETTING_INVALID` or `SETTING_UNKNOWN` (permanent), naming every variable
  * that is wrong and, for an unknown one, the nearest that exists.
@@ -42,26 +52,20 @@ export function readSettings<S extends object>(
     /** Sections and settings of other processes that share this environment: those read them. */
     otherSections?: readonly string[];
   }> = {},
-): { readonly settings: Readonly<S>; readonly effective: readonly EffectiveSetting[] } {
+): ReadSettings<S> {
   const effective: EffectiveSetting[] = [];
   const problems: string[] = [];
   const known = new Set<string>();
   const settings = readSection(definition as Section, [], (path, setting) => {
-    const variable = variableOf(path);
-    known.add(variable);
-    const read = [variable, ...(setting.aliases ?? [])].find((name) => present(environment, name));
-    const value = valueOf(setting, read, environment, problems);
+    known.add(variableOf(path));
+    if (setting.secret === true) known.add(fileVariableOf(variableOf(path)));
+    const { value, ...read } = readOne(path, setting, environment, problems);
     effective.push({
       path: path.join('.'),
-      variable: read ?? variable,
+      ...read,
       value: setting.secret === true && value !== undefined ? '(hidden)' : value,
-      source: read === undefined ? 'default' : 'environment',
       help: setting.help,
     });
-    if (setting.required === true && value === undefined && read === undefined) {
-      const names = [...(setting.aliases ?? []), variable].join(' or ');
-      problems.push(`${names} is not set. ${setting.help}`);
-    }
     return value;
   });
   if (problems.length > 0) {
@@ -77,6 +81,7 @@ export function readSettings<S extends object>(
     (name) =>
       name.startsWith('MILLRACE_') &&
       !name.startsWith(internalPrefix) &&
+      !COMMAND_VARIABLES.includes(name) &&
       !known.has(name) &&
       !isOther(name),
   );
@@ -88,6 +93,24 @@ export function readSettings<S extends object>(
     });
   }
   return { settings: settings as S, effective };
+}
+
+/**
+ * Reads one setting by itself, for a command that needs no others.
+ *
+ * @throws MillraceError SETTING_INVALID (permanent).
+ */
+export function readSetting<T extends Leaf>(
+  path: readonly string[],
+  setting: Setting<T>,
+  environment: Environment,
+): T {
+  const problems: string[] = [];
+  const { value } = readOne(path, setting, environment, problems);
+  if (problems.length > 0) {
+    throw refused({ code: 'SETTING_INVALID', problems, remedy: 'Correct the named variables' });
+  }
+  return value as T;
 }
 
 /** `['receiver', 'requestBytesMax']` → `MILLRACE_RECEIVER__REQUEST_BYTES_MAX`. */
@@ -114,23 +137,31 @@ function isSetting(member: Section | Setting<Leaf>): member is Setting<Leaf> {
   return typeof member['parse'] === 'function';
 }
 
-function present(environment: Environment, name: string): boolean {
-  return environment[name] !== undefined && environment[name] !== '';
-}
-
-function valueOf(
+function readOne(
+  path: readonly string[],
   setting: Setting<Leaf>,
-  variable: string | undefined,
   environment: Environment,
   problems: string[],
-): Leaf {
-  if (variable === undefined) return setting.default;
-  const text = environment[variable] ?? '';
-  const parsed = setting.parse(text);
-  if ('value' in parsed) return parsed.value;
-  const shown = setting.secret === true ? 'its value' : `"${text}"`;
-  problems.push(`${variable}: ${shown} is not ${parsed.expected}.`);
-  return setting.default;
+): Pick<EffectiveSetting, 'variable' | 'value' | 'source'> {
+  const variable = variableOf(path);
+  const { aliases = [], secret: isSecret = false, default: usual } = setting;
+  const found = findSetting(environment, [variable, ...aliases], { isSecret, problems });
+  if (found === undefined) {
+    if (setting.required === true && usual === undefined) {
+      const names = [...aliases, variable].join(' or ');
+      const file = isSecret ? ', nor with _FILE the name of a file that holds it' : '';
+      problems.push(`${names} is not set${file}. ${setting.help}`);
+    }
+    return { variable, value: usual, source: 'default' };
+  }
+  const { source, text } = found;
+  // A file that cannot be read was told of already.
+  const parsed = source === 'file' && text === '' ? { value: usual } : setting.parse(text);
+  const read = { variable: found.variable, source };
+  if ('value' in parsed) return { ...read, value: parsed.value };
+  const shown = isSecret ? 'its value' : `"${text}"`;
+  problems.push(`${found.variable}: ${shown} is not ${parsed.expected}.`);
+  return { ...read, value: usual };
 }
 
 function refused(

@@ -8,6 +8,7 @@ import {
   SHARED_SECTIONS,
   type HostedStage,
   type ProcessSettings,
+  type ReadSettings,
   type SettingsDefinition,
   type StageHost,
 } from '@millrace/runtime';
@@ -59,6 +60,15 @@ const definition: SettingsDefinition<ReceiverProcessSettings> = {
   },
 };
 
+/** @throws MillraceError SETTING_…, CONFIG_INSECURE_HOST. */
+export function readProcessSettings(
+  environment: Readonly<Record<string, string | undefined>>,
+): ReadSettings<ReceiverProcessSettings> {
+  const read = readSettings(definition, environment, { otherSections: SHARED_SECTIONS });
+  checkHost(read.settings);
+  return read;
+}
+
 const NAME = 'millrace-receiver';
 /** Of the time a clean stop may take, at most: being drained, then the requests under way. */
 const DRAIN_PART = 0.3;
@@ -85,8 +95,7 @@ export async function runReceiver(
   }>,
 ): Promise<void> {
   const { environment, stopping, colours } = params;
-  const { settings } = readSettings(definition, environment, { otherSections: SHARED_SECTIONS });
-  checkHost(settings);
+  const { settings } = readProcessSettings(environment);
   const port = await choosePort(settings.http);
   const how = { name: 'receiver', settings, port, takesData: true, stopping, colours };
   await runStageProcess(how, (host) => compose(host, settings));

@@ -6,6 +6,7 @@ import {
   SHARED_SECTIONS,
   type HostedStage,
   type ProcessSettings,
+  type ReadSettings,
   type SettingsDefinition,
   type StageHost,
 } from '@millrace/runtime';
@@ -38,6 +39,15 @@ const definition: SettingsDefinition<TransformerProcessSettings> = {
   transformer: transformerDefinition,
 };
 
+/** @throws MillraceError SETTING_…, CONFIG_INSECURE_HOST. */
+export function readProcessSettings(
+  environment: Readonly<Record<string, string | undefined>>,
+): ReadSettings<TransformerProcessSettings> {
+  const read = readSettings(definition, environment, { otherSections: SHARED_SECTIONS });
+  checkHost(read.settings);
+  return read;
+}
+
 const NAME = 'millrace-transformer';
 /** Of the time a clean stop may take: publishing and committing what is folded. */
 const LET_GO_PART = 0.6;
@@ -61,8 +71,7 @@ export async function runTransformer(
   }>,
 ): Promise<void> {
   const { environment, stopping, colours } = params;
-  const { settings } = readSettings(definition, environment, { otherSections: SHARED_SECTIONS });
-  checkHost(settings);
+  const { settings } = readProcessSettings(environment);
   const port = settings.http.port ?? 0;
   const how = { name: 'transformer', settings, port, stopping, colours };
   await runStageProcess(how, (host) => compose(host, settings));

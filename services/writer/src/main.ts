@@ -8,6 +8,7 @@ import {
   SHARED_SECTIONS,
   type HostedStage,
   type ProcessSettings,
+  type ReadSettings,
   type SettingsDefinition,
   type StageHost,
 } from '@millrace/runtime';
@@ -47,6 +48,15 @@ const definition: SettingsDefinition<WriterProcessSettings> = {
   store: storeDefinition,
 };
 
+/** @throws MillraceError SETTING_…, CONFIG_INSECURE_HOST. */
+export function readProcessSettings(
+  environment: Readonly<Record<string, string | undefined>>,
+): ReadSettings<WriterProcessSettings> {
+  const read = readSettings(definition, environment, { otherSections: SHARED_SECTIONS });
+  checkHost(read.settings);
+  return read;
+}
+
 const NAME = 'millrace-writer';
 /** Of the time a clean stop may take: the transactions under way. */
 const LET_GO_PART = 0.6;
@@ -72,8 +82,7 @@ export async function runWriter(
   }>,
 ): Promise<void> {
   const { environment, stopping, colours } = params;
-  const { settings } = readSettings(definition, environment, { otherSections: SHARED_SECTIONS });
-  checkHost(settings);
+  const { settings } = readProcessSettings(environment);
   const port = settings.http.port ?? 0;
   const how = { name: 'writer', settings, port, stopping, colours };
   await runStageProcess(how, (host) => compose(host, settings));

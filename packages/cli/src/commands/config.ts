@@ -1,6 +1,7 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { readRuleFile, RULE_FILE_NAME } from '@millrace/single/running';
 import type { CliContext } from '../cli-context.ts';
+import { effectiveSettings, PROCESS_NAMES, processesOf } from '../effective-settings.ts';
 import { tellingFaults } from '../rule-file-report.ts';
 import { formatTable } from '../text-table.ts';
 
@@ -18,9 +19,21 @@ export function addConfigCommand(program: Command, context: CliContext): void {
     });
   config
     .command('print')
-    .description('show every setting, its value and where that comes from')
+    .description('show every setting, its value and where that comes from; secrets stay hidden')
+    .option('--effective', 'as they take effect in this environment: what is shown in any case')
+    .addOption(
+      new Option(
+        '--for <process>',
+        'only of this process; else of those KAFKA_BROKERS is for',
+      ).choices(PROCESS_NAMES),
+    )
     .option('--json', 'print JSON')
-    .action(async ({ json }: { json?: boolean }) => await printSettings(context, json === true));
+    .action(async (flags: PrintFlags) => await printSettings(context, flags));
+}
+
+interface PrintFlags {
+  for?: string;
+  json?: boolean;
 }
 
 async function validate(context: CliContext, config: string, json: boolean): Promise<void> {
@@ -33,24 +46,34 @@ async function validate(context: CliContext, config: string, json: boolean): Pro
   else output.result(`${config} is right: ${rules.map(({ name }) => name).join(', ')}.`);
 }
 
-async function printSettings({ output, environment }: CliContext, json: boolean): Promise<void> {
-  const { readSingleSettings } = await import('@millrace/single');
-  const { effective } = readSingleSettings(environment);
-  if (json) {
-    output.result(JSON.stringify(effective, undefined, 2));
-    return;
+async function printSettings(
+  { output, environment }: CliContext,
+  { for: process, json }: PrintFlags,
+): Promise<void> {
+  const processes = process === undefined ? processesOf(environment) : [process];
+  const { settings, refused } = await effectiveSettings(processes, environment);
+  const isOne = processes.length === 1;
+  if (json === true) output.result(JSON.stringify(settings, undefined, 2));
+  else if (settings.length > 0) {
+    const rows = settings.map(({ variable, value, source, help, processes: readers }) => [
+      variable,
+      value === undefined ? '' : String(value),
+      source,
+      ...(isOne ? [] : [readers.length === processes.length ? 'all' : readers.join(' ')]),
+      help,
+    ]);
+    const titles = ['variable', 'value', 'source', ...(isOne ? [] : ['read by']), 'meaning'];
+    output.result(
+      formatTable(
+        titles.map((title) => ({ title })),
+        rows,
+        output.colours,
+      ),
+    );
   }
-  const rows = effective.map(({ variable, value, source, help }) => [
-    variable,
-    value === undefined ? '' : String(value),
-    source,
-    help,
-  ]);
-  const columns = [
-    { title: 'variable' },
-    { title: 'value' },
-    { title: 'source' },
-    { title: 'meaning' },
-  ];
-  output.result(formatTable(columns, rows, output.colours));
+  const [first] = refused;
+  if (first === undefined) return;
+  const names = refused.map((one) => one.process).join(', ');
+  if (!isOne) output.notice(`Not shown, because like this they would not start: ${names}.`);
+  throw first.error;
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { MillraceError } from '@millrace/runtime';
+import { MillraceError, optionalText, readSetting } from '@millrace/runtime';
 import type { RunFile } from '@millrace/single/running';
 import type { PostgresConnection } from '@millrace/store';
 import type { QueryResult, QueryValue } from '@millrace/store/postgres';
@@ -43,8 +43,9 @@ export function connectionOf(
     const { host, port, user, database } = run.store;
     return { host, port, user, database };
   }
-  const url = environment['MILLRACE_STORE__URL'] ?? environment['DATABASE_URL'];
-  if (url !== undefined && url !== '') return { url };
+  const setting = { ...optionalText({ aliases: ['DATABASE_URL'], help: '' }), secret: true };
+  const url = readSetting(['store', 'url'], setting, environment);
+  if (url !== undefined) return { url };
   throw new MillraceError({
     code: 'CONFIG_STORE_URL',
     kind: 'permanent',

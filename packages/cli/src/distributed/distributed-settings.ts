@@ -6,6 +6,7 @@ import {
   readSettings,
   SHARED_SECTIONS,
   type LogLevel,
+  type ReadSettings,
   type SettingsDefinition,
 } from '@millrace/runtime';
 import type { RedisSection } from '@millrace/state/redis';
@@ -69,6 +70,11 @@ const definition: SettingsDefinition<DistributedSettings> = {
 
 /** @throws MillraceError SETTING_…. */
 export function readDistributedSettings(environment: Environment): DistributedSettings {
+  return readCommandSettings(environment).settings;
+}
+
+/** The same with where each comes from. @throws MillraceError SETTING_…. */
+export function readCommandSettings(environment: Environment): ReadSettings<DistributedSettings> {
   const others = [...SHARED_SECTIONS, 'http', 'insecure', 'stopMsMax', 'logging', 'dataDir'];
-  return readSettings(definition, environment, { otherSections: others }).settings;
+  return readSettings(definition, environment, { otherSections: others });
 }
