@@ -1,6 +1,6 @@
 import { compileRules } from '@millrace/rules';
 import { systemClock } from '@millrace/runtime';
-import { TOPIC_CONTROL } from '@millrace/stream';
+import { TOPIC_CONTROL, type Stream } from '@millrace/stream';
 import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
 import { DEFAULT_FOLD_SETTINGS } from '@millrace/wire';
 import { expect, it, vi } from 'vitest';
@@ -9,6 +9,7 @@ import { ControlFollower } from './control-follower.ts';
 import { openControl } from './open-control.ts';
 
 const clock = systemClock;
+const settings = { onRetry: () => undefined, onStopped: () => undefined, lookAgainMs: 5 };
 const wanted = (latenessUs: number) => ({
   rules: compileRules(undefined),
   settings: { ...DEFAULT_FOLD_SETTINGS, latenessUs },
@@ -18,7 +19,7 @@ const wanted = (latenessUs: number) => ({
 
 it('tells versions as they come, until it is stopped', async () => {
   const stream = openMemoryStream(new MemoryLog({ partitions: 2, clock }));
-  const follower = new ControlFollower({ stream, clock, onRetry: () => undefined });
+  const follower = new ControlFollower({ stream, clock, ...settings });
   const running = follower.run();
   expect(follower.versionsAfter(0)).toEqual([]);
   const { inForce } = await openControl({ stream, clock }, wanted(1_000_000));
@@ -30,9 +31,25 @@ it('tells versions as they come, until it is stopped', async () => {
   await running;
 });
 
-it('ends with what no retry can mend', async () => {
-  const stream = openMemoryStream(new MemoryLog({ partitions: 2, clock }));
-  await stream.producer().append(TOPIC_CONTROL, 0, Uint8Array.of(0x92, 9, 0));
-  const follower = new ControlFollower({ stream, clock, onRetry: () => undefined });
-  await expect(follower.run()).rejects.toMatchObject({ code: 'WIRE_VERSION' });
+it('tells once of what no retry can mend, and goes on when a person has mended it', async () => {
+  const broken = openMemoryStream(new MemoryLog({ partitions: 2, clock }));
+  await broken.producer().append(TOPIC_CONTROL, 0, Uint8Array.of(0x92, 9, 0));
+  const sound = openMemoryStream(new MemoryLog({ partitions: 2, clock }));
+  await openControl({ stream: sound, clock }, wanted(1_000_000));
+  let reads = 0;
+  const stream: Stream = {
+    ...broken,
+    reader: (...where) => {
+      reads += 1;
+      return (reads < 4 ? broken : sound).reader(...where);
+    },
+  };
+  const onStopped = vi.fn<(error: unknown) => void>();
+  const follower = new ControlFollower({ stream, clock, ...settings, onStopped });
+  const running = follower.run();
+  await vi.waitFor(() => expect(follower.versionsAfter(0)).toHaveLength(1));
+  expect(reads).toBe(4);
+  expect(onStopped.mock.calls).toEqual([[expect.objectContaining({ code: 'WIRE_VERSION' })]]);
+  await follower.stop();
+  await running;
 });

@@ -1,4 +1,4 @@
-import { createBackoff, errorKind, type Clock } from '@millrace/runtime';
+import { createBackoff, errorKind, type Backoff, type Clock } from '@millrace/runtime';
 import { TOPIC_CONTROL, type Stream } from '@millrace/stream';
 import { readOn } from './read-history.ts';
 import { RulesHistory, type RulesVersion } from './rules-history.ts';
@@ -8,6 +8,9 @@ export interface FollowerParts {
   clock: Clock;
   /** Told once for each time reading fails; it goes on trying. */
   onRetry: (error: unknown) => void;
+  /** Told once of what no retry can mend; it looks again every `lookAgainMs`. */
+  onStopped: (error: unknown) => void;
+  lookAgainMs: number;
 }
 
 const WAIT_MS = 1000;
@@ -28,7 +31,7 @@ export class ControlFollower {
     return this.#history.after(number);
   }
 
-  /** Resolves when stopped; rejects with a defect, or with what no retry can mend. */
+  /** Resolves when stopped; rejects with a defect. */
   run(): Promise<void> {
     return (this.#running ??= this.#run());
   }
@@ -39,24 +42,40 @@ export class ControlFollower {
   }
 
   async #run(): Promise<void> {
-    const { stream, clock, onRetry } = this.#parts;
+    const { stream, clock } = this.#parts;
     const { signal } = this.#stopping;
     const backoff = createBackoff({ clock });
+    let isStopped = false;
     while (!signal.aborted) {
       const reader = stream.reader(TOPIC_CONTROL, 0, this.#history.position);
       try {
         while (!signal.aborted) {
           await readOn(this.#history, reader, WAIT_MS, signal);
           backoff.reset();
+          isStopped = false;
         }
       } catch (error) {
         if (signal.aborted) return;
-        if (errorKind(error) !== 'transient') throw error;
-        onRetry(error);
-        await backoff.wait(signal).catch(() => undefined);
+        isStopped = await this.#waitAfter(error, backoff, isStopped);
       } finally {
         await reader.close();
       }
     }
+  }
+
+  /** Resolves, when it is time to try again, with whether no retry can mend it. */
+  async #waitAfter(error: unknown, backoff: Backoff, wasStopped: boolean): Promise<boolean> {
+    const { clock, onRetry, onStopped, lookAgainMs } = this.#parts;
+    const { signal } = this.#stopping;
+    const kind = errorKind(error);
+    if (kind === 'transient') {
+      onRetry(error);
+      await backoff.wait(signal).catch(() => undefined);
+      return wasStopped;
+    }
+    if (kind !== 'permanent') throw error;
+    if (!wasStopped) onStopped(error);
+    await clock.sleep(lookAgainMs, signal).catch(() => undefined);
+    return true;
   }
 }

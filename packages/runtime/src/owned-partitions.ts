@@ -6,7 +6,10 @@ import type { PartitionStatus } from './stage.ts';
 /** A stage's work on one partition, from taking it over to letting it go. */
 export interface PartitionTask {
   readonly status: PartitionStatus;
-  /** Resolves once stopped, also for a reason that `status` tells; rejects with a defect. */
+  /**
+   * Resolves once stopped; rejects with a defect. A reason that only a person can mend is told by
+   * `status` and looked at again, slowly.
+   */
   run(): Promise<void>;
   /** Asks it to finish what is under way; `run` resolves soon after. */
   stop(): void;

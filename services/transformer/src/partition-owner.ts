@@ -63,7 +63,7 @@ export class PartitionOwner implements PartitionTask {
     this.#killing.abort();
   }
 
-  /** Resolves when stopped, also by a permanent reason (see `status`); rejects with a defect. */
+  /** Resolves when it was told to stop; rejects with a defect. */
   async run(): Promise<void> {
     try {
       await this.#own();
@@ -86,17 +86,18 @@ export class PartitionOwner implements PartitionTask {
   }
 
   async #goesOnAfter(error: unknown): Promise<boolean> {
-    const { events } = this.#parts;
+    const { events, clock, settings } = this.#parts;
+    const { signal } = this.#stopping;
     const kind = errorKind(error);
     if (kind === 'aborted') {
       this.#note({ state: 'stopped' });
       return false;
     }
     if (kind === 'permanent' || kind === 'defect') {
-      events.stopped(this.partition, error);
-      this.#note({ state: 'stopped', reason: reasonOf(error) });
+      this.#stopFor(error);
       if (kind === 'defect') throw error;
-      return false;
+      await clock.sleep(settings.lookAgainMs, signal).catch(() => undefined);
+      return true;
     }
     if (kind === 'outrun') events.outrun(this.partition);
     else {
@@ -104,8 +105,19 @@ export class PartitionOwner implements PartitionTask {
       this.#note({ state: 'waiting', reason: reasonOf(error) });
     }
     // Also after an outrun: whatever is wrong with the state must not make the owner spin.
-    await this.#backoff.wait(this.#stopping.signal).catch(() => undefined);
+    await this.#backoff.wait(signal).catch(() => undefined);
     return true;
+  }
+
+  /** Told once for each reason, however often it is looked at again. */
+  #stopFor(error: unknown): void {
+    const reason = reasonOf(error);
+    if (!this.#isStoppedFor(reason)) this.#parts.events.stopped(this.partition, error);
+    this.#note({ state: 'stopped', reason });
+  }
+
+  #isStoppedFor({ code }: StopReason): boolean {
+    return this.#status.state === 'stopped' && this.#status.reason?.code === code;
   }
 
   /** Nobody has begun the log yet. */
@@ -116,25 +128,28 @@ export class PartitionOwner implements PartitionTask {
   }
 
   async #takeOver(): Promise<OwnedPartition | undefined> {
-    const { stream, state, settings, events } = this.#parts;
-    const owned = await takeOver({
+    const { stream, state, settings } = this.#parts;
+    return await takeOver({
       stream,
       state,
       partition: this.partition,
       recordBytesMax: settings.recordBytesMax,
       signal: this.#killing.signal,
     });
-    if (owned !== undefined) {
-      const { position, logId } = owned.fold.head;
-      events.takenOver(this.partition, { position, logId });
-    }
-    return owned;
+  }
+
+  /** What is looked at again and again is taken over when it goes on. */
+  #tellTakenOver({ fold }: OwnedPartition): void {
+    const { position, logId } = fold.head;
+    this.#parts.events.takenOver(this.partition, { position, logId });
   }
 
   async #foldOn(owned: OwnedPartition): Promise<void> {
     const { stream } = this.#parts;
     const { partition } = this;
     const { head } = owned.fold;
+    let isTold = this.#status.state !== 'stopped';
+    if (isTold) this.#tellTakenOver(owned);
     const over = new AbortController();
     const signal = AbortSignal.any([over.signal, this.#killing.signal]);
     const publisher = this.#publisherFor(owned, signal);
@@ -155,6 +170,8 @@ export class PartitionOwner implements PartitionTask {
         const inForce = owned.fold.tables?.barrier.number;
         if (inForce !== undefined) await barriers.complete(inForce);
         this.#backoff.reset();
+        if (!isTold) this.#tellTakenOver(owned);
+        isTold = true;
         this.#observe(owned, records, reader.end);
       }
       await committer.commitLast();
@@ -173,7 +190,8 @@ export class PartitionOwner implements PartitionTask {
    * log that is gone it cannot be folded again: a state behind what was put out would be for ever.
    */
   async #commitBefore(error: unknown, committer: Committer): Promise<void> {
-    this.#note({ state: 'waiting', reason: reasonOf(error) });
+    const reason = reasonOf(error);
+    if (!this.#isStoppedFor(reason)) this.#note({ state: 'waiting', reason });
     try {
       await committer.commitLast();
     } catch (failure) {
@@ -284,7 +302,9 @@ export class PartitionOwner implements PartitionTask {
   }
 }
 
-function reasonOf(error: unknown): NonNullable<PartitionStatus['reason']> {
+type StopReason = NonNullable<PartitionStatus['reason']>;
+
+function reasonOf(error: unknown): StopReason {
   if (!(error instanceof MillraceError)) return { code: 'UNKNOWN', message: errorText(error) };
   return { code: error.code, message: error.message, remedy: error.remedy };
 }

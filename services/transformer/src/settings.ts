@@ -12,6 +12,11 @@ export interface TransformerSettings {
   recordBytesMax: number;
   /** Bytes of entries that may wait to be published before folding waits. */
   pendingBytesMax: number;
+  /**
+   * A partition that stopped for a reason that no retry mends is looked at again this often: a
+   * person may have mended it.
+   */
+  lookAgainMs: number;
   /** How long `stop` waits for what is under way; the next owner folds the rest again. */
   stopMsMax: number;
 }
@@ -22,5 +27,6 @@ export const DEFAULT_TRANSFORMER_SETTINGS: Omit<TransformerSettings, 'partitions
   commitMs: 5000,
   recordBytesMax: 800_000,
   pendingBytesMax: 8_388_608,
+  lookAgainMs: 30_000,
   stopMsMax: 10_000,
 };

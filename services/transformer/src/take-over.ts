@@ -153,7 +153,7 @@ function expired(partition: number, position: number, start: number): MillraceEr
       'before they were folded. The partition stops there instead of skipping them.',
     remedy:
       'Put the state (the directory, or what Redis held) or the missing records back from a ' +
-      'backup, then start again.',
+      'backup. The partition is looked at again every half minute.',
   });
 }
 

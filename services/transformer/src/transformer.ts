@@ -31,10 +31,11 @@ export function createTransformer(
   settings: TransformerSettings,
 ): Transformer {
   const { stream, state, clock } = components;
-  const { stopMsMax: letGoMsMax } = settings;
+  const { stopMsMax: letGoMsMax, lookAgainMs } = settings;
   const events = createTransformerEvents(components.log, components.meter);
   const producer = stream.producer();
-  const control = new ControlFollower({ stream, clock, onRetry: events.controlRetried });
+  const { controlRetried: onRetry, controlStopped: onStopped } = events;
+  const control = new ControlFollower({ stream, clock, onRetry, onStopped, lookAgainMs });
   const versionsAfter = (number: number) => control.versionsAfter(number);
   const parts = { stream, state, producer, clock, events, settings, versionsAfter };
   let hasGivenUp = false;

@@ -1,6 +1,7 @@
 import {
   createBackoff,
   errorKind,
+  type Backoff,
   type Clock,
   type PartitionStatus,
   type PartitionTask,
@@ -21,7 +22,7 @@ export interface PartitionLoopParts {
   marks?: StoredMarks | undefined;
 }
 
-/** Fetch, mark, apply, commit: until it is stopped, or for a reason only a person can mend. */
+/** Fetch, mark, apply, commit: until it is stopped. */
 export class PartitionLoop implements PartitionTask {
   readonly progress: PartitionProgress;
   readonly #parts: PartitionLoopParts;
@@ -46,11 +47,26 @@ export class PartitionLoop implements PartitionTask {
   }
 
   async run(): Promise<void> {
-    const { clock, settings, events, marks } = this.#parts;
+    const { events, marks } = this.#parts;
     const { progress } = this;
-    const { partition } = progress;
     const { signal } = this.#stopping;
     const writer = new PartitionWriter({ ...this.#parts, marks, progress, signal });
+    try {
+      await this.#writeOn(writer);
+      progress.stopped();
+    } catch (error) {
+      this.#stopFor(error);
+      if (errorKind(error) === 'defect') throw error;
+    } finally {
+      await writer.close();
+      if (signal.aborted) events.letGo(progress.partition);
+    }
+  }
+
+  /** Until it is stopped; rejects with a defect, or because it was stopped. */
+  async #writeOn(writer: PartitionWriter): Promise<void> {
+    const { clock, settings } = this.#parts;
+    const { signal } = this.#stopping;
     const { retryMsMin: delayMsMin, retryMsMax: delayMsMax } = settings;
     const backoff = createBackoff({ clock }, { delayMsMin, delayMsMax });
     let outruns = 0;
@@ -58,35 +74,48 @@ export class PartitionLoop implements PartitionTask {
       backoff.reset();
       outruns = 0;
     };
-    try {
-      while (!signal.aborted) {
-        try {
-          await writeFromMark(writer, onApplied);
-          outruns += 1;
-          // Once is a rival that was faster. Again and again is not, and must not spin.
-          if (outruns > 1) await backoff.wait(signal);
-        } catch (error) {
-          // After an error nobody knows what was applied; the mark does.
-          if (!isPassing(error)) throw error;
-          progress.waiting(error);
-          events.retrying({ partition, error, delayMs: backoff.delayMs });
-          await backoff.wait(signal);
-        }
+    while (!signal.aborted) {
+      try {
+        await writeFromMark(writer, onApplied);
+        outruns += 1;
+        // Once is a rival that was faster. Again and again is not, and must not spin.
+        if (outruns > 1) await backoff.wait(signal);
+      } catch (error) {
+        await this.#waitAfter(error, backoff);
       }
-      progress.stopped();
-    } catch (error) {
-      this.#ended(error);
-      if (errorKind(error) === 'defect') throw error;
-    } finally {
-      await writer.close();
-      if (signal.aborted) events.letGo(partition);
     }
   }
 
-  #ended(error: unknown): void {
+  async #waitAfter(error: unknown, backoff: Backoff): Promise<void> {
+    const { clock, settings, events } = this.#parts;
+    const { progress } = this;
+    const { partition } = progress;
+    const { signal } = this.#stopping;
+    // After an error nobody knows what was applied; the mark does.
+    if (isPassing(error)) {
+      progress.waiting(error);
+      events.retrying({ partition, error, delayMs: backoff.delayMs });
+      await backoff.wait(signal);
+      return;
+    }
+    if (signal.aborted || errorKind(error) !== 'permanent') throw error;
+    this.#stopFor(error);
+    // What no retry mends a person may have mended.
+    await clock.sleep(settings.lookAgainMs, signal);
+  }
+
+  /** Told once for each reason, however often it is looked at again. */
+  #stopFor(error: unknown): void {
+    const { progress } = this;
     const isStopping = this.#stopping.signal.aborted && errorKind(error) === 'aborted';
-    this.progress.stopped(isStopping ? undefined : error);
-    if (!isStopping) this.#parts.events.partitionStopped(this.progress.partition, error);
+    if (isStopping) {
+      progress.stopped();
+      return;
+    }
+    const { state, reason } = progress;
+    progress.stopped(error);
+    if (state === 'stopped' && reason?.code === progress.reason?.code) return;
+    this.#parts.events.partitionStopped(progress.partition, error);
   }
 }
 

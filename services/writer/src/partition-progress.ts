@@ -30,6 +30,10 @@ export class PartitionProgress {
     return this.#state;
   }
 
+  get reason(): PartitionStatus['reason'] {
+    return this.#reason;
+  }
+
   get applied(): Applied | undefined {
     return this.#applied;
   }
@@ -37,8 +41,9 @@ export class PartitionProgress {
   begun(position: number, applied: Applied | undefined): void {
     this.#applied = applied;
     this.endOffset = Math.max(this.endOffset, position);
-    // What could not be applied may fail again: only a commit ends that wait.
-    if (this.#state !== 'waiting' || position === this.endOffset) this.running();
+    // What could not be applied may fail again: only a commit ends that.
+    const hasFailed = this.#state === 'waiting' || this.#state === 'stopped';
+    if (!hasFailed || position === this.endOffset) this.running();
   }
 
   commit(applied: Applied): void {

@@ -19,6 +19,8 @@ export interface WriterSettings {
   /** Pauses between attempts while the log or the store is away; they double. */
   retryMsMin: number;
   retryMsMax: number;
+  /** A partition that stopped for good is looked at again this often: it may have been mended. */
+  lookAgainMs: number;
 
   /** How often the ends of the partitions are looked at, for the lag. */
   observeMs: number;
@@ -38,6 +40,7 @@ export const DEFAULT_WRITER_SETTINGS: WriterSettings = {
   readWaitMs: 1000,
   retryMsMin: 100,
   retryMsMax: 5000,
+  lookAgainMs: 30_000,
   observeMs: 1000,
   releaseMs: 10_000,
   stopMsMax: 10_000,

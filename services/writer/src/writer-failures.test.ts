@@ -1,4 +1,5 @@
 import type { Address } from '@millrace/model';
+import { silentLog } from '@millrace/runtime';
 import type { Store } from '@millrace/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { recordsOf } from './testing/entry-sequence.ts';
@@ -80,6 +81,29 @@ describe('a store that fails', () => {
     expect(statusOf(writer).reason?.code).toBe('STORE_TEST');
     await writer.stop();
     await expect(over).resolves.toBeUndefined();
+  });
+
+  it('that a person has mended is no reason any more: it is looked at again', async () => {
+    let calls = 0;
+    const apply: Store['apply'] = async (batch) => {
+      calls += 1;
+      if (calls < 5) throw failure('permanent');
+      return bench.store.apply(batch);
+    };
+    await bench.append(recordsOf({ position: 3 }));
+    const told: string[] = [];
+    const states = new Set<string>();
+    const log = { ...silentLog, error: (_: unknown, message: string) => void told.push(message) };
+    const { writer } = bench.start({ store: { ...bench.store, apply }, log }, { lookAgainMs: 3 });
+    await until(() => {
+      states.add(statusOf(writer).state);
+      expect(statusOf(writer).state).toBe('running');
+      expect(markOf(bench.database)).toEqual(at(3));
+    });
+    expect(calls).toBe(5);
+    expect(told).toEqual(['The writer stopped a partition; the log keeps what it did not apply.']);
+    expect(states).toContain('stopped');
+    expect(statusOf(writer).reason).toBeUndefined();
   });
 
   it('by a defect makes run reject', async () => {

@@ -1,4 +1,4 @@
-import { createMeter, silentLog, systemClock, type Clock } from '@millrace/runtime';
+import { createMeter, silentLog, systemClock, type Clock, type Log } from '@millrace/runtime';
 import { MemoryStateDatabase, MemoryStateStore } from '@millrace/state/memory';
 import type { StateStore } from '@millrace/state';
 import { TOPIC_EVENTS, TOPIC_SERIES, type Stream } from '@millrace/stream';
@@ -45,14 +45,14 @@ export class StageBench {
 
   start(
     settings: Partial<TransformerSettings> = {},
-    parts: Readonly<{ stream?: Stream; state?: StateStore }> = {},
+    parts: Readonly<{ stream?: Stream; state?: StateStore; log?: Log }> = {},
   ): Transformer {
     return createTransformer(
       {
         stream: parts.stream ?? openMemoryStream(this.log),
         state: parts.state ?? new MemoryStateStore(this.database),
         clock: this.clock,
-        log: silentLog,
+        log: parts.log ?? silentLog,
         meter: createMeter(),
       },
       {
