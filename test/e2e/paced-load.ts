@@ -3,10 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { compressSnappy, encodeWriteRequest } from '@millrace/wire';
 import type { Answer } from '../load/http-connection.ts';
 import { REMOTE_WRITE_HEADERS, Sender, type Request } from '../load/sender.ts';
-import { counterValue, eventTimeMs, LANES, SHAPE, type PacedSamples } from './paced-samples.ts';
+import {
+  counterTimeMs,
+  counterValue,
+  eventTimeMs,
+  LANES,
+  SHAPE,
+  type PacedSamples,
+} from './paced-samples.ts';
 
-/** So many requests of events may be unanswered (20 s of them) before more wait for their turn. */
-const EVENT_REQUESTS_MAX = 200;
+/** When so much of the events is unanswered, more of them wait for their turn. */
+const UNANSWERED_MS_MAX = 20_000;
 /** Longer than a receiver keeps a request waiting. */
 const ANSWER_MS_MAX = 60_000;
 
@@ -16,6 +23,8 @@ export interface PacedLoadParams {
   readonly name: string;
   /** Of the first samples. */
   readonly firstTimeMs: number;
+  /** How many times less a second it sends than SHAPE says (1). */
+  readonly slowness?: number;
   /** How long one request is sent again and again: longer than any outage. */
   readonly retryMsMax: number;
 }
@@ -26,7 +35,7 @@ export interface PacedLoadParams {
  * always in the same, in order. Whatever is not acknowledged is sent again, the very same bytes.
  */
 export class PacedLoad {
-  readonly #params: PacedLoadParams;
+  readonly #params: Required<PacedLoadParams>;
   readonly #refusals = { again: 0, withoutRetryAfter: 0, noAnswer: 0 };
   readonly #giveUp = new AbortController();
   readonly #idle: Sender[] = [];
@@ -41,7 +50,7 @@ export class PacedLoad {
   #failure: { error: unknown } | undefined;
 
   constructor(params: PacedLoadParams) {
-    this.#params = params;
+    this.#params = { slowness: 1, ...params };
     // All that wait to send something again wait for it.
     setMaxListeners(0, this.#giveUp.signal);
   }
@@ -58,9 +67,18 @@ export class PacedLoad {
 
   /** What has been begun so far; acknowledged to the last of it when nothing runs. */
   get sent(): PacedSamples {
-    const { name, firstTimeMs } = this.#params;
-    const steps = [...this.#steps];
-    return { name, firstTimeMs, eventRequests: this.#events, steps, sentAgain: this.#sentAgain };
+    const { name, firstTimeMs, slowness } = this.#params;
+    return {
+      ...{ name, firstTimeMs, slowness },
+      eventRequests: this.#events,
+      steps: [...this.#steps],
+      sentAgain: this.#sentAgain,
+    };
+  }
+
+  /** Throws what it failed with, which `pause` would only tell in the end. */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
   }
 
   /** Goes on where it was. */
@@ -79,7 +97,7 @@ export class PacedLoad {
     this.#isPaused = true;
     await this.#running;
     while (this.#underWay > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    if (this.#failure !== undefined) throw this.#failure.error;
+    this.check();
     return this.sent;
   }
 
@@ -100,8 +118,9 @@ export class PacedLoad {
   }
 
   async #sendEvents(): Promise<void> {
-    await this.#whenDue(SHAPE.eventsEveryMs, async () => {
-      while (this.#underWay >= EVENT_REQUESTS_MAX) {
+    const everyMs = SHAPE.eventsEveryMs * this.#params.slowness;
+    await this.#whenDue(everyMs, async () => {
+      while (this.#underWay >= UNANSWERED_MS_MAX / everyMs) {
         await new Promise<void>((resolve) => this.#waiting.push(resolve));
       }
       const number = this.#events;
@@ -117,7 +136,7 @@ export class PacedLoad {
   }
 
   async #sendCounters(lane: number): Promise<void> {
-    await this.#whenDue(SHAPE.countersEveryMs, async () => {
+    await this.#whenDue(SHAPE.countersEveryMs * this.#params.slowness, async () => {
       const step = this.#steps[lane]!;
       this.#steps[lane] = step + 1;
       await this.#post(countersRequest(this.#params, lane, step), SHAPE.seriesPerLane);
@@ -166,7 +185,9 @@ function checkAccepted(status: number, body: string, samples: number): void {
   throw new Error(`${samples} samples were sent, and the answer is ${status}: ${body}`);
 }
 
-function eventsRequest(params: PacedLoadParams, number: number): Request {
+type RequestParams = Pick<PacedSamples, 'name' | 'firstTimeMs' | 'slowness'>;
+
+function eventsRequest(params: RequestParams, number: number): Request {
   const { eventsPerRequest, shops } = SHAPE;
   const lines = Array.from({ length: eventsPerRequest }, (_, i) => {
     const id = number * eventsPerRequest + i;
@@ -175,7 +196,7 @@ function eventsRequest(params: PacedLoadParams, number: number): Request {
       kind: 'event',
       id: String(id),
       value: id,
-      time: eventTimeMs(params.firstTimeMs, id),
+      time: eventTimeMs(params, id),
       labels: { number: String(id % shops) },
     };
     return `${JSON.stringify(event)}\n`;
@@ -187,8 +208,8 @@ function eventsRequest(params: PacedLoadParams, number: number): Request {
   };
 }
 
-function countersRequest(params: PacedLoadParams, lane: number, step: number): Request {
-  const time = params.firstTimeMs + step * SHAPE.countersEveryMs;
+function countersRequest(params: RequestParams, lane: number, step: number): Request {
+  const time = counterTimeMs(params, step);
   const series = Array.from({ length: SHAPE.seriesPerLane }, (_, i) => {
     const number = lane * SHAPE.seriesPerLane + i;
     const labels: [string, string][] = [

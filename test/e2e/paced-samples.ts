@@ -16,6 +16,8 @@ export const LANES = 4;
 export interface PacedSamples {
   readonly name: string;
   readonly firstTimeMs: number;
+  /** How many times slower than SHAPE it is sent, and its samples lie apart. */
+  readonly slowness: number;
   /** Requests 0 to this one. */
   readonly eventRequests: number;
   /** Of each lane, steps 0 to this one. */
@@ -33,9 +35,15 @@ export function countPaced(sent: PacedSamples): number {
   return countEvents(sent) + steps * SHAPE.seriesPerLane;
 }
 
+type Times = Pick<PacedSamples, 'firstTimeMs' | 'slowness'>;
+
 /** About as many in a second of sample time as are sent in one; of a series no two at one time. */
-export function eventTimeMs(firstTimeMs: number, id: number): number {
-  return firstTimeMs + Math.floor(id / SHAPE.shops) * SHAPE.eventStepMs;
+export function eventTimeMs({ firstTimeMs, slowness }: Times, id: number): number {
+  return firstTimeMs + Math.floor(id / SHAPE.shops) * SHAPE.eventStepMs * slowness;
+}
+
+export function counterTimeMs({ firstTimeMs, slowness }: Times, step: number): number {
+  return firstTimeMs + step * SHAPE.countersEveryMs * slowness;
 }
 
 /** Rises at a pace of its own and starts again from 0 now and then. */
@@ -53,7 +61,7 @@ export function pacedWindows(
     const windowOf = (metric: string, number: number, timeMs: number): string =>
       windowName(metric, number, widthMs, Math.floor(timeMs / widthMs) * widthMs);
     for (let id = 0; id < countEvents(sent); id += 1) {
-      const timeMs = eventTimeMs(sent.firstTimeMs, id);
+      const timeMs = eventTimeMs(sent, id);
       addTo(windows, windowOf(`${sent.name}_orders`, id % SHAPE.shops, timeMs), id, undefined);
     }
     for (const [lane, steps] of sent.steps.entries()) {
@@ -62,7 +70,7 @@ export function pacedWindows(
         for (let step = 0; step < steps; step += 1) {
           const value = counterValue(number, step);
           const before = step === 0 ? undefined : counterValue(number, step - 1);
-          const timeMs = sent.firstTimeMs + step * SHAPE.countersEveryMs;
+          const timeMs = counterTimeMs(sent, step);
           const name = windowOf(`${sent.name}_requests_total`, number, timeMs);
           addTo(windows, name, value, increaseFrom(before, value));
         }

@@ -4,19 +4,24 @@ import { runCrashRound, storedFaults, type RoundOutcome } from './crash-round.ts
 import { CrashWorld, SmallDisk } from './crash-world.ts';
 import { soakDistributed } from './soak-distributed.ts';
 import { drawFault, type SoakFault } from './soak-faults.ts';
+import { soakOutages } from './soak-outages.ts';
 
 const USAGE = `npm run soak -- [--minutes N] [--seed N]
 npm run soak -- --distributed [--minutes N] [--seed N] [--round N] [--outage-seconds N]
+npm run soak -- --outages [--outage NAME]… [--outage-seconds N]
 Rounds of load with something going wrong in the middle, at random by the seed, until the time is
 over (10 minutes). Exits with 1 at the first sample that is missing or counted twice.
 --distributed: as processes, on three Kafka brokers, Redis and TimescaleDB. --round: the first one.
---outage-seconds: how long something is away at most (12).`;
+--outage-seconds: how long something is away at most (12).
+--outages: Kafka, Redis or the database away at start or in the middle, each outage (or the named
+ones) in a world of its own and all side by side, for --outage-seconds each (3600).`;
 
 /** A world lives so long; then its disk space is given back. */
 const ROUNDS_PER_WORLD = 8;
 const STEPS = 100;
 const STEPS_ON_SMALL_DISK = 360;
 const DISK_MIB = 700;
+const HOUR_SECONDS = 3600;
 
 const options = readOptions();
 const { minutes, seed } = options;
@@ -33,9 +38,19 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-say(`Seed ${seed}, ${minutes} minutes.`);
-if (options.distributed) {
-  const isWhole = await soakDistributed({ ...options, say, isStopping: () => isStopping });
+if (!options.outages) say(`Seed ${seed}, ${minutes} minutes.`);
+const isStoppingNow = (): boolean => isStopping;
+if (options.outages) {
+  const { outageSeconds = HOUR_SECONDS, outage: names } = options;
+  const isWhole = await soakOutages({ outageSeconds, names, say, isStopping: isStoppingNow });
+  process.exitCode = isWhole ? 0 : 1;
+} else if (options.distributed) {
+  const isWhole = await soakDistributed({
+    ...options,
+    outageSeconds: options.outageSeconds ?? 12,
+    say,
+    isStopping: isStoppingNow,
+  });
   process.exitCode = isWhole ? 0 : 1;
 } else {
   await soakEmbedded();
@@ -129,7 +144,9 @@ interface SoakOptions {
   seed: number;
   distributed: boolean;
   round: number;
-  outageSeconds: number;
+  outageSeconds: number | undefined;
+  outages: boolean;
+  outage: string[];
 }
 
 function readOptions(): SoakOptions {
@@ -139,7 +156,9 @@ function readOptions(): SoakOptions {
       seed: { type: 'string' },
       distributed: { type: 'boolean', default: false },
       round: { type: 'string', default: '1' },
-      'outage-seconds': { type: 'string', default: '12' },
+      outages: { type: 'boolean', default: false },
+      outage: { type: 'string', multiple: true, default: [] },
+      'outage-seconds': { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -148,10 +167,13 @@ function readOptions(): SoakOptions {
     seed: Number(values.seed ?? randomSeed()),
     distributed: values.distributed,
     round: Number(values.round),
-    outageSeconds: Number(values['outage-seconds']),
+    outages: values.outages,
+    outage: values.outage,
+    outageSeconds:
+      values['outage-seconds'] === undefined ? undefined : Number(values['outage-seconds']),
   };
   const { minutes: time, outageSeconds } = wanted;
-  const isSound = time > 0 && outageSeconds >= 1 && Number.isSafeInteger(wanted.round);
+  const isSound = time > 0 && (outageSeconds ?? 1) >= 1 && Number.isSafeInteger(wanted.round);
   if (values.help || !isSound || !Number.isSafeInteger(wanted.seed)) {
     process.stdout.write(`${USAGE}\n`);
     process.exit(values.help ? 0 : 2);

@@ -101,13 +101,17 @@ export class DistributedWorld {
 
   /** What FLUSHALL would do, but to this world alone. */
   async flushState(): Promise<number> {
-    const redis = new Redis(this.#urls.redis);
-    try {
+    return await this.#withRedis(async (redis) => {
       const keys = await redis.keys(`${this.#name}:*`);
       return keys.length === 0 ? 0 : await redis.del(...keys);
-    } finally {
-      redis.disconnect();
-    }
+    });
+  }
+
+  /** Of how many partitions the state was committed. */
+  async statesCommitted(): Promise<number> {
+    return await this.#withRedis(async (redis) => {
+      return (await redis.keys(`${this.#name}:{p*}:state`)).length;
+    });
   }
 
   /** Cuts connections to the database wherever they are: in a COPY, in a COMMIT. */
@@ -122,9 +126,13 @@ export class DistributedWorld {
 
   /** Forgets the state of one partition: whoever owns it next folds from the start of the log. */
   async removeState(partition: number): Promise<void> {
+    await this.#withRedis((redis) => redis.del(`${this.#name}:{p${partition}}:state`));
+  }
+
+  async #withRedis<Result>(act: (redis: Redis) => Promise<Result>): Promise<Result> {
     const redis = new Redis(this.#urls.redis);
     try {
-      await redis.del(`${this.#name}:{p${partition}}:state`);
+      return await act(redis);
     } finally {
       redis.disconnect();
     }

@@ -14,8 +14,10 @@ export interface StageProcess {
   readonly port: number;
   readonly child: ChildProcess;
   readonly pid: number;
-  /** What it wrote so far. */
+  /** What it wrote lately. */
   output(): string;
+  /** How many lines it wrote so far. */
+  linesWritten(): number;
   /** A clean stop; resolves with the exit code. */
   stop(): Promise<number | null>;
   /** SIGKILL. */
@@ -24,7 +26,7 @@ export interface StageProcess {
 
 const READY_MS_MAX = 60_000;
 const COMMAND_MS_MAX = 120_000;
-/** Lines that are kept of a process, the newest ones. */
+/** Characters that are kept of a process, the newest ones. */
 const OUTPUT_CHARS_MAX = 1_000_000;
 
 /** Starts one stage and resolves when it says that it is ready. */
@@ -50,8 +52,11 @@ export async function spawnStage(
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
+  let lines = 0;
   const keep = (chunk: Buffer): void => {
-    output = (output + chunk.toString()).slice(-OUTPUT_CHARS_MAX);
+    const text = chunk.toString();
+    lines += text.split('\n').length - 1;
+    output = (output + text).slice(-OUTPUT_CHARS_MAX);
   };
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);
@@ -68,6 +73,7 @@ export async function spawnStage(
     child,
     pid: child.pid!,
     output: () => output,
+    linesWritten: () => lines,
     stop: () => stopWith('SIGTERM'),
     kill: async () => void (await stopWith('SIGKILL')),
   };
