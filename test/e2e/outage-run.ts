@@ -10,10 +10,11 @@ import {
   type Readiness,
 } from '../services/stage-health.ts';
 import type { StageProcess } from '../services/stage-processes.ts';
+import { accountForPaced } from './accounted-for.ts';
 import { PacedLoad } from './paced-load.ts';
-import { pacedFaults } from './paced-faults.ts';
 import type { PacedSamples } from './paced-samples.ts';
 import { RssTrail } from './rss-trail.ts';
+import type { OnceCounts } from './survived-faults.ts';
 
 export interface OutageSettings {
   /** How long something is away. */
@@ -211,17 +212,17 @@ export class OutageRun {
   }
 
   /** All that was sent is there once; the very processes that were there at first still are. */
-  async finish(): Promise<{ sent: PacedSamples; faults: string[] }> {
+  async finish(): Promise<OutageOutcome> {
     const { world } = this;
     const sent = await this.load.stop();
     await world.connectStoreAgain();
-    const faults = await pacedFaults(world.store, [sent], this.#catchUpMsMax);
+    const account = await accountForPaced(world, [sent], this.#catchUpMsMax);
     for (const stage of Object.values(this.stages)) {
       must(await isAlive(stage), `the ${stage.stage} is the one that was there at first`);
       const code = await world.stop(stage);
       must(code === 0, `the ${stage.stage} ended with ${code}:\n${stage.output().slice(-5000)}`);
     }
-    return { sent, faults };
+    return { sent, ...account };
   }
 
   /** Ends the processes, whatever was not acknowledged. */
@@ -229,6 +230,13 @@ export class OutageRun {
     await this.#load?.abandon();
     await this.world.end();
   }
+}
+
+export interface OutageOutcome {
+  readonly sent: PacedSamples;
+  /** Whatever is not as it must be. */
+  readonly faults: readonly string[];
+  readonly counts: OnceCounts;
 }
 
 export type OutageRunParams = Readonly<{

@@ -5,8 +5,10 @@ import { must, type OutageRun } from './outage-run.ts';
 export interface Outage {
   /** As it is chosen by. */
   readonly name: string;
-  /** `Redis for good: its data is lost`. */
+  /** `Redis away in the middle`. */
   readonly what: string;
+  /** `kill -9, started again after`: so long as is said elsewhere. */
+  readonly how: string;
   /** From the processes' start, or in the middle: then everything is there and has begun. */
   readonly isAtStart: boolean;
   readonly act: (run: OutageRun) => Promise<void>;
@@ -19,19 +21,28 @@ export const OUTAGES: readonly Outage[] = [
   {
     name: 'start',
     what: 'Kafka, Redis and the database away at start',
+    how: 'kill -9 of all three before any process starts; back after',
     isAtStart: true,
     act: everythingAtStart,
   },
-  { name: 'kafka', what: 'Kafka away in the middle', isAtStart: false, act: kafka },
+  {
+    name: 'kafka',
+    what: 'Kafka away in the middle',
+    how: 'kill -9 of the only broker; back after',
+    isAtStart: false,
+    act: kafka,
+  },
   {
     name: 'redis-and-database',
     what: 'Redis and the database away in the middle',
+    how: 'kill -9 of both; Redis, then the database back after',
     isAtStart: false,
     act: redisAndDatabase,
   },
   {
     name: 'redis-for-good',
-    what: 'Redis away in the middle, back without its data',
+    what: 'Redis away in the middle, and its data lost',
+    how: 'kill -9; back empty after',
     isAtStart: false,
     act: redisForGood,
   },

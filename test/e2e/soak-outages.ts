@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { startOwnServices } from '../services/own-services.ts';
 import { OutageRun } from './outage-run.ts';
 import { OUTAGES, type Outage } from './outages.ts';
-import { countPaced } from './paced-samples.ts';
+import { recordRound } from './survived-faults.ts';
 
 export interface OutageSoak {
   /** How long something is away. */
@@ -62,17 +62,18 @@ async function soakOutage(outage: Outage, soak: OutageSoak): Promise<Report> {
     if (!outage.isAtStart) await run.begin();
     await outage.act(run);
     say('it is back, and everybody has caught up');
-    const { sent, faults } = await run.finish();
+    const { faults, counts } = await run.finish();
+    const how = `${outage.how} ${durationOf(outageSeconds)}`;
+    recordRound([{ fault: outage.what, how }], counts, new Date());
     if (faults.length > 0) throw new Error(faults.join('\n'));
-    const samples = countPaced(sent);
+    const { samples, missing, twice } = counts;
     const { again, noAnswer } = run.load.refusals;
     const minutes = ((performance.now() - startMs) / 60_000).toFixed(1);
-    say('nothing is missing and nothing twice');
     return {
       isWhole: true,
       told:
-        `${outage.what} for ${outageSeconds} s: ${samples} samples, nothing missing and nothing ` +
-        `twice; ${again} times 503, ${noAnswer} without an answer; ${minutes} min in all; ` +
+        `${outage.what} for ${outageSeconds} s: ${samples} samples, ${missing} missing, ` +
+        `${twice} twice; ${again} times 503, ${noAnswer} without an answer; ${minutes} min in all; ` +
         run.told,
     };
   } catch (error) {
@@ -85,6 +86,11 @@ async function soakOutage(outage: Outage, soak: OutageSoak): Promise<Report> {
     await run?.end();
     await services.stop();
   }
+}
+
+function durationOf(seconds: number): string {
+  if (seconds === 3600) return 'an hour';
+  return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
 }
 
 /** Writes what every process said into a directory, which stays; its path. */
