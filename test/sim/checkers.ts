@@ -3,6 +3,7 @@ import {
   fingerprintOf,
   formatAddress,
   partitionOf,
+  unaccounted,
   type LedgerTotals,
   type Piece,
 } from '@millrace/model';
@@ -132,10 +133,11 @@ function checkTotals(
   if (totals === undefined) {
     return expected === 0 ? [] : [`partition ${partition}: no ledger`];
   }
-  const { accepted, stored, duplicate, conflict, dropped, unverified, deadLetter } = totals;
-  const sum = stored + duplicate + conflict + dropped + unverified + deadLetter;
+  const { stored, conflict, unverified, lost } = totals;
   const problems: string[] = [];
-  if (sum !== accepted) problems.push(`partition ${partition}: the ledger does not add up`);
+  if (unaccounted(totals) !== 0)
+    problems.push(`partition ${partition}: the ledger does not add up`);
+  if (lost !== 0) problems.push(`partition ${partition}: ${lost} are called lost`);
   if (stored !== expected || conflict + unverified > 0) {
     problems.push(
       `partition ${partition}: ${expected} owed, ledger says ${JSON.stringify(totals)}`,

@@ -14,6 +14,7 @@ export class SimReceiver {
   readonly #instance: string;
   readonly #sequences: number[];
   readonly #cumulative: number[];
+  readonly #acknowledged: { samples: number; from: number }[];
 
   constructor(process: MortalProcess, stream: Stream, instance: number) {
     this.#process = process;
@@ -21,6 +22,7 @@ export class SimReceiver {
     this.#instance = instance.toString(16).padStart(16, '0');
     this.#sequences = new Array<number>(stream.partitions).fill(0);
     this.#cumulative = new Array<number>(stream.partitions).fill(0);
+    this.#acknowledged = this.#cumulative.map(() => ({ samples: 0, from: -1 }));
   }
 
   /** Resolves when the request is acknowledged; rejects when the sender has to retry. */
@@ -38,8 +40,13 @@ export class SimReceiver {
           receiver: this.#instance,
           sequence: this.#sequences[partition]!,
           cumulativeSamples: this.#cumulative[partition]!,
+          acknowledged: this.#acknowledged[partition]!,
         });
-        await this.#producer.append(TOPIC_EVENTS, partition, encodeEventsRecord(record));
+        const payload = encodeEventsRecord(record);
+        const { offset } = await this.#producer.append(TOPIC_EVENTS, partition, payload);
+        const acknowledged = this.#acknowledged[partition]!;
+        acknowledged.samples += samples.length;
+        if (acknowledged.from < 0 || offset < acknowledged.from) acknowledged.from = offset;
       }),
     );
   }

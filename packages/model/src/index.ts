@@ -20,7 +20,13 @@ export {
 } from './label-set.ts';
 export { LOG_NUMBER_MAX, pieceName, type Piece } from './piece.ts';
 export { PieceInputs } from './piece-inputs.ts';
-export { DISPOSITIONS, type Disposition, type LedgerTotals } from './ledger.ts';
+export {
+  DISPOSITIONS,
+  unaccounted,
+  type Disposition,
+  type LedgerTotals,
+  type SamplesByReason,
+} from './ledger.ts';
 export {
   SAMPLE_KIND_NAMES,
   SampleFlag,

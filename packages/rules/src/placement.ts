@@ -23,6 +23,8 @@ export interface PlacementTarget {
 export interface Placement {
   /** True unless a matching rule says `keep_raw: false`. */
   keepRaw: boolean;
+  /** The first of those rules. */
+  rawDroppedBy: string | undefined;
   /** One for each matching rule, ascending by edition. Windows follow from `rule.widthsUs`. */
   targets: readonly PlacementTarget[];
 }
@@ -92,7 +94,8 @@ function outputOf(grouping: Grouping): (labels: LabelSet) => LabelSet {
 
 function placeUnder(plans: readonly Plan[], labels: LabelSet): Placement {
   const matching = plans.filter(({ matches }) => matches(labels));
-  const keepRaw = matching.every(({ rule }) => rule.keepRaw);
+  const rawDroppedBy = matching.find(({ rule }) => !rule.keepRaw)?.rule.name;
+  const keepRaw = rawDroppedBy === undefined;
   const targets: PlacementTarget[] = [];
   for (const { rule, output } of matching) {
     if (rule.onlyKeptRaw && !keepRaw) continue;
@@ -101,5 +104,5 @@ function placeUnder(plans: readonly Plan[], labels: LabelSet): Placement {
     const text = rule.distinctLabel === null ? undefined : labelValue(labels, rule.distinctLabel);
     targets.push(text === undefined || text === '' ? target : { ...target, distinctText: text });
   }
-  return { keepRaw, targets };
+  return { keepRaw, rawDroppedBy, targets };
 }

@@ -48,3 +48,13 @@ test('readiness shows every reason, and the store', () => {
     { name: 'store', state: 'ok' },
   ]);
 });
+
+test('a partition that goes on with something wrong degrades its stage, which stays ready', () => {
+  const stage = writer({ warning: { code: 'LOST', message: 'Samples are gone.' } });
+  expect(stage.ready).toBe(true);
+  expect(dependenciesOf([stage], { isRunning: true })[0]).toEqual({
+    name: 'writer',
+    state: 'degraded',
+    detail: 'Partition 2: LOST: Samples are gone.',
+  });
+});

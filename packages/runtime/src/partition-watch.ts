@@ -52,12 +52,14 @@ export function dependenciesOf(
 
 /** One stage, as `/readyz` shows it; with the reasons of those partitions that have one. */
 export function dependencyOf({ stage, ready, partitions }: StageStatus): Dependency {
-  if (ready) return { name: stage, state: 'ok' };
-  const reasons = partitions.flatMap(({ partition, state, reason }) => {
-    if (reason === undefined) return [];
-    const { code, message, remedy } = reason;
-    return [`Partition ${partition} ${state}: ${code}: ${message} ${remedy ?? ''}`.trim()];
+  const reasons = partitions.flatMap(({ partition, state, reason, warning }) => {
+    const told = reason ?? warning;
+    if (told === undefined) return [];
+    const { code, message, remedy } = told;
+    const at = reason === undefined ? '' : ` ${state}`;
+    return [`Partition ${partition}${at}: ${code}: ${message} ${remedy ?? ''}`.trim()];
   });
+  if (ready && reasons.length === 0) return { name: stage, state: 'ok' };
   const detail = reasons.length === 0 ? 'It is starting.' : reasons.join(' ');
   return { name: stage, state: 'degraded', detail };
 }

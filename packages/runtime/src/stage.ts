@@ -32,6 +32,8 @@ export interface PartitionStatus {
   state: 'starting' | 'running' | 'waiting' | 'stopped';
   /** Why it waits or stopped: a stable code, what it means for the data, the next command. */
   reason?: { code: string; message: string; remedy?: string | undefined };
+  /** What is wrong with what it did, while it goes on: readiness is degraded by it. */
+  warning?: { code: string; message: string; remedy?: string | undefined };
   /** Next offset of its input topic that this stage will read (for the receiver: append). */
   position: number;
   /** End of its input topic. */

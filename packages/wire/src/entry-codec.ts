@@ -1,4 +1,4 @@
-import type { LedgerTotals, Piece } from '@millrace/model';
+import type { LedgerTotals, Piece, SamplesByReason } from '@millrace/model';
 import { corruptRecord, arrayField } from './columns.ts';
 import { pairsOf } from './events-record-codec.ts';
 import { EntryType, type Entries } from './series-record.ts';
@@ -192,12 +192,19 @@ const TOTALS_FIELDS = [
   'deadLetter',
 ] as const satisfies readonly (keyof LedgerTotals)[];
 
+/** Fold version 1 puts out the fields above and no others. */
 function totalsRow(totals: LedgerTotals): Row {
-  return TOTALS_FIELDS.map((field) => totals[field]);
+  const row = TOTALS_FIELDS.map((field) => totals[field]);
+  if (totals.lost === undefined) return row;
+  return [...row, totals.lost, (totals.droppedBy ?? []).map((one) => [...one])];
 }
 
 function rowTotals(row: Row): LedgerTotals {
-  return Object.fromEntries(
+  const totals = Object.fromEntries(
     TOTALS_FIELDS.map((field, i) => [field, row[i]]),
   ) as unknown as LedgerTotals;
+  const [lost, droppedBy] = row.slice(TOTALS_FIELDS.length);
+  if (lost === undefined) return totals;
+  const reasons = arrayField(droppedBy, 'what was dropped') as SamplesByReason[];
+  return { ...totals, lost: Number(lost), droppedBy: reasons };
 }

@@ -14,6 +14,8 @@ const SOUND: DataRecord = {
   receiver: '0123456789abcdef',
   sequence: 1,
   cumulativeSamples: 3,
+  acknowledgedSamples: 2,
+  acknowledgedFrom: 1,
   receivedAtUs: 5,
   fingerprints: Uint8Array.from({ length: 32 }, (_, i) => i),
   kinds: Uint8Array.of(0, 3),

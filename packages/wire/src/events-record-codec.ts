@@ -35,7 +35,9 @@ import {
  *             series index u32[]   (empty: sample i is of series i),
  *             times f64[]          (one: all samples have it),
  *             values f64[], flags u8[] (empty: all are 0),
- *             ids [str], start times f64[], histograms [bin], exemplars [[…]], metadata [[…]]]
+ *             ids [str], start times f64[], histograms [bin], exemplars [[…]], metadata [[…]],
+ *             acknowledged samples, acknowledged from]
+ *            (the last two are absent in older logs: 0 and -1)
  *   tick     [1, 2, receivedAt µs]
  *   barrier  [1, 3, number, fold version, settings {…}, rules {…}, after, partitions]
  *            (the last two are absent in older logs: 0)
@@ -94,6 +96,8 @@ function dataFields(record: DataRecord): unknown[] {
     record.histograms,
     record.exemplars.map((e) => [e.seriesIndex, e.timeUs, e.value, e.labels.flat()]),
     record.metadata.map((m) => [m.metric, m.type, m.help, m.unit]),
+    record.acknowledgedSamples,
+    record.acknowledgedFrom,
   ];
 }
 
@@ -151,6 +155,8 @@ function decodeData(fields: unknown[]): DataRecord {
     receiver: hexField(fields[8], 'receiver'),
     sequence: numberField(fields[9], 'sequence'),
     cumulativeSamples: numberField(fields[10], 'cumulative samples'),
+    acknowledgedSamples: numberField(fields[28] ?? 0, 'acknowledged samples'),
+    acknowledgedFrom: numberField(fields[29] ?? -1, 'acknowledged from'),
     receivedAtUs: numberField(fields[11], 'receivedAt'),
     fingerprints: bytesColumn(fields[13], 'fingerprints'),
     kinds,

@@ -128,6 +128,13 @@ export interface DataRecord {
   sequence: number;
   /** Samples this instance has sent to this partition, this record included. */
   cumulativeSamples: number;
+  /**
+   * Of those, the samples that were known to be durable when this record was encoded: they lie
+   * before it in this partition, or the log has lost them. 0 in logs that do not tell.
+   */
+  acknowledgedSamples: number;
+  /** The lowest offset of the records that hold them; -1: none. */
+  acknowledgedFrom: number;
   receivedAtUs: TimeUs;
   /** 16 bytes for each series. */
   fingerprints: Uint8Array;

@@ -1,11 +1,18 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { LedgerTotals } from '@millrace/model';
+import { decode, encode } from '@msgpack/msgpack';
 import { describe, expect, it } from 'vitest';
 import { decodeControlRecord, encodeControlRecord } from './control-record-codec.ts';
 import { ControlRecordKind, type ControlRecord } from './control-record.ts';
 import { ROW_CODECS } from './entry-codec.ts';
 import { decodeEventsRecord, encodeEventsRecord } from './events-record-codec.ts';
-import { EventsRecordKind, IdentityKind, type EventsRecord } from './events-record.ts';
+import {
+  EventsRecordKind,
+  IdentityKind,
+  type DataRecord,
+  type EventsRecord,
+} from './events-record.ts';
 import { encodeDefinitions } from './definitions.ts';
 import { DEFAULT_FOLD_SETTINGS } from './fold-settings.ts';
 import { SeriesRecordBuilder } from './series-record-builder.ts';
@@ -69,6 +76,8 @@ const EVENTS: Record<string, EventsRecord> = {
     receiver: '0123456789abcdef',
     sequence: 42,
     cumulativeSamples: 1234,
+    acknowledgedSamples: 0,
+    acknowledgedFrom: -1,
     receivedAtUs: T0 + 5,
     fingerprints: Uint8Array.from({ length: 32 }, (_, i) => 255 - i),
     kinds: Uint8Array.of(0, 3),
@@ -103,6 +112,8 @@ const EVENTS: Record<string, EventsRecord> = {
     receiver: '0123456789abcdef',
     sequence: 1,
     cumulativeSamples: 2,
+    acknowledgedSamples: 0,
+    acknowledgedFrom: -1,
     receivedAtUs: T0,
     fingerprints: new Uint8Array(32).fill(7),
     kinds: Uint8Array.of(4, 4),
@@ -119,8 +130,14 @@ const EVENTS: Record<string, EventsRecord> = {
   },
 };
 
+EVENTS['events-v1-data-acknowledged'] = {
+  ...(EVENTS['events-v1-data'] as DataRecord),
+  acknowledgedSamples: 1200,
+  acknowledgedFrom: 77,
+};
+
 /** Written by a program of before: still read, not written any more. */
-const ONLY_READ = ['events-v1-barrier'];
+const ONLY_READ = ['events-v1-barrier', 'events-v1-data', 'events-v1-columns-folded'];
 
 describe('records of metrics.events', () => {
   for (const [name, record] of Object.entries(EVENTS)) {
@@ -249,6 +266,24 @@ describe('records of metrics.control', () => {
     bytes[2] = 100;
     expect(() => decodeControlRecord(bytes)).toThrow(/kind 100/);
   });
+});
+
+it('totals of a ledger read back, with and without what fold version 1 does not tell', () => {
+  const counts = { accepted: 9, stored: 2, duplicate: 1, conflict: 1, dropped: 2, unverified: 0 };
+  const first: LedgerTotals = { tenant: 'default', ...counts, deadLetter: 0 };
+  const second: LedgerTotals = {
+    ...first,
+    lost: 3,
+    droppedBy: [
+      ['a', 1],
+      ['b', 1],
+    ],
+  };
+  const { toRow, fromRow } = ROW_CODECS[EntryType.ledger];
+  const entry = { totals: [first, second], partitionTimeUs: T0, watermarkUs: T0 - 1, position: 4 };
+  const row = toRow(entry);
+  expect((row[0] as unknown[][]).map((totals) => totals.length)).toEqual([8, 10]);
+  expect(fromRow(decode(encode(row)) as unknown[])).toEqual(entry);
 });
 
 it('what begins and ends an edition reads back, also from records of before', () => {

@@ -14,6 +14,8 @@ export interface SealedRecord {
 
 /** Upper bounds of what is written, so that a record fits into the log whatever it holds. */
 const SAMPLE_BYTES = 25;
+/** Where it stands in a record. */
+const FOLD_VERSION_FIELD = 4;
 const RUN_BYTES = 4 * RUN_FIELDS;
 /** A number, or the head of a text, a byte string or an array. */
 const FIELD_BYTES = 9;
@@ -24,7 +26,7 @@ const FIELD_BYTES = 9;
  * only where records are cut depends on `flush` and the bound.
  */
 export class SeriesRecordBuilder {
-  readonly #head: readonly unknown[];
+  #head: readonly unknown[];
   readonly #recordBytesMax: number;
   readonly #encoder = new Encoder();
   readonly sealed: SealedRecord[] = [];
@@ -67,6 +69,13 @@ export class SeriesRecordBuilder {
   begin(offset: number): void {
     this.#offset = offset;
     this.#ordinal = 0;
+  }
+
+  /** What follows is put out under another fold version: a record holds entries of one. */
+  changeFoldVersion(foldVersion: number): void {
+    if (this.#head[FOLD_VERSION_FIELD] === foldVersion) return;
+    if (this.#bytes > 0) this.#seal(this.address);
+    this.#head = this.#head.with(FOLD_VERSION_FIELD, foldVersion);
   }
 
   /** A raw sample; the series id is the two lanes of 4 bytes at `at`. */

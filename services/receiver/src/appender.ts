@@ -32,6 +32,9 @@ type Outcome = AppendedPosition | { failure: unknown };
 interface Lane {
   sequence: number;
   cumulativeSamples: number;
+  /** Of those, the ones known to be durable, and the lowest offset of their records; -1: none. */
+  acknowledgedSamples: number;
+  acknowledgedFrom: number;
   /** Position behind the last record that became durable. */
   position: number;
 }
@@ -73,6 +76,8 @@ export class Appender {
     this.#lanes = Array.from({ length: params.partitions }, () => ({
       sequence: 0,
       cumulativeSamples: 0,
+      acknowledgedSamples: 0,
+      acknowledgedFrom: -1,
       position: 0,
     }));
   }
@@ -141,6 +146,7 @@ export class Appender {
   /** Never rejects: an outcome that nobody awaits yet must not end the process. */
   async #appendPart(draft: DraftPart, header: RequestHeader, append: Append): Promise<Outcome> {
     const { partition, ...body } = draft;
+    const samples = body.times.length;
     const entry = { startUs: this.#clock.nowUs() };
     let bytes = 0;
     try {
@@ -150,8 +156,7 @@ export class Appender {
       this.#underWayBytes += bytes;
       this.#underWay.add(entry);
       const { offset } = await this.#producer.append(TOPIC_EVENTS, partition, payload);
-      const lane = this.#lanes[partition]!;
-      lane.position = Math.max(lane.position, offset + 1);
+      noteDurable(this.#lanes[partition]!, samples, offset);
       this.#lastFailure = undefined;
       this.#events.appended({ seconds: (this.#clock.nowUs() - entry.startUs) / 1e6 });
       return { partition, position: offset + 1 };
@@ -184,8 +189,18 @@ export class Appender {
       receiver: this.#receiver,
       sequence: lane.sequence,
       cumulativeSamples: lane.cumulativeSamples,
+      acknowledgedSamples: lane.acknowledgedSamples,
+      acknowledgedFrom: lane.acknowledgedFrom,
     });
   }
+}
+
+function noteDurable(lane: Lane, samples: number, offset: number): void {
+  lane.position = Math.max(lane.position, offset + 1);
+  if (samples === 0) return;
+  const { acknowledgedFrom: from } = lane;
+  lane.acknowledgedSamples += samples;
+  lane.acknowledgedFrom = from < 0 ? offset : Math.min(from, offset);
 }
 
 function positionsOf(outcomes: readonly Outcome[]): AppendedPosition[] {

@@ -91,6 +91,8 @@ function encoded(draft: DraftPart): { record: DataRecord; bytes: number } {
     receiver: '00',
     sequence: 1,
     cumulativeSamples: 1,
+    acknowledgedSamples: 0,
+    acknowledgedFrom: -1,
     receivedAtUs: 0,
     ...body,
   };

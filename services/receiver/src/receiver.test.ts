@@ -7,6 +7,7 @@ import type { Problem } from './http/problem.ts';
 import { eventually } from './testing/eventually.ts';
 import { closedGate } from './testing/gated-producer.ts';
 import { messagePack } from './testing/message-pack.ts';
+import { logUnavailable } from './testing/start-receiver.ts';
 import { useReceivers } from './testing/use-receivers.ts';
 
 const start = useReceivers();
@@ -262,11 +263,41 @@ describe('the records of one receiver', () => {
     for (const lane of byPartition) {
       expect(lane.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4]);
       let sum = 0;
-      for (const record of lane) {
+      for (const [i, record] of lane.entries()) {
+        // Each request was answered before the next one came, so all that came before is durable.
+        expect(record.acknowledgedSamples).toBe(sum);
+        expect(record.acknowledgedFrom).toBe(i === 0 ? -1 : 0);
         sum += record.values.length;
         expect(record.cumulativeSamples).toBe(sum);
       }
     }
+  });
+
+  it('count as acknowledged only what the log has taken', async () => {
+    let appends = 0;
+    const { push, records } = await start({
+      partitions: 1,
+      wrapProducer: (producer) => ({
+        ...producer,
+        append: async (...args) => {
+          appends += 1;
+          if (appends === 2) throw logUnavailable();
+          return await producer.append(...args);
+        },
+      }),
+    });
+    const sizes = [3, 5, 2, 1];
+    for (const [i, size] of sizes.entries()) {
+      await push(Array.from({ length: size }, (_, n) => ({ name: `m${n}`, value: i })));
+    }
+    const told = (await records()).map(({ sequence, cumulativeSamples, acknowledgedSamples }) => {
+      return [sequence, cumulativeSamples, acknowledgedSamples];
+    });
+    expect(told).toEqual([
+      [1, 3, 0],
+      [3, 10, 3],
+      [4, 11, 5],
+    ]);
   });
 
   it('stay below the size that the log takes, however big the request', async () => {

@@ -11,7 +11,7 @@ const LOOK = `
     coalesce(sum(accepted), 0)::bigint, coalesce(sum(stored), 0)::bigint,
     coalesce(sum(duplicate), 0)::bigint, coalesce(sum(conflict), 0)::bigint,
     coalesce(sum(dropped), 0)::bigint, coalesce(sum(unverified), 0)::bigint,
-    coalesce(sum(dead_letter), 0)::bigint
+    coalesce(sum(dead_letter), 0)::bigint, coalesce(sum(lost), 0)::bigint
   FROM ledger`;
 
 /** The store's size and what became of all samples; nothing of it while it cannot answer. */
@@ -24,9 +24,9 @@ export async function lookAtStore(
   const row = answer?.rows[0]?.map(Number);
   if (row === undefined) return {};
   const [bytes = 0, accepted = 0, stored = 0, duplicate = 0, conflict = 0] = row;
-  const [dropped = 0, unverified = 0, deadLetter = 0] = row.slice(5);
+  const [dropped = 0, unverified = 0, deadLetter = 0, lost = 0] = row.slice(5);
   return {
     bytes,
-    ledger: { accepted, stored, duplicate, conflict, dropped, unverified, deadLetter },
+    ledger: { accepted, stored, duplicate, conflict, dropped, unverified, deadLetter, lost },
   };
 }

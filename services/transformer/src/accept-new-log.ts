@@ -47,6 +47,8 @@ export async function acceptNewLog(
     // The new log's first barrier follows none: it is taken whatever number the old one was at.
     tables.barrier = { ...tables.barrier, number: 0 };
     tables.ledger.reset();
+    // Offsets begin anew too.
+    tables.losses.startBehind(-1);
   }
   await commit(state, partition, committed, takePages(head, tables), newLogId);
   return { logNumber, isFoldedAgain: false };

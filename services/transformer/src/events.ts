@@ -1,3 +1,4 @@
+import type { Loss } from './memory/loss-memory.ts';
 import { errorText, type Log, type Meter, type MeterCounter } from '@millrace/runtime';
 
 /** All that the transformer reports: log lines and counters, one function for each event. */
@@ -8,6 +9,8 @@ export interface TransformerEvents {
   publishRetried(partition: number, error: unknown): void;
   committed(partition: number, pages: number, bytes: number): void;
   commitRetried(partition: number, error: unknown): void;
+  /** The log does not have what a receiver was told is durable. */
+  lost(partition: number, loss: Readonly<Loss>): void;
   outrun(partition: number): void;
   readRetried(partition: number, error: unknown): void;
   tickFailed(partition: number, error: unknown): void;
@@ -26,6 +29,10 @@ export interface FoldedBatch {
   records: number;
   bytes: number;
   dispositions: ReadonlyMap<string, number>;
+  /** Of those that were dropped, by rule. */
+  droppedBy: ReadonlyMap<string, number>;
+  /** Samples that the log has lost, in all. */
+  lost: number;
   late: number;
   appendedAgain: number;
   /** Pieces closed, and series forgotten, before their time because of a bound. */
@@ -65,6 +72,12 @@ export function createTransformerEvents(log: Log, meter: Meter): TransformerEven
     },
     commitRetried: (partition, error) =>
       retried(partition, 'commit', error, 'The state could not be committed; it is tried again.'),
+    lost: (partition, { receiver, tenant, samples, afterOffset, offset }) =>
+      log.warn(
+        { partition, receiver, tenant, samples, afterOffset, offset },
+        'The log has lost samples that it had acknowledged to a receiver: they are not between ' +
+          'these records.',
+      ),
     outrun: (partition) => {
       outruns.add(1, { partition });
       log.warn({ partition }, 'Another owner moved the partition on; its state is loaded again.');
@@ -119,6 +132,8 @@ function createFoldMeter(meter: Meter): {
   const level = (name: string, help: string) =>
     meter.gauge({ name: `millrace_transformer_${name}`, help, labels: ['partition'] });
   const samples = count('samples_total', 'Samples by disposition.', ['disposition']);
+  const dropped = count('dropped_samples_total', 'Samples dropped, by rule.', ['rule']);
+  const lost = level('lost_samples', 'Acknowledged samples that the log has lost.');
   const counters = {
     records: count('records_total', 'Records of metrics.events folded.'),
     bytes: count('records_bytes_total', 'Bytes of records folded.'),
@@ -140,10 +155,13 @@ function createFoldMeter(meter: Meter): {
         if (batch[name] > 0) counters[name].add(batch[name], { partition });
       }
       for (const [disposition, n] of batch.dispositions) samples.add(n, { partition, disposition });
+      for (const [rule, n] of batch.droppedBy) dropped.add(n, { partition, rule });
+      lost.set(batch.lost, { partition });
       pieces.set(batch.openPieces, { partition });
       series.set(batch.series, { partition });
     },
     forget: (partition) => {
+      lost.forget({ partition });
       pieces.forget({ partition });
       series.forget({ partition });
     },

@@ -14,8 +14,9 @@ import { decodeEventsRecord, encodeEventsRecord, EventsRecordKind } from '@millr
 import type { RulesVersion } from '@millrace/control';
 import { BarrierCompleter } from './barrier-completer.ts';
 import { Committer } from './committer.ts';
-import { countBatch } from './count-batch.ts';
+import { countBatch, lostSamples } from './count-batch.ts';
 import type { TransformerEvents } from './events.ts';
+import { samplesLost } from './fold/fold-errors.ts';
 import { Publisher } from './publisher.ts';
 import type { TransformerSettings } from './settings.ts';
 import { notSetUp, recordDigest, takeOver, type OwnedPartition } from './take-over.ts';
@@ -252,6 +253,7 @@ export class PartitionOwner implements PartitionTask {
     const last = folded.at(-1);
     if (last !== undefined) fold.head.lastDigest = recordDigest(last.payload);
     this.#parts.events.folded(this.partition, batch.done(folded));
+    for (const loss of fold.takeLosses()) this.#parts.events.lost(this.partition, loss);
     return unfoldable;
   }
 
@@ -286,6 +288,7 @@ export class PartitionOwner implements PartitionTask {
     const { position, partitionTimeUs } = fold.head;
     const end = Math.max(position, readEnd ?? position);
     const newest = records.at(-1);
+    const lost = lostSamples(fold);
     const ageUs = newest === undefined ? 0 : clock.nowUs() - newest.appendTimeUs;
     this.#status = {
       partition: this.partition,
@@ -294,6 +297,7 @@ export class PartitionOwner implements PartitionTask {
       endOffset: end,
       lagMs: end > position ? Math.max(0, Math.round(ageUs / 1000)) : 0,
       partitionTimeUs,
+      ...(lost === 0 ? {} : { warning: reasonOf(samplesLost(this.partition, lost)) }),
     };
   }
 

@@ -95,6 +95,7 @@ test('status shows every partition, and every reason with its remedy', () => {
         dropped: 0,
         unverified: 0,
         deadLetter: 0,
+        lost: 0,
       },
     },
   };

@@ -91,12 +91,13 @@ function formatState(state: PartitionStatus['state'], colours: Colours): string 
   return state === 'stopped' ? colours.red(state) : colours.yellow(state);
 }
 
-/** Every reason why a partition stands still, each once, with what to do. */
+/** Every reason why a partition stands still, or goes on with something wrong, and what to do. */
 export function reasonLines(stages: readonly StageStatus[], colours: Colours): string[] {
   return stages.flatMap(({ stage, partitions }) =>
-    partitions.flatMap(({ partition, state, reason }) => {
-      if (reason === undefined) return [];
-      const { code, message, remedy } = reason;
+    partitions.flatMap(({ partition, state, reason, warning }) => {
+      const told = reason ?? warning;
+      if (told === undefined) return [];
+      const { code, message, remedy } = told;
       const what = `${stage}, partition ${partition}, ${state}: ${colours.red(code)}: ${message}`;
       return ['', what, ...(remedy === undefined ? [] : [`${colours.green('→')} ${remedy}`])];
     }),

@@ -24,6 +24,13 @@ export interface MemoryPiece extends Piece {
   partition: number;
 }
 
+export interface MemoryReason {
+  tenant: string;
+  disposition: string;
+  reason: string;
+  samples: number;
+}
+
 export interface MemoryMark extends StoredMark {
   partition: number;
   source: string;
@@ -47,7 +54,7 @@ export class MemoryStoreDatabase {
   readonly open: Map<string, MemoryPiece> = new Map();
   finals: MemoryPiece[] = [];
   unverified: UnverifiedEntry[] = [];
-  deadLetters: DeadLetterEntry[] = [];
+  deadLetters: (DeadLetterEntry & { partition: number })[] = [];
   readonly editions: Map<number, EditionEntry> = new Map();
   /** The served edition by rule. */
   readonly served: Map<string, number> = new Map();
@@ -74,8 +81,28 @@ export class MemoryStoreDatabase {
         dropped: totals.dropped + (sum?.dropped ?? 0),
         unverified: totals.unverified - stored - duplicate + (sum?.unverified ?? 0),
         deadLetter: totals.deadLetter + (sum?.deadLetter ?? 0),
+        lost: (totals.lost ?? 0) + (sum?.lost ?? 0),
       });
     }
     return [...rows.values()];
+  }
+
+  /** As the SQL view `ledger_reasons` shows them, sorted. */
+  reasons(partition: number): MemoryReason[] {
+    const rows = new Map<string, MemoryReason>();
+    const add = (tenant: string, disposition: string, reason: string, samples: number): void => {
+      const key = [tenant, disposition, reason].join(' ');
+      const before = rows.get(key)?.samples ?? 0;
+      rows.set(key, { tenant, disposition, reason, samples: before + samples });
+    };
+    for (const { partition: at, tenant, droppedBy = [] } of this.totals.values()) {
+      if (at !== partition) continue;
+      for (const [rule, samples] of droppedBy) add(tenant, 'dropped', rule, samples);
+    }
+    for (const { partition: at, tenant, reason } of this.deadLetters) {
+      if (at === partition) add(tenant, 'dead_letter', reason, 1);
+    }
+    const keys = [...rows.keys()].sort();
+    return keys.map((key) => rows.get(key)!);
   }
 }

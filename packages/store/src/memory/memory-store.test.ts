@@ -10,6 +10,7 @@ describeStore('The memory store', async () => {
     open: () => createMemoryStore(database),
     contents: async () => contentsOf(database),
     ledger: async (partition) => database.ledger(partition),
+    reasons: async (partition) => database.reasons(partition),
     dispose: async () => undefined,
   };
 });

@@ -92,7 +92,8 @@ function apply(database: MemoryStoreDatabase, batch: StoreBatch): ApplyResult {
     applyPieces(database, key, chunk);
     database.exemplars += chunk.exemplars.length;
     database.unverified.push(...chunk.unverified);
-    database.deadLetters.push(...chunk.deadLetters);
+    const { partition } = key;
+    database.deadLetters.push(...chunk.deadLetters.map((letter) => ({ ...letter, partition })));
     applyLedger(database, mark, chunk);
   }
   return { outcome: 'applied', deadLetters: 0, unverifiedDuplicates };

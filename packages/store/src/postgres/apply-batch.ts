@@ -4,7 +4,15 @@ import type { ApplyResult, StoreBatch } from '../store.ts';
 import { timeParameter } from './array-parameters.ts';
 import { definitionRowSet, metadataRowSet } from './definition-rows.ts';
 import { editionEndRowSet, editionRowSet } from './edition-rows.ts';
-import { insertDeadLetters, moveCounts, movesOf, setTotals, type Move } from './ledger-rows.ts';
+import {
+  countReasons,
+  insertDeadLetters,
+  isCounted,
+  moveCounts,
+  movesOf,
+  setTotals,
+  type Move,
+} from './ledger-rows.ts';
 import { insertRows, type RefusedRow, type RowSet } from './row-set.ts';
 import {
   absentHistograms,
@@ -145,9 +153,11 @@ async function writeEntries(
   await write(finalRowSet(entries.finals, context));
   await write(openRowSet(entries.open, context));
   await write(unverifiedRowSet(entries.unverified, key.partition));
-  await insertDeadLetters(session, key, [...entries.deadLetters.map(deadLetterOf), ...refused]);
+  const told = entries.deadLetters.map(deadLetterOf);
+  await insertDeadLetters(session, key, [...told, ...refused]);
   await setTotals(session, key, entries.ledger);
   await moveCounts(session, key, [...moves, ...movesOf(refused)]);
+  await countReasons(session, key, [...told, ...refused.filter(isCounted)]);
   const duplicates = moves.filter(({ move }) => move === 'unverified_to_duplicate').length;
   return {
     outcome: 'applied',

@@ -36,13 +36,49 @@ export async function setTotals(
   const totals = [...newest.values()].sort((a, b) => (a.tenant < b.tenant ? -1 : 1));
   const n = totals.length;
   if (n === 0) return;
-  const column = (field: Exclude<keyof LedgerTotals, 'tenant'>) =>
-    int8Array(n, (i) => totals[i]![field]);
+  const column = (field: Exclude<keyof LedgerTotals, 'tenant' | 'droppedBy'>) =>
+    int8Array(n, (i) => totals[i]![field] ?? 0);
   await session.run('set-totals', [
     ...[key.logId, key.partition, key.source],
     textArray(n, (i) => totals[i]!.tenant),
     ...(['accepted', 'stored', 'duplicate', 'conflict', 'dropped'] as const).map(column),
-    ...(['unverified', 'deadLetter'] as const).map(column),
+    ...(['unverified', 'deadLetter', 'lost'] as const).map(column),
+  ]);
+  await setReasons(session, key, totals);
+}
+
+/** What the transformer tells of its own columns: whole numbers, as the totals are. */
+async function setReasons(
+  session: Session,
+  key: MarkKey,
+  totals: readonly LedgerTotals[],
+): Promise<void> {
+  const rows = totals.flatMap(({ tenant, droppedBy = [] }) =>
+    droppedBy.map(([rule, samples]) => ({ tenant, rule, samples })),
+  );
+  const n = rows.length;
+  if (n === 0) return;
+  await session.run('set-reasons', [
+    ...[key.logId, key.partition, key.source],
+    textArray(n, (i) => rows[i]!.tenant),
+    textArray(n, (i) => rows[i]!.rule),
+    int8Array(n, (i) => rows[i]!.samples),
+  ]);
+}
+
+/** Counts dead letters of samples by their reasons. */
+export async function countReasons(
+  session: Session,
+  key: MarkKey,
+  letters: readonly RefusedRow[],
+): Promise<void> {
+  const n = letters.length;
+  if (n === 0) return;
+  await session.run('count-reasons', [
+    ...[key.logId, key.partition, key.source],
+    seriesIdArray(n, (i) => letters[i]!.series),
+    nullableTextArray(n, (i) => storable(letters[i]!.tenant)),
+    textArray(n, (i) => storable(letters[i]!.reason)!),
   ]);
 }
 
@@ -59,6 +95,11 @@ export async function moveCounts(
     nullableTextArray(n, (i) => storable(moves[i]!.tenant)),
     textArray(n, (i) => moves[i]!.move),
   ]);
+}
+
+/** Whether a row was a sample of the ledger before it became a dead letter. */
+export function isCounted({ counted, series }: RefusedRow): boolean {
+  return counted !== undefined && series !== undefined;
 }
 
 /** What leaves the ledger's other columns with these dead letters. */

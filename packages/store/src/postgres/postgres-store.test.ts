@@ -3,7 +3,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { describeStore } from '../testing/store-contract.ts';
 import { startTestPostgres, type TestPostgres } from '../testing/test-postgres.ts';
 import { createPostgresStore } from './postgres-store.ts';
-import { readContents, readLedger } from './testing/postgres-contents.ts';
+import { readContents, readLedger, readReasons } from './testing/postgres-contents.ts';
 
 let postgres: TestPostgres;
 beforeAll(async () => {
@@ -17,6 +17,7 @@ describeStore('PostgreSQL', async () => {
     open: () => createPostgresStore({ connection, log: silentLog }),
     contents: () => readContents(connection),
     ledger: (partition) => readLedger(connection, partition),
+    reasons: (partition) => readReasons(connection, partition),
     dispose: drop,
   };
 });

@@ -115,6 +115,7 @@ export function totalsOf(totals: Partial<LedgerTotals>): LedgerTotals {
     dropped: 0,
     unverified: 0,
     deadLetter: 0,
+    lost: 0,
     ...totals,
   };
 }

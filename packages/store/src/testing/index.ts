@@ -11,7 +11,13 @@ export {
   totalsOf,
   type TestSample,
 } from './entries.ts';
-export type { ContentPiece, ContentSample, StoreContents, StoreHarness } from './store-contents.ts';
+export type {
+  ContentPiece,
+  ContentSample,
+  LedgerReason,
+  StoreContents,
+  StoreHarness,
+} from './store-contents.ts';
 export { describeStore } from './store-contract.ts';
 export { startTestPostgres, type TestPostgres } from './test-postgres.ts';
 export type { TestDatabase, TestServer } from './test-server.ts';

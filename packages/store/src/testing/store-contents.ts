@@ -47,10 +47,21 @@ export interface ContentPiece extends Omit<
   inputs?: string | undefined;
 }
 
+/** Samples of one disposition, of which the reason is known. */
+export interface LedgerReason {
+  tenant: string;
+  disposition: string;
+  reason: string;
+  samples: number;
+}
+
 /** One database of a store, empty at first, that stores are opened on and that can be looked at. */
 export interface StoreHarness {
   open(): Store & { acceptLog(key: MarkKey): Promise<void> };
   contents(): Promise<StoreContents>;
+  /** With `lost`, and without reasons. */
   ledger(partition: number): Promise<LedgerTotals[]>;
+  /** Sorted by tenant, disposition, reason. */
+  reasons(partition: number): Promise<LedgerReason[]>;
   dispose(): Promise<void>;
 }

@@ -13,6 +13,7 @@ import {
   TENANT,
   totalsOf,
 } from './entries.ts';
+import { describeLedger } from './ledger-contract.ts';
 import { describeMarks } from './mark-contract.ts';
 import type { StoreContents, StoreHarness } from './store-contents.ts';
 import { describeUnverified } from './unverified-contract.ts';
@@ -38,6 +39,7 @@ export function describeStore(name: string, create: () => Promise<StoreHarness>)
       harness.contents().then((contents) => contents[what]);
 
     describeMarks(() => ({ harness, store }));
+    describeLedger(() => ({ harness, store }));
     describeUnverified(() => ({ harness, store }));
     describeWindows(() => ({ harness, store }));
 

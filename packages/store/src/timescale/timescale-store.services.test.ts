@@ -5,7 +5,7 @@ import { describeExpiry } from '../postgres/testing/describe-expiry.ts';
 import { describeFaults } from '../postgres/testing/describe-faults.ts';
 import { describeFunctions } from '../postgres/testing/describe-functions.ts';
 import { describeViews } from '../postgres/testing/describe-views.ts';
-import { readContents, readLedger } from '../postgres/testing/postgres-contents.ts';
+import { readContents, readLedger, readReasons } from '../postgres/testing/postgres-contents.ts';
 import { describeStore } from '../testing/store-contract.ts';
 import type { TestServer } from '../testing/test-server.ts';
 import { startTestTimescale } from './testing/test-timescale.ts';
@@ -30,6 +30,7 @@ describe.skipIf('missing' in timescale)('with hypertables', () => {
         open: () => createTimescaleStore({ connection, log: silentLog }),
         contents: () => readContents(connection),
         ledger: (partition) => readLedger(connection, partition),
+        reasons: (partition) => readReasons(connection, partition),
         dispose: drop,
       };
     });

@@ -32,4 +32,5 @@ export interface LedgerTotals {
   dropped: number;
   unverified: number;
   deadLetter: number;
+  lost: number;
 }

@@ -1,7 +1,10 @@
 import { SampleFlag, type LedgerTotals } from '@millrace/model';
 import { EntryType, IdentityKind, type DataRecord, type SeriesRecordBuilder } from '@millrace/wire';
+import { countDropped, countLost } from '../memory/ledger-memory.ts';
+import type { Loss } from '../memory/loss-memory.ts';
 import type { CurrentSample } from './current-sample.ts';
 import { Verdict } from './dedupe.ts';
+import { tellsReasons } from './fold-version.ts';
 import { eventKey, histogramBits, partKey } from './identity-keys.ts';
 import { IncreaseFold } from './increase-fold.ts';
 import type { FoldTables, PartitionHead } from './partition-state.ts';
@@ -35,6 +38,8 @@ interface PartVerdict {
   retried: Uint32Array;
 }
 
+/** Losses that wait to be told: more of them at once say no more than these. */
+const LOSSES_MAX = 64;
 const NO_ORDINALS = new Uint32Array(0);
 const FIRST_SEEN: PartVerdict = { seenBefore: false, retried: NO_ORDINALS };
 
@@ -48,6 +53,8 @@ export class DataFold {
   readonly #definer: SeriesDefiner;
   readonly #increases: IncreaseFold;
   readonly #retired: RetiredFold;
+  /** What the log was found to have lost, for the stage to tell; nothing depends on it. */
+  readonly losses: Loss[] = [];
   readonly #at: FoldMoment = { offset: 0, logNumber: 0, partitionTimeUs: 0 };
   #sample: CurrentSample | undefined;
   #record!: DataRecord;
@@ -81,6 +88,7 @@ export class DataFold {
     const ledger = this.#ledger;
     const side = this.#side;
     ledger.accepted += samples;
+    if (this.#tellsReasons) this.#countLosses(record, offset);
     const { seenBefore, retried } = this.#judgePart(record);
     let retry = 0;
     for (let i = 0; i < samples; i += 1) {
@@ -100,6 +108,19 @@ export class DataFold {
     this.#at.offset = offset;
     this.#at.logNumber = this.#head.logNumber;
     this.#at.partitionTimeUs = this.#head.partitionTimeUs;
+  }
+
+  get #tellsReasons(): boolean {
+    return tellsReasons(this.#tables.barrier.foldVersion);
+  }
+
+  /** What the receiver knows to be durable lies before this record, or the log has lost it. */
+  #countLosses(record: DataRecord, offset: number): void {
+    const { losses, ledger } = this.#tables;
+    const loss = losses.note(record, offset);
+    if (loss === undefined) return;
+    countLost(ledger.of(loss.tenant), loss.samples);
+    if (this.losses.length < LOSSES_MAX) this.losses.push(loss);
   }
 
   /** Recognises a part that was seen before; remembers one that was not. */
@@ -206,6 +227,7 @@ export class DataFold {
     this.#define(sample);
     // A stale marker is no value: without its raw series nothing is left of it.
     if (keepRaw || stale === 0) this.#ledger.stored += 1;
+    else if (this.#tellsReasons) countDropped(this.#ledger, sample.placement.rawDroppedBy!);
     else this.#ledger.dropped += 1;
     if (keepRaw) this.#putOutRaw(sample, stale);
     if (stale === 0) this.#foldIntoWindows(sample);

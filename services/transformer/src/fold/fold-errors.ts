@@ -61,3 +61,17 @@ export function editionReused(offset: number, edition: number): MillraceError {
       'belongs to this log and this database.',
   });
 }
+
+/** Never thrown: folding goes on, and readiness tells it. */
+export function samplesLost(partition: number, samples: number): MillraceError {
+  return new MillraceError({
+    code: 'FOLD_SAMPLES_LOST',
+    kind: 'permanent',
+    message:
+      `Partition ${partition} of metrics.events has lost ${samples} samples that it had ` +
+      'acknowledged. They are in the ledger as lost; everything else is folded and stored.',
+    remedy:
+      'Look for the cause in the log itself (replication, disks, whoever removes records); ' +
+      '"millrace ledger" tells how many are gone, the warnings of the transformer where.',
+  });
+}

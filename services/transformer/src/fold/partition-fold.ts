@@ -7,10 +7,11 @@ import {
   type SeriesRecordBuilder,
 } from '@millrace/wire';
 import { secondOf } from '../memory/due-list.ts';
+import type { Loss } from '../memory/loss-memory.ts';
 import { DataFold, type FoldCounts } from './data-fold.ts';
 import { EDITION_OVERLAP_US, type EditionsChange } from './editions.ts';
 import { foldVersionUnknown, noBarrier } from './fold-errors.ts';
-import { FOLD_VERSIONS } from './fold-version.ts';
+import { FOLD_VERSIONS, tellsReasons } from './fold-version.ts';
 import type { EditionPlan } from './edition-plan.ts';
 import { createTables, type FoldTables, type PartitionHead } from './partition-state.ts';
 import { readBarrier, type ReadBarrier } from './read-barrier.ts';
@@ -98,7 +99,7 @@ export class PartitionFold {
     }
     if (!isBoundary) return;
     this.#out.entry(EntryType.ledger, {
-      totals: tables.ledger.takeChanged(),
+      totals: tables.ledger.takeChanged(tellsReasons(tables.barrier.foldVersion)),
       partitionTimeUs: beforeUs,
       watermarkUs: this.head.watermarkUs,
       position: this.head.position,
@@ -165,6 +166,7 @@ export class PartitionFold {
   #take({ barrier, rules }: ReadBarrier, record: BarrierRecord, offset: number): void {
     const { head } = this;
     const tables = this.#tables;
+    this.#out.changeFoldVersion(barrier.foldVersion);
     head.skewMaxUs = Math.max(head.skewMaxUs, barrier.settings.futureSkewUs);
     if (tables === undefined) {
       const first = createTables(barrier);
@@ -179,6 +181,8 @@ export class PartitionFold {
       overlapUs: EDITION_OVERLAP_US + head.skewMaxUs,
       horizonUs: barrier.settings.identityHorizonUs,
     });
+    // What came under a version that does not count losses is not counted.
+    if (barrier.foldVersion !== tables.barrier.foldVersion) tables.losses.startBehind(offset);
     tables.barrier = barrier;
     this.#putOutChange(change, record, offset);
     this.#changeSettings(tables, barrier.settings);
@@ -226,6 +230,11 @@ export class PartitionFold {
     this.counts.overflowedEditions += ended.length;
     for (const slot of tables.windows.ofEditions(ended)) tables.windows.pieces.mark(slot);
     this.#endEditions(tables, ended);
+  }
+
+  /** What the log was found to have lost since it was asked for last. */
+  takeLosses(): readonly Loss[] {
+    return this.#data?.losses.splice(0) ?? [];
   }
 
   #adopt(tables: FoldTables): void {

@@ -5,6 +5,7 @@ import { decode, encode } from '@msgpack/msgpack';
 import { DefinitionMemory } from '../memory/definition-memory.ts';
 import { IdentityMemory } from '../memory/identity-memory.ts';
 import { LedgerMemory } from '../memory/ledger-memory.ts';
+import { LossMemory } from '../memory/loss-memory.ts';
 import { MetadataMemory } from '../memory/metadata-memory.ts';
 import { ReceiverMemory, type ReceiverState } from '../memory/receiver-memory.ts';
 import { SeriesMemory } from '../memory/series-memory.ts';
@@ -71,6 +72,7 @@ export interface FoldTables {
   dedupe: SeriesDedupe;
   identities: IdentityMemory;
   receivers: ReceiverMemory;
+  losses: LossMemory;
   definitions: DefinitionMemory;
   metadata: MetadataMemory;
   windows: WindowFold;
@@ -88,6 +90,9 @@ export function createTables(
   const placements = new Placements(editions);
   const series = new SeriesMemory(settings);
   series.onForget = (slot) => placements.forget(slot);
+  const receivers = new ReceiverMemory(settings);
+  const losses = new LossMemory();
+  receivers.onForget = (receiver) => losses.forget(receiver);
   return {
     barrier,
     settings,
@@ -96,7 +101,8 @@ export function createTables(
     series,
     dedupe: new SeriesDedupe(series, settings),
     identities: new IdentityMemory(settings),
-    receivers: new ReceiverMemory(settings),
+    receivers,
+    losses,
     definitions: new DefinitionMemory(settings),
     metadata: new MetadataMemory(settings),
     windows: new WindowFold(settings, editions.plans),
@@ -115,6 +121,8 @@ interface SavedHeader {
   identities: [number, number];
   identityFloorUs: number;
   receivers: ReceiverState[];
+  /** Absent before fold version 2. */
+  losses?: ReturnType<LossMemory['save']>;
   definitionsEnd: number;
   metadataSize: number;
   pieces: [number, number];
@@ -139,6 +147,7 @@ export function takePages(head: PartitionHead, tables: FoldTables | undefined): 
     identities: [...(tables?.identities.bounds ?? [0, 0])],
     identityFloorUs: tables?.identities.floorUs ?? -Infinity,
     receivers: tables?.receivers.save() ?? [],
+    ...(tables === undefined ? {} : { losses: tables.losses.save() }),
     definitionsEnd: tables?.definitions.end ?? 0,
     metadataSize: tables?.metadata.size ?? 0,
     pieces: [...(tables?.windows.pieces.extent ?? [0, 0])],
@@ -181,6 +190,7 @@ function load(pages: StatePages): LoadedState {
   tables.identities.load(header.identities, pages);
   tables.identities.floorUs = header.identityFloorUs;
   tables.receivers.load(header.receivers);
+  if (header.losses !== undefined) tables.losses.load(header.losses);
   tables.definitions.load(header.definitionsEnd, pages);
   tables.metadata.load(header.metadataSize, pages);
   tables.windows.pieces.load(header.pieces, pages);

@@ -27,6 +27,8 @@ export interface SeriesPlacement extends DefinitionHint {
   fingerprint: Uint8Array;
   /** As the rules in force say, like `targets`. */
   keepRaw: boolean;
+  /** The first rule that says it is not kept raw; undefined: it is. */
+  rawDroppedBy: string | undefined;
   /** Also when only a retired edition does. */
   wantsIncrease: boolean;
   targets: readonly Target[];
@@ -124,13 +126,20 @@ export class Placements {
   }
 
   #place(series: InputSeries): SeriesPlacement {
-    const { keepRaw, targets: placed } = this.#placer.place(series.labels);
+    const { keepRaw, rawDroppedBy, targets: placed } = this.#placer.place(series.labels);
     const { plans } = this.#editions;
     const targets = placed.map((one) => targetOf(series, one, plans.get(one.rule.edition)!));
     const retired = this.#placeRetired(series);
     const wantsIncrease = [...targets, ...retired].some(({ plan }) => plan.wantsIncrease);
-    const { fingerprint } = series;
-    return { fingerprint, keepRaw, wantsIncrease, targets, retired, definitionSlot: -1 };
+    return {
+      fingerprint: series.fingerprint,
+      keepRaw,
+      rawDroppedBy,
+      wantsIncrease,
+      targets,
+      retired,
+      definitionSlot: -1,
+    };
   }
 
   #placeRetired(series: InputSeries): readonly Target[] {

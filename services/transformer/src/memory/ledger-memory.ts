@@ -1,4 +1,9 @@
-import type { LedgerTotals } from '@millrace/model';
+import type { LedgerTotals, SamplesByReason } from '@millrace/model';
+
+/** Rules a tenant's ledger names: rules come and go, and what they dropped stays. */
+export const LEDGER_RULES_MAX = 256;
+/** Stands for all others; no rule can be named so. */
+const OTHER_RULES = '(others)';
 
 /** Running totals of every tenant of one partition. */
 export class LedgerMemory {
@@ -35,9 +40,15 @@ export class LedgerMemory {
     return this.#totals.values();
   }
 
-  /** Copies of the totals that changed since the last call, by tenant. */
-  takeChanged(): LedgerTotals[] {
-    const changed = [...this.#changed].sort().map((tenant) => ({ ...this.#totals.get(tenant)! }));
+  /**
+   * Copies of the totals that changed since the last call, by tenant. `withReasons`: also what was
+   * lost, and by which rules samples were dropped.
+   */
+  takeChanged(withReasons: boolean): LedgerTotals[] {
+    const changed = [...this.#changed].sort().map((tenant) => {
+      const { lost = 0, droppedBy = [], ...counts } = this.#totals.get(tenant)!;
+      return withReasons ? { ...counts, lost, droppedBy } : counts;
+    });
     this.#changed.clear();
     return changed;
   }
@@ -51,4 +62,27 @@ export class LedgerMemory {
     for (const one of totals) this.#totals.set(one.tenant, one);
     for (const tenant of changed) this.#changed.add(tenant);
   }
+}
+
+/** Counts a sample that a rule dropped. */
+export function countDropped(totals: LedgerTotals, rule: string): void {
+  totals.dropped += 1;
+  const known = (totals.droppedBy ??= []);
+  let one = known.find(([name]) => name === rule);
+  if (one === undefined && known.length >= LEDGER_RULES_MAX) {
+    one = known.find(([name]) => name === OTHER_RULES);
+  }
+  if (one !== undefined) one[1] += 1;
+  else known.push([known.length < LEDGER_RULES_MAX ? rule : OTHER_RULES, 1]);
+  if (one === undefined) known.sort(byName);
+}
+
+/** Counts samples that were acknowledged, and that the log does not have. */
+export function countLost(totals: LedgerTotals, samples: number): void {
+  totals.accepted += samples;
+  totals.lost = (totals.lost ?? 0) + samples;
+}
+
+function byName([a]: SamplesByReason, [b]: SamplesByReason): number {
+  return a < b ? -1 : 1;
 }

@@ -26,6 +26,8 @@ export type ReceiverState = [
 export class ReceiverMemory {
   readonly #instances = new Map<string, Instance>();
   readonly #settings: Pick<FoldSettings, 'identityHorizonUs'>;
+  /** Called with every instance that is forgotten. */
+  onForget: (receiver: string) => void = () => undefined;
 
   constructor(settings: Pick<FoldSettings, 'identityHorizonUs'>) {
     this.#settings = settings;
@@ -52,7 +54,7 @@ export class ReceiverMemory {
   expire(partitionTimeUs: number): void {
     const limit = partitionTimeUs - this.#settings.identityHorizonUs;
     for (const [name, instance] of this.#instances) {
-      if (instance.seenUs <= limit) this.#instances.delete(name);
+      if (instance.seenUs <= limit) this.#forget(name);
     }
   }
 
@@ -64,7 +66,12 @@ export class ReceiverMemory {
         oldest === undefined || seenUs < oldest[1] || (seenUs === oldest[1] && name < oldest[0]);
       if (isOlder) oldest = [name, seenUs];
     }
-    if (oldest !== undefined) this.#instances.delete(oldest[0]);
+    if (oldest !== undefined) this.#forget(oldest[0]);
+  }
+
+  #forget(name: string): void {
+    this.#instances.delete(name);
+    this.onForget(name);
   }
 
   save(): ReceiverState[] {

@@ -37,6 +37,8 @@ export interface TestPart {
   receiver?: string;
   sequence: number;
   cumulativeSamples?: number;
+  /** Samples that lie before it in the log for certain, and the lowest offset of their records. */
+  acknowledged?: { samples: number; from: number };
 }
 
 export const TEST_TENANT = 'default';
@@ -75,6 +77,8 @@ export function dataRecord(part: TestPart): DataRecord {
     receiver: part.receiver ?? '00000000000000aa',
     sequence: part.sequence,
     cumulativeSamples: part.cumulativeSamples ?? part.samples.length,
+    acknowledgedSamples: part.acknowledged?.samples ?? 0,
+    acknowledgedFrom: part.acknowledged?.from ?? -1,
     receivedAtUs: part.receivedAtUs,
     fingerprints: new Uint8Array(Buffer.concat(all.map((one) => one.fingerprint))),
     kinds: Uint8Array.from(kinds),

@@ -1,6 +1,6 @@
 import type { LedgerTotals } from '@millrace/model';
 import type { PostgresConnection } from '../../postgres-connection.ts';
-import type { ContentPiece, StoreContents } from '../../testing/store-contents.ts';
+import type { ContentPiece, LedgerReason, StoreContents } from '../../testing/store-contents.ts';
 import { runQuery, type QueryValue } from '../run-query.ts';
 
 /** Reads everything back by SQL, in the form in which stores are compared. */
@@ -67,9 +67,20 @@ export async function readLedger(
   return (await readObjects(
     connection,
     `SELECT tenant, accepted, stored, duplicate, conflict, dropped, unverified,
-       dead_letter AS "deadLetter"
+       dead_letter AS "deadLetter", lost
      FROM ledger WHERE partition = ${partition} ORDER BY tenant`,
   )) as unknown as LedgerTotals[];
+}
+
+export async function readReasons(
+  connection: PostgresConnection,
+  partition: number,
+): Promise<LedgerReason[]> {
+  return (await readObjects(
+    connection,
+    `SELECT tenant, disposition, reason, samples FROM ledger_reasons
+     WHERE partition = ${partition} ORDER BY tenant, disposition, reason COLLATE "C"`,
+  )) as unknown as LedgerReason[];
 }
 
 const ID = `encode(int8send(series_id), 'hex') AS "seriesId"`;
