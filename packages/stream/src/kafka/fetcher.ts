@@ -1,10 +1,13 @@
 import { errorText, type Log } from '@millrace/runtime';
 import { partitionName } from '../stream-error.ts';
 import type { PartitionBounds, Topic } from '../stream.ts';
+import type { BrokerLink } from './broker-link.ts';
 import type { KafkaCluster, LinkUse } from './kafka-cluster.ts';
 import { KafkaAnswerError } from './kafka-errors.ts';
 import { positionRefused, type FetchAnswer, type FetchingReader } from './kafka-reader.ts';
 import type { KafkaSettings } from './kafka-settings.ts';
+import { emptySince } from './empty-since.ts';
+import { findFetchFault } from './fetch-fault.ts';
 import { fetchRequest, KafkaCode, readFetched, type FetchedPartition } from './protocol.ts';
 
 /** How long a fetch of the quick connection is held. */
@@ -164,21 +167,33 @@ export class Fetcher {
     const answer = readFetched(await link.send(request, settings.requestMs + waitMs));
     if (answer.error !== KafkaCode.none) throw new KafkaAnswerError(answer.error);
     const shareOf = new Map(shares.map((share) => [`${share.topicId}/${share.partition}`, share]));
-    let isEmpty = true;
-    let failure: KafkaAnswerError | undefined;
     const bytes = answer.partitions.reduce((sum, { records }) => sum + records.length, 0);
+    const emptyMs = emptySince(answer.partitions, { sentMs, waitMs });
+    let failure: Error | undefined;
     for (const fetched of answer.partitions) {
       const share = shareOf.get(`${fetched.topicId}/${fetched.partition}`);
       if (share === undefined) continue;
-      isEmpty &&= fetched.records.length === 0;
-      // The broker looks once more when the time is over, and never earlier than it was asked.
-      const heldMs = sentMs + waitMs;
-      const isMost = 2 * fetched.records.length >= bytes;
-      if (fetched.error === KafkaCode.none) this.#deliver(share, { ...fetched, isMost, heldMs });
-      else failure = this.#partitionFailed(share, fetched) ?? failure;
+      const found = this.#settle(share, fetched, { bytes, emptyMs });
+      failure ??= found;
     }
     if (failure !== undefined) this.#recover(failure);
-    return isEmpty;
+    return bytes === 0;
+  }
+
+  /** Gives the readers their part; the error, when it did not work and may pass. */
+  #settle(
+    share: Share,
+    fetched: FetchedPartition,
+    { bytes, emptyMs }: Readonly<{ bytes: number; emptyMs: number }>,
+  ): Error | undefined {
+    if (fetched.error !== KafkaCode.none) return this.#partitionFailed(share, fetched);
+    const { records } = fetched;
+    const { position } = share;
+    const fault = findFetchFault({ ...fetched, position, othersBytes: bytes - records.length });
+    if (fault === undefined) {
+      this.#deliver(share, { ...fetched, isMost: 2 * records.length >= bytes, emptyMs });
+    } else for (const reader of share.readers) this.#failed(reader, fault);
+    return fault;
   }
 
   #deliver(share: Share, fetched: Omit<FetchAnswer, 'position'>): void {
@@ -256,8 +271,14 @@ interface NodeLinks {
   quick: boolean;
 }
 
+/** What it uses of a cluster. */
+type FetchCluster = Pick<KafkaCluster, 'idOf' | 'leaderOf' | 'replacedError' | 'whyNoLeader'> & {
+  refresh(): Promise<unknown>;
+  link(node: number, use: LinkUse): Promise<Pick<BrokerLink, 'send'>>;
+};
+
 export type FetcherParams = Readonly<{
-  cluster: KafkaCluster;
+  cluster: FetchCluster;
   log: Log;
   sleep: (ms: number) => Promise<void>;
   bounds: (topic: Topic, partition: number) => Promise<PartitionBounds>;

@@ -46,6 +46,7 @@ const codeOfType: Readonly<Record<string, StreamCode>> = {
   KAFKA_STORAGE_ERROR: STREAM_CODES.broken,
   LOG_DIR_NOT_FOUND: STREAM_CODES.broken,
   MESSAGE_TOO_LARGE: STREAM_CODES.broken,
+  NothingWholeError: STREAM_CODES.broken,
   INVALID_CONFIG: STREAM_CODES.broken,
   POLICY_VIOLATION: STREAM_CODES.broken,
 };

@@ -25,11 +25,8 @@ export interface FetchAnswer {
   readonly records: Buffer;
   /** Most of what came with it: keeping it wastes little. */
   readonly isMost: boolean;
-  /**
-   * When the broker answered at the earliest, by the monotonic clock: an empty answer says that
-   * there was nothing at that time.
-   */
-  readonly heldMs: number;
+  /** Without records: there was nothing at this time, by the monotonic clock. */
+  readonly emptyMs: number;
 }
 
 /** What of a reader the fetcher sees. */
@@ -139,7 +136,7 @@ export class KafkaReader implements PartitionReader, FetchingReader {
       this.#heldBytes += found.bytes;
       this.#fetchPosition = found.next;
     } else if (answer.end <= answer.position) {
-      this.#emptyMs = answer.heldMs;
+      this.#emptyMs = answer.emptyMs;
     }
     this.#wakeUps.wake();
   }

@@ -2,7 +2,8 @@ import { errorText, type Clock, type Log } from '@millrace/runtime';
 import { closedStream, overloaded, recordTooLarge } from '../stream-error.ts';
 import { TOPICS, partitionsOf, type AppendResult, type Topic } from '../stream.ts';
 import { applyAnswer, failedAppend, logNotEncoded, retryLater } from './append-outcome.ts';
-import type { KafkaCluster } from './kafka-cluster.ts';
+import type { BrokerLink } from './broker-link.ts';
+import type { KafkaCluster, LinkUse } from './kafka-cluster.ts';
 import type { KafkaSettings } from './kafka-settings.ts';
 import { requests } from './kafkajs-internals.ts';
 import { ProducerLane, type LaneBatch, type ProducerId } from './producer-lane.ts';
@@ -313,8 +314,18 @@ export class ProduceSender {
   }
 }
 
+/** What it uses of a cluster. */
+type ProduceCluster = Pick<
+  KafkaCluster,
+  'topics' | 'idOf' | 'leaderOf' | 'replacedError' | 'checkSame' | 'whyNoLeader'
+> & {
+  refresh(): Promise<unknown>;
+  link(node: number, use: LinkUse): Promise<Pick<BrokerLink, 'send' | 'knowsTopicsById'>>;
+  anyLink(): Promise<Pick<BrokerLink, 'ask'>>;
+};
+
 export type ProduceSenderParams = Readonly<{
-  cluster: KafkaCluster;
+  cluster: ProduceCluster;
   partitions: number;
   clock: Clock;
   log: Log;

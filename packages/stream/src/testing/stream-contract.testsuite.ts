@@ -293,6 +293,23 @@ function testWaiting(open: Open): void {
     expect((await Promise.all(waiting)).map((records) => records.length)).toEqual([1, 1, 1, 1, 1]);
   });
 
+  test('a call that does not wait sees all that was acknowledged before it', async () => {
+    const { stream, producer } = await open();
+    const [quiet, busy] = [0, 1].map((partition) => stream.reader(TOPIC_EVENTS, partition, 0));
+    for (const reader of [quiet!, busy!]) {
+      // From its second call on a reader may be read ahead for, together with others.
+      for (let calls = 0; calls < 2; calls += 1) {
+        expect(await reader.next({ bytesMax: 1000, waitMs: 1 })).toEqual([]);
+      }
+    }
+    for (let i = 0; i < 20; i += 1) {
+      await producer.append(TOPIC_EVENTS, 1, payloadOf(i));
+      expect(await busy!.next({ bytesMax: 1000, waitMs: FOREVER_MS })).toHaveLength(1);
+      await producer.append(TOPIC_EVENTS, 0, payloadOf(i));
+      expect(await quiet!.next(AT_ONCE)).toHaveLength(1);
+    }
+  });
+
   test('when nothing comes in time the answer is empty', async () => {
     const { stream } = await open();
     const reader = stream.reader(TOPIC_EVENTS, 0, 0);
