@@ -45,7 +45,7 @@ function acknowledge(
   if (offset < nextOffset) {
     log.error({ where, offset, nextOffset }, 'A partition was made again, or was cut back.');
     const detail = `${where} gave offset ${offset} after ${nextOffset - 1}`;
-    lane.abandon(topicReplaced(lane.topic, detail));
+    lane.condemn(topicReplaced(lane.topic, detail));
     return;
   }
   if (appendTimeMs >= 0) {

@@ -51,11 +51,6 @@ export class ProduceSender {
     this.#lanes = Object.fromEntries(TOPICS.map(create)) as Lanes;
   }
 
-  /** Gets ready, so that the first append need not wait for it. */
-  async open(): Promise<void> {
-    await this.#obtainId();
-  }
-
   /** The next append to the partition must get this offset or a later one. */
   expect(topic: Topic, partition: number, nextOffset: number): void {
     this.#lanes[topic][partition]!.nextOffset = nextOffset;
@@ -70,6 +65,7 @@ export class ProduceSender {
       throw recordTooLarge(lane.where, bytes, settings.recordBytesMax);
     }
     cluster.checkSame(topic);
+    if (lane.replaced !== undefined) throw lane.replaced;
     const inFlight = this.#inFlightBytes.get(topic) ?? 0;
     if (inFlight > 0 && inFlight + bytes > settings.inFlightBytesMax) {
       throw overloaded(lane.where, settings.inFlightBytesMax);
@@ -100,7 +96,6 @@ export class ProduceSender {
     });
     clearTimeout(timer);
     clearTimeout(this.#watching);
-    this.#waiting.clear();
     this.#state = 'closed';
   }
 
@@ -182,7 +177,8 @@ export class ProduceSender {
   async #send(leader: number, lanes: readonly ProducerLane[]): Promise<void> {
     const { cluster, settings } = this.#params;
     const sent = await this.#form(lanes);
-    if (sent.size === 0) return;
+    // Closed while it was encoded: what is in it is rejected as soon as this ends.
+    if (sent.size === 0 || this.#state === 'closed') return;
     let wasSent = false;
     try {
       const link = await cluster.link(leader, 'produce');

@@ -61,7 +61,7 @@ describe('the appends of one partition', () => {
   test('what may be there is sent again as it was, and never under another id', async () => {
     const lane = new ProducerLane(TOPIC_EVENTS, 0);
     const appended = push(lane);
-    const { bytes } = await lane.form(id, how);
+    const { bytes } = (await lane.form(id, how))!;
     const before = Buffer.from(bytes);
     applyAnswer(lane, answerOf({ error: KafkaCode.requestTimedOut }), parts);
     expect(lane.batch!.bytes).toBe(bytes);
@@ -133,6 +133,21 @@ describe('the appends of one partition', () => {
     applyAnswer(lane, answerOf({ offset: 3, appendTimeMs: -1 }), { ...parts, log });
     expect((await appended).offset).toBe(3);
     expect(told).toHaveLength(1);
+  });
+
+  test('when all that waited was rejected meanwhile, no batch is made of nothing', async () => {
+    const lane = new ProducerLane(TOPIC_EVENTS, 0);
+    const late = push(lane).catch((error: unknown) => error);
+    lane.rejectQueued(Infinity, () => new Error('too late'));
+    expect(await late).toEqual(new Error('too late'));
+    // A broker would refuse it, and it would be in the way of all that come after.
+    expect(await lane.form(id, how)).toBeUndefined();
+    expect(lane.hasWork).toBe(false);
+    const appended = push(lane);
+    await lane.form(id, how);
+    expect(sequenceOf(lane)).toBe(0);
+    applyAnswer(lane, answerOf({ offset: 0 }), parts);
+    expect((await appended).offset).toBe(0);
   });
 
   test('what waits too long is rejected, what came later is not', async () => {

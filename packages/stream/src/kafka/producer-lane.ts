@@ -1,4 +1,4 @@
-import { misuse, partitionName } from '../stream-error.ts';
+import { misuse, partitionName, type StreamError } from '../stream-error.ts';
 import type { AppendResult, Topic } from '../stream.ts';
 import type { CompressionName } from './compression.ts';
 import { encodeBatch, sequenceAfter } from './record-batch.ts';
@@ -54,6 +54,8 @@ export class ProducerLane {
   attempts = 0;
   /** Every append must get an offset from here on, or the log was made again. */
   nextOffset = 0;
+  /** The log is another one than at the start: nothing is appended to it any more. */
+  replaced: StreamError | undefined;
   readonly #queue: PendingAppend[] = [];
   #id: ProducerId | undefined;
   #sequence = 0;
@@ -91,11 +93,12 @@ export class ProducerLane {
     this.#queuedBytes += append.payload.length;
   }
 
-  /** Makes the next batch of what waits; the caller sees to it that there is something. */
+  /** Makes the next batch of what waits; undefined when that was all rejected meanwhile. */
   async form(
     id: ProducerId,
     params: Readonly<{ bytesMax: number; timestampMs: number; compression: CompressionName }>,
-  ): Promise<LaneBatch> {
+  ): Promise<LaneBatch | undefined> {
+    if (this.#queue.length === 0) return undefined;
     if (this.isSpent(id)) throw misuse(`${this.where}: a producer id was to be used again.`);
     if (this.#id !== id) {
       this.#id = id;
@@ -132,6 +135,13 @@ export class ProducerLane {
     this.attempts = 0;
     this.#spend();
     for (const { reject } of appends) reject(error);
+  }
+
+  /** Gives up for good: whatever is sent now would lie in another log. */
+  condemn(error: StreamError): void {
+    this.replaced = error;
+    this.abandon(error);
+    this.rejectQueued(Infinity, () => error);
   }
 
   /** Sends the same records again under another producer id: none of them may be in the log. */
