@@ -62,6 +62,8 @@ export class KafkaReader implements PartitionReader, FetchingReader {
   /** Offset of the next record to hand out, and of the next to fetch. */
   #position: number;
   #fetchPosition: number;
+  /** The next to fetch is where a batch ended. */
+  #isAligned = false;
   #end: number | undefined;
   #fetchedEnd: number | undefined;
   #calls = 0;
@@ -130,9 +132,12 @@ export class KafkaReader implements PartitionReader, FetchingReader {
     this.#fetchedEnd = answer.end;
     const found = measureRecordSet(answer.records);
     if (found !== undefined && found.next > answer.position) {
-      const records = answer.records.subarray(0, found.bytes);
+      const whole = answer.records.subarray(0, found.bytes);
       // Else a copy: the answer holds those of others too, and would be kept as long as these.
-      this.#sets.push(new RecordSet(answer.isMost ? records : Buffer.from(records)));
+      const records = answer.isMost ? whole : Buffer.from(whole);
+      const { position } = answer;
+      this.#sets.push(new RecordSet(records, { position, mayBeWithin: !this.#isAligned }));
+      this.#isAligned = true;
       this.#heldBytes += found.bytes;
       this.#fetchPosition = found.next;
     } else if (answer.end <= answer.position) {
@@ -215,6 +220,7 @@ export class KafkaReader implements PartitionReader, FetchingReader {
     this.#sets.length = 0;
     this.#heldBytes = 0;
     this.#fetchPosition = this.#position;
+    this.#isAligned = false;
     if (this.#looks >= LOOKS_AT_DAMAGE) this.stop(damaged(this.#where, error));
   }
 

@@ -4,7 +4,13 @@ import { describe, expect, test } from 'vitest';
 import type { StreamRecord } from '../stream.ts';
 import { compressionNames, nativeZstd, wasmZstd, type CompressionName } from './compression.ts';
 import { crc32c } from './crc32c.ts';
-import { AT, batchBytesMax, encodeBatch, sequenceAfter } from './record-batch.ts';
+import {
+  AT,
+  BATCH_HEADER_BYTES,
+  batchBytesMax,
+  encodeBatch,
+  sequenceAfter,
+} from './record-batch.ts';
 import { measureRecordSet, RecordSet, RecordSetError } from './record-set.ts';
 import { writeInt64 } from './wire-bytes.ts';
 
@@ -22,6 +28,11 @@ async function encode(
   // As the broker does it: the check does not count these bytes.
   writeInt64(batch, 0, base);
   return batch;
+}
+
+/** As it was fetched from a position that may lie within the first batch. */
+function setOf(bytes: Buffer, position = 0): RecordSet {
+  return new RecordSet(bytes, { position, mayBeWithin: true });
 }
 
 async function takeAll(set: RecordSet, position: number): Promise<StreamRecord[]> {
@@ -80,7 +91,7 @@ describe('a batch of records', () => {
             bytes: batch.length,
             next: base + payloads.length,
           });
-          const records = await takeAll(new RecordSet(batch), base + skipped);
+          const records = await takeAll(setOf(batch, base + skipped), base + skipped);
           expect(records).toEqual(
             payloads
               .map((payload, index) => ({
@@ -114,7 +125,7 @@ describe('a batch of records', () => {
     expect(measureRecordSet(bytes)).toEqual({ bytes: a!.length + b!.length, next: 4 });
     expect(measureRecordSet(c!.subarray(0, 70))).toBeUndefined();
     expect(measureRecordSet(Buffer.alloc(0))).toBeUndefined();
-    const records = await takeAll(new RecordSet(bytes.subarray(0, a!.length + b!.length)), 1);
+    const records = await takeAll(setOf(bytes.subarray(0, a!.length + b!.length), 1), 1);
     expect(records.map(({ offset }) => offset)).toEqual([1, 2, 3]);
   });
 
@@ -124,9 +135,7 @@ describe('a batch of records', () => {
     brokerTime.writeInt16BE(8, AT.attributes);
     writeInt64(brokerTime, AT.maxTimestamp, timestampMs + 5);
     resign(brokerTime);
-    const times = (await takeAll(new RecordSet(brokerTime), 0)).map(
-      (record) => record.appendTimeUs,
-    );
+    const times = (await takeAll(setOf(brokerTime), 0)).map((record) => record.appendTimeUs);
     expect(times).toEqual([(timestampMs + 5) * 1000, (timestampMs + 5) * 1000]);
   });
 
@@ -137,7 +146,7 @@ describe('a batch of records', () => {
     for (let at = AT.magic; at < second.length; at += 1) {
       const damaged = Buffer.from(second);
       damaged[at] = damaged[at]! ^ (1 << (at % 8));
-      const set = new RecordSet(Buffer.concat([first, damaged, third]));
+      const set = setOf(Buffer.concat([first, damaged, third]));
       expect((await set.peek(0))?.offset).toBe(0);
       set.take();
       for (let times = 0; times < 2; times += 1) {
@@ -146,19 +155,49 @@ describe('a batch of records', () => {
     }
   });
 
+  test('a batch that does not follow on is refused: its check does not cover its offset', async () => {
+    const bytesOf = async (...bases: readonly number[]): Promise<Buffer> => {
+      const pair = [Uint8Array.of(1), Uint8Array.of(2)];
+      return Buffer.concat(await Promise.all(bases.map((base) => encode(pair, { base }))));
+    };
+    const read = async (bases: readonly number[], mayBeWithin: boolean): Promise<number[]> => {
+      const set = new RecordSet(await bytesOf(...bases), { position: 11, mayBeWithin });
+      return (await takeAll(set, 11)).map(({ offset }) => offset);
+    };
+    expect(await read([11, 13, 15], false)).toEqual([11, 12, 13, 14, 15, 16]);
+    expect(await read([10, 12], true)).toEqual([11, 12, 13]);
+    for (const [bases, mayBeWithin] of [
+      [[10], false],
+      [[12], false],
+      [[12], true],
+      [[11, 14], true],
+      [[11, 12], true],
+    ] as const) {
+      await expect(read(bases, mayBeWithin)).rejects.toBeInstanceOf(RecordSetError);
+    }
+  });
+
+  test('a record that is longer than it says is told', async () => {
+    const batch = await encode([new Uint8Array(5), new Uint8Array(5)]);
+    // Zigzag: the length of the first value, behind the length of its record and four fields.
+    expect(batch[BATCH_HEADER_BYTES + 5]).toBe(10);
+    batch[BATCH_HEADER_BYTES + 5] = 126;
+    await expect(setOf(resign(batch)).peek(0)).rejects.toBeInstanceOf(RecordSetError);
+  });
+
   test('marks are passed over, and formats that are not known are told', async () => {
     const batch = await encode([Uint8Array.of(1)], { base: 7 });
     const mark = Buffer.from(batch);
     mark.writeInt16BE(32, AT.attributes);
     const next = await encode([Uint8Array.of(2)], { base: 8 });
-    const records = await takeAll(new RecordSet(Buffer.concat([resign(mark), next])), 7);
+    const records = await takeAll(setOf(Buffer.concat([resign(mark), next]), 7), 7);
     expect(records.map(({ offset }) => offset)).toEqual([8]);
     const old = Buffer.from(batch);
     old.writeInt8(1, AT.magic);
-    await expect(new RecordSet(old).peek(7)).rejects.toMatchObject({ isUnknownFormat: true });
+    await expect(setOf(old, 7).peek(7)).rejects.toMatchObject({ isUnknownFormat: true });
     const packed = Buffer.from(batch);
     packed.writeInt16BE(7, AT.attributes);
-    await expect(new RecordSet(resign(packed)).peek(7)).rejects.toMatchObject({
+    await expect(setOf(resign(packed), 7).peek(7)).rejects.toMatchObject({
       isUnknownFormat: true,
     });
   });
@@ -167,7 +206,7 @@ describe('a batch of records', () => {
     for (const compression of compressionNames.slice(1)) {
       const batch = await encode([new Uint8Array(500)], { compression });
       batch.fill(0xee, 61);
-      await expect(new RecordSet(resign(batch)).peek(0)).rejects.toBeInstanceOf(RecordSetError);
+      await expect(setOf(resign(batch)).peek(0)).rejects.toBeInstanceOf(RecordSetError);
     }
   });
 

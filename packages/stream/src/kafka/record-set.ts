@@ -36,18 +36,30 @@ export function measureRecordSet(bytes: Buffer): { bytes: number; next: number }
 
 const ATTRIBUTE = { compression: 7, logAppendTime: 8, control: 32 } as const;
 
-/** The records of one batch after another, decoded as they are taken. */
+/**
+ * The records of one batch after another, decoded as they are taken. A log that is not compacted
+ * has no gaps: a batch that does not follow on is refused, since records would be skipped. The
+ * check of a batch does not cover the offset it begins at.
+ */
 export class RecordSet {
   readonly #bytes: Buffer;
   /** Where the next batch begins. */
   #at = 0;
+  /** The offset that it must have. */
+  #next: number;
+  #mayBeginBefore: boolean;
   #batch: Batch | undefined;
   #peeked: StreamRecord | undefined;
   #failure: { error: unknown } | undefined;
 
-  /** `bytes` as `measureRecordSet` counted them. */
-  constructor(bytes: Buffer) {
+  /**
+   * `bytes` as `measureRecordSet` counted them, of a fetch from `position`, which may lie within
+   * the first batch unless it is known to be where the one before ended.
+   */
+  constructor(bytes: Buffer, from: Readonly<{ position: number; mayBeWithin: boolean }>) {
     this.#bytes = bytes;
+    this.#next = from.position;
+    this.#mayBeginBefore = from.mayBeWithin;
   }
 
   get length(): number {
@@ -88,14 +100,23 @@ export class RecordSet {
 
   async #openBatch(): Promise<Batch | undefined> {
     while (this.#at < this.#bytes.length) {
-      const bytes = this.#bytes.subarray(this.#at);
-      const end = LENGTH_END + bytes.readInt32BE(AT.length);
-      this.#at += end;
-      const batch = await openBatch(bytes.subarray(0, end));
+      const rest = this.#bytes.subarray(this.#at);
+      const bytes = rest.subarray(0, LENGTH_END + rest.readInt32BE(AT.length));
+      this.#at += bytes.length;
+      const batch = await openBatch(bytes);
+      this.#checkFollows(bytes);
       // Marks of transactions are not records; none of ours makes one.
       if (batch !== undefined) return batch;
     }
     return undefined;
+  }
+
+  #checkFollows(batch: Buffer): void {
+    const base = readInt64(batch, 0);
+    const follows = base === this.#next || (this.#mayBeginBefore && base < this.#next);
+    if (!follows) throw new RecordSetError(base, `is where that of ${this.#next} should be`);
+    this.#mayBeginBefore = false;
+    this.#next = base + batch.readInt32BE(AT.lastOffsetDelta) + 1;
   }
 }
 
@@ -157,6 +178,9 @@ function takeRecord(batch: Batch): StreamRecord | undefined {
   const keyBytes = Math.max(0, readVarint(batch));
   batch.at += keyBytes;
   const length = Math.max(0, readVarint(batch));
+  if (batch.at + length > end) {
+    throw new RecordSetError(batch.base, 'holds a record that is longer than itself');
+  }
   const { buffer, byteOffset } = records;
   // Not a Buffer: its `slice` does not copy, as that of any other Uint8Array does.
   const payload = new Uint8Array(buffer, byteOffset + batch.at, length);
