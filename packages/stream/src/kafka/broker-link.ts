@@ -41,7 +41,7 @@ const PRODUCE = 0;
 const NEEDED: readonly (readonly [name: string, apiKey: number, version: number])[] = [
   ['Produce', PRODUCE, 7],
   ['Fetch', 1, 13],
-  ['ListOffsets', 2, 3],
+  ['ListOffsets', 2, 4],
   ['Metadata', 3, 12],
   ['DeleteRecords', 21, 1],
   ['InitProducerId', 22, 1],

@@ -5,6 +5,7 @@ import { TOPIC_EVENTS } from '../stream.ts';
 import { Fetcher } from './fetcher.ts';
 import { KafkaReader } from './kafka-reader.ts';
 import { DEFAULT_KAFKA_SETTINGS } from './kafka-settings.ts';
+import { KafkaCode } from './protocol.ts';
 import { batchAt, ScriptedBroker } from './testing/scripted-broker.ts';
 
 const AT_ONCE = { bytesMax: 1000, waitMs: 0 } as const;
@@ -16,13 +17,14 @@ describe('what fetches bring to readers', () => {
     for (const end of ended.splice(0)) end();
   });
 
-  const begin = (): { broker: ScriptedBroker; reader: OpenReader } => {
+  /** `ends`: what the leader says each time, the last one for ever. */
+  const begin = (...ends: number[]): { broker: ScriptedBroker; reader: OpenReader } => {
     const broker = new ScriptedBroker();
     const fetcher = new Fetcher({
       cluster: broker,
       log: silentLog,
       sleep: (ms) => systemClock.sleep(ms),
-      bounds: async () => ({ start: 0, end: 0 }),
+      bounds: async () => ({ start: 2, end: ends.length > 1 ? ends.shift()! : ends[0]! }),
       settings: DEFAULT_KAFKA_SETTINGS,
     });
     const reader: OpenReader = (partition, position) => {
@@ -62,7 +64,7 @@ describe('what fetches bring to readers', () => {
     expect(await quiet.next(AT_ONCE)).toHaveLength(1);
   });
 
-  test('a leader that does not know of the position yet is not believed to be at its end', async () => {
+  test('a leader that does not know of the position yet is not believed', async () => {
     const { broker, reader } = begin();
     broker.partitions.set(0, { end: 3, records: Buffer.alloc(0) });
     const behind = reader(0, 5);
@@ -75,6 +77,28 @@ describe('what fetches bring to readers', () => {
     broker.partitions.set(0, { end: 5, records: Buffer.alloc(0) });
     expect(await behind.next(AT_ONCE)).toEqual([]);
     expect(behind.end).toBe(5);
+  });
+
+  test('a position is beyond the end when others say so too, not only one that hung', async () => {
+    const outOfRange = { end: -1, records: Buffer.alloc(0), error: KafkaCode.offsetOutOfRange };
+    const hung = begin(3, 3, 9);
+    hung.broker.partitions.set(0, outOfRange);
+    hung.broker.refresh = async () => {
+      hung.broker.partitions.set(0, { end: 9, records: await batchAt(5, 'a', 'b', 'c', 'd') });
+    };
+    expect(await hung.reader(0, 5).next({ bytesMax: 1000, waitMs: 5000 })).toHaveLength(4);
+    for (const [position, word] of [
+      [5, 'beyond'],
+      [1, 'forgotten'],
+    ] as const) {
+      const { broker, reader } = begin(3);
+      broker.partitions.set(0, outOfRange);
+      await expect(reader(0, position).next(AT_ONCE)).rejects.toMatchObject({
+        code: STREAM_CODES.outOfRange,
+        kind: 'permanent',
+        message: expect.stringContaining(word),
+      });
+    }
   });
 
   test.each([

@@ -1,13 +1,13 @@
 import { errorText, type Log } from '@millrace/runtime';
-import { partitionName } from '../stream-error.ts';
 import type { PartitionBounds, Topic } from '../stream.ts';
 import type { BrokerLink } from './broker-link.ts';
 import type { KafkaCluster, LinkUse } from './kafka-cluster.ts';
 import { KafkaAnswerError } from './kafka-errors.ts';
-import { positionRefused, type FetchAnswer, type FetchingReader } from './kafka-reader.ts';
+import type { FetchAnswer, FetchingReader } from './kafka-reader.ts';
 import type { KafkaSettings } from './kafka-settings.ts';
 import { emptySince } from './empty-since.ts';
 import { findFetchFault } from './fetch-fault.ts';
+import { PositionCheck } from './position-check.ts';
 import { fetchRequest, KafkaCode, readFetched, type FetchedPartition } from './protocol.ts';
 
 /** How long a fetch of the quick connection is held. */
@@ -20,6 +20,7 @@ interface Share {
   readonly topicId: string;
   readonly partition: number;
   readonly position: number;
+  readonly leaderEpoch: number;
   readonly readers: FetchingReader[];
 }
 
@@ -37,6 +38,7 @@ export class Fetcher {
   readonly #nodes = new Map<number, NodeLinks>();
   /** After a failure it is not asked for before then, by the monotonic clock. */
   readonly #restsUntilMs = new WeakMap<FetchingReader, number>();
+  readonly #positions: PositionCheck;
   #isKicked = false;
   #isRecovering = false;
   #failures = 0;
@@ -44,6 +46,11 @@ export class Fetcher {
 
   constructor(params: FetcherParams) {
     this.#params = params;
+    this.#positions = new PositionCheck({
+      bounds: params.bounds,
+      refresh: () => params.cluster.refresh(),
+      onFailed: (reader, error) => this.#failed(reader, error),
+    });
   }
 
   add(reader: FetchingReader): void {
@@ -210,10 +217,13 @@ export class Fetcher {
     const shares = new Map<string, Share>();
     for (const reader of readers) {
       const { topic, partition, fetchPosition: position } = reader;
-      const topicId = this.#params.cluster.idOf(topic)!;
+      const { cluster } = this.#params;
+      const topicId = cluster.idOf(topic)!;
+      const leaderEpoch = cluster.leaderEpochOf(topic, partition);
       const key = `${topicId}/${partition}`;
       const share = shares.get(key);
-      if (share === undefined) shares.set(key, { topicId, partition, position, readers: [reader] });
+      const place = { topicId, partition, position, leaderEpoch };
+      if (share === undefined) shares.set(key, { ...place, readers: [reader] });
       else if (share.position === position) share.readers.push(reader);
     }
     return [...shares.values()];
@@ -225,21 +235,9 @@ export class Fetcher {
     for (const reader of share.readers) {
       this.#failed(reader, failure);
       if (error !== KafkaCode.offsetOutOfRange) continue;
-      void this.#checkPosition(reader, share.position);
+      void this.#positions.check(reader, share.position);
     }
     return error === KafkaCode.offsetOutOfRange ? undefined : failure;
-  }
-
-  /** Tells the reader what the partition holds, or lets it try again when that changed. */
-  async #checkPosition(reader: FetchingReader, position: number): Promise<void> {
-    const { topic, partition } = reader;
-    try {
-      const bounds = await this.#params.bounds(topic, partition);
-      const refused = positionRefused(partitionName(topic, partition), position, bounds);
-      if (refused !== undefined) reader.stop(refused);
-    } catch (error) {
-      this.#failed(reader, error);
-    }
   }
 
   /** Asks who leads what, then lets the readers try again. */
@@ -272,7 +270,10 @@ interface NodeLinks {
 }
 
 /** What it uses of a cluster. */
-type FetchCluster = Pick<KafkaCluster, 'idOf' | 'leaderOf' | 'replacedError' | 'whyNoLeader'> & {
+type FetchCluster = Pick<
+  KafkaCluster,
+  'idOf' | 'leaderOf' | 'leaderEpochOf' | 'replacedError' | 'whyNoLeader'
+> & {
   refresh(): Promise<unknown>;
   link(node: number, use: LinkUse): Promise<Pick<BrokerLink, 'send'>>;
 };

@@ -1,6 +1,7 @@
 import { AssignerProtocol } from 'kafkajs';
 import type { Assignment, GroupMember } from '../group/assign-partitions.ts';
 import { BrokerLink, type LinkParams } from './broker-link.ts';
+import { placeOfBroker, type BrokerPlace } from './kafka-settings.ts';
 import type { KafkajsProtocol } from './kafkajs-internals.ts';
 import { groupRequests } from './kafkajs-group-requests.ts';
 
@@ -58,7 +59,10 @@ export class GroupCoordinator {
     let failure: unknown;
     for (const broker of link.connection.brokers) {
       try {
-        const { host, port } = await askForCoordinator({ ...link, ...addressOf(broker) }, settings);
+        const { host, port } = await askForCoordinator(
+          { ...link, ...placeOfBroker(broker) },
+          settings,
+        );
         return new GroupCoordinator(await BrokerLink.open({ ...link, host, port }), settings);
       } catch (error) {
         failure = error;
@@ -154,6 +158,11 @@ export class GroupCoordinator {
     );
   }
 
+  /** False: find it anew. So also before the broker ends the session of this connection. */
+  get isUsable(): boolean {
+    return this.#link.isUsable;
+  }
+
   /** At once; what is under way fails. */
   close(): void {
     this.#link.close();
@@ -167,7 +176,7 @@ export class GroupCoordinator {
 async function askForCoordinator(
   params: LinkParams,
   { groupId, requestMs }: GroupCoordinatorSettings,
-): Promise<{ host: string; port: number }> {
+): Promise<BrokerPlace> {
   const link = await BrokerLink.open(params);
   try {
     return (await link.ask(groupRequests.findCoordinator({ groupId }), requestMs)).coordinator;
@@ -181,10 +190,4 @@ function memberOf(member: Readonly<{ memberId: string; memberMetadata: Buffer }>
   const { userData } = AssignerProtocol.MemberMetadata.decode(memberMetadata) ?? {};
   const claim = JSON.parse(userData?.toString() ?? '') as GroupClaim;
   return { ...claim, id };
-}
-
-/** `host:port`, as `parseBrokers` leaves them. */
-function addressOf(broker: string): { host: string; port: number } {
-  const at = broker.lastIndexOf(':');
-  return { host: broker.slice(0, at), port: Number(broker.slice(at + 1)) };
 }

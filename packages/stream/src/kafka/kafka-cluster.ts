@@ -5,9 +5,16 @@ import type { Topic } from '../stream.ts';
 import { BrokerLink, LinkError } from './broker-link.ts';
 import { quietIdleLoop } from './idle-loop-patch.ts';
 import { createLogger, type KafkajsLogger } from './kafkajs-internals.ts';
-import { KafkaAnswerError, topicReplaced } from './kafka-errors.ts';
+import { KafkaAnswerError } from './kafka-errors.ts';
 import { kafkaLogCreator } from './kafka-log.ts';
-import type { KafkaConnection, KafkaSettings } from './kafka-settings.ts';
+import {
+  placeOfBroker,
+  type BrokerPlace,
+  type KafkaConnection,
+  type KafkaSettings,
+} from './kafka-settings.ts';
+import { keepNewestLeaders } from './newest-leaders.ts';
+import { PinnedTopics } from './pinned-topics.ts';
 import { KafkaCode, metadataRequest, readMetadata, type ClusterMetadata } from './protocol.ts';
 
 /** Connections to one broker are kept apart by use: a held fetch would keep an append waiting. */
@@ -20,6 +27,8 @@ export type KafkaTopics = Readonly<Record<Topic, string>>;
 const REFRESH_PAUSE_MS = 100;
 /** Every broker has the answer in memory: one that takes longer is passed over for another. */
 const METADATA_MS_MAX = 3_000;
+/** So long a broker that did not answer is asked last. */
+const AVOID_MS = 10_000;
 
 /** Which brokers there are, who leads what, and the connections to them. */
 export class KafkaCluster {
@@ -28,12 +37,14 @@ export class KafkaCluster {
   readonly #logger: KafkajsLogger;
   readonly #links = new Map<string, Promise<BrokerLink>>();
   readonly #open = new Set<BrokerLink>();
-  readonly #ids = new Map<Topic, string>();
-  readonly #suspected = new Map<Topic, string>();
-  readonly #replaced = new Map<Topic, StreamError>();
+  readonly #pinned: PinnedTopics;
+  /** Brokers that did not answer lately: when, by the monotonic clock. */
+  readonly #troubledMs = new Map<string, number>();
   #metadata: ClusterMetadata | undefined;
   #refreshing: Promise<ClusterMetadata> | undefined;
   #refreshedMs = -Infinity;
+  /** When what is known was asked for, at the latest. */
+  #answeredMs = -Infinity;
   #turn = 0;
   #isClosed = false;
 
@@ -41,6 +52,7 @@ export class KafkaCluster {
     quietIdleLoop();
     this.#params = params;
     this.topics = params.topics;
+    this.#pinned = new PinnedTopics(params.topics);
     const creator = kafkaLogCreator(params.log);
     this.#logger = createLogger({ level: logLevel.WARN, logCreator: creator });
   }
@@ -55,6 +67,11 @@ export class KafkaCluster {
     return leader === undefined || leader < 0 ? undefined : leader;
   }
 
+  /** Goes with `leaderOf`: a broker that does not lead in this one refuses what names it. */
+  leaderEpochOf(topic: Topic, partition: number): number {
+    return this.#metadata?.topics.get(this.topics[topic])?.leaderEpochs[partition] ?? -1;
+  }
+
   /** What the brokers said last of a partition that has no leader. */
   whyNoLeader(topic: Topic): Error {
     const error = this.#metadata?.topics.get(this.topics[topic])?.error;
@@ -63,30 +80,22 @@ export class KafkaCluster {
 
   /** Of the topic that was opened. */
   idOf(topic: Topic): string | undefined {
-    return this.#ids.get(topic);
-  }
-
-  topicOfId(id: string): Topic | undefined {
-    for (const [topic, known] of this.#ids) if (known === id) return topic;
-    return undefined;
+    return this.#pinned.idOf(topic);
   }
 
   /** Remembers the topics as they are now: from here on another id means another log. */
   pinTopics(metadata: ClusterMetadata): void {
-    for (const [topic, name] of Object.entries(this.topics) as [Topic, string][]) {
-      const found = metadata.topics.get(name);
-      if (found?.error === 0) this.#ids.set(topic, found.id);
-    }
+    this.#pinned.pin(metadata);
   }
 
   /** STREAM_REPLACED when the topic is not the one that was opened. */
   replacedError(topic: Topic): StreamError | undefined {
-    return this.#replaced.get(topic);
+    return this.#pinned.replacedError(topic);
   }
 
   /** @throws StreamError STREAM_REPLACED. */
   checkSame(topic: Topic): void {
-    const error = this.#replaced.get(topic);
+    const error = this.replacedError(topic);
     if (error !== undefined) throw error;
   }
 
@@ -98,6 +107,16 @@ export class KafkaCluster {
     return this.#refreshing;
   }
 
+  /** Asks when the last answer is older; a second broker when the first one does not answer. */
+  async refreshIfOlder(ms: number): Promise<void> {
+    if (performance.now() - this.#answeredMs <= ms) return;
+    // Whoever asks the leader now will see for himself what is wrong.
+    const again = (): unknown => (this.#places().length > 1 ? this.refresh() : undefined);
+    await this.refresh()
+      .catch(again)
+      .catch(() => undefined);
+  }
+
   /** A connection to a broker for one use, opened when there is none. */
   async link(node: number, use: LinkUse): Promise<BrokerLink> {
     const where = this.#metadata?.nodes.get(node);
@@ -105,15 +124,23 @@ export class KafkaCluster {
     return await this.#linkTo(where, use);
   }
 
-  /** A connection to a broker for questions: a known one, else one of the list. */
+  /**
+   * A connection to a broker for questions: each time to the next one, of the known and the listed
+   * ones. Those that were in trouble lately come last: one that is dead lets us wait in vain.
+   */
   async anyLink(): Promise<BrokerLink> {
     const places = this.#places();
+    this.#turn = (this.#turn + 1) % places.length;
+    const inTurn = [...places.slice(this.#turn), ...places.slice(0, this.#turn)];
+    const sinceMs = performance.now() - AVOID_MS;
+    const isAvoided = (place: BrokerPlace): number =>
+      (this.#troubledMs.get(addressOf(place)) ?? -Infinity) > sinceMs ? 1 : 0;
     let failure: unknown;
-    for (let i = 0; i < places.length; i += 1) {
-      this.#turn = (this.#turn + 1) % places.length;
+    for (const place of inTurn.toSorted((a, b) => isAvoided(a) - isAvoided(b))) {
       try {
-        return await this.#linkTo(places[this.#turn]!, 'ask');
+        return await this.#linkTo(place, 'ask');
       } catch (error) {
+        this.#noteTrouble(addressOf(place));
         failure = error;
       }
     }
@@ -132,43 +159,44 @@ export class KafkaCluster {
     if (restMs > 0) await this.#params.sleep(restMs);
     this.#refreshedMs = performance.now();
     const link = await this.anyLink();
-    const request = metadataRequest(Object.values(this.topics));
-    const msMax = Math.min(METADATA_MS_MAX, this.#params.settings.requestMs);
-    const metadata = readMetadata(await link.send(request, msMax));
-    this.#metadata = metadata;
-    this.#noteReplaced(metadata);
+    const askedMs = performance.now();
+    const metadata = await this.#askForMetadata(link);
+    this.#answeredMs = askedMs;
+    this.#metadata = keepNewestLeaders(this.#metadata, metadata);
+    for (const topic of this.#pinned.note(metadata)) {
+      const fields = { topic: this.topics[topic] };
+      this.#params.log.error(fields, 'A topic was deleted and made again.');
+    }
     return metadata;
   }
 
-  #noteReplaced({ topics }: ClusterMetadata): void {
-    for (const [topic, id] of this.#ids) {
-      const found = topics.get(this.topics[topic]);
-      if (found?.error !== 0 || found.id === id || this.#replaced.has(topic)) continue;
-      // Believed when it is said twice: a broker that lags behind may still tell of the one before.
-      if (this.#suspected.get(topic) !== found.id) {
-        this.#suspected.set(topic, found.id);
-        continue;
-      }
-      const error = topicReplaced(topic, 'it was deleted and made again');
-      this.#replaced.set(topic, error);
-      this.#params.log.error({ topic: this.topics[topic] }, 'A topic was deleted and made again.');
+  async #askForMetadata(link: BrokerLink): Promise<ClusterMetadata> {
+    const request = metadataRequest(Object.values(this.topics));
+    const msMax = Math.min(METADATA_MS_MAX, this.#params.settings.requestMs);
+    try {
+      return readMetadata(await link.send(request, msMax));
+    } catch (error) {
+      this.#noteTrouble(link.address);
+      throw error;
     }
   }
 
-  #places(): Readonly<{ host: string; port: number }>[] {
+  #noteTrouble(address: string): void {
+    const nowMs = performance.now();
+    for (const [other, atMs] of this.#troubledMs) {
+      if (atMs < nowMs - AVOID_MS) this.#troubledMs.delete(other);
+    }
+    this.#troubledMs.set(address, nowMs);
+  }
+
+  #places(): BrokerPlace[] {
     const known = [...(this.#metadata?.nodes.values() ?? [])];
-    const listed = this.#params.connection.brokers.map((broker) => {
-      const [host, port] = broker.split(':');
-      return { host: host ?? '', port: Number(port) };
-    });
+    const listed = this.#params.connection.brokers.map(placeOfBroker);
     const places = new Map([...known, ...listed].map((place) => [addressOf(place), place]));
     return [...places.values()];
   }
 
-  async #linkTo(
-    place: Readonly<{ host: string; port: number }>,
-    use: LinkUse,
-  ): Promise<BrokerLink> {
+  async #linkTo(place: BrokerPlace, use: LinkUse): Promise<BrokerLink> {
     const key = `${addressOf(place)} ${use}`;
     const known = this.#links.get(key);
     if (known !== undefined) {
@@ -197,7 +225,7 @@ export class KafkaCluster {
     }
   }
 
-  async #openLink(place: Readonly<{ host: string; port: number }>): Promise<BrokerLink> {
+  async #openLink(place: BrokerPlace): Promise<BrokerLink> {
     const { connection, settings } = this.#params;
     const { connectMs } = settings;
     if (this.#isClosed) throw new LinkError('The stream is closed.');
@@ -208,7 +236,7 @@ export class KafkaCluster {
   }
 }
 
-function addressOf({ host, port }: Readonly<{ host: string; port: number }>): string {
+function addressOf({ host, port }: BrokerPlace): string {
   return `${host}:${port}`;
 }
 

@@ -2,10 +2,13 @@ import { silentLog, systemClock } from '@millrace/runtime';
 import { isMissing, reportMissing } from '@millrace/runtime/testing';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { TOPIC_EVENTS, type Stream } from '../stream.ts';
+import { KafkaCluster } from './kafka-cluster.ts';
+import { DEFAULT_KAFKA_SETTINGS, type KafkaSettings } from './kafka-settings.ts';
 import { openKafkaStream, type KafkaStreamParams } from './kafka-stream.ts';
 import { AppendTrail, readTexts } from './testing/append-trail.ts';
 import { startKafkaBroker } from './testing/kafka-broker.ts';
-import { makeTestTopics } from './testing/test-topics.ts';
+import type { KafkaNode } from './testing/kafka-node.ts';
+import { makeTestTopics, type TestTopics } from './testing/test-topics.ts';
 
 // Three brokers of its own: some are killed.
 const broker = await startKafkaBroker({ own: true, nodes: 3, heapMb: 384 });
@@ -21,6 +24,17 @@ describe.skipIf(isMissing(broker))('a log on three brokers', () => {
   }, 60_000);
   afterAll(() => broker.stop());
 
+  const leaderOf = async (topics: TestTopics): Promise<KafkaNode> => {
+    const cluster = new KafkaCluster({
+      ...{ connection: topics.connection, topics: topics.names, log: silentLog },
+      sleep: (ms) => systemClock.sleep(ms),
+      settings: DEFAULT_KAFKA_SETTINGS,
+    });
+    await cluster.refresh();
+    const leader = cluster.leaderOf(TOPIC_EVENTS, 0)!;
+    cluster.close();
+    return broker.nodes[leader - 1]!;
+  };
   const open = async (params: Partial<KafkaStreamParams> = {}): Promise<Stream> => {
     const topics = await makeTestTopics({ url: broker.url, partitions: 6 });
     const base = { ...topics, clock: systemClock, log: silentLog };
@@ -89,6 +103,37 @@ describe.skipIf(isMissing(broker))('a log on three brokers', () => {
     expect((await appended).offset).toBe(1);
     const texts = (await readTexts(stream, 0)).map(({ text }) => text);
     expect(texts).toEqual(['before', 'during']);
+  }, 120_000);
+
+  test('a leader that hung and was replaced meanwhile is not believed', async () => {
+    const topics = await makeTestTopics({ url: broker.url, partitions: 1 });
+    const openAgain = async (settings: Partial<KafkaSettings>): Promise<Stream> => {
+      const stream = await openKafkaStream({
+        ...{ ...topics, clock: systemClock, log: silentLog, settings },
+      });
+      opened.push(stream);
+      return stream;
+    };
+    const producer = (await openAgain({ requestMs: 1000, connectMs: 1000 })).producer();
+    // This one waits for the old leader, and has asked it before that hears of the new one.
+    const other = await openAgain({ requestMs: 30_000, retryMs: 30_000, connectMs: 30_000 });
+    await producer.append(TOPIC_EVENTS, 0, new TextEncoder().encode('before'));
+    const warm = other.reader(TOPIC_EVENTS, 0, 0);
+    expect(await warm.next({ bytesMax: 1, waitMs: 5000 })).toHaveLength(1);
+    expect(await other.bounds(TOPIC_EVENTS, 0)).toEqual({ start: 0, end: 1 });
+    const leader = await leaderOf(topics);
+    leader.pause();
+    for (let i = 1; i <= 5; i += 1) {
+      const { offset } = await producer.append(TOPIC_EVENTS, 0, Uint8Array.of(i));
+      expect(offset).toBe(i);
+    }
+    // Asked now, it would answer first of all when it wakes up, as if it led.
+    const bounds = other.bounds(TOPIC_EVENTS, 0);
+    const read = other.reader(TOPIC_EVENTS, 0, 5).next({ bytesMax: 1, waitMs: 20_000 });
+    await new Promise((resolve) => void setImmediate(resolve));
+    leader.resume();
+    expect((await bounds).end).toBe(6);
+    expect((await read).map(({ offset }) => offset)).toEqual([5]);
   }, 120_000);
 
   test('one broker hangs: the partitions of the others go on meanwhile', async () => {

@@ -1,13 +1,6 @@
 import type { Clock } from '@millrace/runtime';
-import {
-  closedStream,
-  misuse,
-  outOfRange,
-  partitionName,
-  STREAM_CODES,
-  StreamError,
-} from '../stream-error.ts';
-import type { PartitionBounds, PartitionReader, StreamRecord, Topic } from '../stream.ts';
+import { closedStream, misuse, partitionName, STREAM_CODES, StreamError } from '../stream-error.ts';
+import type { PartitionReader, StreamRecord, Topic } from '../stream.ts';
 import { WakeUps } from '../wake-ups.ts';
 import { translateKafkaError } from './kafka-errors.ts';
 import { measureRecordSet, RecordSet, RecordSetError } from './record-set.ts';
@@ -269,16 +262,6 @@ function damaged(where: string, error: RecordSetError): StreamError {
       'broker the leader (kafka-leader-election) and start again.',
     cause: error,
   });
-}
-
-/** For a position that a broker says it does not have. */
-export function positionRefused(
-  where: string,
-  position: number,
-  bounds: PartitionBounds,
-): StreamError | undefined {
-  if (position >= bounds.start && position <= bounds.end) return undefined;
-  return outOfRange(where, position, bounds);
 }
 
 export type KafkaReaderParams = Readonly<{

@@ -99,6 +99,14 @@ function parseBroker(part: string, text: string): string {
   return `${found[1]}:${port}`;
 }
 
+export type BrokerPlace = Readonly<{ host: string; port: number }>;
+
+/** Of `host:port`, as `parseBrokers` leaves it. */
+export function placeOfBroker(broker: string): BrokerPlace {
+  const at = broker.lastIndexOf(':');
+  return { host: broker.slice(0, at), port: Number(broker.slice(at + 1)) };
+}
+
 function badAddress(text: string, why: string): StreamError {
   return new StreamError({
     code: STREAM_CODES.address,

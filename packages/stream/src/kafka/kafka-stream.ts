@@ -40,6 +40,7 @@ export type KafkaStreamParams = Readonly<{
 }>;
 
 const RETRY_MS = 100;
+const LATE_MS = 1_000;
 
 /** The name of each topic in Kafka: `prod-` → `prod-metrics.events`. */
 export function kafkaTopics(topicPrefix = ''): KafkaTopics {
@@ -188,10 +189,23 @@ class KafkaStream implements Stream {
   }
 
   async #offsetAt(topic: Topic, partition: number, at: number): Promise<number> {
+    const { cluster } = this.#parts;
+    // A leader that hung may have been replaced, and answers before it hears of that: it must have
+    // been said of late that it leads, and it must answer soon.
+    await cluster.refreshIfOlder(LATE_MS);
+    const startMs = performance.now();
+    const offset = await this.#askOffset(topic, partition, at);
+    if (performance.now() - startMs < LATE_MS) return offset;
+    await cluster.refreshIfOlder(0);
+    return await this.#askOffset(topic, partition, at);
+  }
+
+  async #askOffset(topic: Topic, partition: number, at: number): Promise<number> {
     const { cluster, settings } = this.#parts;
     return await this.#askLeader(topic, partition, 'ask for its offsets', async (link) => {
       const name = cluster.topics[topic];
-      const how = { topic: name, partitions: [partition], at, msMax: settings.requestMs };
+      const led = { partition, leaderEpoch: cluster.leaderEpochOf(topic, partition) };
+      const how = { topic: name, partitions: [led], at, msMax: settings.requestMs };
       return (await listOffsets(link, how)).get(partition) ?? -1;
     });
   }

@@ -105,13 +105,6 @@ interface Requests {
     { transactionalId: null; transactionTimeout: number },
     { producerId: string; producerEpoch: number }
   >;
-  ListOffsets: ProtocolOf<
-    {
-      isolationLevel: number;
-      topics: { topic: string; partitions: { partition: number; timestamp: string }[] }[];
-    },
-    { responses: readonly { partitions: readonly { partition: number; offset: string }[] }[] }
-  >;
   DescribeConfigs: ProtocolOf<
     { resources: { type: number; name: string; configNames: string[] }[] },
     {

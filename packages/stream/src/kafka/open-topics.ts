@@ -4,13 +4,22 @@ import { partitionsOf, TOPIC_EVENTS, TOPICS, type Topic } from '../stream.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
 import { isPassing, KafkaAnswerError, topicMissing, translateKafkaError } from './kafka-errors.ts';
 import type { KafkaSettings } from './kafka-settings.ts';
-import { LATEST, listOffsets } from './partition-offsets.ts';
+import { LATEST, listOffsets, type LedPartition } from './partition-offsets.ts';
 import { KafkaCode, type ClusterMetadata } from './protocol.ts';
-import { checkConfigs, describeTopics, neededConfigs } from './topic-configs.ts';
+import {
+  checkConfigs,
+  describeTopics,
+  findWeakness,
+  neededConfigs,
+  WEAKENING_CONFIGS,
+} from './topic-configs.ts';
 
 /** A topic that was just made is not known to every broker at once. */
 const MISSING_MS_MAX = 2_000;
 const RETRY_MS = 200;
+
+const WEAK =
+  'What is acknowledged may be lost with one machine: set this of the topic with kafka-configs.';
 
 /** What opening found. */
 export interface OpenedTopics {
@@ -67,7 +76,7 @@ async function lookAtTopics(params: OpenTopicsParams): Promise<OpenedTopics> {
   if (lacking !== undefined) throw brokerTooOld(cluster, lacking);
   checkPresent(cluster, metadata);
   const partitions = checkPartitions(cluster, metadata, params.partitions);
-  await checkTopicConfigs(params);
+  await checkTopicConfigs(params, metadata);
   cluster.pinTopics(metadata);
   return { partitions, ends: await findEnds(params, partitions) };
 }
@@ -106,15 +115,22 @@ function checkPartitions(
   });
 }
 
-async function checkTopicConfigs(params: OpenTopicsParams): Promise<void> {
+async function checkTopicConfigs(
+  params: OpenTopicsParams,
+  { topics }: ClusterMetadata,
+): Promise<void> {
   const { cluster, settings, log } = params;
   try {
     const found = await describeTopics(await cluster.anyLink(), {
       topics: Object.values(cluster.topics),
-      names: Object.keys(neededConfigs(settings)),
+      names: [...Object.keys(neededConfigs(settings)), ...WEAKENING_CONFIGS],
       msMax: settings.requestMs,
     });
     checkConfigs(found, settings);
+    for (const [topic, configs] of found) {
+      const why = findWeakness(configs, topics.get(topic)!.replicas);
+      if (why !== undefined) log.warn({ topic, why }, WEAK);
+    }
   } catch (error) {
     const isForbidden = translateKafkaError(error, {
       ...{ where: '', doing: '', effect: '', isFinal: true },
@@ -130,11 +146,12 @@ async function findEnds(
   partitions: number,
 ): Promise<OpenedTopics['ends']> {
   const found = TOPICS.map(async (topic) => {
-    const byLeader = new Map<number, number[]>();
+    const byLeader = new Map<number, LedPartition[]>();
     for (let partition = 0; partition < partitionsOf(topic, partitions); partition += 1) {
       const leader = cluster.leaderOf(topic, partition);
       if (leader === undefined) throw new Error(`${topic}/${partition} has no leader now`);
-      byLeader.set(leader, [...(byLeader.get(leader) ?? []), partition]);
+      const led = { partition, leaderEpoch: cluster.leaderEpochOf(topic, partition) };
+      byLeader.set(leader, [...(byLeader.get(leader) ?? []), led]);
     }
     const asked = [...byLeader].map(async ([leader, ofLeader]) => {
       const link = await cluster.link(leader, 'ask');

@@ -42,6 +42,8 @@ export interface TopicMetadata {
   readonly id: string;
   /** The leading node of each partition, -1 for none now. */
   readonly leaders: readonly number[];
+  /** How often each partition has changed its leader. */
+  readonly leaderEpochs: readonly number[];
   /** Copies of its first partition. */
   readonly replicas: number;
 }
@@ -81,12 +83,13 @@ function readTopic(reader: WireReader): [string, TopicMetadata] {
   const id = reader.uuid();
   reader.int8();
   const leaders: number[] = [];
+  const leaderEpochs: number[] = [];
   let replicas = 0;
   reader.compactArray(() => {
     reader.int16();
     const partition = reader.int32();
     leaders[partition] = reader.int32();
-    reader.int32();
+    leaderEpochs[partition] = reader.int32();
     const copies = reader.compactArray(() => reader.int32());
     if (partition === 0) replicas = copies.length;
     reader.compactArray(() => reader.int32());
@@ -95,13 +98,15 @@ function readTopic(reader: WireReader): [string, TopicMetadata] {
   });
   reader.int32();
   reader.endStructure();
-  return [name, { error, id, leaders, replicas }];
+  return [name, { error, id, leaders, leaderEpochs, replicas }];
 }
 
 export interface FetchFrom {
   readonly topicId: string;
   readonly partition: number;
   readonly position: number;
+  /** A broker that does not lead in this one refuses; -1: whoever thinks that it leads answers. */
+  readonly leaderEpoch: number;
 }
 
 /** Each partition once. */
@@ -127,9 +132,15 @@ export function fetchRequest(
     .int32(noSession);
   // A topic may come again with other partitions: so they keep the order they were given in.
   body.uvarint(from.length + 1);
-  for (const { topicId, partition, position } of from) {
+  for (const { topicId, partition, position, leaderEpoch } of from) {
     body.uuid(topicId).uvarint(2);
-    body.int32(partition).int32(-1).int64(position).int32(-1).int64(-1).int32(partitionBytesMax);
+    body
+      .int32(partition)
+      .int32(leaderEpoch)
+      .int64(position)
+      .int32(-1)
+      .int64(-1)
+      .int32(partitionBytesMax);
     body.uvarint(0).uvarint(0);
   }
   // No forgotten topics, no rack.

@@ -155,7 +155,7 @@ describe('a batch of records', () => {
     }
   });
 
-  test('a batch that does not follow on is refused: its check does not cover its offset', async () => {
+  test('a batch that does not follow on is refused, though its check is right', async () => {
     const bytesOf = async (...bases: readonly number[]): Promise<Buffer> => {
       const pair = [Uint8Array.of(1), Uint8Array.of(2)];
       return Buffer.concat(await Promise.all(bases.map((base) => encode(pair, { base }))));

@@ -50,7 +50,9 @@ describe.skipIf('missing' in kafka).each(ways)('sequence numbers, topics $named'
     cluster.pinTopics(await cluster.refresh());
     link = await cluster.link(cluster.leaderOf(TOPIC_EVENTS, 0)!, 'produce');
     // A broker that is named as the leader may not know it yet.
-    const partitions = Array.from({ length: 8 }, (_, partition) => partition);
+    const partitions = Array.from({ length: 8 }, (_, partition) => ({
+      ...{ partition, leaderEpoch: -1 },
+    }));
     const asked = { topic, partitions, at: LATEST, msMax: 5000 };
     await vi.waitFor(() => listOffsets(link, asked), 10_000);
   });

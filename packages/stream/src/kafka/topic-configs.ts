@@ -39,6 +39,22 @@ export function firstConfigs(replicas: number): TopicConfigs {
   };
 }
 
+/** What `findWeakness` looks at. */
+export const WEAKENING_CONFIGS: readonly string[] = ['min.insync.replicas', 'flush.messages'];
+
+/**
+ * Why a record of this topic that was acknowledged can be lost with a single machine; undefined:
+ * it cannot. Whether that is wanted is the operator's to say.
+ */
+export function findWeakness(configs: TopicConfigs, replicas: number): string | undefined {
+  const { 'min.insync.replicas': copies, 'flush.messages': flush } = configs;
+  if (replicas > 1 && Number(copies) < 2) {
+    return `min.insync.replicas=${copies}: a record counts as soon as one broker has it`;
+  }
+  if (replicas > 1 || flush === '1') return undefined;
+  return `it has one copy and flush.messages=${flush}: a record counts before it is on a disk`;
+}
+
 function messageBytes({ batchBytesMax: payloads, recordBytesMax }: KafkaSettings): number {
   return batchBytesMax(RECORDS_PER_BATCH_ROOM, Math.max(payloads, recordBytesMax));
 }

@@ -13,6 +13,7 @@ const END = new WireWriter().uvarint(0).bytes;
 export interface ScriptedPartition {
   end: number;
   records: Buffer;
+  error?: number;
 }
 
 /** What a batch is answered with. */
@@ -42,6 +43,7 @@ export class ScriptedBroker {
 
   // What the fetcher and the sender use of a cluster.
   leaderOf: () => number = () => 1;
+  leaderEpochOf: () => number = () => 0;
   idOf: () => string = () => TOPIC_ID;
   whyNoLeader: () => Error = () => new Error('it has a leader');
   replacedError: () => undefined = () => undefined;
@@ -74,7 +76,7 @@ export class ScriptedBroker {
     return fetchAnswer(
       asked.partitions.map((partition) => {
         const found = this.partitions.get(partition);
-        return { partition, end: found?.end ?? 0, records: found?.records ?? Buffer.alloc(0) };
+        return { partition, ...(found ?? { end: 0, records: Buffer.alloc(0) }) };
       }),
     );
   }
@@ -157,8 +159,8 @@ function fetchAnswer(
 ): Buffer {
   const head = new WireWriter().uvarint(0).int32(0).int16(0).int32(0);
   const parts: Uint8Array[] = [head.uvarint(partitions.length + 1).bytes];
-  for (const { partition, end, records } of partitions) {
-    const one = new WireWriter().uuid(TOPIC_ID).uvarint(2).int32(partition).int16(0);
+  for (const { partition, end, records, error = 0 } of partitions) {
+    const one = new WireWriter().uuid(TOPIC_ID).uvarint(2).int32(partition).int16(error);
     one
       .int64(end)
       .int64(end)
