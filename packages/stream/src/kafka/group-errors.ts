@@ -11,7 +11,7 @@ import { STREAM_CODES, StreamError } from '../stream-error.ts';
  */
 export type GroupAnswer = 'rebalancing' | 'lost' | 'away' | 'refused';
 
-/** By Kafka's names. What is not here is a connection that broke, or a broker that is in trouble. */
+/** By Kafka's names, or kafkajs's. What is not here is a connection that broke, or a broker that is in trouble. */
 const answers: Readonly<Record<string, GroupAnswer>> = {
   REBALANCE_IN_PROGRESS: 'rebalancing',
   UNKNOWN_MEMBER_ID: 'lost',
@@ -27,13 +27,15 @@ const answers: Readonly<Record<string, GroupAnswer>> = {
   TOPIC_AUTHORIZATION_FAILED: 'refused',
   CLUSTER_AUTHORIZATION_FAILED: 'refused',
   SASL_AUTHENTICATION_FAILED: 'refused',
+  UNSUPPORTED_SASL_MECHANISM: 'refused',
+  KafkaJSSASLAuthenticationError: 'refused',
   GROUP_MAX_SIZE_REACHED: 'refused',
 };
 
 /** Undefined: not an error of Kafka's, and so a defect of ours. */
 export function groupAnswerOf(error: unknown): GroupAnswer | undefined {
   for (const cause of causesOf(error)) {
-    const known = answers[String((cause as { type?: unknown }).type)];
+    const known = answers[String((cause as { type?: unknown }).type)] ?? answers[cause.name];
     if (known !== undefined) return known;
   }
   const isKafka = causesOf(error).some(

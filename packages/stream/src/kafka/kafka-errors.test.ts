@@ -16,6 +16,9 @@ describe('what a failure of Kafka means', () => {
     [new KafkaAnswerError(KafkaCode.topicAuthorizationFailed), STREAM_CODES.forbidden, false],
     [new KafkaAnswerError(58), STREAM_CODES.forbidden, false],
     [new KafkaAnswerError(35), STREAM_CODES.version, false],
+    [new KafkaAnswerError(17), STREAM_CODES.notSetUp, false],
+    [new KafkaAnswerError(38), STREAM_CODES.notSetUp, false],
+    [new KafkaAnswerError(32), STREAM_CODES.broken, true],
     [new KafkaAnswerError(12345), STREAM_CODES.unreachable, true],
     [new TypeError('of ours'), STREAM_CODES.misuse, false],
   ])('%s', (error, code, passes) => {
@@ -31,6 +34,14 @@ describe('what a failure of Kafka means', () => {
     expect(translateKafkaError(error, where)).toMatchObject({
       kind: 'transient',
       remedy: expect.stringContaining('rights'),
+    });
+  });
+
+  test('an encryption that does not fit is told from a broker that is away', () => {
+    const error = Object.assign(new Error('no'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
+    expect(translateKafkaError(error, where)).toMatchObject({
+      code: STREAM_CODES.unreachable,
+      remedy: expect.stringContaining('MILLRACE_KAFKA__TLS'),
     });
   });
 

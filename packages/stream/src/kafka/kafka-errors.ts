@@ -47,16 +47,39 @@ const codeOfType: Readonly<Record<string, StreamCode>> = {
   LOG_DIR_NOT_FOUND: STREAM_CODES.broken,
   MESSAGE_TOO_LARGE: STREAM_CODES.broken,
   NothingWholeError: STREAM_CODES.broken,
-  INVALID_CONFIG: STREAM_CODES.broken,
-  POLICY_VIOLATION: STREAM_CODES.broken,
+  INVALID_TIMESTAMP: STREAM_CODES.broken,
+  INVALID_RECORD: STREAM_CODES.broken,
+  UNSUPPORTED_COMPRESSION_TYPE: STREAM_CODES.broken,
+  INVALID_TOPIC_EXCEPTION: STREAM_CODES.notSetUp,
+  INVALID_PARTITIONS: STREAM_CODES.notSetUp,
+  INVALID_REPLICATION_FACTOR: STREAM_CODES.notSetUp,
+  INVALID_CONFIG: STREAM_CODES.notSetUp,
+  POLICY_VIOLATION: STREAM_CODES.notSetUp,
 };
 
 const TOPIC_GONE =
   'The topic is gone, or its broker does not know it yet. If it was deleted, run "millrace ' +
   'setup --accept-new-log".';
 
+/** What an encryption that does not fit counts as. */
+const TLS = 'TLS';
+/** Node's names: `DEPTH_ZERO_SELF_SIGNED_CERT`, `ERR_TLS_CERT_ALTNAME_INVALID`, `EPROTO`. */
+const TLS_CODES = /CERT|SIGNATURE|ERR_SSL|ERR_TLS|^EPROTO$/;
+const OTHERWISE = 'The topic is configured otherwise than it was set up: run "millrace setup".';
+
 /** Where a better advice is known than that of the code. */
 const remedyOfType: Readonly<Record<string, string>> = {
+  [TLS]:
+    'The broker answers, and its encryption does not fit: look at MILLRACE_KAFKA__TLS and ' +
+    'MILLRACE_KAFKA__TLS_CA_FILE, and at the names in its certificate.',
+  INVALID_TIMESTAMP: OTHERWISE,
+  INVALID_RECORD: OTHERWISE,
+  UNSUPPORTED_COMPRESSION_TYPE: OTHERWISE,
+  INVALID_TOPIC_EXCEPTION:
+    'Kafka allows no such name: the topic prefix may have letters, digits, ".", "_" and "-".',
+  INVALID_REPLICATION_FACTOR:
+    'There are fewer brokers than copies were asked for: start the missing ones, or ask for ' +
+    'fewer copies.',
   MESSAGE_TOO_LARGE:
     'The topic takes smaller records than it was set up for: run "millrace setup", and look at ' +
     'max.message.bytes of the topic.',
@@ -93,13 +116,14 @@ export function translateKafkaError(
 ): StreamError {
   if (error instanceof StreamError) return error;
   if (isDefect(error)) return new StreamError({ ...defectOf(error, params), cause: error });
-  const found = codeOfType[typeOf(error)] ?? STREAM_CODES.unreachable;
+  const type = typeOf(error);
+  const found = codeOfType[type] ?? STREAM_CODES.unreachable;
   const isPassing = found === STREAM_CODES.unreachable || found === STREAM_CODES.broken;
   const code = isPassing || params.isFinal === true ? found : STREAM_CODES.broken;
   return new StreamError({
     code,
-    message: `${params.where}: could not ${params.doing} (${errorText(error)}). ${params.effect}`,
-    remedy: remedyOfType[typeOf(error)] ?? remedyOf[found] ?? 'See the message.',
+    message: `${params.where}: could not ${params.doing} (${reasonOf(error)}). ${params.effect}`,
+    remedy: remedyOfType[type] ?? remedyOf[found] ?? 'See the message.',
     cause: error,
   });
 }
@@ -130,9 +154,28 @@ export function isPassing(error: unknown): boolean {
 }
 
 function typeOf(error: unknown): string {
-  if (error instanceof KafkaAnswerError) return error.message.split(':')[0] ?? '';
-  if (!(error instanceof Error)) return '';
-  return 'type' in error && typeof error.type === 'string' ? error.type : error.name;
+  const root = rootOf(error);
+  if (root instanceof KafkaAnswerError) return root.message.split(':')[0] ?? '';
+  if (!(root instanceof Error)) return '';
+  if ('code' in root && TLS_CODES.test(String(root.code))) return TLS;
+  return 'type' in root && typeof root.type === 'string' ? root.type : root.name;
+}
+
+/** What kafkajs put into errors that say only "it failed too often" or "some failed". */
+function rootOf(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  if (error.name === 'KafkaJSNumberOfRetriesExceeded') return rootOf(error.cause);
+  if (error.name !== 'KafkaJSAggregateError' || !('errors' in error)) return error;
+  return Array.isArray(error.errors) && error.errors.length > 0 ? error.errors[0] : error;
+}
+
+/** With the topic it is about, where kafkajs knows it. */
+function reasonOf(error: unknown): string {
+  const root = rootOf(error);
+  const type = typeOf(error);
+  const text = errorText(root);
+  if (!(root instanceof Error) || !('topic' in root)) return text;
+  return `${String(root.topic)}: ${type}: ${text}`;
 }
 
 export function topicReplaced(topic: Topic, detail: string): StreamError {

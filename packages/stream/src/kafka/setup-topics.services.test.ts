@@ -1,4 +1,4 @@
-import { silentLog, systemClock } from '@millrace/runtime';
+import { silentLog, systemClock, type Log } from '@millrace/runtime';
 import { reportMissing } from '@millrace/runtime/testing';
 import { afterEach, describe, expect, inject, test } from 'vitest';
 import { STREAM_CODES } from '../stream-error.ts';
@@ -116,6 +116,39 @@ describe.skipIf('missing' in kafka)('setting up the topics', () => {
     await setup(made);
     expect((await setup(made)).map(({ action }) => action)).toEqual(['keep', 'keep', 'keep']);
     await open(made);
+  });
+
+  test('a topic whose records can be lost with one machine is told at each opening', async () => {
+    const made = await begin();
+    const events = made.names[TOPIC_EVENTS];
+    const warned: unknown[] = [];
+    const log: Log = { ...silentLog, warn: (fields) => void warned.push(fields) };
+    await open(made, { log });
+    expect(warned).toEqual([]);
+    // Takes the flush away, and setup leaves that to the operator.
+    await configure(events, 'segment.ms', '86400000');
+    await setup(made);
+    await open(made, { log });
+    expect(warned).toEqual([{ topic: events, why: expect.stringContaining('flush.messages') }]);
+  });
+
+  test('what Kafka can never make is told for good, and which topic it is', async () => {
+    topics = await makeTestTopics({ url: kafka.url, planOnly: true });
+    const refused = { code: STREAM_CODES.notSetUp, kind: 'permanent' };
+    await expect(setup(topics, { replicationFactor: 9 })).rejects.toMatchObject({
+      ...refused,
+      message: expect.stringContaining(
+        `${topics.names[TOPIC_CONTROL]}: INVALID_REPLICATION_FACTOR`,
+      ),
+      remedy: expect.stringContaining('copies'),
+    });
+    const named = { ...topics, topicPrefix: 'no spaces-' };
+    for (const attempt of [setup(named), open(named)]) {
+      await expect(attempt).rejects.toMatchObject({
+        ...refused,
+        remedy: expect.stringContaining('topic prefix'),
+      });
+    }
   });
 
   test('the number of partitions is never changed, nor guessed', async () => {
