@@ -78,6 +78,23 @@ describe.skipIf(isMissing(broker))('a Kafka group in trouble', () => {
     expect(work.owned()).toEqual(all);
   });
 
+  test('a member that leaves while others are waited for is not given anything', async () => {
+    const { join } = begin();
+    const sessionMs = 4000;
+    const stoppable = new StoppableClock();
+    const [silent, leaving] = [join({ sessionMs }, stoppable), join({ sessionMs })];
+    await until(() => expect([silent, leaving].map((m) => m.partitions.length)).toEqual([3, 3]));
+    stoppable.stop();
+    const coming = join({ sessionMs });
+    // The round cannot begin before the silent one's session is over, and this one is in it.
+    await until(() => expect(leaving.group.status().state).toBe('joining'));
+    await leaving.group.leave();
+    await leaving.over;
+    await until(() => expect(coming.partitions.length).toBeGreaterThan(0));
+    stoppable.go();
+    expect(coming.told[0]).toEqual(all);
+  });
+
   test('a broker that is killed and comes back changes nothing', async () => {
     const { work, join } = begin();
     const sessionMs = SESSION_OVER_RESTART_MS;

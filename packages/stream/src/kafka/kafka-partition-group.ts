@@ -173,6 +173,8 @@ class KafkaPartitionGroup implements PartitionGroup {
       this.#backoff.reset();
       await this.#pause(this.#settings.heartbeatMs);
       if (this.#ending.signal.aborted) return;
+      // The round goes on over another connection.
+      if (!coordinator.isUsable) return;
       await coordinator.heartbeat(round);
     }
     this.#round = undefined;
@@ -187,6 +189,7 @@ class KafkaPartitionGroup implements PartitionGroup {
     const requestMs = Math.min(this.#settings.requestMs, attemptMs);
     const link = { connection, logger: this.#logger, connectMs };
     const bounds = { rebalanceMs: sessionMs, requestMs };
+    if (this.#coordinator?.isUsable === false) this.#close();
     this.#coordinator ??= await GroupCoordinator.find(link, { ...this.#settings, ...bounds });
     return this.#coordinator;
   }
@@ -226,6 +229,8 @@ class KafkaPartitionGroup implements PartitionGroup {
       void this.leave();
       return;
     }
+    // Whatever it is, it has been left, or the connection was given up for that.
+    if (this.#ending.signal.aborted) return;
     if (answer === 'rebalancing') {
       // A member that leaves has nothing to say in a new round, but its time is not over.
       if (this.#isLeaving) await this.#pause(this.#settings.heartbeatMs);
@@ -276,27 +281,33 @@ class KafkaPartitionGroup implements PartitionGroup {
     await this.#held?.assign([]);
     this.#ending.abort();
     this.#wake();
+    const { clock } = this.#components;
     const over = this.#running.catch(() => undefined);
-    // A round that does not begin, or a broker that does not answer, is not waited for.
-    if (await settlesWithin(this.#components.clock, leaveMsMax, over)) return;
+    // A round that does not begin, or a broker that does not answer, is not waited for: the group
+    // is told over another connection.
+    if (await settlesWithin(clock, leaveMsMax / 2, over)) return;
     this.#close();
+    if (await settlesWithin(clock, leaveMsMax / 2, over)) return;
     this.#giveUp();
     await over;
   }
 
   /** Tells the group, so that it need not wait for the end of the session. */
   async #depart(): Promise<void> {
-    const { clock, log } = this.#components;
-    const { groupId: group, leaveMsMax } = this.#settings;
-    const coordinator = this.#coordinator;
-    if (coordinator !== undefined && this.#memberId !== '') {
-      const leaving = coordinator.leave(this.#memberId).catch((error: unknown) => {
-        if (groupAnswerOf(error) === undefined) throw error;
-        log.info({ group, error: errorText(error) }, 'The group will notice that we have left.');
-      });
-      if (await settlesWithin(clock, leaveMsMax, leaving)) await leaving;
+    const { log } = this.#components;
+    const { groupId: group } = this.#settings;
+    if (this.#memberId === '') return;
+    // Nobody who could be told, as it seems: that must not hold up the end.
+    if (this.#state === 'away' && this.#coordinator === undefined) return;
+    try {
+      const coordinator = await this.#found();
+      await coordinator.leave(this.#memberId);
+    } catch (error) {
+      if (groupAnswerOf(error) === undefined) throw error;
+      log.info({ group, error: errorText(error) }, 'The group will notice that we have left.');
+    } finally {
+      this.#close();
     }
-    this.#close();
   }
 
   #close(): void {

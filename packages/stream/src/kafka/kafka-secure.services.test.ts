@@ -9,10 +9,12 @@ import {
   runOrFail,
   type MissingService,
 } from '@millrace/runtime/testing';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { STREAM_CODES } from '../stream-error.ts';
 import { TOPIC_EVENTS, type Stream } from '../stream.ts';
 import { createKafkaClient } from './kafka-client.ts';
+import { DEFAULT_KAFKA_GROUP_SETTINGS } from './kafka-group-settings.ts';
+import { openKafkaPartitionGroup } from './kafka-partition-group.ts';
 import { DEFAULT_KAFKA_SETTINGS, type KafkaConnection, type KafkaSasl } from './kafka-settings.ts';
 import { openKafkaStream } from './kafka-stream.ts';
 import { setupKafkaTopics } from './setup-topics.ts';
@@ -130,11 +132,19 @@ describe.skipIf(isMissing(broker))('a Kafka that wants TLS and a password', () =
     const troubles: string[] = [];
     const note = (_: unknown, message: string): void => void troubles.push(message);
     const log: Log = { ...silentLog, warn: note, error: note, child: () => log };
-    const stream = await openKafkaStream({
-      connection: await connectionOf(),
-      clock: systemClock,
-      log,
-    });
+    const connection = await connectionOf();
+    const stream = await openKafkaStream({ connection, clock: systemClock, log });
+    const group = openKafkaPartitionGroup(
+      { connection, clock: systemClock, log },
+      {
+        ...DEFAULT_KAFKA_GROUP_SETTINGS,
+        ...{ groupId: 'millrace-test', topic: TOPIC_EVENTS, partitions: 1 },
+      },
+    );
+    const over = group.run(async () => undefined);
+    // The first to ask for a group's coordinator may have to wait for it.
+    await vi.waitFor(() => expect(group.status().state).toBe('member'), 20_000);
+    troubles.length = 0;
     const producer = stream.producer();
     const reader = stream.reader(TOPIC_EVENTS, 0, (await stream.bounds(TOPIC_EVENTS, 0)).end);
     const endMs = performance.now() + 7000;
@@ -148,6 +158,9 @@ describe.skipIf(isMissing(broker))('a Kafka that wants TLS and a password', () =
     expect(read).toBe(appended);
     // The broker would have cut a connection that is used for longer.
     expect(troubles).toEqual([]);
+    expect(group.status()).toEqual({ state: 'member', partitions: [0] });
+    await group.leave();
+    await over;
     await stream.close();
   });
 
@@ -173,6 +186,7 @@ describe.skipIf(isMissing(broker))('a Kafka that wants TLS and a password', () =
     await expect(open(connection)).rejects.toMatchObject({
       code: STREAM_CODES.unreachable,
       message: expect.stringContaining('certificate'),
+      remedy: expect.stringContaining('TLS_CA_FILE'),
     });
   });
 
