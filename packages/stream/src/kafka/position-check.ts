@@ -28,6 +28,8 @@ export class PositionCheck {
       for (let looks = 1; looks <= LOOKS_MAX; looks += 1) {
         if (looks > 1) await refresh();
         const held = await bounds(topic, partition);
+        // An answer that came late, for a position that another one has led on from.
+        if (reader.fetchPosition !== position) return;
         const isForgotten = position < held.start;
         if (!isForgotten && position <= held.end) return;
         if (!isForgotten && looks < LOOKS_MAX) continue;
