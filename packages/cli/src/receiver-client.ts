@@ -69,7 +69,8 @@ function rulesUrl(url: string, query: string): URL {
   return new URL(`api/v1/rules${query}`, url.endsWith('/') ? url : `${url}/`);
 }
 
-function checkUrl(given: string): string {
+/** @throws MillraceError CONFIG_URL. */
+export function checkUrl(given: string): string {
   const isHttp = URL.canParse(given) && /^https?:$/.test(new URL(given).protocol);
   if (isHttp) return given;
   throw new MillraceError({
@@ -126,9 +127,7 @@ function refused(
 }
 
 function unanswered(url: URL, error: unknown, isChange: boolean): MillraceError {
-  // What fetch throws says nothing; its cause does.
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const why = cause instanceof Error ? cause.message || causeName(cause) : String(cause);
+  const why = whyUnanswered(error);
   const outcome = isChange ? ' Whether anything was changed is not known.' : '';
   return new MillraceError({
     code: 'RECEIVER_UNANSWERED',
@@ -139,6 +138,12 @@ function unanswered(url: URL, error: unknown, isChange: boolean): MillraceError 
       : 'Look whether it runs, and name another receiver with --url if there is one.',
     cause: error,
   });
+}
+
+/** What fetch throws says nothing; its cause does. */
+export function whyUnanswered(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return cause instanceof Error ? cause.message || causeName(cause) : String(cause);
 }
 
 /** Several addresses that all refuse are told without a word. */

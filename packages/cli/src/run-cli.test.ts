@@ -108,4 +108,9 @@ test('health tells whether a process answers, and what it says', async () => {
   const gone = await run('health', '--url', url);
   expect(gone.code).toBe(1);
   expect(gone.err).toContain('does not answer');
+  expect(gone.err).not.toContain('fetch failed');
+  expect(await run('health', '--url', 'nonsense')).toMatchObject({
+    code: 78,
+    err: expect.stringContaining('CONFIG_URL'),
+  });
 });

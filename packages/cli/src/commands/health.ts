@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { errorText, MillraceError } from '@millrace/runtime';
+import { MillraceError } from '@millrace/runtime';
 import type { CliContext } from '../cli-context.ts';
+import { checkUrl, whyUnanswered } from '../receiver-client.ts';
 
 const DEFAULT_PORT = 9480;
 const ANSWER_MS_MAX = 2000;
@@ -14,10 +15,17 @@ export function addHealthCommand(program: Command, context: CliContext): void {
     .option('--ready', 'ask whether it can do its work: what it waits for counts too')
     .action(async ({ url, ready }: { url?: string; ready?: boolean }) => {
       const { environment, output } = context;
-      const port = environment['PORT'] ?? environment['MILLRACE_HTTP__PORT'] ?? DEFAULT_PORT;
-      const base = url ?? environment['MILLRACE_URL'] ?? `http://127.0.0.1:${port}`;
+      const base = checkUrl(url ?? urlOf(environment));
       output.result(await ask(new URL(ready === true ? '/readyz' : '/healthz', base)));
     });
+}
+
+/** Where the process that has this environment listens. An empty variable counts as absent. */
+function urlOf(environment: CliContext['environment']): string {
+  const first = (...names: string[]): string | undefined =>
+    names.map((name) => environment[name]).find((text) => text !== undefined && text !== '');
+  const port = first('MILLRACE_HTTP__PORT', 'PORT') ?? DEFAULT_PORT;
+  return first('MILLRACE_URL') ?? `http://127.0.0.1:${port}`;
 }
 
 async function ask(url: URL): Promise<string> {
@@ -27,7 +35,7 @@ async function ask(url: URL): Promise<string> {
     answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS_MAX) });
     text = await answer.text();
   } catch (error) {
-    throw unhealthy(`${url.href} does not answer (${errorText(error)})`, error);
+    throw unhealthy(`${url.href} does not answer (${whyUnanswered(error)})`, error);
   }
   if (!answer.ok) throw unhealthy(`${url.href} answers ${answer.status}: ${text.trim()}`);
   return text.trim();

@@ -31,7 +31,10 @@ export function addSetupCommand(program: Command, context: CliContext): void {
         return;
       }
       if (flags.acceptNewLog !== true) {
-        command.error('error: name what to do: --accept-new-log (add --plan to see it first)');
+        command.error(
+          'error: name what to do: --accept-new-log (add --plan to see it first); ' +
+            'or set KAFKA_BROKERS to set up a cluster',
+        );
       }
       await acceptNewLog(context, flags);
     });

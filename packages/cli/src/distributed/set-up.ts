@@ -5,6 +5,7 @@ import { acceptPartitions, beginLog, type AcceptedPartition } from '@millrace/si
 import { openRedisStateStore } from '@millrace/state/redis';
 import {
   createTimescaleStore,
+  describeConnection,
   migrateTimescale,
   type MigrateResult,
 } from '@millrace/store/timescale';
@@ -54,7 +55,9 @@ const NAME = 'millrace-setup';
  */
 export async function setUpDistributed(parts: SetupParts): Promise<SetupReport> {
   const { settings, log, isPlan } = parts;
-  const { kafka, config } = settings;
+  const { kafka, config, store } = settings;
+  // What cannot be used is told before anything is made.
+  if (store.url !== undefined) describeConnection({ url: store.url });
   const rules = await readRuleFile({ config, cwd: process.cwd() });
   const { topicPrefix, retentionMs } = kafka;
   const connection = kafkaConnectionOf(kafka, NAME);

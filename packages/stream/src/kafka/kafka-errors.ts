@@ -95,8 +95,8 @@ const remedyOfType: Readonly<Record<string, string>> = {
 
 const remedyOf: Partial<Readonly<Record<StreamCode, string>>> = {
   [STREAM_CODES.unreachable]:
-    'Look whether the brokers run and can be reached from here (KAFKA_BROKERS); it goes on by ' +
-    'itself as soon as they answer.',
+    'Look whether the brokers run and can be reached from here (KAFKA_BROKERS). As soon as they ' +
+    'answer, processes go on by themselves; a command has to be repeated.',
   [STREAM_CODES.forbidden]:
     'Give this user the rights to read, write, describe and delete records of the topics, or ' +
     'correct its password.',

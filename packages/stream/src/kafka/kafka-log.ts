@@ -29,7 +29,9 @@ export function kafkaLogCreator(log: Log): logCreator {
     if (seen.size >= LINES_MAX) seen.clear();
     seen.set(key, { atMs: nowMs, repeated: 0 });
     const repeated = last?.repeated ?? 0;
-    lines.warn({ ...fieldsOf(entry), repeated }, 'The Kafka client had trouble and tries again.');
+    // A client that is made anew for each attempt counts nothing: our own log does that then.
+    const count = repeated === 0 ? {} : { repeated };
+    lines.warn({ ...fieldsOf(entry), ...count }, 'The Kafka client had trouble and tries again.');
   };
 }
 
