@@ -115,6 +115,8 @@ function refused(
 ): MillraceError {
   const { code, title, detail, remedy, problems } = problem;
   if (typeof code !== 'string' || typeof detail !== 'string') return notMillrace(url, status);
+  // Of another stage's process: that has no rules to tell.
+  if (status === 404 && code === 'not_found') return notMillrace(url, status);
   if (file !== undefined && Array.isArray(problems)) {
     return new RuleFileError(file, problems as RuleProblem[]);
   }

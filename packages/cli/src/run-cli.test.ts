@@ -12,12 +12,18 @@ beforeEach(async () => {
 });
 afterEach(async () => await rm(directory, { recursive: true }));
 
-async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+type Outcome = Promise<{ code: number; out: string; err: string }>;
+
+async function run(...args: string[]): Outcome {
+  return await runIn({ MILLRACE_DATA_DIR: directory }, ...args);
+}
+
+async function runIn(environment: Record<string, string>, ...args: string[]): Outcome {
   let out = '';
   let err = '';
   const code = await runCli({
     args,
-    environment: { MILLRACE_DATA_DIR: directory },
+    environment,
     stdout: { write: (text) => (out += text) },
     stderr: { write: (text) => (err += text) },
   });
@@ -113,4 +119,16 @@ test('health tells whether a process answers, and what it says', async () => {
     code: 78,
     err: expect.stringContaining('CONFIG_URL'),
   });
+});
+
+test('sql of a cluster asks the database that the environment names', async () => {
+  const cluster = { KAFKA_BROKERS: '127.0.0.1:1' };
+  expect(await runIn(cluster, 'sql', 'SELECT 1')).toMatchObject({
+    code: 78,
+    err: expect.stringContaining('CONFIG_STORE_URL'),
+  });
+  const url = 'postgres://me:hush@127.0.0.1:1/d';
+  const gone = await runIn({ ...cluster, DATABASE_URL: url }, 'sql', 'SELECT 1');
+  expect(gone).toMatchObject({ code: 1, err: expect.stringContaining('127.0.0.1:1') });
+  expect(gone.err).not.toContain('hush');
 });

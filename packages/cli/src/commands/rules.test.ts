@@ -194,6 +194,7 @@ describe('whom they ask', () => {
   test.each([
     [200, '<html>', 'RECEIVER_NOT_FOUND', 1],
     [502, '', 'RECEIVER_NOT_FOUND', 1],
+    [404, '{"code":"not_found","detail":"Of a writer."}', 'RECEIVER_NOT_FOUND', 1],
     [409, '{"code":"rules_outrun","title":"t","detail":"Somebody."}', 'RULES_OUTRUN: Somebody.', 1],
     [
       422,

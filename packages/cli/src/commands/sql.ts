@@ -5,6 +5,7 @@ import type { PostgresConnection } from '@millrace/store';
 import type { QueryResult, QueryValue } from '@millrace/store/postgres';
 import { dataDirOf, type CliContext } from '../cli-context.ts';
 import type { Colours } from '../console-output.ts';
+import { isDistributed } from '../distributed/is-distributed.ts';
 import { findRunning } from '../running-single.ts';
 import { formatTable } from '../text-table.ts';
 
@@ -17,14 +18,15 @@ interface SqlFlags {
 export function addSqlCommand(program: Command, context: CliContext): void {
   program
     .command('sql')
-    .description('run one SQL statement in the store of the running process')
+    .description(
+      'run one SQL statement in the store of the running process; with KAFKA_BROKERS, in DATABASE_URL',
+    )
     .argument('<statement>', 'the statement; quote it for your shell')
     .option('--json', 'print one JSON array of objects')
     .option('--write', 'allow changes; otherwise the transaction is read-only')
     .option('--data-dir <dir>', 'the data directory of the running process')
     .action(async (statement: string, flags: SqlFlags) => {
-      const run = await findRunning(dataDirOf(context, flags.dataDir));
-      const connection = connectionOf(run, context.environment);
+      const connection = await connectionFor(context, flags.dataDir);
       const { runQuery } = await import('@millrace/store/postgres');
       const result = await runQuery(connection, statement, { write: flags.write === true });
       const { output } = context;
@@ -32,6 +34,29 @@ export function addSqlCommand(program: Command, context: CliContext): void {
       else if (result.columns.length > 0) output.result(formatRows(result, output.colours));
       output.notice(formatCount(result));
     });
+}
+
+/** Of a cluster the database that the environment names, else that of the running process. */
+async function connectionFor(
+  context: CliContext,
+  dataDir: string | undefined,
+): Promise<PostgresConnection> {
+  const { environment } = context;
+  const isShared = dataDir === undefined && isDistributed(environment);
+  if (!isShared) return connectionOf(await findRunning(dataDirOf(context, dataDir)), environment);
+  const url = storeUrl(environment);
+  if (url !== undefined) return { url };
+  throw new MillraceError({
+    code: 'CONFIG_STORE_URL',
+    kind: 'permanent',
+    message: 'KAFKA_BROKERS speaks of a cluster, and it is not said which database that stores in.',
+    remedy: 'Set DATABASE_URL, or name the data directory of a process with --data-dir.',
+  });
+}
+
+function storeUrl(environment: CliContext['environment']): string | undefined {
+  const setting = { ...optionalText({ aliases: ['DATABASE_URL'], help: '' }), secret: true };
+  return readSetting(['store', 'url'], setting, environment);
 }
 
 /** The socket that `run.json` names, or the URL that the process was started with as well. */
@@ -43,8 +68,7 @@ export function connectionOf(
     const { host, port, user, database } = run.store;
     return { host, port, user, database };
   }
-  const setting = { ...optionalText({ aliases: ['DATABASE_URL'], help: '' }), secret: true };
-  const url = readSetting(['store', 'url'], setting, environment);
+  const url = storeUrl(environment);
   if (url !== undefined) return { url };
   throw new MillraceError({
     code: 'CONFIG_STORE_URL',

@@ -110,8 +110,8 @@ function checkPartitions(
       `The partitions of the log do not fit (${found}; P is ${partitions}): a series would ` +
       'continue in another partition. Nothing was changed.',
     remedy:
-      'The number of partitions of a log is never changed. Set P to what the topics were made ' +
-      'with, or use another topic prefix and run "millrace setup".',
+      'The number of partitions of a log is never changed. Put the topics back as they were made, ' +
+      'or use another topic prefix and run "millrace setup".',
   });
 }
 
