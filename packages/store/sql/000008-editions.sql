@@ -16,6 +16,81 @@ CREATE TABLE edition_ends (
   PRIMARY KEY (edition, log_id, partition)
 );
 
+-- Internal: in how many partitions it has to begin before all of them have it.
+ALTER TABLE edition_starts ADD COLUMN partitions integer;
+UPDATE edition_starts SET partitions = (SELECT count(DISTINCT partition) FROM edition_starts);
+ALTER TABLE edition_starts ALTER COLUMN partitions SET NOT NULL;
+
+-- Internal: which edition of some rules is to be shown for which windows. What is known of where
+-- editions began and ended decides, and not in which order it came to be known.
+--
+-- Of a rule's editions the newest is shown whose time has come; that of the first always has. An
+-- edition that every partition has begun takes over for windows that start after the latest of its
+-- beginnings, and after the largest sample time any partition had seen by then (or the log before,
+-- when there was one). Those windows are whole in it, and the ones before are in the edition before.
+-- Every window start of a width that both have is shown by one of them, wherever the change lies. It
+-- lies at the start of a wide window, so that there is nothing between them when widths change
+-- either; of an hour at most, because the old one is not folded for ever. What starts after the one
+-- before ended anywhere is shown by it in any case, also while some partitions have not begun it:
+-- the one before has nothing of the others.
+CREATE FUNCTION ranges_to_serve(rules text[])
+RETURNS TABLE (rule text, range tstzrange, edition bigint)
+LANGUAGE sql STABLE AS $$
+  WITH chain AS (
+    SELECT
+      one.rule, one.edition, one.widths,
+      lag(one.edition) OVER editions_of_rule AS edition_before,
+      lag(one.widths) OVER editions_of_rule AS widths_before
+    FROM editions AS one WHERE one.rule = ANY (rules)
+    WINDOW editions_of_rule AS (PARTITION BY one.rule ORDER BY one.edition)
+  ), begun AS (
+    -- Whatever the log: ids of partitions may differ, and editions go on when a log is accepted.
+    SELECT
+      started.edition,
+      CASE WHEN count(DISTINCT started.partition) >= max(started.partitions) THEN
+        date_trunc('second', max(greatest(
+          started.from_partition_time, started.from_largest_time, earlier.partition_time
+        ))) + interval '1 second'
+      END AS reached
+    FROM chain
+    JOIN edition_starts AS started ON started.edition = chain.edition
+    LEFT JOIN positions AS mine ON mine.source = 'live'
+      AND mine.partition = started.partition AND mine.log_id = started.log_id
+    LEFT JOIN positions AS earlier ON earlier.source = 'live' AND NOT earlier.open
+      AND earlier.partition = started.partition AND earlier.log_number < mine.log_number
+    GROUP BY started.edition
+  ), placed AS (
+    SELECT chain.rule, chain.edition, CASE
+      WHEN chain.edition_before IS NULL THEN '-infinity'
+      ELSE least(
+        to_timestamp(ceil(extract(epoch FROM begun.reached) / step.seconds) * step.seconds),
+        (SELECT min(until_time) FROM edition_ends AS ended
+          WHERE ended.edition = chain.edition_before)
+      )
+    END AS from_time
+    FROM chain
+    LEFT JOIN begun ON begun.edition = chain.edition
+    CROSS JOIN LATERAL (
+      SELECT coalesce(max(extract(epoch FROM width)), 1) AS seconds
+      FROM unnest(chain.widths_before || chain.widths) AS width
+      WHERE width <= CASE WHEN chain.widths_before = chain.widths
+        THEN interval '30 minutes' ELSE interval '1 hour' END
+    ) AS step
+  ), followed AS (
+    SELECT placed.*, min(from_time) OVER (
+      PARTITION BY placed.rule ORDER BY placed.edition
+      ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+    ) AS until_time
+    FROM placed WHERE from_time IS NOT NULL
+  )
+  SELECT
+    followed.rule,
+    tstzrange(nullif(followed.from_time, '-infinity'), followed.until_time),
+    followed.edition
+  FROM followed
+  WHERE followed.until_time IS NULL OR followed.from_time < followed.until_time
+$$;
+
 -- Windows of the served editions. Pieces are merged in the order (partition, piece); of one piece
 -- the final hides what was open. NaN is a minimum or maximum only where nothing else is.
 CREATE OR REPLACE VIEW series_windows AS

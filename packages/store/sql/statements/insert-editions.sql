@@ -1,14 +1,17 @@
 WITH given AS (
   SELECT *
   FROM unnest($1::bigint[], $2::text[], $3::jsonb[], $4::jsonb[], $5::bigint[], $6::timestamptz[],
-    $7::timestamptz[])
+    $7::timestamptz[], $8::bigint[])
     AS given(
-      edition, rule, definition, shape, from_position, from_partition_time, from_largest_time
+      edition, rule, definition, shape, from_position, from_partition_time, from_largest_time,
+      partitions
     )
 ), started AS (
-  INSERT INTO edition_starts
-    (edition, log_id, partition, from_position, from_partition_time, from_largest_time)
-  SELECT edition, $8, $9, from_position, from_partition_time, from_largest_time FROM given
+  INSERT INTO edition_starts (
+    edition, log_id, partition, from_position, from_partition_time, from_largest_time, partitions
+  )
+  SELECT edition, $9, $10, from_position, from_partition_time, from_largest_time, partitions
+  FROM given
   ON CONFLICT (edition, log_id, partition) DO NOTHING
 )
 INSERT INTO editions (edition, rule, definition, widths, aggregates)

@@ -9,10 +9,7 @@ interface Place {
   partition: number;
 }
 
-/**
- * Editions that came into force. A rule's first one is served at once; a later one takes over
- * when every partition has begun it.
- */
+/** Editions that came into force, and with that perhaps what is served: `ranges_to_serve`. */
 export function editionRowSet(
   editions: readonly EditionEntry[],
   { logId, partition }: Place,
@@ -37,35 +34,17 @@ export function editionRowSet(
         int8Array(n, (i) => some[i]!.fromPosition),
         timeArray(n, (i) => some[i]!.fromPartitionTimeUs),
         timeArray(n, (i) => some[i]!.fromLargestTimeUs),
+        int8Array(n, (i) => some[i]!.partitions),
         logId,
         partition,
       ]);
-      await session.run('serve-editions', [rules, numbers]);
-      await session.run('lock-served', [rules]);
-      // What is shown must not depend on how many changes of a rule come in one batch.
-      for (const round of roundsOf(some)) {
-        await session.run('succeed-editions', [
-          textArray(round.length, (i) => round[i]!.rule),
-          int8Array(round.length, (i) => round[i]!.edition),
-          int8Array(round.length, (i) => round[i]!.partitions),
-        ]);
-      }
+      await session.run('lock-editions', [rules]);
+      await session.run('unserve-editions', [rules]);
+      await session.run('serve-editions', [rules]);
       return [];
     },
     letter: (row) => ({ payload: letterPayload(editions[row]) }),
   };
-}
-
-/** In their order, and of each rule no more than one at a time. */
-function roundsOf(editions: readonly EditionEntry[]): EditionEntry[][] {
-  const rounds: EditionEntry[][] = [];
-  const seen = new Map<string, number>();
-  for (const one of editions.toSorted((a, b) => a.edition - b.edition)) {
-    const round = seen.get(one.rule) ?? 0;
-    seen.set(one.rule, round + 1);
-    (rounds[round] ??= []).push(one);
-  }
-  return rounds;
 }
 
 /** Editions that ended in this partition. */

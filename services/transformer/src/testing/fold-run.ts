@@ -12,6 +12,7 @@ import {
   type AddressedEntry,
   type EventsRecord,
   type FoldSettings,
+  type SealedRecord,
 } from '@millrace/wire';
 import { FOLD_VERSION, PartitionFold } from '../fold/partition-fold.ts';
 import { loadPages, newPartitionHead, takePages } from '../fold/partition-state.ts';
@@ -43,6 +44,8 @@ export function logStart(rules?: RuleFile, settings: Partial<FoldSettings> = {})
 /** What one run over a log put out. */
 export interface FoldRun {
   entries: AddressedEntry[];
+  /** The same as the records they were cut into. */
+  sealed: SealedRecord[];
   fold: PartitionFold;
 }
 
@@ -58,6 +61,7 @@ interface RunOptions {
 export function runFold(log: readonly LoggedRecord[], options: RunOptions = {}): FoldRun {
   const saved = new Map<string, Uint8Array>();
   const entries: AddressedEntry[] = [];
+  const sealed: SealedRecord[] = [];
   const build = (offset: number): SeriesRecordBuilder =>
     new SeriesRecordBuilder(
       { logId: TEST_LOG_ID, logNumber: 1, source: 'live', foldVersion: FOLD_VERSION },
@@ -68,7 +72,10 @@ export function runFold(log: readonly LoggedRecord[], options: RunOptions = {}):
   let fold = new PartitionFold(newPartitionHead(TEST_LOG_ID, 1), undefined, builder);
   const drain = (): void => {
     builder.flush(fold.head.position);
-    for (const { payload } of builder.sealed.splice(0)) entries.push(...listEntries(payload));
+    for (const record of builder.sealed.splice(0)) {
+      sealed.push(record);
+      entries.push(...listEntries(record.payload));
+    }
   };
   for (const [offset, { record, appendTimeUs }] of log.entries()) {
     const payload = encodeEventsRecord(record);
@@ -87,7 +94,7 @@ export function runFold(log: readonly LoggedRecord[], options: RunOptions = {}):
     fold = new PartitionFold(head, tables, builder);
   }
   drain();
-  return { entries, fold };
+  return { entries, sealed, fold };
 }
 
 /** Entries as one string each, address included: equal strings are equal entries. */
