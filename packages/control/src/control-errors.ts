@@ -59,9 +59,9 @@ export function rulesTooOften(versions: number, minutes: number): MillraceError 
     code: 'RULES_TOO_OFTEN',
     kind: 'transient',
     message:
-      `The rules were changed ${versions} times within little more than an hour, and each change is ` +
-      'folded beside the ones before for so long. The rules in force stay in force; nothing was ' +
-      'changed.',
+      `The rules were changed ${versions} times within little more than an hour, and each change ` +
+      'is folded beside the ones before for so long. The rules in force stay in force; nothing ' +
+      'was changed.',
     remedy:
       `Look with "millrace rules list --versions" whether two apply different rules in turn; ` +
       `apply yours again in ${minutes} min.`,

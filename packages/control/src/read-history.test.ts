@@ -80,7 +80,7 @@ describe('reading the history again', () => {
 });
 
 describe('changing rules too often', () => {
-  it('is refused before what is shown is ended in the middle, and allowed again later', async () => {
+  it('is refused before what is shown is ended in the middle, and allowed later', async () => {
     const stream = openMemoryStream(newLog());
     let nowUs = systemClock.nowUs();
     const parts = { stream, clock: { ...systemClock, nowUs: () => nowUs } };

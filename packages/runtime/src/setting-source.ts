@@ -16,7 +16,7 @@ const FILE_BYTES_MAX = 65_536;
 
 /**
  * What the first of these variables says. A secret may be in a file as well, as container platforms
- * give them out: then the variable with `_FILE` names it, and the newline at its end does not count.
+ * give them out: the variable with `_FILE` names it, and the newline at its end does not count.
  * An empty variable counts as absent. What is wrong is added to `problems`.
  */
 export function findSetting(

@@ -66,7 +66,7 @@ it('a partition that stopped for good goes on when a person has mended it', asyn
   await running;
 });
 
-it('a record that cannot be folded is not folded around, however often it is looked at', async () => {
+it('a record that cannot be folded is not skipped, however often it is looked at', async () => {
   const bench = new StageBench();
   for (const { record } of logStart()) bench.append(record);
   bench.append(SAMPLE);

@@ -110,7 +110,7 @@ function checkPartitions(
       `The partitions of the log do not fit (${found}; P is ${partitions}): a series would ` +
       'continue in another partition. Nothing was changed.',
     remedy:
-      'The number of partitions of a log is never changed. Put the topics back as they were made, ' +
+      'The number of partitions of a log is never changed. Put the topics back as they were, ' +
       'or use another topic prefix and run "millrace setup".',
   });
 }

@@ -129,8 +129,8 @@ function choosePartitions(present: PresentTopics, wanted: number | undefined): n
         `${partitionsOf(topic, partitions)}: a series would continue in another partition. ` +
         'Nothing was changed.',
       remedy:
-        'Leave MILLRACE_PARTITIONS out or set it to what the topics were made with, or use another ' +
-        'topic prefix: that is another log.',
+        'Leave MILLRACE_PARTITIONS out or set it to what the topics were made with, or use ' +
+        'another topic prefix: that is another log.',
     });
   }
   return partitions;

@@ -161,7 +161,7 @@ export function describeServed(name: string, start: () => Promise<TestServer>): 
       ]);
     });
 
-    it('do not wait for a partition that stands still longer than the old one is folded', async () => {
+    it('do not wait for a partition that stands still longer than the old is folded', async () => {
       await begin();
       await put(0, change(7, 8, 10));
       const until = 10 + HOUR + 5 * MINUTE + 1;
