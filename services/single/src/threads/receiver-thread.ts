@@ -30,7 +30,7 @@ hostStage<ReceiverThread>((host) => {
         settings: settings.log,
       });
       if (ports.events !== undefined) stream.serveAppends(TOPIC_EVENTS, ports.events);
-      logIds = await beginLog({ stream, clock, log }, rules);
+      logIds = await beginLog({ stream, clock, log }, rules, { startsAnyway: true });
     },
     listen: async ({ stateLogIds, ...address }) => {
       if (stream === undefined) throw new Error('the receiver listens before its log is open');
