@@ -169,7 +169,7 @@ function expectTiled(served: readonly ServedRange[], whole: readonly WholeRange[
 }
 
 describe('windows that are served while rules change', () => {
-  const seeds = Number(process.env['MILLRACE_TEST_SEEDS'] ?? 8);
+  const seeds = Number(process.env['MILLRACE_TEST_SEEDS'] ?? 6);
   it.each(Array.from({ length: seeds }, (_, i) => i + 1))(
     'are whole, or say that they are not (seed %i)',
     async (seed) => {

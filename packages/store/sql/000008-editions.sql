@@ -27,12 +27,12 @@ ALTER TABLE edition_starts ALTER COLUMN partitions SET NOT NULL;
 -- Of a rule's editions the newest is shown whose time has come; that of the first always has. An
 -- edition that every partition has begun takes over for windows that start after the latest of its
 -- beginnings, and after the largest sample time any partition had seen by then (or the log before,
--- when there was one). Those windows are whole in it, and the ones before are in the edition before.
--- Every window start of a width that both have is shown by one of them, wherever the change lies. It
+-- when there was one). Those windows are whole in it, and the ones before are in the old edition.
+-- Every window start of a width that both have is shown by one of them, wherever the change is. It
 -- lies at the start of a wide window, so that there is nothing between them when widths change
--- either; of an hour at most, because the old one is not folded for ever. What starts after the one
--- before ended anywhere is shown by it in any case, also while some partitions have not begun it:
--- the one before has nothing of the others.
+-- either; of an hour at most, because the old one is not folded for ever. What starts after the old
+-- one ended anywhere is shown by the new one in any case, also while some partitions have not begun
+-- it: the old one has nothing of the others.
 CREATE FUNCTION ranges_to_serve(rules text[])
 RETURNS TABLE (rule text, range tstzrange, edition bigint)
 LANGUAGE sql STABLE AS $$
