@@ -9,7 +9,7 @@ import { KafkaCode } from './protocol.ts';
 import { batchAt, ScriptedBroker } from './testing/scripted-broker.ts';
 
 const AT_ONCE = { bytesMax: 1000, waitMs: 0 } as const;
-const RETRY_MS = 400;
+const RETRY_MS = 250;
 
 describe('what fetches bring to readers', () => {
   const ended: (() => void)[] = [];
@@ -25,7 +25,7 @@ describe('what fetches bring to readers', () => {
       log: silentLog,
       sleep: (ms) => systemClock.sleep(ms),
       bounds: async () => ({ start: 2, end: ends.length > 1 ? ends.shift()! : ends[0]! }),
-      settings: DEFAULT_KAFKA_SETTINGS,
+      settings: { ...DEFAULT_KAFKA_SETTINGS, fetchWaitMs: 200 },
     });
     const reader: OpenReader = (partition, position) => {
       const opened: KafkaReader = new KafkaReader({
