@@ -2,6 +2,7 @@ import { silentLog, systemClock } from '@millrace/runtime';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { STREAM_CODES } from '../stream-error.ts';
 import { TOPIC_EVENTS } from '../stream.ts';
+import { LinkError } from './broker-link.ts';
 import { Fetcher } from './fetcher.ts';
 import { KafkaReader } from './kafka-reader.ts';
 import { DEFAULT_KAFKA_SETTINGS } from './kafka-settings.ts';
@@ -75,7 +76,8 @@ describe('what fetches bring to readers', () => {
     });
     expect(behind.end).toBeUndefined();
     broker.partitions.set(0, { end: 5, records: Buffer.alloc(0) });
-    expect(await behind.next(AT_ONCE)).toEqual([]);
+    // What was under way may still fail.
+    await vi.waitFor(async () => expect(await behind.next(AT_ONCE)).toEqual([]), 5000);
     expect(behind.end).toBe(5);
   });
 
@@ -101,6 +103,24 @@ describe('what fetches bring to readers', () => {
     }
   });
 
+  test('a leader in a later epoch than was known has not failed', async () => {
+    const { broker, reader } = begin();
+    const waiting = reader(0, 0);
+    const link = broker.link;
+    broker.link = () => Promise.reject(new LinkError('it is away'));
+    await expect(waiting.next({ bytesMax: 1000, waitMs: 5000 })).rejects.toMatchObject({
+      code: STREAM_CODES.unreachable,
+    });
+    const records = await batchAt(0, 'a');
+    broker.partitions.set(0, { end: 1, records, error: KafkaCode.fencedLeaderEpoch });
+    // Who asks after that knows the epoch.
+    broker.refresh = async () => {
+      if (broker.fetches.length > 0) broker.partitions.set(0, { end: 1, records });
+    };
+    broker.link = link;
+    expect(await waiting.next({ bytesMax: 1000, waitMs: 5000 })).toHaveLength(1);
+  });
+
   test.each([
     ['has records and gives none', async () => Buffer.alloc(0)],
     ['gives what can be no batch', async () => withLength(await batchAt(0, 'a'), -7)],
@@ -115,7 +135,8 @@ describe('what fetches bring to readers', () => {
     });
     expect(broker.fetches.length).toBeLessThan(10);
     broker.partitions.set(0, { end: 2, records: await batchAt(0, 'a', 'b') });
-    expect(await stuck.next({ bytesMax: 1000, waitMs: 5000 })).toHaveLength(2);
+    const read = (): Promise<unknown> => stuck.next({ bytesMax: 1000, waitMs: 5000 });
+    await vi.waitFor(async () => expect(await read()).toHaveLength(2), 5000);
   });
 
   test('a batch that had no room beside those of others is asked for again', async () => {

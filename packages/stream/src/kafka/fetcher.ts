@@ -91,7 +91,7 @@ export class Fetcher {
       const leader = cluster.leaderOf(reader.topic, reader.partition);
       const rests = (this.#restsUntilMs.get(reader) ?? 0) > performance.now();
       if (leader !== undefined && !rests) {
-        pushTo(wanting, leader, reader);
+        wanting.set(leader, [...(wanting.get(leader) ?? []), reader]);
         continue;
       }
       isStuck = true;
@@ -144,8 +144,12 @@ export class Fetcher {
   }
 
   #failed(reader: FetchingReader, error: unknown): void {
-    this.#restsUntilMs.set(reader, performance.now() + RETRY_MS);
+    this.#rest(reader);
     reader.fail(error);
+  }
+
+  #rest(reader: FetchingReader): void {
+    this.#restsUntilMs.set(reader, performance.now() + RETRY_MS);
   }
 
   #isBack(reader: FetchingReader): void {
@@ -233,7 +237,9 @@ export class Fetcher {
   #partitionFailed(share: Share, { error }: FetchedPartition): KafkaAnswerError | undefined {
     const failure = new KafkaAnswerError(error);
     for (const reader of share.readers) {
-      this.#failed(reader, failure);
+      // It leads, in a later epoch than we heard of: nothing but that has to be asked.
+      if (error === KafkaCode.fencedLeaderEpoch) this.#rest(reader);
+      else this.#failed(reader, failure);
       if (error !== KafkaCode.offsetOutOfRange) continue;
       void this.#positions.check(reader, share.position);
     }
@@ -288,9 +294,3 @@ export type FetcherParams = Readonly<{
     'fetchWaitMs' | 'fetchBytesMax' | 'fetchRequestBytesMax' | 'batchBytesMax' | 'requestMs'
   >;
 }>;
-
-function pushTo<K, V>(lists: Map<K, V[]>, key: K, item: V): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [item]);
-  else list.push(item);
-}

@@ -25,6 +25,7 @@ export const KafkaCode = {
   invalidProducerEpoch: 47,
   invalidProducerIdMapping: 49,
   unknownProducerId: 59,
+  fencedLeaderEpoch: 74,
   producerFenced: 90,
   unknownTopicId: 100,
   inconsistentTopicId: 103,

@@ -143,8 +143,8 @@ describe.skipIf('missing' in kafka)('setting up the topics', () => {
       remedy: expect.stringContaining('copies'),
     });
     const named = { ...topics, topicPrefix: 'no spaces-' };
-    for (const attempt of [setup(named), open(named)]) {
-      await expect(attempt).rejects.toMatchObject({
+    for (const attempt of [setup, open]) {
+      await expect(attempt(named)).rejects.toMatchObject({
         ...refused,
         remedy: expect.stringContaining('topic prefix'),
       });
