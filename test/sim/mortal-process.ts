@@ -90,6 +90,8 @@ export class MortalProcess {
         this.#call(`commit ${commit.partition} ${commit.next.position}`, () =>
           state.commit(commit),
         ),
+      discardCorrupt: (partition) =>
+        this.#call(`discard ${partition}`, () => state.discardCorrupt(partition)),
       close: () => state.close(),
     };
   }

@@ -26,6 +26,7 @@ export const floors: Readonly<Record<string, number>> = {
   '@millrace/state': 2,
   '@millrace/store': 2,
   '@millrace/control': 3,
+  '@millrace/checkpoint': 3,
   '@millrace/receiver': 4,
   '@millrace/transformer': 4,
   '@millrace/writer': 4,

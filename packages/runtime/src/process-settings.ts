@@ -61,6 +61,7 @@ export const SHARED_SECTIONS: readonly string[] = [
   'receiver',
   'transformer',
   'writer',
+  'checkpoint',
   'partitions',
   'replicas',
   'config',

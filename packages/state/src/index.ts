@@ -8,4 +8,4 @@ export {
   type StatePositionReader,
   type StateStore,
 } from './state.ts';
-export { STATE_CODES, StateError, type StateCode } from './state-error.ts';
+export { isCorruptState, STATE_CODES, StateError, type StateCode } from './state-error.ts';

@@ -73,6 +73,10 @@ export function corruptState(
   });
 }
 
+export function isCorruptState(error: unknown): boolean {
+  return error instanceof StateError && error.code === STATE_CODES.corrupt;
+}
+
 export function closedState(where: string): StateError {
   return new StateError({
     code: STATE_CODES.closed,

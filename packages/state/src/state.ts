@@ -35,6 +35,13 @@ export interface StateStore {
    * outcome: the commit may or may not have happened. Page bytes must not change until then.
    */
   commit(commit: StateCommit): Promise<'committed' | 'outrun'>;
+  /**
+   * Forgets everything of a partition whose state contradicts itself, so that it can be made anew.
+   * Atomic: what a `load` at that very moment would have taken is never forgotten. True: it was
+   * corrupt, and the partition has no state now. False: it is sound, or somebody has changed it
+   * meanwhile; nothing was done.
+   */
+  discardCorrupt(partition: number): Promise<boolean>;
   close(): Promise<void>;
 }
 

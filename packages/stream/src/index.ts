@@ -2,6 +2,7 @@ export { partitionName, STREAM_CODES, StreamError, type StreamCode } from './str
 export { DEFAULT_STREAM_SETTINGS, type StreamSettings } from './stream-settings.ts';
 export {
   partitionsOf,
+  TOPIC_CHECKPOINTS,
   TOPIC_CONTROL,
   TOPIC_EVENTS,
   TOPIC_SERIES,

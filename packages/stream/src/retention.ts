@@ -1,4 +1,13 @@
 import type { StreamSettings } from './stream-settings.ts';
+import { TOPIC_CHECKPOINTS, type Topic } from './stream.ts';
+
+type Retention = Pick<StreamSettings, 'retentionMs' | 'retentionBytes'>;
+
+/** How long a topic keeps what was released of it: checkpoints are replaced by newer ones. */
+export function retentionOf(topic: Topic, settings: Retention): Retention {
+  if (topic === TOPIC_CHECKPOINTS) return { retentionMs: 0, retentionBytes: 0 };
+  return settings;
+}
 
 /** A segment that takes no more records. */
 export interface ClosedSegment {
@@ -21,7 +30,7 @@ export function countReleasable(
     position: number;
     nowUs: number;
     partitionBytes: number;
-    settings: Pick<StreamSettings, 'retentionMs' | 'retentionBytes'>;
+    settings: Retention;
   }>,
 ): number {
   const { retentionMs, retentionBytes } = params.settings;

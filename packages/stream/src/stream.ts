@@ -4,14 +4,22 @@
  */
 
 /**
- * Events and series have P partitions each, numbered from 0; partition p of one belongs to p of
- * the other. Control has one, 0: rules and editions. Nothing of it is ever released.
+ * Events, series and checkpoints have P partitions each, numbered from 0; partition p of one
+ * belongs to p of the others. Control has one, 0: rules and editions. Nothing of it is ever
+ * released.
  */
 export const TOPIC_EVENTS = 'metrics.events';
 export const TOPIC_SERIES = 'metrics.series';
 export const TOPIC_CONTROL = 'metrics.control';
-export type Topic = typeof TOPIC_EVENTS | typeof TOPIC_SERIES | typeof TOPIC_CONTROL;
-export const TOPICS: readonly Topic[] = [TOPIC_EVENTS, TOPIC_SERIES, TOPIC_CONTROL];
+export const TOPIC_CHECKPOINTS = 'metrics.checkpoints';
+export type Topic =
+  typeof TOPIC_EVENTS | typeof TOPIC_SERIES | typeof TOPIC_CONTROL | typeof TOPIC_CHECKPOINTS;
+export const TOPICS: readonly Topic[] = [
+  TOPIC_EVENTS,
+  TOPIC_SERIES,
+  TOPIC_CONTROL,
+  TOPIC_CHECKPOINTS,
+];
 
 /** How many partitions a topic has in a log of P = `partitions`. */
 export function partitionsOf(topic: Topic, partitions: number): number {
@@ -79,7 +87,8 @@ export interface Stream {
   /**
    * Lets the log forget whole segments below `position` that are also older or bigger than
    * its retention. Without a call nothing is ever forgotten. Of `metrics.control` nothing is:
-   * releasing it is a defect (STREAM_MISUSE).
+   * releasing it is a defect (STREAM_MISUSE). `metrics.checkpoints` has no retention: what is
+   * released of it may go at once.
    */
   release(topic: Topic, partition: number, position: number): Promise<void>;
   close(): Promise<void>;

@@ -39,6 +39,21 @@ export {
   type ControlRulesRecord,
 } from './control-record.ts';
 export { decodeControlRecord, encodeControlRecord } from './control-record-codec.ts';
+export {
+  CHECKPOINT_RECORD_VERSION,
+  CheckpointRecordKind,
+  type CheckpointChunkRecord,
+  type CheckpointManifest,
+  type CheckpointManifestRecord,
+  type CheckpointRecord,
+  type PagePiece,
+} from './checkpoint-record.ts';
+export {
+  CHUNK_OVERHEAD_BYTES,
+  decodeCheckpointRecord,
+  encodeCheckpointRecord,
+  PIECE_OVERHEAD_BYTES,
+} from './checkpoint-record-codec.ts';
 export { corruptRecord } from './columns.ts';
 export { DefinitionReader, encodeDefinitions, metricOf } from './definitions.ts';
 export { DEFAULT_FOLD_SETTINGS } from './fold-settings.ts';

@@ -31,6 +31,7 @@ class Bench {
     const state: StateStore = {
       load: async () => undefined,
       commit: async (commit) => this.#commit(commit),
+      discardCorrupt: async () => false,
       close: async () => undefined,
     };
     // Only what a commit needs of it: whether all before it was acknowledged.

@@ -1,3 +1,6 @@
+export type { CheckpointOutcome, MakeCheckpoint } from './checkpoints.ts';
+export { describeState } from './describe-state.ts';
+export { STATE_VERSIONS_READ } from './fold/partition-state.ts';
 export { acceptNewLog, type AcceptedLog } from './accept-new-log.ts';
 export { FOLD_VERSION } from './fold/partition-fold.ts';
 export { DEFAULT_TRANSFORMER_SETTINGS, type TransformerSettings } from './settings.ts';

@@ -12,14 +12,16 @@ import type { StateStore } from '@millrace/state';
 import { TOPIC_EVENTS, type Producer, type Stream, type StreamRecord } from '@millrace/stream';
 import { decodeEventsRecord, encodeEventsRecord, EventsRecordKind } from '@millrace/wire';
 import type { RulesVersion } from '@millrace/control';
+import { recordDigest } from '@millrace/checkpoint';
 import { BarrierCompleter } from './barrier-completer.ts';
+import type { Checkpoints } from './checkpoints.ts';
 import { Committer } from './committer.ts';
 import { countBatch, lostSamples } from './count-batch.ts';
 import type { TransformerEvents } from './events.ts';
 import { samplesLost } from './fold/fold-errors.ts';
 import { Publisher } from './publisher.ts';
 import type { TransformerSettings } from './settings.ts';
-import { notSetUp, recordDigest, takeOver, type OwnedPartition } from './take-over.ts';
+import { notSetUp, takeOver, type OwnedPartition } from './take-over.ts';
 
 export interface OwnerParts {
   stream: Stream;
@@ -28,6 +30,7 @@ export interface OwnerParts {
   clock: Clock;
   events: TransformerEvents;
   settings: TransformerSettings;
+  checkpoints: Checkpoints;
   /** Versions of the rules after the one with this number, as far as they are known here. */
   versionsAfter: (number: number) => readonly RulesVersion[];
 }
@@ -136,6 +139,11 @@ export class PartitionOwner implements PartitionTask {
       partition: this.partition,
       recordBytesMax: settings.recordBytesMax,
       signal: this.#killing.signal,
+      onPassedOver: ({ offset, manifest, isDamaged, why }) => {
+        const { position } = manifest;
+        events.checkpointPassedOver(this.partition, { offset, position, isDamaged, why });
+      },
+      onRestored: (checkpoint, why) => events.restored(this.partition, { ...checkpoint, why }),
     });
   }
 
@@ -146,7 +154,7 @@ export class PartitionOwner implements PartitionTask {
   }
 
   async #foldOn(owned: OwnedPartition): Promise<void> {
-    const { stream } = this.#parts;
+    const { stream, checkpoints } = this.#parts;
     const { partition } = this;
     const { head } = owned.fold;
     let isTold = this.#status.state !== 'stopped';
@@ -168,6 +176,7 @@ export class PartitionOwner implements PartitionTask {
         if (unfoldable !== undefined) throw unfoldable.error;
         await publisher.room();
         committer.commitWhenDue();
+        checkpoints.whenDue(partition, owned.committed);
         const inForce = owned.fold.tables?.barrier.number;
         if (inForce !== undefined) await barriers.complete(inForce);
         this.#backoff.reset();
@@ -176,6 +185,7 @@ export class PartitionOwner implements PartitionTask {
         this.#observe(owned, records, reader.end);
       }
       await committer.commitLast();
+      checkpoints.whenDue(partition, owned.committed);
     } catch (error) {
       if (errorKind(error) === 'permanent') await this.#commitBefore(error, committer);
       throw error;

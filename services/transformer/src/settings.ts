@@ -1,3 +1,5 @@
+import { DEFAULT_CHECKPOINT_SETTINGS, type CheckpointSection } from '@millrace/checkpoint';
+
 /** How the transformer goes about its work. Nothing here changes what it puts out. */
 export interface TransformerSettings {
   /** The partitions owned from the start; `own` says otherwise later. */
@@ -17,6 +19,8 @@ export interface TransformerSettings {
    * person may have mended it.
    */
   lookAgainMs: number;
+  /** How often a checkpoint is made, and how many bytes of them there may be. */
+  checkpoint: Pick<CheckpointSection, 'intervalMs' | 'keptBytesMax'>;
   /** How long `stop` waits for what is under way; the next owner folds the rest again. */
   stopMsMax: number;
 }
@@ -28,5 +32,6 @@ export const DEFAULT_TRANSFORMER_SETTINGS: Omit<TransformerSettings, 'partitions
   recordBytesMax: 800_000,
   pendingBytesMax: 8_388_608,
   lookAgainMs: 30_000,
+  checkpoint: DEFAULT_CHECKPOINT_SETTINGS,
   stopMsMax: 10_000,
 };

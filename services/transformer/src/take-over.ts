@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
+import { readEvent, recordDigest, type PassedOver } from '@millrace/checkpoint';
 import { ADDRESS_ZERO } from '@millrace/model';
 import { MillraceError } from '@millrace/runtime';
-import type { CommittedState, StateStore } from '@millrace/state';
+import { isCorruptState, type CommittedState, type StateStore } from '@millrace/state';
 import { TOPIC_EVENTS, type PartitionBounds, type Stream } from '@millrace/stream';
 import { decodeEventsRecord, EventsRecordKind, SeriesRecordBuilder } from '@millrace/wire';
 import { FOLD_VERSION, PartitionFold } from './fold/partition-fold.ts';
@@ -11,6 +11,7 @@ import {
   type FoldTables,
   type PartitionHead,
 } from './fold/partition-state.ts';
+import { restoreState, type LostState, type RestoredCheckpoint } from './restore-state.ts';
 
 /** The source of entries that are folded as they arrive; jobs have their own. */
 export const LIVE_SOURCE = 'live';
@@ -29,18 +30,27 @@ interface TakeOverParts {
   partition: number;
   recordBytesMax: number;
   signal: AbortSignal;
+  /** Told of a checkpoint that was of no use while one was needed. */
+  onPassedOver: (passedOver: PassedOver) => void;
+  /** Told when a checkpoint took the place of the state, and why it had to. */
+  onRestored: (checkpoint: RestoredCheckpoint, why: string) => void;
 }
 
-/** Loads the state and checks that it belongs to the log that is there. Never skips a record. */
+/** What a state was before anything was folded on. */
+interface Found {
+  head: PartitionHead;
+  tables: FoldTables | undefined;
+  committed: OwnedPartition['committed'];
+}
+
+/**
+ * Loads the state and checks that it belongs to the log that is there; when it is lost, the newest
+ * checkpoint takes its place. Never skips a record.
+ */
 export async function takeOver(parts: TakeOverParts): Promise<OwnedPartition | undefined> {
-  const { stream, state, partition } = parts;
-  const committed = await state.load(partition);
-  const bounds = await stream.bounds(TOPIC_EVENTS, partition);
-  if (bounds.end === 0 && committed === undefined) return undefined;
-  const { head, tables } =
-    committed === undefined
-      ? { head: await newHead(parts, bounds), tables: undefined }
-      : await knownHead(parts, bounds, committed);
+  const found = await findState(parts);
+  if (found === undefined) return undefined;
+  const { head, tables, committed } = found;
   const builder = new SeriesRecordBuilder(
     {
       logId: head.logId,
@@ -51,21 +61,64 @@ export async function takeOver(parts: TakeOverParts): Promise<OwnedPartition | u
     { ...ADDRESS_ZERO, offset: head.position },
     parts.recordBytesMax,
   );
-  return {
-    fold: new PartitionFold(head, tables, builder),
-    builder,
-    committed: committed && { logId: committed.logId, position: committed.position },
-  };
+  return { fold: new PartitionFold(head, tables, builder), builder, committed };
 }
 
-/** The digest by which an owner recognises the record before its position. */
-export function recordDigest(payload: Uint8Array): string {
-  return createHash('sha256').update(payload).digest('hex').slice(0, 32);
+/** Undefined: there is neither a state nor a log yet. */
+async function findState(parts: TakeOverParts): Promise<Found | undefined> {
+  const { stream, state, partition } = parts;
+  let committed: CommittedState | undefined;
+  try {
+    committed = await state.load(partition);
+  } catch (error) {
+    if (!isCorruptState(error)) throw error;
+    return await restored(parts, { kind: 'corrupt' }, error);
+  }
+  const bounds = await stream.bounds(TOPIC_EVENTS, partition);
+  if (committed === undefined) {
+    if (bounds.end === 0) return undefined;
+    const isReleased = bounds.start > 0;
+    const none = { kind: 'none' } as const;
+    if (isReleased) return await restored(parts, none, expired(partition, 0, bounds.start));
+    // All of the log is there, and a checkpoint is the quicker way all the same.
+    const quicker = await restoredIfAny(parts, none, 'there was none');
+    if (quicker !== undefined) return quicker;
+    const head = newPartitionHead(await logIdOf(parts), 1);
+    return { head, tables: undefined, committed: undefined };
+  }
+  try {
+    const { logId, position } = committed;
+    return { ...(await knownHead(parts, bounds, committed)), committed: { logId, position } };
+  } catch (error) {
+    if (!isLost(error)) throw error;
+    return await restored(parts, { kind: 'unusable', committed }, error);
+  }
 }
 
-async function newHead(parts: TakeOverParts, bounds: PartitionBounds): Promise<PartitionHead> {
-  if (bounds.start > 0) throw expired(parts.partition, 0, bounds.start);
-  return newPartitionHead(await logIdOf(parts), 1);
+/** Reasons for which a checkpoint helps; for all others log and state do not belong together. */
+const LOST_CODES: readonly string[] = ['TRANSFORMER_EXPIRED', 'STATE_INCOMPLETE', 'STATE_VERSION'];
+
+function isLost(error: unknown): boolean {
+  return error instanceof MillraceError && LOST_CODES.includes(error.code);
+}
+
+async function restored(parts: TakeOverParts, lost: LostState, reason: unknown): Promise<Found> {
+  const why = reason instanceof Error ? reason.message : String(reason);
+  const found = await restoredIfAny(parts, lost, why);
+  if (found === undefined) throw reason;
+  return found;
+}
+
+async function restoredIfAny(
+  parts: TakeOverParts,
+  lost: LostState,
+  why: string,
+): Promise<Found | undefined> {
+  const found = await restoreState(parts, lost);
+  if (found === undefined) return undefined;
+  const { head, tables, checkpoint } = found;
+  parts.onRestored(checkpoint, why);
+  return { head, tables, committed: { logId: head.logId, position: head.position } };
 }
 
 async function knownHead(
@@ -85,28 +138,16 @@ async function knownHead(
   const loaded = loadPages(committed.pages);
   const before = position - 1;
   if (before >= bounds.start && loaded.head.lastDigest !== '') {
-    const digest = recordDigest(await readRecord(parts, before));
+    const digest = recordDigest(await readEvent(parts, before));
     if (digest !== loaded.head.lastDigest) throw otherLog(partition, logId, 'another history');
   }
   return loaded;
 }
 
 async function logIdOf(parts: TakeOverParts): Promise<string> {
-  const record = decodeEventsRecord(await readRecord(parts, 0));
+  const record = decodeEventsRecord(await readEvent(parts, 0));
   if (record.kind !== EventsRecordKind.log) throw noLogRecord(parts.partition);
   return record.logId;
-}
-
-async function readRecord(parts: TakeOverParts, offset: number): Promise<Uint8Array> {
-  const { stream, partition, signal } = parts;
-  const reader = stream.reader(TOPIC_EVENTS, partition, offset);
-  try {
-    const [record] = await reader.next({ bytesMax: 1, waitMs: 10_000, signal });
-    if (record === undefined) throw logIsShorter(partition, offset + 1, offset);
-    return record.payload.slice();
-  } finally {
-    await reader.close();
-  }
 }
 
 /** What a partition waits for while `takeOver` finds no log. */
@@ -152,8 +193,9 @@ function expired(partition: number, position: number, start: number): MillraceEr
       `Records ${position} to ${start - 1} of partition ${partition} of metrics.events expired ` +
       'before they were folded. The partition stops there instead of skipping them.',
     remedy:
-      'Put the state (the directory, or what Redis held) or the missing records back from a ' +
-      'backup. The partition is looked at again every half minute.',
+      'There is no checkpoint that leads into the log ("millrace checkpoint list" says why). Put ' +
+      'the state (the directory, or what Redis held) or the missing records back from a backup. ' +
+      'The partition is looked at again every half minute.',
   });
 }
 

@@ -327,6 +327,7 @@ describe('the transformer', () => {
     const state: StateStore = {
       load: (partition) => store.load(partition),
       commit: neverSettles,
+      discardCorrupt: (partition) => store.discardCorrupt(partition),
       close: () => store.close(),
     };
     const transformer = bench.start({ stopMsMax: 30 }, { state });
@@ -386,6 +387,7 @@ describe('the transformer', () => {
             return store.load(partition);
           },
           commit: (commit) => store.commit(commit),
+          discardCorrupt: (partition) => store.discardCorrupt(partition),
           close: () => store.close(),
         },
       },

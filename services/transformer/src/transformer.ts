@@ -8,6 +8,12 @@ import {
 import { ControlFollower } from '@millrace/control';
 import type { StateStore } from '@millrace/state';
 import type { Stream } from '@millrace/stream';
+import {
+  Checkpoints,
+  makeHere,
+  type CheckpointOutcome,
+  type MakeCheckpoint,
+} from './checkpoints.ts';
 import { createTransformerEvents } from './events.ts';
 import { PartitionOwner } from './partition-owner.ts';
 import type { TransformerSettings } from './settings.ts';
@@ -18,11 +24,20 @@ export interface TransformerComponents {
   clock: Clock;
   log: Log;
   meter: Meter;
+  /** Left out: in this thread, which loads and checks the state meanwhile. */
+  makeCheckpoint?: MakeCheckpoint;
 }
 
 export interface Transformer extends PartitionedStage {
   /** Gives up at once, as a crash would: nothing more is published or committed. */
   kill(): Promise<void>;
+  /**
+   * Makes checkpoints of the partitions it owns, or owned when it stopped: with `isAsked` of all,
+   * else of those of which something was committed since their last one. Never rejects.
+   */
+  checkpoint(
+    how: Readonly<{ isAsked: boolean; signal: AbortSignal }>,
+  ): Promise<CheckpointOutcome[]>;
 }
 
 /** The stage: one owner for each of its partitions, side by side. */
@@ -37,7 +52,15 @@ export function createTransformer(
   const { controlRetried: onRetry, controlStopped: onStopped } = events;
   const control = new ControlFollower({ stream, clock, onRetry, onStopped, lookAgainMs });
   const versionsAfter = (number: number) => control.versionsAfter(number);
-  const parts = { stream, state, producer, clock, events, settings, versionsAfter };
+  // Its own: checkpoints are still made when the owners are gone.
+  const checkpointProducer = stream.producer();
+  const make =
+    components.makeCheckpoint ?? makeHere({ state, producer: checkpointProducer, clock });
+  const checkpoints = new Checkpoints({
+    ...{ stream, make, clock, events },
+    settings: settings.checkpoint,
+  });
+  const parts = { stream, state, producer, clock, events, settings, checkpoints, versionsAfter };
   let hasGivenUp = false;
   const owned = new OwnedPartitions(
     {
@@ -57,6 +80,7 @@ export function createTransformer(
       await owned.run();
     } finally {
       await control.stop();
+      await checkpoints.stop();
       // Of an owner that was given up an append may be under way: that ends with the stream.
       if (!hasGivenUp) await producer.close();
     }
@@ -71,6 +95,10 @@ export function createTransformer(
     own: (partitions) => owned.own(partitions),
     stop: () => settled(owned.stop()),
     kill: () => settled(owned.kill()),
+    checkpoint: (how) => {
+      const partitions = owned.statuses.map(({ partition }) => partition);
+      return checkpoints.makeAll(partitions, how);
+    },
     status: () => {
       const partitions = owned.statuses;
       const ready = partitions.every(({ state: at }) => at === 'running');

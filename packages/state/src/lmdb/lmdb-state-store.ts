@@ -2,7 +2,7 @@ import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
-import { badPageKey, closedState, corruptState } from '../state-error.ts';
+import { badPageKey, closedState, corruptState, isCorruptState } from '../state-error.ts';
 import {
   isPageKey,
   isSamePosition,
@@ -88,17 +88,7 @@ class OpenLmdbStateStore implements LmdbStateStore {
   }
 
   async load(partition: number): Promise<CommittedState | undefined> {
-    return this.#reading(partition, () => {
-      const stored = this.#header(partition);
-      if (stored === undefined) return undefined;
-      const pages = this.#pages(partition);
-      const { logId, position, pageCount } = stored.header;
-      if (pages.size !== pageCount) {
-        const detail = `${pages.size} pages are there, ${pageCount} were committed`;
-        throw corruptState({ where: this.#where(partition), detail });
-      }
-      return { logId, position, pages };
-    });
+    return this.#reading(partition, () => this.#load(partition));
   }
 
   async readPosition(partition: number): Promise<StatePosition | undefined> {
@@ -120,9 +110,63 @@ class OpenLmdbStateStore implements LmdbStateStore {
     }
   }
 
+  async discardCorrupt(partition: number): Promise<boolean> {
+    const found = this.#reading(partition, () => this.#findCorrupt(partition));
+    if (found === undefined) return false;
+    const { commits, keys } = found;
+    const database = this.#database;
+    const key = headerKey(partition);
+    const remove = (): void => {
+      for (const one of keys) void database.remove(one);
+      void database.remove(key);
+    };
+    const written =
+      commits === undefined
+        ? database.ifNoExists(key, remove)
+        : database.ifVersion(key, commits, remove);
+    this.#underWay.add(written);
+    try {
+      return await written;
+    } catch (error) {
+      const cause = await commitError(error);
+      throw lmdbError({ error: cause, where: this.#where(partition), doing: 'Discarding' });
+    } finally {
+      this.#underWay.delete(written);
+    }
+  }
+
   async close(): Promise<void> {
     this.#closing ??= Promise.allSettled(this.#underWay).then(() => this.#database.close());
     await this.#closing;
+  }
+
+  /** In one snapshot, inside of `#reading`. */
+  #load(partition: number): CommittedState | undefined {
+    const stored = this.#header(partition);
+    if (stored === undefined) return undefined;
+    const pages = this.#pages(partition);
+    const { logId, position, pageCount } = stored.header;
+    if (pages.size !== pageCount) {
+      const detail = `${pages.size} pages are there, ${pageCount} were committed`;
+      throw corruptState({ where: this.#where(partition), detail });
+    }
+    return { logId, position, pages };
+  }
+
+  /**
+   * What there is of a state that cannot be loaded, in the same snapshot; undefined: it can be.
+   * As long as the number of commits stays the same, nobody has made it another one.
+   */
+  #findCorrupt(partition: number): { commits: number | undefined; keys: Buffer[] } | undefined {
+    try {
+      this.#load(partition);
+      return undefined;
+    } catch (error) {
+      if (!isCorruptState(lmdbError({ error, where: '', doing: '' }))) throw error;
+    }
+    const keys: Buffer[] = [];
+    for (const key of this.#database.getKeys(pageRange(partition))) keys.push(Buffer.from(key));
+    return { commits: this.#database.getEntry(headerKey(partition))?.version, keys };
   }
 
   /** Undefined when the committed position is not the expected one. */

@@ -1,4 +1,4 @@
-import { badPageKey, closedState, corruptState } from '../state-error.ts';
+import { badPageKey, closedState, corruptState, isCorruptState } from '../state-error.ts';
 import {
   isPageKey,
   isSamePosition,
@@ -23,17 +23,21 @@ export class MemoryStateStore implements StateStore, StatePositionReader {
   }
 
   async load(partition: number): Promise<CommittedState | undefined> {
-    const position = this.#position(partition);
-    if (position === undefined) return undefined;
-    const { pages, pageCount } = this.#database.partition(partition);
-    if (pages.size !== pageCount) {
-      throw corruptState({
-        where: `partition ${partition}`,
-        detail: `${pages.size} pages are there, ${pageCount} were committed`,
-      });
+    return this.#load(partition);
+  }
+
+  async discardCorrupt(partition: number): Promise<boolean> {
+    try {
+      this.#load(partition);
+      return false;
+    } catch (error) {
+      if (!isCorruptState(error)) throw error;
     }
-    const copies = new Map([...pages].map(([key, page]) => [key, new Uint8Array(page)]));
-    return { ...position, pages: copies };
+    const held = this.#database.partition(partition);
+    held.position = undefined;
+    held.pageCount = 0;
+    held.pages.clear();
+    return true;
   }
 
   async commit(commit: StateCommit): Promise<'committed' | 'outrun'> {
@@ -58,6 +62,20 @@ export class MemoryStateStore implements StateStore, StatePositionReader {
 
   async close(): Promise<void> {
     this.#closed = true;
+  }
+
+  #load(partition: number): CommittedState | undefined {
+    const position = this.#position(partition);
+    if (position === undefined) return undefined;
+    const { pages, pageCount } = this.#database.partition(partition);
+    if (pages.size !== pageCount) {
+      throw corruptState({
+        where: `partition ${partition}`,
+        detail: `${pages.size} pages are there, ${pageCount} were committed`,
+      });
+    }
+    const copies = new Map([...pages].map(([key, page]) => [key, new Uint8Array(page)]));
+    return { ...position, pages: copies };
   }
 
   #position(partition: number): StatePosition | undefined {

@@ -9,6 +9,7 @@ export interface RedisScript {
 }
 
 export const COMMIT_SCRIPT: RedisScript = readScript('commit.lua');
+export const DISCARD_SCRIPT: RedisScript = readScript('discard.lua');
 export const READ_HEADER_SCRIPT: RedisScript = readScript('read-header.lua');
 
 /**

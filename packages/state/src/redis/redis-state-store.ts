@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { silentLog, type Log } from '@millrace/runtime';
-import { badPageKey, closedState, corruptState, STATE_CODES, StateError } from '../state-error.ts';
+import {
+  badPageKey,
+  closedState,
+  corruptState,
+  isCorruptState,
+  STATE_CODES,
+  StateError,
+} from '../state-error.ts';
 import {
   isPageKey,
   type CommittedState,
@@ -20,7 +27,7 @@ import {
   type RedisHeader,
 } from './redis-layout.ts';
 import { readPages } from './redis-pages.ts';
-import { COMMIT_SCRIPT, READ_HEADER_SCRIPT, runScript } from './redis-scripts.ts';
+import { COMMIT_SCRIPT, DISCARD_SCRIPT, READ_HEADER_SCRIPT, runScript } from './redis-scripts.ts';
 import { createServerCheck } from './redis-server-check.ts';
 import { REDIS_STATE_DEFAULTS, type RedisStateSettings } from './redis-settings.ts';
 
@@ -91,6 +98,10 @@ class OpenRedisStateStore implements RedisStateStore {
     return this.#calling(() => this.#commit(commit));
   }
 
+  discardCorrupt(partition: number): Promise<boolean> {
+    return this.#calling(() => this.#discardCorrupt(partition));
+  }
+
   async close(): Promise<void> {
     this.#closing ??= Promise.allSettled(this.#underWay).then(() => this.#connection.close());
     await this.#closing;
@@ -146,6 +157,25 @@ class OpenRedisStateStore implements RedisStateStore {
     // somebody has changed the state in between, and that is all a commit has to know.
     await this.#readHeader(partition);
     return 'outrun';
+  }
+
+  async #discardCorrupt(partition: number): Promise<boolean> {
+    const key = stateKey(this.#keyPrefix, partition);
+    const discard = async (...args: string[]): Promise<unknown> =>
+      await this.#connection.call({
+        doing: 'Discarding',
+        where: this.#where(partition),
+        bytes: key.length,
+        send: (client) => runScript(client, DISCARD_SCRIPT, { key, args }),
+      });
+    const look = await discard();
+    try {
+      await this.#load(partition);
+      return false;
+    } catch (error) {
+      if (!isCorruptState(error)) throw error;
+    }
+    return (await discard(String(look))) === 'removed';
   }
 
   async #readHeader(partition: number): Promise<RedisHeader | undefined> {

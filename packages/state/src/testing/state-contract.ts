@@ -181,6 +181,38 @@ export function describeStateStore(name: string, create: () => Promise<StateHarn
       await expect(store.commit(commitOf({ to: 1, pages: {} }))).rejects.toMatchObject(refusal);
     });
 
+    it.each([
+      ['has no position', (): Promise<void> => harness.losePosition(0)],
+      ['lacks a page', (): Promise<void> => harness.losePage(0, 'a')],
+    ])('discards a state that %s, as a whole, and nothing else', async (_, damage) => {
+      await store.commit(commitOf({ to: 1, pages: { a: 'one', b: 'two' } }));
+      await store.commit({ ...commitOf({ to: 4, pages: { a: 'one' } }), partition: 1 });
+      await damage();
+      await reopen();
+      const other = harness.open();
+      const outcomes = await Promise.all([store.discardCorrupt(0), other.discardCorrupt(0)]);
+      expect(outcomes).toContain(true);
+      await other.close();
+      expect(await store.load(0)).toBeUndefined();
+      expect(await store.readPosition(0)).toBeUndefined();
+      expect((await store.load(1))?.position).toBe(4);
+      expect(await store.commit(commitOf({ to: 7, pages: { c: 'three' } }))).toBe('committed');
+      await reopen();
+      const made = { logId: LOG, position: 7, pages: pagesOf({ c: 'three' }) };
+      expect(await store.load(0)).toEqual(made);
+    });
+
+    it('never discards a state that is sound, or none', async () => {
+      expect(await store.discardCorrupt(0)).toBe(false);
+      await store.commit(commitOf({ to: 1, pages: { a: 'one' } }));
+      expect(await store.discardCorrupt(0)).toBe(false);
+      await harness.losePage(0, 'a');
+      expect(await store.discardCorrupt(0)).toBe(true);
+      await store.commit(commitOf({ to: 2, pages: { a: 'two' } }));
+      expect(await store.discardCorrupt(0)).toBe(false);
+      expect((await store.load(0))?.pages).toEqual(pagesOf({ a: 'two' }));
+    });
+
     it('refuses a state of which a page is missing', async () => {
       await store.commit(commitOf({ to: 1, pages: { a: 'one', b: 'two' } }));
       await harness.losePage(0, 'a');
@@ -219,6 +251,7 @@ export function describeStateStore(name: string, create: () => Promise<StateHarn
       await store.close();
       await store.close();
       await expect(store.load(0)).rejects.toMatchObject({ code: 'STATE_CLOSED' });
+      await expect(store.discardCorrupt(0)).rejects.toMatchObject({ code: 'STATE_CLOSED' });
       await expect(store.commit(commitOf({ to: 1, pages: {} }))).rejects.toMatchObject({
         code: 'STATE_CLOSED',
       });

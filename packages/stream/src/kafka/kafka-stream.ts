@@ -1,7 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import type { Clock, Log } from '@millrace/runtime';
+import { retentionOf } from '../retention.ts';
 import { checkPartition, checkReleasable, closedStream, partitionName } from '../stream-error.ts';
 import {
+  TOPIC_CHECKPOINTS,
   TOPIC_CONTROL,
   TOPIC_EVENTS,
   TOPIC_SERIES,
@@ -48,6 +50,7 @@ export function kafkaTopics(topicPrefix = ''): KafkaTopics {
     [TOPIC_EVENTS]: topicPrefix + TOPIC_EVENTS,
     [TOPIC_SERIES]: topicPrefix + TOPIC_SERIES,
     [TOPIC_CONTROL]: topicPrefix + TOPIC_CONTROL,
+    [TOPIC_CHECKPOINTS]: topicPrefix + TOPIC_CHECKPOINTS,
   };
 }
 
@@ -159,7 +162,8 @@ class KafkaStream implements Stream {
     checkReleasable(topic);
     const where = partitionName(topic, partition);
     const { clock, settings, cluster } = this.#parts;
-    const expiredMs = Math.floor(clock.nowUs() / 1000) - settings.retentionMs;
+    const { retentionMs } = retentionOf(topic, { ...settings, retentionBytes: 0 });
+    const expiredMs = Math.floor(clock.nowUs() / 1000) - retentionMs;
     // The first record that is not past its retention; none: all of them are.
     const [young, end] = await Promise.all([
       this.#offsetAt(topic, partition, Math.max(0, expiredMs)),

@@ -2,7 +2,7 @@ import { silentLog, systemClock, type Log } from '@millrace/runtime';
 import { reportMissing } from '@millrace/runtime/testing';
 import { afterEach, describe, expect, inject, test } from 'vitest';
 import { STREAM_CODES } from '../stream-error.ts';
-import { TOPIC_CONTROL, TOPIC_EVENTS, TOPIC_SERIES } from '../stream.ts';
+import { TOPIC_CHECKPOINTS, TOPIC_CONTROL, TOPIC_EVENTS, TOPIC_SERIES } from '../stream.ts';
 import { createKafkaClient } from './kafka-client.ts';
 import { DEFAULT_KAFKA_SETTINGS } from './kafka-settings.ts';
 import { openKafkaStream, type KafkaStreamParams } from './kafka-stream.ts';
@@ -51,6 +51,7 @@ describe.skipIf('missing' in kafka)('setting up the topics', () => {
       { topic: topics.names[TOPIC_EVENTS], action: 'create', partitions: 3 },
       { topic: topics.names[TOPIC_SERIES], action: 'create', partitions: 3 },
       { topic: topics.names[TOPIC_CONTROL], action: 'create', partitions: 1 },
+      { topic: topics.names[TOPIC_CHECKPOINTS], action: 'create', partitions: 3 },
     ]);
     expect(plan[0]!.configs).toMatchObject({
       'message.timestamp.type': 'LogAppendTime',
@@ -70,7 +71,7 @@ describe.skipIf('missing' in kafka)('setting up the topics', () => {
     const made = await begin();
     for (const params of [{}, { partitions: 3 }, { planOnly: true }]) {
       const changes = await setup(made, params);
-      expect(changes.map(({ action }) => action)).toEqual(['keep', 'keep', 'keep']);
+      expect(changes.map(({ action }) => action)).toEqual(['keep', 'keep', 'keep', 'keep']);
     }
     await open(made);
   });
@@ -79,7 +80,7 @@ describe.skipIf('missing' in kafka)('setting up the topics', () => {
     topics = await makeTestTopics({ url: kafka.url, planOnly: true });
     const made = topics;
     await Promise.all([1, 2, 3].map(() => setup(made, { partitions: 2 })));
-    expect((await setup(made)).map(({ partitions }) => partitions)).toEqual([2, 2, 1]);
+    expect((await setup(made)).map(({ partitions }) => partitions)).toEqual([2, 2, 1, 2]);
     await open(made, { partitions: 2 });
   });
 
@@ -114,7 +115,7 @@ describe.skipIf('missing' in kafka)('setting up the topics', () => {
     await setup(made);
     await configure(events, 'max.message.bytes', '8000000');
     await setup(made);
-    expect((await setup(made)).map(({ action }) => action)).toEqual(['keep', 'keep', 'keep']);
+    expect((await setup(made)).map(({ action }) => action)).toEqual(['keep', 'keep', 'keep', 'keep']);
     await open(made);
   });
 

@@ -1,9 +1,10 @@
 import type { Clock } from '@millrace/runtime';
-import { countReleasable, type ClosedSegment } from '../retention.ts';
+import { countReleasable, retentionOf, type ClosedSegment } from '../retention.ts';
 import type { StreamSettings } from '../stream-settings.ts';
 import { DEFAULT_STREAM_SETTINGS } from '../stream-settings.ts';
 import {
   partitionsOf,
+  TOPIC_CHECKPOINTS,
   TOPIC_CONTROL,
   TOPIC_EVENTS,
   TOPIC_SERIES,
@@ -104,12 +105,17 @@ export class MemoryLog {
     const create = (topic: Topic): MemoryPartition[] =>
       Array.from(
         { length: partitionsOf(topic, this.partitions) },
-        () => new MemoryPartition(this.clock, this.settings),
+        () =>
+          new MemoryPartition(this.clock, {
+            ...this.settings,
+            ...retentionOf(topic, this.settings),
+          }),
       );
     this.#topics = {
       [TOPIC_EVENTS]: create(TOPIC_EVENTS),
       [TOPIC_SERIES]: create(TOPIC_SERIES),
       [TOPIC_CONTROL]: create(TOPIC_CONTROL),
+      [TOPIC_CHECKPOINTS]: create(TOPIC_CHECKPOINTS),
     };
   }
 

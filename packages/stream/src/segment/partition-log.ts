@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock, Log } from '@millrace/runtime';
-import { countReleasable, type ClosedSegment } from '../retention.ts';
+import { countReleasable, retentionOf, type ClosedSegment } from '../retention.ts';
 import {
   closedStream,
   overloaded,
@@ -276,13 +276,13 @@ export class PartitionLog {
   }
 
   async #release(position: number): Promise<void> {
-    const { files, directory, clock, settings } = this.#params;
+    const { files, directory, clock, topic, settings } = this.#params;
     const count = countReleasable({
       closed: this.#closed,
       position,
       nowUs: clock.nowUs(),
       partitionBytes: this.bytes,
-      settings,
+      settings: retentionOf(topic, settings),
     });
     for (let i = 0; i < count; i += 1) {
       const { base, end, bytes } = this.#closed[0]!;

@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest';
 import { STREAM_CODES } from '../stream-error.ts';
-import { TOPIC_CONTROL, TOPIC_EVENTS, TOPIC_SERIES, TOPICS } from '../stream.ts';
+import {
+  TOPIC_CHECKPOINTS,
+  TOPIC_CONTROL,
+  TOPIC_EVENTS,
+  TOPIC_SERIES,
+  TOPICS,
+} from '../stream.ts';
 import { AT_ONCE, bytesOf, fill, FOREVER_MS, payloadOf, readAll } from './contract-records.ts';
 import type { Open } from './stream-subject.ts';
 
@@ -63,6 +69,20 @@ export function testRetention(open: Open): void {
         kind: 'permanent',
       });
     }
+  });
+
+  test('released checkpoints go before any time, and others stay', async () => {
+    const { stream, producer } = await open(week);
+    for (const topic of [TOPIC_CHECKPOINTS, TOPIC_EVENTS] as const) {
+      for (let i = 0; i < 40; i += 1) await producer.append(topic, 1, bytesOf(1000, i));
+      await stream.release(topic, 1, 30);
+    }
+    const { start, end } = await stream.bounds(TOPIC_CHECKPOINTS, 1);
+    expect(end).toBe(40);
+    expect(start).toBeGreaterThan(0);
+    expect(start).toBeLessThanOrEqual(30);
+    expect(await readAll(stream, 1, 30, TOPIC_CHECKPOINTS)).toHaveLength(10);
+    expect(await stream.bounds(TOPIC_EVENTS, 1)).toEqual({ start: 0, end: 40 });
   });
 
   test('of the control topic nothing is ever forgotten', async () => {

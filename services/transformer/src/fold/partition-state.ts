@@ -23,8 +23,9 @@ import type { BarrierInForce } from './read-barrier.ts';
 import { Placements } from './series-placement.ts';
 import { WindowFold } from './window-fold.ts';
 
-/** The state's own format. A program reads the one it writes. */
-const STATE_VERSION = 1;
+/** The state's own format: what this program writes, and all that it reads. */
+export const STATE_VERSION = 1;
+export const STATE_VERSIONS_READ: readonly number[] = [1];
 const HEADER_KEY = 'header';
 
 /** What the partition knows before any rules are in force, and beside its tables. */
@@ -157,6 +158,11 @@ export function takePages(head: PartitionHead, tables: FoldTables | undefined): 
   return pages;
 }
 
+/** The format of pages, which all of them are read by. */
+export function stateVersionOf(pages: StatePages): number {
+  return (decode(pageAt(pages, HEADER_KEY)) as SavedHeader).version;
+}
+
 /** Reads what `takePages` wrote over time. A missing page is a refusal, never zero. */
 export function loadPages(pages: StatePages): LoadedState {
   try {
@@ -174,7 +180,9 @@ interface LoadedState {
 
 function load(pages: StatePages): LoadedState {
   const header = decode(pageAt(pages, HEADER_KEY)) as SavedHeader;
-  if (header.version !== STATE_VERSION) throw stateVersion(header.version, STATE_VERSION);
+  if (!STATE_VERSIONS_READ.includes(header.version)) {
+    throw stateVersion(header.version, STATE_VERSION);
+  }
   const { barrier } = header;
   if (barrier === undefined) {
     return { head: { watermarkUs: -Infinity, skewMaxUs: 0, ...header.head }, tables: undefined };

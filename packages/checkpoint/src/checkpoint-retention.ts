@@ -1,0 +1,93 @@
+import { TOPIC_CHECKPOINTS, TOPIC_EVENTS, type Stream } from '@millrace/stream';
+import { CheckpointScan, type ScannedCheckpoint } from './checkpoint-scan.ts';
+import type { CheckpointSection } from './checkpoint-settings.ts';
+
+/** What of a partition is folded and stored for good. */
+export interface DonePosition {
+  logId: string;
+  /** Everything below it is. */
+  position: number;
+}
+
+/**
+ * Lets the log forget events and checkpoints of partitions. INVARIANT: the log holds all events
+ * from a checkpoint on that is whole and not ahead of the store; so state and results can be made
+ * again, whatever is lost beside the log. A checkpoint counts when it has been read.
+ */
+export class CheckpointRetention {
+  readonly #stream: Stream;
+  readonly #settings: Pick<CheckpointSection, 'keptCount' | 'keptBytesMax'>;
+  readonly #scans = new Map<number, CheckpointScan>();
+
+  constructor(
+    components: Readonly<{ stream: Stream }>,
+    settings: Pick<CheckpointSection, 'keptCount' | 'keptBytesMax'>,
+  ) {
+    this.#stream = components.stream;
+    this.#settings = settings;
+  }
+
+  async release(partition: number, done: DonePosition): Promise<void> {
+    const scan = this.#scanOf(partition);
+    await scan.follow();
+    const whole = scan.found.filter(
+      ({ fault, manifest }) => fault === undefined && manifest.logId === done.logId,
+    );
+    const base = baseOf(whole, done.position);
+    if (base === undefined) return;
+    const stream = this.#stream;
+    // The event before it stays: by its digest the log is recognised.
+    const before = base.manifest.position - 1;
+    if (before > 0) await stream.release(TOPIC_EVENTS, partition, before);
+    const firsts = keptOf(whole, base, this.#settings).map(firstOffsetOf);
+    await stream.release(TOPIC_CHECKPOINTS, partition, Math.min(...firsts));
+  }
+
+  /** What is somebody else's now need not be remembered. */
+  keepOnly(partitions: readonly number[]): void {
+    for (const partition of this.#scans.keys()) {
+      if (!partitions.includes(partition)) this.#scans.delete(partition);
+    }
+  }
+
+  #scanOf(partition: number): CheckpointScan {
+    const known = this.#scans.get(partition);
+    if (known !== undefined) return known;
+    const scan = new CheckpointScan({ stream: this.#stream, partition });
+    this.#scans.set(partition, scan);
+    return scan;
+  }
+}
+
+/** The one with the largest position that is done; of several the newest. */
+function baseOf(
+  whole: readonly ScannedCheckpoint[],
+  position: number,
+): ScannedCheckpoint | undefined {
+  let base: ScannedCheckpoint | undefined;
+  for (const one of whole) {
+    if (one.manifest.position > position) continue;
+    if (base === undefined || one.manifest.position >= base.manifest.position) base = one;
+  }
+  return base;
+}
+
+/** The newest ones as far as their number and bytes allow, the very newest and `base` always. */
+function keptOf(
+  whole: readonly ScannedCheckpoint[],
+  base: ScannedCheckpoint,
+  { keptCount, keptBytesMax }: Pick<CheckpointSection, 'keptCount' | 'keptBytesMax'>,
+): ScannedCheckpoint[] {
+  const kept = [base];
+  let bytes = 0;
+  for (const [age, one] of whole.toReversed().entries()) {
+    bytes += one.manifest.pagesBytes;
+    if (age > 0 && (age >= keptCount || bytes > keptBytesMax)) break;
+    kept.push(one);
+  }
+  return kept;
+}
+
+function firstOffsetOf({ offset, manifest }: ScannedCheckpoint): number {
+  return manifest.chunkCount > 0 ? manifest.firstChunkOffset : offset;
+}

@@ -1,0 +1,84 @@
+import { findRestorePoint, type PassedOver } from '@millrace/checkpoint';
+import { MillraceError } from '@millrace/runtime';
+import type { CommittedState, StateStore } from '@millrace/state';
+import type { Stream } from '@millrace/stream';
+import {
+  loadPages,
+  STATE_VERSIONS_READ,
+  type FoldTables,
+  type PartitionHead,
+} from './fold/partition-state.ts';
+
+/** What there is in place of a state from which the partition could be folded on. */
+export type LostState =
+  | Readonly<{ kind: 'none' }>
+  /** It can be read so far that its log and position are known. */
+  | Readonly<{ kind: 'unusable'; committed: CommittedState }>
+  | Readonly<{ kind: 'corrupt' }>;
+
+/** What a checkpoint brought back, and which. */
+export interface Restored {
+  head: PartitionHead;
+  tables: FoldTables | undefined;
+  checkpoint: RestoredCheckpoint;
+}
+
+export interface RestoredCheckpoint {
+  offset: number;
+  position: number;
+  pagesBytes: number;
+  madeAtUs: number;
+}
+
+interface RestoreParts {
+  stream: Stream;
+  state: StateStore;
+  partition: number;
+  signal: AbortSignal;
+  onPassedOver: (passedOver: PassedOver) => void;
+}
+
+/**
+ * Puts the newest checkpoint in the place of a state that is lost, in one commit, so that there
+ * is never a mixture of both. Undefined, and nothing is changed, when there is none that leads
+ * into the log.
+ *
+ * @throws MillraceError TRANSFORMER_OUTRUN (outrun) when somebody else has a state there meanwhile.
+ */
+export async function restoreState(
+  parts: RestoreParts,
+  lost: LostState,
+): Promise<Restored | undefined> {
+  const { state, partition } = parts;
+  const committed = lost.kind === 'unusable' ? lost.committed : undefined;
+  const found = await findRestorePoint(parts, {
+    stateVersionsRead: STATE_VERSIONS_READ,
+    logId: committed?.logId,
+    load: loadPages,
+    onPassedOver: parts.onPassedOver,
+  });
+  if (found === undefined) return undefined;
+  const { manifest, offset, pages } = found;
+  if (lost.kind === 'corrupt' && !(await state.discardCorrupt(partition))) throw outrun(partition);
+  const changed = new Map<string, Uint8Array | undefined>(pages);
+  for (const key of committed?.pages.keys() ?? []) {
+    if (!pages.has(key)) changed.set(key, undefined);
+  }
+  const { logId, position, pagesBytes, madeAtUs } = manifest;
+  const outcome = await state.commit({
+    partition,
+    expected: committed && { logId: committed.logId, position: committed.position },
+    next: { logId, position },
+    pages: changed,
+  });
+  if (outcome === 'outrun') throw outrun(partition);
+  return { ...found.loaded, checkpoint: { offset, position, pagesBytes, madeAtUs } };
+}
+
+function outrun(partition: number): MillraceError {
+  return new MillraceError({
+    code: 'TRANSFORMER_OUTRUN',
+    kind: 'outrun',
+    message: `Somebody else made a state of partition ${partition} meanwhile; it is loaded.`,
+  });
+}

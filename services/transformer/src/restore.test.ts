@@ -1,0 +1,118 @@
+import { TOPIC_CHECKPOINTS, TOPIC_EVENTS } from '@millrace/stream';
+import { openMemoryStream } from '@millrace/stream/memory';
+import { EventsRecordKind } from '@millrace/wire';
+import { expect, it, vi } from 'vitest';
+import { StageBench } from './testing/stage-bench.ts';
+import { variedLog } from './testing/varied-log.ts';
+import type { Transformer } from './transformer.ts';
+
+const T0 = 1_700_000_000_000_000;
+const NEVER = new AbortController().signal;
+
+async function until(check: () => void): Promise<void> {
+  await vi.waitFor(check, { timeout: 20_000, interval: 2 });
+}
+
+/** A quarter of a log folded, then a checkpoint, another quarter, and then everybody gone. */
+async function benchWithCheckpoint(seed: number): Promise<StageBench> {
+  const bench = new StageBench();
+  const log = variedLog(seed, { records: 120 });
+  for (const { record } of log.slice(0, 30)) bench.append(record);
+  const first = await runTo(bench, bench.end());
+  await first.stop();
+  const outcomes = await first.checkpoint({ isAsked: true, signal: NEVER });
+  expect(outcomes).toMatchObject([{ outcome: 'made' }]);
+  for (const { record } of log.slice(30, 60)) bench.append(record);
+  await (await runTo(bench, bench.end())).stop();
+  for (const { record } of log.slice(60)) bench.append(record);
+  return bench;
+}
+
+/** A transformer that has committed up to a position. */
+async function runTo(bench: StageBench, position: number): Promise<Transformer> {
+  const transformer = bench.start();
+  void transformer.run();
+  await until(() => expect(bench.committed() ?? 0).toBeGreaterThanOrEqual(position));
+  return transformer;
+}
+
+async function expectSameEntries(bench: StageBench): Promise<void> {
+  const end = bench.end();
+  const transformer = await runTo(bench, end);
+  await transformer.stop();
+  expect(bench.published()).toEqual(bench.expected(bench.committed()!));
+}
+
+function empty(bench: StageBench): void {
+  const held = bench.database.partition(0);
+  held.position = undefined;
+  held.pageCount = 0;
+  held.pages.clear();
+}
+
+const losses: [string, (bench: StageBench) => void][] = [
+  ['is empty', empty],
+  ['lost its position', (bench) => void (bench.database.partition(0).position = undefined)],
+  ['lost a page', (bench) => void bench.database.partition(0).pages.delete('s0')],
+  [
+    'lacks a page that it does not count',
+    (bench) => {
+      const held = bench.database.partition(0);
+      held.pages.delete('s0');
+      held.pageCount -= 1;
+    },
+  ],
+];
+
+it.each(losses)('goes on from a checkpoint when the state %s', async (_, lose) => {
+  const bench = await benchWithCheckpoint(11);
+  lose(bench);
+  await expectSameEntries(bench);
+});
+
+it.each(losses)('... also when the log begins behind its first record: it %s', async (_, lose) => {
+  const bench = await benchWithCheckpoint(12);
+  lose(bench);
+  const end = bench.end();
+  const expected = bench.expected(end);
+  await openMemoryStream(bench.log).release(TOPIC_EVENTS, 0, 20);
+  expect((await openMemoryStream(bench.log).bounds(TOPIC_EVENTS, 0)).start).toBe(20);
+  const transformer = await runTo(bench, end);
+  await transformer.stop();
+  // Ticks that came meanwhile put out more; `published` throws when two disagree about an entry.
+  expect(bench.published().slice(0, expected.length)).toEqual(expected);
+});
+
+it('stops with the reason when there is no checkpoint that leads into the log', async () => {
+  const bench = await benchWithCheckpoint(13);
+  empty(bench);
+  await openMemoryStream(bench.log).release(TOPIC_EVENTS, 0, bench.end() - 1);
+  const transformer = bench.start();
+  const running = transformer.run();
+  await until(() =>
+    expect(transformer.status().partitions[0]).toMatchObject({
+      state: 'stopped',
+      reason: { code: 'TRANSFORMER_EXPIRED', remedy: expect.stringContaining('checkpoint list') },
+    }),
+  );
+  await transformer.stop();
+  await running;
+});
+
+it('makes checkpoints by itself, one at a time, of what is committed', async () => {
+  const bench = new StageBench(2);
+  for (const partition of [0, 1]) {
+    for (const { record } of variedLog(14, { records: 40 })) bench.append(record, partition);
+  }
+  const checkpoint = { intervalMs: 10, keptBytesMax: 1e9 };
+  const transformer = bench.start({ checkpoint });
+  const running = transformer.run();
+  const made = (partition: number): number =>
+    bench.log.partition(TOPIC_CHECKPOINTS, partition).bounds.end;
+  await until(() => expect(Math.min(made(0), made(1))).toBeGreaterThan(20));
+  await transformer.stop();
+  await running;
+  const ends = [made(0), made(1)];
+  bench.append({ kind: EventsRecordKind.tick, receivedAtUs: T0 });
+  expect([made(0), made(1)]).toEqual(ends);
+});
