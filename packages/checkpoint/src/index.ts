@@ -4,6 +4,7 @@ export {
   DEFAULT_CHECKPOINT_SETTINGS,
   type CheckpointSection,
 } from './checkpoint-settings.ts';
+export type { CheckpointOutcome } from './checkpoint-outcome.ts';
 export { CHUNK_BYTES_MAX } from './chunk-pages.ts';
 export {
   CheckpointScan,

@@ -1,5 +1,5 @@
 import { MillraceError } from '@millrace/runtime';
-import type { RulesAnswer, RulesChangeAnswer } from '@millrace/receiver';
+import type { CheckpointsAnswer, RulesAnswer, RulesChangeAnswer } from '@millrace/receiver';
 import type { RuleProblem } from '@millrace/rules';
 import { RuleFileError } from '@millrace/single/running';
 import { dataDirOf, type CliContext } from './cli-context.ts';
@@ -65,6 +65,21 @@ export async function sendRules(
   return answer as RulesChangeAnswer;
 }
 
+/** Longer than the process gives itself. */
+const CHECKPOINT_MS_MAX = 660_000;
+
+/** Lets the one process make checkpoints of all its partitions. */
+export async function askForCheckpoints(url: string): Promise<CheckpointsAnswer> {
+  const target = new URL('api/v1/checkpoints', url.endsWith('/') ? url : `${url}/`);
+  const request = {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{}',
+    signal: AbortSignal.timeout(CHECKPOINT_MS_MAX),
+  };
+  return (await ask(target, request)) as CheckpointsAnswer;
+}
+
 function rulesUrl(url: string, query: string): URL {
   return new URL(`api/v1/rules${query}`, url.endsWith('/') ? url : `${url}/`);
 }
@@ -85,7 +100,7 @@ async function ask(url: URL, request: RequestInit, file?: string): Promise<unkno
   let answer: Response;
   let text: string;
   try {
-    answer = await fetch(url, { ...request, signal: AbortSignal.timeout(ANSWER_MS_MAX) });
+    answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS_MAX), ...request });
     text = await answer.text();
   } catch (error) {
     throw unanswered(url, error, file !== undefined);

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { exitCodeOf, exitCodes, type ExitCode } from '@millrace/runtime';
 import { version } from '@millrace/single/running';
 import type { CliContext } from './cli-context.ts';
+import { addCheckpointCommand } from './commands/checkpoint.ts';
 import { addConfigCommand } from './commands/config.ts';
 import { addExplainCommand } from './commands/explain.ts';
 import { addHealthCommand } from './commands/health.ts';
@@ -62,6 +63,7 @@ function buildProgram(context: CliContext, stdout: OutputStream, stderr: OutputS
   addHealthCommand(program, context);
   addRulesCommand(program, context);
   addExplainCommand(program, context);
+  addCheckpointCommand(program, context);
   addConfigCommand(program, context);
   addSetupCommand(program, context);
   program

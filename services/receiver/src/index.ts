@@ -1,3 +1,4 @@
+export type { CheckpointsAnswer } from './http/checkpoints-route.ts';
 export type { ProducerIdentity } from './identity.ts';
 export type { IncomingRequest, Protocol, Receipt } from './intake.ts';
 export { openLog, readLogIds } from './open-log.ts';

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import type { CheckpointOutcome } from '@millrace/checkpoint';
 import type { Clock, Dependency, Log, Meter, Stage, StageStatus } from '@millrace/runtime';
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { Appender } from './appender.ts';
 import { createReceiverEvents } from './events.ts';
+import { checkpointsRoute } from './http/checkpoints-route.ts';
 import { eventsRoute } from './http/events-route.ts';
 import { healthRoutes } from './http/health-routes.ts';
 import { createHttpApp } from './http/http-app.ts';
@@ -32,6 +34,8 @@ export interface ReceiverComponents {
   stored?: StoredPositions;
   /** What `GET /api/v1/status` answers; the receiver's own status without it. */
   status?: () => unknown;
+  /** What `POST /api/v1/checkpoints` does; without it there is no such route. */
+  makeCheckpoints?: () => Promise<CheckpointOutcome[]>;
   /** What else `/readyz` shows. None of them makes the receiver unready: the log decides. */
   dependencies?: () => readonly Dependency[];
   /** True once it is about to stop: `/readyz` says no, and what still comes is still taken. */
@@ -62,7 +66,7 @@ export function createReceiver(
   components: ReceiverComponents,
   settings: ReceiverSettings,
 ): Receiver {
-  const { stream, clock, meter, logIds } = components;
+  const { stream, clock, meter, logIds, makeCheckpoints } = components;
   const { intake, inFlight, storeWait, appender, events, producer, rules } = assemble(
     components,
     settings,
@@ -77,6 +81,7 @@ export function createReceiver(
       eventsRoute({ intake, inFlight, storeWait, settings }),
       ...remoteWriteRoutes({ intake, inFlight, settings }),
       positionsRoute({ storeWait, settings, logIds }),
+      ...(makeCheckpoints === undefined ? [] : [checkpointsRoute(makeCheckpoints)]),
       ...rulesRoutes({ rules, inFlight, settings, partitions }),
       ...healthRoutes({
         health: () => {

@@ -55,6 +55,8 @@ export interface SingleParts {
 }
 
 const LOOK_MS = 1000;
+/** How long whoever asks for checkpoints waits for them. */
+const CHECKPOINT_MS_MAX = 600_000;
 /** How often the log is told which events are folded and stored for good. */
 const RELEASE_MS = 10_000;
 
@@ -91,6 +93,11 @@ export class OpenSingle implements Single {
       ...parts,
       supervisor: {
         status: () => this.status(),
+        checkpoint: () =>
+          this.#threads.transformer.link.call('checkpoint', {
+            isAsked: true,
+            msMax: CHECKPOINT_MS_MAX,
+          }),
         exposition: () => expositionOf(this.#threads, this.#meter),
       },
       onFailed: (_stage, error) => {

@@ -1,3 +1,4 @@
+import { checkpointDefinition, type CheckpointSection } from '@millrace/checkpoint';
 import {
   bytes,
   checkHost,
@@ -35,6 +36,7 @@ export interface SingleSettings extends Omit<ProcessSettings, 'logging'> {
   };
   receiver: TunedReceiverSettings;
   transformer: TunedTransformerSettings;
+  checkpoint: CheckpointSection;
   store: {
     /** Of somebody's own PostgreSQL; undefined: the embedded one. */
     url: string | undefined;
@@ -95,6 +97,7 @@ export const singleDefinition: SettingsDefinition<SingleSettings> = {
   log: logDefinition,
   receiver: receiverDefinition,
   transformer: transformerDefinition,
+  checkpoint: checkpointDefinition,
   store: {
     url: optionalText({
       aliases: ['DATABASE_URL'],

@@ -2,6 +2,7 @@ import {
   CheckpointScan,
   makeCheckpoint,
   newestFirst,
+  type CheckpointOutcome,
   type CheckpointSection,
   type MadeCheckpoint,
 } from '@millrace/checkpoint';
@@ -16,15 +17,6 @@ export type MakeCheckpoint = (
   partition: number,
   signal: AbortSignal,
 ) => Promise<MadeCheckpoint | undefined>;
-
-/** What became of one partition when checkpoints were asked for. */
-export type CheckpointOutcome = Readonly<{ partition: number }> &
-  (
-    | Readonly<{ outcome: 'made'; made: MadeCheckpoint }>
-    /** Nothing was committed, or nothing since the last one. */
-    | Readonly<{ outcome: 'unchanged' }>
-    | Readonly<{ outcome: 'failed'; code: string; message: string; remedy?: string | undefined }>
-  );
 
 export interface CheckpointsParts {
   stream: Stream;
@@ -197,17 +189,19 @@ export class Checkpoints {
     try {
       const made = await this.#inTurn(signal, () => make(partition, signal));
       if (made === undefined) return { partition, outcome: 'unchanged' };
-      const { logId, position, madeAtUs } = made.manifest;
+      const { checkpointId, logId, position, madeAtUs, pagesBytes: bytes } = made.manifest;
       Object.assign(tracked, { sinceUs: madeAtUs, hasOne: true, last: { logId, position } });
       events.checkpointMade(partition, made);
-      return { partition, outcome: 'made', made };
+      const { tookMs } = made;
+      return { partition, outcome: 'made', checkpointId, position, bytes, tookMs };
     } catch (error) {
       this.#failed(partition, tracked, error);
       if (errorKind(error) === 'aborted' || !(error instanceof MillraceError)) {
         return { partition, outcome: 'failed', code: 'UNKNOWN', message: errorText(error) };
       }
       const { code, message, remedy } = error;
-      return { partition, outcome: 'failed', code, message, remedy };
+      const told = remedy === undefined ? {} : { remedy };
+      return { partition, outcome: 'failed', code, message, ...told };
     }
   }
 

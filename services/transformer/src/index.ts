@@ -1,4 +1,4 @@
-export type { CheckpointOutcome, MakeCheckpoint } from './checkpoints.ts';
+export type { MakeCheckpoint } from './checkpoints.ts';
 export { describeState } from './describe-state.ts';
 export { STATE_VERSIONS_READ } from './fold/partition-state.ts';
 export { acceptNewLog, type AcceptedLog } from './accept-new-log.ts';

@@ -1,3 +1,4 @@
+import { checkpointDefinition, type CheckpointSection } from '@millrace/checkpoint';
 import {
   checkHost,
   processDefinition,
@@ -23,13 +24,14 @@ import {
 } from '@millrace/stream/kafka';
 import { DEFAULT_TRANSFORMER_SETTINGS } from './settings.ts';
 import { transformerDefinition, type TunedTransformerSettings } from './settings-definition.ts';
-import { createTransformer } from './transformer.ts';
+import { createTransformer, type Transformer } from './transformer.ts';
 
 /** All that can be set of a process that only transforms. */
 export interface TransformerProcessSettings extends ProcessSettings {
   kafka: KafkaSection;
   redis: RedisSection;
   transformer: TunedTransformerSettings;
+  checkpoint: CheckpointSection;
 }
 
 const definition: SettingsDefinition<TransformerProcessSettings> = {
@@ -37,6 +39,7 @@ const definition: SettingsDefinition<TransformerProcessSettings> = {
   kafka: kafkaDefinition,
   redis: redisDefinition,
   transformer: transformerDefinition,
+  checkpoint: checkpointDefinition,
 };
 
 /** @throws MillraceError SETTING_…, CONFIG_INSECURE_HOST. */
@@ -53,6 +56,8 @@ const NAME = 'millrace-transformer';
 const LET_GO_PART = 0.6;
 /** Of the same: telling the group. */
 const LEAVE_PART = 0.2;
+/** Of the same: checkpoints of what was committed last. */
+const CHECKPOINT_PART = 0.15;
 /** A broker that is away is told of after so long, and looked for again. */
 const OPEN_MS = 2000;
 const ADVISE_MS = 10_000;
@@ -98,6 +103,7 @@ async function compose(
     {
       ...DEFAULT_TRANSFORMER_SETTINGS,
       ...settings.transformer,
+      checkpoint: settings.checkpoint,
       partitions: [],
       stopMsMax: letGoMsMax,
     },
@@ -116,5 +122,23 @@ async function compose(
   );
   const shared = createSharedStage({ stage, group, clock, log }, { adviseMs: ADVISE_MS });
   host.show(shared);
+  // When the group has the partitions back: nobody waits for it.
+  host.onClose(() => checkpointLast(stage, host, stopMsMax * CHECKPOINT_PART));
   return shared;
+}
+
+/** In bounded time: what is not complete by then means nothing. */
+async function checkpointLast(
+  stage: Transformer,
+  { clock }: StageHost,
+  msMax: number,
+): Promise<void> {
+  const over = new AbortController();
+  const late = clock.sleep(msMax, over.signal).then(
+    () => over.abort(),
+    () => undefined,
+  );
+  await stage.checkpoint({ isAsked: false, signal: over.signal });
+  over.abort();
+  await late;
 }

@@ -6,14 +6,10 @@ import {
   type PartitionedStage,
 } from '@millrace/runtime';
 import { ControlFollower } from '@millrace/control';
+import type { CheckpointOutcome } from '@millrace/checkpoint';
 import type { StateStore } from '@millrace/state';
 import type { Stream } from '@millrace/stream';
-import {
-  Checkpoints,
-  makeHere,
-  type CheckpointOutcome,
-  type MakeCheckpoint,
-} from './checkpoints.ts';
+import { Checkpoints, makeHere, type MakeCheckpoint } from './checkpoints.ts';
 import { createTransformerEvents } from './events.ts';
 import { PartitionOwner } from './partition-owner.ts';
 import type { TransformerSettings } from './settings.ts';

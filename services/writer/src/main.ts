@@ -1,4 +1,9 @@
 import {
+  checkpointDefinition,
+  CheckpointRetention,
+  type CheckpointSection,
+} from '@millrace/checkpoint';
+import {
   checkHost,
   errorText,
   MillraceError,
@@ -39,6 +44,7 @@ export interface WriterProcessSettings extends ProcessSettings {
   /** Where the positions are up to which events are folded: the log may forget those. */
   redis: RedisSection;
   store: StoreSection;
+  checkpoint: CheckpointSection;
 }
 
 const definition: SettingsDefinition<WriterProcessSettings> = {
@@ -46,6 +52,7 @@ const definition: SettingsDefinition<WriterProcessSettings> = {
   kafka: kafkaDefinition,
   redis: redisDefinition,
   store: storeDefinition,
+  checkpoint: checkpointDefinition,
 };
 
 /** @throws MillraceError SETTING_…, CONFIG_INSECURE_HOST. */
@@ -106,7 +113,7 @@ async function compose(host: StageHost, settings: WriterProcessSettings): Promis
   host.onClose(() => stream.close());
   const letGoMsMax = stopMsMax * LET_GO_PART;
   const releasing = releasingEvents(store, {
-    stream,
+    retention: new CheckpointRetention({ stream }, settings.checkpoint),
     log,
     readPosition: (partition) => state.readPosition(partition),
     owned: () => stage.status().partitions.map(({ partition }) => partition),

@@ -1,3 +1,5 @@
+import { CheckpointRetention, DEFAULT_CHECKPOINT_SETTINGS } from '@millrace/checkpoint';
+import { appendCheckpoint } from '@millrace/checkpoint/testing';
 import { silentLog, systemClock, type Log } from '@millrace/runtime';
 import { createMemoryStore, MemoryStoreDatabase } from '@millrace/store/memory';
 import { TOPIC_EVENTS } from '@millrace/stream';
@@ -8,6 +10,8 @@ import { at, setMark } from './testing/expectations.ts';
 import { TEST_LOG_ID } from './testing/entry-sequence.ts';
 
 const PARTITIONS = 4;
+/** Of each partition. An event before the position stays as well. */
+const CHECKPOINTS = [3, 5, 6, 8];
 
 async function begin(readPosition: ReadStatePosition, log: Log = silentLog) {
   // Every record is a segment of its own and past its retention at once.
@@ -20,9 +24,14 @@ async function begin(readPosition: ReadStatePosition, log: Log = silentLog) {
     for (let i = 0; i < 10; i += 1)
       await producer.append(TOPIC_EVENTS, partition, Uint8Array.of(i));
     setMark(database, at(6), partition);
+    for (const position of CHECKPOINTS) {
+      await appendCheckpoint(stream, { partition, logId: TEST_LOG_ID, position });
+    }
   }
   const owned = () => [0, 1, 2];
-  const store = releasingEvents(createMemoryStore(database), { stream, readPosition, owned, log });
+  const retention = new CheckpointRetention({ stream }, DEFAULT_CHECKPOINT_SETTINGS);
+  const parts = { retention, readPosition, owned, log };
+  const store = releasingEvents(createMemoryStore(database), parts);
   const starts = async (): Promise<number[]> => {
     const bounds = Array.from({ length: PARTITIONS }, (_, p) => stream.bounds(TOPIC_EVENTS, p));
     return (await Promise.all(bounds)).map(({ start }) => start);
@@ -30,7 +39,7 @@ async function begin(readPosition: ReadStatePosition, log: Log = silentLog) {
   return { store, starts };
 }
 
-test('events are forgotten up to where they are folded and stored', async () => {
+test('events are forgotten up to a checkpoint of what is folded and stored', async () => {
   const positions = [
     { logId: TEST_LOG_ID, position: 4 },
     { logId: TEST_LOG_ID, position: 9 },
@@ -40,7 +49,7 @@ test('events are forgotten up to where they are folded and stored', async () => 
   const { store, starts } = await begin(async (partition) => positions[partition]);
   const marks = await store.flushedMarks();
   expect(marks.get(1)?.mark).toEqual(at(6));
-  expect(await starts()).toEqual([4, 6, 0, 0]);
+  expect(await starts()).toEqual([2, 5, 0, 0]);
 });
 
 test('a state that cannot be asked costs room and nothing else, and is told once', async () => {
@@ -54,10 +63,10 @@ test('a state that cannot be asked costs room and nothing else, and is told once
   await store.flushedMarks();
   expect((await store.flushedMarks()).size).toBe(PARTITIONS);
   expect(warnings.length).toBe(1);
-  expect(await starts()).toEqual([5, 0, 5, 0]);
+  expect(await starts()).toEqual([4, 0, 4, 0]);
   isAway = false;
   await store.flushedMarks();
-  expect(await starts()).toEqual([5, 5, 5, 0]);
+  expect(await starts()).toEqual([4, 4, 4, 0]);
   isAway = true;
   await store.flushedMarks();
   expect(warnings.length).toBe(2);

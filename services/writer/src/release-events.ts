@@ -1,6 +1,6 @@
+import type { CheckpointRetention } from '@millrace/checkpoint';
 import { errorText, type Log } from '@millrace/runtime';
 import type { Store, StoredMark } from '@millrace/store';
-import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 
 /** How far the state of a partition is committed. */
 export type ReadStatePosition = (
@@ -9,13 +9,14 @@ export type ReadStatePosition = (
 
 /**
  * The same store, and whenever it has flushed its marks, the log is told which events it may
- * forget: those that are folded for good and stored for good. Of partitions that this process
- * writes; the others have writers of their own.
+ * forget: those that are folded for good and stored for good, as far as there is a checkpoint from
+ * which they could be made again. Of partitions that this process writes; the others have writers
+ * of their own.
  */
 export function releasingEvents(
   store: Store,
   parts: Readonly<{
-    stream: Stream;
+    retention: CheckpointRetention;
     readPosition: ReadStatePosition;
     owned: () => readonly number[];
     log: Log;
@@ -45,16 +46,17 @@ export function releasingEvents(
 }
 
 async function releaseAll(
-  { stream, readPosition, owned }: Parameters<typeof releasingEvents>[1],
+  { retention, readPosition, owned }: Parameters<typeof releasingEvents>[1],
   marks: ReadonlyMap<number, StoredMark>,
 ): Promise<void> {
+  retention.keepOnly(owned());
   const releases = owned().map(async (partition) => {
     const stored = marks.get(partition);
     if (stored === undefined) return;
     const folded = await readPosition(partition);
     if (folded?.logId !== stored.logId) return;
     const position = Math.min(folded.position, stored.mark.offset);
-    await stream.release(TOPIC_EVENTS, partition, position);
+    await retention.release(partition, { logId: stored.logId, position });
   });
   const ended = await Promise.allSettled(releases);
   for (const one of ended) if (one.status === 'rejected') throw one.reason;

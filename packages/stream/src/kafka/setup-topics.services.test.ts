@@ -115,7 +115,12 @@ describe.skipIf('missing' in kafka)('setting up the topics', () => {
     await setup(made);
     await configure(events, 'max.message.bytes', '8000000');
     await setup(made);
-    expect((await setup(made)).map(({ action }) => action)).toEqual(['keep', 'keep', 'keep', 'keep']);
+    expect((await setup(made)).map(({ action }) => action)).toEqual([
+      'keep',
+      'keep',
+      'keep',
+      'keep',
+    ]);
     await open(made);
   });
 

@@ -139,7 +139,7 @@ class OpenSegmentStream implements SegmentStream {
   readonly #peers = new Map<Topic, PeerTopic>();
   readonly #slots = new Map<string, Readonly<{ slot: SharedSlot; signal: SlotSignal }>>();
   readonly #readers = new Set<SegmentReader>();
-  readonly #stopServing: (() => void)[] = [];
+  readonly #stopServing = new Set<() => void>();
   #closed = false;
 
   constructor(context: Context, owned: ReadonlyMap<Topic, readonly PartitionLog[]>) {
@@ -224,7 +224,9 @@ class OpenSegmentStream implements SegmentStream {
   serveAppends(topic: Topic, port: MessagePort): void {
     const logs = this.#owned.get(topic);
     if (logs === undefined) throw noWayTo(topic);
-    this.#stopServing.push(serveTopic(port, this.#ownedTopic(topic, logs)));
+    const stop = serveTopic(port, this.#ownedTopic(topic, logs));
+    this.#stopServing.add(stop);
+    port.once('close', () => this.#stopServing.delete(stop));
   }
 
   async close(): Promise<void> {

@@ -1,12 +1,6 @@
 import { expect, test } from 'vitest';
 import { STREAM_CODES } from '../stream-error.ts';
-import {
-  TOPIC_CHECKPOINTS,
-  TOPIC_CONTROL,
-  TOPIC_EVENTS,
-  TOPIC_SERIES,
-  TOPICS,
-} from '../stream.ts';
+import { TOPIC_CHECKPOINTS, TOPIC_CONTROL, TOPIC_EVENTS, TOPIC_SERIES, TOPICS } from '../stream.ts';
 import { AT_ONCE, bytesOf, fill, FOREVER_MS, payloadOf, readAll } from './contract-records.ts';
 import type { Open } from './stream-subject.ts';
 

@@ -44,6 +44,7 @@ hostStage<ReceiverThread>((host) => {
           logIds: logIds.map((logId, partition) => logId ?? stateLogIds[partition]),
           stored: readPositions(data.sharedPositions),
           status: () => supervisor.call('status'),
+          makeCheckpoints: () => supervisor.call('checkpoint'),
           dependencies: () => dependencies,
         },
         receiverSettings({

@@ -33,7 +33,11 @@ async function start(code: string): Promise<StageThreads> {
       settings: readSingleSettings({}).settings,
       directory: chooseDataDirectory({ dataDir: directory, uid: 1, cwd: '/' }),
       colours: false,
-      supervisor: { status: async () => undefined, exposition: async () => '' },
+      supervisor: {
+        status: async () => undefined,
+        exposition: async () => '',
+        checkpoint: async () => [],
+      },
       onFailed: (stage, error) => {
         failures.push({ stage, error });
         resolve();

@@ -2,6 +2,9 @@ import { errorText, type Clock, type Log } from '@millrace/runtime';
 import { inOrder } from './stage-group.ts';
 import type { StageThreads } from './stage-threads.ts';
 
+/** Of the time a clean stop may take, what checkpoints may use up, beside the writer. */
+const CHECKPOINT_PART = 0.4;
+
 /**
  * Stops the stages front to back, so that each can still finish what the one before it has put
  * out. Whatever is not done when the time is over, or fails, is done by the next start.
@@ -30,8 +33,11 @@ export async function stopStages(
   };
   await step('finish requests', receiver.link.call('stop'));
   await step('fold and commit', transformer.link.call('stop'));
+  const how = { isAsked: false, msMax: settings.stopMsMax * CHECKPOINT_PART };
+  const checkpoints = step('make checkpoints', transformer.link.call('checkpoint', how));
   await step('store what is folded', untilStored(threads, over.signal));
   await step('stop writing', writer.link.call('stop'));
+  await checkpoints;
   for (const { stage, common } of inOrder(threads).toReversed()) {
     await step(`close the files of the ${stage}`, common.call('close'));
   }

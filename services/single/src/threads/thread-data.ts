@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
+import type { CheckpointOutcome } from '@millrace/checkpoint';
 import type { Dependency, Measurement, StageStatus } from '@millrace/runtime';
 import type { PostgresConnection } from '@millrace/store';
 import type { RuleFileContent } from '../running/rule-file.ts';
@@ -57,6 +58,14 @@ export interface TransformerThread extends StageThread {
   run(): void;
   /** Lets the log forget events that are folded for good and stored for good. */
   release(flushed: readonly FlushedMark[]): Promise<void>;
+  /** Makes checkpoints, also after `stop`; when asked, also of what has not changed. */
+  checkpoint(how: CheckpointCall): Promise<CheckpointOutcome[]>;
+}
+
+export interface CheckpointCall {
+  isAsked: boolean;
+  /** What is not done by then is given up. */
+  msMax: number;
 }
 
 export interface WriterThread extends StageThread {
@@ -83,6 +92,8 @@ export interface Supervisor {
   failed(error: SentError): void;
   /** What `GET /api/v1/status` answers. */
   status(): Promise<unknown>;
+  /** What `POST /api/v1/checkpoints` asks for. */
+  checkpoint(): Promise<CheckpointOutcome[]>;
   /** The metrics of all threads, in Prometheus' text format. */
   exposition(): Promise<string>;
 }

@@ -1,4 +1,6 @@
-import { TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
+import { CheckpointRetention } from '@millrace/checkpoint';
+import { MillraceError } from '@millrace/runtime';
+import { TOPIC_CHECKPOINTS, TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
 import { openSegmentStream, type SegmentStream } from '@millrace/stream/segment';
 import { openLmdbStateStore, type LmdbStateStore } from '@millrace/state/lmdb';
 import {
@@ -6,16 +8,19 @@ import {
   DEFAULT_TRANSFORMER_SETTINGS,
   type Transformer,
 } from '@millrace/transformer';
+import { createCheckpointMaker, type CheckpointMaker } from './checkpoint-maker.ts';
 import type { TransformerThread } from './thread-data.ts';
 import { hostStage } from './thread-host.ts';
 
-// The thread that folds, and appends to the series topic: nobody else does.
+// The thread that folds, and appends to the topics of series and checkpoints: nobody else does.
 hostStage<TransformerThread>((host) => {
   const { data, clock, log, meter } = host;
   const { settings, directories, sharedLog, ports } = data;
   const partitions = Array.from({ length: settings.partitions }, (_, partition) => partition);
   let stream: SegmentStream | undefined;
   let state: LmdbStateStore | undefined;
+  let maker: CheckpointMaker | undefined;
+  let retention: CheckpointRetention | undefined;
   let transformer: Transformer | undefined;
   return {
     open: async () => {
@@ -25,20 +30,29 @@ hostStage<TransformerThread>((host) => {
         directory: directories.log,
         partitions: settings.partitions,
         shared: sharedLog,
-        owns: [TOPIC_SERIES],
+        owns: [TOPIC_SERIES, TOPIC_CHECKPOINTS],
         ...(ports.events === undefined ? {} : { peers: new Map([[TOPIC_EVENTS, ports.events]]) }),
         clock,
         log,
         settings: settings.log,
       });
+      maker = createCheckpointMaker({ stream, clock }, data);
+      retention = new CheckpointRetention({ stream }, settings.checkpoint);
       if (ports.series !== undefined) stream.serveAppends(TOPIC_SERIES, ports.series);
       return await Promise.all(partitions.map((partition) => logIdOf(opened, partition)));
     },
     run: () => {
-      if (stream === undefined || state === undefined) throw new Error('nothing is open yet');
+      if (stream === undefined || state === undefined || maker === undefined) {
+        throw new Error('nothing is open yet');
+      }
       transformer = createTransformer(
-        { stream, state, clock, log, meter },
-        { ...DEFAULT_TRANSFORMER_SETTINGS, ...settings.transformer, partitions },
+        { stream, state, clock, log, meter, makeCheckpoint: maker.make },
+        {
+          ...DEFAULT_TRANSFORMER_SETTINGS,
+          ...settings.transformer,
+          checkpoint: settings.checkpoint,
+          partitions,
+        },
       );
       host.run(transformer);
     },
@@ -47,12 +61,24 @@ hostStage<TransformerThread>((host) => {
         const committed = await state?.readPosition(partition);
         if (committed?.logId !== logId) continue;
         const position = Math.min(committed.position, offset);
-        await stream?.release(TOPIC_EVENTS, partition, position);
+        await retention?.release(partition, { logId, position });
       }
+    },
+    checkpoint: async ({ isAsked, msMax }) => {
+      const over = new AbortController();
+      const late = clock.sleep(msMax, over.signal).then(
+        () => over.abort(notInTime(msMax)),
+        () => undefined,
+      );
+      const outcomes = await transformer?.checkpoint({ isAsked, signal: over.signal });
+      over.abort();
+      await late;
+      return outcomes ?? [];
     },
     status: () => transformer?.status() ?? { stage: 'transformer', ready: false, partitions: [] },
     stop: async () => await transformer?.stop(),
     close: async () => {
+      await maker?.close();
       await stream?.close();
       await state?.close();
     },
@@ -61,4 +87,15 @@ hostStage<TransformerThread>((host) => {
 
 async function logIdOf(state: LmdbStateStore, partition: number): Promise<string | undefined> {
   return (await state.readPosition(partition))?.logId;
+}
+
+function notInTime(msMax: number): MillraceError {
+  return new MillraceError({
+    code: 'CHECKPOINT_NOT_IN_TIME',
+    kind: 'transient',
+    message:
+      `There were ${msMax} ms for checkpoints, and that was not enough for all. The state is ` +
+      'committed, and events are kept as before.',
+    remedy: 'Nothing: the next start goes on from the state, and makes one when it is time.',
+  });
 }

@@ -1,0 +1,1 @@
+export { appendCheckpoint } from './append-checkpoint.ts';

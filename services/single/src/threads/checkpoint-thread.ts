@@ -1,0 +1,66 @@
+import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
+import { makeCheckpoint, type CheckpointSources, type MadeCheckpoint } from '@millrace/checkpoint';
+import { silentLog, systemClock } from '@millrace/runtime';
+import { openLmdbStateStore } from '@millrace/state/lmdb';
+import { TOPIC_CHECKPOINTS } from '@millrace/stream';
+import { openSegmentStream } from '@millrace/stream/segment';
+import { describeState } from '@millrace/transformer';
+import type { SingleSettings } from '../settings.ts';
+import type { ThreadData } from './thread-data.ts';
+import { createThreadLink } from './thread-link.ts';
+
+/** What the thread is born with. */
+export interface CheckpointThreadData {
+  directories: ThreadData['directories'];
+  sharedLog: SharedArrayBuffer;
+  settings: Pick<SingleSettings, 'partitions' | 'log'>;
+  /** To the owner of `metrics.checkpoints`. */
+  port: MessagePort;
+}
+
+/** What it is asked for. */
+export interface CheckpointThread {
+  make(partition: number): Promise<MadeCheckpoint | undefined>;
+  close(): Promise<void>;
+}
+
+// The thread that makes checkpoints: it loads whole states and checks that they can be read, and
+// the thread that folds must not wait for that. It lives as long as there is something to make.
+if (parentPort === null) throw new Error('the checkpoint thread was started outside of a worker');
+
+interface Opened extends CheckpointSources {
+  close(): Promise<void>;
+}
+
+async function open(): Promise<Opened> {
+  const { directories, sharedLog, settings, port } = workerData as CheckpointThreadData;
+  const clock = systemClock;
+  const state = openLmdbStateStore({ directory: directories.state });
+  const stream = await openSegmentStream({
+    directory: directories.log,
+    partitions: settings.partitions,
+    shared: sharedLog,
+    owns: [],
+    peers: new Map([[TOPIC_CHECKPOINTS, port]]),
+    clock,
+    log: silentLog,
+    settings: settings.log,
+  });
+  const close = async (): Promise<void> => {
+    await stream.close();
+    await state.close();
+  };
+  return { state, producer: stream.producer(), clock, describe: describeState, close };
+}
+
+/** Opened by the first call, so that whoever asks is told what is wrong. */
+let opening: Promise<Opened> | undefined;
+const { signal } = new AbortController();
+
+createThreadLink(parentPort, {
+  make: async (partition) => {
+    opening ??= open();
+    return await makeCheckpoint(await opening, { partition, signal });
+  },
+  close: async () => await (await opening)?.close(),
+} satisfies CheckpointThread);
