@@ -9,8 +9,8 @@ export function checkpointDamaged(
     code: 'CHECKPOINT_DAMAGED',
     kind: 'permanent',
     message:
-      `The checkpoint at offset ${offset} of partition ${partition} of metrics.checkpoints cannot ` +
-      `be used: ${detail}. Nothing was counted from it; older ones and the log are untouched.`,
+      `The checkpoint at offset ${offset} of partition ${partition} of metrics.checkpoints ` +
+      `cannot be used: ${detail}. Nothing was counted from it; older ones and the log are untouched.`,
     remedy: 'Make another one with "millrace checkpoint now"; it replaces this one.',
     cause,
   });
@@ -21,7 +21,9 @@ export function checkpointUnread(partition: number, offset: number): MillraceErr
   return new MillraceError({
     code: 'CHECKPOINT_UNREAD',
     kind: 'transient',
-    message: `Record ${offset} of partition ${partition} of metrics.checkpoints did not come in time.`,
+    message:
+      `Record ${offset} of partition ${partition} of metrics.checkpoints did not come in time. ` +
+      'Nothing was changed.',
     remedy: 'It is tried again; if it lasts, look at the log: "millrace lag".',
   });
 }
@@ -31,7 +33,9 @@ export function eventsUnread(partition: number, offset: number): MillraceError {
   return new MillraceError({
     code: 'CHECKPOINT_EVENTS_UNREAD',
     kind: 'transient',
-    message: `Record ${offset} of partition ${partition} of metrics.events did not come in time.`,
+    message:
+      `Record ${offset} of partition ${partition} of metrics.events did not come in time. ` +
+      'Nothing was changed.',
     remedy: 'It is tried again; if it lasts, look at the log: "millrace lag".',
   });
 }

@@ -46,7 +46,12 @@ export class CheckpointScan {
   }
 
   get unfinished(): UnfinishedCheckpoint[] {
-    return [...this.#unfinished.values()].map(({ sequence: _, ...told }) => told);
+    return [...this.#unfinished.values()].map(({ checkpointId, firstOffset, chunks, bytes }) => ({
+      checkpointId,
+      firstOffset,
+      chunks,
+      bytes,
+    }));
   }
 
   /** Records that cannot be read. */
@@ -73,18 +78,24 @@ export class CheckpointScan {
     } else if (record.kind === CheckpointRecordKind.chunk) this.#addChunk(record, offset, bytes);
     else {
       const { kind: _, ...manifest } = record;
-      const known = this.#unfinished.get(manifest.checkpointId);
-      this.#unfinished.delete(manifest.checkpointId);
-      const isReleased = manifest.chunkCount > 0 && manifest.firstChunkOffset < start;
-      if (isReleased) return;
-      const sequence = known?.sequence ?? new ChunkSequence();
-      const found = { offset, manifest, fault: sequence.finish(manifest) };
-      this.#found = [...this.#found, found].slice(-FOUND_MAX);
+      this.#addManifest({ offset, manifest }, start);
     }
+  }
+
+  #addManifest({ offset, manifest }: PlacedManifest, start: number): void {
+    const { checkpointId, chunkCount, firstChunkOffset } = manifest;
+    if (this.#isFound(checkpointId)) return;
+    const sequence = this.#unfinished.get(checkpointId)?.sequence ?? new ChunkSequence();
+    this.#unfinished.delete(checkpointId);
+    const isReleased = chunkCount > 0 && firstChunkOffset < start;
+    if (isReleased) return;
+    const found = { offset, manifest, fault: sequence.finish(manifest) };
+    this.#found = [...this.#found, found].slice(-FOUND_MAX);
   }
 
   #addChunk(chunk: CheckpointChunkRecord, offset: number, bytes: number): void {
     const { checkpointId } = chunk;
+    if (this.#isFound(checkpointId)) return;
     let known = this.#unfinished.get(checkpointId);
     if (known === undefined) {
       if (this.#unfinished.size >= UNFINISHED_MAX) {
@@ -98,6 +109,11 @@ export class CheckpointScan {
     known.sequence.add(chunk);
     known.chunks += 1;
     known.bytes += bytes;
+  }
+
+  /** What comes then is there twice: its maker did not hear of it, and sent it again. */
+  #isFound(checkpointId: string): boolean {
+    return this.#found.some(({ manifest }) => manifest.checkpointId === checkpointId);
   }
 
   #forgetBelow(start: number): void {

@@ -70,7 +70,8 @@ export class ChunkSequence {
     const sum = this.#digest.finish();
     if (sum === undefined) return 'its last page is cut off';
     if (sum.pageCount !== pageCount || sum.pagesBytes !== pagesBytes) {
-      return `it has ${sum.pageCount} pages of ${sum.pagesBytes} bytes, not ${pageCount} of ${pagesBytes}`;
+      const has = `${sum.pageCount} pages of ${sum.pagesBytes} bytes`;
+      return `it has ${has}, not ${pageCount} of ${pagesBytes}`;
     }
     return sum.pagesDigest === pagesDigest ? undefined : 'its pages fail their checksum';
   }

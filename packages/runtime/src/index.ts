@@ -50,6 +50,7 @@ export {
   type SettingsDefinition,
   type SettingsRelation,
 } from './settings.ts';
+export { limitTime, type TimeLimit } from './time-limit.ts';
 export { settlesWithin } from './settles-within.ts';
 export { listenForShutdown, type Shutdown } from './shutdown.ts';
 export type { PartitionedStage, PartitionStatus, Stage, StageStatus } from './stage.ts';

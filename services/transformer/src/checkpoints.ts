@@ -6,7 +6,7 @@ import {
   type CheckpointSection,
   type MadeCheckpoint,
 } from '@millrace/checkpoint';
-import { errorKind, MillraceError, errorText, type Clock } from '@millrace/runtime';
+import { errorKind, errorText, limitTime, MillraceError, type Clock } from '@millrace/runtime';
 import { isSamePosition, type StatePosition, type StateStore } from '@millrace/state';
 import type { Producer, Stream } from '@millrace/stream';
 import { describeState } from './describe-state.ts';
@@ -137,19 +137,13 @@ export class Checkpoints {
   }
 
   #begin(partition: number, tracked: Tracked): void {
-    const { clock } = this.#parts;
-    const over = new AbortController();
-    const late = clock.sleep(MAKE_MS_MAX, over.signal).then(
-      () => over.abort(tookTooLong(partition)),
-      () => undefined,
-    );
-    const signal = AbortSignal.any([over.signal, this.#stopping.signal]);
+    const limit = limitTime(this.#parts.clock, MAKE_MS_MAX, () => tookTooLong(partition));
+    const signal = AbortSignal.any([limit.signal, this.#stopping.signal]);
     const making = async (): Promise<void> => {
       try {
         if (await this.#hasRoom(partition, tracked)) await this.#make(partition, tracked, signal);
       } finally {
-        over.abort();
-        await late;
+        await limit.end();
       }
     };
     this.#runBeside(partition, making());
@@ -227,8 +221,8 @@ function tookTooLong(partition: number): MillraceError {
     code: 'CHECKPOINT_TOO_SLOW',
     kind: 'transient',
     message:
-      `Making a checkpoint of partition ${partition} took longer than ${MAKE_MS_MAX / 1000} s and ` +
-      'was given up. Events are kept as before.',
+      `Making a checkpoint of partition ${partition} took longer than ${MAKE_MS_MAX / 1000} s ` +
+      'and was given up. Events are kept as before.',
     remedy: 'It is tried again; look at the load of the disk, or of Kafka and Redis.',
   });
 }

@@ -1,6 +1,8 @@
 import { checkpointDefinition, type CheckpointSection } from '@millrace/checkpoint';
 import {
   checkHost,
+  limitTime,
+  MillraceError,
   processDefinition,
   readSettings,
   runStageProcess,
@@ -133,12 +135,18 @@ async function checkpointLast(
   { clock }: StageHost,
   msMax: number,
 ): Promise<void> {
-  const over = new AbortController();
-  const late = clock.sleep(msMax, over.signal).then(
-    () => over.abort(),
-    () => undefined,
-  );
-  await stage.checkpoint({ isAsked: false, signal: over.signal });
-  over.abort();
-  await late;
+  const limit = limitTime(clock, msMax, notInTime);
+  await stage.checkpoint({ isAsked: false, signal: limit.signal });
+  await limit.end();
+}
+
+function notInTime(msMax: number): MillraceError {
+  return new MillraceError({
+    code: 'CHECKPOINT_NOT_AT_STOP',
+    kind: 'transient',
+    message:
+      `There were ${msMax} ms for checkpoints while stopping, and that was not enough for all. ` +
+      'The state is committed, and events are kept as before.',
+    remedy: 'Nothing: the next owner makes one when it is time.',
+  });
 }

@@ -7,7 +7,10 @@ import type { CheckpointsLook, ShownCheckpoint } from './look-at-checkpoints.ts'
 /** The tables of `millrace checkpoint`. */
 export function formatCheckpoints(look: CheckpointsLook, colours: Colours): string {
   if (look.checkpoints.length === 0 && look.unreadable.length === 0) {
-    return 'There are no checkpoints yet: one is made every hour, at a clean stop, and by\n"millrace checkpoint now".';
+    return (
+      'There are no checkpoints yet: one is made every hour, at a clean stop, and by\n' +
+      '"millrace checkpoint now".'
+    );
   }
   const columns = [
     { title: 'partition', align: 'right' },

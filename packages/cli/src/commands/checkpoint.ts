@@ -123,7 +123,7 @@ function progressOf({ output }: CliContext): (partition: number, bytes: number) 
 
 function damagedFound(damaged: number, unreadable: number): MillraceError {
   return new MillraceError({
-    code: 'CHECKPOINT_DAMAGED',
+    code: 'CHECKPOINTS_DAMAGED',
     kind: 'permanent',
     message:
       `${damaged} checkpoints are damaged, and ${unreadable} records cannot be read. States and ` +

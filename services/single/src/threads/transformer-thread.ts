@@ -1,5 +1,5 @@
 import { CheckpointRetention } from '@millrace/checkpoint';
-import { MillraceError } from '@millrace/runtime';
+import { limitTime, MillraceError } from '@millrace/runtime';
 import { TOPIC_CHECKPOINTS, TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
 import { openSegmentStream, type SegmentStream } from '@millrace/stream/segment';
 import { openLmdbStateStore, type LmdbStateStore } from '@millrace/state/lmdb';
@@ -65,14 +65,9 @@ hostStage<TransformerThread>((host) => {
       }
     },
     checkpoint: async ({ isAsked, msMax }) => {
-      const over = new AbortController();
-      const late = clock.sleep(msMax, over.signal).then(
-        () => over.abort(notInTime(msMax)),
-        () => undefined,
-      );
-      const outcomes = await transformer?.checkpoint({ isAsked, signal: over.signal });
-      over.abort();
-      await late;
+      const limit = limitTime(clock, msMax, notInTime);
+      const outcomes = await transformer?.checkpoint({ isAsked, signal: limit.signal });
+      await limit.end();
       return outcomes ?? [];
     },
     status: () => transformer?.status() ?? { stage: 'transformer', ready: false, partitions: [] },
