@@ -114,7 +114,7 @@ describe.skipIf(missing.length > 0)('a log that lost what was in it', { timeout:
     expect(load.refusals).toMatchObject({ again: 0, noAnswer: 0 });
     await world.run('setup', '--accept-new-log');
     await restart('transformer', 'writer');
-    await untilStopped(stages.writer, 'WRITER_GAP', 'remove the state of partition');
+    await untilStopped(stages.writer, 'WRITER_GAP', 'millrace checkpoint restore --partition');
     await foldAgain(...ALL);
     await untilStored(await load.stop());
   });
@@ -134,7 +134,7 @@ describe.skipIf(missing.length > 0)('a log that lost what was in it', { timeout:
     await operator.expire(TOPIC_SERIES, 1, series!);
     await startAll(['transformer', 'writer']);
     await untilStopped(stages.transformer, 'TRANSFORMER_EXPIRED', 'backup', [0]);
-    await untilStopped(stages.writer, 'WRITER_EXPIRED', 'remove the state of partition', [1]);
+    await untilStopped(stages.writer, 'WRITER_EXPIRED', 'checkpoint restore --partition 1', [1]);
     await expectCalm();
     // Everybody else goes on.
     const goOn = (await partitionsOf(stages.transformer)).filter(({ partition }) => partition > 0);
@@ -195,10 +195,14 @@ describe.skipIf(missing.length > 0)('a log that lost what was in it', { timeout:
   }
 
   /** As the remedy says: without its state a partition is folded from what the log holds. */
+  /** As the writer says; the transformers go on running. */
   async function foldAgain(...partitions: number[]): Promise<void> {
-    await world.stop(stages.transformer);
-    for (const partition of partitions) await world.removeState(partition);
-    await startAll(['transformer']);
+    const marks = await markOffsets();
+    for (const partition of partitions) {
+      const where = ['--partition', String(partition), '--at-most', String(marks[partition] ?? 0)];
+      const told = await world.run('checkpoint', 'restore', ...where);
+      expect(told).toMatch(/goes on from the checkpoint|folded again from the log/);
+    }
     await untilOf(stages.writer, 'goes on', SOON_MS_MAX, async () => {
       const states = (await partitionsOf(stages.writer)).map(({ state }) => state);
       return states.length === PARTITIONS && states.every((state) => state === 'running');

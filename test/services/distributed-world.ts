@@ -124,11 +124,6 @@ export class DistributedWorld {
     return rows.length;
   }
 
-  /** Forgets the state of one partition: whoever owns it next folds from the start of the log. */
-  async removeState(partition: number): Promise<void> {
-    await this.#withRedis((redis) => redis.del(`${this.#name}:{p${partition}}:state`));
-  }
-
   async #withRedis<Result>(act: (redis: Redis) => Promise<Result>): Promise<Result> {
     const redis = new Redis(this.#urls.redis);
     try {

@@ -1,4 +1,5 @@
 import { errorKind, errorText } from '@millrace/runtime';
+import type { CheckpointManifest } from '@millrace/wire';
 import { newestFirst } from './newest-first.ts';
 import { readCheckpoint, type PlacedManifest } from './read-checkpoint.ts';
 import type { CheckpointPlace } from './read-range.ts';
@@ -26,17 +27,19 @@ export async function findRestorePoint<T>(
     stateVersionsRead: readonly number[];
     /** That it must be of, as far as it is known. */
     logId?: string | undefined;
+    /** That it must not be above; left out: the newest there is. */
+    positionMax?: number | undefined;
     /** Reads the pages; one of which it throws a permanent error is passed over. */
     load: (pages: ReadonlyMap<string, Uint8Array>) => T;
     onPassedOver: (passedOver: PassedOver) => void;
   }>,
 ): Promise<RestorePoint<T> | undefined> {
-  const { stateVersionsRead, logId, onPassedOver } = params;
+  const { onPassedOver } = params;
   for await (const placed of newestFirst(place)) {
-    const isOther = logId !== undefined && placed.manifest.logId !== logId;
-    const why = isOther
-      ? `it is of log ${placed.manifest.logId}, and the state of log ${logId}`
-      : await whyUnusable(place, placed.manifest, stateVersionsRead);
+    const { manifest } = placed;
+    const why =
+      whyUnwanted(manifest, params) ??
+      (await whyUnusable(place, manifest, params.stateVersionsRead));
     if (why !== undefined) {
       onPassedOver({ ...placed, isDamaged: false, why });
       continue;
@@ -50,4 +53,18 @@ export async function findRestorePoint<T>(
     }
   }
   return undefined;
+}
+
+function whyUnwanted(
+  manifest: CheckpointManifest,
+  {
+    logId,
+    positionMax = Infinity,
+  }: Readonly<{ logId?: string | undefined; positionMax?: number | undefined }>,
+): string | undefined {
+  if (logId !== undefined && manifest.logId !== logId) {
+    return `it is of log ${manifest.logId}, and the state of log ${logId}`;
+  }
+  if (manifest.position <= positionMax) return undefined;
+  return `it is at ${manifest.position}, above ${positionMax}`;
 }

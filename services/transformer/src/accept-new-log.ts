@@ -1,7 +1,8 @@
 import { LOG_NUMBER_MAX } from '@millrace/model';
 import { MillraceError } from '@millrace/runtime';
 import type { CommittedState, StateStore } from '@millrace/state';
-import { loadPages, newPartitionHead, takePages } from './fold/partition-state.ts';
+import { commitHead } from './commit-head.ts';
+import { loadPages, takePages } from './fold/partition-state.ts';
 
 /** What `acceptNewLog` made of a partition's state. */
 export interface AcceptedLog {
@@ -30,7 +31,8 @@ export async function acceptNewLog(
   const committed = await state.load(partition);
   if (committed === undefined) {
     const logNumber = checked(afterLogNumber + 1, partition);
-    await commitHead(state, partition, undefined, { newLogId, logNumber });
+    const head = { partition, committed, logId: newLogId, logNumber };
+    checkOutcome(partition, await commitHead(state, head));
     return { logNumber, isFoldedAgain: false };
   }
   const { head, tables } = loadPages(committed.pages);
@@ -39,7 +41,8 @@ export async function acceptNewLog(
   }
   const logNumber = checked(Math.max(head.logNumber, afterLogNumber) + 1, partition);
   if (head.logId === newLogId) {
-    await commitHead(state, partition, committed, { newLogId, logNumber });
+    const again = { partition, committed, logId: newLogId, logNumber };
+    checkOutcome(partition, await commitHead(state, again));
     return { logNumber, isFoldedAgain: true };
   }
   Object.assign(head, { logId: newLogId, logNumber, position: 0, lastDigest: '' });
@@ -67,33 +70,24 @@ function checked(logNumber: number, partition: number): number {
   });
 }
 
-/** A state that knows nothing but which log it is about to fold. */
-async function commitHead(
-  state: StateStore,
-  partition: number,
-  committed: CommittedState | undefined,
-  { newLogId, logNumber }: Readonly<{ newLogId: string; logNumber: number }>,
-): Promise<void> {
-  const pages = new Map<string, Uint8Array | undefined>();
-  for (const key of committed?.pages.keys() ?? []) pages.set(key, undefined);
-  const head = takePages(newPartitionHead(newLogId, logNumber), undefined);
-  for (const [key, page] of head) pages.set(key, page);
-  await commit(state, partition, committed, pages, newLogId);
-}
-
 async function commit(
   state: StateStore,
   partition: number,
-  committed: CommittedState | undefined,
+  committed: CommittedState,
   pages: ReadonlyMap<string, Uint8Array | undefined>,
   logId: string,
 ): Promise<void> {
+  const { position } = committed;
   const outcome = await state.commit({
     partition,
-    expected: committed && { logId: committed.logId, position: committed.position },
+    expected: { logId: committed.logId, position },
     next: { logId, position: 0 },
     pages,
   });
+  checkOutcome(partition, outcome);
+}
+
+function checkOutcome(partition: number, outcome: 'committed' | 'outrun'): void {
   if (outcome === 'committed') return;
   throw new MillraceError({
     code: 'TRANSFORMER_OUTRUN',

@@ -1,4 +1,5 @@
 export type { MakeCheckpoint } from './checkpoints.ts';
+export { restoreTo, type RestoredTo } from './restore-to.ts';
 export { describeState } from './describe-state.ts';
 export { STATE_VERSIONS_READ } from './fold/partition-state.ts';
 export { acceptNewLog, type AcceptedLog } from './accept-new-log.ts';

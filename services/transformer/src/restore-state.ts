@@ -30,12 +30,14 @@ export interface RestoredCheckpoint {
   madeAtUs: number;
 }
 
-interface RestoreParts {
+export interface RestoreParts {
   stream: Stream;
   state: StateStore;
   partition: number;
   signal: AbortSignal;
   onPassedOver: (passedOver: PassedOver) => void;
+  /** Left out: the newest that leads into the log. */
+  positionMax?: number;
 }
 
 /**
@@ -54,6 +56,7 @@ export async function restoreState(
   const found = await findRestorePoint(parts, {
     stateVersionsRead: STATE_VERSIONS_READ,
     logId: committed?.logId,
+    positionMax: parts.positionMax,
     load: loadPages,
     onPassedOver: parts.onPassedOver,
   });

@@ -41,10 +41,9 @@ export function missingEntries(missing: MissingEntries): MillraceError {
       `${where} ${why}. The writer stopped this partition; nothing was skipped and nothing ` +
       `is applied twice. It goes on by itself as soon as they are in the log again.`,
     remedy:
-      `Let the transformer put them out again: stop Millrace, remove the state of partition ` +
-      `${partition} (in Redis the key millrace:{p${partition}}:state, with your key prefix) and ` +
-      `start again. It folds ${partitionName(TOPIC_EVENTS, partition)} from ` +
-      `what that still holds.`,
+      `Let the transformer put them out again: "millrace checkpoint restore --partition ` +
+      `${partition} --at-most ${from.offset}" puts its state back to a checkpoint before them, or ` +
+      `to the beginning of ${partitionName(TOPIC_EVENTS, partition)}; nothing need be stopped.`,
   });
 }
 

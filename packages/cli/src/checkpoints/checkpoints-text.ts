@@ -1,4 +1,5 @@
 import type { CheckpointOutcome } from '@millrace/checkpoint';
+import type { RestoredTo } from '@millrace/transformer';
 import type { Colours } from '../console-output.ts';
 import { formatBytes, formatDurationMs } from '../quantities.ts';
 import { formatTable } from '../text-table.ts';
@@ -60,4 +61,16 @@ export function formatOutcomes(outcomes: readonly CheckpointOutcome[], colours: 
     }
   });
   return lines.join('\n');
+}
+
+export function formatRestored(partition: number, { from, position }: RestoredTo): string {
+  const name = `partition ${partition}:`;
+  switch (from) {
+    case 'state':
+      return `${name} its state is at position ${position} already; nothing was changed.`;
+    case 'checkpoint':
+      return `${name} goes on from the checkpoint at position ${position}.`;
+    case 'log':
+      return `${name} no checkpoint is so old; it is folded again from the log's first record.`;
+  }
 }

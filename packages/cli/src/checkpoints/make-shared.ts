@@ -1,11 +1,11 @@
 import { makeCheckpoint, type CheckpointOutcome } from '@millrace/checkpoint';
 import { errorText, MillraceError, silentLog, systemClock } from '@millrace/runtime';
-import { openRedisStateStore } from '@millrace/state/redis';
+import type { StateStore } from '@millrace/state';
 import type { Stream } from '@millrace/stream';
 import { describeState } from '@millrace/transformer';
 import type { CliContext } from '../cli-context.ts';
-import { readDistributedSettings } from '../distributed/distributed-settings.ts';
 import { openLogView } from './checkpoint-place.ts';
+import { openSharedState } from './shared-state.ts';
 
 /**
  * Makes checkpoints of an installation on Kafka and Redis, from outside: what is committed is in
@@ -15,12 +15,11 @@ export async function makeSharedCheckpoints(
   context: CliContext,
   how: Readonly<{ signal: AbortSignal; onOutcome: (outcome: CheckpointOutcome) => void }>,
 ): Promise<CheckpointOutcome[]> {
-  const { redis } = readDistributedSettings(context.environment);
-  const { url, keyPrefix } = redis;
-  if (url === undefined) throw redisNeeded();
-  const stream = await openLogView(context, undefined);
-  const state = openRedisStateStore({ url, keyPrefix, log: silentLog });
+  const state = openSharedState(context, silentLog);
+  const closing: (() => Promise<void>)[] = [() => state.close()];
   try {
+    const stream = await openLogView(context, undefined);
+    closing.push(() => stream.close());
     const outcomes: CheckpointOutcome[] = [];
     for (let partition = 0; partition < stream.partitions; partition += 1) {
       const outcome = await makeOne({ stream, state, partition, signal: how.signal });
@@ -29,15 +28,14 @@ export async function makeSharedCheckpoints(
     }
     return outcomes;
   } finally {
-    await state.close();
-    await stream.close();
+    for (const close of closing) await close();
   }
 }
 
 async function makeOne(
   parts: Readonly<{
     stream: Stream;
-    state: ReturnType<typeof openRedisStateStore>;
+    state: StateStore;
     partition: number;
     signal: AbortSignal;
   }>,
@@ -61,13 +59,4 @@ async function makeOne(
   } finally {
     await producer.close();
   }
-}
-
-function redisNeeded(): MillraceError {
-  return new MillraceError({
-    code: 'SETTING_CHECKPOINT_REDIS',
-    kind: 'permanent',
-    message: 'Checkpoints are made of the state in Redis, and no Redis was named.',
-    remedy: 'Set REDIS_URL as for the transformers.',
-  });
 }

@@ -1,8 +1,12 @@
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import type { CheckpointOutcome } from '@millrace/checkpoint';
 import { listenForShutdown, MillraceError, systemClock } from '@millrace/runtime';
 import { isShared, openLogView } from '../checkpoints/checkpoint-place.ts';
-import { formatCheckpoints, formatOutcomes } from '../checkpoints/checkpoints-text.ts';
+import {
+  formatCheckpoints,
+  formatOutcomes,
+  formatRestored,
+} from '../checkpoints/checkpoints-text.ts';
 import type { CheckpointsLook } from '../checkpoints/look-at-checkpoints.ts';
 import { dataDirOf, type CliContext } from '../cli-context.ts';
 import { formatBytes } from '../quantities.ts';
@@ -12,6 +16,11 @@ interface CheckpointFlags {
   json?: boolean;
   dataDir?: string;
   url?: string;
+}
+
+interface RestoreFlags {
+  partition: number;
+  atMost: number;
 }
 
 const PROGRESS_MS = 2000;
@@ -40,6 +49,36 @@ export function addCheckpointCommand(program: Command, context: CliContext): voi
       .command('verify')
       .description('read every byte of them and the states in them; exits with 1 on damage'),
   ).action(async (flags: CheckpointFlags) => await verify(context, flags));
+  withFlags(
+    checkpoint
+      .command('restore')
+      .description('put the state of a partition back, so that what follows is put out again')
+      .requiredOption('--partition <number>', 'which one', wholeNumber)
+      .requiredOption('--at-most <position>', 'back to here or before', wholeNumber),
+  ).action(async (flags: CheckpointFlags & RestoreFlags) => await restore(context, flags));
+}
+
+async function restore(context: CliContext, flags: CheckpointFlags & RestoreFlags): Promise<void> {
+  const { output } = context;
+  const { restorePartition } = await import('../checkpoints/restore-partition.ts');
+  const { partition, atMost: positionMax } = flags;
+  const shutdown = listenForShutdown();
+  try {
+    const restored = await restorePartition(context, {
+      ...{ dataDir: dataDirFlag(context, flags), partition, positionMax },
+      ...{ signal: shutdown.signal, onNotice: output.notice },
+    });
+    if (flags.json === true)
+      output.result(JSON.stringify({ partition, ...restored }, undefined, 2));
+    else output.result(formatRestored(partition, restored));
+  } finally {
+    shutdown.dispose();
+  }
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It is a whole number.');
 }
 
 async function now(context: CliContext, flags: CheckpointFlags): Promise<void> {
