@@ -10,22 +10,28 @@ const BALLAST = 'ballast';
 const BALLAST_BYTES = 16 * 1024 * 1024;
 const BLOCK_BYTES = 4096;
 /** Our own metrics once after each start and then no more: ledger and tables come to rest. */
-const env = { MILLRACE_SELF_METRICS__INTERVAL_MS: '1h' };
+const QUIET = { MILLRACE_SELF_METRICS__INTERVAL_MS: '1h' };
+
+type Environment = Readonly<Record<string, string>>;
 
 /** A running Millrace, and what can happen to it. */
 export class CrashWorld {
   readonly playground: Playground;
+  readonly #env: Environment;
   #millrace: RunningMillrace;
 
-  private constructor(playground: Playground, millrace: RunningMillrace) {
+  private constructor(playground: Playground, env: Environment, millrace: RunningMillrace) {
     this.playground = playground;
+    this.#env = env;
     this.#millrace = millrace;
   }
 
-  static async start(parent?: string): Promise<CrashWorld> {
+  /** `more` goes over the settings of all worlds. */
+  static async start(parent?: string, more: Environment = {}): Promise<CrashWorld> {
     const playground = await Playground.make(parent);
     try {
-      return new CrashWorld(playground, await playground.up({ env }));
+      const env = { ...QUIET, ...more };
+      return new CrashWorld(playground, env, await playground.up({ env }));
     } catch (error) {
       await playground.remove();
       throw error;
@@ -37,9 +43,14 @@ export class CrashWorld {
     return this.#millrace;
   }
 
-  /** kill -9 of the process; PostgreSQL is left behind, and another start finds it. */
-  async killProcess(): Promise<void> {
+  /**
+   * kill -9 of the process; PostgreSQL is left behind, and another start finds it, and whatever
+   * `meanwhile` did to the files.
+   */
+  async killProcess(meanwhile: () => Promise<void> = async () => undefined): Promise<void> {
     this.#millrace.child.kill('SIGKILL');
+    await this.#millrace.ended;
+    await meanwhile();
     await this.#startAgain();
   }
 
@@ -47,7 +58,7 @@ export class CrashWorld {
   async killProcessTwice(afterMs: number): Promise<void> {
     this.#millrace.child.kill('SIGKILL');
     await this.#millrace.ended;
-    const starting = this.playground.start(this.#upAgain(), env);
+    const starting = this.playground.start(this.#upAgain(), this.#env);
     await sleep(afterMs);
     starting.child.kill('SIGKILL');
     await starting.ended;
@@ -114,7 +125,7 @@ export class CrashWorld {
   async #startAgain(): Promise<void> {
     await this.#millrace.ended;
     const [, ...args] = this.#upAgain();
-    this.#millrace = await this.playground.up({ args, env });
+    this.#millrace = await this.playground.up({ args, env: this.#env });
   }
 
   #upAgain(): string[] {

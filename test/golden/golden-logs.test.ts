@@ -1,48 +1,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import {
-  entryTexts,
-  FOLD_VERSIONS,
-  runFold,
-  TIGHT_SETTINGS,
-  variedLog,
-  type LoggedRecord,
-} from '@millrace/transformer/testing';
-import {
-  decodeEventsRecord,
-  encodeEventsRecord,
-  EntryType,
-  type AddressedEntry,
-} from '@millrace/wire';
+import { entryTexts, FOLD_VERSIONS, runFold } from '@millrace/transformer/testing';
+import { EntryType, type AddressedEntry } from '@millrace/wire';
 import { describe, expect, it } from 'vitest';
-
-/*
- * Logs as they were recorded once, and all that folding them puts out. Files are only ever added:
- * a program that has the fold version they ask for gives the same entries to the last bit, also
- * years later. UPDATE_GOLDEN=1 writes those that are missing.
- *
- *   NAME.events.txt   for each record: append time in µs, bytes in base64
- *   NAME.entries.txt  SHA-256 of all entries with their addresses, then what each of them says,
- *                     so that a difference can be read
- */
-const GOLDEN: readonly { name: string; foldVersion: number; record: () => LoggedRecord[] }[] = [
-  {
-    name: 'fold-v1-everything',
-    foldVersion: 1,
-    record: () => variedLog(101, { records: 40 }),
-  },
-  {
-    name: 'fold-v1-changes',
-    foldVersion: 1,
-    record: () => variedLog(102, { records: 40, changes: 0.25 }),
-  },
-  {
-    name: 'fold-v1-bounds',
-    foldVersion: 1,
-    record: () => variedLog(103, { records: 45, changes: 0.1, settings: TIGHT_SETTINGS }),
-  },
-];
+import { GOLDEN, goldenLog, linesOf, pathOf } from './golden-files.ts';
 
 describe.each(GOLDEN)('the log $name', ({ name, foldVersion, record }) => {
   const log = goldenLog(name, record);
@@ -75,25 +36,6 @@ it('the logs hold everything there is to fold', () => {
   expect(missing.map(([what]) => what)).toEqual(['deadLetter']);
 });
 
-function goldenLog(name: string, record: () => LoggedRecord[]): LoggedRecord[] {
-  const file = pathOf(`${name}.events.txt`);
-  if (!existsSync(file) && process.env['UPDATE_GOLDEN'] === '1') {
-    const lines = record().map((one) => {
-      const bytes = Buffer.from(encodeEventsRecord(one.record)).toString('base64');
-      return `${one.appendTimeUs} ${bytes}\n`;
-    });
-    writeFileSync(file, lines.join(''));
-  }
-  return readFileSync(file, 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => {
-      const [appendTimeUs, bytes] = line.split(' ');
-      const record = decodeEventsRecord(new Uint8Array(Buffer.from(bytes!, 'base64')));
-      return { record, appendTimeUs: Number(appendTimeUs) };
-    });
-}
-
 function expectGolden(name: string, text: string): void {
   const file = pathOf(name);
   if (!existsSync(file) && process.env['UPDATE_GOLDEN'] === '1') writeFileSync(file, text);
@@ -102,21 +44,5 @@ function expectGolden(name: string, text: string): void {
 
 function listingOf(entries: readonly AddressedEntry[]): string {
   const digest = createHash('sha256').update(entryTexts(entries).join('\n')).digest('hex');
-  const names = new Map(Object.entries(EntryType).map(([name, type]) => [type, name]));
-  const lines = entries.map(({ address, type, value }) => {
-    return `${address.offset}.${address.ordinal} ${names.get(type)} ${readable(value)}\n`;
-  });
-  return `sha256 ${digest}\n${lines.join('')}`;
-}
-
-/** The values of an entry, one after the other; of bytes as many as tell them apart at a glance. */
-function readable(value: unknown): string {
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex', 0, 4);
-  if (Object.is(value, -0)) return '-0';
-  if (typeof value !== 'object' || value === null) return value === undefined ? '' : String(value);
-  return Object.values(value).map(readable).join(' ');
-}
-
-function pathOf(file: string): string {
-  return fileURLToPath(new URL(file, import.meta.url));
+  return [`sha256 ${digest}`, ...linesOf(entries), ''].join('\n');
 }

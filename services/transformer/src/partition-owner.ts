@@ -40,6 +40,8 @@ export class PartitionOwner implements PartitionTask {
   readonly partition: number;
   readonly #parts: OwnerParts;
   readonly #backoff: Backoff;
+  /** Checkpoints that were told to be of no use, by offset. */
+  readonly #passedOver = new Set<number>();
   #status: PartitionStatus;
   /** Ends the polling; what was folded is still published and committed. */
   readonly #stopping = new AbortController();
@@ -132,7 +134,7 @@ export class PartitionOwner implements PartitionTask {
   }
 
   async #takeOver(): Promise<OwnedPartition | undefined> {
-    const { stream, state, settings } = this.#parts;
+    const { stream, state, settings, events } = this.#parts;
     return await takeOver({
       stream,
       state,
@@ -140,6 +142,9 @@ export class PartitionOwner implements PartitionTask {
       recordBytesMax: settings.recordBytesMax,
       signal: this.#killing.signal,
       onPassedOver: ({ offset, manifest, isDamaged, why }) => {
+        // A partition that cannot go on is looked at again and again.
+        if (this.#passedOver.has(offset)) return;
+        this.#passedOver.add(offset);
         const { position } = manifest;
         events.checkpointPassedOver(this.partition, { offset, position, isDamaged, why });
       },

@@ -47,6 +47,8 @@ export interface FoldRun {
   /** The same as the records they were cut into. */
   sealed: SealedRecord[];
   fold: PartitionFold;
+  /** Pages as they were saved last. */
+  saved: Map<string, Uint8Array>;
 }
 
 interface RunOptions {
@@ -55,11 +57,13 @@ interface RunOptions {
   /** Whether to save the state after this offset and go on from what was saved. */
   restartAfter?: (offset: number) => boolean;
   recordBytesMax?: number;
+  /** Pages of a state to go on from: the log is that behind its position. */
+  from?: ReadonlyMap<string, Uint8Array>;
 }
 
 /** Folds a log, cutting and restarting where it is told to. */
 export function runFold(log: readonly LoggedRecord[], options: RunOptions = {}): FoldRun {
-  const saved = new Map<string, Uint8Array>();
+  const saved = new Map<string, Uint8Array>(options.from);
   const entries: AddressedEntry[] = [];
   const sealed: SealedRecord[] = [];
   const build = (offset: number): SeriesRecordBuilder =>
@@ -68,8 +72,11 @@ export function runFold(log: readonly LoggedRecord[], options: RunOptions = {}):
       { offset, ordinal: 0 },
       options.recordBytesMax ?? 800_000,
     );
-  let builder = build(0);
-  let fold = new PartitionFold(newPartitionHead(TEST_LOG_ID, 1), undefined, builder);
+  const begin = options.from === undefined ? undefined : loadPages(options.from);
+  const first = begin?.head ?? newPartitionHead(TEST_LOG_ID, 1);
+  const base = first.position;
+  let builder = build(base);
+  let fold = new PartitionFold(first, begin?.tables, builder);
   const drain = (): void => {
     builder.flush(fold.head.position);
     for (const record of builder.sealed.splice(0)) {
@@ -77,7 +84,8 @@ export function runFold(log: readonly LoggedRecord[], options: RunOptions = {}):
       entries.push(...listEntries(record.payload));
     }
   };
-  for (const [offset, { record, appendTimeUs }] of log.entries()) {
+  for (const [i, { record, appendTimeUs }] of log.entries()) {
+    const offset = base + i;
     const payload = encodeEventsRecord(record);
     fold.apply(decodeEventsRecord(payload), appendTimeUs);
     // As a reader's buffer that is used again: nothing may point into it any more.
@@ -94,7 +102,7 @@ export function runFold(log: readonly LoggedRecord[], options: RunOptions = {}):
     fold = new PartitionFold(head, tables, builder);
   }
   drain();
-  return { entries, sealed, fold };
+  return { entries, sealed, fold, saved };
 }
 
 /** Entries as one string each, address included: equal strings are equal entries. */

@@ -1,3 +1,4 @@
+export { STATE_VERSION } from '../fold/partition-state.ts';
 export { FOLD_VERSIONS } from '../fold/fold-version.ts';
 export {
   dataRecord,
