@@ -8,7 +8,8 @@ import { runFullRate, type FullRateFigures } from './full-rate.ts';
 import { startDistributed } from './distributed-system.ts';
 import { startMillrace, type MillraceSystem } from './millrace-system.ts';
 import { runPaced, type PacedFigures } from './paced.ts';
-import { describeFullRate, describePaced, describeRatios } from './report.ts';
+import { runRebuild } from './rebuild.ts';
+import { describeFullRate, describePaced, describeRatios, describeRebuild } from './report.ts';
 import type { SystemMaker } from './system-under-test.ts';
 import { victoriaMetrics } from './victoria-metrics-system.ts';
 
@@ -18,6 +19,9 @@ const USAGE = `npm run bench -- [options]   (figures are printed, none is assert
   --rate N          samples a second of the paced run (20000)
   --paced-seconds N how long it is (30)
   --only NAME       full-rate or paced
+  --rebuild         instead of the above: many series, checkpoints, and a state that is lost
+  --series N        how many (1000000)
+  --steps N         samples of each (2)
   --distributed     as processes, on Kafka, Redis and TimescaleDB
   --peers           also VictoriaMetrics, by turns, with the same sender
   --rounds N        of turns with peers (2)
@@ -32,6 +36,9 @@ interface Options {
   rate: number;
   only: string | undefined;
   distributed: boolean;
+  rebuild: boolean;
+  series: number;
+  steps: number;
   peers: boolean;
   rounds: number;
   json: boolean;
@@ -55,6 +62,7 @@ async function bench({ only, json, distributed, ...params }: Options): Promise<n
     `Node ${process.version}, ${cpus().length} CPUs (${cpus()[0]?.model}), ` +
       `${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, data below ${await benchParent()}\n`,
   );
+  if (params.rebuild) return await benchRebuild(params, json, say);
   const start = distributed ? startDistributed : startMillrace;
   const millrace = { name: 'millrace', start };
   const fullRates: FullRateFigures[] = [];
@@ -75,6 +83,17 @@ async function bench({ only, json, distributed, ...params }: Options): Promise<n
     (run) => run.faults,
   );
   return faults.length === 0 ? 0 : 1;
+}
+
+async function benchRebuild(
+  params: Pick<Options, 'series' | 'steps' | 'rate' | 'pacedSeconds'>,
+  json: boolean,
+  say: (text: string) => void,
+): Promise<number> {
+  const figures = await runRebuild(params);
+  say(describeRebuild(figures));
+  if (json) process.stdout.write(`${JSON.stringify({ rebuild: figures }, undefined, 2)}\n`);
+  return figures.faults.length === 0 ? 0 : 1;
 }
 
 /** A B A B: what the machine does meanwhile hits both. Without peers one round tells enough. */
@@ -125,6 +144,9 @@ function readOptions(): Options {
       rounds: { type: 'string', default: '2' },
       only: { type: 'string' },
       distributed: { type: 'boolean', default: false },
+      rebuild: { type: 'boolean', default: false },
+      series: { type: 'string', default: '1000000' },
+      steps: { type: 'string', default: '2' },
       peers: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -144,6 +166,9 @@ function readOptions(): Options {
     rounds: positive('rounds', values.rounds),
     only: values.only,
     distributed: values.distributed,
+    rebuild: values.rebuild,
+    series: positive('series', values.series),
+    steps: positive('steps', values.steps),
     peers: values.peers,
     json: values.json,
   };

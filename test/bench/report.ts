@@ -2,6 +2,7 @@ import type { LatencySummary } from '../load/latencies.ts';
 import type { Cost } from './cost.ts';
 import type { FullRateFigures } from './full-rate.ts';
 import type { PacedFigures } from './paced.ts';
+import type { RebuildFigures } from './rebuild.ts';
 
 const MIB = 1024 * 1024;
 
@@ -28,6 +29,27 @@ export function describePaced(figures: PacedFigures): string {
     ['sample to visible in SQL', latencies(visibleMs)],
     ...costs(figures.cost),
     ...outcome(figures),
+  ]);
+}
+
+export function describeRebuild(figures: RebuildFigures): string {
+  const { series, samples, partitionMs, checkpointMs, checkpointBytes, faults } = figures;
+  return lines(`millrace, ${count(series)} series, a state that is lost`, [
+    ['state', `${count(figures.stateBytes / MIB)} MiB of LMDB, of ${count(samples)} samples`],
+    [
+      'checkpoints',
+      `${count(checkpointBytes / MIB)} MiB in ${ms(checkpointMs)}, of each partition ` +
+        partitionMs.map(ms).join(', '),
+    ],
+    ['ack alone', latencies(figures.ackMs)],
+    ['ack beside checkpoints', latencies(figures.ackWithCheckpointsMs)],
+    ['clean stop', ms(figures.cleanStopMs)],
+    ['start', `caught up after ${ms(figures.startedMs)}`],
+    [
+      'start without the state',
+      `takes data after ${ms(figures.takesDataMs)}, caught up after ${ms(figures.rebuiltMs)}`,
+    ],
+    ...faults.map((fault): [string, string] => ['WRONG', fault]),
   ]);
 }
 

@@ -21,7 +21,7 @@ import type { TransformerEvents } from './events.ts';
 import { samplesLost } from './fold/fold-errors.ts';
 import { Publisher } from './publisher.ts';
 import type { TransformerSettings } from './settings.ts';
-import { notSetUp, takeOver, type OwnedPartition } from './take-over.ts';
+import { loadAgainWhenCorrupt, notSetUp, takeOver, type OwnedPartition } from './take-over.ts';
 
 export interface OwnerParts {
   stream: Stream;
@@ -83,7 +83,7 @@ export class PartitionOwner implements PartitionTask {
       try {
         const owned = await this.#takeOver();
         if (owned === undefined) await this.#pause();
-        else await this.#foldOn(owned);
+        else await this.#foldOn(owned).catch(loadAgainWhenCorrupt);
       } catch (error) {
         if (!(await this.#goesOnAfter(error))) return;
       }

@@ -150,6 +150,17 @@ async function logIdOf(parts: TakeOverParts): Promise<string> {
   return record.logId;
 }
 
+/** What was loaded was sound: what it became is found out by loading it again. */
+export function loadAgainWhenCorrupt(error: unknown): never {
+  if (!isCorruptState(error) || !(error instanceof MillraceError)) throw error;
+  throw new MillraceError({
+    code: 'TRANSFORMER_STATE_DAMAGED',
+    kind: 'outrun',
+    message: `${error.message} It is loaded again, or made again from a checkpoint.`,
+    cause: error,
+  });
+}
+
 /** What a partition waits for while `takeOver` finds no log. */
 export function notSetUp(partition: number): MillraceError {
   return new MillraceError({

@@ -20,6 +20,7 @@ const HEADER = 0;
 const PAGE = 1;
 const PREFIX_BYTES = 5;
 const CRC_BYTES = 4;
+const NO_PARTITION = 0xffff_ffff;
 
 /** What is committed of a partition beside its pages. */
 export interface LmdbHeader extends StatePosition {
@@ -32,6 +33,11 @@ export function headerKey(partition: number): Buffer {
 
 export function pageKey(partition: number, key: string): Buffer {
   return Buffer.concat([prefix(partition, PAGE), Buffer.from(key, 'utf8')]);
+}
+
+/** A key that belongs to no partition. */
+export function trialKey(): Buffer {
+  return prefix(NO_PARTITION, PAGE + 1);
 }
 
 /** Where the pages of a partition begin, and a key above all of them. */

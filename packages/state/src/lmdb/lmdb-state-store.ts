@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { open, type RootDatabase } from 'lmdb';
+import type { RootDatabase } from 'lmdb';
 import { badPageKey, closedState, corruptState, isCorruptState } from '../state-error.ts';
 import {
   isPageKey,
@@ -12,6 +12,7 @@ import {
   type StatePositionReader,
   type StateStore,
 } from '../state.ts';
+import { openLmdbDatabase } from './lmdb-database.ts';
 import { lmdbError } from './lmdb-errors.ts';
 import { checkLmdbFile } from './lmdb-file.ts';
 import {
@@ -37,18 +38,7 @@ export function openLmdbStateStore(settings: Readonly<{ directory: string }>): L
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     checkLmdbFile(directory);
-    const database = open<Uint8Array, Uint8Array>({
-      path: directory,
-      noSubdir: false,
-      encoding: 'binary',
-      keyEncoding: 'binary',
-      useVersions: true,
-      cache: false,
-      // A commit resolves when it is flushed, not when it is visible.
-      overlappingSync: false,
-      // With it, a commit that fails leaves a second promise behind that nobody can catch.
-      eventTurnBatching: false,
-    });
+    const database = openLmdbDatabase(directory);
     // The files' names must outlive a power cut as well as what is in them.
     for (const path of [directory, dirname(directory)]) flushDirectory(path);
     return new OpenLmdbStateStore(database, directory);

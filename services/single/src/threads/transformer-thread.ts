@@ -2,12 +2,14 @@ import { CheckpointRetention } from '@millrace/checkpoint';
 import { limitTime, MillraceError } from '@millrace/runtime';
 import { TOPIC_CHECKPOINTS, TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
 import { openSegmentStream, type SegmentStream } from '@millrace/stream/segment';
-import { openLmdbStateStore, type LmdbStateStore } from '@millrace/state/lmdb';
+import { isCorruptState } from '@millrace/state';
+import type { LmdbStateStore } from '@millrace/state/lmdb';
 import {
   createTransformer,
   DEFAULT_TRANSFORMER_SETTINGS,
   type Transformer,
 } from '@millrace/transformer';
+import { openState } from '../open-state.ts';
 import { createCheckpointMaker, type CheckpointMaker } from './checkpoint-maker.ts';
 import type { TransformerThread } from './thread-data.ts';
 import { hostStage } from './thread-host.ts';
@@ -24,7 +26,8 @@ hostStage<TransformerThread>((host) => {
   let transformer: Transformer | undefined;
   return {
     open: async () => {
-      const opened = openLmdbStateStore({ directory: directories.state });
+      const how = { directory: directories.state, partitions: settings.partitions };
+      const opened = await openState({ clock, log }, how);
       state = opened;
       stream = await openSegmentStream({
         directory: directories.log,
@@ -81,7 +84,13 @@ hostStage<TransformerThread>((host) => {
 });
 
 async function logIdOf(state: LmdbStateStore, partition: number): Promise<string | undefined> {
-  return (await state.readPosition(partition))?.logId;
+  try {
+    return (await state.readPosition(partition))?.logId;
+  } catch (error) {
+    // Whoever takes the partition over looks for a checkpoint.
+    if (isCorruptState(error)) return undefined;
+    throw error;
+  }
 }
 
 function notInTime(msMax: number): MillraceError {

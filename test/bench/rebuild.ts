@@ -1,0 +1,208 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { SingleStatus } from '@millrace/single/running';
+import { Playground, until, type RunningMillrace } from '../integration/running-millrace.ts';
+import type { LatencySummary } from '../load/latencies.ts';
+import { startLoad } from '../load/load-process.ts';
+import { DEFAULT_LOAD, type LoadResult, type LoadSettings } from '../load/load-run.ts';
+import { readLedger } from '../services/ledger-check.ts';
+import { StoreClient } from '../services/store-client.ts';
+import { checkStoredLoad, untilLoadVisible } from '../services/stored-load.ts';
+import { onAbandon } from './abandon.ts';
+import { benchParent, bytesBelow } from './bench-directory.ts';
+import { faultsOf } from './millrace-system.ts';
+
+export interface RebuildParams {
+  readonly series: number;
+  /** Samples of each. */
+  readonly steps: number;
+  /** Of the paced load beside which checkpoints are made. */
+  readonly rate: number;
+  readonly pacedSeconds: number;
+}
+
+export interface RebuildFigures {
+  series: number;
+  samples: number;
+  stateBytes: number;
+  checkpointBytes: number;
+  /** Of all partitions, one after the other; and of each. */
+  checkpointMs: number;
+  partitionMs: number[];
+  /** Of a paced load without and with checkpoints under way. */
+  ackMs: LatencySummary;
+  ackWithCheckpointsMs: LatencySummary;
+  cleanStopMs: number;
+  /** From the start of the process to data being taken, and to all partitions being caught up. */
+  takesDataMs: number;
+  rebuiltMs: number;
+  /** The same with the state in its place. */
+  startedMs: number;
+  faults: string[];
+}
+
+const VISIBLE_MS_MAX = 1_200_000;
+const REBUILT_MS_MAX = 600_000;
+const PACED_SERIES = 10_000;
+const QUIET = { MILLRACE_SELF_METRICS__INTERVAL_MS: '1h' };
+
+/** Many series, a checkpoint of them, and how long it takes to go on without the state. */
+export async function runRebuild(params: RebuildParams): Promise<RebuildFigures> {
+  const playground = await Playground.make(await benchParent());
+  const abandoned = onAbandon(() => playground.remove());
+  try {
+    return await measure(playground, params);
+  } finally {
+    abandoned.over();
+    await playground.remove();
+  }
+}
+
+async function measure(playground: Playground, params: RebuildParams): Promise<RebuildFigures> {
+  let millrace = await playground.up({ env: QUIET });
+  const store = await StoreClient.connect(millrace.info);
+  const { load, result } = await fill(millrace, params);
+  await untilLoadVisible(store, load, result, VISIBLE_MS_MAX);
+  const faults = await faultsOf(store, load, result);
+  await store.close();
+  const ackMs = await paced(millrace, 'paced_alone', params, async () => undefined);
+  const made: { partitionMs: number[]; tookMs: number; bytes: number }[] = [];
+  const ackWithCheckpointsMs = await paced(millrace, 'paced_beside', params, async (isOver) => {
+    while (!isOver()) made.push(await makeCheckpoints(millrace));
+  });
+  const stateBytes = await bytesBelow(join(playground.dataDir, 'state'));
+  const stopping = performance.now();
+  await stop(millrace);
+  const cleanStopMs = performance.now() - stopping;
+  ({ millrace } = await startAndCatchUp(playground));
+  await stop(millrace);
+  const plain = await startAndCatchUp(playground);
+  await stop(plain.millrace);
+  await rm(join(playground.dataDir, 'state'), { recursive: true });
+  const again = await startAndCatchUp(playground);
+  if (!again.millrace.output().includes('a checkpoint took its place')) {
+    faults.push('the state was not made again from a checkpoint');
+  }
+  const after = await StoreClient.connect(again.millrace.info);
+  const { url } = again.millrace.info;
+  faults.push(...(await sentAgain(after, { ...load, url }, result)));
+  await after.close();
+  await stop(again.millrace);
+  const best = made.toSorted((a, b) => a.tookMs - b.tookMs)[0]!;
+  return {
+    series: params.series,
+    samples: result.samples,
+    stateBytes,
+    checkpointBytes: best.bytes,
+    checkpointMs: best.tookMs,
+    partitionMs: best.partitionMs,
+    ackMs,
+    ackWithCheckpointsMs,
+    cleanStopMs,
+    takesDataMs: again.takesDataMs,
+    rebuiltMs: again.caughtUpMs,
+    startedMs: plain.caughtUpMs,
+    faults,
+  };
+}
+
+async function fill(
+  { info }: RunningMillrace,
+  { series, steps }: RebuildParams,
+): Promise<{ load: LoadSettings; result: LoadResult }> {
+  const load: LoadSettings = {
+    ...DEFAULT_LOAD,
+    url: info.url,
+    series,
+    stepsMax: steps,
+    firstTimeMs: Date.now() - (steps + 60) * DEFAULT_LOAD.stepMs,
+  };
+  const process = await startLoad(load);
+  process.go();
+  return { load, result: await process.result };
+}
+
+/** A paced load of few series, and what is done beside it until it is over. */
+async function paced(
+  { info }: RunningMillrace,
+  metric: string,
+  { rate, pacedSeconds: seconds }: RebuildParams,
+  beside: (isOver: () => boolean) => Promise<void>,
+): Promise<LatencySummary> {
+  const load: LoadSettings = {
+    ...{ ...DEFAULT_LOAD, url: info.url, metric, rate, seconds, series: PACED_SERIES },
+    warmUpSeconds: 2,
+    firstTimeMs: Date.now() - seconds * 1000,
+  };
+  const process = await startLoad(load);
+  process.go();
+  let isOver = false;
+  const ended = process.result.finally(() => (isOver = true));
+  await sleep(2000);
+  await beside(() => isOver);
+  return (await ended).ackMs;
+}
+
+async function makeCheckpoints({
+  info,
+}: RunningMillrace): Promise<{ partitionMs: number[]; tookMs: number; bytes: number }> {
+  const begun = performance.now();
+  const answer = await fetch(`${info.url}/api/v1/checkpoints`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{}',
+  });
+  const { partitions } = (await answer.json()) as {
+    partitions: { outcome: string; tookMs: number; bytes: number }[];
+  };
+  const failed = partitions.find(({ outcome }) => outcome !== 'made');
+  if (failed !== undefined) throw new Error(`no checkpoint: ${JSON.stringify(failed)}`);
+  return {
+    tookMs: performance.now() - begun,
+    partitionMs: partitions.map(({ tookMs }) => tookMs),
+    bytes: partitions.reduce((sum, { bytes }) => sum + bytes, 0),
+  };
+}
+
+/** Until every partition has folded what was in the log when it began. */
+async function startAndCatchUp(
+  playground: Playground,
+): Promise<{ millrace: RunningMillrace; takesDataMs: number; caughtUpMs: number }> {
+  const begun = performance.now();
+  const millrace = await playground.up({ env: QUIET });
+  const takesDataMs = performance.now() - begun;
+  await until('all partitions are caught up', REBUILT_MS_MAX, async () => {
+    const answer = await fetch(`${millrace.info.url}/api/v1/status`);
+    const { stages } = (await answer.json()) as SingleStatus;
+    const { partitions } = stages.find(({ stage }) => stage === 'transformer')!;
+    return partitions.every(
+      ({ state, position, endOffset }) => state === 'running' && position >= endOffset,
+    );
+  });
+  return { millrace, takesDataMs, caughtUpMs: performance.now() - begun };
+}
+
+/** All of it is sent again: a state that was made again knows every sample. */
+async function sentAgain(
+  store: StoreClient,
+  load: LoadSettings,
+  before: LoadResult,
+): Promise<string[]> {
+  const { duplicate: known } = await readLedger(store);
+  const process = await startLoad(load);
+  process.go();
+  const { samples } = await process.result;
+  await until('all of it is known', VISIBLE_MS_MAX, async () => {
+    return (await readLedger(store)).duplicate >= known + samples;
+  });
+  const { wrong, rows } = await checkStoredLoad(store, load, before);
+  if (rows !== before.samples) wrong.unshift(`${rows} rows, ${before.samples} sent`);
+  return wrong;
+}
+
+async function stop({ child, ended, output }: RunningMillrace): Promise<void> {
+  child.kill('SIGTERM');
+  const code = await ended;
+  if (code !== 0) throw new Error(`Millrace ended with ${code}:\n${output().slice(-3000)}`);
+}
