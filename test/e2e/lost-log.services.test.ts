@@ -194,7 +194,6 @@ describe.skipIf(missing.length > 0)('a log that lost what was in it', { timeout:
     expect(await pacedFaults(world.store, sent, SOON_MS_MAX)).toEqual([]);
   }
 
-  /** As the remedy says: without its state a partition is folded from what the log holds. */
   /** As the writer says; the transformers go on running. */
   async function foldAgain(...partitions: number[]): Promise<void> {
     const marks = await markOffsets();

@@ -31,9 +31,8 @@ export function formatCheckpoints(look: CheckpointsLook, colours: Colours): stri
   ]);
   const lines = [formatTable(columns, rows, colours)];
   for (const { partition, offset, fault } of look.unreadable) {
-    lines.push(
-      `partition ${partition}: ${colours.red(`record ${offset} cannot be read`)}: ${fault}`,
-    );
+    const what = offset === undefined ? 'its end' : `record ${offset}`;
+    lines.push(`partition ${partition}: ${colours.red(`${what} cannot be read`)}: ${fault}`);
   }
   return lines.join('\n');
 }

@@ -5,7 +5,7 @@ import {
   type ScannedCheckpoint,
 } from '@millrace/checkpoint';
 import { errorKind, errorText } from '@millrace/runtime';
-import type { Stream } from '@millrace/stream';
+import { STREAM_CODES, StreamError, type Stream } from '@millrace/stream';
 import { describeState, STATE_VERSIONS_READ } from '@millrace/transformer';
 
 /** One checkpoint, or what is left of one, as commands show it. */
@@ -37,7 +37,7 @@ export interface CheckpointsLook {
   /** By partition, the newest first. */
   checkpoints: ShownCheckpoint[];
   /** Records of the topic that cannot be read. */
-  unreadable: { partition: number; offset: number; fault: string }[];
+  unreadable: { partition: number; offset?: number; fault: string }[];
 }
 
 /**
@@ -56,7 +56,14 @@ export async function lookAtCheckpoints(
   for (let partition = 0; partition < stream.partitions; partition += 1) {
     const place = { stream, partition };
     const scan = new CheckpointScan(place);
-    await scan.follow((bytes) => how.onBytes(partition, bytes));
+    try {
+      await scan.follow((bytes) => how.onBytes(partition, bytes));
+    } catch (error) {
+      if (!(error instanceof StreamError) || error.code !== STREAM_CODES.corrupt) throw error;
+      // The very end of the partition: nobody can tell what there is.
+      look.unreadable.push({ partition, fault: errorText(error) });
+      continue;
+    }
     for (const { firstOffset, bytes, checkpointId } of scan.unfinished) {
       const why = 'it has no manifest: its maker broke off, or is still at it';
       const parts = { checkpointId, offset: firstOffset, bytes };

@@ -1,7 +1,7 @@
 import { CheckpointRetention } from '@millrace/checkpoint';
 import { limitTime, MillraceError } from '@millrace/runtime';
 import { TOPIC_CHECKPOINTS, TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
-import { openSegmentStream, type SegmentStream } from '@millrace/stream/segment';
+import type { SegmentStream } from '@millrace/stream/segment';
 import { isCorruptState } from '@millrace/state';
 import type { LmdbStateStore } from '@millrace/state/lmdb';
 import {
@@ -10,6 +10,7 @@ import {
   type Transformer,
 } from '@millrace/transformer';
 import { openState } from '../open-state.ts';
+import { openWithCheckpoints } from '../open-with-checkpoints.ts';
 import { createCheckpointMaker, type CheckpointMaker } from './checkpoint-maker.ts';
 import type { TransformerThread } from './thread-data.ts';
 import { hostStage } from './thread-host.ts';
@@ -29,7 +30,7 @@ hostStage<TransformerThread>((host) => {
       const how = { directory: directories.state, partitions: settings.partitions };
       const opened = await openState({ clock, log }, how);
       state = opened;
-      stream = await openSegmentStream({
+      stream = await openWithCheckpoints({
         directory: directories.log,
         partitions: settings.partitions,
         shared: sharedLog,
