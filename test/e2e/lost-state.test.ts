@@ -48,7 +48,7 @@ const LOSSES: Loss[] = [
   },
 ];
 
-describe('under load, everything acknowledged is stored once after kill -9 and a state that', () => {
+describe('everything acknowledged is stored once after kill -9 and a state that', () => {
   let world: CrashWorld;
   let copy: string;
   beforeAll(async () => {

@@ -92,7 +92,7 @@ describe('what the log may forget', () => {
     expect(await eventsStart()).toBe(59);
   });
 
-  it('is checkpoints beyond the bytes, but never the newest or the one that is needed', async () => {
+  it('is checkpoints beyond the bytes, but never the newest or the needed one', async () => {
     const settings = { keptCount: 10, keptBytesMax: 2.5 * PAGE_BYTES };
     retention = new CheckpointRetention({ stream }, settings);
     for (const position of [10, 20, 30, 40]) await append(position);

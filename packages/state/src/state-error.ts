@@ -4,8 +4,8 @@ import { MillraceError, type ErrorKind } from '@millrace/runtime';
 export const STATE_CODES = {
   /**
    * The committed state contradicts itself: a page fails its checksum, pages without a position,
-   * a number of pages that is not the recorded one, a damaged file. It is refused, never mended:
-   * the log still has everything, and the state can be computed from it again.
+   * a number of pages that is not the recorded one, a damaged file. It is refused, never mended: it
+   * is made again from a checkpoint, and what follows that is folded again.
    */
   corrupt: 'STATE_CORRUPT',
   /** There is no room for the commit. Nothing changed; it works again when there is. */
@@ -67,8 +67,8 @@ export function corruptState(
       'Nothing was counted from it and nothing is lost: the log still has every record.',
     remedy:
       params.remedy ??
-      'Keep the files for examination, then remove the state so that it is computed ' +
-        'from the log again.',
+      'Look at "millrace checkpoint list": without a checkpoint, keep the files for examination ' +
+        'and remove the state, so that it is computed from the log again.',
     cause: params.cause,
   });
 }

@@ -1,9 +1,13 @@
 import type { Loss } from './memory/loss-memory.ts';
-import type { MadeCheckpoint } from '@millrace/checkpoint';
-import { errorText, type Log, type Meter, type MeterCounter } from '@millrace/runtime';
+import {
+  createCheckpointEvents,
+  type CheckpointEvents,
+  type MakeCounter,
+} from './checkpoint-events.ts';
+import { errorText, type Log, type Meter } from '@millrace/runtime';
 
 /** All that the transformer reports: log lines and counters, one function for each event. */
-export interface TransformerEvents {
+export interface TransformerEvents extends CheckpointEvents {
   takenOver(partition: number, fields: Readonly<{ position: number; logId: string }>): void;
   folded(partition: number, batch: Readonly<FoldedBatch>): void;
   published(partition: number, bytes: number): void;
@@ -20,35 +24,10 @@ export interface TransformerEvents {
   barrierFailed(partition: number, error: unknown): void;
   controlRetried(error: unknown): void;
   controlStopped(error: unknown): void;
-  checkpointMade(partition: number, made: Readonly<MadeCheckpoint>): void;
-  /** How long ago the newest one was made. */
-  checkpointAge(partition: number, seconds: number): void;
-  checkpointFailed(partition: number, error: unknown): void;
-  /** None was made, since those that are there cannot be released and take too much room. */
-  checkpointPutOff(partition: number, fields: Readonly<Record<string, number>>): void;
-  /** One was of no use while one was needed. */
-  checkpointPassedOver(partition: number, passedOver: Readonly<PassedOverFields>): void;
-  /** A checkpoint took the place of a state that was lost. */
-  restored(partition: number, fields: Readonly<RestoredFields>): void;
   stopped(partition: number, error: unknown): void;
   /** The partition is not owned any more. */
   letGo(partition: number): void;
   gaveUpWaiting(partition: number, stopMsMax: number): void;
-}
-
-interface PassedOverFields {
-  offset: number;
-  position: number;
-  isDamaged: boolean;
-  why: string;
-}
-
-interface RestoredFields {
-  offset: number;
-  position: number;
-  pagesBytes: number;
-  madeAtUs: number;
-  why: string;
 }
 
 export interface FoldedBatch {
@@ -72,10 +51,12 @@ export interface FoldedBatch {
   series: number;
 }
 
+const STOPPED = 'The partition stopped; the log keeps its records.';
+
 export function createTransformerEvents(log: Log, meter: Meter): TransformerEvents {
   const count = counterOf(meter);
   const folding = createFoldMeter(meter);
-  const checkpoints = createCheckpointEvents(log, meter);
+  const checkpoints = createCheckpointEvents(log, count, meter);
   const publishedBytes = count('published_bytes_total', 'Bytes appended to metrics.series.');
   const retries = count('retries_total', 'Calls tried again.', ['call']);
   const commits = count('commits_total', 'Commits of a partition state.');
@@ -127,11 +108,7 @@ export function createTransformerEvents(log: Log, meter: Meter): TransformerEven
         { error: errorText(error) },
         'Changes of rules are not read any more; folding goes on under the rules in the log.',
       ),
-    stopped: (partition, error) =>
-      log.error(
-        { partition, error: errorText(error) },
-        'The partition stopped; the log keeps its records.',
-      ),
+    stopped: (partition, error) => log.error({ partition, error: errorText(error) }, STOPPED),
     letGo: (partition) => {
       folding.forget(partition);
       checkpoints.forget(partition);
@@ -145,80 +122,9 @@ export function createTransformerEvents(log: Log, meter: Meter): TransformerEven
   };
 }
 
-type MakeCounter = (name: string, help: string, labels?: string[]) => MeterCounter;
-
 function counterOf(meter: Meter): MakeCounter {
   return (name, help, labels = []) =>
     meter.counter({ name: `millrace_transformer_${name}`, help, labels: ['partition', ...labels] });
-}
-
-type CheckpointEvents = Pick<
-  TransformerEvents,
-  | 'checkpointMade'
-  | 'checkpointAge'
-  | 'checkpointFailed'
-  | 'checkpointPutOff'
-  | 'checkpointPassedOver'
-  | 'restored'
->;
-
-function createCheckpointEvents(
-  log: Log,
-  meter: Meter,
-): { events: CheckpointEvents; forget(partition: number): void } {
-  const count = counterOf(meter);
-  const made = count('checkpoints_total', 'Checkpoints made.');
-  const madeBytes = count('checkpoint_bytes_total', 'Bytes of pages in checkpoints made.');
-  const seconds = count('checkpoint_seconds_total', 'Time that making checkpoints took.');
-  const failures = count('checkpoint_failures_total', 'Checkpoints that could not be made.');
-  const passedOver = count('checkpoints_passed_over_total', 'Checkpoints that were of no use.', [
-    'damaged',
-  ]);
-  const restores = count('restores_total', 'States that a checkpoint took the place of.');
-  const age = meter.gauge({
-    name: 'millrace_transformer_checkpoint_age_seconds',
-    help: 'Time since the newest checkpoint was made.',
-    labels: ['partition'],
-  });
-  return {
-    events: {
-      checkpointMade: (partition, { manifest, tookMs }) => {
-        made.add(1, { partition });
-        madeBytes.add(manifest.pagesBytes, { partition });
-        seconds.add(tookMs / 1000, { partition });
-        const { position, pagesBytes: bytes } = manifest;
-        log.info({ partition, position, bytes, tookMs }, 'Checkpoint made.');
-      },
-      checkpointAge: (partition, ageSeconds) => age.set(ageSeconds, { partition }),
-      checkpointFailed: (partition, error) => {
-        failures.add(1, { partition });
-        log.warn(
-          { partition, error: errorText(error) },
-          'No checkpoint could be made; it is tried again, and events are kept until then.',
-        );
-      },
-      checkpointPutOff: (partition, fields) =>
-        log.warn(
-          { partition, ...fields },
-          'No checkpoint was made: the store is too far behind for older ones to be released.',
-        ),
-      checkpointPassedOver: (partition, { isDamaged, ...fields }) => {
-        passedOver.add(1, { partition, damaged: String(isDamaged) });
-        log.warn(
-          { partition, ...fields },
-          'A checkpoint is of no use; an older one is looked for.',
-        );
-      },
-      restored: (partition, fields) => {
-        restores.add(1, { partition });
-        log.warn(
-          { partition, ...fields },
-          'The state was lost; a checkpoint took its place, and what follows it is folded again.',
-        );
-      },
-    },
-    forget: (partition) => age.forget({ partition }),
-  };
 }
 
 /** Counts what folding a batch did, and holds the levels it left. */

@@ -42,8 +42,8 @@ export function missingEntries(missing: MissingEntries): MillraceError {
       `is applied twice. It goes on by itself as soon as they are in the log again.`,
     remedy:
       `Let the transformer put them out again: "millrace checkpoint restore --partition ` +
-      `${partition} --at-most ${from.offset}" puts its state back to a checkpoint before them, or ` +
-      `to the beginning of ${partitionName(TOPIC_EVENTS, partition)}; nothing need be stopped.`,
+      `${partition} --at-most ${from.offset}" puts its state back to a checkpoint before them, ` +
+      `or to the beginning of ${partitionName(TOPIC_EVENTS, partition)}; nothing need be stopped.`,
   });
 }
 

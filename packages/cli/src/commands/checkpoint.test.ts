@@ -100,7 +100,7 @@ describe('millrace checkpoint', () => {
     });
   });
 
-  test('verify exits with 1 when a byte is wrong, and list says which one is of no use', async () => {
+  test('verify exits with 1 when a byte is wrong, and list says where', async () => {
     await foldAndCheckpoint(3);
     await foldAndCheckpoint(3);
     const directory = join(dataDir, 'log', TOPIC_CHECKPOINTS, '0');

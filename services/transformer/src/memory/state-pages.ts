@@ -20,7 +20,8 @@ export function stateIncomplete(detail: string, cause?: unknown): MillraceError 
     kind: 'permanent',
     message: `The committed state of the partition cannot be used: ${detail}. Nothing was skipped.`,
     remedy:
-      'Remove the state directory: it is folded again from the log, as far as the log reaches.',
+      'Look at "millrace checkpoint list". Without a checkpoint, remove the state: it is folded ' +
+      'again from the log, as far as that reaches.',
     cause,
   });
 }
