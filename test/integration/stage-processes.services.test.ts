@@ -162,7 +162,7 @@ describe.skipIf(missing.length > 0)('the process of a stage', { timeout: 240_000
     await untilUnready(writer, 'millrace setup');
     await Promise.all([setUp(), setUp(), setUp()]);
     expect(await setUp('--plan')).toMatchObject({
-      topics: [5, 5, 1].map((partitions) => ({ action: 'keep', partitions })),
+      topics: [5, 5, 1, 5].map((partitions) => ({ action: 'keep', partitions })),
       log: { begun: [] },
       store: { steps: [] },
     });

@@ -1,5 +1,4 @@
 import {
-  CheckpointScan,
   makeCheckpoint,
   newestFirst,
   type CheckpointOutcome,
@@ -8,7 +7,7 @@ import {
 } from '@millrace/checkpoint';
 import { errorKind, errorText, limitTime, MillraceError, type Clock } from '@millrace/runtime';
 import { isSamePosition, type StatePosition, type StateStore } from '@millrace/state';
-import type { Producer, Stream } from '@millrace/stream';
+import { TOPIC_CHECKPOINTS, type Producer, type Stream } from '@millrace/stream';
 import { describeState } from './describe-state.ts';
 import type { TransformerEvents } from './events.ts';
 
@@ -34,7 +33,8 @@ interface Tracked {
   committed: StatePosition | undefined;
   /** Not before. */
   nextUs: number;
-  scan: CheckpointScan;
+  /** Those that this process knows of and that are not released: where they lie, how large. */
+  held: { offset: number; bytes: number }[];
 }
 
 /** One that takes longer is given up: its chunks mean nothing, and the next attempt is whole. */
@@ -75,6 +75,7 @@ export class Checkpoints {
     tracked.committed = committed;
     // A clock that was set back must not put them off until it has caught up.
     if (nowUs < tracked.sinceUs) tracked.sinceUs = nowUs;
+    tracked.nextUs = Math.min(tracked.nextUs, nowUs + settings.intervalMs * 1000);
     if (tracked.hasOne) events.checkpointAge(partition, (nowUs - tracked.sinceUs) / 1e6);
     const waitMs = tracked.hasOne ? settings.intervalMs : Math.min(FIRST_MS, settings.intervalMs);
     if (nowUs < tracked.sinceUs + waitMs * 1000 || nowUs < tracked.nextUs) return;
@@ -95,7 +96,8 @@ export class Checkpoints {
       const tracked = this.#trackedOf(partition, this.#parts.clock.nowUs());
       const { committed, last } = tracked;
       const isNew = committed !== undefined && !isSamePosition(committed, last);
-      if (!how.isAsked && !isNew) return { partition, outcome: 'unchanged' };
+      const isWanted = how.isAsked || (isNew && (await this.#hasRoom(partition, tracked)));
+      if (!isWanted) return { partition, outcome: 'unchanged' };
       return await this.#make(partition, tracked, how.signal);
     });
     return await Promise.all(outcomes);
@@ -110,11 +112,9 @@ export class Checkpoints {
   #trackedOf(partition: number, nowUs: number): Tracked {
     const known = this.#tracked.get(partition);
     if (known !== undefined) return known;
-    const { stream } = this.#parts;
-    const scan = new CheckpointScan({ stream, partition, signal: this.#stopping.signal });
     const tracked: Tracked = {
       ...{ sinceUs: nowUs, hasOne: false, last: undefined, committed: undefined },
-      ...{ nextUs: nowUs, scan },
+      ...{ nextUs: nowUs, held: [] },
     };
     this.#tracked.set(partition, tracked);
     this.#runBeside(partition, this.#learn(partition, tracked));
@@ -126,9 +126,8 @@ export class Checkpoints {
     const { stream, events } = this.#parts;
     const { signal } = this.#stopping;
     try {
-      for await (const { manifest } of newestFirst({ stream, partition, signal })) {
-        const { logId, position, madeAtUs } = manifest;
-        Object.assign(tracked, { sinceUs: madeAtUs, hasOne: true, last: { logId, position } });
+      for await (const { manifest, offset } of newestFirst({ stream, partition, signal })) {
+        note(tracked, manifest, offset);
         return;
       }
     } catch (error) {
@@ -159,12 +158,10 @@ export class Checkpoints {
   /** While the store is far behind, none can be released; then they must not fill the disk. */
   async #hasRoom(partition: number, tracked: Tracked): Promise<boolean> {
     const { clock, events, settings } = this.#parts;
-    const { scan } = tracked;
     try {
-      await scan.follow();
-      const bytes = [...scan.found.map(({ manifest }) => manifest.pagesBytes)];
-      for (const unfinished of scan.unfinished) bytes.push(unfinished.bytes);
-      const held = bytes.reduce((sum, one) => sum + one, 0);
+      const { start } = await this.#parts.stream.bounds(TOPIC_CHECKPOINTS, partition);
+      tracked.held = tracked.held.filter(({ offset }) => offset >= start);
+      const held = tracked.held.reduce((sum, { bytes }) => sum + bytes, 0);
       if (held <= settings.keptBytesMax) return true;
       tracked.nextUs = clock.nowUs() + settings.intervalMs * 1000;
       events.checkpointPutOff(partition, { heldBytes: held, keptBytesMax: settings.keptBytesMax });
@@ -183,9 +180,9 @@ export class Checkpoints {
     try {
       const made = await this.#inTurn(signal, () => make(partition, signal));
       if (made === undefined) return { partition, outcome: 'unchanged' };
-      const { checkpointId, logId, position, madeAtUs, pagesBytes: bytes } = made.manifest;
-      Object.assign(tracked, { sinceUs: madeAtUs, hasOne: true, last: { logId, position } });
+      note(tracked, made.manifest, made.offset);
       events.checkpointMade(partition, made);
+      const { checkpointId, position, pagesBytes: bytes } = made.manifest;
       const { tookMs } = made;
       return { partition, outcome: 'made', checkpointId, position, bytes, tookMs };
     } catch (error) {
@@ -214,6 +211,12 @@ export class Checkpoints {
     tracked.nextUs = clock.nowUs() + Math.min(RETRY_MS, settings.intervalMs) * 1000;
     if (errorKind(error) !== 'aborted') events.checkpointFailed(partition, error);
   }
+}
+
+function note(tracked: Tracked, manifest: MadeCheckpoint['manifest'], offset: number): void {
+  const { logId, position, madeAtUs, pagesBytes: bytes } = manifest;
+  const held = [...tracked.held.filter((one) => one.offset !== offset), { offset, bytes }];
+  Object.assign(tracked, { sinceUs: madeAtUs, hasOne: true, last: { logId, position }, held });
 }
 
 function tookTooLong(partition: number): MillraceError {
