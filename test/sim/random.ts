@@ -3,7 +3,9 @@ export class Random {
   #state: number;
 
   constructor(seed: number) {
-    this.#state = (seed * 0x9e3779b1 + 0x7f4a7c15) >>> 0 || 1;
+    this.#state = (Math.imul(seed, 0x9e3779b1) + 0x7f4a7c15) >>> 0 || 1;
+    // Seeds that follow one another begin alike.
+    for (let i = 0; i < 8; i += 1) this.next();
   }
 
   /** In [0, 1). */

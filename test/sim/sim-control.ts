@@ -1,79 +1,96 @@
+import { applyRules, openControl, readHistory, type ControlParts } from '@millrace/control';
+import { compileRules } from '@millrace/rules';
 import { errorKind } from '@millrace/runtime';
-import { TOPIC_EVENTS, type Producer, type Stream } from '@millrace/stream';
-import { RuleVersions } from '@millrace/transformer/testing';
-import { encodeEventsRecord, type BarrierRecord } from '@millrace/wire';
+import type { Stream } from '@millrace/stream';
+import { FOLD_VERSIONS } from '@millrace/transformer/testing';
+import { DEFAULT_FOLD_SETTINGS, type FoldSettings } from '@millrace/wire';
 import type { MortalProcess } from './mortal-process.ts';
 import type { Random } from './random.ts';
-import { simRules } from './sim-rules.ts';
+import { SIM_RULES, simRules } from './sim-rules.ts';
 
 interface SimControlParts {
-  process: MortalProcess;
-  stream: Stream;
+  /** Who applies rules, anew each time: they die on the way, and others go on. */
+  start: () => MortalProcess;
+  openStream: () => Stream;
   random: Random;
-  /** The barrier every partition begins with. */
-  first: BarrierRecord;
   /** Told what no injected fault explains. */
   onDefect: (error: unknown) => void;
 }
 
+const SECOND_US = 1_000_000;
+
+/** Settings that may change while the system runs, without a promise changing. */
+const CHANGES: readonly Partial<FoldSettings>[] = [
+  { latenessUs: 30 * SECOND_US },
+  { latenessUs: 120 * SECOND_US },
+  { retainUs: 60 * SECOND_US },
+  { retainUs: 900 * SECOND_US },
+  { publishUs: 7 * SECOND_US },
+  { publishUs: SECOND_US },
+  { rollupPublishUs: 60 * SECOND_US },
+  { appendCapUs: 60 * SECOND_US },
+  { piecesMax: 25 },
+  { piecesMax: 4000, definitionsMax: 100 },
+];
+
+/** The first version of the rules: nobody disturbs the one that begins a log. */
+export async function beginControl(
+  parts: ControlParts,
+  settings: Partial<FoldSettings>,
+): ReturnType<typeof openControl> {
+  return await openControl(parts, {
+    rules: compileRules(SIM_RULES),
+    settings: { ...DEFAULT_FOLD_SETTINGS, ...settings },
+    foldVersion: FOLD_VERSIONS.at(-1)!,
+    source: '',
+  });
+}
+
 /**
- * Somebody who applies rules, and is careless about it: barriers reach some partitions only,
- * come again, and come before what they follow. `complete` makes up for it.
+ * People who apply rules, several at a time, and whose programs die half-way: owners of the
+ * partitions have to make up for the barriers that are missing.
  */
 export class SimControl {
-  readonly process: MortalProcess;
-  readonly #random: Random;
-  readonly #producer: Producer;
-  readonly #partitions: number;
-  readonly #versions: RuleVersions;
-  readonly #barriers: BarrierRecord[] = [];
-  readonly #onDefect: (error: unknown) => void;
+  readonly #parts: SimControlParts;
+  #settings: Partial<FoldSettings>;
   #underWay = 0;
 
-  constructor({ process, stream, random, first, onDefect }: SimControlParts) {
-    this.process = process;
-    this.#random = random;
-    this.#onDefect = onDefect;
-    this.#producer = process.stream(stream).producer();
-    this.#partitions = stream.partitions;
-    this.#versions = new RuleVersions(first);
+  constructor(parts: SimControlParts, settings: Partial<FoldSettings>) {
+    this.#parts = parts;
+    this.#settings = settings;
   }
 
-  /** No barrier is on its way any more. */
+  /** Nobody applies anything any more. */
   get isIdle(): boolean {
     return this.#underWay === 0;
   }
 
-  /** Other rules; some partitions hear of them. */
+  /** Other rules, and now and then other settings. */
   change(): void {
-    const random = this.#random;
-    this.#barriers.push(this.#versions.next(simRules((from) => random.pick(from))));
-    for (let partition = 0; partition < this.#partitions; partition += 1) {
-      if (random.chance(0.7)) this.#tell(partition, this.#barriers.slice(-1));
-    }
-  }
-
-  /** Every partition hears of all there ever were, in their order, whether it has or not. */
-  complete(): void {
-    for (let partition = 0; partition < this.#partitions; partition += 1) {
-      this.#tell(partition, [...this.#barriers]);
-    }
-  }
-
-  #tell(partition: number, barriers: readonly BarrierRecord[]): void {
+    const { random, start, openStream, onDefect } = this.#parts;
+    const rules = compileRules(simRules((from) => random.pick(from)));
+    if (random.chance(0.4)) this.#settings = { ...this.#settings, ...random.pick(CHANGES) };
+    const settings = { ...DEFAULT_FOLD_SETTINGS, ...this.#settings };
+    const process = start();
+    const parts = { stream: process.stream(openStream()), clock: process.clock };
     this.#underWay += 1;
-    const telling = async (): Promise<void> => {
-      for (const barrier of barriers) {
-        await this.#producer.append(TOPIC_EVENTS, partition, encodeEventsRecord(barrier));
-      }
-    };
-    telling()
-      .catch((error: unknown) => {
-        // One that could not be appended is missing until the next `complete`.
-        if (errorKind(error) !== 'transient') this.#onDefect(error);
-      })
-      .finally(() => {
-        this.#underWay -= 1;
-      });
+    const applying = applyRules(parts, { rules, settings, source: '' }).then(
+      () => undefined,
+      (error: unknown) => {
+        // What was recorded is completed by the owners; what was not never was.
+        if (errorKind(error) !== 'transient') onDefect(error);
+      },
+    );
+    // Who died on the way never comes back.
+    const over = process.whenDead();
+    void Promise.race([applying, over]).then(() => {
+      this.#underWay -= 1;
+    });
+  }
+
+  /** Number of the newest version there is. */
+  async newest(): Promise<number> {
+    const history = await readHistory(this.#parts.openStream());
+    return history.newest?.number ?? 0;
   }
 }

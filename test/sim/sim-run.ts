@@ -1,5 +1,7 @@
 import { checkRun, type SimVerdict } from './checkers.ts';
-import { SimWorld, type SimOptions } from './sim-world.ts';
+import { Fates } from './fates.ts';
+import { planRun, type SimPlan } from './sim-plan.ts';
+import { SimWorld } from './sim-world.ts';
 
 export interface SimResult {
   seed: number;
@@ -9,11 +11,12 @@ export interface SimResult {
 }
 
 /** One simulated run: everything that happens follows from the seed. */
-export async function simulate(options: SimOptions): Promise<SimResult> {
-  const world = new SimWorld(options);
-  await world.run();
+export async function simulate(seed: number, changes: Partial<SimPlan> = {}): Promise<SimResult> {
+  const world = new SimWorld({ ...planRun(seed), ...changes });
+  const fates = new Fates(world);
+  await world.run(() => fates.second());
   return {
-    seed: options.seed,
+    seed,
     traceHash: world.trace.digest(),
     steps: world.trace.steps,
     verdict: checkRun(world),

@@ -1,230 +1,271 @@
-import { createMeter, silentLog } from '@millrace/runtime';
-import { MemoryStateDatabase, MemoryStateStore } from '@millrace/state/memory';
-import { createMemoryStore, MemoryStoreDatabase } from '@millrace/store/memory';
-import { TOPIC_EVENTS } from '@millrace/stream';
-import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
+import { firstBarrierOf } from '@millrace/control';
+import { openLog } from '@millrace/receiver';
+import { createMeter, silentLog, type PartitionedStage } from '@millrace/runtime';
+import { MemoryStateDatabase } from '@millrace/state/memory';
+import { MemoryStoreDatabase } from '@millrace/store/memory';
+import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
+import { MemoryGroup, MemoryLog, openMemoryStream } from '@millrace/stream/memory';
 import { createTransformer, DEFAULT_TRANSFORMER_SETTINGS } from '@millrace/transformer';
-import { logStart, type TestSample } from '@millrace/transformer/testing';
-import { encodeEventsRecord, type BarrierRecord, type FoldSettings } from '@millrace/wire';
+import { TEST_LOG_ID, type TestSample } from '@millrace/transformer/testing';
+import { encodeEventsRecord, EventsRecordKind } from '@millrace/wire';
 import { createWriter } from '@millrace/writer';
-import { MortalProcess, NO_FAULTS, Trace, type FaultRates } from './mortal-process.ts';
+import { NO_FAULTS, type FaultRates } from './faults.ts';
+import { LogClock } from './log-clock.ts';
+import { MortalProcess } from './mortal-process.ts';
 import { Random } from './random.ts';
-import { SimControl } from './sim-control.ts';
-import { SIM_RULES } from './sim-rules.ts';
-import { SimReceiver } from './sim-receiver.ts';
+import { ReceiverPool } from './receiver-pool.ts';
+import { Senders } from './senders.ts';
+import { beginControl, SimControl } from './sim-control.ts';
+import { SIM_PARTITIONS, type SimPlan } from './sim-plan.ts';
+import { StagePool } from './stage-pool.ts';
+import { StoreOutage } from './store-outage.ts';
+import { Trace } from './trace.ts';
 import { VirtualClock } from './virtual-clock.ts';
-import { Workload, type SimRequest } from './workload.ts';
+import { PublishedRanges, watchState, watchStore } from './watched-stores.ts';
+import { Workload } from './workload.ts';
 
-export const SIM_PARTITIONS = 2;
 const START_US = 1_700_000_000_000_000;
+const SECOND_US = 1_000_000;
 
-/** Bounds whose reaching costs nothing but repeated definitions and more pieces. */
-const TIGHT_BOUNDS: Partial<FoldSettings> = { piecesMax: 40, definitionsMax: 7, metadataMax: 1 };
-
-export interface SimOptions {
-  seed: number;
-  requests: number;
-  faults: FaultRates;
-}
-
-/** One process of each kind, as long as it lives. */
-interface SimProcesses {
-  transformers: MortalProcess[];
-  writers: MortalProcess[];
-  receiver: LiveReceiver;
-  control: SimControl;
-}
-
-interface LiveReceiver {
-  process: MortalProcess;
-  receiver: SimReceiver;
-}
+/** The widest window's end, lateness and what comes after it. */
+const LEAP_US = 7500 * SECOND_US;
+/** Virtual time that draining may take once no faults happen any more. */
+const DRAIN_US_MAX = 300 * SECOND_US;
+/** The same for requests: some lie minutes in the future. */
+const ANSWER_US_MAX = 3600 * SECOND_US;
+const STEPS_MAX = 400_000;
 
 /** Everything that outlives a process, and the processes that come and go on it. */
 export class SimWorld {
-  readonly clock = new VirtualClock(START_US);
-  readonly trace = new Trace();
-  readonly log: MemoryLog = new MemoryLog({ partitions: SIM_PARTITIONS, clock: this.clock });
-  readonly database = new MemoryStateDatabase();
-  readonly store = new MemoryStoreDatabase();
+  readonly plan: SimPlan;
+  readonly clock: VirtualClock = new VirtualClock(START_US);
+  readonly trace: Trace = new Trace();
+  readonly random: Random;
+  readonly logClock: LogClock = new LogClock(this.clock);
+  readonly log: MemoryLog = new MemoryLog({ partitions: SIM_PARTITIONS, clock: this.logClock });
+  readonly database: MemoryStateDatabase = new MemoryStateDatabase();
+  readonly store: MemoryStoreDatabase = new MemoryStoreDatabase();
+  readonly outage: StoreOutage = new StoreOutage();
   /** What broke a stage for good: nothing that is injected may. */
   readonly failures: unknown[] = [];
-  /** Every sample that was acknowledged to its sender. */
-  readonly owed: TestSample[] = [];
-  readonly #options: SimOptions;
-  readonly #random: Random;
-  #firstBarrier!: BarrierRecord;
+  /** What was seen to be wrong on the way. */
+  readonly problems: string[] = [];
+  readonly transformers: StagePool;
+  readonly writers: StagePool;
+  readonly receivers: ReceiverPool;
+  readonly control: SimControl;
+  readonly #senders: Senders;
+  readonly #workload: Workload;
+  readonly #published: PublishedRanges = new PublishedRanges(this.log);
+  #rates: FaultRates;
   #names = 0;
-  #unanswered = 0;
+  #inBackground = 0;
 
-  constructor(options: SimOptions) {
-    this.#options = options;
-    this.#random = new Random(options.seed);
-  }
-
-  async run(): Promise<void> {
-    const { faults, requests } = this.#options;
-    await this.#setUp();
-    const random = this.#random;
-    const workload = new Workload(random, START_US);
-    const live: SimProcesses = {
-      transformers: [this.#startTransformer(faults)],
-      writers: [this.#startWriter(faults)],
-      receiver: this.#startReceiver(faults),
-      control: this.#startControl(faults),
-    };
-    for (let sent = 0; sent < requests;) {
-      if (this.#unanswered < 16) {
-        this.#send(workload.next(), () => live.receiver);
-        sent += 1;
-      }
-      await this.clock.sleepSteps(1 + random.int(6));
-      this.#comeAndGo(live);
-      if (random.chance(0.08)) live.control.change();
-      if (random.chance(0.05)) live.control.complete();
-    }
-    live.receiver.process.rates = NO_FAULTS;
-    await this.#until(() => this.#unanswered === 0 && live.control.isIdle);
-    await this.#finishChanges(live.control);
-    for (const process of [...live.transformers, ...live.writers]) process.die();
-    // Slow ticks: the two hours until the widest windows are final take few steps.
-    const last = [this.#startTransformer(NO_FAULTS, 60_000), this.#startWriter(NO_FAULTS)];
-    await this.#untilDrained();
-    for (const process of last) process.die();
-  }
-
-  /** A second owner, or a crash; the dead one's place is taken at once or much later. */
-  #comeAndGo(live: SimProcesses): void {
-    const random = this.#random;
-    const { faults } = this.#options;
-    if (random.chance(0.03)) {
-      if (random.chance(0.5)) live.transformers.shift()?.die();
-      live.transformers.push(this.#startTransformer(faults));
-    }
-    if (random.chance(0.03)) {
-      if (random.chance(0.5)) live.writers.shift()?.die();
-      live.writers.push(this.#startWriter(faults));
-    }
-    if (random.chance(0.02)) {
-      live.receiver.process.die();
-      live.receiver = this.#startReceiver(faults);
-    }
-  }
-
-  async #setUp(): Promise<void> {
-    const producer = openMemoryStream(this.log).producer();
-    // Some runs reach bounds all the time: no one may lose or change anything by that.
-    const settings = this.#random.chance(0.5) ? TIGHT_BOUNDS : {};
-    const start = logStart(SIM_RULES, settings);
-    this.#firstBarrier = start[1]!.record as BarrierRecord;
-    for (let partition = 0; partition < SIM_PARTITIONS; partition += 1) {
-      for (const { record } of start) {
-        await producer.append(TOPIC_EVENTS, partition, encodeEventsRecord(record));
-      }
-    }
-  }
-
-  /** Whatever barriers got lost: they are there in the end. */
-  async #finishChanges(control: SimControl): Promise<void> {
-    control.process.rates = NO_FAULTS;
-    control.complete();
-    await this.#until(() => control.isIdle);
-  }
-
-  #startControl(rates: FaultRates): SimControl {
-    const process = this.#process('control', rates);
-    const stream = openMemoryStream(this.log);
+  constructor(plan: SimPlan) {
+    this.plan = plan;
+    this.random = new Random(plan.seed ^ 0x5eed);
+    this.#rates = plan.faults;
+    const openStream = (): Stream => openMemoryStream(this.log);
     const onDefect = (error: unknown): void => void this.failures.push(error);
-    const [random, first] = [this.#random, this.#firstBarrier];
-    return new SimControl({ process, stream, random, first, onDefect });
+    const group = (): MemoryGroup | undefined =>
+      plan.isGrouped
+        ? new MemoryGroup({ partitions: SIM_PARTITIONS, clock: this.clock })
+        : undefined;
+    this.transformers = new StagePool({
+      group: group(),
+      onDefect,
+      start: () => this.#startTransformer(plan.tickMs),
+    });
+    this.writers = new StagePool({ group: group(), onDefect, start: () => this.#startWriter() });
+    this.receivers = new ReceiverPool({
+      start: () => this.#process('receiver'),
+      openStream,
+      plan: plan.receivers,
+      logIds: Array.from({ length: SIM_PARTITIONS }, () => TEST_LOG_ID),
+    });
+    const { random } = this;
+    const start = (): MortalProcess => this.#process('control');
+    this.control = new SimControl({ start, openStream, random, onDefect }, plan.settings);
+    const { clock, receivers } = this;
+    this.#senders = new Senders({ clock, random, receivers, onDefect }, plan.senders);
+    this.#workload = new Workload(random, plan.workload, START_US);
   }
 
-  #process(kind: string, rates: FaultRates): MortalProcess {
+  get owed(): readonly TestSample[] {
+    return this.#senders.owed;
+  }
+
+  get sent(): readonly TestSample[] {
+    return this.#senders.sent;
+  }
+
+  readonly mayBeUntold = (sample: TestSample): boolean => this.#workload.mayBeUntold(sample);
+
+  /** `onSecond`: what becomes of everything, one second's share of it. */
+  async run(onSecond: () => void): Promise<void> {
+    await this.#setUp();
+    this.receivers.add();
+    this.receivers.add();
+    this.transformers.add();
+    this.writers.add();
+    for (let second = 0; second < this.plan.activeSeconds; second += 1) {
+      this.#senders.send(this.#workload.due(this.clock.nowUs()));
+      onSecond();
+      await this.#waitFor(this.clock.sleep(1000));
+    }
+    await this.#calmDown();
+    await this.#drain();
+  }
+
+  /** Takes the process' share of what goes wrong; the rates may change while it lives. */
+  #process(kind: string, rates = this.#rates): MortalProcess {
     this.#names += 1;
+    const { random, plan } = this;
+    const skewUs = rates === NO_FAULTS ? 0 : random.int(2 * plan.skewUsMax + 1) - plan.skewUsMax;
     return new MortalProcess(`${kind}-${this.#names}`, {
       clock: this.clock,
-      random: this.#random,
+      random,
       trace: this.trace,
+      onBackground: (work) => this.#goOnInBackground(work),
       rates,
+      skewUs,
     });
   }
 
-  #startTransformer(rates: FaultRates, tickMs = 1000): MortalProcess {
-    const process = this.#process('transformer', rates);
-    const transformer = createTransformer(
+  #goOnInBackground(work: Promise<unknown>): void {
+    this.#inBackground += 1;
+    work
+      .catch((error: unknown) => this.failures.push(error))
+      .finally(() => {
+        this.#inBackground -= 1;
+      });
+  }
+
+  async #setUp(): Promise<void> {
+    const stream = openMemoryStream(this.log);
+    const producer = stream.producer();
+    const opening = beginControl({ stream, clock: this.clock }, this.plan.settings);
+    const { inForce } = await this.#waitFor(opening);
+    const first = encodeEventsRecord({ kind: EventsRecordKind.log, logId: TEST_LOG_ID });
+    for (let partition = 0; partition < SIM_PARTITIONS; partition += 1) {
+      await producer.append(TOPIC_EVENTS, partition, first);
+    }
+    await this.#waitFor(openLog({ stream, barrier: firstBarrierOf(inForce, SIM_PARTITIONS) }));
+  }
+
+  #startTransformer(tickMs: number): { process: MortalProcess; stage: PartitionedStage } {
+    const process = this.#process('transformer');
+    const { random, problems } = this;
+    const onProblem = (problem: string): void => void problems.push(problem);
+    const stage = createTransformer(
       {
         stream: process.stream(openMemoryStream(this.log)),
-        state: process.state(new MemoryStateStore(this.database)),
+        state: process.state(watchState(this.database, this.#published, onProblem)),
         clock: process.clock,
         log: silentLog,
         meter: createMeter(),
       },
       {
         ...DEFAULT_TRANSFORMER_SETTINGS,
-        partitions: Array.from({ length: SIM_PARTITIONS }, (_, p) => p),
+        partitions: this.#firstPartitions(),
         tickMs,
         // Small and odd, so that runs differ in how they group what they put out.
-        pollBytesMax: 500 + this.#random.int(4000),
-        recordBytesMax: 300 + this.#random.int(3000),
-        commitMs: 200 + this.#random.int(4000),
+        pollBytesMax: 500 + random.int(4000),
+        recordBytesMax: 300 + random.int(3000),
+        commitMs: 200 + random.int(4000),
+        stopMsMax: 5000,
       },
     );
-    transformer.run().catch((error: unknown) => this.failures.push(error));
-    return process;
+    return { process, stage };
   }
 
-  #startWriter(rates: FaultRates): MortalProcess {
-    const process = this.#process('writer', rates);
-    const writer = createWriter({
-      stream: process.stream(openMemoryStream(this.log)),
-      store: process.store(createMemoryStore(this.store)),
-      clock: process.clock,
-      log: silentLog,
-      meter: createMeter(),
-    });
-    writer.run().catch((error: unknown) => this.failures.push(error));
-    return process;
+  #startWriter(): { process: MortalProcess; stage: PartitionedStage } {
+    const process = this.#process('writer');
+    const onProblem = (problem: string): void => void this.problems.push(problem);
+    const stage = createWriter(
+      {
+        stream: process.stream(openMemoryStream(this.log)),
+        store: process.store(this.outage.wrap(watchStore(this.store, onProblem))),
+        clock: process.clock,
+        log: silentLog,
+        meter: createMeter(),
+      },
+      { partitions: this.#firstPartitions(), stopMsMax: 5000 },
+    );
+    return { process, stage };
   }
 
-  #startReceiver(rates: FaultRates): LiveReceiver {
-    const process = this.#process('receiver', rates);
-    const receiver = new SimReceiver(process, openMemoryStream(this.log), this.#names);
-    return { process, receiver };
+  /** With a group nobody owns anything before he is told. */
+  #firstPartitions(): number[] {
+    if (this.plan.isGrouped) return [];
+    return Array.from({ length: SIM_PARTITIONS }, (_, partition) => partition);
   }
 
-  /** Sends until it is answered, each time to the receiver that is there then. */
-  #send(request: SimRequest, current: () => LiveReceiver): void {
-    this.#unanswered += 1;
-    const attempt = async (): Promise<void> => {
-      for (;;) {
-        const { receiver } = current();
-        const answered = await Promise.race([
-          receiver.push(request).then(
-            () => true,
-            () => false,
-          ),
-          // A dead receiver never answers: the sender's timeout.
-          this.clock.sleep(5000).then(() => false),
-        ]);
-        if (answered) break;
-        await this.clock.sleep(this.#random.int(3000));
-      }
-      this.owed.push(...request.samples);
-      this.#unanswered -= 1;
+  /** Faults stop. What is under way comes to its end, and everybody answers. */
+  async #calmDown(): Promise<void> {
+    this.#rates = NO_FAULTS;
+    this.outage.end();
+    this.logClock.offsetUs = 0;
+    const { receivers, transformers, writers } = this;
+    for (const { processes } of [receivers, transformers, writers]) {
+      for (const process of processes) process.rates = NO_FAULTS;
+    }
+    this.#senders.send(this.#workload.rest(this.clock.nowUs()));
+    const isOver = (): boolean => {
+      receivers.replaceDead();
+      const isQuiet = this.#inBackground === 0 && this.control.isIdle;
+      return isQuiet && this.#senders.unanswered === 0;
     };
-    attempt().catch((error: unknown) => this.failures.push(error));
+    await this.#until('requests were not answered', ANSWER_US_MAX, isOver);
+    transformers.dieAll();
+    writers.dieAll();
   }
 
-  async #until(isDone: () => boolean): Promise<void> {
+  /** Liveness: with no more faults, everything is folded, finished and stored in bounded time. */
+  async #drain(): Promise<void> {
+    this.transformers.add();
+    this.writers.add();
+    for (let leap = 0; leap < 3; leap += 1) {
+      const ends = Array.from({ length: SIM_PARTITIONS }, (_, p) => this.#end(p) + Math.sign(leap));
+      await this.#until('not all was folded and stored', DRAIN_US_MAX, () => {
+        return ends.every((end, partition) => this.#isStored(partition, end));
+      });
+      // As in an idle night: only ticks come.
+      if (leap < 2) this.clock.leap(LEAP_US);
+    }
+    this.transformers.dieAll();
+    this.writers.dieAll();
+  }
+
+  #end(partition: number): number {
+    return this.log.partition(TOPIC_EVENTS, partition).bounds.end;
+  }
+
+  #isStored(partition: number, end: number): boolean {
+    const committed = this.database.partition(partition).position?.position ?? 0;
+    const mark = this.store.marks.find((one) => one.partition === partition);
+    return committed >= end && (mark?.mark.offset ?? 0) >= end;
+  }
+
+  async #until(what: string, usMax: number, isDone: () => boolean): Promise<void> {
+    const fromUs = this.clock.nowUs();
     for (let steps = 0; !isDone(); steps += 1) {
-      if (steps > 200_000) throw new Error('the simulation does not come to an end');
-      await this.clock.step();
+      if (this.clock.nowUs() - fromUs > usMax || steps > STEPS_MAX) {
+        const statuses = [...this.transformers.statuses(), ...this.writers.statuses()];
+        const shown = JSON.stringify(statuses.flatMap(({ partitions }) => partitions));
+        this.problems.push(`${what} in ${usMax / SECOND_US} s: ${shown}`);
+        return;
+      }
+      // When nobody waits for anything, time goes on all the same.
+      if (!(await this.clock.step())) this.clock.leap(SECOND_US);
     }
   }
 
-  /** Liveness: with no more faults, everything is folded, finished and stored. */
-  async #untilDrained(): Promise<void> {
-    const untilUs = this.clock.nowUs() + 2 * 3600 * 1_000_000;
-    await this.#until(() => this.clock.nowUs() > untilUs);
+  async #waitFor<T>(work: Promise<T>): Promise<T> {
+    let isOver = false;
+    const over = work.finally(() => (isOver = true));
+    over.catch(() => undefined);
+    for (let steps = 0; !isOver && steps < STEPS_MAX; steps += 1) await this.clock.step();
+    return await over;
   }
 }

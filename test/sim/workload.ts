@@ -1,78 +1,228 @@
-import { fingerprintOf, partitionOf, SampleKind } from '@millrace/model';
-import type { IdentityKindName } from '@millrace/wire';
-import { labelSetOf, TEST_TENANT, type TestSample } from '@millrace/transformer/testing';
+import { SampleKind } from '@millrace/model';
+import type { IncomingRequest } from '@millrace/receiver';
+import type { TestSample } from '@millrace/transformer/testing';
+import { encodeSimRequest } from './encode-sim-request.ts';
 import type { Random } from './random.ts';
+import { sampleKey } from './sample-key.ts';
 
 /** One request of a producer: what it sends until it is answered. */
-export interface SimRequest {
-  samples: TestSample[];
-  identity: { kind: IdentityKindName; key: string };
+export interface SimRequest extends Omit<IncomingRequest, 'lease'> {
+  samples: readonly TestSample[];
+  /** After so many attempts its sender gives up, whatever became of them. */
+  attemptsMax: number;
 }
 
-const STEP_US = 10_000_000;
+export interface WorkloadPlan {
+  producers: number;
+  stepUs: number;
+  /** Share of moments at which a producer loses its connection; then it keeps what it has. */
+  offline: number;
+  offlineUsMax: number;
+  /** Share of moments at which somebody sends what he should not. */
+  odd: number;
+  /** By how much the producers' clocks may be wrong, either way. */
+  skewUsMax: number;
+}
 
-/** Requests whose samples are all distinct, so that every one has to be stored exactly once. */
+interface SimSeries {
+  labels: Record<string, string>;
+  kind: SampleKind;
+  value: number;
+  sent: TestSample[];
+}
+
+interface SimProducer {
+  series: SimSeries[];
+  skewUs: number;
+  /** Time of its next samples, by its own clock. */
+  nextUs: number;
+  offlineUntilUs: number;
+}
+
+const METRICS: readonly [name: string, kind: SampleKind][] = [
+  ['gauge', SampleKind.gauge],
+  ['counter', SampleKind.cumulative],
+  ['unknown', SampleKind.unknown],
+  ['sums', SampleKind.delta],
+  ['order', SampleKind.event],
+  ['click', SampleKind.event],
+];
+
+/** Steps a producer can keep while nobody takes them. */
+const BACKLOG_STEPS_MAX = 40;
+
+/** How far off the producers' usual steps the samples lie that come out of turn. */
+const OFF_STEP_US = 3_337_000;
+
+/**
+ * What producers send: each at its own step and by its own clock, what is left of an outage in
+ * larger requests. And what they should not send: old samples again, the same with other values,
+ * samples between others long after those.
+ */
 export class Workload {
   readonly #random: Random;
-  readonly #startUs: number;
-  readonly #steps = new Map<string, number>();
+  readonly #plan: WorkloadPlan;
+  readonly #producers: SimProducer[];
+  /** Keys of samples that came out of turn. */
+  readonly #odd = new Set<string>();
   #requests = 0;
+  #clicks = 0;
 
-  constructor(random: Random, startUs: number) {
+  constructor(random: Random, plan: WorkloadPlan, startUs: number) {
     this.#random = random;
-    this.#startUs = startUs;
+    this.#plan = plan;
+    this.#producers = Array.from({ length: plan.producers }, (_, p) => ({
+      series: METRICS.map(([name, kind]) => ({
+        labels: { __name__: name, job: p % 2 === 0 ? 'a' : 'b', instance: `i${p}` },
+        kind,
+        value: 0,
+        sent: [],
+      })),
+      skewUs: random.chance(0.3) ? random.int(2 * plan.skewUsMax + 1) - plan.skewUsMax : 0,
+      nextUs: Math.floor(startUs / plan.stepUs) * plan.stepUs,
+      offlineUntilUs: 0,
+    }));
+    for (const producer of this.#producers) {
+      producer.nextUs += Math.floor(producer.skewUs / plan.stepUs) * plan.stepUs;
+    }
   }
 
-  next(): SimRequest {
-    this.#requests += 1;
+  /**
+   * Whether it is not promised that a sample can be told from others: it came out of turn, or
+   * something beside it did, so that nobody sees that it is missing.
+   */
+  mayBeUntold(sample: TestSample): boolean {
+    if (this.#odd.has(sampleKey(sample))) return true;
+    const { stepUs } = this.#plan;
+    return [-3, -2, -1, 0, 1, 2].some((steps) => {
+      const timeUs = sample.timeUs + steps * stepUs + OFF_STEP_US;
+      return this.#odd.has(sampleKey({ ...sample, timeUs }));
+    });
+  }
+
+  /** Requests whose time has come. */
+  due(nowUs: number): SimRequest[] {
+    const { random, plan } = { random: this.#random, plan: this.#plan };
+    const requests = this.#producers.flatMap((producer) => {
+      if (nowUs < producer.offlineUntilUs) return [];
+      if (random.chance(plan.offline)) {
+        producer.offlineUntilUs = nowUs + random.int(plan.offlineUsMax);
+        return [];
+      }
+      return this.#catchUp(producer, nowUs);
+    });
+    if (random.chance(plan.odd)) requests.push(...this.#oddRequests());
+    return requests;
+  }
+
+  /** Everybody is back, and sends what he has left. */
+  rest(nowUs: number): SimRequest[] {
+    return this.#producers.flatMap((producer) => this.#catchUp(producer, nowUs));
+  }
+
+  #catchUp(producer: SimProducer, nowUs: number): SimRequest[] {
     const random = this.#random;
-    const count = 1 + random.int(12);
+    const requests: SimRequest[] = [];
+    const { stepUs } = this.#plan;
+    // What its own buffer could not hold is lost, before it ever was anybody's.
+    const lost =
+      Math.floor((nowUs + producer.skewUs - producer.nextUs) / stepUs) - BACKLOG_STEPS_MAX;
+    if (lost > 0) producer.nextUs += lost * stepUs;
+    while (producer.nextUs <= nowUs + producer.skewUs) {
+      const samples: TestSample[] = [];
+      const steps = 1 + random.int(4);
+      for (let i = 0; i < steps && producer.nextUs <= nowUs + producer.skewUs; i += 1) {
+        samples.push(...this.#stepOf(producer));
+        producer.nextUs += stepUs;
+      }
+      requests.push(...this.#requestsOf(samples));
+    }
+    return requests;
+  }
+
+  #stepOf({ series, nextUs }: SimProducer): TestSample[] {
+    const random = this.#random;
     const samples: TestSample[] = [];
-    let isTimed = true;
-    for (let i = 0; i < count; i += 1) {
-      const sample = this.#sample();
-      if (sample.kind === SampleKind.event && sample.id === undefined) isTimed = false;
+    for (const one of series) {
+      if (random.chance(0.08)) continue;
+      const { labels, kind } = one;
+      const sample: TestSample = { labels, kind, timeUs: nextUs, value: random.int(100) };
+      if (kind === SampleKind.cumulative || kind === SampleKind.unknown) {
+        one.value = random.chance(0.03) ? 1 : one.value + random.int(9);
+        sample.value = one.value;
+      }
+      if (kind === SampleKind.unknown && random.chance(0.03)) {
+        Object.assign(sample, { stale: true, value: NaN });
+      }
+      if (labels['__name__'] === 'order') sample.id = `o${labels['instance']}/${nextUs}`;
+      if (labels['__name__'] === 'click') {
+        // Nothing but its time tells it from others in the log: each has its own.
+        this.#clicks += 1;
+        sample.timeUs += 1000 * this.#clicks;
+      }
+      one.sent.push(sample);
       samples.push(sample);
     }
-    // What has no identity of its own needs a key, or a retry would count twice.
-    const kinds: IdentityKindName[] = isTimed ? ['key', 'digest', 'none'] : ['key'];
-    return { samples, identity: { kind: random.pick(kinds), key: `r${this.#requests}` } };
+    return samples;
   }
 
-  #sample(): TestSample {
+  /** Remote write carries one kind only; the rest may go in shards. */
+  #requestsOf(samples: readonly TestSample[]): SimRequest[] {
+    const isUnknown = ({ kind }: TestSample): boolean => kind === SampleKind.unknown;
+    const pushed = samples.filter((sample) => !isUnknown(sample));
+    const cut = this.#random.chance(0.3) ? this.#random.int(pushed.length + 1) : 0;
+    return [samples.filter(isUnknown), pushed.slice(0, cut), pushed.slice(cut)]
+      .filter(({ length }) => length > 0)
+      .map((some) => this.#request(some));
+  }
+
+  #request(samples: readonly TestSample[]): SimRequest {
     const random = this.#random;
-    const metric = random.pick(['gauge', 'counter', 'unknown', 'order', 'click']);
-    const labels = {
-      __name__: metric,
-      job: random.pick(['a', 'b']),
-      instance: `i${random.int(4)}`,
-    };
-    const key = Object.values(labels).join('/');
-    const step = (this.#steps.get(key) ?? 0) + 1;
-    this.#steps.set(key, step);
-    const timeUs = this.#startUs + step * STEP_US;
-    const value = random.int(100);
-    switch (metric) {
-      case 'order':
-        return { labels, timeUs, value, kind: SampleKind.event, id: `${key}/${step}` };
-      case 'click':
-        return { labels, timeUs, value, kind: SampleKind.event };
-      case 'counter':
-        return { labels, timeUs, value: step * 3, kind: SampleKind.cumulative };
-      case 'unknown':
-        return { labels, timeUs, value: step * 2, kind: SampleKind.unknown };
-      default:
-        return { labels, timeUs, value, kind: SampleKind.gauge };
+    this.#requests += 1;
+    const key = `r${this.#requests}`;
+    // What has no identity of its own needs a key, or a retry would count twice.
+    const isIdentified = samples.every(({ kind, id }) => kind !== SampleKind.event || id);
+    const how = isIdentified ? random.int(3) : random.int(2);
+    const producer = [
+      { kind: 'key', key } as const,
+      { kind: 'sequence', producer: 'p', sequence: this.#requests } as const,
+      undefined,
+    ][how];
+    const attemptsMax = random.chance(0.05) ? 1 + random.int(2) : Infinity;
+    return { ...encodeSimRequest(samples), samples, producer, attemptsMax };
+  }
+
+  #oddRequests(): SimRequest[] {
+    const random = this.#random;
+    const samples: TestSample[] = [];
+    for (let i = 1 + random.int(3); i > 0; i -= 1) {
+      const { series } = random.pick(this.#producers);
+      const { sent } = random.pick(series);
+      // Most are a little old, some very.
+      const back = 1 + random.int(random.chance(0.5) ? 4 : 60);
+      const chosen = sent.at(-back);
+      if (chosen === undefined) continue;
+      const odd = this.#oddOf(chosen);
+      if (odd !== undefined) samples.push(odd);
+    }
+    return this.#requestsOf(samples);
+  }
+
+  #oddOf(chosen: TestSample): TestSample | undefined {
+    const random = this.#random;
+    // Without an identity it would be another event.
+    if (chosen.kind === SampleKind.event && chosen.id === undefined) return undefined;
+    switch (random.int(3)) {
+      case 0:
+        return chosen;
+      case 1:
+        return chosen.stale === true ? chosen : { ...chosen, value: chosen.value + 1000 };
+      default: {
+        if (chosen.kind === SampleKind.event || chosen.stale === true) return chosen;
+        const between = { ...chosen, timeUs: chosen.timeUs + OFF_STEP_US };
+        this.#odd.add(sampleKey(between));
+        return between;
+      }
     }
   }
-}
-
-/** The samples of a request by partition, in their order: routing by the series as sent. */
-export function routed(samples: readonly TestSample[], partitions: number): TestSample[][] {
-  const parts: TestSample[][] = Array.from({ length: partitions }, () => []);
-  for (const sample of samples) {
-    const fingerprint = fingerprintOf(TEST_TENANT, labelSetOf(sample.labels));
-    parts[partitionOf(fingerprint, 0, partitions)]!.push(sample);
-  }
-  return parts;
 }

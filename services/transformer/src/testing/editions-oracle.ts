@@ -8,9 +8,17 @@ import { windowKey, type NaiveWindow } from './naive-oracle.ts';
 const SECOND = 1_000_000;
 const HOUR = 3600 * SECOND;
 
+/** A sample that is new to its series. */
+export interface OracleSample extends TestSample {
+  /** It fell into a gap: its neighbours in time are forgotten, and no increase can be told. */
+  inGap?: boolean;
+}
+
 /** A logged record with the samples it was made from; all of them distinct in (series, time). */
 export interface OracleRecord extends LoggedRecord {
-  samples?: readonly TestSample[];
+  samples?: readonly OracleSample[];
+  /** Samples that nobody can tell from others: they mark their windows. */
+  unverified?: readonly TestSample[];
 }
 
 /** One edition as the log's barriers make it. */
@@ -58,7 +66,7 @@ export function oracleRun(log: readonly OracleRecord[]): OracleRun {
   let timeUs = 0;
   let largestUs = 0;
   let skewUs = 0;
-  for (const [offset, { record, appendTimeUs, samples }] of log.entries()) {
+  for (const [offset, { record, appendTimeUs, samples, unverified }] of log.entries()) {
     run.totals.push({ ...totals });
     if ('receivedAtUs' in record) {
       const capUs = record.receivedAtUs + (inForce?.settings.appendCapUs ?? 0);
@@ -84,6 +92,10 @@ export function oracleRun(log: readonly OracleRecord[]): OracleRun {
       if (keepRaw || !sample.stale) totals.stored += 1;
       else totals.dropped += 1;
       if (!sample.stale) foldNaively(run, history, sample, timeUs);
+    }
+    for (const sample of unverified ?? []) {
+      largestUs = Math.max(largestUs, sample.timeUs);
+      for (const target of targetsOf(run, sample, timeUs)) markNaively(run, target, sample.timeUs);
     }
   }
   run.totals.push({ ...totals });
@@ -129,53 +141,83 @@ function beyond(timeUs: number): number {
 function foldNaively(
   run: OracleRun,
   history: Map<string, TestSample[]>,
-  sample: TestSample,
+  sample: OracleSample,
   partitionTimeUs: number,
 ): void {
-  const labels = labelSetOf(sample.labels);
-  const input = fingerprintHex(fingerprintOf(TEST_TENANT, labels));
+  const input = fingerprintHex(fingerprintOf(TEST_TENANT, labelSetOf(sample.labels)));
   const seen = history.get(input) ?? [];
+  const isGapped = sample.inGap === true && isCounter(sample);
   const before = seen.filter(({ timeUs }) => timeUs < sample.timeUs).at(-1);
-  const after = seen.find(({ timeUs }) => timeUs > sample.timeUs);
-  history.set(
-    input,
-    [...seen, sample].sort((a, b) => a.timeUs - b.timeUs),
-  );
-  for (const edition of run.editions.values()) {
+  const after = isGapped ? undefined : seen.find(({ timeUs }) => timeUs > sample.timeUs);
+  if (!isGapped)
+    history.set(
+      input,
+      [...seen, sample].sort((a, b) => a.timeUs - b.timeUs),
+    );
+  for (const target of targetsOf(run, sample, partitionTimeUs)) {
+    const { edition } = target;
+    const { timeUs, value, labels } = sample;
+    const increase = isGapped ? 0 : naiveIncrease(before, sample);
+    const hasIncrease = edition.rule.columns.includes('increase');
+    windowAt(run, target, timeUs, (window) => {
+      if (edition.untilUs < Infinity) run.retiredTook += 1;
+      window.values.push({ timeUs, value, input, labels });
+      window.increase += increase;
+      if (isGapped && hasIncrease) window.marked = true;
+    });
+    if (after === undefined) continue;
+    const change = naiveIncrease(sample, after) - naiveIncrease(before, after);
+    if (change === 0 || !hasIncrease) continue;
+    windowAt(run, target, after.timeUs, (window) => {
+      window.increase += change;
+    });
+  }
+}
+
+interface OracleTarget {
+  edition: OracleEdition;
+  series: string;
+  widthUs: number;
+}
+
+/** What a sample reaches: one output series of each edition and width. */
+function targetsOf(
+  { editions }: OracleRun,
+  sample: TestSample,
+  partitionTimeUs: number,
+): OracleTarget[] {
+  const labels = labelSetOf(sample.labels);
+  const found: OracleTarget[] = [];
+  for (const edition of editions.values()) {
     if (edition.endUs <= partitionTimeUs) continue;
     const { targets } = placerOf(edition.rules).place(labels);
     const target = targets.find(({ rule }) => rule.edition === edition.rule.edition);
     if (target === undefined) continue;
     const series = fingerprintHex(fingerprintOf(TEST_TENANT, target.labels));
-    for (const widthUs of edition.rule.widthsUs) {
-      const at = { edition, series, widthUs };
-      const { timeUs, value } = sample;
-      const increase = naiveIncrease(before, sample);
-      windowAt(run, at, timeUs, (window) => {
-        if (edition.untilUs < Infinity) run.retiredTook += 1;
-        window.values.push({ timeUs, value, input });
-        window.increase += increase;
-      });
-      if (after === undefined) continue;
-      const change = naiveIncrease(sample, after) - naiveIncrease(before, after);
-      if (change === 0 || !edition.rule.columns.includes('increase')) continue;
-      windowAt(run, at, after.timeUs, (window) => {
-        window.increase += change;
-      });
-    }
+    for (const widthUs of edition.rule.widthsUs) found.push({ edition, series, widthUs });
   }
+  return found;
+}
+
+function markNaively(run: OracleRun, target: OracleTarget, timeUs: number): void {
+  windowAt(run, target, timeUs, (window) => {
+    window.marked = true;
+  });
+}
+
+function isCounter({ kind }: TestSample): boolean {
+  return kind === SampleKind.cumulative || kind === SampleKind.unknown;
 }
 
 function naiveIncrease(from: TestSample | undefined, to: TestSample): number {
   if (to.kind === SampleKind.delta) return to.value;
-  if (to.kind !== SampleKind.cumulative && to.kind !== SampleKind.unknown) return 0;
-  if (from === undefined) return 0;
+  if (!isCounter(to) || from === undefined) return 0;
   return to.value < from.value ? to.value : to.value - from.value;
 }
 
 function windowAt(
   { windows }: OracleRun,
-  { edition, series, widthUs }: { edition: OracleEdition; series: string; widthUs: number },
+  { edition, series, widthUs }: OracleTarget,
   timeUs: number,
   change: (window: NaiveWindow) => void,
 ): void {

@@ -16,7 +16,12 @@ export {
   type FoldRun,
   type LoggedRecord,
 } from './fold-run.ts';
-export { oracleRun, type OracleRecord, type OracleRun } from './editions-oracle.ts';
+export {
+  oracleRun,
+  type OracleRecord,
+  type OracleRun,
+  type OracleSample,
+} from './editions-oracle.ts';
 export { naiveWindows, windowKey, type NaiveWindow } from './naive-oracle.ts';
 export { RuleVersions } from './rule-versions.ts';
 export { TIGHT_SETTINGS, VARIED_RULES, variedLog } from './varied-log.ts';

@@ -8,8 +8,10 @@ export interface NaiveWindow {
   series: string;
   widthUs: number;
   startUs: number;
-  values: { timeUs: number; value: number; input: string }[];
+  values: { timeUs: number; value: number; input: string; labels: Record<string, string> }[];
   increase: number;
+  /** Something that belongs into it was not folded exactly. */
+  marked?: boolean;
 }
 
 /**
@@ -37,7 +39,7 @@ export function naiveWindows(
     for (const { rule, labels: output } of placer.place(labels).targets) {
       const series = fingerprintHex(fingerprintOf(TEST_TENANT, output));
       for (const widthUs of rule.widthsUs) {
-        for (const [i, { timeUs, value }] of sorted.entries()) {
+        for (const [i, { timeUs, value, labels: given }] of sorted.entries()) {
           const startUs = Math.floor(timeUs / widthUs) * widthUs;
           const key = windowKey(rule.edition, series, widthUs, startUs);
           let window = windows.get(key);
@@ -45,7 +47,7 @@ export function naiveWindows(
             window = { edition: rule.edition, series, widthUs, startUs, values: [], increase: 0 };
             windows.set(key, window);
           }
-          window.values.push({ timeUs, value, input });
+          window.values.push({ timeUs, value, input, labels: given });
           window.increase += increases[i]!;
         }
       }

@@ -1,0 +1,113 @@
+import { SIM_PARTITIONS, type SimPlan } from './sim-plan.ts';
+import type { SimWorld } from './sim-world.ts';
+import type { StagePool } from './stage-pool.ts';
+
+const SECOND_US = 1_000_000;
+const MINUTE_US = 60 * SECOND_US;
+
+interface Snapshot {
+  position: { logId: string; position: number } | undefined;
+  pageCount: number;
+  pages: Map<string, Uint8Array>;
+}
+
+/** What becomes of processes, of the state and of the clocks while the world runs. */
+export class Fates {
+  readonly #world: SimWorld;
+  readonly #plan: SimPlan;
+  /** A copy of each partition's state as it once was. */
+  readonly #snapshots: (Snapshot | undefined)[] = [];
+
+  constructor(world: SimWorld) {
+    this.#world = world;
+    this.#plan = world.plan;
+  }
+
+  /** One second's share. */
+  second(): void {
+    const { random, transformers, writers, receivers, control } = this.#world;
+    const { fates } = this.#plan;
+    if (random.chance(fates.transformers)) this.#comeAndGo(transformers);
+    if (random.chance(fates.writers)) this.#comeAndGo(writers);
+    this.#lookAfter(transformers);
+    this.#lookAfter(writers);
+    if (random.chance(fates.receivers)) this.#disturbReceivers();
+    receivers.replaceDead();
+    if (random.chance(fates.loseState)) this.#loseState();
+    if (random.chance(0.1)) this.#takeSnapshot();
+    if (random.chance(fates.rollBackState)) this.#rollBackState();
+    if (random.chance(fates.moveLogClock)) this.#moveLogClock();
+    if (random.chance(fates.change)) control.change();
+    if (random.chance(fates.storeAway)) this.#loseStore();
+    if (random.chance(fates.suspend)) {
+      this.#world.clock.leap((1 + random.int(this.#plan.suspendSecondsMax)) * SECOND_US);
+    }
+  }
+
+  #comeAndGo(pool: StagePool): void {
+    const { random } = this.#world;
+    switch (random.int(5)) {
+      case 0:
+        pool.crash();
+        break;
+      case 1:
+        pool.stop();
+        break;
+      case 2:
+        pool.freeze(random.int(8), 1000 * (1 + random.int(180)));
+        break;
+      default:
+        if (pool.size < this.#plan.processesMax) pool.add();
+    }
+  }
+
+  /** Sessions end; somebody starts what is gone, sooner or later. */
+  #lookAfter(pool: StagePool): void {
+    const { random } = this.#world;
+    pool.expelLost(() => random.chance(0.1));
+    if (pool.size === 0 && random.chance(0.3)) pool.add();
+  }
+
+  #disturbReceivers(): void {
+    const { random, receivers } = this.#world;
+    if (random.chance(0.6)) receivers.crash();
+    else random.pick(receivers.processes).freeze(1000 * (1 + random.int(120)));
+  }
+
+  /** A server that was restarted without its data. */
+  #loseState(): void {
+    const { random, database } = this.#world;
+    const partition = database.partition(random.int(SIM_PARTITIONS));
+    Object.assign(partition, { position: undefined, pageCount: 0, pages: new Map() });
+  }
+
+  #takeSnapshot(): void {
+    const { random, database } = this.#world;
+    const partition = random.int(SIM_PARTITIONS);
+    const { position, pageCount, pages } = database.partition(partition);
+    this.#snapshots[partition] = { position, pageCount, pages: new Map(pages) };
+  }
+
+  /** A replica that lacks the newest commits took over. */
+  #rollBackState(): void {
+    const { random, database } = this.#world;
+    const partition = random.int(SIM_PARTITIONS);
+    const snapshot = this.#snapshots[partition];
+    if (snapshot === undefined) return;
+    Object.assign(database.partition(partition), { ...snapshot, pages: new Map(snapshot.pages) });
+  }
+
+  /** Append times step back and ahead. */
+  #moveLogClock(): void {
+    const { random, logClock } = this.#world;
+    const range = random.pick([2 * SECOND_US, 10 * MINUTE_US]);
+    logClock.offsetUs = random.int(2 * range) - range;
+  }
+
+  #loseStore(): void {
+    const { random, clock, outage } = this.#world;
+    const number = outage.begin();
+    const seconds = 1 + random.int(this.#plan.storeAwaySecondsMax);
+    void clock.sleep(seconds * 1000).then(() => outage.end(number));
+  }
+}

@@ -1,0 +1,222 @@
+import {
+  fingerprintHex,
+  fingerprintOf,
+  SampleFlag,
+  SampleKind,
+  type LedgerTotals,
+} from '@millrace/model';
+import {
+  labelSetOf,
+  TEST_TENANT,
+  type OracleRecord,
+  type OracleSample,
+  type TestSample,
+} from '@millrace/transformer/testing';
+import {
+  DefinitionReader,
+  EntryType,
+  EventsRecordKind,
+  IdentityKind,
+  type AddressedEntry,
+  type DataRecord,
+  type EventsRecord,
+  type UnverifiedEntry,
+} from '@millrace/wire';
+import { sampleKey } from './sample-key.ts';
+import { SeriesTimes } from './series-times.ts';
+
+export interface SimRecord {
+  record: EventsRecord;
+  appendTimeUs: number;
+}
+
+/** What the log of one partition holds, told apart the simple way. */
+export interface LogOracle {
+  records: OracleRecord[];
+  /** What the ledger must say; `stored` and `dropped` as if all fresh ones were kept raw. */
+  totals: Omit<LedgerTotals, 'tenant'>;
+  /** Keys and values of all samples. */
+  found: Set<string>;
+  problems: string[];
+}
+
+/** Whether a sample that was never seen before may be unverified all the same. */
+export type MayBeUntold = (sample: TestSample) => boolean;
+
+interface OracleState extends LogOracle {
+  /** Records by receiver and sequence: what the log has twice counts once. */
+  appended: Set<string>;
+  /** Ordinals of each part that are still refused. */
+  parts: Map<string, Set<number>>;
+  /** Of events, by series and id. */
+  ids: Set<string>;
+  series: Map<string, SeriesTimes>;
+  /** How often each sample was put out as one that cannot be told, by offset. */
+  untold: Map<string, number>;
+  rememberedMax: number;
+  mayBeUntold: MayBeUntold;
+}
+
+/**
+ * Which sample is new and which came before follows from the log and from what was put out of
+ * it as unverified; that it may be unverified, and that nothing else is, is checked here.
+ */
+export function readLog(
+  records: readonly SimRecord[],
+  entries: readonly AddressedEntry[],
+  mayBeUntold: MayBeUntold,
+): LogOracle {
+  const state: OracleState = {
+    records: [],
+    totals: {
+      accepted: 0,
+      stored: 0,
+      duplicate: 0,
+      conflict: 0,
+      dropped: 0,
+      unverified: 0,
+      deadLetter: 0,
+    },
+    found: new Set(),
+    problems: [],
+    appended: new Set(),
+    parts: new Map(),
+    ids: new Set(),
+    series: new Map(),
+    untold: countUntold(entries),
+    rememberedMax: 0,
+    mayBeUntold,
+  };
+  for (const [offset, { record, appendTimeUs }] of records.entries()) {
+    if (record.kind === EventsRecordKind.barrier && state.rememberedMax === 0) {
+      state.rememberedMax = record.settings.rememberedTimesMax;
+    }
+    if (record.kind !== EventsRecordKind.data) state.records.push({ record, appendTimeUs });
+    else state.records.push({ record, appendTimeUs, ...readData(state, record, offset) });
+  }
+  const left = [...state.untold].filter(([, count]) => count > 0).length;
+  if (left > 0) state.problems.push(`${left} samples were unverified, and not in the log`);
+  return state;
+}
+
+function countUntold(entries: readonly AddressedEntry[]): Map<string, number> {
+  const untold = new Map<string, number>();
+  const add = (offset: number, id: Uint8Array, timeUs: number): void => {
+    const key = `${offset} ${Buffer.from(id.subarray(0, 8)).toString('hex')} ${timeUs}`;
+    untold.set(key, (untold.get(key) ?? 0) + 1);
+  };
+  for (const { address, type, value } of entries) {
+    if (type === EntryType.unverified) {
+      const { fingerprint, timeUs } = value as UnverifiedEntry;
+      add(address.offset, fingerprint, timeUs);
+    } else if (type === EntryType.sample) {
+      const [id, timeUs, , flags] = value as [Uint8Array, number, number, number];
+      if ((flags & SampleFlag.unverified) !== 0) add(address.offset, id, timeUs);
+    }
+  }
+  return untold;
+}
+
+function readData(
+  state: OracleState,
+  record: DataRecord,
+  offset: number,
+): { samples: OracleSample[]; unverified: TestSample[] } {
+  const samples: OracleSample[] = [];
+  const unverified: TestSample[] = [];
+  const { totals } = state;
+  const name = `${record.receiver} ${record.sequence}`;
+  if (state.appended.has(name)) return { samples, unverified };
+  state.appended.add(name);
+  const isJudged = judgePart(state, record);
+  for (const [ordinal, sample] of samplesOf(record)) {
+    totals.accepted += 1;
+    state.found.add(foundKey(sample));
+    if (!isJudged(ordinal)) totals.duplicate += 1;
+    else judge(state, sample, offset, { samples, unverified });
+  }
+  return { samples, unverified };
+}
+
+/** Whether a sample of the part is looked at, by its ordinal; else the part was seen before. */
+function judgePart(state: OracleState, record: DataRecord): (ordinal: number) => boolean {
+  if (record.identityKind === IdentityKind.none) return () => true;
+  const key = `${Buffer.from(record.identity).toString('hex')} ${record.part}`;
+  const refused = state.parts.get(key);
+  const again = new Set(record.refused);
+  if (refused === undefined) {
+    state.parts.set(key, again);
+    return () => true;
+  }
+  state.parts.set(key, new Set([...refused].filter((ordinal) => again.has(ordinal))));
+  return (ordinal) => refused.has(ordinal);
+}
+
+function judge(
+  state: OracleState,
+  sample: TestSample,
+  offset: number,
+  into: { samples: OracleSample[]; unverified: TestSample[] },
+): void {
+  const { totals } = state;
+  const series = fingerprintHex(fingerprintOf(TEST_TENANT, labelSetOf(sample.labels)));
+  if (sample.kind === SampleKind.event) {
+    const id = sample.id === undefined ? undefined : `${series} ${sample.id}`;
+    if (id !== undefined && state.ids.has(id)) totals.duplicate += 1;
+    else {
+      if (id !== undefined) state.ids.add(id);
+      into.samples.push(sample);
+    }
+    return;
+  }
+  const times = state.series.get(series) ?? new SeriesTimes(state.rememberedMax);
+  state.series.set(series, times);
+  const key = `${offset} ${series.slice(0, 16)} ${sample.timeUs}`;
+  const untold = state.untold.get(key) ?? 0;
+  if (untold > 0) {
+    state.untold.set(key, untold - 1);
+    totals.unverified += 1;
+    into.unverified.push(sample);
+    const isOdd = times.has(sample.timeUs) || state.mayBeUntold(sample);
+    if (sample.timeUs <= times.floorUs && isOdd) return;
+    state.problems.push(`record ${offset}: a sample at ${sample.timeUs} is not to be told`);
+    return;
+  }
+  const known = times.valueOf(sample.timeUs);
+  if (known === undefined) {
+    into.samples.push({ ...sample, inGap: sample.timeUs <= times.floorUs });
+    times.add(sample.timeUs, sample.stale === true ? NaN : sample.value);
+  } else if (Object.is(known, sample.stale === true ? NaN : sample.value)) totals.duplicate += 1;
+  else totals.conflict += 1;
+}
+
+/** Samples with their numbers in the part as it was before admission. */
+export function* samplesOf(record: DataRecord): Generator<[ordinal: number, TestSample]> {
+  const definitions = new DefinitionReader(record.definitions);
+  const refused = new Set(record.refused);
+  let ordinal = -1;
+  let ids = 0;
+  for (const [i, value] of record.values.entries()) {
+    do ordinal += 1;
+    while (refused.has(ordinal));
+    const s = record.seriesIndex[i]!;
+    const flags = record.flags[i]!;
+    const sample: TestSample = {
+      labels: Object.fromEntries(definitions.labels(s)),
+      timeUs: record.times[i]!,
+      value,
+      kind: record.kinds[s]! as SampleKind,
+    };
+    if ((flags & SampleFlag.stale) !== 0) sample.stale = true;
+    if ((flags & SampleFlag.id) !== 0) {
+      sample.id = record.ids[ids]!;
+      ids += 1;
+    }
+    yield [ordinal, sample];
+  }
+}
+
+/** A sample with its value: what was acknowledged must be there like this. */
+export function foundKey(sample: TestSample): string {
+  return `${sampleKey(sample)} ${sample.stale === true ? 'stale' : sample.value}`;
+}

@@ -1,0 +1,112 @@
+import type { FoldSettings } from '@millrace/wire';
+import type { FaultRates } from './faults.ts';
+import { Random } from './random.ts';
+import type { ReceiverPlan } from './receiver-pool.ts';
+import type { SendersPlan } from './senders.ts';
+import type { WorkloadPlan } from './workload.ts';
+
+export const SIM_PARTITIONS = 2;
+
+/** What may happen to the world, as shares of its seconds. */
+export interface FateRates {
+  transformers: number;
+  writers: number;
+  receivers: number;
+  /** A partition's state is gone, or what it was a while ago. */
+  loseState: number;
+  rollBackState: number;
+  /** The log's clock jumps: another leader has another one. */
+  moveLogClock: number;
+  /** Rules, and now and then settings, change. */
+  change: number;
+  storeAway: number;
+  /** Everything stands still, and time goes on. */
+  suspend: number;
+}
+
+/** All that a seed decides before a run begins. */
+export interface SimPlan {
+  seed: number;
+  activeSeconds: number;
+  faults: FaultRates;
+  fates: FateRates;
+  workload: WorkloadPlan;
+  senders: SendersPlan;
+  receivers: ReceiverPlan;
+  /** Whether a group says who owns what; else everybody owns everything. */
+  isGrouped: boolean;
+  processesMax: number;
+  tickMs: number;
+  settings: Partial<FoldSettings>;
+  /** By how much any process' clock may be wrong, either way. */
+  skewUsMax: number;
+  storeAwaySecondsMax: number;
+  suspendSecondsMax: number;
+}
+
+const SECOND_US = 1_000_000;
+const MINUTE_US = 60 * SECOND_US;
+
+/** Bounds whose reaching costs nothing but repeated definitions and more pieces. */
+const TIGHT_BOUNDS: Partial<FoldSettings> = { piecesMax: 40, definitionsMax: 7, metadataMax: 1 };
+
+/** Most runs are short, some are long, and each has its own mixture of what goes wrong. */
+export function planRun(seed: number): SimPlan {
+  const random = new Random(seed);
+  const weight = random.next();
+  const isLong = weight > 0.9;
+  const activeSeconds = 30 + random.int(60) + (isLong ? 120 : 0);
+  // Some worlds are calm: what is rare must not always drown in what is not.
+  const some = (rate: number): number => random.pick([0, 0.3, 1, 2]) * rate;
+  return {
+    seed,
+    activeSeconds,
+    faults: {
+      fail: some(0.03),
+      lostAnswer: some(0.03),
+      twice: some(0.02),
+      late: some(0.02),
+      lateMsMax: 60_000,
+      slow: some(0.1),
+      slowMsMax: random.pick([500, 3000, 20_000]),
+      crash: some(0.002),
+    },
+    fates: {
+      transformers: some(0.1),
+      writers: some(0.1),
+      receivers: some(0.05),
+      loseState: some(0.01),
+      rollBackState: some(0.01),
+      moveLogClock: some(0.03),
+      change: some(0.04),
+      storeAway: some(isLong ? 0.02 : 0.005),
+      suspend: some(0.01),
+    },
+    workload: {
+      producers: 1 + random.int(3),
+      stepUs: random.pick([2, 5, 10]) * SECOND_US,
+      offline: some(0.03),
+      offlineUsMax: random.pick([30, 120]) * SECOND_US,
+      odd: random.pick([0, 0.2, 0.5]),
+      skewUsMax: random.pick([SECOND_US, 4 * MINUTE_US, 8 * MINUTE_US]),
+    },
+    senders: {
+      parallelMax: 1 + random.int(12),
+      outOfTurn: random.pick([0, 0.1, 0.5]),
+      timeoutMs: 5000,
+      retryMsMax: 3000,
+    },
+    receivers: {
+      partBytesMax: random.pick([700, 1500, 100_000]),
+      appendTimeoutMs: random.pick([2000, 30_000]),
+      futureSkewMs: 5 * 60_000,
+    },
+    isGrouped: random.chance(0.6),
+    processesMax: 2 + random.int(2),
+    tickMs: random.pick([1000, 1000, 5000]),
+    settings: random.chance(0.4) ? TIGHT_BOUNDS : {},
+    skewUsMax: random.pick([0, 0, 2 * SECOND_US, 10 * MINUTE_US]),
+    storeAwaySecondsMax: isLong ? 3600 : 60,
+    suspendSecondsMax: random.pick([60, 1200]),
+  };
+}
