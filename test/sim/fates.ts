@@ -25,14 +25,12 @@ export class Fates {
 
   /** One second's share. */
   second(): void {
-    const { random, transformers, writers, receivers, control } = this.#world;
+    const { random, transformers, writers, control } = this.#world;
     const { fates } = this.#plan;
     if (random.chance(fates.transformers)) this.#comeAndGo(transformers);
     if (random.chance(fates.writers)) this.#comeAndGo(writers);
-    this.#lookAfter(transformers);
-    this.#lookAfter(writers);
     if (random.chance(fates.receivers)) this.#disturbReceivers();
-    receivers.replaceDead();
+    this.lookAfter();
     if (random.chance(fates.loseState)) this.#loseState();
     if (random.chance(0.1)) this.#takeSnapshot();
     if (random.chance(fates.rollBackState)) this.#rollBackState();
@@ -42,6 +40,16 @@ export class Fates {
     if (random.chance(fates.suspend)) {
       this.#world.clock.leap((1 + random.int(this.#plan.suspendSecondsMax)) * SECOND_US);
     }
+  }
+
+  /** Sessions end; somebody starts what is gone, sooner or later. */
+  lookAfter(): void {
+    const { random, transformers, writers, receivers } = this.#world;
+    for (const pool of [transformers, writers]) {
+      pool.expelLost(() => random.chance(0.1));
+      if (pool.size === 0 && random.chance(0.3)) pool.add();
+    }
+    receivers.replaceDead();
   }
 
   #comeAndGo(pool: StagePool): void {
@@ -59,13 +67,6 @@ export class Fates {
       default:
         if (pool.size < this.#plan.processesMax) pool.add();
     }
-  }
-
-  /** Sessions end; somebody starts what is gone, sooner or later. */
-  #lookAfter(pool: StagePool): void {
-    const { random } = this.#world;
-    pool.expelLost(() => random.chance(0.1));
-    if (pool.size === 0 && random.chance(0.3)) pool.add();
   }
 
   #disturbReceivers(): void {

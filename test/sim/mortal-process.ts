@@ -1,7 +1,13 @@
 import type { Clock } from '@millrace/runtime';
 import type { StateStore } from '@millrace/state';
 import type { Store } from '@millrace/store';
-import type { PartitionReader, Producer, Stream, Topic } from '@millrace/stream';
+import {
+  TOPIC_CONTROL,
+  type PartitionReader,
+  type Producer,
+  type Stream,
+  type Topic,
+} from '@millrace/stream';
 import { simulatedFault, type FaultRates } from './faults.ts';
 import type { Random } from './random.ts';
 import type { Trace } from './trace.ts';
@@ -90,8 +96,11 @@ export class MortalProcess {
     return {
       partitions: stream.partitions,
       producer: () => this.#producer(stream),
-      reader: (topic, partition, position) =>
-        this.#reader(stream.reader(topic, partition, position)),
+      reader: (topic, partition, position) => {
+        const reader = stream.reader(topic, partition, position);
+        // Whoever waits for rules is woken when there are some: it only looks less often.
+        return this.#reader(reader, topic === TOPIC_CONTROL ? 20 : 1);
+      },
       bounds: (topic, partition) =>
         this.#read(`bounds ${topic} ${partition}`, () => stream.bounds(topic, partition)),
       release: (topic, partition, position) =>
@@ -165,12 +174,15 @@ export class MortalProcess {
     return await this.#answer(what, done);
   }
 
-  #reader(reader: PartitionReader): PartitionReader {
+  #reader(reader: PartitionReader, patience: number): PartitionReader {
     return {
       get end() {
         return reader.end;
       },
-      next: (params) => this.#read('next', () => reader.next(params)),
+      next: (params) => {
+        const waitMs = params.waitMs * patience;
+        return this.#read('next', () => reader.next({ ...params, waitMs }));
+      },
       close: () => reader.close(),
     };
   }

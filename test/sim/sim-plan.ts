@@ -48,7 +48,7 @@ const SECOND_US = 1_000_000;
 const MINUTE_US = 60 * SECOND_US;
 
 /** Bounds whose reaching costs nothing but repeated definitions and more pieces. */
-const TIGHT_BOUNDS: Partial<FoldSettings> = { piecesMax: 40, definitionsMax: 7, metadataMax: 1 };
+const TIGHT_BOUNDS: Partial<FoldSettings> = { definitionsMax: 7, metadataMax: 1 };
 
 /** Most runs are short, some are long, and each has its own mixture of what goes wrong. */
 export function planRun(seed: number): SimPlan {
@@ -104,7 +104,7 @@ export function planRun(seed: number): SimPlan {
     isGrouped: random.chance(0.6),
     processesMax: 2 + random.int(2),
     tickMs: random.pick([1000, 1000, 5000]),
-    settings: random.chance(0.4) ? TIGHT_BOUNDS : {},
+    settings: random.chance(0.4) ? { ...TIGHT_BOUNDS, piecesMax: random.pick([3, 40]) } : {},
     skewUsMax: random.pick([0, 0, 2 * SECOND_US, 10 * MINUTE_US]),
     storeAwaySecondsMax: isLong ? 3600 : 60,
     suspendSecondsMax: random.pick([60, 1200]),

@@ -14,7 +14,11 @@ export interface SimResult {
 export async function simulate(seed: number, changes: Partial<SimPlan> = {}): Promise<SimResult> {
   const world = new SimWorld({ ...planRun(seed), ...changes });
   const fates = new Fates(world);
-  await world.run(() => fates.second());
+  try {
+    await world.run({ second: () => fates.second(), lookAfter: () => fates.lookAfter() });
+  } catch (error) {
+    world.failures.push(error);
+  }
   return {
     seed,
     traceHash: world.trace.digest(),

@@ -9,6 +9,7 @@ import { createTransformer, DEFAULT_TRANSFORMER_SETTINGS } from '@millrace/trans
 import { TEST_LOG_ID, type TestSample } from '@millrace/transformer/testing';
 import { encodeEventsRecord, EventsRecordKind } from '@millrace/wire';
 import { createWriter } from '@millrace/writer';
+import { readEvents } from './check-entries.ts';
 import { NO_FAULTS, type FaultRates } from './faults.ts';
 import { LogClock } from './log-clock.ts';
 import { MortalProcess } from './mortal-process.ts';
@@ -101,8 +102,8 @@ export class SimWorld {
 
   readonly mayBeUntold = (sample: TestSample): boolean => this.#workload.mayBeUntold(sample);
 
-  /** `onSecond`: what becomes of everything, one second's share of it. */
-  async run(onSecond: () => void): Promise<void> {
+  /** `fates`: what becomes of everything, and who looks after it. */
+  async run(fates: Readonly<{ second: () => void; lookAfter: () => void }>): Promise<void> {
     await this.#setUp();
     this.receivers.add();
     this.receivers.add();
@@ -110,10 +111,10 @@ export class SimWorld {
     this.writers.add();
     for (let second = 0; second < this.plan.activeSeconds; second += 1) {
       this.#senders.send(this.#workload.due(this.clock.nowUs()));
-      onSecond();
+      fates.second();
       await this.#waitFor(this.clock.sleep(1000));
     }
-    await this.#calmDown();
+    await this.#calmDown(fates.lookAfter);
     await this.#drain();
   }
 
@@ -190,7 +191,14 @@ export class SimWorld {
         log: silentLog,
         meter: createMeter(),
       },
-      { partitions: this.#firstPartitions(), stopMsMax: 5000 },
+      {
+        partitions: this.#firstPartitions(),
+        stopMsMax: 5000,
+        // A reader is woken by what comes: waiting for longer changes nothing, and costs less.
+        readWaitMs: 20_000,
+        observeMs: 5000,
+        releaseMs: 20_000,
+      },
     );
     return { process, stage };
   }
@@ -202,29 +210,33 @@ export class SimWorld {
   }
 
   /** Faults stop. What is under way comes to its end, and everybody answers. */
-  async #calmDown(): Promise<void> {
+  async #calmDown(lookAfter: () => void): Promise<void> {
     this.#rates = NO_FAULTS;
     this.outage.end();
     this.logClock.offsetUs = 0;
     const { receivers, transformers, writers } = this;
-    for (const { processes } of [receivers, transformers, writers]) {
+    const pools = [receivers, transformers, writers];
+    for (const { processes } of pools) {
       for (const process of processes) process.rates = NO_FAULTS;
     }
     this.#senders.send(this.#workload.rest(this.clock.nowUs()));
     const isOver = (): boolean => {
-      receivers.replaceDead();
+      lookAfter();
       const isQuiet = this.#inBackground === 0 && this.control.isIdle;
-      return isQuiet && this.#senders.unanswered === 0;
+      const isAwake = pools.every(({ processes }) => processes.every(({ isFrozen }) => !isFrozen));
+      return isQuiet && isAwake && this.#senders.unanswered === 0;
     };
     await this.#until('requests were not answered', ANSWER_US_MAX, isOver);
-    transformers.dieAll();
-    writers.dieAll();
+    // Whoever is there goes on where it was; or others begin with what it left.
+    const doOthersGoOn = this.random.chance(0.5);
+    for (const pool of [transformers, writers]) {
+      if (doOthersGoOn) pool.dieAll();
+      pool.settle();
+    }
   }
 
   /** Liveness: with no more faults, everything is folded, finished and stored in bounded time. */
   async #drain(): Promise<void> {
-    this.transformers.add();
-    this.writers.add();
     for (let leap = 0; leap < 3; leap += 1) {
       const ends = Array.from({ length: SIM_PARTITIONS }, (_, p) => this.#end(p) + Math.sign(leap));
       await this.#until('not all was folded and stored', DRAIN_US_MAX, () => {
@@ -235,6 +247,20 @@ export class SimWorld {
     }
     this.transformers.dieAll();
     this.writers.dieAll();
+    await this.#checkBarriers();
+  }
+
+  /** Whatever became of those who applied them: every partition heard of all rules there are. */
+  async #checkBarriers(): Promise<void> {
+    const newest = await this.#waitFor(this.control.newest());
+    for (let partition = 0; partition < SIM_PARTITIONS; partition += 1) {
+      const heard = readEvents(this.log, partition).map(({ record }) =>
+        record.kind === EventsRecordKind.barrier ? record.number : 0,
+      );
+      if (!heard.includes(newest)) {
+        this.problems.push(`partition ${partition} never heard of version ${newest} of the rules`);
+      }
+    }
   }
 
   #end(partition: number): number {
@@ -265,7 +291,10 @@ export class SimWorld {
     let isOver = false;
     const over = work.finally(() => (isOver = true));
     over.catch(() => undefined);
-    for (let steps = 0; !isOver && steps < STEPS_MAX; steps += 1) await this.clock.step();
+    for (let steps = 0; !isOver; steps += 1) {
+      if (steps > STEPS_MAX) throw new Error('time stands still: somebody spins');
+      await this.clock.step();
+    }
     return await over;
   }
 }

@@ -80,7 +80,8 @@ export class StagePool {
   expelLost(isDue: () => boolean): void {
     for (const member of this.#members) {
       const { isDead, isFrozen } = member.process;
-      if (isDead || isFrozen) {
+      const isMissed = isDead || (isFrozen && this.#parts.group !== undefined);
+      if (isMissed) {
         if (!member.isExpelled && isDue()) member.expel();
       } else if (member.isExpelled && isDue()) {
         // It went on for a while with what it had, and notices.
@@ -99,6 +100,16 @@ export class StagePool {
     member.expel();
     const stopping = member.process.act(() => member.stage.stop());
     stopping.catch(this.#parts.onDefect);
+  }
+
+  /** Whoever is gone is not missed any longer, and somebody is there. */
+  settle(): void {
+    for (const member of this.#members) {
+      if (member.isExpelled) member.process.die();
+      else if (member.process.isDead) member.expel();
+    }
+    this.#members = this.#members.filter(({ process }) => !process.isDead);
+    if (this.#members.length === 0) this.add();
   }
 
   dieAll(): void {

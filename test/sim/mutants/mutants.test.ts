@@ -1,0 +1,47 @@
+import { availableParallelism } from 'node:os';
+import { expect, test } from 'vitest';
+import { bundleSimulation } from '../bundle-simulation.ts';
+import { runSimulation } from '../run-simulation.ts';
+import type { Mutant } from './mutant.ts';
+import { MUTANTS } from './mutants.ts';
+
+/** So many seeds may pass before a mutant counts as one that nobody notices. */
+const SEEDS_MAX = Number(process.env['SIM_MUTANT_SEEDS'] ?? 60);
+const TIMEOUT_MS = 90_000;
+
+/** How the simulator noticed; undefined: it did not. */
+async function caught(mutant: Mutant, number: number): Promise<string | undefined> {
+  const file = await bundleSimulation(`mutant-${number}`, mutant);
+  const order = { firstSeed: 1, seeds: SEEDS_MAX, stopsAtFailure: true };
+  const run = await runSimulation({ file, order, timeoutMs: TIMEOUT_MS });
+  const failed = run.lines.find(({ problems }) => problems.length > 0);
+  if (failed !== undefined) return `seed ${failed.seed}: ${failed.problems[0]}`;
+  // One that dies is noticed; one that takes too long may only be on a slow machine.
+  if (run.exitCode === null || run.exitCode === 0) return undefined;
+  return `seed ${run.lines.length + 1}: ${run.stderr.slice(0, 300)}`;
+}
+
+const chosen = new RegExp(process.env['SIM_MUTANTS'] ?? '');
+const mutants = MUTANTS.filter(({ name }) => chosen.test(name));
+
+test(`every mutant is noticed (${mutants.length})`, async () => {
+  const survived: string[] = [];
+  const left = mutants.entries();
+  const work = async (): Promise<void> => {
+    for (const [number, mutant] of left) {
+      const startedMs = performance.now();
+      const how = await caught(mutant, number).catch((error: unknown) => {
+        survived.push(`${mutant.name}: ${String(error)}`);
+        return 'it is out of date';
+      });
+      if (how === undefined) survived.push(mutant.name);
+      if (process.env['SIM_MUTANT_LOG'] !== undefined) {
+        const ms = Math.round(performance.now() - startedMs);
+        process.stderr.write(`${ms} ms ${mutant.name}: ${how ?? 'SURVIVED'}\n`);
+      }
+    }
+  };
+  const workers = Math.min(2, availableParallelism());
+  await Promise.all(Array.from({ length: workers }, work));
+  expect(survived).toEqual([]);
+}, 600_000);

@@ -1,0 +1,135 @@
+import type { Mutant } from './mutant.ts';
+
+const STAGE = 'services/transformer/src';
+const MEMORY_STATE = 'packages/state/src/memory/memory-state-store.ts';
+
+export const PROTOCOL_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'published by the wall clock',
+    patches: [
+      {
+        file: `${STAGE}/partition-owner.ts`,
+        text: 'fold.apply(decodeEventsRecord(record.payload), record.appendTimeUs);',
+        replacement: 'fold.apply(decodeEventsRecord(record.payload), this.#parts.clock.nowUs());',
+      },
+    ],
+  },
+  {
+    name: 'the state knows what was published',
+    patches: [
+      {
+        file: `${STAGE}/partition-owner.ts`,
+        text: '#publisherFor({ builder }: OwnedPartition, signal: AbortSignal)',
+        replacement: '#publisherFor({ builder, fold }: OwnedPartition, signal: AbortSignal)',
+      },
+      {
+        file: `${STAGE}/partition-owner.ts`,
+        text: 'onPublished: ({ payload }) => events.published(this.partition, payload.length),',
+        replacement: `onPublished: () => {
+          const pieces = fold.tables?.windows.pieces;
+          for (const slot of pieces?.used() ?? []) pieces.settle(slot);
+        },`,
+      },
+    ],
+  },
+  {
+    name: 'entries are addressed by their revision',
+    patches: [
+      {
+        file: 'packages/wire/src/series-record-builder.ts',
+        text: 'this.#offset = offset;\n    this.#ordinal = 0;',
+        replacement: 'this.#offset = offset;',
+      },
+    ],
+  },
+  {
+    name: 'committed before the series are acknowledged',
+    patches: [
+      {
+        file: `${STAGE}/committer.ts`,
+        text: 'await this.#publisher.settled();',
+        replacement: '',
+      },
+    ],
+  },
+  {
+    name: 'an empty range is not published',
+    patches: [
+      {
+        file: `${STAGE}/committer.ts`,
+        text: 'builder.flush(head.position);',
+        replacement: 'if (builder.bytes > 0) builder.flush(head.position);',
+      },
+    ],
+  },
+  {
+    name: 'an append that failed is not sent again',
+    patches: [
+      {
+        file: `${STAGE}/publisher.ts`,
+        text: 'await backoff.wait(signal);',
+        replacement: 'return await backoff.wait(signal);',
+      },
+    ],
+  },
+  {
+    name: 'the state is committed without comparing',
+    patches: [
+      {
+        file: MEMORY_STATE,
+        text: "if (!isSamePosition(this.#position(commit.partition), commit.expected)) return 'outrun';",
+        replacement: '',
+      },
+    ],
+  },
+  {
+    name: 'after an outrun the owner goes on with what it has',
+    patches: [
+      {
+        file: `${STAGE}/committer.ts`,
+        text: "if (outcome === 'outrun') throw outrun(partition);",
+        replacement: 'void outcome;',
+      },
+    ],
+  },
+  {
+    name: "receivers' sequences are not saved",
+    patches: [
+      {
+        file: `${STAGE}/fold/partition-state.ts`,
+        text: 'receivers: tables?.receivers.save() ?? [],',
+        replacement: 'receivers: [],',
+      },
+    ],
+  },
+  {
+    name: 'a piece that was touched is not saved',
+    patches: [
+      {
+        file: `${STAGE}/memory/piece-memory.ts`,
+        text: 'numbers[at + PieceField.touchedOffset] = offset;\n    this.#dirty.mark(slot);',
+        replacement: 'numbers[at + PieceField.touchedOffset] = offset;',
+      },
+    ],
+  },
+  {
+    name: 'what is due is not listed again after loading',
+    patches: [
+      {
+        file: `${STAGE}/fold/partition-state.ts`,
+        text: 'tables.windows.restore();',
+        replacement: '',
+      },
+    ],
+  },
+  {
+    name: 'nobody completes the barriers that are missing',
+    patches: [
+      {
+        file: `${STAGE}/partition-owner.ts`,
+        text: 'if (inForce !== undefined) await barriers.complete(inForce);',
+        replacement: 'void inForce;',
+      },
+    ],
+  },
+];

@@ -1,0 +1,64 @@
+import type { Mutant } from './mutant.ts';
+
+const RECEIVER = 'services/receiver/src';
+
+export const RECEIVER_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'acknowledged before it is flushed',
+    patches: [
+      {
+        file: `${RECEIVER}/appender.ts`,
+        text: 'const { offset } = await this.#producer.append(TOPIC_EVENTS, partition, payload);',
+        replacement: `const offset = 0;
+          this.#producer.append(TOPIC_EVENTS, partition, payload).catch(() => undefined);`,
+      },
+    ],
+  },
+  {
+    name: 'marked as seen before it is appended',
+    patches: [
+      {
+        file: `${RECEIVER}/intake.ts`,
+        text: 'const cut = cutter.finish();',
+        replacement: `const name = Buffer.from(identity.bytes).toString('hex');
+          const seen = (this.seen ??= new Set());
+          const cut = seen.has(name) ? { drafts: [], owned: false } : cutter.finish();
+          if (name !== '') seen.add(name);`,
+      },
+    ],
+  },
+  {
+    name: 'answered when the first part is durable',
+    patches: [
+      {
+        file: `${RECEIVER}/appender.ts`,
+        text: ': Promise.all(parts.map(async (start) => await start()));',
+        replacement: ': Promise.race(parts.map(async (start) => [await start()]));',
+      },
+    ],
+  },
+  {
+    name: 'a part that failed gives its number to the next',
+    patches: [
+      {
+        file: `${RECEIVER}/appender.ts`,
+        text: 'append.abandoned = true;\n      this.#lastFailure',
+        replacement: `append.abandoned = true;
+          this.#lanes[partition].sequence -= 1;
+          this.#lastFailure`,
+      },
+    ],
+  },
+  {
+    name: 'routed by something else than the series',
+    patches: [
+      {
+        file: `${RECEIVER}/part-cutter.ts`,
+        text: 'const builder = this.#builders[this.series.table.partitions[series]!]!;',
+        replacement: `const builder = this.#builders[
+            (this.series.table.partitions[series]! + this.#serial) % this.#builders.length
+          ]!;`,
+      },
+    ],
+  },
+];

@@ -1,0 +1,67 @@
+import type { Mutant } from './mutant.ts';
+
+/*
+ * The simulator keeps what is stored in memory. Where the promise is kept by PostgreSQL's
+ * transaction, the memory adapter's equivalent is broken instead.
+ */
+const WRITER = 'services/writer/src';
+const MEMORY_STORE = 'packages/store/src/memory/memory-store.ts';
+const COMPARE = 'if (mark === undefined || compareAddress(mark.mark, batch.from) !== 0) {';
+
+export const WRITER_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'the mark moves over a gap',
+    patches: [
+      {
+        file: `${WRITER}/cursors.ts`,
+        text: "return compareAddress(header.from, next) > 0 ? 'gap' : 'covers';",
+        replacement: "return 'covers';",
+      },
+    ],
+  },
+  {
+    name: 'the mark is set without comparing',
+    patches: [{ file: MEMORY_STORE, text: COMPARE, replacement: 'if (mark === undefined) {' }],
+  },
+  {
+    name: 'the mark is compared after the rows',
+    patches: [
+      {
+        file: MEMORY_STORE,
+        text: COMPARE,
+        replacement: `for (const chunk of batch.chunks) applySamples(database, key, chunk);
+          ${COMPARE}`,
+      },
+    ],
+  },
+  {
+    name: 'a batch is applied from where its record begins',
+    patches: [
+      {
+        file: `${WRITER}/read-ahead.ts`,
+        text: 'let record = decodeSeriesRecord(bytes, expected?.next);',
+        replacement: 'let record = decodeSeriesRecord(bytes);',
+      },
+    ],
+  },
+  {
+    name: 'an open piece comes back after it was final',
+    patches: [
+      {
+        file: MEMORY_STORE,
+        text: 'database.open.delete(pieceKey(piece, partition));',
+        replacement: '',
+      },
+    ],
+  },
+  {
+    name: 'an open piece is written after its final one in the same batch',
+    patches: [
+      {
+        file: `${WRITER}/series-batch.ts`,
+        text: 'for (const { finals } of chunks) for (const piece of finals) replaced.add(pieceKey(piece));',
+        replacement: '',
+      },
+    ],
+  },
+];
