@@ -4,17 +4,20 @@ import { runCrashRound, storedFaults, type RoundOutcome } from './crash-round.ts
 import { CrashWorld, SmallDisk } from './crash-world.ts';
 import { soakDistributed } from './soak-distributed.ts';
 import { drawFault, type SoakFault } from './soak-faults.ts';
+import { soakSimulation } from '../sim/soak-simulation.ts';
 import { soakOutages } from './soak-outages.ts';
 
 const USAGE = `npm run soak -- [--minutes N] [--seed N]
 npm run soak -- --distributed [--minutes N] [--seed N] [--round N] [--outage-seconds N]
 npm run soak -- --outages [--outage NAME]… [--outage-seconds N]
+npm run soak -- --sim [--minutes N] [--seed N] [--seeds N]
 Rounds of load with something going wrong in the middle, at random by the seed, until the time is
 over (10 minutes). Exits with 1 at the first sample that is missing or counted twice.
 --distributed: as processes, on three Kafka brokers, Redis and TimescaleDB. --round: the first one.
 --outage-seconds: how long something is away at most (12).
 --outages: Kafka, Redis or the database away at start or in the middle, each outage (or the named
-ones) in a world of its own and all side by side, for --outage-seconds each (3600).`;
+ones) in a world of its own and all side by side, for --outage-seconds each (3600).
+--sim: simulated runs, on all cores, from --seed on, --seeds of them at most.`;
 
 /** A world lives so long; then its disk space is given back. */
 const ROUNDS_PER_WORLD = 8;
@@ -38,9 +41,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-if (!options.outages) say(`Seed ${seed}, ${minutes} minutes.`);
+if (!options.outages && !options.sim) say(`Seed ${seed}, ${minutes} minutes.`);
 const isStoppingNow = (): boolean => isStopping;
-if (options.outages) {
+if (options.sim) {
+  const isWhole = await soakSimulation({ ...options, say, isStopping: isStoppingNow });
+  process.exitCode = isWhole ? 0 : 1;
+} else if (options.outages) {
   const { outageSeconds = HOUR_SECONDS, outage: names } = options;
   const isWhole = await soakOutages({ outageSeconds, names, say, isStopping: isStoppingNow });
   process.exitCode = isWhole ? 0 : 1;
@@ -147,6 +153,8 @@ interface SoakOptions {
   outageSeconds: number | undefined;
   outages: boolean;
   outage: string[];
+  sim: boolean;
+  seeds: number;
 }
 
 function readOptions(): SoakOptions {
@@ -159,6 +167,8 @@ function readOptions(): SoakOptions {
       outages: { type: 'boolean', default: false },
       outage: { type: 'string', multiple: true, default: [] },
       'outage-seconds': { type: 'string' },
+      sim: { type: 'boolean', default: false },
+      seeds: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -169,11 +179,17 @@ function readOptions(): SoakOptions {
     round: Number(values.round),
     outages: values.outages,
     outage: values.outage,
+    sim: values.sim,
+    seeds: Number(values.seeds ?? Infinity),
     outageSeconds:
       values['outage-seconds'] === undefined ? undefined : Number(values['outage-seconds']),
   };
   const { minutes: time, outageSeconds } = wanted;
-  const isSound = time > 0 && (outageSeconds ?? 1) >= 1 && Number.isSafeInteger(wanted.round);
+  const isSound =
+    time > 0 &&
+    (outageSeconds ?? 1) >= 1 &&
+    Number.isSafeInteger(wanted.round) &&
+    wanted.seeds >= 1;
   if (values.help || !isSound || !Number.isSafeInteger(wanted.seed)) {
     process.stdout.write(`${USAGE}\n`);
     process.exit(values.help ? 0 : 2);

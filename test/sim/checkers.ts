@@ -3,6 +3,7 @@ import { oracleRun, TEST_TENANT, type OracleRun } from '@millrace/transformer/te
 import { checkEntries, pieceKey, readEvents } from './check-entries.ts';
 import { checkLedger, rowText, storedUnverified } from './check-ledger.ts';
 import { foundKey, readLog } from './log-oracle.ts';
+import { JOB_EDITION, SimJob } from './sim-job.ts';
 import { SIM_PARTITIONS } from './sim-plan.ts';
 import type { SimWorld } from './sim-world.ts';
 import { mergePieces, naiveColumns } from './window-columns.ts';
@@ -24,6 +25,7 @@ export const SIM_COUNTS = [
   'marked',
   'windows',
   'changes',
+  'jobs',
 ] as const;
 export type SimCount = (typeof SIM_COUNTS)[number];
 
@@ -57,6 +59,8 @@ export function checkRun(world: SimWorld): SimVerdict {
       .filter(({ inGap }) => inGap === true).length;
   }
   problems.push(...checkOwed(world, found), ...checkRows(rows, world), ...checkFinals(world));
+  problems.push(...checkJobs(world));
+  seen.jobs += world.jobs.length;
   problems.push(...checkWindows(runs, world, seen));
   return { problems, seen };
 }
@@ -106,6 +110,18 @@ function checkFinals({ store }: SimWorld): string[] {
   return problems;
 }
 
+/** Whatever a job put out is there once, beside what is live. */
+function checkJobs({ store, jobs, partitions }: SimWorld): string[] {
+  const expected = jobs.length === 0 ? [] : SimJob.starts;
+  return partitions.flatMap((partition) => {
+    const starts = store.finals
+      .filter((piece) => piece.edition === JOB_EDITION && piece.partition === partition)
+      .map(({ startUs }) => startUs);
+    if (JSON.stringify(starts) === JSON.stringify(expected)) return [];
+    return [`partition ${partition}: ${starts.length} of ${expected.length} windows of a job`];
+  });
+}
+
 /** Windows of every edition that there ever was, put together from what all partitions have. */
 function checkWindows(
   runs: readonly OracleRun[],
@@ -113,7 +129,8 @@ function checkWindows(
   seen: SimVerdict['seen'],
 ): string[] {
   const problems: string[] = [];
-  const found = mergePieces([...store.finals, ...store.open.values()]);
+  const pieces = [...store.finals, ...store.open.values()];
+  const found = mergePieces(pieces.filter(({ edition }) => edition !== JOB_EDITION));
   const expected = naiveColumns(runs);
   for (const [key, columns] of expected) {
     const [have, want] = [JSON.stringify(found.get(key)), JSON.stringify(columns)];

@@ -1,3 +1,4 @@
+import { copyState, damageState, loseState, type SavedState } from './damaged-state.ts';
 import { SIM_PARTITIONS, type SimPlan } from './sim-plan.ts';
 import type { SimWorld } from './sim-world.ts';
 import type { StagePool } from './stage-pool.ts';
@@ -5,18 +6,12 @@ import type { StagePool } from './stage-pool.ts';
 const SECOND_US = 1_000_000;
 const MINUTE_US = 60 * SECOND_US;
 
-interface Snapshot {
-  position: { logId: string; position: number } | undefined;
-  pageCount: number;
-  pages: Map<string, Uint8Array>;
-}
-
 /** What becomes of processes, of the state and of the clocks while the world runs. */
 export class Fates {
   readonly #world: SimWorld;
   readonly #plan: SimPlan;
   /** A copy of each partition's state as it once was. */
-  readonly #snapshots: (Snapshot | undefined)[] = [];
+  readonly #snapshots: (SavedState | undefined)[] = [];
 
   constructor(world: SimWorld) {
     this.#world = world;
@@ -32,11 +27,13 @@ export class Fates {
     if (random.chance(fates.receivers)) this.#disturbReceivers();
     this.lookAfter();
     if (random.chance(fates.loseState)) this.#loseState();
+    if (random.chance(fates.damageState)) this.#damageState();
     if (random.chance(0.1)) this.#takeSnapshot();
     if (random.chance(fates.rollBackState)) this.#rollBackState();
     if (random.chance(fates.moveLogClock)) this.#moveLogClock();
     if (random.chance(fates.change)) control.change();
     if (random.chance(fates.storeAway)) this.#loseStore();
+    if (random.chance(fates.beginJob)) this.#world.beginJob();
     if (random.chance(fates.suspend)) {
       this.#world.clock.leap((1 + random.int(this.#plan.suspendSecondsMax)) * SECOND_US);
     }
@@ -75,27 +72,30 @@ export class Fates {
     else random.pick(receivers.processes).freeze(1000 * (1 + random.int(120)));
   }
 
-  /** A server that was restarted without its data. */
   #loseState(): void {
     const { random, database } = this.#world;
-    const partition = database.partition(random.int(SIM_PARTITIONS));
-    Object.assign(partition, { position: undefined, pageCount: 0, pages: new Map() });
+    loseState(database.partition(random.int(SIM_PARTITIONS)));
+  }
+
+  #damageState(): void {
+    const { random, database } = this.#world;
+    const state = database.partition(random.int(SIM_PARTITIONS));
+    if (!damageState(state, random)) return;
+    this.#world.mendLater(() => loseState(state));
   }
 
   #takeSnapshot(): void {
     const { random, database } = this.#world;
     const partition = random.int(SIM_PARTITIONS);
-    const { position, pageCount, pages } = database.partition(partition);
-    this.#snapshots[partition] = { position, pageCount, pages: new Map(pages) };
+    this.#snapshots[partition] = copyState(database.partition(partition));
   }
 
-  /** A replica that lacks the newest commits took over. */
   #rollBackState(): void {
     const { random, database } = this.#world;
     const partition = random.int(SIM_PARTITIONS);
     const snapshot = this.#snapshots[partition];
     if (snapshot === undefined) return;
-    Object.assign(database.partition(partition), { ...snapshot, pages: new Map(snapshot.pages) });
+    Object.assign(database.partition(partition), copyState(snapshot));
   }
 
   /** Append times step back and ahead. */

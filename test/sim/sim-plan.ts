@@ -15,11 +15,14 @@ export interface FateRates {
   /** A partition's state is gone, or what it was a while ago. */
   loseState: number;
   rollBackState: number;
+  /** A page of it vanishes; a person removes the rest, as the error says. */
+  damageState: number;
   /** The log's clock jumps: another leader has another one. */
   moveLogClock: number;
   /** Rules, and now and then settings, change. */
   change: number;
   storeAway: number;
+  beginJob: number;
   /** Everything stands still, and time goes on. */
   suspend: number;
 }
@@ -42,6 +45,9 @@ export interface SimPlan {
   skewUsMax: number;
   storeAwaySecondsMax: number;
   suspendSecondsMax: number;
+  /** Whether all is folded again in the end, and whether another log is put in its place. */
+  endsWithReplay: boolean;
+  endsWithOtherLog: boolean;
 }
 
 const SECOND_US = 1_000_000;
@@ -77,6 +83,8 @@ export function planRun(seed: number): SimPlan {
       receivers: some(0.05),
       loseState: some(0.01),
       rollBackState: some(0.01),
+      damageState: some(0.005),
+      beginJob: some(0.01),
       moveLogClock: some(0.03),
       change: some(0.04),
       storeAway: some(isLong ? 0.02 : 0.005),
@@ -108,5 +116,7 @@ export function planRun(seed: number): SimPlan {
     skewUsMax: random.pick([0, 0, 2 * SECOND_US, 10 * MINUTE_US]),
     storeAwaySecondsMax: isLong ? 3600 : 60,
     suspendSecondsMax: random.pick([60, 1200]),
+    endsWithReplay: seed % 4 === 1,
+    endsWithOtherLog: seed % 4 === 3,
   };
 }

@@ -1,10 +1,14 @@
+import { createHash } from 'node:crypto';
+import { TOPIC_SERIES } from '@millrace/stream';
 import { checkRun, type SimVerdict } from './checkers.ts';
 import { Fates } from './fates.ts';
+import { checkOtherLog, storeDigest } from './other-log.ts';
 import { planRun, type SimPlan } from './sim-plan.ts';
 import { SimWorld } from './sim-world.ts';
 
 export interface SimResult {
   seed: number;
+  /** Equal for equal seeds, on any machine. */
   traceHash: string;
   steps: number;
   verdict: SimVerdict;
@@ -19,10 +23,17 @@ export async function simulate(seed: number, changes: Partial<SimPlan> = {}): Pr
   } catch (error) {
     world.failures.push(error);
   }
-  return {
-    seed,
-    traceHash: world.trace.digest(),
-    steps: world.trace.steps,
-    verdict: checkRun(world),
-  };
+  const verdict = checkRun(world);
+  if (world.plan.endsWithOtherLog) verdict.problems.push(...(await checkOtherLog(world)));
+  return { seed, traceHash: hashOf(world), steps: world.trace.steps, verdict };
+}
+
+/** All that happened, all that was published, and all that is stored. */
+function hashOf({ trace, log, partitions, store }: SimWorld): string {
+  const hash = createHash('sha256').update(trace.digest()).update(storeDigest(store));
+  for (const partition of partitions) {
+    const records = log.partition(TOPIC_SERIES, partition).read(0, Infinity);
+    for (const { payload } of records) hash.update(payload);
+  }
+  return hash.digest('hex');
 }

@@ -2,6 +2,7 @@ import { firstBarrierOf } from '@millrace/control';
 import { openLog } from '@millrace/receiver';
 import { createMeter, silentLog, type PartitionedStage } from '@millrace/runtime';
 import { MemoryStateDatabase } from '@millrace/state/memory';
+import type { Store } from '@millrace/store';
 import { MemoryStoreDatabase } from '@millrace/store/memory';
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { MemoryGroup, MemoryLog, openMemoryStream } from '@millrace/stream/memory';
@@ -18,8 +19,11 @@ import { ReceiverPool } from './receiver-pool.ts';
 import { Senders } from './senders.ts';
 import { beginControl, SimControl } from './sim-control.ts';
 import { SIM_PARTITIONS, type SimPlan } from './sim-plan.ts';
+import { SimJob } from './sim-job.ts';
 import { StagePool } from './stage-pool.ts';
 import { StoreOutage } from './store-outage.ts';
+import { storeDigest } from './other-log.ts';
+import { loseState } from './damaged-state.ts';
 import { Trace } from './trace.ts';
 import { VirtualClock } from './virtual-clock.ts';
 import { PublishedRanges, watchState, watchStore } from './watched-stores.ts';
@@ -39,6 +43,7 @@ const STEPS_MAX = 400_000;
 /** Everything that outlives a process, and the processes that come and go on it. */
 export class SimWorld {
   readonly plan: SimPlan;
+  readonly partitions: readonly number[] = Array.from({ length: SIM_PARTITIONS }, (_, p) => p);
   readonly clock: VirtualClock = new VirtualClock(START_US);
   readonly trace: Trace = new Trace();
   readonly random: Random;
@@ -55,6 +60,7 @@ export class SimWorld {
   readonly writers: StagePool;
   readonly receivers: ReceiverPool;
   readonly control: SimControl;
+  readonly jobs: SimJob[] = [];
   readonly #senders: Senders;
   readonly #workload: Workload;
   readonly #published: PublishedRanges = new PublishedRanges(this.log);
@@ -82,7 +88,7 @@ export class SimWorld {
       start: () => this.#process('receiver'),
       openStream,
       plan: plan.receivers,
-      logIds: Array.from({ length: SIM_PARTITIONS }, () => TEST_LOG_ID),
+      logIds: this.partitions.map(() => TEST_LOG_ID),
     });
     const { random } = this;
     const start = (): MortalProcess => this.#process('control');
@@ -90,6 +96,24 @@ export class SimWorld {
     const { clock, receivers } = this;
     this.#senders = new Senders({ clock, random, receivers, onDefect }, plan.senders);
     this.#workload = new Workload(random, plan.workload, START_US);
+  }
+
+  /** A job begins beside what is live. */
+  beginJob(): void {
+    if (this.jobs.length > 0) return;
+    const { random } = this;
+    const start = (): MortalProcess => this.#process('job');
+    const openStream = (): Stream => openMemoryStream(this.log);
+    const openStore = (): Store => this.#openStore();
+    const onDefect = (error: unknown): void => void this.failures.push(error);
+    const parts = { start, openStream, openStore, random, onDefect };
+    this.jobs.push(...this.partitions.map((partition) => new SimJob(parts, partition)));
+  }
+
+  /** Something that was broken is mended by a person, who takes his time. */
+  mendLater(mend: () => void): void {
+    const ms = 1000 * (1 + this.random.int(60));
+    this.#goOnInBackground(this.clock.sleep(ms).then(mend));
   }
 
   get owed(): readonly TestSample[] {
@@ -148,7 +172,7 @@ export class SimWorld {
     const opening = beginControl({ stream, clock: this.clock }, this.plan.settings);
     const { inForce } = await this.#waitFor(opening);
     const first = encodeEventsRecord({ kind: EventsRecordKind.log, logId: TEST_LOG_ID });
-    for (let partition = 0; partition < SIM_PARTITIONS; partition += 1) {
+    for (const partition of this.partitions) {
       await producer.append(TOPIC_EVENTS, partition, first);
     }
     await this.#waitFor(openLog({ stream, barrier: firstBarrierOf(inForce, SIM_PARTITIONS) }));
@@ -182,11 +206,10 @@ export class SimWorld {
 
   #startWriter(): { process: MortalProcess; stage: PartitionedStage } {
     const process = this.#process('writer');
-    const onProblem = (problem: string): void => void this.problems.push(problem);
     const stage = createWriter(
       {
         stream: process.stream(openMemoryStream(this.log)),
-        store: process.store(this.outage.wrap(watchStore(this.store, onProblem))),
+        store: process.store(this.#openStore()),
         clock: process.clock,
         log: silentLog,
         meter: createMeter(),
@@ -203,10 +226,14 @@ export class SimWorld {
     return { process, stage };
   }
 
+  #openStore(): Store {
+    const onProblem = (problem: string): void => void this.problems.push(problem);
+    return this.outage.wrap(watchStore(this.store, onProblem));
+  }
+
   /** With a group nobody owns anything before he is told. */
   #firstPartitions(): number[] {
-    if (this.plan.isGrouped) return [];
-    return Array.from({ length: SIM_PARTITIONS }, (_, partition) => partition);
+    return this.plan.isGrouped ? [] : [...this.partitions];
   }
 
   /** Faults stop. What is under way comes to its end, and everybody answers. */
@@ -222,7 +249,8 @@ export class SimWorld {
     this.#senders.send(this.#workload.rest(this.clock.nowUs()));
     const isOver = (): boolean => {
       lookAfter();
-      const isQuiet = this.#inBackground === 0 && this.control.isIdle;
+      const isQuiet =
+        this.#inBackground === 0 && this.control.isIdle && this.jobs.every(({ isDone }) => isDone);
       const isAwake = pools.every(({ processes }) => processes.every(({ isFrozen }) => !isFrozen));
       return isQuiet && isAwake && this.#senders.unanswered === 0;
     };
@@ -238,22 +266,39 @@ export class SimWorld {
   /** Liveness: with no more faults, everything is folded, finished and stored in bounded time. */
   async #drain(): Promise<void> {
     for (let leap = 0; leap < 3; leap += 1) {
-      const ends = Array.from({ length: SIM_PARTITIONS }, (_, p) => this.#end(p) + Math.sign(leap));
+      const ends = this.partitions.map((partition) => this.#end(partition) + Math.sign(leap));
       await this.#until('not all was folded and stored', DRAIN_US_MAX, () => {
         return ends.every((end, partition) => this.#isStored(partition, end));
       });
       // As in an idle night: only ticks come.
       if (leap < 2) this.clock.leap(LEAP_US);
     }
+    await this.#checkBarriers();
+    if (this.plan.endsWithReplay) await this.#replay();
     this.transformers.dieAll();
     this.writers.dieAll();
-    await this.#checkBarriers();
+  }
+
+  /** Idempotence: all of the log is folded and put out again, and the store stays as it is. */
+  async #replay(): Promise<void> {
+    this.transformers.dieAll();
+    const before = storeDigest(this.store);
+    const ends = this.partitions.map((partition) => this.#end(partition));
+    for (const partition of this.partitions) loseState(this.database.partition(partition));
+    this.writers.dieAll();
+    this.transformers.add();
+    this.writers.add();
+    await this.#until('not all was folded again', DRAIN_US_MAX, () => {
+      return ends.every((end, partition) => this.#isStored(partition, end));
+    });
+    // Ticks that came since may finish nothing that was open: those are two hours old.
+    if (storeDigest(this.store) !== before) this.problems.push('a replay changed what is stored');
   }
 
   /** Whatever became of those who applied them: every partition heard of all rules there are. */
   async #checkBarriers(): Promise<void> {
     const newest = await this.#waitFor(this.control.newest());
-    for (let partition = 0; partition < SIM_PARTITIONS; partition += 1) {
+    for (const partition of this.partitions) {
       const heard = readEvents(this.log, partition).map(({ record }) =>
         record.kind === EventsRecordKind.barrier ? record.number : 0,
       );
@@ -269,7 +314,9 @@ export class SimWorld {
 
   #isStored(partition: number, end: number): boolean {
     const committed = this.database.partition(partition).position?.position ?? 0;
-    const mark = this.store.marks.find((one) => one.partition === partition);
+    const mark = this.store.marks.find(
+      (one) => one.partition === partition && one.source === 'live',
+    );
     return committed >= end && (mark?.mark.offset ?? 0) >= end;
   }
 

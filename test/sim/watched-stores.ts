@@ -82,9 +82,10 @@ export class PublishedRanges {
     const known = this.#ends[partition]!;
     const records = this.#log.partition(TOPIC_SERIES, partition).read(known.read, Infinity);
     for (const { payload } of records) {
-      const { from, to } = decodeSeriesRecordHeader(payload);
-      if (compareAddress(from, known.end) <= 0 && compareAddress(to, known.end) > 0) known.end = to;
+      const { from, to, source } = decodeSeriesRecordHeader(payload);
       known.read += 1;
+      if (source !== 'live') continue;
+      if (compareAddress(from, known.end) <= 0 && compareAddress(to, known.end) > 0) known.end = to;
     }
     return known.end;
   }

@@ -132,4 +132,41 @@ export const PROTOCOL_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'a missing page of the state counts as empty',
+    patches: [
+      {
+        file: MEMORY_STATE,
+        text: 'if (pages.size !== pageCount) {',
+        replacement: 'if (pages.size > pageCount) {',
+      },
+      {
+        file: `${STAGE}/memory/series-memory.ts`,
+        text: 'this.#decodePage(page, pageAt(pages, `s${page}`));',
+        replacement:
+          'if (pages.has(`s${page}`)) this.#decodePage(page, pageAt(pages, `s${page}`));',
+      },
+      {
+        file: `${STAGE}/memory/piece-memory.ts`,
+        text: 'this.#decodePage(page, pageAt(pages, `p${page}`));',
+        replacement:
+          'if (pages.has(`p${page}`)) this.#decodePage(page, pageAt(pages, `p${page}`));',
+      },
+    ],
+  },
+  {
+    name: 'a position without its log id',
+    patches: [
+      {
+        file: `${STAGE}/take-over.ts`,
+        text: 'if (found !== logId) throw otherLog(partition, logId, found);',
+        replacement: 'void found;',
+      },
+      {
+        file: `${STAGE}/take-over.ts`,
+        text: "if (digest !== loaded.head.lastDigest) throw otherLog(partition, logId, 'another history');",
+        replacement: 'void digest;',
+      },
+    ],
+  },
 ];

@@ -64,4 +64,15 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'one mark for jobs and for what is live',
+    patches: [
+      {
+        file: MEMORY_STORE,
+        text: `one.partition === key.partition &&
+      one.source === key.source,`,
+        replacement: 'one.partition === key.partition,',
+      },
+    ],
+  },
 ];
