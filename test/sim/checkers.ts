@@ -1,6 +1,12 @@
 import type { Piece } from '@millrace/model';
-import { oracleRun, TEST_TENANT, type OracleRun } from '@millrace/transformer/testing';
+import {
+  oracleRun,
+  TEST_TENANT,
+  type OracleRun,
+  type OracleSample,
+} from '@millrace/transformer/testing';
 import { checkEntries, pieceKey, readEvents } from './check-entries.ts';
+import { checkServed } from './check-served.ts';
 import { checkLedger, rowText, storedUnverified } from './check-ledger.ts';
 import { foundKey, readLog } from './log-oracle.ts';
 import { JOB_EDITION, SimJob } from './sim-job.ts';
@@ -26,6 +32,7 @@ export const SIM_COUNTS = [
   'windows',
   'changes',
   'jobs',
+  'served',
 ] as const;
 export type SimCount = (typeof SIM_COUNTS)[number];
 
@@ -37,6 +44,7 @@ export function checkRun(world: SimWorld): SimVerdict {
   const seen = Object.fromEntries(SIM_COUNTS.map((name) => [name, 0])) as SimVerdict['seen'];
   const runs: OracleRun[] = [];
   const rows: string[] = [];
+  const samples: OracleSample[][] = [];
   const found = new Set<string>();
   for (let partition = 0; partition < SIM_PARTITIONS; partition += 1) {
     const entries = checkEntries(log, partition, problems);
@@ -49,6 +57,7 @@ export function checkRun(world: SimWorld): SimVerdict {
     for (const key of oracle.found) found.add(key);
     rows.push(...unverified.rows, ...rawRows(run));
     runs.push(run);
+    samples.push(oracle.records.flatMap((one) => one.samples ?? []));
     for (const name of ['accepted', 'duplicate', 'conflict', 'unverified'] as const) {
       seen[name] += oracle.totals[name];
     }
@@ -60,6 +69,9 @@ export function checkRun(world: SimWorld): SimVerdict {
   }
   problems.push(...checkOwed(world, found), ...checkRows(rows, world), ...checkFinals(world));
   problems.push(...checkJobs(world));
+  const served = checkServed(store, runs, samples);
+  problems.push(...served.problems);
+  seen.served += served.checked;
   seen.jobs += world.jobs.length;
   problems.push(...checkWindows(runs, world, seen));
   return { problems, seen };

@@ -75,4 +75,15 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'what is served changes too early',
+    patches: [
+      {
+        file: 'packages/store/src/memory/served-editions.ts',
+        text: 'const fromUs = Math.ceil(behindUs / stepUs) * stepUs;',
+        replacement:
+          'const fromUs = Math.floor(Math.min(...other.reachedUs.values()) / stepUs) * stepUs;',
+      },
+    ],
+  },
 ];

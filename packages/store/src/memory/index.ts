@@ -6,3 +6,4 @@ export {
   type MemoryPiece,
   type MemorySample,
 } from './memory-store-database.ts';
+export type { ServedRange } from './served-editions.ts';

@@ -6,6 +6,7 @@ import type {
   UnverifiedEntry,
 } from '@millrace/wire';
 import type { StoredMark } from '../store.ts';
+import { ServedEditions } from './served-editions.ts';
 
 export interface MemorySample {
   /** Hex of the 8 bytes. */
@@ -58,6 +59,8 @@ export class MemoryStoreDatabase {
   readonly editions: Map<number, EditionEntry> = new Map();
   /** The served edition by rule. */
   readonly served: Map<string, number> = new Map();
+  /** Which edition is shown for which windows. */
+  readonly shown: ServedEditions = new ServedEditions();
   /** By `logId partition tenant`. */
   readonly totals: Map<string, LedgerTotals & { partition: number }> = new Map();
   /** Unverified samples that turned out stored or duplicate, under the same keys. */

@@ -87,6 +87,8 @@ function apply(database: MemoryStoreDatabase, batch: StoreBatch): ApplyResult {
   let unverifiedDuplicates = 0;
   for (const chunk of batch.chunks) {
     applyDefinitions(database, chunk);
+    for (const end of chunk.editionEnds) database.shown.end(end);
+    for (const edition of chunk.editions) database.shown.begin(edition, key.partition);
     unverifiedDuplicates += applySamples(database, key, chunk);
     unverifiedDuplicates += applyHistograms(database, key, chunk);
     applyPieces(database, key, chunk);
