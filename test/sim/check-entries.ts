@@ -12,11 +12,12 @@ import {
 } from '@millrace/wire';
 import type { SimRecord } from './log-oracle.ts';
 
-/** The events of a partition, up to the first record that nobody can read. */
-export function readEvents(log: MemoryLog, partition: number): SimRecord[] {
+/** The events of a partition, up to `end`. */
+export function readEvents(log: MemoryLog, partition: number, end = Infinity): SimRecord[] {
   return log
     .partition(TOPIC_EVENTS, partition)
     .read(0, Infinity)
+    .slice(0, end)
     .map(({ payload, appendTimeUs }) => ({ record: decodeEventsRecord(payload), appendTimeUs }));
 }
 
@@ -27,10 +28,11 @@ export function readEvents(log: MemoryLog, partition: number): SimRecord[] {
 export function checkEntries(
   log: MemoryLog,
   partition: number,
+  records: readonly SimRecord[],
   problems: string[],
 ): AddressedEntry[] {
   const say = (problem: string): void => void problems.push(`partition ${partition}: ${problem}`);
-  const { entries } = runFold(readEvents(log, partition));
+  const { entries } = runFold(records);
   const expected = new Map<string, string>();
   for (const [i, text] of entryTexts(entries).entries()) {
     expected.set(formatAddress(entries[i]!.address), text);

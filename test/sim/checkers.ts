@@ -1,16 +1,13 @@
 import type { Piece } from '@millrace/model';
-import {
-  oracleRun,
-  TEST_TENANT,
-  type OracleRun,
-  type OracleSample,
-} from '@millrace/transformer/testing';
+import { TOPIC_EVENTS } from '@millrace/stream';
+import type { MemoryLog } from '@millrace/stream/memory';
+import { oracleRun, TEST_TENANT, type OracleRun } from '@millrace/transformer/testing';
+import { decodeEventsRecord, EventsRecordKind } from '@millrace/wire';
 import { checkEntries, pieceKey, readEvents } from './check-entries.ts';
+import { checkLedger, rowText, storedUnverified, type StoredUnverified } from './check-ledger.ts';
 import { checkServed } from './check-served.ts';
-import { checkLedger, rowText, storedUnverified } from './check-ledger.ts';
-import { foundKey, readLog } from './log-oracle.ts';
+import { foundKey, readLog, samplesOf, type LogOracle } from './log-oracle.ts';
 import { JOB_EDITION, SimJob } from './sim-job.ts';
-import { SIM_PARTITIONS } from './sim-plan.ts';
 import type { SimWorld } from './sim-world.ts';
 import { mergePieces, naiveColumns } from './window-columns.ts';
 
@@ -40,45 +37,85 @@ export type SimCount = (typeof SIM_COUNTS)[number];
 export function checkRun(world: SimWorld): SimVerdict {
   const problems = [...world.failures.map((error) => `failure: ${String(error)}`)];
   problems.push(...world.problems);
-  const { store, log } = world;
   const seen = Object.fromEntries(SIM_COUNTS.map((name) => [name, 0])) as SimVerdict['seen'];
-  const runs: OracleRun[] = [];
-  const rows: string[] = [];
-  const samples: OracleSample[][] = [];
-  const found = new Set<string>();
-  for (let partition = 0; partition < SIM_PARTITIONS; partition += 1) {
-    const entries = checkEntries(log, partition, problems);
-    const oracle = readLog(readEvents(log, partition), entries, world.mayBeUntold);
-    const run = oracleRun(oracle.records);
-    const unverified = storedUnverified(entries);
-    const totals = store.ledger(partition).find(({ tenant }) => tenant === TEST_TENANT);
-    const wrong = [...oracle.problems, ...checkLedger({ oracle, run, unverified, totals })];
-    problems.push(...wrong.map((problem) => `partition ${partition}: ${problem}`));
-    for (const key of oracle.found) found.add(key);
-    rows.push(...unverified.rows, ...rawRows(run));
-    runs.push(run);
-    samples.push(oracle.records.flatMap((one) => one.samples ?? []));
-    for (const name of ['accepted', 'duplicate', 'conflict', 'unverified'] as const) {
-      seen[name] += oracle.totals[name];
-    }
-    seen.stored += totals?.stored ?? 0;
-    seen.changes += run.ended.length;
-    seen.gapped += oracle.records
-      .flatMap(({ samples }) => samples ?? [])
-      .filter(({ inGap }) => inGap === true).length;
-  }
-  problems.push(...checkOwed(world, found), ...checkRows(rows, world), ...checkFinals(world));
-  problems.push(...checkJobs(world));
-  const served = checkServed(store, runs, samples);
+  const parts = world.partitions.map((partition) => readPartition(world, partition, problems));
+  for (const { oracle, run, stored } of parts) count(seen, oracle, run, stored);
+  problems.push(...checkOwed(world, parts), ...checkRows(parts, world));
+  problems.push(...checkFinals(world), ...checkJobs(world));
+  seen.jobs += world.jobs.length;
+  // Where a partition was stopped by a poisoned record, what it would have shown later is missing.
+  const whole = parts.filter(({ isWhole }) => isWhole);
+  problems.push(...checkWindows(whole, world, seen));
+  if (whole.length < parts.length) return { problems, seen };
+  const samples = parts.map(({ oracle }) => oracle.records.flatMap((one) => one.samples ?? []));
+  const served = checkServed(
+    world.store,
+    parts.map(({ run }) => run),
+    samples,
+  );
   problems.push(...served.problems);
   seen.served += served.checked;
-  seen.jobs += world.jobs.length;
-  problems.push(...checkWindows(runs, world, seen));
   return { problems, seen };
 }
 
+interface CheckedPartition {
+  partition: number;
+  isWhole: boolean;
+  oracle: LogOracle;
+  run: OracleRun;
+  unverified: StoredUnverified;
+  /** Samples in the log, also behind a record that nobody can fold. */
+  found: ReadonlySet<string>;
+  stored: number;
+}
+
+function readPartition(world: SimWorld, partition: number, problems: string[]): CheckedPartition {
+  const { log, store, poisonedAt } = world;
+  const end = poisonedAt.get(partition);
+  const isWhole = end === undefined;
+  const records = readEvents(log, partition, end);
+  const entries = checkEntries(log, partition, records, problems);
+  const oracle = readLog(records, entries, world.mayBeUntold);
+  const run = oracleRun(oracle.records);
+  const unverified = storedUnverified(entries);
+  const totals = store.ledger(partition).find(({ tenant }) => tenant === TEST_TENANT);
+  const ledger = isWhole ? checkLedger({ oracle, run, unverified, totals }) : [];
+  const wrong = [...oracle.problems, ...ledger];
+  problems.push(...wrong.map((problem) => `partition ${partition}: ${problem}`));
+  const found = new Set(oracle.found);
+  if (end !== undefined) for (const key of keysBehind(log, partition, end)) found.add(key);
+  const stored = totals?.stored ?? 0;
+  return { partition, isWhole, oracle, run, unverified, found, stored };
+}
+
+/** Samples behind a record that nobody can read. */
+function keysBehind(log: MemoryLog, partition: number, offset: number): string[] {
+  const records = log.partition(TOPIC_EVENTS, partition).read(offset + 1, Infinity);
+  return records.flatMap(({ payload }) => {
+    const record = decodeEventsRecord(payload);
+    if (record.kind !== EventsRecordKind.data) return [];
+    return [...samplesOf(record)].map(([, sample]) => foundKey(sample));
+  });
+}
+
+function count(
+  seen: SimVerdict['seen'],
+  { totals, records }: LogOracle,
+  run: OracleRun,
+  stored: number,
+): void {
+  for (const name of ['accepted', 'duplicate', 'conflict', 'unverified'] as const) {
+    seen[name] += totals[name];
+  }
+  seen.stored += stored;
+  seen.changes += run.ended.length;
+  const samples = records.flatMap((record) => record.samples ?? []);
+  seen.gapped += samples.filter(({ inGap }) => inGap === true).length;
+}
+
 /** What was acknowledged is in the log, and nothing else than what was sent. */
-function checkOwed({ owed, sent }: SimWorld, found: ReadonlySet<string>): string[] {
+function checkOwed({ owed, sent }: SimWorld, parts: readonly CheckedPartition[]): string[] {
+  const found = new Set(parts.flatMap((part) => [...part.found]));
   const keys = new Set(sent.map(foundKey));
   const missing = owed.filter((sample) => !found.has(foundKey(sample)));
   const extra = [...found].filter((key) => !keys.has(key));
@@ -97,8 +134,9 @@ function rawRows({ raw }: OracleRun): string[] {
 }
 
 /** Every raw sample that the rules in force kept is there exactly once, and nothing else. */
-function checkRows(rows: readonly string[], { store }: SimWorld): string[] {
-  const expected = rows.toSorted();
+function checkRows(parts: readonly CheckedPartition[], { store }: SimWorld): string[] {
+  const rows = parts.flatMap(({ run, unverified }) => [...rawRows(run), ...unverified.rows]);
+  const expected = rows.sort();
   const found = store.samples
     .map(({ seriesId, timeUs, value, unverified }) => rowText(seriesId, timeUs, value, unverified))
     .sort();
@@ -136,14 +174,17 @@ function checkJobs({ store, jobs, partitions }: SimWorld): string[] {
 
 /** Windows of every edition that there ever was, put together from what all partitions have. */
 function checkWindows(
-  runs: readonly OracleRun[],
+  parts: readonly CheckedPartition[],
   { store }: SimWorld,
   seen: SimVerdict['seen'],
 ): string[] {
   const problems: string[] = [];
-  const pieces = [...store.finals, ...store.open.values()];
-  const found = mergePieces(pieces.filter(({ edition }) => edition !== JOB_EDITION));
-  const expected = naiveColumns(runs);
+  const partitions = new Set(parts.map(({ partition }) => partition));
+  const pieces = [...store.finals, ...store.open.values()].filter(
+    ({ edition, partition }) => edition !== JOB_EDITION && partitions.has(partition),
+  );
+  const found = mergePieces(pieces);
+  const expected = naiveColumns(parts.map(({ run }) => run));
   for (const [key, columns] of expected) {
     const [have, want] = [JSON.stringify(found.get(key)), JSON.stringify(columns)];
     if (have !== want) problems.push(`window ${key}: ${have}, expected ${want}`);

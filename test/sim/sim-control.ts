@@ -37,11 +37,12 @@ const CHANGES: readonly Partial<FoldSettings>[] = [
 export async function beginControl(
   parts: ControlParts,
   settings: Partial<FoldSettings>,
+  foldVersion: number,
 ): ReturnType<typeof openControl> {
   return await openControl(parts, {
     rules: compileRules(SIM_RULES),
     settings: { ...DEFAULT_FOLD_SETTINGS, ...settings },
-    foldVersion: FOLD_VERSIONS.at(-1)!,
+    foldVersion,
     source: '',
   });
 }
@@ -65,16 +66,17 @@ export class SimControl {
     return this.#underWay === 0;
   }
 
-  /** Other rules, and now and then other settings. */
+  /** Other rules, and now and then other settings or another fold version. */
   change(): void {
     const { random, start, openStream, onDefect } = this.#parts;
     const rules = compileRules(simRules((from) => random.pick(from)));
     if (random.chance(0.4)) this.#settings = { ...this.#settings, ...random.pick(CHANGES) };
     const settings = { ...DEFAULT_FOLD_SETTINGS, ...this.#settings };
+    const newer = random.chance(0.2) ? { foldVersion: FOLD_VERSIONS.at(-1)! } : {};
     const process = start();
     const parts = { stream: process.stream(openStream()), clock: process.clock };
     this.#underWay += 1;
-    const applying = applyRules(parts, { rules, settings, source: '' }).then(
+    const applying = applyRules(parts, { rules, settings, ...newer, source: '' }).then(
       () => undefined,
       (error: unknown) => {
         // What was recorded is completed by the owners; what was not never was.

@@ -1,3 +1,4 @@
+import { FOLD_VERSIONS } from '@millrace/transformer/testing';
 import type { FoldSettings } from '@millrace/wire';
 import type { FaultRates } from './faults.ts';
 import { Random } from './random.ts';
@@ -6,6 +7,8 @@ import type { SendersPlan } from './senders.ts';
 import type { WorkloadPlan } from './workload.ts';
 
 export const SIM_PARTITIONS = 2;
+/** The one that is poisoned, if any. */
+export const POISONED_PARTITION = 1;
 
 /** What may happen to the world, as shares of its seconds. */
 export interface FateRates {
@@ -41,6 +44,7 @@ export interface SimPlan {
   processesMax: number;
   tickMs: number;
   settings: Partial<FoldSettings>;
+  foldVersion: number;
   /** By how much any process' clock may be wrong, either way. */
   skewUsMax: number;
   storeAwaySecondsMax: number;
@@ -48,6 +52,8 @@ export interface SimPlan {
   /** Whether all is folded again in the end, and whether another log is put in its place. */
   endsWithReplay: boolean;
   endsWithOtherLog: boolean;
+  /** A record that no receiver would write, put into a partition in the middle of the run. */
+  poison?: Uint8Array;
 }
 
 const SECOND_US = 1_000_000;
@@ -113,6 +119,7 @@ export function planRun(seed: number): SimPlan {
     processesMax: 2 + random.int(2),
     tickMs: random.pick([1000, 1000, 5000]),
     settings: random.chance(0.4) ? { ...TIGHT_BOUNDS, piecesMax: random.pick([3, 40]) } : {},
+    foldVersion: random.pick(FOLD_VERSIONS),
     skewUsMax: random.pick([0, 0, 2 * SECOND_US, 10 * MINUTE_US]),
     storeAwaySecondsMax: isLong ? 3600 : 60,
     suspendSecondsMax: random.pick([60, 1200]),

@@ -18,7 +18,7 @@ import { Random } from './random.ts';
 import { ReceiverPool } from './receiver-pool.ts';
 import { Senders } from './senders.ts';
 import { beginControl, SimControl } from './sim-control.ts';
-import { SIM_PARTITIONS, type SimPlan } from './sim-plan.ts';
+import { POISONED_PARTITION, SIM_PARTITIONS, type SimPlan } from './sim-plan.ts';
 import { SimJob } from './sim-job.ts';
 import { StagePool } from './stage-pool.ts';
 import { StoreOutage } from './store-outage.ts';
@@ -61,6 +61,8 @@ export class SimWorld {
   readonly receivers: ReceiverPool;
   readonly control: SimControl;
   readonly jobs: SimJob[] = [];
+  /** By partition, the offset of a record that nobody can fold. */
+  readonly poisonedAt: Map<number, number> = new Map();
   readonly #senders: Senders;
   readonly #workload: Workload;
   readonly #published: PublishedRanges = new PublishedRanges(this.log);
@@ -136,10 +138,19 @@ export class SimWorld {
     for (let second = 0; second < this.plan.activeSeconds; second += 1) {
       this.#senders.send(this.#workload.due(this.clock.nowUs()));
       fates.second();
+      if (second === Math.floor(this.plan.activeSeconds / 2)) await this.#poison();
       await this.#waitFor(this.clock.sleep(1000));
     }
     await this.#calmDown(fates.lookAfter);
     await this.#drain();
+  }
+
+  async #poison(): Promise<void> {
+    const { poison } = this.plan;
+    if (poison === undefined) return;
+    const producer = openMemoryStream(this.log).producer();
+    const { offset } = await producer.append(TOPIC_EVENTS, POISONED_PARTITION, poison);
+    this.poisonedAt.set(POISONED_PARTITION, offset);
   }
 
   /** Takes the process' share of what goes wrong; the rates may change while it lives. */
@@ -169,7 +180,8 @@ export class SimWorld {
   async #setUp(): Promise<void> {
     const stream = openMemoryStream(this.log);
     const producer = stream.producer();
-    const opening = beginControl({ stream, clock: this.clock }, this.plan.settings);
+    const { settings, foldVersion } = this.plan;
+    const opening = beginControl({ stream, clock: this.clock }, settings, foldVersion);
     const { inForce } = await this.#waitFor(opening);
     const first = encodeEventsRecord({ kind: EventsRecordKind.log, logId: TEST_LOG_ID });
     for (const partition of this.partitions) {
@@ -266,7 +278,11 @@ export class SimWorld {
   /** Liveness: with no more faults, everything is folded, finished and stored in bounded time. */
   async #drain(): Promise<void> {
     for (let leap = 0; leap < 3; leap += 1) {
-      const ends = this.partitions.map((partition) => this.#end(partition) + Math.sign(leap));
+      const ends = this.partitions.map((partition) => {
+        // After a leap a tick is to come, where one can be folded.
+        const ticks = this.poisonedAt.has(partition) ? 0 : Math.sign(leap);
+        return this.#end(partition) + ticks;
+      });
       await this.#until('not all was folded and stored', DRAIN_US_MAX, () => {
         return ends.every((end, partition) => this.#isStored(partition, end));
       });
@@ -274,6 +290,7 @@ export class SimWorld {
       if (leap < 2) this.clock.leap(LEAP_US);
     }
     await this.#checkBarriers();
+    this.#checkPoisoned();
     if (this.plan.endsWithReplay) await this.#replay();
     this.transformers.dieAll();
     this.writers.dieAll();
@@ -295,10 +312,24 @@ export class SimWorld {
     if (storeDigest(this.store) !== before) this.problems.push('a replay changed what is stored');
   }
 
+  /** Whoever owns a poisoned partition says that it has stopped, and why. */
+  #checkPoisoned(): void {
+    const owned = this.transformers.statuses().flatMap(({ partitions }) => partitions);
+    for (const { partition, state, reason } of owned) {
+      if (this.poisonedAt.has(partition) === (state === 'stopped')) continue;
+      this.problems.push(`partition ${partition} is ${state}: ${JSON.stringify(reason)}`);
+    }
+    for (const partition of this.poisonedAt.keys()) {
+      if (owned.some((one) => one.partition === partition)) continue;
+      this.problems.push(`nobody owns the poisoned partition ${partition}`);
+    }
+  }
+
   /** Whatever became of those who applied them: every partition heard of all rules there are. */
   async #checkBarriers(): Promise<void> {
     const newest = await this.#waitFor(this.control.newest());
     for (const partition of this.partitions) {
+      if (this.poisonedAt.has(partition)) continue;
       const heard = readEvents(this.log, partition).map(({ record }) =>
         record.kind === EventsRecordKind.barrier ? record.number : 0,
       );
@@ -308,7 +339,10 @@ export class SimWorld {
     }
   }
 
+  /** Where folding can get at most. */
   #end(partition: number): number {
+    const poisonedAt = this.poisonedAt.get(partition);
+    if (poisonedAt !== undefined) return poisonedAt;
     return this.log.partition(TOPIC_EVENTS, partition).bounds.end;
   }
 

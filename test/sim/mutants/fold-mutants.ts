@@ -133,4 +133,14 @@ export const FOLD_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'a rule that changes ends at once',
+    patches: [
+      {
+        file: `${FOLD}/editions.ts`,
+        text: 'const overlapUs = names.has(name) ? moment.overlapUs : 0;',
+        replacement: 'const overlapUs = 0;',
+      },
+    ],
+  },
 ];
