@@ -75,7 +75,7 @@ function readPartition(world: SimWorld, partition: number, problems: string[]): 
   const isWhole = end === undefined;
   const records = readEvents(log, partition, end);
   const entries = checkEntries(log, partition, records, problems);
-  const oracle = readLog(records, entries, world.mayBeUntold);
+  const oracle = readLog(records, entries, world.origin);
   const run = oracleRun(oracle.records);
   const unverified = storedUnverified(entries);
   const totals = store.ledger(partition).find(({ tenant }) => tenant === TEST_TENANT);

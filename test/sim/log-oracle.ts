@@ -23,7 +23,7 @@ import {
   type UnverifiedEntry,
 } from '@millrace/wire';
 import { sampleKey } from './sample-key.ts';
-import { SeriesTimes } from './series-times.ts';
+import { SeriesTimes, type TimesPromise } from './series-times.ts';
 
 export interface SimRecord {
   record: EventsRecord;
@@ -40,8 +40,12 @@ export interface LogOracle {
   problems: string[];
 }
 
-/** Whether a sample that was never seen before may be unverified all the same. */
-export type MayBeUntold = (sample: TestSample) => boolean;
+/** What is known of the samples, beside the log. */
+export interface SampleOrigin {
+  /** Whether a sample that was never seen before may be unverified all the same. */
+  mayBeUntold: (sample: TestSample) => boolean;
+  stepUs: number;
+}
 
 interface OracleState extends LogOracle {
   /** Records by receiver and sequence: what the log has twice counts once. */
@@ -53,8 +57,8 @@ interface OracleState extends LogOracle {
   series: Map<string, SeriesTimes>;
   /** How often each sample was put out as one that cannot be told, by offset. */
   untold: Map<string, number>;
-  rememberedMax: number;
-  mayBeUntold: MayBeUntold;
+  promise: TimesPromise | undefined;
+  origin: SampleOrigin;
 }
 
 /**
@@ -64,7 +68,7 @@ interface OracleState extends LogOracle {
 export function readLog(
   records: readonly SimRecord[],
   entries: readonly AddressedEntry[],
-  mayBeUntold: MayBeUntold,
+  origin: SampleOrigin,
 ): LogOracle {
   const state: OracleState = {
     records: [],
@@ -84,12 +88,13 @@ export function readLog(
     ids: new Set(),
     series: new Map(),
     untold: countUntold(entries),
-    rememberedMax: 0,
-    mayBeUntold,
+    promise: undefined,
+    origin,
   };
   for (const [offset, { record, appendTimeUs }] of records.entries()) {
-    if (record.kind === EventsRecordKind.barrier && state.rememberedMax === 0) {
-      state.rememberedMax = record.settings.rememberedTimesMax;
+    if (record.kind === EventsRecordKind.barrier) {
+      const { rememberedTimesMax: rememberedMax, gapsMax } = record.settings;
+      state.promise ??= { rememberedMax, gapsMax, stepUs: origin.stepUs };
     }
     if (record.kind !== EventsRecordKind.data) state.records.push({ record, appendTimeUs });
     else state.records.push({ record, appendTimeUs, ...readData(state, record, offset) });
@@ -169,7 +174,7 @@ function judge(
     }
     return;
   }
-  const times = state.series.get(series) ?? new SeriesTimes(state.rememberedMax);
+  const times = state.series.get(series) ?? new SeriesTimes(state.promise!);
   state.series.set(series, times);
   const key = `${offset} ${series.slice(0, 16)} ${sample.timeUs}`;
   const untold = state.untold.get(key) ?? 0;
@@ -177,8 +182,11 @@ function judge(
     state.untold.set(key, untold - 1);
     totals.unverified += 1;
     into.unverified.push(sample);
-    const isOdd = times.has(sample.timeUs) || state.mayBeUntold(sample);
-    if (sample.timeUs <= times.floorUs && isOdd) return;
+    const mayBe =
+      times.has(sample.timeUs) ||
+      times.mayBeForgotten(sample.timeUs) ||
+      state.origin.mayBeUntold(sample);
+    if (sample.timeUs <= times.floorUs && mayBe) return;
     state.problems.push(`record ${offset}: a sample at ${sample.timeUs} is not to be told`);
     return;
   }

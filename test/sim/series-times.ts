@@ -1,19 +1,38 @@
+/** What the design promises about the times of a series. */
+export interface TimesPromise {
+  /** Newest times that are remembered. */
+  rememberedMax: number;
+  /** Newest gaps that are. */
+  gapsMax: number;
+  /** The usual step of the series. */
+  stepUs: number;
+}
+
 /**
- * What a series remembers, as the design says it: its newest N times, the floor below them, and
- * values of all there ever were, because a test may.
+ * What a series remembers, as the design says it: its newest N times, the floor below them, the
+ * newest gaps below that; and all times and values there ever were, because a test may.
  */
 export class SeriesTimes {
-  readonly #rememberedMax: number;
+  readonly #promise: TimesPromise;
   readonly #values = new Map<number, number>();
+  /** All times, ascending. */
+  readonly #times: number[] = [];
   #remembered: number[] = [];
   floorUs = -Infinity;
+  /** Gaps below were too many at some time. */
+  #forgottenBelowUs = -Infinity;
 
-  constructor(rememberedMax: number) {
-    this.#rememberedMax = rememberedMax;
+  constructor(promise: TimesPromise) {
+    this.#promise = promise;
   }
 
   has(timeUs: number): boolean {
     return this.#values.has(timeUs);
+  }
+
+  /** Whether a sample at a time that was never seen may count as one that cannot be told. */
+  mayBeForgotten(timeUs: number): boolean {
+    return timeUs < this.#forgottenBelowUs;
   }
 
   /** The value of the first sample that had this time. */
@@ -21,11 +40,30 @@ export class SeriesTimes {
     return this.#values.get(timeUs);
   }
 
-  /** A sample that is new. Below the floor it filled a gap, and nothing else changes. */
+  /** A sample that is new. Below the floor it filled a gap, and the floor stays. */
   add(timeUs: number, value: number): void {
     this.#values.set(timeUs, value);
-    if (timeUs <= this.floorUs) return;
-    this.#remembered = [...this.#remembered, timeUs].sort((a, b) => a - b);
-    if (this.#remembered.length > this.#rememberedMax) this.floorUs = this.#remembered.shift()!;
+    let at = this.#times.length;
+    while (at > 0 && this.#times[at - 1]! > timeUs) at -= 1;
+    this.#times.splice(at, 0, timeUs);
+    if (timeUs > this.floorUs) {
+      this.#remembered = [...this.#remembered, timeUs].sort((a, b) => a - b);
+      if (this.#remembered.length > this.#promise.rememberedMax) {
+        this.floorUs = this.#remembered.shift()!;
+      }
+    }
+    this.#boundGaps();
+  }
+
+  #boundGaps(): void {
+    const { gapsMax, stepUs } = this.#promise;
+    let gaps = 0;
+    for (let i = this.#times.length - 1; i > 0; i -= 1) {
+      const [from, to] = [this.#times[i - 1]!, this.#times[i]!];
+      if (to <= this.#forgottenBelowUs) return;
+      if (to > this.floorUs || 2 * (to - from) <= 3 * stepUs) continue;
+      gaps += 1;
+      if (gaps === gapsMax) this.#forgottenBelowUs = from;
+    }
   }
 }

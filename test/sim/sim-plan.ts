@@ -56,6 +56,9 @@ export interface SimPlan {
   poison?: Uint8Array;
 }
 
+/** What a test wants to be otherwise than the seed decides. */
+export type PlanChanges = { [Name in keyof SimPlan]?: Partial<SimPlan[Name]> };
+
 const SECOND_US = 1_000_000;
 const MINUTE_US = 60 * SECOND_US;
 
@@ -126,4 +129,14 @@ export function planRun(seed: number): SimPlan {
     endsWithReplay: seed % 4 === 1,
     endsWithOtherLog: seed % 4 === 3,
   };
+}
+
+/** The plan with changes, one level deep. */
+export function changedPlan(plan: SimPlan, changes: PlanChanges): SimPlan {
+  const changed = Object.entries(changes).map(([name, change]) => {
+    const before: unknown = plan[name as keyof SimPlan];
+    const isDeep = Object.getPrototypeOf(Object(change)) === Object.prototype;
+    return [name, isDeep ? { ...Object(before), ...Object(change) } : change];
+  });
+  return { ...plan, ...(Object.fromEntries(changed) as Partial<SimPlan>) };
 }

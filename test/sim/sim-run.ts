@@ -3,7 +3,7 @@ import { TOPIC_SERIES } from '@millrace/stream';
 import { checkRun, type SimVerdict } from './checkers.ts';
 import { Fates } from './fates.ts';
 import { checkOtherLog, storeDigest } from './other-log.ts';
-import { planRun, type SimPlan } from './sim-plan.ts';
+import { changedPlan, planRun, type PlanChanges } from './sim-plan.ts';
 import { SimWorld } from './sim-world.ts';
 
 export interface SimResult {
@@ -15,8 +15,8 @@ export interface SimResult {
 }
 
 /** One simulated run: everything that happens follows from the seed. */
-export async function simulate(seed: number, changes: Partial<SimPlan> = {}): Promise<SimResult> {
-  const world = new SimWorld({ ...planRun(seed), ...changes });
+export async function simulate(seed: number, changes: PlanChanges = {}): Promise<SimResult> {
+  const world = new SimWorld(changedPlan(planRun(seed), changes));
   const fates = new Fates(world);
   try {
     await world.run({ second: () => fates.second(), lookAfter: () => fates.lookAfter() });

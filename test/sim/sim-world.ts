@@ -22,6 +22,7 @@ import { POISONED_PARTITION, SIM_PARTITIONS, type SimPlan } from './sim-plan.ts'
 import { SimJob } from './sim-job.ts';
 import { StagePool } from './stage-pool.ts';
 import { StoreOutage } from './store-outage.ts';
+import type { SampleOrigin } from './log-oracle.ts';
 import { storeDigest } from './other-log.ts';
 import { loseState } from './damaged-state.ts';
 import { Trace } from './trace.ts';
@@ -126,7 +127,10 @@ export class SimWorld {
     return this.#senders.sent;
   }
 
-  readonly mayBeUntold = (sample: TestSample): boolean => this.#workload.mayBeUntold(sample);
+  get origin(): SampleOrigin {
+    const mayBeUntold = (sample: TestSample): boolean => this.#workload.mayBeUntold(sample);
+    return { mayBeUntold, stepUs: this.plan.workload.stepUs };
+  }
 
   /** `fates`: what becomes of everything, and who looks after it. */
   async run(fates: Readonly<{ second: () => void; lookAfter: () => void }>): Promise<void> {

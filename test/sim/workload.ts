@@ -78,7 +78,7 @@ export class Workload {
         value: 0,
         sent: [],
       })),
-      skewUs: random.chance(0.3) ? random.int(2 * plan.skewUsMax + 1) - plan.skewUsMax : 0,
+      skewUs: random.chance(0.4) ? random.int(2 * plan.skewUsMax + 1) - plan.skewUsMax : 0,
       nextUs: Math.floor(startUs / plan.stepUs) * plan.stepUs,
       offlineUntilUs: 0,
     }));

@@ -1,3 +1,4 @@
+import { Emphasis } from './emphases.ts';
 import type { Mutant } from './mutant.ts';
 
 const FOLD = 'services/transformer/src/fold';
@@ -6,6 +7,7 @@ const MEMORY = 'services/transformer/src/memory';
 export const FOLD_MUTANTS: readonly Mutant[] = [
   {
     name: 'the floor is ignored',
+    emphasis: Emphasis.backlogs,
     patches: [
       {
         file: `${FOLD}/dedupe.ts`,
@@ -19,6 +21,7 @@ export const FOLD_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'gaps are ignored',
+    emphasis: Emphasis.backlogs,
     patches: [
       {
         file: `${FOLD}/dedupe.ts`,
@@ -29,6 +32,7 @@ export const FOLD_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a gap is not split by what arrives in it',
+    emphasis: Emphasis.backlogs,
     patches: [
       {
         file: `${FOLD}/dedupe.ts`,
@@ -50,6 +54,7 @@ export const FOLD_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'ordinals that were refused count as seen',
+    emphasis: Emphasis.aheadOfTime,
     patches: [
       {
         file: `${FOLD}/data-fold.ts`,
@@ -60,6 +65,7 @@ export const FOLD_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a part that was seen is looked at again',
+    emphasis: Emphasis.repeats,
     patches: [
       {
         file: `${FOLD}/data-fold.ts`,
@@ -70,6 +76,7 @@ export const FOLD_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'eviction once for each batch',
+    emphasis: Emphasis.fewPieces,
     patches: [
       {
         file: `${FOLD}/partition-fold.ts`,
@@ -81,6 +88,7 @@ export const FOLD_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'eviction inside a record, of a piece it touched',
+    emphasis: Emphasis.fewPieces,
     patches: [
       {
         file: `${FOLD}/data-fold.ts`,
@@ -95,6 +103,7 @@ export const FOLD_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'the watermark goes back',
+    emphasis: Emphasis.changes,
     patches: [
       {
         file: `${FOLD}/partition-fold.ts`,
@@ -135,6 +144,7 @@ export const FOLD_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a rule that changes ends at once',
+    emphasis: Emphasis.changes,
     patches: [
       {
         file: `${FOLD}/editions.ts`,

@@ -1,7 +1,11 @@
+import type { PlanChanges } from '../sim-plan.ts';
+
 /** A production source that is broken on purpose, in one way. */
 export interface Mutant {
   name: string;
   patches: readonly Patch[];
+  /** Where it is looked for: what makes the rare case of it a frequent one. */
+  emphasis?: PlanChanges;
 }
 
 export interface Patch {

@@ -6,13 +6,14 @@ import type { Mutant } from './mutant.ts';
 import { MUTANTS } from './mutants.ts';
 
 /** So many seeds may pass before a mutant counts as one that nobody notices. */
-const SEEDS_MAX = Number(process.env['SIM_MUTANT_SEEDS'] ?? 60);
-const TIMEOUT_MS = 90_000;
+const SEEDS_MAX = Number(process.env['SIM_MUTANT_SEEDS'] ?? 80);
+const TIMEOUT_MS = 240_000;
 
 /** How the simulator noticed; undefined: it did not. */
 async function caught(mutant: Mutant, number: number): Promise<string | undefined> {
   const file = await bundleSimulation(`mutant-${number}`, mutant);
-  const order = { firstSeed: 1, seeds: SEEDS_MAX, stopsAtFailure: true };
+  const { emphasis: changes = {} } = mutant;
+  const order = { firstSeed: 1, seeds: SEEDS_MAX, stopsAtFailure: true, changes };
   const run = await runSimulation({ file, order, timeoutMs: TIMEOUT_MS });
   const failed = run.lines.find(({ problems }) => problems.length > 0);
   if (failed !== undefined) return `seed ${failed.seed}: ${failed.problems[0]}`;

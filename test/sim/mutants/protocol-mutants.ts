@@ -1,3 +1,4 @@
+import { Emphasis } from './emphases.ts';
 import type { Mutant } from './mutant.ts';
 
 const STAGE = 'services/transformer/src';
@@ -74,6 +75,7 @@ export const PROTOCOL_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'the state is committed without comparing',
+    emphasis: Emphasis.lostStates,
     patches: [
       {
         file: MEMORY_STATE,
@@ -94,6 +96,7 @@ export const PROTOCOL_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "receivers' sequences are not saved",
+    emphasis: Emphasis.appendedTwice,
     patches: [
       {
         file: `${STAGE}/fold/partition-state.ts`,
@@ -124,6 +127,7 @@ export const PROTOCOL_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'nobody completes the barriers that are missing',
+    emphasis: Emphasis.changes,
     patches: [
       {
         file: `${STAGE}/partition-owner.ts`,
@@ -134,6 +138,7 @@ export const PROTOCOL_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a missing page of the state counts as empty',
+    emphasis: Emphasis.damagedStates,
     patches: [
       {
         file: MEMORY_STATE,
@@ -156,6 +161,7 @@ export const PROTOCOL_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a position without its log id',
+    emphasis: Emphasis.otherLog,
     patches: [
       {
         file: `${STAGE}/take-over.ts`,

@@ -1,3 +1,4 @@
+import { Emphasis } from './emphases.ts';
 import type { Mutant } from './mutant.ts';
 
 const RECEIVER = 'services/receiver/src';
@@ -29,6 +30,7 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'answered when the first part is durable',
+    emphasis: Emphasis.repeats,
     patches: [
       {
         file: `${RECEIVER}/appender.ts`,
@@ -39,6 +41,7 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a part that failed gives its number to the next',
+    emphasis: Emphasis.repeats,
     patches: [
       {
         file: `${RECEIVER}/appender.ts`,
@@ -51,6 +54,7 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'routed by something else than the series',
+    emphasis: Emphasis.repeats,
     patches: [
       {
         file: `${RECEIVER}/part-cutter.ts`,

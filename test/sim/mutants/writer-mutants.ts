@@ -1,3 +1,4 @@
+import { Emphasis } from './emphases.ts';
 import type { Mutant } from './mutant.ts';
 
 /*
@@ -11,6 +12,7 @@ const COMPARE = 'if (mark === undefined || compareAddress(mark.mark, batch.from)
 export const WRITER_MUTANTS: readonly Mutant[] = [
   {
     name: 'the mark moves over a gap',
+    emphasis: Emphasis.lostStates,
     patches: [
       {
         file: `${WRITER}/cursors.ts`,
@@ -21,6 +23,7 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'the mark is set without comparing',
+    emphasis: Emphasis.lostStates,
     patches: [{ file: MEMORY_STORE, text: COMPARE, replacement: 'if (mark === undefined) {' }],
   },
   {
@@ -66,6 +69,7 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'one mark for jobs and for what is live',
+    emphasis: Emphasis.jobs,
     patches: [
       {
         file: MEMORY_STORE,
@@ -77,6 +81,7 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'what is served changes too early',
+    emphasis: Emphasis.changes,
     patches: [
       {
         file: 'packages/store/src/memory/served-editions.ts',
