@@ -51,6 +51,9 @@ const METRICS: readonly [name: string, kind: SampleKind][] = [
 /** Steps a producer can keep while nobody takes them. */
 const BACKLOG_STEPS_MAX = 40;
 
+/** Requests that may be sent again as others. */
+const RECENT_MAX = 40;
+
 /** How far off the producers' usual steps the samples lie that come out of turn. */
 const OFF_STEP_US = 3_337_000;
 
@@ -65,6 +68,7 @@ export class Workload {
   readonly #producers: SimProducer[];
   /** Keys of samples that came out of turn. */
   readonly #odd = new Set<string>();
+  readonly #recent: (readonly TestSample[])[] = [];
   #requests = 0;
   #clicks = 0;
 
@@ -179,6 +183,8 @@ export class Workload {
   #request(samples: readonly TestSample[]): SimRequest {
     const random = this.#random;
     this.#requests += 1;
+    this.#recent.push(samples);
+    if (this.#recent.length > RECENT_MAX) this.#recent.shift();
     const key = `r${this.#requests}`;
     // What has no identity of its own needs a key, or a retry would count twice.
     const isIdentified = samples.every(({ kind, id }) => kind !== SampleKind.event || id);
@@ -195,6 +201,8 @@ export class Workload {
   #oddRequests(): SimRequest[] {
     const random = this.#random;
     const samples: TestSample[] = [];
+    // All of an earlier request, as another one: a file that is read twice.
+    if (random.chance(0.3)) samples.push(...this.#again());
     for (let i = 1 + random.int(3); i > 0; i -= 1) {
       const { series } = random.pick(this.#producers);
       const { sent } = random.pick(series);
@@ -208,10 +216,14 @@ export class Workload {
     return this.#requestsOf(samples);
   }
 
+  #again(): readonly TestSample[] {
+    if (this.#recent.length === 0) return [];
+    return this.#random.pick(this.#recent).filter(isRepeatable);
+  }
+
   #oddOf(chosen: TestSample): TestSample | undefined {
     const random = this.#random;
-    // Without an identity it would be another event.
-    if (chosen.kind === SampleKind.event && chosen.id === undefined) return undefined;
+    if (!isRepeatable(chosen)) return undefined;
     switch (random.int(3)) {
       case 0:
         return chosen;
@@ -225,4 +237,9 @@ export class Workload {
       }
     }
   }
+}
+
+/** Without an identity it would be another event. */
+function isRepeatable({ kind, id }: TestSample): boolean {
+  return kind !== SampleKind.event || id !== undefined;
 }
