@@ -64,6 +64,7 @@ export function watchState(
       if (next.position > end.offset) onProblem(`${where} was committed before it was published`);
       return outcome;
     },
+    discardCorrupt: (partition) => state.discardCorrupt(partition),
     close: () => state.close(),
   };
 }
