@@ -93,6 +93,9 @@ describe.skipIf(missing.length > 0)('Redis that lost its data', { timeout: 180_0
     expect(await world.flushState()).toBe(PARTITIONS);
     await untilRestored();
     await expectAllStored();
+    const { length } = await listed();
+    expect(await world.stop(transformer)).toBe(0);
+    expect(await listed()).toHaveLength(length + PARTITIONS);
   });
 
   test('together with a transformer, kill -9', async () => {

@@ -103,6 +103,20 @@ describe('checkpoints of a process', () => {
     expect(made.map(({ outcome }) => outcome)).toEqual(['made', 'made']);
   });
 
+  it('are made at the end of what was owned a moment ago', async () => {
+    const checkpoints = begin();
+    expect(checkpoints.recent).toEqual([]);
+    checkpoints.whenDue(1, at(1));
+    nowUs += 50_000_000;
+    checkpoints.whenDue(0, at(1));
+    expect(checkpoints.recent).toEqual([0, 1]);
+    nowUs += 30_000_000;
+    expect(checkpoints.recent).toEqual([0]);
+    expect(
+      await checkpoints.makeAll(checkpoints.recent, { isAsked: false, signal: NEVER }),
+    ).toEqual([expect.objectContaining({ partition: 0, outcome: 'made' })]);
+  });
+
   it('are not put off by a clock that was set back', async () => {
     const checkpoints = begin();
     await passMinutes(checkpoints, 0, at(1));

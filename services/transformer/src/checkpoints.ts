@@ -31,6 +31,8 @@ interface Tracked {
   hasOne: boolean;
   last: StatePosition | undefined;
   committed: StatePosition | undefined;
+  /** When it was owned for the last time. */
+  seenUs: number;
   /** Not before. */
   nextUs: number;
   /** Those that this process knows of and that are not released: where they lie, how large. */
@@ -42,6 +44,8 @@ const MAKE_MS_MAX = 600_000;
 /** A partition without any gets its first one soon: until then no event is released. */
 const FIRST_MS = 60_000;
 const RETRY_MS = 60_000;
+/** Longer than stopping may take. */
+const RECENT_MS = 60_000;
 
 /** The straight way: in this thread. Loading and checking a large state stalls it for a moment. */
 export function makeHere(
@@ -72,7 +76,7 @@ export class Checkpoints {
     const { clock, events, settings } = this.#parts;
     const nowUs = clock.nowUs();
     const tracked = this.#trackedOf(partition, nowUs);
-    tracked.committed = committed;
+    Object.assign(tracked, { committed, seenUs: nowUs });
     // A clock that was set back must not put them off until it has caught up.
     if (nowUs < tracked.sinceUs) tracked.sinceUs = nowUs;
     tracked.nextUs = Math.min(tracked.nextUs, nowUs + settings.intervalMs * 1000);
@@ -82,6 +86,13 @@ export class Checkpoints {
     if (committed === undefined || isSamePosition(committed, tracked.last)) return;
     if (this.#underWay.has(partition) || this.#stopping.signal.aborted) return;
     this.#begin(partition, tracked);
+  }
+
+  /** Those owned a moment ago: who leaves a group has none any more when it has stopped. */
+  get recent(): number[] {
+    const sinceUs = this.#parts.clock.nowUs() - RECENT_MS * 1000;
+    const recent = [...this.#tracked].filter(([, { seenUs }]) => seenUs >= sinceUs);
+    return recent.map(([partition]) => partition).toSorted((a, b) => a - b);
   }
 
   /**
@@ -114,7 +125,7 @@ export class Checkpoints {
     if (known !== undefined) return known;
     const tracked: Tracked = {
       ...{ sinceUs: nowUs, hasOne: false, last: undefined, committed: undefined },
-      ...{ nextUs: nowUs, held: [] },
+      ...{ seenUs: nowUs, nextUs: nowUs, held: [] },
     };
     this.#tracked.set(partition, tracked);
     this.#runBeside(partition, this.#learn(partition, tracked));

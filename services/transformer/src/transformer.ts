@@ -92,7 +92,9 @@ export function createTransformer(
     stop: () => settled(owned.stop()),
     kill: () => settled(owned.kill()),
     checkpoint: (how) => {
-      const partitions = owned.statuses.map(({ partition }) => partition);
+      const partitions = how.isAsked
+        ? owned.statuses.map(({ partition }) => partition)
+        : checkpoints.recent;
       return checkpoints.makeAll(partitions, how);
     },
     status: () => {
