@@ -22,6 +22,7 @@ const USAGE = `npm run bench -- [options]   (figures are printed, none is assert
   --rebuild         instead of the above: many series, checkpoints, and a state that is lost
   --series N        how many (1000000)
   --steps N         samples of each (2)
+  --quick           waits for no store and leaves out whether it is exact
   --distributed     as processes, on Kafka, Redis and TimescaleDB
   --peers           also VictoriaMetrics, by turns, with the same sender
   --rounds N        of turns with peers (2)
@@ -39,6 +40,7 @@ interface Options {
   rebuild: boolean;
   series: number;
   steps: number;
+  quick: boolean;
   peers: boolean;
   rounds: number;
   json: boolean;
@@ -86,11 +88,11 @@ async function bench({ only, json, distributed, ...params }: Options): Promise<n
 }
 
 async function benchRebuild(
-  params: Pick<Options, 'series' | 'steps' | 'rate' | 'pacedSeconds'>,
+  params: Pick<Options, 'series' | 'steps' | 'rate' | 'pacedSeconds' | 'quick'>,
   json: boolean,
   say: (text: string) => void,
 ): Promise<number> {
-  const figures = await runRebuild(params);
+  const figures = await runRebuild({ ...params, say: (text) => say(`  ${text}`) });
   say(describeRebuild(figures));
   if (json) process.stdout.write(`${JSON.stringify({ rebuild: figures }, undefined, 2)}\n`);
   return figures.faults.length === 0 ? 0 : 1;
@@ -147,6 +149,7 @@ function readOptions(): Options {
       rebuild: { type: 'boolean', default: false },
       series: { type: 'string', default: '1000000' },
       steps: { type: 'string', default: '2' },
+      quick: { type: 'boolean', default: false },
       peers: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -169,6 +172,7 @@ function readOptions(): Options {
     rebuild: values.rebuild,
     series: positive('series', values.series),
     steps: positive('steps', values.steps),
+    quick: values.quick,
     peers: values.peers,
     json: values.json,
   };
