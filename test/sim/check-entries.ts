@@ -1,6 +1,5 @@
 import { compareAddress, fingerprintHex, formatAddress, type Piece } from '@millrace/model';
 import { TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
-import type { MemoryLog } from '@millrace/stream/memory';
 import { entryTexts, runFold } from '@millrace/transformer/testing';
 import {
   decodeEventsRecord,
@@ -11,12 +10,12 @@ import {
   type LedgerEntry,
 } from '@millrace/wire';
 import type { SimRecord } from './log-oracle.ts';
+import type { RecordedLog } from './recorded-log.ts';
 
 /** The events of a partition, up to `end`. */
-export function readEvents(log: MemoryLog, partition: number, end = Infinity): SimRecord[] {
+export function readEvents(log: RecordedLog, partition: number, end = Infinity): SimRecord[] {
   return log
-    .partition(TOPIC_EVENTS, partition)
-    .read(0, Infinity)
+    .records(TOPIC_EVENTS, partition)
     .slice(0, end)
     .map(({ payload, appendTimeUs }) => ({ record: decodeEventsRecord(payload), appendTimeUs }));
 }
@@ -26,7 +25,7 @@ export function readEvents(log: MemoryLog, partition: number, end = Infinity): S
  * there. Returns those entries.
  */
 export function checkEntries(
-  log: MemoryLog,
+  log: RecordedLog,
   partition: number,
   records: readonly SimRecord[],
   problems: string[],
@@ -39,7 +38,7 @@ export function checkEntries(
   }
   const found = new Set<string>();
   let isAlike = true;
-  for (const { payload } of log.partition(TOPIC_SERIES, partition).read(0, Infinity)) {
+  for (const { payload } of log.records(TOPIC_SERIES, partition)) {
     // Jobs have sequences of their own.
     if (decodeSeriesRecordHeader(payload).source !== 'live') continue;
     const published = listEntries(payload);

@@ -1,12 +1,12 @@
 import type { Piece } from '@millrace/model';
 import { TOPIC_EVENTS } from '@millrace/stream';
-import type { MemoryLog } from '@millrace/stream/memory';
 import { oracleRun, TEST_TENANT, type OracleRun } from '@millrace/transformer/testing';
 import { decodeEventsRecord, EventsRecordKind } from '@millrace/wire';
 import { checkEntries, pieceKey, readEvents } from './check-entries.ts';
 import { checkLedger, rowText, storedUnverified, type StoredUnverified } from './check-ledger.ts';
 import { checkServed } from './check-served.ts';
 import { foundKey, readLog, samplesOf, type LogOracle } from './log-oracle.ts';
+import type { RecordedLog } from './recorded-log.ts';
 import { JOB_EDITION, SimJob } from './sim-job.ts';
 import type { SimWorld } from './sim-world.ts';
 import { mergePieces, naiveColumns } from './window-columns.ts';
@@ -89,8 +89,8 @@ function readPartition(world: SimWorld, partition: number, problems: string[]): 
 }
 
 /** Samples behind a record that nobody can read. */
-function keysBehind(log: MemoryLog, partition: number, offset: number): string[] {
-  const records = log.partition(TOPIC_EVENTS, partition).read(offset + 1, Infinity);
+function keysBehind(log: RecordedLog, partition: number, offset: number): string[] {
+  const records = log.records(TOPIC_EVENTS, partition, offset + 1);
   return records.flatMap(({ payload }) => {
     const record = decodeEventsRecord(payload);
     if (record.kind !== EventsRecordKind.data) return [];

@@ -21,3 +21,8 @@ export function damageState(state: SavedState, random: Random): boolean {
   state.pages.delete(random.pick(keys));
   return true;
 }
+
+/** Whether nothing of it has vanished. */
+export function isSound({ pageCount, pages }: SavedState): boolean {
+  return pages.size === pageCount;
+}

@@ -1,4 +1,4 @@
-import { copyState, damageState, loseState, type SavedState } from './damaged-state.ts';
+import { copyState, damageState, isSound, loseState, type SavedState } from './damaged-state.ts';
 import { SIM_PARTITIONS, type SimPlan } from './sim-plan.ts';
 import type { SimWorld } from './sim-world.ts';
 import type { StagePool } from './stage-pool.ts';
@@ -33,6 +33,7 @@ export class Fates {
     if (random.chance(fates.moveLogClock)) this.#moveLogClock();
     if (random.chance(fates.change)) control.change();
     if (random.chance(fates.storeAway)) this.#loseStore();
+    if (random.chance(fates.crashStore)) this.#world.crashStore();
     if (random.chance(fates.beginJob)) this.#world.beginJob();
     if (random.chance(fates.suspend)) {
       this.#world.clock.leap((1 + random.int(this.#plan.suspendSecondsMax)) * SECOND_US);
@@ -87,7 +88,8 @@ export class Fates {
   #takeSnapshot(): void {
     const { random, database } = this.#world;
     const partition = random.int(SIM_PARTITIONS);
-    this.#snapshots[partition] = copyState(database.partition(partition));
+    const state = database.partition(partition);
+    if (isSound(state)) this.#snapshots[partition] = copyState(state);
   }
 
   #rollBackState(): void {

@@ -7,6 +7,7 @@ import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
 import { createTransformer, DEFAULT_TRANSFORMER_SETTINGS } from '@millrace/transformer';
 import { encodeEventsRecord, EventsRecordKind } from '@millrace/wire';
 import { createWriter } from '@millrace/writer';
+import type { RecordedLog } from './recorded-log.ts';
 import { SIM_PARTITIONS } from './sim-plan.ts';
 import type { SimWorld } from './sim-world.ts';
 
@@ -53,10 +54,10 @@ export async function checkOtherLog(world: SimWorld): Promise<string[]> {
 }
 
 /** The same records under another id, and some more. */
-async function copyUnderOtherId(from: MemoryLog, to: MemoryLog): Promise<void> {
+async function copyUnderOtherId(from: RecordedLog, to: MemoryLog): Promise<void> {
   const producer = openMemoryStream(to).producer();
   for (let partition = 0; partition < SIM_PARTITIONS; partition += 1) {
-    const records = from.partition(TOPIC_EVENTS, partition).read(0, Infinity);
+    const records = from.records(TOPIC_EVENTS, partition);
     const first = { kind: EventsRecordKind.log, logId: OTHER_LOG_ID } as const;
     const tick = { kind: EventsRecordKind.tick, receivedAtUs: to.clock.nowUs() } as const;
     await producer.append(TOPIC_EVENTS, partition, encodeEventsRecord(first));

@@ -29,6 +29,8 @@ export class SimJob {
   readonly #parts: SimJobParts;
   readonly #partition: number;
   #isDone = false;
+  /** Nothing is lost any more: once it is stored, it stays so. */
+  isCalm = false;
 
   constructor(parts: SimJobParts, partition: number) {
     this.#parts = parts;
@@ -49,7 +51,10 @@ export class SimJob {
     while (!this.#isDone) {
       const process = this.#parts.start();
       const over = this.#attempt(process).then(
-        () => (this.#isDone = true),
+        async (isStored) => {
+          this.#isDone = isStored && this.isCalm;
+          await process.clock.sleep(5000);
+        },
         async (error: unknown) => {
           if (errorKind(error) !== 'transient') this.#parts.onDefect(error);
           await process.clock.sleep(this.#parts.random.int(3000));
@@ -59,12 +64,16 @@ export class SimJob {
     }
   }
 
-  async #attempt(process: MortalProcess): Promise<void> {
+  /** Whether all of it is stored; else it is put out, from the beginning. */
+  async #attempt(process: MortalProcess): Promise<boolean> {
     const { openStream, openStore, random } = this.#parts;
+    const store = process.store(openStore());
+    const mark = (await store.marks(this.#partition)).get(SOURCE)?.mark;
+    if (mark?.offset === OFFSETS) return true;
     const key = { logId: TEST_LOG_ID, logNumber: 1, source: SOURCE };
     const builder = new SeriesRecordBuilder({ ...key, foldVersion: 1 }, ADDRESS_ZERO, 600);
     const producer = process.stream(openStream()).producer();
-    await process.store(openStore()).openMark({ ...key, partition: this.#partition });
+    await store.openMark({ ...key, partition: this.#partition });
     for (const [offset, startUs] of SimJob.starts.entries()) {
       builder.begin(offset);
       builder.entry(EntryType.final, pieceAt(startUs, offset));
@@ -73,6 +82,7 @@ export class SimJob {
     }
     builder.flush(OFFSETS);
     await this.#append(process, producer, builder);
+    return false;
   }
 
   async #append(
@@ -82,7 +92,7 @@ export class SimJob {
   ): Promise<void> {
     for (const { payload } of builder.sealed.splice(0)) {
       await producer.append(TOPIC_SERIES, this.#partition, payload);
-      await process.clock.sleep(this.#parts.random.int(2000));
+      await process.clock.sleep(this.#parts.random.int(1000));
     }
   }
 }

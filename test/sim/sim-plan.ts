@@ -1,3 +1,4 @@
+import type { StreamSettings } from '@millrace/stream';
 import { FOLD_VERSIONS } from '@millrace/transformer/testing';
 import type { FoldSettings } from '@millrace/wire';
 import type { FaultRates } from './faults.ts';
@@ -25,6 +26,8 @@ export interface FateRates {
   /** Rules, and now and then settings, change. */
   change: number;
   storeAway: number;
+  /** The database comes back with what it had flushed. */
+  crashStore: number;
   beginJob: number;
   /** Everything stands still, and time goes on. */
   suspend: number;
@@ -43,6 +46,8 @@ export interface SimPlan {
   isGrouped: boolean;
   processesMax: number;
   tickMs: number;
+  /** Whether the log forgets what is stored for good, and how soon. */
+  stream: Partial<StreamSettings>;
   settings: Partial<FoldSettings>;
   foldVersion: number;
   /** By how much any process' clock may be wrong, either way. */
@@ -73,6 +78,8 @@ export function planRun(seed: number): SimPlan {
   const activeSeconds = 30 + random.int(60) + (isLong ? 120 : 0);
   // Some worlds are calm: what is rare must not always drown in what is not.
   const some = (rate: number): number => random.pick([0, 0.3, 1, 2]) * rate;
+  const late = some(0.02);
+  const crashStore = some(0.01);
   return {
     seed,
     activeSeconds,
@@ -80,7 +87,7 @@ export function planRun(seed: number): SimPlan {
       fail: some(0.03),
       lostAnswer: some(0.03),
       twice: some(0.02),
-      late: some(0.02),
+      late,
       lateMsMax: 60_000,
       slow: some(0.1),
       slowMsMax: random.pick([500, 3000, 20_000]),
@@ -93,7 +100,9 @@ export function planRun(seed: number): SimPlan {
       loseState: some(0.01),
       rollBackState: some(0.01),
       damageState: some(0.005),
-      beginJob: some(0.01),
+      crashStore,
+      // A job's mark that went back is noticed by nobody yet: only live marks are flushed and told.
+      beginJob: crashStore > 0 ? 0 : some(0.02),
       moveLogClock: some(0.03),
       change: some(0.04),
       storeAway: some(isLong ? 0.02 : 0.005),
@@ -121,8 +130,10 @@ export function planRun(seed: number): SimPlan {
     isGrouped: random.chance(0.6),
     processesMax: 2 + random.int(2),
     tickMs: random.pick([1000, 1000, 5000]),
+    stream: random.chance(0.4) ? { segmentBytes: 2000, retentionMs: 10_000 } : {},
     settings: random.chance(0.4) ? { ...TIGHT_BOUNDS, piecesMax: random.pick([3, 40]) } : {},
-    foldVersion: random.pick(FOLD_VERSIONS),
+    // Where losses begin to be counted in the middle of a log, what is late counts as lost yet.
+    foldVersion: late > 0 ? FOLD_VERSIONS.at(-1)! : random.pick(FOLD_VERSIONS),
     skewUsMax: random.pick([0, 0, 2 * SECOND_US, 10 * MINUTE_US]),
     storeAwaySecondsMax: isLong ? 3600 : 60,
     suspendSecondsMax: random.pick([60, 1200]),

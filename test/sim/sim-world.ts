@@ -5,7 +5,7 @@ import { MemoryStateDatabase } from '@millrace/state/memory';
 import type { Store } from '@millrace/store';
 import { MemoryStoreDatabase } from '@millrace/store/memory';
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
-import { MemoryGroup, MemoryLog, openMemoryStream } from '@millrace/stream/memory';
+import { MemoryGroup, MemoryLog } from '@millrace/stream/memory';
 import { createTransformer, DEFAULT_TRANSFORMER_SETTINGS } from '@millrace/transformer';
 import { TEST_LOG_ID, type TestSample } from '@millrace/transformer/testing';
 import { encodeEventsRecord, EventsRecordKind } from '@millrace/wire';
@@ -15,12 +15,14 @@ import { NO_FAULTS, type FaultRates } from './faults.ts';
 import { LogClock } from './log-clock.ts';
 import { MortalProcess } from './mortal-process.ts';
 import { Random } from './random.ts';
+import { RecordedLog } from './recorded-log.ts';
 import { ReceiverPool } from './receiver-pool.ts';
 import { Senders } from './senders.ts';
 import { beginControl, SimControl } from './sim-control.ts';
 import { POISONED_PARTITION, SIM_PARTITIONS, type SimPlan } from './sim-plan.ts';
 import { SimJob } from './sim-job.ts';
 import { StagePool } from './stage-pool.ts';
+import { StoreCrash } from './store-crash.ts';
 import { StoreOutage } from './store-outage.ts';
 import type { SampleOrigin } from './log-oracle.ts';
 import { storeDigest } from './other-log.ts';
@@ -49,7 +51,7 @@ export class SimWorld {
   readonly trace: Trace = new Trace();
   readonly random: Random;
   readonly logClock: LogClock = new LogClock(this.clock);
-  readonly log: MemoryLog = new MemoryLog({ partitions: SIM_PARTITIONS, clock: this.logClock });
+  readonly log: RecordedLog;
   readonly database: MemoryStateDatabase = new MemoryStateDatabase();
   readonly store: MemoryStoreDatabase = new MemoryStoreDatabase();
   readonly outage: StoreOutage = new StoreOutage();
@@ -66,7 +68,8 @@ export class SimWorld {
   readonly poisonedAt: Map<number, number> = new Map();
   readonly #senders: Senders;
   readonly #workload: Workload;
-  readonly #published: PublishedRanges = new PublishedRanges(this.log);
+  readonly #published: PublishedRanges;
+  readonly #crash: StoreCrash = new StoreCrash();
   #rates: FaultRates;
   #names = 0;
   #inBackground = 0;
@@ -75,7 +78,10 @@ export class SimWorld {
     this.plan = plan;
     this.random = new Random(plan.seed ^ 0x5eed);
     this.#rates = plan.faults;
-    const openStream = (): Stream => openMemoryStream(this.log);
+    const of = { partitions: SIM_PARTITIONS, clock: this.logClock, settings: plan.stream };
+    this.log = new RecordedLog(new MemoryLog(of));
+    this.#published = new PublishedRanges(this.log, SIM_PARTITIONS);
+    const openStream = (): Stream => this.log.open();
     const onDefect = (error: unknown): void => void this.failures.push(error);
     const group = (): MemoryGroup | undefined =>
       plan.isGrouped
@@ -106,11 +112,16 @@ export class SimWorld {
     if (this.jobs.length > 0) return;
     const { random } = this;
     const start = (): MortalProcess => this.#process('job');
-    const openStream = (): Stream => openMemoryStream(this.log);
+    const openStream = (): Stream => this.log.open();
     const openStore = (): Store => this.#openStore();
     const onDefect = (error: unknown): void => void this.failures.push(error);
     const parts = { start, openStream, openStore, random, onDefect };
     this.jobs.push(...this.partitions.map((partition) => new SimJob(parts, partition)));
+  }
+
+  /** The database crashes: what it had not flushed is gone. */
+  crashStore(): void {
+    this.#crash.crash(this.store);
   }
 
   /** Something that was broken is mended by a person, who takes his time. */
@@ -152,7 +163,7 @@ export class SimWorld {
   async #poison(): Promise<void> {
     const { poison } = this.plan;
     if (poison === undefined) return;
-    const producer = openMemoryStream(this.log).producer();
+    const producer = this.log.open().producer();
     const { offset } = await producer.append(TOPIC_EVENTS, POISONED_PARTITION, poison);
     this.poisonedAt.set(POISONED_PARTITION, offset);
   }
@@ -182,7 +193,7 @@ export class SimWorld {
   }
 
   async #setUp(): Promise<void> {
-    const stream = openMemoryStream(this.log);
+    const stream = this.log.open();
     const producer = stream.producer();
     const { settings, foldVersion } = this.plan;
     const opening = beginControl({ stream, clock: this.clock }, settings, foldVersion);
@@ -200,7 +211,7 @@ export class SimWorld {
     const onProblem = (problem: string): void => void problems.push(problem);
     const stage = createTransformer(
       {
-        stream: process.stream(openMemoryStream(this.log)),
+        stream: process.stream(this.log.open()),
         state: process.state(watchState(this.database, this.#published, onProblem)),
         clock: process.clock,
         log: silentLog,
@@ -224,7 +235,7 @@ export class SimWorld {
     const process = this.#process('writer');
     const stage = createWriter(
       {
-        stream: process.stream(openMemoryStream(this.log)),
+        stream: process.stream(this.log.open()),
         store: process.store(this.#openStore()),
         clock: process.clock,
         log: silentLog,
@@ -244,7 +255,14 @@ export class SimWorld {
 
   #openStore(): Store {
     const onProblem = (problem: string): void => void this.problems.push(problem);
-    return this.outage.wrap(watchStore(this.store, onProblem));
+    const store = watchStore(this.store, onProblem);
+    return this.outage.wrap({
+      ...store,
+      flushedMarks: async () => {
+        this.#crash.flush(this.store);
+        return await store.flushedMarks();
+      },
+    });
   }
 
   /** With a group nobody owns anything before he is told. */
@@ -256,6 +274,7 @@ export class SimWorld {
   async #calmDown(lookAfter: () => void): Promise<void> {
     this.#rates = NO_FAULTS;
     this.outage.end();
+    for (const job of this.jobs) job.isCalm = true;
     this.logClock.offsetUs = 0;
     const { receivers, transformers, writers } = this;
     const pools = [receivers, transformers, writers];
@@ -347,7 +366,7 @@ export class SimWorld {
   #end(partition: number): number {
     const poisonedAt = this.poisonedAt.get(partition);
     if (poisonedAt !== undefined) return poisonedAt;
-    return this.log.partition(TOPIC_EVENTS, partition).bounds.end;
+    return this.log.end(TOPIC_EVENTS, partition);
   }
 
   #isStored(partition: number, end: number): boolean {

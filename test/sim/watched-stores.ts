@@ -4,8 +4,8 @@ import type { StateStore } from '@millrace/state';
 import type { Store } from '@millrace/store';
 import { createMemoryStore, type MemoryStoreDatabase } from '@millrace/store/memory';
 import { TOPIC_SERIES } from '@millrace/stream';
-import type { MemoryLog } from '@millrace/stream/memory';
 import { decodeSeriesRecordHeader } from '@millrace/wire';
+import type { RecordedLog } from './recorded-log.ts';
 
 /** The store, and whoever looks at its marks each time something is applied. */
 export function watchStore(
@@ -71,17 +71,17 @@ export function watchState(
 
 /** How far `metrics.series` holds entries without a gap, in each partition. */
 export class PublishedRanges {
-  readonly #log: MemoryLog;
+  readonly #log: RecordedLog;
   readonly #ends: { read: number; end: Address }[];
 
-  constructor(log: MemoryLog) {
+  constructor(log: RecordedLog, partitions: number) {
     this.#log = log;
-    this.#ends = Array.from({ length: log.partitions }, () => ({ read: 0, end: ADDRESS_ZERO }));
+    this.#ends = Array.from({ length: partitions }, () => ({ read: 0, end: ADDRESS_ZERO }));
   }
 
   end(partition: number): Address {
     const known = this.#ends[partition]!;
-    const records = this.#log.partition(TOPIC_SERIES, partition).read(known.read, Infinity);
+    const records = this.#log.records(TOPIC_SERIES, partition, known.read);
     for (const { payload } of records) {
       const { from, to, source } = decodeSeriesRecordHeader(payload);
       known.read += 1;

@@ -27,6 +27,6 @@ export const Emphasis = {
     fates: { transformers: 0.2, writers: 0.3, loseState: 0.05, rollBackState: 0.05 },
   },
   damagedStates: { fates: { damageState: 0.1, transformers: 0.2 } },
-  jobs: { fates: { beginJob: 0.5 } },
+  jobs: { fates: { beginJob: 0.5, crashStore: 0 } },
   otherLog: { endsWithOtherLog: true },
 } satisfies Record<string, PlanChanges>;

@@ -32,6 +32,15 @@ export class ServedEditions {
     return this.#byRule;
   }
 
+  copy(): ServedEditions {
+    const copy = new ServedEditions();
+    for (const [edition, { widthsUs, reachedUs, untilUs }] of this.#begun) {
+      copy.#begun.set(edition, { widthsUs, reachedUs: new Map(reachedUs), untilUs });
+    }
+    for (const [rule, ranges] of this.#byRule) copy.#byRule.set(rule, [...ranges]);
+    return copy;
+  }
+
   /** Nothing is folded into windows of the edition that start then or later. */
   untilUs(edition: number): TimeUs {
     return this.#begun.get(edition)?.untilUs ?? Infinity;

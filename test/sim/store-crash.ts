@@ -1,0 +1,42 @@
+import { MemoryStoreDatabase } from '@millrace/store/memory';
+
+/**
+ * What a database that does not wait for its disk has after a crash: what was flushed last. Rows
+ * and marks are lost together, and the log must still have them.
+ */
+export class StoreCrash {
+  #flushed = copyOf(new MemoryStoreDatabase());
+
+  /** Everything applied so far survives from now on. */
+  flush(store: MemoryStoreDatabase): void {
+    this.#flushed = copyOf(store);
+  }
+
+  crash(store: MemoryStoreDatabase): void {
+    Object.assign(store, copyOf(this.#flushed));
+  }
+}
+
+function copyOf(store: MemoryStoreDatabase): MemoryStoreDatabase {
+  const { marks, samples, sampleKeys, histograms, histogramKeys, finals, open } = store;
+  const { unverified, deadLetters, definitions, metadata, editions, served, shown } = store;
+  return Object.assign(new MemoryStoreDatabase(), {
+    marks: marks.map((mark) => ({ ...mark })),
+    samples: [...samples],
+    sampleKeys: new Set(sampleKeys),
+    histograms: [...histograms],
+    histogramKeys: new Set(histogramKeys),
+    exemplars: store.exemplars,
+    definitions: new Map(definitions),
+    metadata: new Map(metadata),
+    open: new Map(open),
+    finals: [...finals],
+    unverified: [...unverified],
+    deadLetters: [...deadLetters],
+    editions: new Map(editions),
+    served: new Map(served),
+    shown: shown.copy(),
+    totals: new Map(store.totals),
+    moves: new Map([...store.moves].map(([key, move]) => [key, { ...move }])),
+  });
+}
