@@ -30,6 +30,8 @@ export const SIM_COUNTS = [
   'changes',
   'jobs',
   'served',
+  'checkpoints',
+  'restored',
 ] as const;
 export type SimCount = (typeof SIM_COUNTS)[number];
 
@@ -43,6 +45,10 @@ export function checkRun(world: SimWorld): SimVerdict {
   problems.push(...checkOwed(world, parts), ...checkRows(parts, world));
   problems.push(...checkFinals(world), ...checkJobs(world));
   seen.jobs += world.jobs.length;
+  seen.checkpoints += world.lines.of('Checkpoint made.');
+  seen.restored += world.lines.of(
+    'The state was lost; a checkpoint took its place, and what follows it is folded again.',
+  );
   // Where a partition was stopped by a poisoned record, what it would have shown later is missing.
   const whole = parts.filter(({ isWhole }) => isWhole);
   problems.push(...checkWindows(whole, world, seen));

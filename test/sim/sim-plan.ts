@@ -46,6 +46,8 @@ export interface SimPlan {
   isGrouped: boolean;
   processesMax: number;
   tickMs: number;
+  /** How often a checkpoint is made of each partition. */
+  checkpointMs: number;
   /** Whether the log forgets what is stored for good, and how soon. */
   stream: Partial<StreamSettings>;
   settings: Partial<FoldSettings>;
@@ -130,6 +132,7 @@ export function planRun(seed: number): SimPlan {
     isGrouped: random.chance(0.6),
     processesMax: 2 + random.int(2),
     tickMs: random.pick([1000, 1000, 5000]),
+    checkpointMs: random.pick([2000, 15_000, 3_600_000]),
     stream: random.chance(0.4) ? { segmentBytes: 2000, retentionMs: 10_000 } : {},
     settings: random.chance(0.4) ? { ...TIGHT_BOUNDS, piecesMax: random.pick([3, 40]) } : {},
     // Where losses begin to be counted in the middle of a log, what is late counts as lost yet.

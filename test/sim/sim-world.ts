@@ -1,3 +1,4 @@
+import { DEFAULT_CHECKPOINT_SETTINGS } from '@millrace/checkpoint';
 import { firstBarrierOf } from '@millrace/control';
 import { openLog } from '@millrace/receiver';
 import { createMeter, silentLog, type PartitionedStage } from '@millrace/runtime';
@@ -12,6 +13,7 @@ import { encodeEventsRecord, EventsRecordKind } from '@millrace/wire';
 import { createWriter } from '@millrace/writer';
 import { readEvents } from './check-entries.ts';
 import { NO_FAULTS, type FaultRates } from './faults.ts';
+import { LineCounts } from './line-counts.ts';
 import { LogClock } from './log-clock.ts';
 import { MortalProcess } from './mortal-process.ts';
 import { Random } from './random.ts';
@@ -64,6 +66,7 @@ export class SimWorld {
   readonly receivers: ReceiverPool;
   readonly control: SimControl;
   readonly jobs: SimJob[] = [];
+  readonly lines: LineCounts = new LineCounts();
   /** By partition, the offset of a record that nobody can fold. */
   readonly poisonedAt: Map<number, number> = new Map();
   readonly #senders: Senders;
@@ -214,7 +217,7 @@ export class SimWorld {
         stream: process.stream(this.log.open()),
         state: process.state(watchState(this.database, this.#published, onProblem)),
         clock: process.clock,
-        log: silentLog,
+        log: this.lines.log,
         meter: createMeter(),
       },
       {
@@ -225,6 +228,7 @@ export class SimWorld {
         pollBytesMax: 500 + random.int(4000),
         recordBytesMax: 300 + random.int(3000),
         commitMs: 200 + random.int(4000),
+        checkpoint: { ...DEFAULT_CHECKPOINT_SETTINGS, intervalMs: this.plan.checkpointMs },
         stopMsMax: 5000,
       },
     );

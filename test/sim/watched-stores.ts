@@ -50,6 +50,7 @@ export function watchState(
   const state = new MemoryStateStore(database);
   return {
     load: (partition) => state.load(partition),
+    discardCorrupt: (partition) => state.discardCorrupt(partition),
     commit: async (commit) => {
       const { partition, expected, next } = commit;
       const before = database.partition(partition).position;
