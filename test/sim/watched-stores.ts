@@ -65,7 +65,6 @@ export function watchState(
       if (next.position > end.offset) onProblem(`${where} was committed before it was published`);
       return outcome;
     },
-    discardCorrupt: (partition) => state.discardCorrupt(partition),
     close: () => state.close(),
   };
 }

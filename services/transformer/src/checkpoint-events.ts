@@ -13,6 +13,7 @@ export interface CheckpointEvents {
   checkpointPassedOver(partition: number, passedOver: Readonly<PassedOverFields>): void;
   /** A checkpoint took the place of a state that was lost. */
   restored(partition: number, fields: Readonly<RestoredFields>): void;
+  begunAnew(partition: number, why: string): void;
 }
 
 interface PassedOverFields {
@@ -46,6 +47,7 @@ export function createCheckpointEvents(
     'damaged',
   ]);
   const restores = count('restores_total', 'States that a checkpoint took the place of.');
+  const begunAnew = count('folds_begun_anew_total', 'Logs folded again from their first record.');
   const age = meter.gauge({
     name: 'millrace_transformer_checkpoint_age_seconds',
     help: 'Time since the newest checkpoint was made.',
@@ -85,6 +87,13 @@ export function createCheckpointEvents(
         log.warn(
           { partition, ...fields },
           'The state was lost; a checkpoint took its place, and what follows it is folded again.',
+        );
+      },
+      begunAnew: (partition, why) => {
+        begunAnew.add(1, { partition });
+        log.warn(
+          { partition, why },
+          'The state was lost, and no checkpoint is of use; the whole log is folded again.',
         );
       },
     },

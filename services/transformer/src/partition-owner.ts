@@ -149,6 +149,7 @@ export class PartitionOwner implements PartitionTask {
         events.checkpointPassedOver(this.partition, { offset, position, isDamaged, why });
       },
       onRestored: (checkpoint, why) => events.restored(this.partition, { ...checkpoint, why }),
+      onBegunAnew: (why) => events.begunAnew(this.partition, why),
     });
   }
 

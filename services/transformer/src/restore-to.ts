@@ -1,10 +1,8 @@
-import { readEvent, type PassedOver } from '@millrace/checkpoint';
+import type { PassedOver } from '@millrace/checkpoint';
 import { MillraceError } from '@millrace/runtime';
-import { isCorruptState, type CommittedState, type StateStore } from '@millrace/state';
+import { isCorruptState, type StateStore } from '@millrace/state';
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
-import { decodeEventsRecord, EventsRecordKind } from '@millrace/wire';
-import { commitHead } from './commit-head.ts';
-import { loadPages } from './fold/partition-state.ts';
+import { beginAnew } from './begin-anew.ts';
 import { restoreState, type LostState } from './restore-state.ts';
 
 /** What a state goes on from now. */
@@ -35,10 +33,9 @@ export async function restoreTo(parts: RestoreToParts, positionMax: number): Pro
   }
   const restored = await restoreState({ ...parts, positionMax }, lost);
   if (restored !== undefined) return { position: restored.head.position, from: 'checkpoint' };
+  if ((await beginAnew(parts, lost)) !== undefined) return { position: 0, from: 'log' };
   const { start } = await stream.bounds(TOPIC_EVENTS, partition);
-  if (start > 0 || lost.kind === 'corrupt') throw noWayBack(partition, positionMax, start);
-  await beginAnew(parts, lost.kind === 'unusable' ? lost.committed : undefined);
-  return { position: 0, from: 'log' };
+  throw noWayBack(partition, positionMax, start);
 }
 
 async function lostState({ state, partition }: RestoreToParts): Promise<LostState> {
@@ -49,27 +46,6 @@ async function lostState({ state, partition }: RestoreToParts): Promise<LostStat
     if (!isCorruptState(error)) throw error;
     return { kind: 'corrupt' };
   }
-}
-
-async function beginAnew(
-  parts: RestoreToParts,
-  committed: CommittedState | undefined,
-): Promise<void> {
-  const { state, partition } = parts;
-  const record = decodeEventsRecord(await readEvent(parts, 0));
-  const logId = record.kind === EventsRecordKind.log ? record.logId : '';
-  const logNumber = committed === undefined ? 1 : loadPages(committed.pages).head.logNumber;
-  if (logId === '' || (committed !== undefined && committed.logId !== logId)) {
-    throw noWayBack(partition, 0, 0);
-  }
-  const outcome = await commitHead(state, { partition, committed, logId, logNumber });
-  if (outcome === 'committed') return;
-  throw new MillraceError({
-    code: 'TRANSFORMER_OUTRUN',
-    kind: 'outrun',
-    message: `Somebody committed partition ${partition} meanwhile; nothing was changed.`,
-    remedy: 'Do it again.',
-  });
 }
 
 function noWayBack(partition: number, positionMax: number, start: number): MillraceError {

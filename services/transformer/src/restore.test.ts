@@ -83,6 +83,18 @@ it.each(losses)('... also when the log begins behind its first record: it %s', a
   expect(bench.published().slice(0, expected.length)).toEqual(expected);
 });
 
+it.each(losses)(
+  'folds the whole log again without a checkpoint when the state %s',
+  async (_, lose) => {
+    const bench = new StageBench();
+    for (const { record } of variedLog(14, { records: 60 })) bench.append(record);
+    await (await runTo(bench, bench.end())).stop();
+    lose(bench);
+    for (const { record } of variedLog(14, { records: 80 }).slice(60)) bench.append(record);
+    await expectSameEntries(bench);
+  },
+);
+
 it('stops with the reason when there is no checkpoint that leads into the log', async () => {
   const bench = await benchWithCheckpoint(13);
   empty(bench);

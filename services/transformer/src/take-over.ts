@@ -4,6 +4,7 @@ import { MillraceError } from '@millrace/runtime';
 import { isCorruptState, type CommittedState, type StateStore } from '@millrace/state';
 import { TOPIC_EVENTS, type PartitionBounds, type Stream } from '@millrace/stream';
 import { decodeEventsRecord, EventsRecordKind, SeriesRecordBuilder } from '@millrace/wire';
+import { beginAnew, findLogNumber } from './begin-anew.ts';
 import { FOLD_VERSION, PartitionFold } from './fold/partition-fold.ts';
 import {
   loadPages,
@@ -34,6 +35,8 @@ interface TakeOverParts {
   onPassedOver: (passedOver: PassedOver) => void;
   /** Told when a checkpoint took the place of the state, and why it had to. */
   onRestored: (checkpoint: RestoredCheckpoint, why: string) => void;
+  /** Told when there was none, and the whole log is folded again instead. */
+  onBegunAnew: (why: string) => void;
 }
 
 /** What a state was before anything was folded on. */
@@ -83,7 +86,8 @@ async function findState(parts: TakeOverParts): Promise<Found | undefined> {
     // All of the log is there, and a checkpoint is the quicker way all the same.
     const quicker = await restoredIfAny(parts, none, 'there was none');
     if (quicker !== undefined) return quicker;
-    const head = newPartitionHead(await logIdOf(parts), 1);
+    const logId = await logIdOf(parts);
+    const head = newPartitionHead(logId, await findLogNumber(parts, logId));
     return { head, tables: undefined, committed: undefined };
   }
   try {
@@ -104,9 +108,22 @@ function isLost(error: unknown): boolean {
 
 async function restored(parts: TakeOverParts, lost: LostState, reason: unknown): Promise<Found> {
   const why = reason instanceof Error ? reason.message : String(reason);
-  const found = await restoredIfAny(parts, lost, why);
-  if (found === undefined) throw reason;
-  return found;
+  return (await restoredIfAny(parts, lost, why)) ?? (await foldedAgain(parts, lost, why, reason));
+}
+
+/** Of all that is left, the whole log. What an older program cannot read it does not replace. */
+async function foldedAgain(
+  parts: TakeOverParts,
+  lost: LostState,
+  why: string,
+  reason: unknown,
+): Promise<Found> {
+  const isNewer = reason instanceof MillraceError && reason.code === 'STATE_VERSION';
+  const head = isNewer ? undefined : await beginAnew(parts, lost);
+  if (head === undefined) throw reason;
+  parts.onBegunAnew(why);
+  const { logId, position } = head;
+  return { head, tables: undefined, committed: { logId, position } };
 }
 
 async function restoredIfAny(

@@ -169,6 +169,8 @@ describe('the transformer', () => {
       for (const record of list) bench.append(record, partition);
     }
     await openMemoryStream(bench.log).release(TOPIC_EVENTS, 2, 6);
+    // Were it all there, it would be folded again.
+    await openMemoryStream(bench.log).release(TOPIC_EVENTS, 3, 1);
     const damaged = bench.database.partition(3);
     damaged.pages.delete('s0');
     damaged.pageCount -= 1;

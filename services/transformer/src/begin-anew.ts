@@ -1,0 +1,73 @@
+import { readEvent } from '@millrace/checkpoint';
+import { MillraceError } from '@millrace/runtime';
+import type { StateStore } from '@millrace/state';
+import { TOPIC_EVENTS, TOPIC_SERIES, type Stream } from '@millrace/stream';
+import { decodeEventsRecord, decodeSeriesRecordHeader, EventsRecordKind } from '@millrace/wire';
+import { commitHead } from './commit-head.ts';
+import { newPartitionHead, type PartitionHead } from './fold/partition-state.ts';
+import type { LostState } from './restore-state.ts';
+
+interface BeginAnewParts {
+  stream: Stream;
+  state: StateStore;
+  partition: number;
+  signal: AbortSignal;
+}
+
+/**
+ * Puts a state that knows nothing in the place of one that is lost, so that the whole log is folded
+ * again. Undefined, and nothing is changed, when the log does not reach back to its first record,
+ * or is not the one that the state belongs to.
+ *
+ * @throws MillraceError TRANSFORMER_OUTRUN (outrun) when somebody else has a state there meanwhile.
+ */
+export async function beginAnew(
+  parts: BeginAnewParts,
+  lost: LostState,
+): Promise<PartitionHead | undefined> {
+  const { stream, state, partition } = parts;
+  const { start, end } = await stream.bounds(TOPIC_EVENTS, partition);
+  if (start > 0 || end === 0) return undefined;
+  const first = decodeEventsRecord(await readEvent(parts, 0));
+  if (first.kind !== EventsRecordKind.log) return undefined;
+  const { logId } = first;
+  const committed = lost.kind === 'unusable' ? lost.committed : undefined;
+  if (committed !== undefined && committed.logId !== logId) return undefined;
+  const logNumber = await findLogNumber(parts, logId);
+  if (lost.kind === 'corrupt' && !(await state.discardCorrupt(partition))) throw outrun(partition);
+  const outcome = await commitHead(state, { partition, committed, logId, logNumber });
+  if (outcome === 'outrun') throw outrun(partition);
+  return newPartitionHead(logId, logNumber);
+}
+
+/**
+ * The number under which a log's entries are put out. A state that is lost cannot tell it, and
+ * what was put out before can: pieces of two logs under one number would take each other's place.
+ */
+export async function findLogNumber(
+  { stream, partition, signal }: Omit<BeginAnewParts, 'state'>,
+  logId: string,
+): Promise<number> {
+  const { start, end } = await stream.bounds(TOPIC_SERIES, partition);
+  if (start === end) return 1;
+  const reader = stream.reader(TOPIC_SERIES, partition, end - 1);
+  try {
+    for (;;) {
+      // What lies below the end is there; a reader may still need a moment to see it.
+      const [record] = await reader.next({ bytesMax: 1, waitMs: 1000, signal });
+      if (record === undefined) continue;
+      const header = decodeSeriesRecordHeader(record.payload);
+      return header.logId === logId ? header.logNumber : header.logNumber + 1;
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
+function outrun(partition: number): MillraceError {
+  return new MillraceError({
+    code: 'TRANSFORMER_OUTRUN',
+    kind: 'outrun',
+    message: `Somebody else made a state of partition ${partition} meanwhile; it is loaded.`,
+  });
+}
