@@ -33,6 +33,28 @@ export const GOLDEN: readonly { name: string; foldVersion: number; record: () =>
     foldVersion: 1,
     record: () => variedLog(103, { records: 45, changes: 0.1, settings: TIGHT_SETTINGS }),
   },
+  {
+    name: 'fold-v2-everything',
+    foldVersion: 2,
+    record: () => variedLog(201, { records: 45, losses: 0.08, redriven: 0.15 }),
+  },
+  {
+    name: 'fold-v2-changes',
+    foldVersion: 2,
+    record: () => variedLog(202, { records: 45, changes: 0.25, losses: 0.05, redriven: 0.1 }),
+  },
+  {
+    name: 'fold-v2-bounds',
+    foldVersion: 2,
+    record: () =>
+      variedLog(203, { records: 50, changes: 0.1, losses: 0.1, settings: TIGHT_SETTINGS }),
+  },
+  {
+    // Ends with version 2.
+    name: 'fold-v1-upgraded',
+    foldVersion: 1,
+    record: () => variedLog(209, { records: 50, changes: 0.2, losses: 0.1, isUpgraded: true }),
+  },
 ];
 
 export function goldenLog(name: string, record: () => LoggedRecord[]): LoggedRecord[] {

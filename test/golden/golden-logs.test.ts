@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { entryTexts, FOLD_VERSIONS, runFold } from '@millrace/transformer/testing';
-import { EntryType, type AddressedEntry } from '@millrace/wire';
+import { EntryType, type AddressedEntry, type LedgerEntry } from '@millrace/wire';
 import { describe, expect, it } from 'vitest';
 import { GOLDEN, goldenLog, linesOf, pathOf } from './golden-files.ts';
 
@@ -23,6 +23,18 @@ describe.each(GOLDEN)('the log $name', ({ name, foldVersion, record }) => {
     const { entries } = runFold(log, { restartAfter: () => true });
     expectGolden(`${name}.entries.txt`, listingOf(entries));
   });
+});
+
+it('the logs have lost something, and rules of theirs dropped something', () => {
+  const told = GOLDEN.flatMap(({ name, record }) =>
+    runFold(goldenLog(name, record))
+      .entries.filter(({ type }) => type === EntryType.ledger)
+      .flatMap(({ value }) => (value as LedgerEntry).totals),
+  );
+  expect(told.some(({ lost = 0 }) => lost > 0)).toBe(true);
+  const rules = new Set(told.flatMap(({ droppedBy = [] }) => droppedBy.map(([rule]) => rule)));
+  expect([...rules].sort()).toEqual(['away', 'noise']);
+  expect(told.some((totals) => !('lost' in totals))).toBe(true);
 });
 
 it('the logs hold everything there is to fold', () => {

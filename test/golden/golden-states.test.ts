@@ -15,7 +15,7 @@ const STATE_VERSIONS = [1];
 
 const STATES = STATE_VERSIONS.flatMap((version) =>
   GOLDEN.map(({ name, record }) => ({
-    file: `state-v${version}-${name.replace(/^fold-v\d+-/, '')}.pages.txt`,
+    file: `state-v${version}-${name.replace(/^fold-(?:v1-)?/, '')}.pages.txt`,
     version,
     name,
     record,

@@ -24,9 +24,9 @@ export function formatExplained(explained: ExplainedSample, colours: Colours): s
 
 function headLines(explained: ExplainedSample & { accepted: true }, colours: Colours): string[] {
   const { kind, time, hasOwnTime, fingerprint, seriesId, partition, partitions } = explained;
-  const raw = explained.keepRaw
-    ? colours.green('kept')
-    : colours.yellow(`dropped by ${explained.droppedBy.join(', ')}`);
+  const droppers = explained.droppedBy.join(', ');
+  const what = explained.isDropped ? 'dropped altogether by' : 'dropped by';
+  const raw = explained.keepRaw ? colours.green('kept') : colours.yellow(`${what} ${droppers}`);
   return [
     colours.bold(labelsText(explained.labels)),
     `  kind       ${kind}`,

@@ -45,7 +45,9 @@ export type ExplainedSample =
       partitions: number | null;
       version: number | null;
       keepRaw: boolean;
-      /** Names of the rules that stop it from being kept raw. */
+      /** A rule drops it: it is counted, and neither kept nor folded. */
+      isDropped: boolean;
+      /** Names of the rules that drop it, else of those that stop it from being kept raw. */
       droppedBy: string[];
       rules: ExplainedRule[];
     };
@@ -84,7 +86,7 @@ export function explainedSample(
 ): ExplainedSample & { accepted: true } {
   const { labels, kind, timeUs, hasOwnTime } = sample;
   const fingerprint = fingerprintOf(TENANT, labels);
-  const { keepRaw, droppedBy, rules } = explainSample(compiled, labels, timeUs);
+  const { keepRaw, isDropped, droppedBy, rules } = explainSample(compiled, labels, timeUs);
   const droppers = droppedBy.map(({ name }) => name);
   return {
     accepted: true,
@@ -99,6 +101,7 @@ export function explainedSample(
     partitions: partitions ?? null,
     version: version ?? null,
     keepRaw,
+    isDropped,
     droppedBy: droppers,
     rules: rules.map((one) => ({
       rule: one.rule.name,
@@ -132,6 +135,8 @@ function whyNot(
   one: Exclude<RuleExplanation, { verdict: 'folds' }>,
   droppers: readonly string[],
 ): string {
+  if (one.verdict === 'drops') return 'it drops the sample: it is counted, and nothing else';
+  if (one.verdict === 'dropped') return `${droppers.join(', ')} drops what it matches`;
   if (one.verdict === 'not_kept_raw') {
     return `it rolls up what is kept raw, and ${droppers.join(', ')} says keep_raw: false`;
   }

@@ -80,6 +80,21 @@ export async function askForCheckpoints(url: string): Promise<CheckpointsAnswer>
   return (await ask(target, request)) as CheckpointsAnswer;
 }
 
+/** Brings another fold version into force, or only asks what that would change. */
+export async function sendFoldVersion(
+  url: string,
+  version: number,
+  { isPlan }: Readonly<{ isPlan: boolean }>,
+): Promise<RulesChangeAnswer> {
+  const request = {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ version }),
+  };
+  const path = rulesUrl(url, `/fold-version${isPlan ? '?plan=true' : ''}`);
+  return (await ask(path, request, 'fold version')) as RulesChangeAnswer;
+}
+
 function rulesUrl(url: string, query: string): URL {
   return new URL(`api/v1/rules${query}`, url.endsWith('/') ? url : `${url}/`);
 }

@@ -26,9 +26,9 @@ export function formatRuleList(answer: RulesAnswer, colours: Colours): string {
     rule.name,
     rule.match,
     labelsText(rule),
-    rule.widths.join(' '),
-    rule.aggregates.join(' '),
-    rule.keep_raw === false ? colours.yellow('dropped') : 'kept',
+    (rule.widths ?? []).join(' '),
+    (rule.aggregates ?? []).join(' '),
+    rawText(rule, colours),
     String(rule.edition),
   ]);
   return [versionLine(answer), '', formatTable(columns, rows, colours)].join('\n');
@@ -90,6 +90,23 @@ export function formatApplied(
   return [head, '', table, ...otherChanges(plan), '', ...(isPlan ? WHEN_PLANNED : WHEN)].join('\n');
 }
 
+/** `rules upgrade`. */
+export function formatUpgraded(
+  { changed, version, plan, barriers }: RulesChangeAnswer,
+  { isPlan }: Readonly<{ isPlan: boolean }>,
+): string {
+  const { foldVersion } = plan;
+  if (!changed || foldVersion === null) {
+    return `Nothing ${isPlan ? 'would change' : 'changed'}: that fold version is in force.`;
+  }
+  const { from, to } = foldVersion;
+  if (isPlan) return `Fold version ${from} would be replaced by ${to}; nothing was changed.`;
+  return (
+    `Fold version ${to} is in force from here on, instead of ${from}; ${barriers.length} ` +
+    `partitions were told with version ${version} of the rules, which stay as they are.`
+  );
+}
+
 const WHEN = [
   'Each partition folds the new editions from now on, from its barrier in the log. Queries see',
   'them once every partition has begun them, from the first window after that. What was folded',
@@ -131,12 +148,20 @@ function fieldsOf(rule: ShownRule): string[] {
 }
 
 function changedFields(from: ShownRule, to: ShownRule): string[] {
-  const names = ['match', 'by', 'without', 'widths', 'aggregates', 'keep_raw'] as const;
+  const names = [
+    ...(['match', 'by', 'without', 'widths', 'aggregates'] as const),
+    ...(['keep_raw', 'drop'] as const),
+  ];
   const lines = names
     .filter((name) => quoteYaml(from[name]) !== quoteYaml(to[name]))
     .map((name) => `${name}: ${quoteYaml(from[name])} → ${quoteYaml(to[name])}`);
-  // Only the built-in rule changes with what other rules say.
-  return lines.length > 0 ? lines : ['which series it leaves out: those not kept raw change'];
+  // It changes with what other rules take away from it.
+  return lines.length > 0 ? lines : ['which series it gets: other rules take others away'];
+}
+
+function rawText({ keep_raw: keepRaw, drop }: ShownRule, colours: Colours): string {
+  if (drop === true) return colours.red('all dropped');
+  return keepRaw === false ? colours.yellow('dropped') : 'kept';
 }
 
 function labelsText({ by, without }: ShownRule): string {

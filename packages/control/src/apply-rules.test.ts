@@ -147,6 +147,34 @@ describe('applying rules', () => {
     expect(version.settings.latenessUs).toBe(120_000_000);
   });
 
+  it('brings another fold version into force, and the rules stay', async () => {
+    const stream = openMemoryStream(newLog());
+    const parts = { stream, clock };
+    await openControl(parts, wanted(A1));
+    const before = await editionsOf(stream);
+    const { plan } = await applyRules(parts, { foldVersion: 2 });
+    expect(plan).toMatchObject({ isChanged: true, foldVersion: { from: 1, to: 2 } });
+    expect(await editionsOf(stream)).toEqual(before);
+    const { newest } = await readHistory(stream);
+    expect(newest).toMatchObject({ foldVersion: 2, source: A1 });
+    expect(await barriersOf(stream, 1)).toMatchObject([{ foldVersion: 2, number: newest!.number }]);
+    expect((await applyRules(parts, { foldVersion: 2 })).plan.isChanged).toBe(false);
+  });
+
+  it('refuses fold versions that nobody has, and rules that need another one', async () => {
+    const stream = openMemoryStream(newLog());
+    const parts = { stream, clock };
+    await openControl(parts, wanted(A1));
+    const refused = expect.objectContaining({ code: 'RULES_FOLD_VERSION' });
+    await expect(applyRules(parts, { foldVersion: 99 })).rejects.toEqual(refused);
+    const { rules, source } = wanted('rules: [{name: noise, match: m, drop: true}]');
+    await expect(applyRules(parts, { rules, source })).rejects.toEqual(refused);
+    expect((await readHistory(stream)).versions).toHaveLength(1);
+    const both = await applyRules(parts, { rules, source, foldVersion: 2 });
+    expect(both.version.rules.rules.at(-1)).toMatchObject({ name: 'noise', drop: true });
+    await expect(applyRules(parts, { foldVersion: 1 })).rejects.toEqual(refused);
+  });
+
   it('can die in the middle of the barriers and be repeated', async () => {
     const stream = openMemoryStream(newLog());
     await openControl({ stream, clock }, wanted(A1));

@@ -2,6 +2,7 @@ import { errorKind, type Clock } from '@millrace/runtime';
 import { TOPIC_CONTROL, type Producer, type Stream } from '@millrace/stream';
 import { ControlRecordKind, encodeControlRecord, type ControlRecord } from '@millrace/wire';
 import { appendBarrier } from './barrier.ts';
+import { checkFoldVersion } from './check-fold-version.ts';
 import { checkFrequency } from './check-frequency.ts';
 import { checkRulesSize } from './check-size.ts';
 import { barriersMissing, notBegun, outrunByOther } from './control-errors.ts';
@@ -40,7 +41,8 @@ export interface AppliedRules {
  * again, and barriers that are there twice change nothing.
  *
  * @throws MillraceError RULES_OUTRUN when somebody else applied rules at the same time;
- *   RULES_BARRIERS_MISSING when a partition could not be told; RULES_TOO_BIG; what the log throws.
+ *   RULES_BARRIERS_MISSING when a partition could not be told; RULES_TOO_BIG; RULES_FOLD_VERSION;
+ *   what the log throws.
  */
 export async function applyRules(
   parts: ControlParts & Partial<ChangingParts>,
@@ -75,6 +77,7 @@ export async function recordVersion(
   change: Readonly<{ after: number; plan: RulesPlan; wanted: WantedRules }>,
 ): Promise<RulesVersion> {
   const { after, plan, wanted } = change;
+  checkFoldVersion(wanted);
   checkRulesSize(wanted, stream.partitions);
   const known = await history.read();
   const append = async (record: ControlRecord): Promise<number> => {

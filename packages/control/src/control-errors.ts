@@ -68,6 +68,30 @@ export function rulesTooOften(versions: number, minutes: number): MillraceError 
   });
 }
 
+export function foldVersionLacking(wanted: number, known: readonly number[]): MillraceError {
+  return new MillraceError({
+    code: 'RULES_FOLD_VERSION',
+    kind: 'permanent',
+    message:
+      `There is no fold version ${wanted} in this release, only ${known.join(' and ')}. Nothing ` +
+      'was changed.',
+    remedy: 'Ask for one of those, or run a release that has it, of every stage.',
+  });
+}
+
+export function foldVersionTooOld(needed: number, inForce: number): MillraceError {
+  return new MillraceError({
+    code: 'RULES_FOLD_VERSION',
+    kind: 'permanent',
+    message:
+      `A rule that drops needs fold version ${needed}, and this log is folded by version ` +
+      `${inForce}. The rules in force stay in force; nothing was changed.`,
+    remedy:
+      'Bring the newer one into force with "millrace rules upgrade", once every stage runs this ' +
+      'release; then apply the rules.',
+  });
+}
+
 export function outrunByOther(): MillraceError {
   return new MillraceError({
     code: 'RULES_OUTRUN',

@@ -1,5 +1,6 @@
 export { applyRules, type AppliedRules, type ControlParts } from './apply-rules.ts';
 export { appendBarrier, barrierOf, firstBarrierOf, type BarrierParts } from './barrier.ts';
+export { checkFoldVersion } from './check-fold-version.ts';
 export { CHANGE_PERIOD_US, VERSIONS_MAX } from './check-frequency.ts';
 export { checkRulesSize } from './check-size.ts';
 export { notBegun } from './control-errors.ts';

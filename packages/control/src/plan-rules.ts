@@ -13,13 +13,12 @@ export interface WantedRules {
 }
 
 /** Rules as somebody applies them: what is not said stays as it is in force. */
-export type RulesChange = Omit<WantedRules, 'settings' | 'foldVersion'> &
-  Partial<Pick<WantedRules, 'settings' | 'foldVersion'>>;
+export type RulesChange = Partial<WantedRules>;
 
 /** The change with what is in force where it says nothing. */
 export function completeChange(change: RulesChange, inForce: RulesVersion): WantedRules {
-  const { settings, foldVersion } = inForce;
-  return { settings, foldVersion, ...change };
+  const { rules, source, settings, foldVersion } = inForce;
+  return { rules, source, settings, foldVersion, ...change };
 }
 
 /** What applying rules changes, by the names of the rules. */

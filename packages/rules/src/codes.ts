@@ -38,6 +38,8 @@ export const RuleFault = {
   twoDistincts: 'RULES_TWO_DISTINCTS',
   /** A rule has both `by` and `without`. */
   byAndWithout: 'RULES_BY_AND_WITHOUT',
+  /** A rule that drops says what else should become of its samples. */
+  dropAlone: 'RULES_DROP_ALONE',
 } as const;
 export type RuleFault = (typeof RuleFault)[keyof typeof RuleFault];
 

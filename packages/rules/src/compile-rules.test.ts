@@ -1,7 +1,7 @@
 import { MillraceError } from '@millrace/runtime';
 import { describe, expect, test } from 'vitest';
 import { compileRules, rulesDigest } from './compile-rules.ts';
-import type { CompiledRules } from './compiled-rule.ts';
+import { foldVersionNeeded, type CompiledRules } from './compiled-rule.ts';
 import { parseRules } from './parse-rules.ts';
 import { readCompiledRules } from './read-compiled-rules.ts';
 import type { Rule } from './rule.ts';
@@ -134,6 +134,12 @@ describe('rules read back from the log', () => {
     expect(rulesDigest(readCompiledRules(copy()))).toBe(rulesDigest(compiled));
   });
 
+  test('that drop are read back, and need a newer way of folding', () => {
+    const dropping = compileRules({ rules: [{ name: 'noise', match: 'm', drop: true }] });
+    expect(readCompiledRules(JSON.parse(JSON.stringify(dropping)))).toEqual(dropping);
+    expect([foldVersionNeeded(compiled), foldVersionNeeded(dropping)]).toEqual([1, 2]);
+  });
+
   test('of another version are refused, and told from damaged ones', () => {
     expect(() => readCompiledRules({ ...copy(), version: 2 })).toThrow(
       expect.objectContaining({ code: 'RULES_VERSION_UNKNOWN', kind: 'permanent' }),
@@ -164,6 +170,8 @@ describe('rules read back from the log', () => {
     ['a column missing', damage(({ rules }) => void rules[1]!.columns.pop())],
     ['a label', damage(({ rules }) => void Object.assign(rules[1]!, { distinctLabel: 0 }))],
     ['a flag', damage(({ rules }) => void Object.assign(rules[1]!, { keepRaw: 'no' }))],
+    ['drop', damage(({ rules }) => void Object.assign(rules[1]!, { drop: 1 }))],
+    ['drop beside', damage(({ rules }) => void Object.assign(rules[1]!, { drop: true }))],
     ['no source', damage(({ rules }) => void Object.assign(rules[1]!, { source: undefined }))],
   ])('with a fault are refused: %s', (_why, value) => {
     expect(() => readCompiledRules(value)).toThrow(

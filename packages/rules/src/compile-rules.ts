@@ -40,10 +40,13 @@ export function rulesDigest(compiled: CompiledRules): string {
 }
 
 function compileRule(rule: Rule, edition: number): CompiledRule {
+  if (rule.drop === true) return compileDrop(rule, edition);
   const aggregates = sortAggregates(
-    rule.aggregates.map((text) => parseAggregate(text) ?? defect(rule, `no aggregate ${text}`)),
+    (rule.aggregates ?? []).map(
+      (text) => parseAggregate(text) ?? defect(rule, `no aggregate ${text}`),
+    ),
   );
-  const widthsUs = rule.widths.map((text) => {
+  const widthsUs = (rule.widths ?? []).map((text) => {
     const width = parseWidth(text);
     return width.ok ? width.us : defect(rule, `${text} ${width.why}`);
   });
@@ -61,6 +64,24 @@ function compileRule(rule: Rule, edition: number): CompiledRule {
     keepRaw,
     aggregatesAway: grouping.kind !== 'same' || !keepRaw,
     onlyKeptRaw: false,
+    source: canonicalJson(rule),
+  };
+}
+
+function compileDrop(rule: Rule, edition: number): CompiledRule {
+  return {
+    name: rule.name,
+    edition,
+    match: rule.match,
+    grouping: { kind: 'same' },
+    widthsUs: [],
+    aggregates: [],
+    columns: [],
+    distinctLabel: null,
+    keepRaw: false,
+    aggregatesAway: false,
+    onlyKeptRaw: false,
+    drop: true,
     source: canonicalJson(rule),
   };
 }

@@ -43,6 +43,11 @@ export interface CompiledRule {
   aggregatesAway: boolean;
   /** Applies only to series that no other rule stops from being kept raw: the built-in one. */
   onlyKeptRaw: boolean;
+  /**
+   * It takes the samples that match away, from all rules: they are only counted. Such a rule has
+   * no widths, aggregates and columns. Absent otherwise; fold version 1 has none.
+   */
+  drop?: true;
   /** The rule as a person wrote it (or the built-in one), as JSON. */
   source: string;
 }
@@ -51,4 +56,9 @@ export interface CompiledRules {
   version: typeof COMPILED_RULES_VERSION;
   /** Ascending by edition. */
   rules: CompiledRule[];
+}
+
+/** The first fold version that can fold under these rules. */
+export function foldVersionNeeded({ rules }: CompiledRules): number {
+  return rules.some(({ drop }) => drop === true) ? 2 : 1;
 }

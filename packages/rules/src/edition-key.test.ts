@@ -52,4 +52,17 @@ describe('the key of an edition', () => {
     expect(keyOf('rollup', [{ ...notRaw, widths: ['5m'] }])).toBe(keyOf('rollup', [notRaw]));
     expect(keyOf('rollup', [{ ...notRaw, match: 'n' }])).not.toBe(keyOf('rollup', [notRaw]));
   });
+
+  test('changes with what others drop of its metric, and stays while none does', () => {
+    const drop = (match: string): Rule => ({ name: 'noise', match, drop: true });
+    const alone = keyOf('r', [rule]);
+    expect(keyOf('r', [rule, drop('other{a="1"}')])).toBe(alone);
+    expect(keyOf('r', [rule, drop('m{a="1"}')])).not.toBe(alone);
+    expect(keyOf('r', [rule, drop('{a="1"}')])).not.toBe(alone);
+    expect(keyOf('r', [rule, drop('{a="2"}')])).not.toBe(keyOf('r', [rule, drop('{a="1"}')]));
+    expect(keyOf('rollup', [drop('other')])).not.toBe(keyOf('rollup', []));
+    // What it does itself depends on nobody.
+    const both = [drop('m'), { ...drop('{}'), name: 'all' }];
+    expect(keyOf('noise', both)).toBe(keyOf('noise', [drop('m')]));
+  });
 });

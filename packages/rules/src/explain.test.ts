@@ -41,6 +41,21 @@ describe('a sample', () => {
     expect(other.one).toMatchObject({ matcher: { name: '__name__' }, value: 'n' });
   });
 
+  test('that a rule drops is for no other', () => {
+    const rules: Rule[] = [
+      { ...rule, keep_raw: false },
+      { name: 'noise', match: 'm', drop: true },
+      { name: 'else', match: 'n', drop: true },
+    ];
+    const { keepRaw, isDropped, droppedBy, one } = explained(rules, { __name__: 'm' }, 'r');
+    expect([keepRaw, isDropped]).toEqual([false, true]);
+    expect(droppedBy.map(({ name }) => name)).toEqual(['noise']);
+    expect(one.verdict).toBe('dropped');
+    expect(explained(rules, { __name__: 'm' }, 'noise').one.verdict).toBe('drops');
+    expect(explained(rules, { __name__: 'm' }, 'else').one.verdict).toBe('no_match');
+    expect(explained(rules, { __name__: 'o' }, 'rollup').isDropped).toBe(false);
+  });
+
   test('is dropped by the rules that say so, and then not rolled up', () => {
     const rules = [
       { ...rule, name: 'a', keep_raw: false },

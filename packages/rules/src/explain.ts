@@ -7,7 +7,9 @@ import { parseSelector, type Matcher } from './selector.ts';
 /** What becomes of one sample under some rules, and why. */
 export interface SampleExplanation {
   keepRaw: boolean;
-  /** The matching rules that stop it from being kept raw; none when it is kept. */
+  /** A matching rule drops it: it is counted, and neither kept nor folded. */
+  isDropped: boolean;
+  /** The matching rules that drop it, else those that stop it from being kept raw. */
   droppedBy: readonly CompiledRule[];
   /** One for every rule, ascending by edition. */
   rules: readonly RuleExplanation[];
@@ -18,6 +20,10 @@ export type RuleExplanation =
   | { rule: CompiledRule; verdict: 'folds'; target: PlacementTarget; windows: SampleWindow[] }
   /** The first matcher that does not hold, and the label's value; undefined: no such label. */
   | { rule: CompiledRule; verdict: 'no_match'; matcher: Matcher; value: string | undefined }
+  /** It matches, and what matches is only counted: no other rule gets it. */
+  | { rule: CompiledRule; verdict: 'drops' }
+  /** It matches, but `SampleExplanation.droppedBy` drops what it matches. */
+  | { rule: CompiledRule; verdict: 'dropped' }
   /** It matches, but takes only what is kept raw, and `SampleExplanation.droppedBy` is not empty. */
   | { rule: CompiledRule; verdict: 'not_kept_raw' };
 
@@ -39,18 +45,30 @@ export function explainSample(
   labels: LabelSet,
   timeUs: TimeUs,
 ): SampleExplanation {
-  const { keepRaw, targets } = createPlacer(compiled).place(labels);
+  const { keepRaw, droppedBy: dropper, targets } = createPlacer(compiled).place(labels);
+  const isDropped = dropper !== undefined;
   const rules = compiled.rules.map((rule): RuleExplanation => {
     const target = targets.find((one) => one.rule === rule);
     if (target !== undefined) {
       return { rule, verdict: 'folds', target, windows: windowsOf(rule, timeUs) };
     }
     const matcher = mismatchOf(rule, labels);
-    if (matcher === undefined) return { rule, verdict: 'not_kept_raw' };
+    if (matcher === undefined) return { rule, verdict: verdictOf(rule, isDropped) };
     return { rule, verdict: 'no_match', matcher, value: labelValue(labels, matcher.name) };
   });
-  const droppedBy = targets.filter(({ rule }) => !rule.keepRaw).map(({ rule }) => rule);
-  return { keepRaw, droppedBy, rules };
+  const droppedBy = isDropped
+    ? rules.filter(({ verdict }) => verdict === 'drops').map(({ rule }) => rule)
+    : targets.filter(({ rule }) => !rule.keepRaw).map(({ rule }) => rule);
+  return { keepRaw, isDropped, droppedBy, rules };
+}
+
+/** Of a rule that matches and folds nothing. */
+function verdictOf(
+  { drop }: CompiledRule,
+  isDropped: boolean,
+): 'drops' | 'dropped' | 'not_kept_raw' {
+  if (drop === true) return 'drops';
+  return isDropped ? 'dropped' : 'not_kept_raw';
 }
 
 function mismatchOf({ match }: CompiledRule, labels: LabelSet): Matcher | undefined {

@@ -3,6 +3,7 @@ export { RuleFault, RulesErrorCode, type RuleProblem } from './codes.ts';
 export { compileRules, ROLLUP_RULE, rulesDigest } from './compile-rules.ts';
 export {
   COMPILED_RULES_VERSION,
+  foldVersionNeeded,
   STATE_COLUMNS,
   type CompiledRule,
   type CompiledRules,

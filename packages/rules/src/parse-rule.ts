@@ -4,9 +4,14 @@ import { readAggregates, readLabels, readMatch, readName, readWidths } from './r
 import type { Rule } from './rule.ts';
 import type { YamlField, YamlReader } from './yaml-reader.ts';
 
-const RULE_KEYS = ['name', 'match', 'by', 'without', 'widths', 'aggregates', 'keep_raw'] as const;
+const RULE_KEYS = [
+  ...(['name', 'match', 'by', 'without', 'widths', 'aggregates'] as const),
+  ...(['keep_raw', 'drop'] as const),
+];
 type RuleKey = (typeof RULE_KEYS)[number];
 const REQUIRED_KEYS: readonly RuleKey[] = ['name', 'match', 'widths', 'aggregates'];
+/** All that a rule has which drops what it matches. */
+const DROP_KEYS: readonly RuleKey[] = ['name', 'match', 'drop'];
 
 /**
  * Reads one rule; undefined when anything is wrong with it, which is then reported.
@@ -19,8 +24,10 @@ export function parseRule(
 ): Rule | undefined {
   const fields = reader.fields(node, 'A rule', RULE_KEYS);
   if (fields === undefined) return undefined;
+  const dropField = fields.get('drop');
+  const drops = dropField !== undefined && reader.flag(dropField) === true;
   for (const key of REQUIRED_KEYS) {
-    if (fields.has(key)) continue;
+    if (fields.has(key) || (drops && !DROP_KEYS.includes(key))) continue;
     const message = `The rule has no ${key}.`;
     reader.report(node, { code: RuleFault.missingKey, message, remedy: `Add ${key}: to it.` });
   }
@@ -31,6 +38,7 @@ export function parseRule(
     const field = fields.get(key);
     return field === undefined ? undefined : readField(reader, field);
   };
+  if (drops) reportBesideDrop(reader, fields);
   const name = read('name', (_reader, field) => readName(reader, field, linesOfNames));
   const match = read('match', readMatch);
   const by = read('by', readLabels);
@@ -45,6 +53,7 @@ export function parseRule(
     reader.report(withoutField.keyNode, { code: RuleFault.byAndWithout, message, remedy });
   }
   if (name === undefined || match === undefined) return undefined;
+  if (drops) return { name, match, drop: true };
   if (widths === undefined || aggregates === undefined) return undefined;
   return {
     name,
@@ -55,4 +64,13 @@ export function parseRule(
     aggregates,
     ...(keepRaw === undefined ? {} : { keep_raw: keepRaw }),
   };
+}
+
+function reportBesideDrop(reader: YamlReader, fields: ReadonlyMap<string, YamlField>): void {
+  for (const [key, { keyNode }] of fields) {
+    if (DROP_KEYS.some((known) => known === key)) continue;
+    const message = `The rule drops what it matches, so ${key} means nothing.`;
+    const remedy = `Remove ${key}, or drop: true. To fold without keeping raw: keep_raw: false.`;
+    reader.report(keyNode, { code: RuleFault.dropAlone, message, remedy });
+  }
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { RuleFault } from './codes.ts';
 import { parseRules } from './parse-rules.ts';
 import { RULE_FILE_SCHEMA } from './rule-file-schema.ts';
 import type { Rule } from './rule.ts';
@@ -336,16 +337,60 @@ describe('hostile files are refused in bounded time', () => {
 
 test('the JSON Schema knows the keys of the parser', () => {
   const schema = RULE_FILE_SCHEMA as {
-    $defs: { rule: { properties: Record<string, unknown>; required: string[] } };
+    $defs: {
+      rule: {
+        properties: Record<string, unknown>;
+        required: string[];
+        anyOf: [{ required: string[] }, { propertyNames: { enum: string[] } }];
+      };
+    };
   };
-  const { properties, required } = schema.$defs.rule;
+  const { properties, required, anyOf } = schema.$defs.rule;
+  const [folding, dropping] = anyOf;
   const remedy = /known here are (.*)\./;
   const parsed = parseRules('rules: [{zzzzzzzzzz: 1}]');
   const problems = parsed.ok ? [] : parsed.problems;
   const known = problems.map((problem) => remedy.exec(problem.remedy)?.[1]).find(Boolean);
   expect(known?.split(', ').sort()).toEqual(Object.keys(properties).sort());
   const missing = problems.map(({ message }) => /has no (.*)\./.exec(message)?.[1]);
-  expect(new Set(missing.filter(Boolean))).toEqual(new Set(required));
+  expect(new Set(missing.filter(Boolean))).toEqual(new Set([...required, ...folding.required]));
+  const alone = dropping.propertyNames.enum;
+  const others = Object.keys(properties).filter((key) => !alone.includes(key));
+  const also = others.map((key) => `${key}: []`).join(', ');
+  const beside = parseRules(`rules: [{name: a, match: up, drop: true, ${also}}]`);
+  const refused = (beside.ok ? [] : beside.problems).flatMap(({ code, message }) =>
+    code === RuleFault.dropAlone ? [/so (.*) means/.exec(message)?.[1]] : [],
+  );
+  expect(new Set(refused)).toEqual(new Set(others));
+});
+
+describe('a rule that drops', () => {
+  test('has a name, a selector, and nothing else', () => {
+    const parsed = parseRules('rules: [{name: noise, match: "debug_.+", drop: true}]');
+    expect(parsed.ok).toBe(false);
+    const sound = parseRules(`rules: [{name: noise, match: '{__name__=~"debug_.+"}', drop: true}]`);
+    expect(sound).toMatchObject({
+      ok: true,
+      file: { rules: [{ name: 'noise', drop: true }] },
+      compiled: { rules: [{}, { drop: true, widthsUs: [], columns: [], keepRaw: false }] },
+    });
+  });
+
+  test('is one like any other when it says drop: false', () => {
+    const parsed = parseRules('rules: [{name: a, match: up, drop: false}]');
+    const missing = (parsed.ok ? [] : parsed.problems).map(({ code }) => code);
+    expect(missing).toEqual([RuleFault.missingKey, RuleFault.missingKey]);
+    const text = 'rules: [{name: a, match: up, drop: false, widths: [1m], aggregates: [sum]}]';
+    const whole = parseRules(text);
+    expect(whole.ok && whole.compiled.rules[1]).not.toHaveProperty('drop');
+  });
+
+  test('is refused for what is no flag', () => {
+    const parsed = parseRules('rules: [{name: a, match: up, drop: 1}]');
+    expect(parsed.ok ? [] : parsed.problems).toContainEqual(
+      expect.objectContaining({ code: RuleFault.wrongType }),
+    );
+  });
 });
 
 function lines(count: number, line: (i: number) => string): string {

@@ -72,6 +72,28 @@ describe('a series', () => {
     expect(place(rules, { __name__: 'n' }).keepRaw).toBe(true);
   });
 
+  test('that a rule drops goes nowhere, whatever the others say', () => {
+    const rules: Rule[] = [
+      { ...rule, name: 'a', keep_raw: false },
+      { name: 'noise', match: '{job="b"}', drop: true },
+      { name: 'all', match: 'm', drop: true },
+    ];
+    const dropped = place(rules, { __name__: 'm', job: 'b' });
+    expect(dropped).toEqual({
+      keepRaw: false,
+      rawDroppedBy: 'noise',
+      droppedBy: 'noise',
+      targets: [],
+    });
+    expect(place(rules, { __name__: 'm' }).droppedBy).toBe('all');
+    const others = place(rules, { __name__: 'n' });
+    expect([others.droppedBy, others.rawDroppedBy, outputs(others).length]).toEqual([
+      undefined,
+      undefined,
+      1,
+    ]);
+  });
+
   test('gives its label to distinct(label), and nothing when it has none', () => {
     const distinct: Rule = { ...rule, aggregates: ['distinct(user)'], by: [] };
     const text = (labels: Labels): unknown => place([distinct], labels).targets[1]?.distinctText;

@@ -21,10 +21,12 @@ export interface PlacementTarget {
 
 /** Where the samples of one input series go. A function of labels and rules alone: cache it. */
 export interface Placement {
-  /** True unless a matching rule says `keep_raw: false`. */
+  /** True unless a matching rule says `keep_raw: false`, or drops. */
   keepRaw: boolean;
   /** The first of those rules. */
   rawDroppedBy: string | undefined;
+  /** The first matching rule that drops; then there are no targets. */
+  droppedBy: string | undefined;
   /** One for each matching rule, ascending by edition. Windows follow from `rule.widthsUs`. */
   targets: readonly PlacementTarget[];
 }
@@ -94,6 +96,10 @@ function outputOf(grouping: Grouping): (labels: LabelSet) => LabelSet {
 
 function placeUnder(plans: readonly Plan[], labels: LabelSet): Placement {
   const matching = plans.filter(({ matches }) => matches(labels));
+  const droppedBy = matching.find(({ rule }) => rule.drop === true)?.rule.name;
+  if (droppedBy !== undefined) {
+    return { keepRaw: false, rawDroppedBy: droppedBy, droppedBy, targets: [] };
+  }
   const rawDroppedBy = matching.find(({ rule }) => !rule.keepRaw)?.rule.name;
   const keepRaw = rawDroppedBy === undefined;
   const targets: PlacementTarget[] = [];
@@ -104,5 +110,5 @@ function placeUnder(plans: readonly Plan[], labels: LabelSet): Placement {
     const text = rule.distinctLabel === null ? undefined : labelValue(labels, rule.distinctLabel);
     targets.push(text === undefined || text === '' ? target : { ...target, distinctText: text });
   }
-  return { keepRaw, rawDroppedBy, targets };
+  return { keepRaw, rawDroppedBy, droppedBy, targets };
 }

@@ -56,14 +56,28 @@ function readRule(value: unknown): CompiledRule {
     keepRaw: flagOf(fields['keepRaw'], 'keepRaw'),
     aggregatesAway: flagOf(fields['aggregatesAway'], 'aggregatesAway'),
     onlyKeptRaw: flagOf(fields['onlyKeptRaw'], 'onlyKeptRaw'),
+    ...(readDrop(fields['drop']) ? { drop: true } : {}),
     source: textOf(fields['source'], 'source'),
   };
-  if (rule.widthsUs.length === 0) unreadable(`rule ${name} has no width`);
   const parsed = parseSelector(rule.match);
   if (!parsed.ok) unreadable(`the selector of rule ${name} does not parse`);
+  if (rule.drop === true) return checkedDrop(rule);
+  if (rule.widthsUs.length === 0) unreadable(`rule ${name} has no width`);
   const needed = columnsOf(aggregates.map(({ aggregate }) => aggregate));
   if (needed.join() !== rule.columns.join()) {
     unreadable(`rule ${name} has columns ${rule.columns.join()} instead of ${needed.join()}`);
+  }
+  return rule;
+}
+
+function readDrop(value: unknown): boolean {
+  return value !== undefined && (value === true || unreadable('drop should be true, or absent'));
+}
+
+function checkedDrop(rule: CompiledRule): CompiledRule {
+  const { name, widthsUs, aggregates, columns, keepRaw } = rule;
+  if (keepRaw || widthsUs.length + aggregates.length + columns.length > 0) {
+    unreadable(`rule ${name} drops, and says what else to do`);
   }
   return rule;
 }

@@ -32,9 +32,13 @@ export const RULE_FILE_SCHEMA: Readonly<Record<string, unknown>> = {
   $defs: {
     rule: {
       type: 'object',
-      required: ['name', 'match', 'widths', 'aggregates'],
+      required: ['name', 'match'],
       additionalProperties: false,
       not: { required: ['by', 'without'] },
+      anyOf: [
+        { required: ['widths', 'aggregates'], properties: { drop: { const: false } } },
+        { required: ['drop'], propertyNames: { enum: ['name', 'match', 'drop'] } },
+      ],
       properties: {
         name: {
           type: 'string',
@@ -84,6 +88,11 @@ export const RULE_FILE_SCHEMA: Readonly<Record<string, unknown>> = {
           type: 'boolean',
           default: true,
           description: 'false: samples that match are not kept raw.',
+        },
+        drop: {
+          type: 'boolean',
+          default: false,
+          description: 'true: samples that match are counted, and neither kept nor folded.',
         },
       },
     },

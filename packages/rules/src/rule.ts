@@ -35,12 +35,14 @@ export interface Rule {
   by?: readonly string[];
   /** Labels the output series loses. Neither: the output series is the input series. */
   without?: readonly string[];
-  /** Window widths, as durations: `10s`, `5m`, `1h30m`. */
-  widths: readonly string[];
-  /** Names out of AGGREGATES, or `distinct(label)`. */
-  aggregates: readonly string[];
+  /** Window widths, as durations: `10s`, `5m`, `1h30m`. Every rule has some, unless it drops. */
+  widths?: readonly string[];
+  /** Names out of AGGREGATES, or `distinct(label)`. Every rule has some, unless it drops. */
+  aggregates?: readonly string[];
   /** False: samples that match are not kept raw. Default true. */
   keep_raw?: boolean;
+  /** Samples that match are counted, and neither kept nor folded. There is nothing beside it. */
+  drop?: true;
 }
 
 /** What `millrace.yaml` says about rules. */

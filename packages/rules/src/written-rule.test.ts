@@ -9,6 +9,7 @@ test.each<[string, Rule]>([
   ['each series by itself', rule],
   ['by labels', { ...rule, by: ['z', 'a'] }],
   ['by none', { ...rule, by: [], keep_raw: false }],
+  ['that drops', { name: 'noise', match: 'm{a="b"}', drop: true }],
   ['without labels', { ...rule, without: ['pod'], aggregates: ['rate', 'distinct(user)'] }],
 ])('a rule is written so that it means the same: %s', (_what, written) => {
   const compiled = compileRules({ rules: [written] });

@@ -106,6 +106,13 @@ export interface ExemplarColumns {
   labels: [name: string, value: string][];
 }
 
+/**
+ * The protocol of dead letters that are sent again. They were deduped and folded into windows when
+ * they first came, so their request alone tells them from others, and only the store knows whether
+ * it has them.
+ */
+export const REDRIVE_PROTOCOL = 'redrive';
+
 /** One part of one request: what goes to one partition as one record, at most 900 KB. */
 export interface DataRecord {
   kind: typeof EventsRecordKind.data;

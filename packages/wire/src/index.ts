@@ -2,6 +2,7 @@ export {
   EVENTS_RECORD_VERSION,
   EventsRecordKind,
   IdentityKind,
+  REDRIVE_PROTOCOL,
   type BarrierRecord,
   type DataRecord,
   type Definitions,
@@ -57,6 +58,7 @@ export {
 export { corruptRecord } from './columns.ts';
 export { DefinitionReader, encodeDefinitions, metricOf } from './definitions.ts';
 export { DEFAULT_FOLD_SETTINGS } from './fold-settings.ts';
+export { FOLD_VERSION, FOLD_VERSIONS, tellsReasons } from './fold-version.ts';
 export { decodeEventsRecord, encodeEventsRecord } from './events-record-codec.ts';
 export {
   decodeSeriesRecord,

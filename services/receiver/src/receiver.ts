@@ -6,6 +6,7 @@ import { Appender } from './appender.ts';
 import { createReceiverEvents } from './events.ts';
 import { checkpointsRoute } from './http/checkpoints-route.ts';
 import { eventsRoute } from './http/events-route.ts';
+import { foldVersionRoute } from './http/fold-version-route.ts';
 import { healthRoutes } from './http/health-routes.ts';
 import { createHttpApp } from './http/http-app.ts';
 import { positionsRoute } from './http/positions-route.ts';
@@ -83,6 +84,7 @@ export function createReceiver(
       positionsRoute({ storeWait, settings, logIds }),
       ...(makeCheckpoints === undefined ? [] : [checkpointsRoute(makeCheckpoints)]),
       ...rulesRoutes({ rules, inFlight, settings, partitions }),
+      foldVersionRoute({ rules, inFlight, settings }),
       ...healthRoutes({
         health: () => {
           const health = healthOf(status(), components.dependencies?.() ?? []);

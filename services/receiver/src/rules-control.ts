@@ -1,5 +1,6 @@
 import {
   applyRules,
+  checkFoldVersion,
   checkRulesSize,
   completeChange,
   HistoryReader,
@@ -62,12 +63,14 @@ export class RulesControl {
     return { history, inForce };
   }
 
-  /** Changes nothing. @throws MillraceError RULES_TOO_BIG, and as `read`. */
+  /** Changes nothing. @throws MillraceError RULES_TOO_BIG, RULES_FOLD_VERSION, and as `read`. */
   async plan(change: RulesChange): Promise<PlannedRules> {
     const { inForce: version } = await this.read();
     const wanted = completeChange(change, version);
     const plan = planRules(version, wanted);
-    if (plan.isChanged) checkRulesSize(wanted, this.#parts.stream.partitions);
+    if (!plan.isChanged) return { plan, version };
+    checkFoldVersion(wanted);
+    checkRulesSize(wanted, this.#parts.stream.partitions);
     return { plan, version };
   }
 

@@ -151,3 +151,20 @@ test.each([
   expect({ code, out }).toEqual({ code: exitCode, out: '' });
   expect(err).toContain(text);
 });
+
+test('a sample that a rule drops is told to be counted, and nothing else', async () => {
+  await writeFile(file, `${RULES}  - {name: noise, match: '{env="prod"}', drop: true}\n`);
+  const { isDropped, droppedBy, rules } = await explained(SAMPLE, '--config', file);
+  expect({ isDropped, droppedBy }).toEqual({ isDropped: true, droppedBy: ['noise'] });
+  const verdicts = Object.fromEntries(rules.map(({ rule, verdict }) => [rule, verdict]));
+  expect(verdicts).toEqual({
+    rollup: 'dropped',
+    routes: 'dropped',
+    other: 'no_match',
+    noise: 'drops',
+  });
+  const { out } = await explain(SAMPLE, '--config', file);
+  expect(out).toMatch(/^ {2}raw +dropped altogether by noise$/m);
+  expect(out).toMatch(/^- noise: it drops the sample: it is counted, and nothing else$/m);
+  expect(out).toMatch(/^- routes: noise drops what it matches$/m);
+});

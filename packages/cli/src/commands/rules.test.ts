@@ -119,7 +119,7 @@ describe('rules diff', () => {
     expect(lines).toContain('    widths: [10s] → [30s]');
     expect(lines).not.toContain('    aggregates: [sum] → [sum]');
     expect(lines).toContain('~ rollup');
-    expect(lines).toContain('    which series it leaves out: those not kept raw change');
+    expect(lines).toContain('    which series it gets: other rules take others away');
     await writeFile(file, 'rules: []');
     expect((await rules('diff', file)).out).toMatch(/^- a$/m);
     await writeFile(file, A);
@@ -216,5 +216,39 @@ describe('whom they ask', () => {
     server.close();
     expect(err).toContain(text);
     expect(code).toBe(exitCode);
+  });
+});
+
+describe('rules upgrade', () => {
+  test('brings the newest fold version into force, once', async () => {
+    const plan = await rules('upgrade', '--plan');
+    expect(plan.out).toMatch('Fold version 1 would be replaced by 2; nothing was changed.');
+    const first = await rules('upgrade');
+    expect(first).toMatchObject({ code: 0, err: '' });
+    expect(first.out).toMatch(
+      /^Fold version 2 is in force from here on, instead of 1; 3 partitions/,
+    );
+    expect((await rules('upgrade')).out).toMatch('Nothing changed: that fold version is in force.');
+    expect(await json('upgrade', '--fold-version', '1')).toMatchObject({
+      plan: { foldVersion: { from: 2, to: 1 } },
+    });
+    const unknown = await rules('upgrade', '--fold-version', '99');
+    expect(unknown).toMatchObject({ code: 1, out: '' });
+    expect(unknown.err).toMatch('RULES_FOLD_VERSION');
+  });
+
+  test('comes before rules that drop, which then are told apart', async () => {
+    const text = 'rules: [{name: noise, match: m, drop: true}]';
+    const refused = await applyText(text);
+    expect(refused).toMatchObject({ code: 1, out: '' });
+    expect(refused.err).toMatch(/needs fold version 2[^]*millrace rules upgrade/);
+    await rules('upgrade');
+    expect((await applyText(text)).out).toMatch(/^added +noise +\d+$/m);
+    const list = await rules('list');
+    expect(list.out).toMatch(/^noise +m +all +all dropped +\d+$/m);
+    expect((await rules('show')).out).toMatch(
+      /^ {2}- name: noise.*\n {4}match: m\n {4}drop: true$/m,
+    );
+    expect((await rules('diff', file)).out).toMatch('says what is in force');
   });
 });

@@ -1,14 +1,22 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { readRuleFile } from '@millrace/single/running';
+import { FOLD_VERSION } from '@millrace/wire';
 import type { CliContext } from '../cli-context.ts';
 import type { RulesChangeAnswer } from '@millrace/receiver';
-import { askRules, receiverUrl, sendRules, type ReceiverFlags } from '../receiver-client.ts';
+import {
+  askRules,
+  receiverUrl,
+  sendFoldVersion,
+  sendRules,
+  type ReceiverFlags,
+} from '../receiver-client.ts';
 import { tellingFaults } from '../rule-file-report.ts';
 import { rulesYaml } from '../rule-yaml.ts';
 import {
   formatApplied,
   formatDiff,
   formatRuleList,
+  formatUpgraded,
   formatVersions,
   versionLine,
 } from '../rules-text.ts';
@@ -54,6 +62,24 @@ export function addRulesCommand(program: Command, context: CliContext): void {
       .option('--plan', 'only say what would change'),
   ).action(async (file: string, flags: CommonFlags & { plan?: boolean }) => {
     await apply(context, file, flags);
+  });
+  addUpgrade(rules, context);
+}
+
+function addUpgrade(rules: Command, context: CliContext): void {
+  withCommonOptions(
+    rules
+      .command('upgrade')
+      .description('fold by the newest way from now on; every stage has to know it')
+      .option('--fold-version <number>', 'another one', versionNumber, String(FOLD_VERSION))
+      .option('--plan', 'only say what would change'),
+  ).action(async (flags: CommonFlags & { plan?: boolean; foldVersion: string }) => {
+    const { output } = context;
+    const isPlan = flags.plan === true;
+    const url = await receiverUrl(context, flags, START);
+    const answer = await sendFoldVersion(url, Number(flags.foldVersion), { isPlan });
+    if (flags.json === true) output.result(JSON.stringify(answer, undefined, 2));
+    else output.result(formatUpgraded(answer, { isPlan }));
   });
 }
 

@@ -1,10 +1,16 @@
 import { SampleFlag, type LedgerTotals } from '@millrace/model';
-import { EntryType, IdentityKind, type DataRecord, type SeriesRecordBuilder } from '@millrace/wire';
+import {
+  EntryType,
+  IdentityKind,
+  REDRIVE_PROTOCOL,
+  tellsReasons,
+  type DataRecord,
+  type SeriesRecordBuilder,
+} from '@millrace/wire';
 import { countDropped, countLost } from '../memory/ledger-memory.ts';
 import type { Loss } from '../memory/loss-memory.ts';
 import type { CurrentSample } from './current-sample.ts';
 import { Verdict } from './dedupe.ts';
-import { tellsReasons } from './fold-version.ts';
 import { eventKey, histogramBits, partKey } from './identity-keys.ts';
 import { IncreaseFold } from './increase-fold.ts';
 import type { FoldTables, PartitionHead } from './partition-state.ts';
@@ -58,6 +64,7 @@ export class DataFold {
   readonly #at: FoldMoment = { offset: 0, logNumber: 0, partitionTimeUs: 0 };
   #sample: CurrentSample | undefined;
   #record!: DataRecord;
+  #isRedriven = false;
   #side!: SideColumns;
   #ledger!: LedgerTotals;
 
@@ -102,6 +109,7 @@ export class DataFold {
 
   #begin(record: DataRecord, offset: number): void {
     this.#record = record;
+    this.#isRedriven = this.#tellsReasons && record.protocol === REDRIVE_PROTOCOL;
     this.#side = new SideColumns(record);
     this.#series.begin(record);
     this.#ledger = this.#tables.ledger.of(record.tenant);
@@ -145,6 +153,10 @@ export class DataFold {
   #foldSample(i: number): void {
     const sample = this.#currentSample(i);
     if (sample.timeUs > this.#head.largestTimeUs) this.#head.largestTimeUs = sample.timeUs;
+    if (this.#isRedriven) {
+      this.#putOutAgain(sample);
+      return;
+    }
     const verdict = sample.slot < 0 ? this.#judgeEvent(sample) : this.#judgeTimed(sample);
     switch (verdict) {
       case Verdict.duplicate:
@@ -154,8 +166,8 @@ export class DataFold {
         this.#ledger.conflict += 1;
         break;
       case Verdict.unverified:
-        this.#ledger.unverified += 1;
         this.#putOutUnverified(sample);
+        this.#markWindows(sample);
         break;
       case Verdict.fresh:
         this.#putOut(sample);
@@ -222,15 +234,31 @@ export class DataFold {
   }
 
   #putOut(sample: CurrentSample): void {
-    const { keepRaw } = sample.placement;
+    const { keepRaw, rawDroppedBy, droppedBy } = sample.placement;
     const stale = sample.flags & SampleFlag.stale;
     this.#define(sample);
+    // What is dropped has no targets; late samples still complete editions of before.
+    if (droppedBy !== undefined) countDropped(this.#ledger, droppedBy);
     // A stale marker is no value: without its raw series nothing is left of it.
-    if (keepRaw || stale === 0) this.#ledger.stored += 1;
-    else if (this.#tellsReasons) countDropped(this.#ledger, sample.placement.rawDroppedBy!);
+    else if (keepRaw || stale === 0) this.#ledger.stored += 1;
+    else if (this.#tellsReasons) countDropped(this.#ledger, rawDroppedBy!);
     else this.#ledger.dropped += 1;
     if (keepRaw) this.#putOutRaw(sample, stale);
     if (stale === 0) this.#foldIntoWindows(sample);
+  }
+
+  /**
+   * A dead letter that came again. Its windows have it already, and it is remembered: the store
+   * takes it unless it has it. Of events there may be two at one time, and the request is known.
+   */
+  #putOutAgain(sample: CurrentSample): void {
+    if (sample.slot >= 0 || !sample.placement.keepRaw) {
+      this.#putOutUnverified(sample);
+      return;
+    }
+    this.#define(sample);
+    this.#ledger.stored += 1;
+    this.#putOutRaw(sample, sample.flags & SampleFlag.stale);
   }
 
   #putOutRaw(sample: CurrentSample, flags: number): void {
@@ -245,11 +273,16 @@ export class DataFold {
     this.#out.entry(EntryType.histogram, { fingerprint, timeUs, flags, histogram });
   }
 
-  /** Below the floor: kept marked where raw is kept, beside otherwise; windows are marked. */
+  /** Below the floor: kept marked where raw is kept, beside otherwise. */
   #putOutUnverified(sample: CurrentSample): void {
     const { timeUs, value, placement } = sample;
     const flags = (sample.flags & SampleFlag.stale) | SampleFlag.unverified;
     this.#define(sample);
+    if (placement.droppedBy !== undefined) {
+      countDropped(this.#ledger, placement.droppedBy);
+      return;
+    }
+    this.#ledger.unverified += 1;
     if (placement.keepRaw) this.#putOutRaw(sample, flags);
     else {
       const { tenant, receivedAtUs } = this.#record;
@@ -257,6 +290,11 @@ export class DataFold {
       const entry = { tenant, fingerprint, timeUs, value, flags, receivedAtUs };
       this.#out.entry(EntryType.unverified, entry);
     }
+  }
+
+  /** Something that belongs there cannot be folded exactly. */
+  #markWindows(sample: CurrentSample): void {
+    const { timeUs, placement } = sample;
     const { windows } = this.#tables;
     for (const target of placement.targets) windows.mark(target, timeUs, this.#at);
     if (placement.retired.length > 0) this.#retired.mark(this.#record.tenant, sample, this.#at);

@@ -1,4 +1,10 @@
-import { createPlacer, editionKey, type CompiledRules, type Placer } from '@millrace/rules';
+import {
+  createPlacer,
+  editionKey,
+  type CompiledRule,
+  type CompiledRules,
+  type Placer,
+} from '@millrace/rules';
 import { planEdition, type EditionPlan } from './edition-plan.ts';
 
 /**
@@ -56,7 +62,7 @@ export class Editions {
 
   constructor(rules: CompiledRules, saved: readonly SavedGeneration[] = []) {
     this.#rules = rules;
-    for (const { edition } of rules.rules) this.#plan(rules, edition);
+    for (const { edition } of foldingRules(rules)) this.#plan(rules, edition);
     for (const [ruleSet, editions] of saved) {
       const retired = editions.map(([edition, untilUs, endUs]) => ({ edition, untilUs, endUs }));
       for (const { edition, untilUs } of retired) this.#plan(ruleSet, edition).untilUs = untilUs;
@@ -93,13 +99,13 @@ export class Editions {
   change(next: CompiledRules, moment: ChangeMoment): EditionsChange {
     const before = this.#rules;
     this.#rules = next;
-    const begun = next.rules
+    const begun = foldingRules(next)
       .filter(({ edition }) => !this.#plans.has(edition))
       .map(({ edition }) => this.#plan(next, edition));
     const goesOn = new Set(next.rules.map(({ edition }) => edition));
-    const names = new Set(next.rules.map(({ name }) => name));
+    const names = new Set(foldingRules(next).map(({ name }) => name));
     const retired: RetiredEdition[] = [];
-    for (const { edition, name, widthsUs } of before.rules) {
+    for (const { edition, name, widthsUs } of foldingRules(before)) {
       if (goesOn.has(edition)) continue;
       const overlapUs = names.has(name) ? moment.overlapUs : 0;
       const untilUs = secondBeyond(moment.largestUs + overlapUs);
@@ -165,6 +171,11 @@ export class Editions {
   }
 }
 
+/** Those that fold something: a rule that drops has no windows, and so no edition here. */
+function foldingRules({ rules }: CompiledRules): CompiledRule[] {
+  return rules.filter(({ drop }) => drop !== true);
+}
+
 /** What placing series into these editions takes of the rules they belonged to. */
 function rulesOf(
   { version, rules }: CompiledRules,
@@ -174,8 +185,9 @@ function rulesOf(
   const mine = rules.filter(({ edition }) => numbers.has(edition));
   // The roll-up leaves out what any other rule stopped from being kept raw.
   const needsOthers = mine.some(({ onlyKeptRaw }) => onlyKeptRaw);
-  const isNeeded = ({ edition, keepRaw }: CompiledRules['rules'][number]): boolean =>
-    numbers.has(edition) || (needsOthers && !keepRaw);
+  // And nothing gets what was dropped.
+  const isNeeded = ({ edition, keepRaw, drop }: CompiledRule): boolean =>
+    numbers.has(edition) || drop === true || (needsOthers && !keepRaw);
   return { version, rules: rules.filter(isNeeded) };
 }
 

@@ -1,6 +1,8 @@
 import {
   EntryType,
   EventsRecordKind,
+  FOLD_VERSIONS,
+  tellsReasons,
   type BarrierRecord,
   type EventsRecord,
   type FoldSettings,
@@ -11,12 +13,11 @@ import type { Loss } from '../memory/loss-memory.ts';
 import { DataFold, type FoldCounts } from './data-fold.ts';
 import { EDITION_OVERLAP_US, type EditionsChange } from './editions.ts';
 import { foldVersionUnknown, noBarrier } from './fold-errors.ts';
-import { FOLD_VERSIONS, tellsReasons } from './fold-version.ts';
 import type { EditionPlan } from './edition-plan.ts';
 import { createTables, type FoldTables, type PartitionHead } from './partition-state.ts';
 import { readBarrier, type ReadBarrier } from './read-barrier.ts';
 
-export { FOLD_VERSION } from './fold-version.ts';
+export { FOLD_VERSION } from '@millrace/wire';
 
 /**
  * The transformer's computation over one partition: State(n) and Out(n) depend only on the

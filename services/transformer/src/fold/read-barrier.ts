@@ -1,8 +1,7 @@
-import { readCompiledRules, type CompiledRules } from '@millrace/rules';
-import type { BarrierRecord } from '@millrace/wire';
+import { foldVersionNeeded, readCompiledRules, type CompiledRules } from '@millrace/rules';
+import { FOLD_VERSIONS, type BarrierRecord } from '@millrace/wire';
 import { checkSettings, checkSettingsChange } from './check-settings.ts';
-import { editionReused, foldVersionUnknown } from './fold-errors.ts';
-import { FOLD_VERSIONS } from './fold-version.ts';
+import { badSettings, editionReused, foldVersionUnknown } from './fold-errors.ts';
 import type { FoldTables } from './partition-state.ts';
 
 /** What brought the rules, settings and fold version in force. */
@@ -30,6 +29,7 @@ export function readBarrier(
   const { number, foldVersion, settings } = record;
   if (!FOLD_VERSIONS.includes(foldVersion)) throw foldVersionUnknown(foldVersion, FOLD_VERSIONS);
   const rules = readCompiledRules(record.rules);
+  checkNeeded(rules, foldVersion);
   checkSettings(settings, rules);
   if (tables !== undefined) {
     checkSettingsChange(tables.settings, settings);
@@ -37,4 +37,10 @@ export function readBarrier(
     if (reused !== undefined) throw editionReused(offset, reused);
   }
   return { barrier: { number, foldVersion, settings, rules: record.rules }, rules };
+}
+
+function checkNeeded(rules: CompiledRules, foldVersion: number): void {
+  const needed = foldVersionNeeded(rules);
+  if (needed <= foldVersion) return;
+  throw badSettings(`its rules need fold version ${needed}, and it asks for ${foldVersion}`);
 }

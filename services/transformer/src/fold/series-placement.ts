@@ -31,6 +31,8 @@ export interface SeriesPlacement extends DefinitionHint {
   rawDroppedBy: string | undefined;
   /** Also when only a retired edition does. */
   wantsIncrease: boolean;
+  /** The first rule that drops it; undefined: none does. Then there are no targets. */
+  droppedBy: string | undefined;
   targets: readonly Target[];
   /** Under the rules of before: most often none, and only for windows that began in time. */
   retired: readonly Target[];
@@ -126,7 +128,7 @@ export class Placements {
   }
 
   #place(series: InputSeries): SeriesPlacement {
-    const { keepRaw, rawDroppedBy, targets: placed } = this.#placer.place(series.labels);
+    const { keepRaw, rawDroppedBy, droppedBy, targets: placed } = this.#placer.place(series.labels);
     const { plans } = this.#editions;
     const targets = placed.map((one) => targetOf(series, one, plans.get(one.rule.edition)!));
     const retired = this.#placeRetired(series);
@@ -136,6 +138,7 @@ export class Placements {
       keepRaw,
       rawDroppedBy,
       wantsIncrease,
+      droppedBy,
       targets,
       retired,
       definitionSlot: -1,

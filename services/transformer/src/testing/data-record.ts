@@ -34,6 +34,7 @@ export interface TestPart {
   tenant?: string;
   identity?: { kind: IdentityKindName; key: string; part?: number };
   refused?: readonly number[];
+  protocol?: string;
   receiver?: string;
   sequence: number;
   cumulativeSamples?: number;
@@ -69,7 +70,7 @@ export function dataRecord(part: TestPart): DataRecord {
   return {
     kind: EventsRecordKind.data,
     tenant,
-    protocol: 'test',
+    protocol: part.protocol ?? 'test',
     identityKind: IdentityKind[part.identity?.kind ?? 'none'],
     identity: identityBytes(part),
     part: part.identity?.part ?? 0,

@@ -87,9 +87,10 @@ export function oracleRun(log: readonly OracleRecord[]): OracleRun {
       totals.accepted += 1;
       const labels = labelSetOf(sample.labels);
       const series = fingerprintHex(fingerprintOf(TEST_TENANT, labels));
-      const { keepRaw } = placerOf(inForce!.rules as CompiledRules).place(labels);
+      const placer = placerOf(inForce!.rules as CompiledRules);
+      const { keepRaw, droppedBy } = placer.place(labels);
       if (keepRaw) run.raw.push([series, sample.timeUs, sample.value]);
-      if (keepRaw || !sample.stale) totals.stored += 1;
+      if (keepRaw || (!sample.stale && droppedBy === undefined)) totals.stored += 1;
       else totals.dropped += 1;
       if (!sample.stale) foldNaively(run, history, sample, timeUs);
     }
@@ -117,16 +118,18 @@ function changeEditions(
 ): void {
   const knownUs = Math.max(timeUs, largestUs);
   const rules = next as CompiledRules;
-  for (const rule of rules.rules) {
+  const folding = rules.rules.filter(({ drop }) => drop !== true);
+  for (const rule of folding) {
     const known = editions.get(rule.edition);
     if (known === undefined) begun.push([rule.edition, offset, timeUs, largestUs, partitions]);
     const fresh = { fromPosition: offset, untilUs: Infinity, endUs: Infinity };
     editions.set(rule.edition, { ...(known ?? fresh), rule, rules });
   }
   for (const rule of (before?.rules as CompiledRules | undefined)?.rules ?? []) {
+    if (rule.drop === true) continue;
     if (rules.rules.some(({ edition }) => edition === rule.edition)) continue;
     const edition = editions.get(rule.edition)!;
-    const isReplaced = rules.rules.some(({ name }) => name === rule.name);
+    const isReplaced = folding.some(({ name }) => name === rule.name);
     edition.untilUs = beyond(isReplaced ? knownUs + HOUR + skewUs : knownUs);
     ended.push([rule.edition, offset, edition.untilUs]);
     edition.endUs = edition.untilUs + rule.widthsUs.at(-1)! + settings.identityHorizonUs;

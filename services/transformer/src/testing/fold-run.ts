@@ -25,11 +25,15 @@ export interface LoggedRecord {
 }
 
 /** The two records every partition begins with. */
-export function logStart(rules?: RuleFile, settings: Partial<FoldSettings> = {}): LoggedRecord[] {
+export function logStart(
+  rules?: RuleFile,
+  settings: Partial<FoldSettings> = {},
+  foldVersion: number = FOLD_VERSION,
+): LoggedRecord[] {
   const barrier: EventsRecord = {
     kind: EventsRecordKind.barrier,
     number: 1,
-    foldVersion: FOLD_VERSION,
+    foldVersion,
     settings: { ...DEFAULT_FOLD_SETTINGS, ...settings },
     rules: compileRules(rules),
     after: 0,

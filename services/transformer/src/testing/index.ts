@@ -1,5 +1,5 @@
 export { STATE_VERSION } from '../fold/partition-state.ts';
-export { FOLD_VERSIONS } from '../fold/fold-version.ts';
+export { FOLD_VERSIONS } from '@millrace/wire';
 export {
   dataRecord,
   labelSetOf,

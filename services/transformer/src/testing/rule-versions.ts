@@ -21,7 +21,11 @@ export class RuleVersions {
   }
 
   /** The barrier that brings a rule file, and settings, into force behind the newest one. */
-  next(file: RuleFile | undefined, settings: Partial<FoldSettings> = {}): BarrierRecord {
+  next(
+    file: RuleFile | undefined,
+    settings: Partial<FoldSettings> = {},
+    foldVersion: number = this.#newest.foldVersion,
+  ): BarrierRecord {
     const before = this.rules;
     const wanted = compileRules(file);
     const rules = wanted.rules.map((rule) => {
@@ -33,6 +37,7 @@ export class RuleVersions {
       ...this.#newest,
       after: this.#newest.number,
       number: this.#next(),
+      foldVersion,
       settings: { ...this.#newest.settings, ...settings },
       rules: { ...wanted, rules: rules.sort((a, b) => a.edition - b.edition) },
     };

@@ -1,5 +1,5 @@
 import type { Rule, RuleFile } from '@millrace/rules';
-import type { BarrierRecord, FoldSettings } from '@millrace/wire';
+import { FOLD_VERSION, tellsReasons, type BarrierRecord, type FoldSettings } from '@millrace/wire';
 import { RuleVersions } from './rule-versions.ts';
 
 const SECOND = 1_000_000;
@@ -53,6 +53,12 @@ const VARIANTS: readonly (readonly (Rule | undefined)[])[] = [
     { name: 'same', match: 'm0', widths: ['2h'], aggregates: ['count', 'last', 'increase'] },
     { name: 'same', match: 'm0', widths: ['10s'], aggregates: ['count', 'last'], keep_raw: false },
   ],
+  [
+    undefined,
+    undefined,
+    { name: 'noise', match: '{__name__=~"m3|ev",instance="x"}', drop: true },
+    { name: 'noise', match: '{job="b",instance!="x"}', drop: true },
+  ],
 ];
 
 /** Settings that a barrier may change, and what to. */
@@ -69,9 +75,10 @@ export const VARIED_SETTINGS: readonly Partial<FoldSettings>[] = [
 /** Draws from a list; lists below it are the file's rules, in their order. */
 export type Pick = <T>(list: readonly T[]) => T;
 
-/** A rule file out of all that the variants allow. */
-export function variedRules(pick: Pick): RuleFile {
-  return { rules: VARIANTS.flatMap((variants) => pick(variants) ?? []) };
+/** A rule file out of all that the variants, and the fold version, allow. */
+export function variedRules(pick: Pick, foldVersion: number = FOLD_VERSION): RuleFile {
+  const rules = VARIANTS.flatMap((variants) => pick(variants) ?? []);
+  return { rules: rules.filter(({ drop }) => drop !== true || tellsReasons(foldVersion)) };
 }
 
 /** Barriers as they may stand in a log: mostly new versions, some repeated, lower, or too early. */
@@ -81,6 +88,8 @@ export class VariedChanges {
   readonly #past: BarrierRecord[];
   readonly #settings: readonly Partial<FoldSettings>[];
   #ahead: BarrierRecord[] = [];
+  /** Of the versions to come. */
+  foldVersion: number;
 
   constructor(
     first: BarrierRecord,
@@ -88,6 +97,7 @@ export class VariedChanges {
   ) {
     this.#versions = new RuleVersions(first);
     this.#past = [first];
+    this.foldVersion = first.foldVersion;
     this.#pick = pick;
     this.#settings = settings;
   }
@@ -107,6 +117,7 @@ export class VariedChanges {
 
   #change(what: 'new' | 'settings'): BarrierRecord {
     const settings = what === 'settings' ? this.#pick(this.#settings) : {};
-    return this.#versions.next(variedRules(this.#pick), settings);
+    const { foldVersion } = this;
+    return this.#versions.next(variedRules(this.#pick, foldVersion), settings, foldVersion);
   }
 }

@@ -2,7 +2,10 @@ import { SampleKind } from '@millrace/model';
 import type { RuleFile } from '@millrace/rules';
 import {
   EventsRecordKind,
+  FOLD_VERSION,
+  REDRIVE_PROTOCOL,
   type BarrierRecord,
+  type DataRecord,
   type FoldSettings,
   type IdentityKindName,
 } from '@millrace/wire';
@@ -72,11 +75,35 @@ function randomOf(seed: number): () => number {
   };
 }
 
-interface VariedLogParams {
+export interface VariedLogParams {
   records: number;
   settings?: Partial<FoldSettings>;
   /** Share of records that are barriers; a few hours pass between some of them. */
   changes?: number;
+  /** Share of records that the log loses, although they were acknowledged. */
+  losses?: number;
+  /** Share of records with dead letters that are sent again. */
+  redriven?: number;
+  /** The first half is folded by version 1. */
+  isUpgraded?: boolean;
+}
+
+/** Numbers the records of receivers that hear of each one before they send the next. */
+class VariedReceivers {
+  readonly #known = new Map<string, { sequence: number; samples: number; from: number }>();
+
+  /** `offset`: where it lies, or would if it were not lost. */
+  number(record: DataRecord, offset: number): void {
+    const known = this.#known.get(record.receiver) ?? { sequence: -1, samples: 0, from: -1 };
+    this.#known.set(record.receiver, known);
+    record.acknowledgedSamples = known.samples;
+    record.acknowledgedFrom = known.from;
+    if (known.sequence === record.sequence) return;
+    known.sequence = record.sequence;
+    known.samples += record.values.length;
+    if (known.from < 0) known.from = offset;
+    record.cumulativeSamples = known.samples;
+  }
 }
 
 /**
@@ -87,11 +114,13 @@ export function variedLog(seed: number, params: Readonly<VariedLogParams>): Logg
   const random = randomOf(seed);
   const below = (n: number): number => Math.floor(random() * n);
   const pick = <T>(list: readonly T[]): T => list[below(list.length)]!;
-  const log = logStart(VARIED_RULES, params.settings);
+  const { isUpgraded = false } = params;
+  const log = logStart(VARIED_RULES, params.settings, isUpgraded ? 1 : FOLD_VERSION);
   const changes = new VariedChanges(log[1]!.record as BarrierRecord, {
     pick,
     settings: VARIED_SETTINGS,
   });
+  const receivers = new VariedReceivers();
   let nowUs = T0;
   let sequence = 0;
 
@@ -127,6 +156,7 @@ export function variedLog(seed: number, params: Readonly<VariedLogParams>): Logg
   };
 
   for (let i = 0; i < params.records; i += 1) {
+    if (isUpgraded && i === params.records >>> 1) changes.foldVersion = FOLD_VERSION;
     nowUs += below(3) === 0 ? below(60 * SECOND) : below(SECOND);
     if (params.changes !== undefined && random() < 0.03) nowUs += below(5 * 3600) * SECOND;
     const appendTimeUs = nowUs + below(2 * SECOND) - SECOND;
@@ -138,7 +168,12 @@ export function variedLog(seed: number, params: Readonly<VariedLogParams>): Logg
       log.push({ record: { kind: EventsRecordKind.tick, receivedAtUs: nowUs }, appendTimeUs });
       continue;
     }
-    const record = dataRecord(part());
+    const isRedriven = params.redriven !== undefined && random() < params.redriven;
+    const record = dataRecord({ ...part(), ...(isRedriven ? { protocol: REDRIVE_PROTOCOL } : {}) });
+    if (params.losses !== undefined) {
+      receivers.number(record, log.length);
+      if (random() < params.losses) continue;
+    }
     if (random() < 0.2) {
       const metadata = { metric: `m${below(5)}`, type: 'gauge', help: `h${below(3)}`, unit: '' };
       record.metadata.push(metadata);
