@@ -1,5 +1,11 @@
 import { MillraceError } from '@millrace/runtime';
-import type { CheckpointsAnswer, RulesAnswer, RulesChangeAnswer } from '@millrace/receiver';
+import type {
+  CheckpointsAnswer,
+  EventsAnswer,
+  RedriveBody,
+  RulesAnswer,
+  RulesChangeAnswer,
+} from '@millrace/receiver';
 import type { RuleProblem } from '@millrace/rules';
 import { RuleFileError } from '@millrace/single/running';
 import { dataDirOf, type CliContext } from './cli-context.ts';
@@ -93,6 +99,21 @@ export async function sendFoldVersion(
   };
   const path = rulesUrl(url, `/fold-version${isPlan ? '?plan=true' : ''}`);
   return (await ask(path, request, 'fold version')) as RulesChangeAnswer;
+}
+
+/** Sends one dead letter through the log again; the key tells it from others. */
+export async function sendRedriven(
+  url: string,
+  key: string,
+  letter: RedriveBody,
+): Promise<EventsAnswer> {
+  const request = {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'idempotency-key': key },
+    body: JSON.stringify(letter),
+  };
+  const path = new URL('api/v1/redrive', url.endsWith('/') ? url : `${url}/`);
+  return (await ask(path, request)) as EventsAnswer;
 }
 
 function rulesUrl(url: string, query: string): URL {

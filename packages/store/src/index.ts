@@ -1,3 +1,18 @@
 export type { PostgresConnection } from './postgres-connection.ts';
+export {
+  SAMPLE_ENTRIES,
+  type DeadLetter,
+  type DeadLetterFilter,
+  type UnverifiedSample,
+  type UnverifiedSeries,
+} from './dead-letter.ts';
+export {
+  ledgerReport,
+  ofTenant,
+  type LedgerCounts,
+  type LedgerPosition,
+  type LedgerReport,
+  type LedgerRow,
+} from './ledger-report.ts';
 export type { ApplyResult, MarkKey, Store, StoreBatch, StoredMark } from './store.ts';
 export { StoreError, StoreErrorCode } from './store-error.ts';

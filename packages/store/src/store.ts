@@ -36,6 +36,8 @@ export interface ApplyResult {
   outcome: 'applied' | 'outrun';
   /** Rows that the store refused and that now lie in `dead_letters`. */
   deadLetters: number;
+  /** The same by reason; absent when there are none. */
+  deadLettersBy?: Readonly<Record<string, number>>;
   /** Unverified raw samples that were present already. */
   unverifiedDuplicates: number;
 }

@@ -1,8 +1,10 @@
 export type { CheckpointsAnswer } from './http/checkpoints-route.ts';
+export type { EventsAnswer } from './http/events-route.ts';
 export type { ProducerIdentity } from './identity.ts';
 export type { IncomingRequest, Protocol, Receipt } from './intake.ts';
 export { openLog, readLogIds } from './open-log.ts';
 export { OverloadError } from './overload-error.ts';
+export type { RedriveBody } from './redriven-sample.ts';
 export type { RejectedSamples } from './rejections.ts';
 export { createReceiver, type Receiver, type ReceiverComponents } from './receiver.ts';
 export type {

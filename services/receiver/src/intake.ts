@@ -1,7 +1,9 @@
 import type { Clock } from '@millrace/runtime';
 import {
+  checkLabels,
   decodePush,
   decodeWriteRequest,
+  REDRIVE_PROTOCOL,
   uncompressSnappy,
   type IdentityKindName,
   type PushFormat,
@@ -14,6 +16,7 @@ import type { Lease } from './in-flight-bytes.ts';
 import { OverloadError } from './overload-error.ts';
 import type { PartCutter } from './part-cutter.ts';
 import { PushRequest } from './push-request.ts';
+import { readRedrivenSample } from './redriven-sample.ts';
 import { Rejections, type RejectedSamples } from './rejections.ts';
 import { RemoteWriteRequest } from './remote-write-request.ts';
 import { RequestDraft } from './request-draft.ts';
@@ -21,7 +24,7 @@ import type { ReceiverSettings } from './settings.ts';
 import type { TokenPosition } from './token.ts';
 import { withinTime } from './within-time.ts';
 
-export type Protocol = `events.${PushFormat}` | 'remote_write.v1';
+export type Protocol = `events.${PushFormat}` | 'remote_write.v1' | typeof REDRIVE_PROTOCOL;
 
 export interface IncomingRequest {
   protocol: Protocol;
@@ -175,6 +178,12 @@ export class Intake {
         decodeWriteRequest(body, sink);
         return body;
       }
+      case REDRIVE_PROTOCOL: {
+        const arrivals = this.#arrivals;
+        const sink = new PushRequest({ draft, cache: cutter.series, arrivals, receivedAtUs });
+        this.#readLetter(request.body, sink);
+        return request.body;
+      }
       case 'events.json':
       case 'events.ndjson':
       case 'events.msgpack': {
@@ -185,6 +194,14 @@ export class Intake {
         return request.body;
       }
     }
+  }
+
+  /** Its labels were admitted once, perhaps under other limits. */
+  #readLetter(body: Uint8Array, sink: PushRequest): void {
+    const letter = readRedrivenSample(body);
+    const fault = checkLabels(letter.labels, this.#settings.labelLimits);
+    if (fault === undefined) sink.redriven(0, letter);
+    else sink.reject(0, fault.reason, fault.detail);
   }
 
   #uncompress(block: Uint8Array): Uint8Array {

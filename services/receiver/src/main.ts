@@ -15,6 +15,7 @@ import {
 import type { Store } from '@millrace/store';
 import {
   createTimescaleStore,
+  readLedger,
   optionalStoreDefinition,
   type OptionalStoreSection,
 } from '@millrace/store/timescale';
@@ -77,6 +78,8 @@ const STOP_PART = 0.5;
 const OPEN_MS = 2000;
 /** How often the store is asked while somebody waits for it. */
 const POLL_MS = 100;
+/** Somebody waits for the answer. */
+const LOOK_LIMITS = { connectTimeoutMs: 5000, statementTimeoutMs: 10_000 };
 /** The source whose marks stand for what was pushed. */
 const LIVE_SOURCE = 'live';
 
@@ -113,6 +116,7 @@ async function compose(host: StageHost, settings: ReceiverProcessSettings): Prom
   host.onClose(() => stream.close());
   const logIds = await host.wait.until('log', () => readLogIds(stream));
   const stored = openStored(host, settings.store, { stream, logIds });
+  const { url } = settings.store;
   const { drainMs, ...tuned } = settings.receiver;
   const receiver = createReceiver(
     {
@@ -122,6 +126,7 @@ async function compose(host: StageHost, settings: ReceiverProcessSettings): Prom
       meter,
       logIds,
       ...(stored === undefined ? {} : { stored }),
+      ...(url === undefined ? {} : { ledger: () => readLedger({ url }, LOOK_LIMITS) }),
       dependencies: () => (stored === undefined ? [] : [stored.dependency]),
       isDraining: () => stopping.aborted,
     },

@@ -1,6 +1,7 @@
 import { SampleFlag, SampleKind, type Label, type TimeUs } from '@millrace/model';
 import type { PushSample, PushSink, RejectReason } from '@millrace/wire';
 import type { ArrivalClock } from './arrival-clock.ts';
+import type { RedrivenSample } from './redriven-sample.ts';
 import type { RequestDraft } from './request-draft.ts';
 import { UNKNOWN_SERIES, type SeriesCache } from './series-cache.ts';
 import type { SeriesNumber } from './series-table.ts';
@@ -38,6 +39,17 @@ export class PushRequest implements PushSink {
     const flags = untimed ? SampleFlag.untimed : 0;
     const beside = id === undefined ? undefined : { id };
     this.#draft.sample(ordinal, series, kind, timeUs, sample.value, flags, beside);
+  }
+
+  /** A dead letter that comes again: with all that a sample can have. */
+  redriven(
+    ordinal: number,
+    { labels, kind, timeUs, value, isStale, histogram }: RedrivenSample,
+  ): void {
+    const series = this.#seriesOf(labels);
+    const flags = isStale ? SampleFlag.stale : 0;
+    const beside = histogram === undefined ? undefined : { histogram };
+    this.#draft.sample(ordinal, series, kind, timeUs, value, flags, beside);
   }
 
   reject(ordinal: number, reason: RejectReason, detail: string): void {

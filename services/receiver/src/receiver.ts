@@ -9,7 +9,9 @@ import { eventsRoute } from './http/events-route.ts';
 import { foldVersionRoute } from './http/fold-version-route.ts';
 import { healthRoutes } from './http/health-routes.ts';
 import { createHttpApp } from './http/http-app.ts';
+import { ledgerRoute, type ReadLedger } from './http/ledger-route.ts';
 import { positionsRoute } from './http/positions-route.ts';
+import { redriveRoute } from './http/redrive-route.ts';
 import { remoteWriteRoutes } from './http/remote-write-route.ts';
 import { rulesRoutes } from './http/rules-route.ts';
 import { InFlightBytes } from './in-flight-bytes.ts';
@@ -33,6 +35,8 @@ export interface ReceiverComponents {
   instance?: string;
   /** Without it nobody can wait for the store. */
   stored?: StoredPositions;
+  /** What `GET /api/v1/ledger` answers; without it nobody can look here. */
+  ledger?: ReadLedger;
   /** What `GET /api/v1/status` answers; the receiver's own status without it. */
   status?: () => unknown;
   /** What `POST /api/v1/checkpoints` does; without it there is no such route. */
@@ -85,6 +89,8 @@ export function createReceiver(
       ...(makeCheckpoints === undefined ? [] : [checkpointsRoute(makeCheckpoints)]),
       ...rulesRoutes({ rules, inFlight, settings, partitions }),
       foldVersionRoute({ rules, inFlight, settings }),
+      redriveRoute({ intake, inFlight, rules, settings }),
+      ledgerRoute({ ledger: components.ledger, settings }),
       ...healthRoutes({
         health: () => {
           const health = healthOf(status(), components.dependencies?.() ?? []);

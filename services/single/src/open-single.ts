@@ -27,7 +27,7 @@ import {
 } from './threads/stage-group.ts';
 import { startStageThreads, type StageThreads } from './threads/stage-threads.ts';
 import { stopStages } from './threads/stop-stages.ts';
-import { lookAtStore } from './store-look.ts';
+import { lookAtLedger, lookAtStore } from './store-look.ts';
 import { startStoreServer, type StoreServer } from './store-server.ts';
 import type { ListenAddress } from './threads/thread-data.ts';
 import { version } from './running/version.ts';
@@ -98,6 +98,7 @@ export class OpenSingle implements Single {
             isAsked: true,
             msMax: CHECKPOINT_MS_MAX,
           }),
+        ledger: () => lookAtLedger(this.#store?.connection),
         exposition: () => expositionOf(this.#threads, this.#meter),
       },
       onFailed: (_stage, error) => {

@@ -1,5 +1,6 @@
-import type { PostgresConnection } from '@millrace/store';
-import { runQuery } from '@millrace/store/postgres';
+import { MillraceError } from '@millrace/runtime';
+import type { LedgerReport, PostgresConnection } from '@millrace/store';
+import { readLedger, runQuery } from '@millrace/store/postgres';
 import type { SingleStatus } from './running/single-status.ts';
 
 /** A store that takes longer to answer than this has other things to do. */
@@ -30,3 +31,18 @@ export async function lookAtStore(
     ledger: { accepted, stored, duplicate, conflict, dropped, unverified, deadLetter, lost },
   };
 }
+
+/** The whole ledger, for whoever asks for it. @throws MillraceError while it cannot be read. */
+export async function lookAtLedger(
+  connection: PostgresConnection | undefined,
+): Promise<LedgerReport> {
+  if (connection !== undefined) return await readLedger(connection, LEDGER_LIMITS);
+  throw new MillraceError({
+    code: 'SINGLE_STORE_STARTING',
+    kind: 'transient',
+    message: 'PostgreSQL is not started yet. What is acknowledged is in the log meanwhile.',
+    remedy: 'Ask again in a few seconds.',
+  });
+}
+
+const LEDGER_LIMITS = { connectTimeoutMs: LOOK_MS_MAX, statementTimeoutMs: 10_000 };

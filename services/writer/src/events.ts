@@ -116,7 +116,9 @@ function countApplied(
   metrics.batches.add(1);
   metrics.records.add(batch.records);
   metrics.bytes.add(batch.bytes);
-  metrics.deadLetters.add(result.deadLetters);
+  for (const [reason, rows] of Object.entries(result.deadLettersBy ?? {})) {
+    metrics.deadLetters.add(rows, { reason });
+  }
   metrics.unverifiedDuplicates.add(result.unverifiedDuplicates);
   metrics.applySeconds.observe(seconds);
   metrics.batchEntries.observe(batch.entries);
@@ -128,7 +130,7 @@ function writerMetrics(meter: Meter) {
   return {
     samples: counter('samples_applied', 'Raw samples handed to the store and committed.'),
     entries: counter('entries_applied', 'Other entries committed, by type.', ['type']),
-    deadLetters: counter('dead_letters', 'Rows that the store refused and put aside.'),
+    deadLetters: counter('dead_letters', 'Rows that the store refused and put aside.', ['reason']),
     unverifiedDuplicates: counter(
       'unverified_duplicates',
       'Unverified samples that the store had already.',

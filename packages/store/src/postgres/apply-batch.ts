@@ -162,8 +162,15 @@ async function writeEntries(
   return {
     outcome: 'applied',
     deadLetters: refused.length,
+    ...(refused.length === 0 ? {} : { deadLettersBy: countedBy(refused) }),
     unverifiedDuplicates: duplicates,
   };
+}
+
+function countedBy(refused: readonly RefusedRow[]): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const { reason } of refused) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  return Object.fromEntries(counts);
 }
 
 type Write = (rows: RowSet) => Promise<RefusedRow[]>;

@@ -10,6 +10,15 @@ export {
   type PostgresStoreSettings,
 } from './postgres-store.ts';
 export {
+  beginRedrive,
+  deleteDeadLetters,
+  listDeadLetters,
+  listUnverified,
+  markRedriven,
+  readUnverified,
+} from './dead-letters.ts';
+export { readLedger } from './read-ledger.ts';
+export {
   RUN_QUERY_DEFAULTS,
   runQuery,
   type QueryResult,

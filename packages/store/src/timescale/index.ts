@@ -6,6 +6,7 @@ export type {
   PostgresStoreParams,
   PostgresStoreSettings,
 } from '../postgres/postgres-store.ts';
+export { readLedger } from '../postgres/read-ledger.ts';
 export { POSTGRES_STORE_DEFAULTS } from '../postgres/postgres-store.ts';
 export { describeConnection } from '../postgres/database-url.ts';
 export type { PostgresConnection } from '../postgres-connection.ts';

@@ -98,7 +98,7 @@ function bodyEncoding(request: HttpRequest): 'identity' | 'gzip' {
   throw new DecodeError('unsupported_encoding', `the content encoding is ${shown}`);
 }
 
-function nothingAccepted(receipt: Receipt): HttpAnswer {
+export function nothingAccepted(receipt: Receipt): HttpAnswer {
   const counts = receipt.rejected.map(({ reason, count }) => `${reason} ${count}`);
   const [first] = receipt.rejected;
   return problemAnswer({

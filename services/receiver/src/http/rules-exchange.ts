@@ -46,10 +46,10 @@ export function invalidParameter(detail: string, remedy: string): RequestError {
 }
 
 /** Errors of the rules themselves with a code of their own; all others as everywhere. */
-export async function explained(
+export async function explained<T>(
   { settings }: Readonly<{ settings: ReceiverSettings }>,
-  doing: Promise<HttpAnswer>,
-): Promise<HttpAnswer> {
+  doing: Promise<T>,
+): Promise<T | HttpAnswer> {
   try {
     return await doing;
   } catch (error) {

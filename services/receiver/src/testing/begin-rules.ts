@@ -10,13 +10,17 @@ import {
 } from '@millrace/wire';
 
 /** Brings the first version of the rules into a log, as whoever starts it does. */
-export async function beginRules(stream: Stream, source = ''): Promise<RulesVersion> {
+export async function beginRules(
+  stream: Stream,
+  source = '',
+  foldVersion = 1,
+): Promise<RulesVersion> {
   const parsed = parseRules(source);
   if (!parsed.ok) throw new Error(parsed.problems[0]?.message);
   const first = {
     rules: parsed.compiled,
     settings: DEFAULT_FOLD_SETTINGS,
-    foldVersion: 1,
+    foldVersion,
     source,
   };
   return (await openControl({ stream, clock: systemClock }, first)).inForce;

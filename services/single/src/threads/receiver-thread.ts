@@ -45,6 +45,7 @@ hostStage<ReceiverThread>((host) => {
           stored: readPositions(data.sharedPositions),
           status: () => supervisor.call('status'),
           makeCheckpoints: () => supervisor.call('checkpoint'),
+          ledger: () => supervisor.call('ledger'),
           dependencies: () => dependencies,
         },
         receiverSettings({

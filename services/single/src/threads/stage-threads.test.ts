@@ -1,3 +1,4 @@
+import { ledgerReport } from '@millrace/store';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,6 +36,7 @@ async function start(code: string): Promise<StageThreads> {
       colours: false,
       supervisor: {
         status: async () => undefined,
+        ledger: async () => ledgerReport([], []),
         exposition: async () => '',
         checkpoint: async () => [],
       },

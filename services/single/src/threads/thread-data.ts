@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { CheckpointOutcome } from '@millrace/checkpoint';
 import type { Dependency, Measurement, StageStatus } from '@millrace/runtime';
-import type { PostgresConnection } from '@millrace/store';
+import type { LedgerReport, PostgresConnection } from '@millrace/store';
 import type { RuleFileContent } from '../running/rule-file.ts';
 import type { SingleSettings } from '../settings.ts';
 import type { SentError } from './thread-link.ts';
@@ -94,6 +94,8 @@ export interface Supervisor {
   status(): Promise<unknown>;
   /** What `POST /api/v1/checkpoints` asks for. */
   checkpoint(): Promise<CheckpointOutcome[]>;
+  /** What `GET /api/v1/ledger` answers. */
+  ledger(): Promise<LedgerReport>;
   /** The metrics of all threads, in Prometheus' text format. */
   exposition(): Promise<string>;
 }

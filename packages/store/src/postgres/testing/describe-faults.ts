@@ -16,7 +16,7 @@ import {
 import type { TestDatabase, TestServer } from '../../testing/test-server.ts';
 import type { PostgresStore } from '../postgres-store.ts';
 import { runQuery } from '../run-query.ts';
-import { readContents, readLedger } from './postgres-contents.ts';
+import { readContents, readLedger, readReasons } from './postgres-contents.ts';
 import { readRanges } from './read-ranges.ts';
 
 /** What a store does when something is wrong with a row or with the database. */
@@ -75,7 +75,12 @@ export function describeFaults(name: string, start: () => Promise<TestServer>): 
             { definitions: [definitionOf('up')], samples: samplesOf(samples), ledger },
           ),
         );
-        expect(result).toEqual({ outcome: 'applied', deadLetters: 3, unverifiedDuplicates: 0 });
+        expect(result).toEqual({
+          outcome: 'applied',
+          deadLetters: 3,
+          deadLettersBy: { store_refused: 3 },
+          unverifiedDuplicates: 0,
+        });
         expect((await readContents(database.connection)).samples).toHaveLength(997);
         expect((await letters()).map((row) => row.slice(0, 4))).toEqual(
           [1, 2, 3].map(() => ['sample', TENANT, 'store_refused', '23514']),
@@ -83,6 +88,8 @@ export function describeFaults(name: string, start: () => Promise<TestServer>): 
         expect(await readLedger(database.connection, 0)).toEqual([
           totalsOf({ accepted: 1000, stored: 997, deadLetter: 3 }),
         ]);
+        const dead = { tenant: TENANT, disposition: 'dead_letter', reason: 'store_refused' };
+        expect(await readReasons(database.connection, 0)).toEqual([{ ...dead, samples: 3 }]);
         expect(await markAt()).toEqual(addressOf(1));
       });
 

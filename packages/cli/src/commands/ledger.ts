@@ -1,0 +1,29 @@
+import type { Command } from 'commander';
+import { ofTenant } from '@millrace/store';
+import type { CliContext } from '../cli-context.ts';
+import { formatLedger } from '../ledger-text.ts';
+import { storeConnection } from '../store-connection.ts';
+
+interface LedgerFlags {
+  json?: boolean;
+  tenant?: string;
+  dataDir?: string;
+}
+
+export function addLedgerCommand(program: Command, context: CliContext): void {
+  program
+    .command('ledger')
+    .description('show where every accepted sample went, and whether it adds up')
+    .option('--tenant <name>', 'of one tenant only')
+    .option('--json', 'print JSON, as GET /api/v1/ledger answers it')
+    .option('--data-dir <dir>', 'the data directory of the running process')
+    .action(async ({ json, tenant, dataDir }: LedgerFlags) => {
+      const connection = await storeConnection(context, dataDir);
+      const { readLedger } = await import('@millrace/store/postgres');
+      const all = await readLedger(connection);
+      const report = tenant === undefined ? all : ofTenant(all, tenant);
+      const { output } = context;
+      if (json === true) output.result(JSON.stringify(report, undefined, 2));
+      else output.result(formatLedger(report, output.colours));
+    });
+}
