@@ -140,7 +140,7 @@ describe('dead letters', { timeout: 240_000 }, () => {
     expect((await playground.run(['dead', 'list'])).stderr).toMatch('There are none.');
   });
 
-  test('are chosen by what they are, thrown away, and told of when they are not there', async () => {
+  test('are chosen by what they are, thrown away, and told of when absent', async () => {
     await pushRefused();
     const list = await run('dead', 'list', '--reason', 'store_refused', '--limit', '3');
     expect(list.split('\n').filter((line) => line.includes('store_refused'))).toHaveLength(3);
@@ -153,7 +153,7 @@ describe('dead letters', { timeout: 240_000 }, () => {
     expect(unchosen.stderr).toMatch('DEAD_LETTERS_NOT_CHOSEN');
     const unasked = await playground.run(['dead', 'drop', '--all']);
     expect(unasked).toMatchObject({ code: 1 });
-    expect(unasked.stderr).toMatch(/NOT_CONFIRMED: 20 dead letters[^]*--yes/);
+    expect(unasked.stderr).toMatch(/CONFIRMATION_NEEDED: 20 dead letters[^]*--yes/);
     expect((await playground.run(['dead', 'drop', 'x', '--yes'])).code).toBe(2);
 
     const away = await playground.run(['dead', 'redrive', '--all', '--url', 'http://127.0.0.1:1']);

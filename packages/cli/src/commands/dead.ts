@@ -181,7 +181,7 @@ async function drop(
 async function confirm(letters: number): Promise<void> {
   if (!process.stdin.isTTY) {
     throw new MillraceError({
-      code: 'NOT_CONFIRMED',
+      code: 'CONFIRMATION_NEEDED',
       kind: 'permanent',
       message: `${letters} dead letters would be deleted for ever; nothing was.`,
       remedy: 'Say --yes, where nobody can be asked.',
