@@ -295,6 +295,48 @@ describe('records of metrics.series', () => {
     expect(record.entries.ledger[0]?.totals[0]?.accepted).toBe(4);
   });
 
+  it('of fold version 2 tell what was lost and who dropped what', () => {
+    const logId = '00112233445566778899aabbccddeeff';
+    const head = { logId, logNumber: 1, source: 'live', foldVersion: 1 };
+    const builder = new SeriesRecordBuilder(head, { offset: 10, ordinal: 0 }, 1_000_000);
+    builder.begin(10);
+    builder.changeFoldVersion(2);
+    const counts = { accepted: 9, stored: 2, duplicate: 1, conflict: 0, dropped: 3, unverified: 0 };
+    const droppedBy: LedgerTotals['droppedBy'] = [
+      ['debug', 1],
+      ['noise', 2],
+    ];
+    const totals = [{ tenant: 'default', ...counts, deadLetter: 0, lost: 3, droppedBy }];
+    const times = { partitionTimeUs: T0, watermarkUs: T0 - 60_000_000 };
+    builder.entry(EntryType.ledger, { totals, ...times, position: 10 });
+    // What is put out must not change when its source does.
+    droppedBy[0]![1] = 100;
+    builder.flush(11);
+    const bytes = expectGolden('series-v1-ledger-reasons', builder.sealed[0]!.payload);
+    const record = decodeSeriesRecord(bytes);
+    expect(record.foldVersion).toBe(2);
+    droppedBy[0]![1] = 1;
+    expect(record.entries.ledger[0]!.totals).toEqual(totals);
+  });
+
+  it('hold entries of one fold version each', () => {
+    const logId = '00112233445566778899aabbccddeeff';
+    const head = { logId, logNumber: 1, source: 'live', foldVersion: 1 };
+    const builder = new SeriesRecordBuilder(head, { offset: 3, ordinal: 0 }, 1_000_000);
+    const end = { edition: 3, position: 12, untilUs: T0 };
+    builder.begin(4);
+    builder.entry(EntryType.editionEnd, end);
+    builder.changeFoldVersion(1);
+    builder.changeFoldVersion(2);
+    builder.entry(EntryType.editionEnd, end);
+    builder.flush(6);
+    const records = builder.sealed.map(({ payload }) => decodeSeriesRecord(payload));
+    expect(records.map(({ foldVersion, from, to }) => [foldVersion, from, to])).toEqual([
+      [1, { offset: 3, ordinal: 0 }, { offset: 4, ordinal: 1 }],
+      [2, { offset: 4, ordinal: 1 }, { offset: 6, ordinal: 0 }],
+    ]);
+  });
+
   it('can be read from any address inside', () => {
     const { payload } = goldenSeries().sealed[0]!;
     const all = listEntries(payload);
