@@ -1,3 +1,4 @@
+import type { LedgerReport } from '@millrace/store';
 import { reportMissing, type ProvidedService } from '@millrace/runtime/testing';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 import { DistributedWorld, type ServiceUrls } from '../services/distributed-world.ts';
@@ -216,6 +217,24 @@ describe.skipIf(missing.length > 0)('the process of a stage', { timeout: 240_000
     }
   });
 
+  test('sends dead letters through the log again', async () => {
+    const processes = await Promise.all([spawn('receiver'), spawn('transformer'), spawn('writer')]);
+    for (const one of processes) await untilReady(one);
+    const [{ url }] = processes;
+    const sane = 'CONSTRAINT sane CHECK (value <> 42)';
+    await world.store.rows(`ALTER TABLE samples ADD ${sane}`);
+    await push(url, { name: 'a', value: 42, time: Date.now() }, { wait: 'stored' });
+    const dead = (...args: string[]) => runCommandLine(['dead', ...args], world.environment);
+    expect(await dead('list')).toMatch(/sample +store_refused +a /);
+    await world.store.rows('ALTER TABLE samples DROP CONSTRAINT sane');
+    expect(await dead('redrive', '--all', '--url', url)).toMatch('1 of 1 are in the log again');
+    await until('it is stored', SOON_MS_MAX, async () => {
+      const rows = await world.store.rows('SELECT FROM samples WHERE value = 42');
+      return rows.length === 1;
+    });
+    for (const one of processes) await one.stop();
+  });
+
   test('shows how far each stage is, from the outside', async () => {
     const show = async (command: string): Promise<unknown> => {
       return JSON.parse(await runCommandLine([command, '--json'], world.environment));
@@ -227,6 +246,11 @@ describe.skipIf(missing.length > 0)('the process of a stage', { timeout: 240_000
     const processes = await Promise.all([spawn('receiver'), spawn('transformer'), spawn('writer')]);
     for (const one of processes) await untilReady(one);
     await push(processes[0].url, { name: 'a', value: 1 }, { wait: 'stored' });
+    await until('the ledger has it', SOON_MS_MAX, async () => {
+      return ((await show('ledger')) as LedgerReport).totals.stored === 1;
+    });
+    const asked = await fetch(`${processes[0].url}/api/v1/ledger`);
+    expect(await asked.json()).toMatchObject({ addsUp: true, totals: { accepted: 1, stored: 1 } });
     for (const one of processes) await one.stop();
     expect(await show('lag')).toEqual(
       ['transformer', 'writer'].flatMap((stage) =>
