@@ -78,7 +78,8 @@ async function sendOne(
   } catch (error) {
     if (errorKind(error) === 'defect') throw error;
     // What the receiver says of this letter; everything else it would say of the next one too.
-    const isRefused = errorKind(error) === 'permanent';
+    const isReceiver = !(error instanceof MillraceError) || error.code !== 'RECEIVER_NOT_FOUND';
+    const isRefused = isReceiver && errorKind(error) === 'permanent';
     if (!isRefused) return notSent(letter, whyOf(error));
     return { id: letter.id, outcome: 'refused', why: whyOf(error) };
   }

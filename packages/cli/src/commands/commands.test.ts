@@ -6,7 +6,8 @@ import type { ConsoleOutput } from '../console-output.ts';
 import { formatWelcome } from '../run-up.ts';
 import { lagRows } from './lag.ts';
 import { describe as describeAccepted } from './setup.ts';
-import { connectionOf, formatJson, formatRows } from './sql.ts';
+import { connectionOf } from '../store-connection.ts';
+import { formatJson, formatRows } from './sql.ts';
 import { formatStatus } from './status.ts';
 import { withFlags } from './up.ts';
 
