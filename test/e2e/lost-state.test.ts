@@ -7,7 +7,7 @@ import type { LoadRun } from '../load/load-run.ts';
 import { runCrashRound } from './crash-round.ts';
 import { CrashWorld } from './crash-world.ts';
 
-const STEPS = 400;
+const STEPS = 250;
 const ROUND_MS_MAX = 240_000;
 const SOON_MS_MAX = 60_000;
 /** So small that the log forgets its beginning while a round lasts. */
