@@ -18,7 +18,8 @@ export {
   type Label,
   type LabelSet,
 } from './label-set.ts';
-export { LOG_NUMBER_MAX, pieceName, type Piece } from './piece.ts';
+export { MixHash } from './mix-hash.ts';
+export { LOG_NUMBER_MAX, logNumberOf, pieceName, type Piece } from './piece.ts';
 export { PieceInputs } from './piece-inputs.ts';
 export {
   DISPOSITIONS,

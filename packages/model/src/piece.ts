@@ -35,6 +35,11 @@ export interface Piece {
 const OFFSETS_PER_LOG = 2 ** 44;
 export const LOG_NUMBER_MAX = 511;
 
+/** The log in which a piece was opened, from its name. */
+export function logNumberOf(piece: number): number {
+  return Math.floor(piece / OFFSETS_PER_LOG);
+}
+
 /** One number for (log number, opening offset) that sorts as the pair does. */
 export function pieceName(logNumber: number, offset: number): number {
   return logNumber * OFFSETS_PER_LOG + offset;

@@ -16,3 +16,17 @@ export {
 } from './ledger-report.ts';
 export type { ApplyResult, MarkKey, Store, StoreBatch, StoredMark } from './store.ts';
 export { StoreError, StoreErrorCode } from './store-error.ts';
+export {
+  EVERYTHING,
+  type HistogramRowColumns,
+  type ReadScope,
+  type SampleRowColumns,
+  type StoredDeadLetter,
+  type StoredDefinition,
+  type StoredPiece,
+  type StoredPosition,
+  type StoredTotals,
+  type StoredUnverified,
+  type StoreReader,
+  type StoreSnapshot,
+} from './store-reader.ts';

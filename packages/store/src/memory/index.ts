@@ -1,3 +1,4 @@
+export { createMemoryStoreReader } from './memory-store-reader.ts';
 export { createMemoryStore, type MemoryStore } from './memory-store.ts';
 export {
   MemoryStoreDatabase,

@@ -54,8 +54,10 @@ export class MemoryStoreDatabase {
   readonly metadata: Map<string, { type: string; unit: string; help: string }> = new Map();
   readonly open: Map<string, MemoryPiece> = new Map();
   finals: MemoryPiece[] = [];
-  unverified: UnverifiedEntry[] = [];
-  deadLetters: (DeadLetterEntry & { partition: number })[] = [];
+  /** When a series was first seen, by its id. */
+  readonly firstSeen: Map<string, TimeUs> = new Map();
+  unverified: (UnverifiedEntry & { partition: number })[] = [];
+  deadLetters: (DeadLetterEntry & { logId: string; partition: number })[] = [];
   readonly editions: Map<number, EditionEntry> = new Map();
   /** The served edition by rule. */
   readonly served: Map<string, number> = new Map();

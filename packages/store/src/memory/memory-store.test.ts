@@ -1,7 +1,9 @@
 import { labelValue, SAMPLE_KIND_NAMES } from '@millrace/model';
 import type { ContentPiece, StoreContents } from '../testing/store-contents.ts';
+import { describeStoreReader } from '../testing/reader-contract.ts';
 import { describeStore } from '../testing/store-contract.ts';
 import { createMemoryStore } from './memory-store.ts';
+import { createMemoryStoreReader } from './memory-store-reader.ts';
 import { MemoryStoreDatabase, type MemoryPiece } from './memory-store-database.ts';
 
 describeStore('The memory store', async () => {
@@ -11,6 +13,15 @@ describeStore('The memory store', async () => {
     contents: async () => contentsOf(database),
     ledger: async (partition) => database.ledger(partition),
     reasons: async (partition) => database.reasons(partition),
+    dispose: async () => undefined,
+  };
+});
+
+describeStoreReader('The memory store', async () => {
+  const database = new MemoryStoreDatabase();
+  return {
+    open: () => createMemoryStore(database),
+    openReader: () => createMemoryStoreReader(database),
     dispose: async () => undefined,
   };
 });

@@ -93,9 +93,9 @@ function apply(database: MemoryStoreDatabase, batch: StoreBatch): ApplyResult {
     unverifiedDuplicates += applyHistograms(database, key, chunk);
     applyPieces(database, key, chunk);
     database.exemplars += chunk.exemplars.length;
-    database.unverified.push(...chunk.unverified);
-    const { partition } = key;
-    database.deadLetters.push(...chunk.deadLetters.map((letter) => ({ ...letter, partition })));
+    const { logId, partition } = key;
+    database.unverified.push(...chunk.unverified.map((one) => ({ ...one, partition })));
+    database.deadLetters.push(...chunk.deadLetters.map((one) => ({ ...one, logId, partition })));
     applyLedger(database, mark, chunk);
   }
   return { outcome: 'applied', deadLetters: 0, unverifiedDuplicates };
@@ -103,7 +103,11 @@ function apply(database: MemoryStoreDatabase, batch: StoreBatch): ApplyResult {
 
 function applyDefinitions(database: MemoryStoreDatabase, chunk: Entries): void {
   for (const definition of chunk.definitions) {
-    database.definitions.set(idOf(definition.fingerprint), definition);
+    const id = idOf(definition.fingerprint);
+    const { seenUs } = definition;
+    const known = database.definitions.get(id)?.seenUs ?? seenUs;
+    database.firstSeen.set(id, Math.min(database.firstSeen.get(id) ?? seenUs, seenUs));
+    database.definitions.set(id, { ...definition, seenUs: Math.max(known, seenUs) });
   }
   for (const { tenant, metric, type, unit, help } of chunk.metadata) {
     database.metadata.set(`${tenant} ${metric}`, { type, unit, help });

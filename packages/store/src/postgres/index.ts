@@ -19,6 +19,11 @@ export {
 } from './dead-letters.ts';
 export { readLedger } from './read-ledger.ts';
 export {
+  createPostgresStoreReader,
+  POSTGRES_STORE_READER_DEFAULTS,
+  type PostgresStoreReaderSettings,
+} from './postgres-store-reader.ts';
+export {
   RUN_QUERY_DEFAULTS,
   runQuery,
   type QueryResult,

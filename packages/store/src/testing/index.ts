@@ -18,6 +18,7 @@ export type {
   StoreContents,
   StoreHarness,
 } from './store-contents.ts';
+export { describeStoreReader, type ReaderHarness } from './reader-contract.ts';
 export { describeStore } from './store-contract.ts';
 export { startTestPostgres, type TestPostgres } from './test-postgres.ts';
 export type { TestDatabase, TestServer } from './test-server.ts';

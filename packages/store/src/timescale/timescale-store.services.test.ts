@@ -7,6 +7,8 @@ import { describeLetters } from '../postgres/testing/describe-letters.ts';
 import { describeFunctions } from '../postgres/testing/describe-functions.ts';
 import { describeViews } from '../postgres/testing/describe-views.ts';
 import { readContents, readLedger, readReasons } from '../postgres/testing/postgres-contents.ts';
+import { createPostgresStoreReader } from '../postgres/postgres-store-reader.ts';
+import { describeStoreReader } from '../testing/reader-contract.ts';
 import { describeStore } from '../testing/store-contract.ts';
 import type { TestServer } from '../testing/test-server.ts';
 import { startTestTimescale } from './testing/test-timescale.ts';
@@ -32,6 +34,14 @@ describe.skipIf('missing' in timescale)('with hypertables', () => {
         contents: () => readContents(connection),
         ledger: (partition) => readLedger(connection, partition),
         reasons: (partition) => readReasons(connection, partition),
+        dispose: drop,
+      };
+    });
+    describeStoreReader('TimescaleDB', async () => {
+      const { connection, drop } = await server.createDatabase();
+      return {
+        open: () => createTimescaleStore({ connection, log: silentLog }),
+        openReader: () => createPostgresStoreReader({ connection }),
         dispose: drop,
       };
     });

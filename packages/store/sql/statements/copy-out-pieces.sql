@@ -1,0 +1,17 @@
+COPY (
+  SELECT
+    false AS is_final, edition, series_id, width, start, partition, piece, count, marked,
+    sum, min, max, first, first_time, last, last_time, increase, histogram, "distinct",
+    (inputs).series_ids, (inputs).times, (inputs)."values"
+  FROM windows_open
+  WHERE start >= :from_time AND start < :until_time
+    AND (series_id & 4294967295) % :slices = :slice
+  UNION ALL
+  SELECT
+    true AS is_final, edition, series_id, width, start, partition, piece, count, marked,
+    sum, min, max, first, first_time, last, last_time, increase, histogram, "distinct",
+    (inputs).series_ids, (inputs).times, (inputs)."values"
+  FROM windows
+  WHERE start >= :from_time AND start < :until_time
+    AND (series_id & 4294967295) % :slices = :slice
+) TO STDOUT (FORMAT binary)

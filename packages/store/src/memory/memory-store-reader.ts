@@ -1,0 +1,149 @@
+import { SampleFlag } from '@millrace/model';
+import type {
+  HistogramRowColumns,
+  ReadScope,
+  SampleRowColumns,
+  StoredDeadLetter,
+  StoredTotals,
+  StoreReader,
+  StoreSnapshot,
+} from '../store-reader.ts';
+import type { MemorySample, MemoryStoreDatabase } from './memory-store-database.ts';
+
+/** Few, so that tests cross the border between two. */
+const ROWS_MAX = 64;
+
+/** Reads what memory stores keep; a snapshot is a copy. */
+export function createMemoryStoreReader(database: MemoryStoreDatabase): StoreReader {
+  return {
+    snapshot: async () => snapshotOf(copyOf(database)),
+    close: async () => undefined,
+  };
+}
+
+type Contents = Pick<
+  MemoryStoreDatabase,
+  | ('marks' | 'totals' | 'moves' | 'samples' | 'histograms' | 'finals' | 'open')
+  | ('definitions' | 'firstSeen' | 'unverified' | 'deadLetters')
+>;
+
+function copyOf(database: MemoryStoreDatabase): Contents {
+  const { marks, totals, moves, samples, histograms, finals, open } = database;
+  const { definitions, firstSeen, unverified, deadLetters } = database;
+  return structuredClone({
+    ...{ marks, totals, moves, samples, histograms, finals, open },
+    ...{ definitions, firstSeen, unverified, deadLetters },
+  });
+}
+
+function snapshotOf(database: Contents): StoreSnapshot {
+  return {
+    positions: async () => database.marks.map((mark) => ({ ...mark })),
+    totals: async () => totalsOf(database),
+    samples: (scope) => chunks(samplesIn(database.samples, scope), sampleColumns),
+    histograms: (scope) =>
+      chunks(samplesIn(database.histograms, scope), (rows): HistogramRowColumns => {
+        const all = rows.map((row) => {
+          return { ...row, value: row.histogram === undefined ? undefined : NaN };
+        });
+        const absent = Uint8Array.from(all, ({ histogram }) => (histogram === undefined ? 1 : 0));
+        const histograms = all.map(({ histogram }) => histogram ?? new Uint8Array(0));
+        return { ...sampleColumns(all), absent, histograms };
+      }),
+    pieces: (scope) => {
+      const wanted = [
+        ...database.finals.map((piece) => ({ ...piece, isFinal: true })),
+        ...[...database.open.values()].map((piece) => ({ ...piece, isFinal: false })),
+      ].filter(({ fingerprint, startUs }) => isIn(scope, lowOf(idOf(fingerprint)), startUs));
+      return chunks(wanted, (rows) =>
+        rows.map(({ fingerprint, ...rest }) => ({ ...rest, seriesId: fingerprint.slice(0, 8) })),
+      );
+    },
+    definitions: (scope) => {
+      const wanted = [...database.definitions]
+        .filter(([id]) => isIn({ ...scope, fromUs: -Infinity, untilUs: Infinity }, lowOf(id), 0))
+        .map(([, { seenUs, ...rest }]) => ({
+          ...rest,
+          firstSeenUs: database.firstSeen.get(idOf(rest.fingerprint)) ?? seenUs,
+          lastSeenUs: seenUs,
+        }));
+      return chunks(wanted, (rows) => rows);
+    },
+    unverified: (scope) => {
+      const wanted = database.unverified.filter(({ fingerprint, timeUs }) =>
+        isIn(scope, lowOf(idOf(fingerprint)), timeUs),
+      );
+      return chunks(wanted, (rows) => rows);
+    },
+    deadLetters: () => chunks(database.deadLetters, (rows) => rows.map(letterOf)),
+    close: async () => undefined,
+  };
+}
+
+function totalsOf(database: Contents): StoredTotals[] {
+  return [...database.totals].map(([key, all]) => {
+    const totals: Partial<typeof all> & typeof all = { ...all };
+    delete totals.droppedBy;
+    const moves = database.moves.get(key);
+    return {
+      ...totals,
+      lost: totals.lost ?? 0,
+      logId: key.split(' ')[0]!,
+      source: 'live',
+      unverifiedToStored: moves?.stored ?? 0,
+      unverifiedToDuplicate: moves?.duplicate ?? 0,
+      unverifiedToDeadLetter: 0,
+      storedToDeadLetter: 0,
+      deadLetterToDuplicate: 0,
+      deadLetterToDropped: 0,
+    };
+  });
+}
+
+function letterOf(letter: Contents['deadLetters'][number]): StoredDeadLetter {
+  const { fingerprint, logId, partition, ...rest } = letter;
+  const seriesId = fingerprint.slice(0, 8);
+  return { ...rest, logId, partition, source: 'live', entry: 'sample', seriesId };
+}
+
+function samplesIn<T extends { seriesId: string; timeUs: number }>(
+  rows: readonly T[],
+  scope: ReadScope,
+): T[] {
+  return rows.filter(({ seriesId, timeUs }) => isIn(scope, lowOf(seriesId), timeUs));
+}
+
+function isIn(scope: ReadScope, low: number, timeUs: number): boolean {
+  const { fromUs, untilUs, slices, slice } = scope;
+  return timeUs >= fromUs && timeUs < untilUs && low % slices === slice;
+}
+
+function sampleColumns(rows: readonly MemorySample[]): SampleRowColumns {
+  const flagsOf = ({ value, unverified }: MemorySample): number =>
+    (value === undefined ? SampleFlag.stale : 0) | (unverified ? SampleFlag.unverified : 0);
+  return {
+    count: rows.length,
+    idHigh: Uint32Array.from(rows, ({ seriesId }) => Number.parseInt(seriesId.slice(0, 8), 16)),
+    idLow: Uint32Array.from(rows, ({ seriesId }) => lowOf(seriesId)),
+    times: Float64Array.from(rows, ({ timeUs }) => timeUs),
+    values: Float64Array.from(rows, ({ value }) => value ?? NaN),
+    flags: Uint8Array.from(rows, flagsOf),
+    absent: Uint8Array.from(rows, ({ value }) => (value === undefined ? 1 : 0)),
+  };
+}
+
+/** The low 32 bits of a series id in hex. */
+function lowOf(seriesId: string): number {
+  return Number.parseInt(seriesId.slice(8, 16), 16);
+}
+
+function idOf(fingerprint: Uint8Array): string {
+  return Buffer.from(fingerprint.subarray(0, 8)).toString('hex');
+}
+
+async function* chunks<T, U>(
+  rows: readonly T[],
+  shape: (some: readonly T[]) => U,
+): AsyncGenerator<U> {
+  for (let at = 0; at < rows.length; at += ROWS_MAX) yield shape(rows.slice(at, at + ROWS_MAX));
+}

@@ -1,0 +1,265 @@
+import { ADDRESS_ZERO, SampleFlag } from '@millrace/model';
+import pg from 'pg';
+import { to as copyTo } from 'pg-copy-streams';
+import type { PostgresConnection } from '../postgres-connection.ts';
+import {
+  EVERYTHING,
+  type HistogramRowColumns,
+  type ReadScope,
+  type SampleRowColumns,
+  type StoredPosition,
+  type StoredTotals,
+  type StoreReader,
+  type StoreSnapshot,
+} from '../store-reader.ts';
+import { clientConfig } from './client-config.ts';
+import { CopyOutRows } from './copy-out-rows.ts';
+import { copyOutText } from './copy-out-text.ts';
+import { translateError } from './postgres-errors.ts';
+import { sessionOf } from './session.ts';
+import { readDeadLetter, readDefinition, readPiece, readUnverified } from './stored-rows.ts';
+
+export interface PostgresStoreReaderSettings {
+  connectTimeoutMs: number;
+  /** Of one statement, and of the pauses between two: what takes longer is given up. */
+  statementTimeoutMs: number;
+}
+
+export const POSTGRES_STORE_READER_DEFAULTS: PostgresStoreReaderSettings = {
+  connectTimeoutMs: 5_000,
+  statementTimeoutMs: 6 * 3_600_000,
+};
+
+const WHAT = 'The store could not be read';
+/** Bytes of rows that wait to be taken. */
+const AHEAD_BYTES = 4 * 1024 * 1024;
+
+/** Reads any PostgreSQL that has our schema, whichever its layout. */
+export function createPostgresStoreReader(
+  params: Readonly<{
+    connection: PostgresConnection;
+    settings?: Partial<PostgresStoreReaderSettings>;
+  }>,
+): StoreReader {
+  const settings = { ...POSTGRES_STORE_READER_DEFAULTS, ...params.settings };
+  const open = new Set<pg.Client>();
+  return {
+    snapshot: async () => {
+      const limits = { ...settings, lockTimeoutMs: settings.statementTimeoutMs };
+      const client = new pg.Client({
+        ...clientConfig(params.connection, limits),
+        // The driver would keep the timer of a COPY, and with it the process, when it is over.
+        query_timeout: 0,
+      });
+      // A break shows in the statement under way; without a listener it would end the process.
+      client.on('error', () => undefined);
+      const end = async (): Promise<void> => {
+        open.delete(client);
+        await client.end();
+      };
+      try {
+        await client.connect();
+        open.add(client);
+        await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+        // The first statement takes the snapshot.
+        await client.query('SELECT 1');
+      } catch (error) {
+        await end();
+        throw translateError(error, WHAT);
+      }
+      return snapshotOf(client, end);
+    },
+    close: async () => {
+      await Promise.all([...open].map((client) => client.end()));
+    },
+  };
+}
+
+function snapshotOf(client: pg.Client, close: () => Promise<void>): StoreSnapshot {
+  const session = sessionOf(client);
+  const rowsOf = async <Row>(name: string): Promise<Row[]> => {
+    try {
+      return (await session.run<Row>(name)).rows;
+    } catch (error) {
+      throw translateError(error, WHAT);
+    }
+  };
+  const list = <T>(name: string, scope: ReadScope, read: (rows: CopyOutRows) => T) =>
+    batches(client, { name, scope }, (rows): T[] => {
+      const some: T[] = [];
+      while (rows.next()) some.push(read(rows));
+      return some;
+    });
+  return {
+    positions: async () => (await rowsOf<PositionRow>('read-positions')).map(positionOf),
+    totals: async () => (await rowsOf<TotalsRow>('read-totals')).map(totalsOf),
+    samples: (scope) => batches(client, { name: 'copy-out-samples', scope }, sampleColumns),
+    histograms: (scope) =>
+      batches(client, { name: 'copy-out-histograms', scope }, histogramColumns),
+    pieces: (scope) => list('copy-out-pieces', scope, readPiece),
+    definitions: (scope) => list('copy-out-definitions', scope, readDefinition),
+    unverified: (scope) => list('copy-out-unverified', scope, readUnverified),
+    deadLetters: () => list('copy-out-dead-letters', EVERYTHING, readDeadLetter),
+    close,
+  };
+}
+
+/** What `take` makes of the rows that have come, again and again. */
+async function* batches<T>(
+  client: pg.Client,
+  wanted: Readonly<{ name: string; scope: ReadScope }>,
+  take: (rows: CopyOutRows) => T,
+): AsyncGenerator<T> {
+  const text = copyOutText(wanted.name, wanted.scope);
+  const stream = client.query(copyTo(text, { highWaterMark: AHEAD_BYTES }));
+  const rows = new CopyOutRows();
+  try {
+    for await (const chunk of stream) {
+      rows.feed(chunk as Buffer);
+      yield take(rows);
+    }
+  } catch (error) {
+    throw translateError(error, WHAT);
+  }
+}
+
+/** Rows of one chunk at least: a chunk is what a socket gives at once. */
+const ROWS_MIN = 2048;
+
+function sampleColumns(rows: CopyOutRows): SampleRowColumns {
+  return takeColumns(rows, (columns, i) => {
+    if (rows.field()) columns.values[i] = rows.float64();
+    else [columns.values[i], columns.absent[i]] = [NaN, 1];
+  });
+}
+
+function histogramColumns(rows: CopyOutRows): HistogramRowColumns {
+  const histograms: Uint8Array[] = [];
+  const columns = takeColumns(rows, (into, i) => {
+    const isThere = rows.field();
+    histograms.push(isThere ? rows.bytes() : new Uint8Array(0));
+    [into.values[i], into.absent[i]] = [NaN, isThere ? 0 : 1];
+  });
+  return { ...columns, histograms };
+}
+
+function takeColumns(
+  rows: CopyOutRows,
+  takeValue: (columns: SampleRowColumns, i: number) => void,
+): SampleRowColumns {
+  let columns = columnsOf(ROWS_MIN);
+  while (rows.next()) {
+    const i = columns.count;
+    if (i === columns.times.length) columns = grown(columns);
+    rows.field();
+    columns.times[i] = rows.timeUs();
+    rows.field();
+    columns.idHigh[i] = rows.high();
+    columns.idLow[i] = rows.low();
+    rows.field();
+    const stale = rows.boolean() ? SampleFlag.stale : 0;
+    rows.field();
+    columns.flags[i] = stale | (rows.boolean() ? SampleFlag.unverified : 0);
+    takeValue(columns, i);
+    columns.count += 1;
+  }
+  return columns;
+}
+
+function columnsOf(length: number): SampleRowColumns {
+  return {
+    count: 0,
+    idHigh: new Uint32Array(length),
+    idLow: new Uint32Array(length),
+    times: new Float64Array(length),
+    values: new Float64Array(length),
+    flags: new Uint8Array(length),
+    absent: new Uint8Array(length),
+  };
+}
+
+function grown(columns: SampleRowColumns): SampleRowColumns {
+  const into = columnsOf(2 * columns.times.length);
+  into.count = columns.count;
+  into.idHigh.set(columns.idHigh);
+  into.idLow.set(columns.idLow);
+  into.times.set(columns.times);
+  into.values.set(columns.values);
+  into.flags.set(columns.flags);
+  into.absent.set(columns.absent);
+  return into;
+}
+
+interface PositionRow {
+  log_id: string;
+  log_number: string;
+  partition: number;
+  source: string;
+  mark_offset: string;
+  mark_ordinal: string;
+  open: boolean;
+  position: string | null;
+  partition_time_us: string | null;
+  watermark_us: string | null;
+}
+
+function positionOf(row: PositionRow): StoredPosition {
+  return {
+    logId: row.log_id,
+    logNumber: Number(row.log_number),
+    partition: row.partition,
+    source: row.source,
+    mark: { ...ADDRESS_ZERO, offset: Number(row.mark_offset), ordinal: Number(row.mark_ordinal) },
+    isOpen: row.open,
+    position: numberOf(row.position),
+    partitionTimeUs: numberOf(row.partition_time_us),
+    watermarkUs: numberOf(row.watermark_us),
+  };
+}
+
+function numberOf(text: string | null): number | undefined {
+  return text === null ? undefined : Number(text);
+}
+
+type TotalsRow = Readonly<
+  Record<'log_id' | 'source' | 'tenant', string> & { partition: number } & Record<
+      | 'accepted'
+      | 'stored'
+      | 'duplicate'
+      | 'conflict'
+      | 'dropped'
+      | 'unverified'
+      | 'dead_letter'
+      | 'lost'
+      | 'unverified_to_stored'
+      | 'unverified_to_duplicate'
+      | 'unverified_to_dead_letter'
+      | 'stored_to_dead_letter'
+      | 'dead_letter_to_duplicate'
+      | 'dead_letter_to_dropped',
+      string
+    >
+>;
+
+function totalsOf(row: TotalsRow): StoredTotals {
+  return {
+    logId: row.log_id,
+    partition: row.partition,
+    source: row.source,
+    tenant: row.tenant,
+    accepted: Number(row.accepted),
+    stored: Number(row.stored),
+    duplicate: Number(row.duplicate),
+    conflict: Number(row.conflict),
+    dropped: Number(row.dropped),
+    unverified: Number(row.unverified),
+    deadLetter: Number(row.dead_letter),
+    lost: Number(row.lost),
+    unverifiedToStored: Number(row.unverified_to_stored),
+    unverifiedToDuplicate: Number(row.unverified_to_duplicate),
+    unverifiedToDeadLetter: Number(row.unverified_to_dead_letter),
+    storedToDeadLetter: Number(row.stored_to_dead_letter),
+    deadLetterToDuplicate: Number(row.dead_letter_to_duplicate),
+    deadLetterToDropped: Number(row.dead_letter_to_dropped),
+  };
+}

@@ -1,0 +1,120 @@
+import type { Address, LedgerTotals, Piece, TimeUs } from '@millrace/model';
+import type { DeadLetterEntry, DefinitionEntry, UnverifiedEntry } from '@millrace/wire';
+
+/** Which rows are wanted: those of some times, and of some series. */
+export interface ReadScope {
+  /** Rows with times in [fromUs, untilUs); infinities are legal. */
+  fromUs: TimeUs;
+  untilUs: TimeUs;
+  /** Series whose `series_id`, by its low 32 bits, leaves `slice` when divided by `slices`. */
+  slices: number;
+  slice: number;
+}
+
+export const EVERYTHING: ReadScope = {
+  fromUs: -Infinity,
+  untilUs: Infinity,
+  slices: 1,
+  slice: 0,
+};
+
+/** A row of `positions`. */
+export interface StoredPosition {
+  logId: string;
+  logNumber: number;
+  partition: number;
+  source: string;
+  mark: Address;
+  isOpen: boolean;
+  /** Undefined until a ledger entry was applied. */
+  position: number | undefined;
+  partitionTimeUs: TimeUs | undefined;
+  watermarkUs: TimeUs | undefined;
+}
+
+/** A row of `ledger_totals`: totals as they were published, and what moved since. */
+export interface StoredTotals extends Omit<LedgerTotals, 'lost' | 'droppedBy'> {
+  logId: string;
+  partition: number;
+  source: string;
+  lost: number;
+  unverifiedToStored: number;
+  unverifiedToDuplicate: number;
+  unverifiedToDeadLetter: number;
+  storedToDeadLetter: number;
+  deadLetterToDuplicate: number;
+  deadLetterToDropped: number;
+}
+
+/** Rows of `samples` or `histograms` as columns; `count` of them are valid. */
+export interface SampleRowColumns {
+  count: number;
+  /** The two halves of `series_id`, big-endian. */
+  idHigh: Uint32Array;
+  idLow: Uint32Array;
+  times: Float64Array;
+  /** Of `histograms` all NaN. */
+  values: Float64Array;
+  /** SampleFlag bits: stale and unverified. */
+  flags: Uint8Array;
+  /** 1 where value (or histogram) is NULL. */
+  absent: Uint8Array;
+}
+
+export interface HistogramRowColumns extends SampleRowColumns {
+  /** Empty where `absent`. */
+  histograms: Uint8Array[];
+}
+
+export interface StoredPiece extends Omit<Piece, 'fingerprint'> {
+  /** 8 bytes. */
+  seriesId: Uint8Array;
+  partition: number;
+  isFinal: boolean;
+}
+
+/** A row of `series_definitions`. */
+export interface StoredDefinition extends Omit<DefinitionEntry, 'seenUs'> {
+  firstSeenUs: TimeUs;
+  lastSeenUs: TimeUs;
+}
+
+export interface StoredUnverified extends UnverifiedEntry {
+  partition: number;
+}
+
+export interface StoredDeadLetter extends Omit<Partial<DeadLetterEntry>, 'fingerprint'> {
+  logId: string;
+  partition: number;
+  source: string;
+  /** What it was: sample, histogram, … */
+  entry: string;
+  tenant: string;
+  reason: string;
+  /** 8 bytes. */
+  seriesId: Uint8Array | undefined;
+}
+
+/**
+ * Everything that was committed at one moment, however long it takes to read. One call at a time;
+ * what an iterator yields is valid until its next step.
+ */
+export interface StoreSnapshot {
+  positions(): Promise<readonly StoredPosition[]>;
+  totals(): Promise<readonly StoredTotals[]>;
+  samples(scope: ReadScope): AsyncIterable<SampleRowColumns>;
+  histograms(scope: ReadScope): AsyncIterable<HistogramRowColumns>;
+  /** By start; the scope's times are those of window starts. Open pieces that are final too. */
+  pieces(scope: ReadScope): AsyncIterable<readonly StoredPiece[]>;
+  definitions(scope: ReadScope): AsyncIterable<readonly StoredDefinition[]>;
+  /** Samples that are kept beside. */
+  unverified(scope: ReadScope): AsyncIterable<readonly StoredUnverified[]>;
+  deadLetters(): AsyncIterable<readonly StoredDeadLetter[]>;
+  close(): Promise<void>;
+}
+
+/** The store for those who check what it holds: it changes nothing. */
+export interface StoreReader {
+  snapshot(): Promise<StoreSnapshot>;
+  close(): Promise<void>;
+}
