@@ -57,6 +57,7 @@ describe('floors', () => {
     ['packages/model/src/a.ts', '@millrace/runtime', 'imports go down'],
     ['packages/stream/src/a.ts', '@millrace/stream', 'imports go down'],
     ['services/writer/src/writer.ts', '@millrace/store/postgres', 'an adapter'],
+    ['packages/audit/src/audit.ts', '@millrace/store/postgres', 'an adapter'],
     ['services/writer/src/writer.ts', '@millrace/store/src/store.ts', 'does not export'],
     ['services/writer/src/writer.ts', '@millrace/nonsense', 'no workspace'],
     ['services/writer/src/writer.ts', '../../receiver/src/x.ts', 'leaves its package'],

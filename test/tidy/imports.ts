@@ -62,9 +62,18 @@ function whyNotDown(
   if (ownFloor === undefined) return `but ${own.name} has no floor in test/tidy/workspaces.ts`;
   if (floor >= ownFloor) return `from floor ${ownFloor} to floor ${floor}: imports go down`;
   if (!target.exports.has(subPath)) return `which ${packageName} does not export`;
-  return subPath === '.' || mayJoinAdapters(path)
+  return subPath === '.' || mayJoinAdapters(path) || isPart(own, specifier)
     ? undefined
     : 'an adapter: only main.ts files, services/single and packages/cli join ports and adapters';
+}
+
+/** Sub-paths that are no adapters: the audit folds as the transformer does, without its stage. */
+const parts: Readonly<Record<string, readonly string[]>> = {
+  '@millrace/audit': ['@millrace/transformer/fold'],
+};
+
+function isPart(own: Workspace, specifier: string): boolean {
+  return parts[own.name]?.includes(specifier) ?? false;
 }
 
 function mayJoinAdapters(path: string): boolean {

@@ -30,6 +30,7 @@ export const floors: Readonly<Record<string, number>> = {
   '@millrace/receiver': 4,
   '@millrace/transformer': 4,
   '@millrace/writer': 4,
+  '@millrace/audit': 5,
   '@millrace/single': 5,
   '@millrace/cli': 6,
   '@millrace/test': 7,

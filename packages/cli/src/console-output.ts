@@ -9,6 +9,8 @@ export interface ConsoleOutput {
   /** Colours of results; they do nothing where nobody would see them. */
   colours: Colours;
   noticeColours: Colours;
+  /** Writes the last line of notices anew; undefined where nobody would see it move. */
+  rewrite: ((line: string) => void) | undefined;
   /** Columns of the terminal; undefined when it is none. */
   columns: number | undefined;
 }
@@ -35,6 +37,10 @@ export function createConsoleOutput(
     notice: (line) => void stderr.write(`${line}\n`),
     colours: pc.createColors(hasColours(stdout, environment)),
     noticeColours: pc.createColors(hasColours(stderr, environment)),
+    rewrite:
+      stderr.isTTY === true && environment['TERM'] !== 'dumb'
+        ? (line) => void stderr.write(`\r${line}\u001B[K`)
+        : undefined,
     columns: stdout.isTTY === true ? stdout.columns : undefined,
   };
 }

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { exitCodeOf, exitCodes, type ExitCode } from '@millrace/runtime';
 import { version } from '@millrace/single/running';
 import type { CliContext } from './cli-context.ts';
+import { addAuditCommand } from './commands/audit.ts';
 import { addCheckpointCommand } from './commands/checkpoint.ts';
 import { addConfigCommand } from './commands/config.ts';
 import { addDeadCommand } from './commands/dead.ts';
@@ -69,6 +70,7 @@ function buildProgram(context: CliContext, stdout: OutputStream, stderr: OutputS
   addHealthCommand(program, context);
   addRulesCommand(program, context);
   addExplainCommand(program, context);
+  addAuditCommand(program, context);
   addCheckpointCommand(program, context);
   addConfigCommand(program, context);
   addSetupCommand(program, context);

@@ -1,0 +1,133 @@
+import { MillraceError, type Clock } from '@millrace/runtime';
+import type { StoreReader, StoreSnapshot } from '@millrace/store';
+import type { Stream } from '@millrace/stream';
+import type { AuditSettings } from './audit-settings.ts';
+import { checkDeep } from './deep/check-deep.ts';
+import { Findings } from './findings.ts';
+import { checkSeries } from './log/check-series.ts';
+import { compareLedger, shownLedger } from './ledger/compare-ledger.ts';
+import { planAudit, type AuditPlan } from './plan.ts';
+import { checkPartition } from './partition-checks.ts';
+import { checkRound, roundsOf, type RoundResult } from './plain-round.ts';
+import { formatTimeUs, type AuditReport, type PartitionReport } from './report.ts';
+import { SeriesNames } from './series-names.ts';
+
+/** How far it is: `done` of `total`, whatever that counts. */
+export interface AuditProgress {
+  phase: 'log' | 'store';
+  round: number;
+  rounds: number;
+  done: number;
+  total: number;
+}
+
+export interface AuditComponents {
+  stream: Stream;
+  store: StoreReader;
+  clock: Clock;
+  onProgress?: (progress: AuditProgress) => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * Proves that the store holds what the log says, and that the ledger counts it: by its own reading
+ * of the log, up to the marks of one snapshot of the store. Both may go on meanwhile.
+ */
+export async function audit(
+  components: AuditComponents,
+  settings: AuditSettings,
+): Promise<AuditReport> {
+  const startedUs = components.clock.nowUs();
+  checkPartitionExists(components.stream, settings.partition);
+  const snapshot = await components.store.snapshot();
+  try {
+    const plan = await planAudit(components.stream, snapshot, settings.partition);
+    const parts = { ...components, snapshot, plan, settings };
+    const report = settings.isDeep ? await checkDeep(parts) : await checkAll(parts);
+    const durationMs = Math.max(1, (components.clock.nowUs() - startedUs) / 1000);
+    const samples = report.partitions.reduce((sum, one) => sum + one.samples, 0);
+    return {
+      ...report,
+      started: formatTimeUs(startedUs),
+      durationMs: Math.round(durationMs),
+      samplesPerSecond: Math.round(samples / (durationMs / 1000)),
+    };
+  } finally {
+    await snapshot.close();
+  }
+}
+
+export interface AuditParts extends AuditComponents {
+  snapshot: StoreSnapshot;
+  plan: AuditPlan;
+  settings: AuditSettings;
+}
+
+export type CheckedReport = Omit<AuditReport, 'started' | 'durationMs' | 'samplesPerSecond'>;
+
+async function checkAll(parts: AuditParts): Promise<CheckedReport> {
+  const { plan, settings } = parts;
+  const findings = new Findings(settings.tenant);
+  const names = new SeriesNames(parts.stream);
+  const rounds = roundsOf(plan, settings);
+  const results: RoundResult[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    results.push(await checkRound(parts, { round, rounds, findings, names }));
+  }
+  const partitions: PartitionReport[] = [];
+  const notProven = new Set(results.flatMap((result) => result.notProven));
+  const notes: string[] = [];
+  for (const [i, one] of plan.partitions.entries()) {
+    const scanned = results.map((result) => result.partitions[i]!);
+    const settled = results.flatMap((result) => result.settled);
+    const checked = checkPartition({ plan: one, scanned, settled, findings });
+    await checkSeries(parts.stream, one, {
+      ...{ findings, waitMsMax: settings.logWaitMsMax, signal: parts.signal },
+    });
+    partitions.push(checked.report);
+    notes.push(...checked.notes);
+    for (const sentence of checked.notProven) notProven.add(sentence);
+    const { position, partition, totals } = one;
+    const { lostSamples } = scanned[0]!;
+    if (position === undefined || !checked.isLedgerKnown) continue;
+    const { tallies } = checked;
+    compareLedger({ partition, position, tallies, lostSamples, totals }, findings);
+  }
+  const { tenant } = settings;
+  const tenants = plan.partitions.flatMap(({ totals }) => totals.map((one) => one.tenant));
+  if (tenant !== undefined && !tenants.includes(tenant)) {
+    notProven.add(`Tenant ${tenant}: no ledger knows it.`);
+  }
+  const found = findings.list();
+  const sum = (key: keyof RoundResult['rows']): number =>
+    results.reduce((total, { rows }) => total + rows[key], 0);
+  return {
+    ...{ format: 1, outcome: found.length === 0 ? 'proven' : 'broken', mode: 'plain' },
+    since: settings.sinceUs === undefined ? undefined : formatTimeUs(settings.sinceUs),
+    until: settings.untilUs === undefined ? undefined : formatTimeUs(settings.untilUs),
+    tenant: settings.tenant,
+    partitions,
+    ledger: plan.partitions
+      .flatMap(({ totals }) => totals.map(shownLedger))
+      .filter(({ tenant }) => settings.tenant === undefined || tenant === settings.tenant),
+    rows: {
+      samples: sum('samples'),
+      histograms: sum('histograms'),
+      unverified: sum('unverified'),
+      older: sum('older'),
+    },
+    notProven: [...notProven],
+    notes,
+    findings: found,
+  };
+}
+
+function checkPartitionExists({ partitions }: Stream, partition: number | undefined): void {
+  if (partition === undefined || partition < partitions) return;
+  throw new MillraceError({
+    code: 'AUDIT_PARTITION',
+    kind: 'permanent',
+    message: `There is no partition ${partition}: the log has ${partitions}. Nothing was read.`,
+    remedy: `Name one from 0 to ${partitions - 1}, or none for all of them.`,
+  });
+}

@@ -1,0 +1,72 @@
+import type { StoredUnverified } from '@millrace/store';
+import type { Entries, UnverifiedEntry } from '@millrace/wire';
+import { SampleFlag } from '@millrace/model';
+import { RowList } from '../rows/compare-rows.ts';
+import type { SliceOf } from './expected-samples.ts';
+import { WordDigest } from './word-digest.ts';
+
+interface Expected {
+  rows: number;
+  partition: number;
+  offset: number;
+  entry: UnverifiedEntry;
+}
+
+/** Samples that are kept beside: few, unless something is very wrong with a producer. */
+export class ExpectedUnverified {
+  readonly #expected = new Map<string, Expected>();
+  readonly #digest = new WordDigest();
+  readonly #of: SliceOf;
+  readonly #receivedFromUs: number;
+  #partition = 0;
+  rows = 0;
+  readonly unexpected: RowList<StoredUnverified> = new RowList();
+
+  /** What was received before `receivedFromUs` may be past its retention. */
+  constructor(of: SliceOf, receivedFromUs: number) {
+    this.#of = of;
+    this.#receivedFromUs = receivedFromUs;
+  }
+
+  begin(partition: number): void {
+    this.#partition = partition;
+  }
+
+  take({ unverified }: Entries, offset: number): void {
+    const { slices, slice } = this.#of;
+    for (const entry of unverified) {
+      const { fingerprint, receivedAtUs } = entry;
+      if (receivedAtUs < this.#receivedFromUs) continue;
+      if (slices > 1 && Buffer.from(fingerprint).readUInt32BE(4) % slices !== slice) continue;
+      const key = this.#keyOf(entry, this.#partition);
+      const known = this.#expected.get(key);
+      if (known !== undefined) known.rows += 1;
+      else this.#expected.set(key, { rows: 1, partition: this.#partition, offset, entry });
+    }
+  }
+
+  compare(row: StoredUnverified): void {
+    if (row.receivedAtUs < this.#receivedFromUs) return;
+    this.rows += 1;
+    const known = this.#expected.get(this.#keyOf(row, row.partition));
+    if (known === undefined || known.rows === 0) this.unexpected.add(row);
+    else known.rows -= 1;
+  }
+
+  missing(): RowList<Omit<Expected, 'rows'>> {
+    const missing = new RowList<Omit<Expected, 'rows'>>();
+    for (const { rows, ...one } of this.#expected.values()) {
+      for (let i = 0; i < rows; i += 1) missing.add(one);
+    }
+    return missing;
+  }
+
+  #keyOf(entry: UnverifiedEntry, partition: number): string {
+    const { tenant, fingerprint, timeUs, value, flags, receivedAtUs } = entry;
+    const isStale = (flags & SampleFlag.stale) !== 0;
+    const digest = this.#digest.begin().text(tenant).bytes(fingerprint).number(timeUs);
+    digest.number(isStale ? NaN : value).number(isStale ? 1 : 0);
+    const { high, low } = digest.number(receivedAtUs).number(partition).end();
+    return `${high} ${low}`;
+  }
+}

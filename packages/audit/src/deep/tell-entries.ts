@@ -1,0 +1,233 @@
+import { fingerprintHex, formatLabels, type Piece } from '@millrace/model';
+import type { AuditParts } from '../audit.ts';
+import type { Findings } from '../findings.ts';
+import { formatTimeUs } from '../report.ts';
+import type { ExpectedDefinitions } from './expected-definitions.ts';
+import type { ExpectedPieces } from './expected-pieces.ts';
+import type { ExpectedUnverified } from './expected-unverified.ts';
+import { foldPartition } from './fold-partition.ts';
+import { describePiece, differentColumns, pieceKey } from './piece-text.ts';
+import { WordDigest } from './word-digest.ts';
+
+interface PutOut {
+  piece: Piece;
+  isFinal: boolean;
+}
+
+/** Pieces that differ are put out again, one of each kind: only their digests were kept. */
+export async function tellPieces(
+  parts: AuditParts,
+  expected: ExpectedPieces,
+  findings: Findings,
+  keptFromUs: (widthUs: number) => number,
+): Promise<void> {
+  const { table, different, twice, unexpected } = expected;
+  const place = (slot: number): { partition: number; offset: number } => ({
+    partition: table.partitions[slot]!,
+    offset: table.offsets[slot]!,
+  });
+  const first = different.kept.toSorted((a, b) => {
+    return (
+      table.partitions[a.slot]! - table.partitions[b.slot]! ||
+      table.offsets[a.slot]! - table.offsets[b.slot]!
+    );
+  })[0];
+  if (first !== undefined) {
+    const { slot, row } = first;
+    const put = await putOutAgain(parts, expected, slot);
+    const { piece, isFinal } = put ?? { piece: row, isFinal: row.isFinal };
+    const columns = differentColumns({ ...piece, isFinal }, row);
+    findings.add(
+      'entry_differs',
+      {
+        ...{ ...place(slot), ...idOf(row.seriesId), ...columns },
+        message:
+          `A ${describePiece(row, row.seriesId)} (partition ${row.partition}) is stored with ` +
+          `${columns.found}; the log says ${columns.expected}.`,
+      },
+      different.count,
+    );
+  }
+  const again = twice.kept[0];
+  if (again !== undefined) {
+    const { slot, row } = again;
+    findings.add(
+      'entry_unexpected',
+      {
+        ...{ ...place(slot), ...idOf(row.seriesId) },
+        message: `A ${describePiece(row, row.seriesId)} is stored more than once.`,
+      },
+      twice.count,
+    );
+  }
+  const strange = unexpected.kept[0];
+  if (strange !== undefined) {
+    findings.add(
+      'entry_unexpected',
+      {
+        ...{ partition: strange.partition, ...idOf(strange.seriesId) },
+        message: `A ${describePiece(strange, strange.seriesId)} is stored; the log has no such.`,
+      },
+      unexpected.count,
+    );
+  }
+  await tellMissing(parts, expected, findings, keptFromUs);
+}
+
+/** What is past its retention is not missed; which that is, only the pieces themselves tell. */
+async function tellMissing(
+  parts: AuditParts,
+  expected: ExpectedPieces,
+  findings: Findings,
+  keptFromUs: (widthUs: number) => number,
+): Promise<void> {
+  const missing = expected.missing();
+  if (missing.count === 0) return;
+  const found = await putOutAllAgain(parts, expected, new Set(missing.kept));
+  let count = 0;
+  let first: { slot: number; put: PutOut } | undefined;
+  for (const slot of missing.kept) {
+    const put = found.get(slot);
+    if (put === undefined || put.piece.startUs < keptFromUs(put.piece.widthUs)) continue;
+    count += 1;
+    first ??= { slot, put };
+  }
+  if (first === undefined) return;
+  const { slot, put } = first;
+  const { fingerprint } = put.piece;
+  findings.add(
+    'entry_missing',
+    {
+      partition: expected.table.partitions[slot]!,
+      offset: expected.table.offsets[slot]!,
+      ...idOf(fingerprint.subarray(0, 8)),
+      message: `A ${describePiece(put.piece, fingerprint.subarray(0, 8))} is not stored.`,
+      expected: put.isFinal ? 'final' : 'open',
+    },
+    count,
+  );
+}
+
+async function putOutAgain(
+  parts: AuditParts,
+  expected: ExpectedPieces,
+  slot: number,
+): Promise<PutOut | undefined> {
+  return (await putOutAllAgain(parts, expected, new Set([slot]))).get(slot);
+}
+
+/** Folds once more, and keeps the last entry of the wanted pieces. */
+async function putOutAllAgain(
+  { stream, plan, settings, signal }: AuditParts,
+  { table }: ExpectedPieces,
+  wanted: ReadonlySet<number>,
+): Promise<Map<number, PutOut>> {
+  const found = new Map<number, PutOut>();
+  const digest = new WordDigest();
+  const partitions = new Set([...wanted].map((slot) => table.partitions[slot]!));
+  for (const one of plan.partitions) {
+    const { partition } = one;
+    if (!partitions.has(partition)) continue;
+    const take = (piece: Piece, isFinal: boolean): void => {
+      const key = pieceKey(digest, { piece, series: piece.fingerprint, partition });
+      const slot = table.find(key.high, key.low);
+      if (slot >= 0 && wanted.has(slot)) found.set(slot, { piece, isFinal });
+    };
+    await foldPartition({
+      ...{ stream, plan: one, waitMsMax: settings.logWaitMsMax, signal },
+      onEntries: ({ open, finals }) => {
+        for (const piece of open) take(piece, false);
+        for (const piece of finals) take(piece, true);
+      },
+    });
+  }
+  return found;
+}
+
+export async function tellDefinitions(
+  parts: AuditParts,
+  expected: ExpectedDefinitions,
+  findings: Findings,
+): Promise<void> {
+  const { table, different, unexpected } = expected;
+  // A store that went on from another log has its series too; other partitions put out the same.
+  const hasOthers =
+    parts.settings.partition !== undefined || parts.plan.partitions.some((one) => one.hasOtherLogs);
+  const [first] = different.kept;
+  if (first !== undefined && !hasOthers) {
+    const { row, what, slot } = first;
+    findings.add(
+      'entry_differs',
+      {
+        ...{ partition: table.partitions[slot]!, offset: table.offsets[slot]! },
+        ...{ tenant: row.tenant, series: formatLabels(row.labels) },
+        ...idOf(row.fingerprint.subarray(0, 8)),
+        message: `The definition of ${formatLabels(row.labels)} is not what the log says: ${what}.`,
+      },
+      different.count,
+    );
+  }
+  const [strange] = unexpected.kept;
+  if (strange !== undefined && !hasOthers) {
+    const series = formatLabels(strange.labels);
+    findings.add(
+      'entry_unexpected',
+      {
+        ...{ tenant: strange.tenant, series, ...idOf(strange.fingerprint.subarray(0, 8)) },
+        message: `A definition of ${series} is stored; the log has no such series.`,
+      },
+      unexpected.count,
+    );
+  }
+  const missing = expected.missing();
+  const [slot] = missing.kept;
+  if (slot === undefined) return;
+  const { high, low } = table.keyOf(slot);
+  const seriesId = BigInt.asIntN(64, (BigInt(high) << 32n) | BigInt(low)).toString();
+  findings.add(
+    'entry_missing',
+    {
+      ...{ partition: table.partitions[slot]!, offset: table.offsets[slot]!, seriesId },
+      message: `The definition of series ${seriesId} is not stored.`,
+    },
+    missing.count,
+  );
+}
+
+export function tellBeside(expected: ExpectedUnverified, findings: Findings): void {
+  const missing = expected.missing();
+  const [first] = missing.kept;
+  if (first !== undefined) {
+    const { partition, offset, entry } = first;
+    const time = formatTimeUs(entry.timeUs);
+    const seriesId = idOf(entry.fingerprint.subarray(0, 8));
+    findings.add(
+      'entry_missing',
+      {
+        ...{ partition, offset, tenant: entry.tenant, ...seriesId, time },
+        message:
+          `An unverified sample of series ${fingerprintHex(entry.fingerprint)} at ${time} is not ` +
+          'kept beside.',
+      },
+      missing.count,
+    );
+  }
+  const [strange] = expected.unexpected.kept;
+  if (strange === undefined) return;
+  const time = formatTimeUs(strange.timeUs);
+  findings.add(
+    'unverified_unexpected',
+    {
+      ...{ partition: strange.partition, tenant: strange.tenant, time },
+      ...idOf(strange.fingerprint.subarray(0, 8)),
+      message:
+        `An unverified sample of series ${fingerprintHex(strange.fingerprint)} at ${time} is ` +
+        'kept beside; the log has no such.',
+    },
+    expected.unexpected.count,
+  );
+}
+
+function idOf(seriesId: Uint8Array): { seriesId: string } {
+  return { seriesId: Buffer.from(seriesId).readBigInt64BE().toString() };
+}

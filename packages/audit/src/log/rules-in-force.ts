@@ -1,0 +1,45 @@
+import type { LabelSet } from '@millrace/model';
+import { createPlacer, readCompiledRules, type Placer } from '@millrace/rules';
+import type { BarrierRecord, FoldSettings } from '@millrace/wire';
+
+/** What a barrier brings, or `metrics.control` where the log does not hold the barrier any more. */
+export type RulesSource = Pick<
+  BarrierRecord,
+  'number' | 'after' | 'foldVersion' | 'settings' | 'rules'
+>;
+
+/** Rules and settings of one partition, as its barriers bring them. */
+export class RulesInForce {
+  #number = 0;
+  #placer: Placer | undefined;
+  /** Every series is kept raw, whatever its labels. */
+  #keepsAll = true;
+  settings: FoldSettings | undefined;
+  foldVersion: number = 0;
+  /** Largest futureSkewUs so far. */
+  skewMaxUs = 0;
+  /** Counts up when rules change: what was asked of earlier ones is asked again. */
+  generation = 1;
+
+  take(source: RulesSource): void {
+    // Repeated, older, or ahead of what it follows: as if it were not there.
+    if (source.number <= this.#number || source.after > this.#number) return;
+    this.force(source);
+  }
+
+  /** Without asking whether it follows what is in force. */
+  force({ number, foldVersion, settings, rules }: Omit<RulesSource, 'after'>): void {
+    const compiled = readCompiledRules(rules);
+    this.#number = number;
+    this.#keepsAll = compiled.rules.every(({ keepRaw }) => keepRaw);
+    this.#placer = createPlacer(compiled);
+    this.settings = settings;
+    this.foldVersion = foldVersion;
+    this.skewMaxUs = Math.max(this.skewMaxUs, settings.futureSkewUs);
+    this.generation += 1;
+  }
+
+  keepsRaw(labels: () => LabelSet): boolean {
+    return this.#keepsAll || this.#placer === undefined || this.#placer.place(labels()).keepRaw;
+  }
+}

@@ -1,0 +1,163 @@
+import { SampleFlag } from '@millrace/model';
+import type { HistogramRowColumns, SampleRowColumns } from '@millrace/store';
+import type { LogTables } from '../log/record-slots.ts';
+import { histogramNumber } from '../log/side-values.ts';
+import { EntryKind, type SampleTable } from '../sample-table.ts';
+import { SeriesBit } from '../series-table.ts';
+import { StrangeRows } from './strange-rows.ts';
+
+/** A row as it lies in the store. */
+export interface FoundRow {
+  idHigh: number;
+  idLow: number;
+  timeUs: number;
+  value: number;
+  flags: number;
+  isAbsent: boolean;
+}
+
+/** A row with another value than its sample. */
+export interface DifferentRow {
+  entry: number;
+  row: FoundRow;
+}
+
+/** At most so many rows are kept one by one; all are counted. */
+const KEPT_MAX = 100_000;
+
+/** Rows of a kind that are kept as an example, and how many there are. */
+export class RowList<T> {
+  readonly kept: T[] = [];
+  count = 0;
+
+  add(row: T): void {
+    this.count += 1;
+    if (this.kept.length < KEPT_MAX) this.kept.push(row);
+  }
+}
+
+/**
+ * Holds rows against the samples of the log. Every row is looked up and counted there; what has
+ * no row, or too many, shows when all are through.
+ */
+export class RowComparison {
+  readonly #tables: LogTables;
+  /** Rows of a partition older than this may come from before the log. */
+  readonly #exactFromUs: readonly number[];
+  readonly #leastExactUs: number;
+  /** Number of the only tenant that is looked at. */
+  readonly #only: number | undefined;
+  readonly #isDeep: boolean;
+  rows = 0;
+  /** Rows from before the log, of which nothing can be said. */
+  older = 0;
+  readonly different: RowList<DifferentRow> = new RowList();
+  /** Rows of series that the log has, and of no sample of theirs. */
+  readonly unexpected: RowList<FoundRow> = new RowList();
+  /** Rows of series that the log has not. */
+  readonly strange: StrangeRows = new StrangeRows();
+  /** Rows of series whose samples got other times than their own. */
+  readonly moved: RowList<FoundRow & { isHistogram: boolean }> = new RowList();
+
+  /** `isDeep`: the fold said which rows are unverified. */
+  constructor(
+    tables: LogTables,
+    exactFromUs: readonly number[],
+    params: Readonly<{ tenant?: string | undefined; isDeep?: boolean }> = {},
+  ) {
+    const { tenant, isDeep = false } = params;
+    this.#isDeep = isDeep;
+    this.#only = tenant === undefined ? undefined : tables.tenants.indexOf(tenant);
+    this.#tables = tables;
+    this.#exactFromUs = exactFromUs;
+    this.#leastExactUs = Math.min(...exactFromUs, Infinity);
+  }
+
+  samples(rows: SampleRowColumns): void {
+    for (let i = 0; i < rows.count; i += 1) this.#row(rows, i, rows.values[i]!, false);
+    this.rows += rows.count;
+  }
+
+  histograms(rows: HistogramRowColumns): void {
+    for (let i = 0; i < rows.count; i += 1) {
+      const value = rows.absent[i] === 0 ? histogramNumber(rows.histograms[i]!) : NaN;
+      this.#row(rows, i, value, true);
+    }
+    this.rows += rows.count;
+  }
+
+  #row(rows: SampleRowColumns, i: number, value: number, isHistogram: boolean): void {
+    const { series, samples } = this.#tables;
+    const slot = series.find(rows.idHigh[i]!, rows.idLow[i]!);
+    const timeUs = rows.times[i]!;
+    if (slot < 0) {
+      if (timeUs < this.#leastExactUs) this.older += 1;
+      else this.strange.add(foundRow(rows, i, value));
+      return;
+    }
+    if (this.#only !== undefined && series.tenants[slot] !== this.#only) return;
+    const bits = series.bits[slot]!;
+    if ((bits & SeriesBit.moved) !== 0) {
+      this.moved.add({ ...foundRow(rows, i, value), isHistogram });
+      return;
+    }
+    const entry = findEntry(samples, { slot, bits, timeUs, value, isHistogram });
+    if (entry < 0) {
+      if (timeUs < this.#exactFromUs[series.partitions[slot]!]!) this.older += 1;
+      else this.unexpected.add(foundRow(rows, i, value));
+      return;
+    }
+    samples.count(samples.seen, entry);
+    const isUnverified = (rows.flags[i]! & SampleFlag.unverified) !== 0;
+    if (isUnverified) samples.setUnverified(entry);
+    if (samples.must[entry] === 0) return;
+    const saysRight = !this.#isDeep || isUnverified === samples.mustSayUnverified(entry);
+    if (saysRight && isSameRow(samples, entry, rows, i, value)) return;
+    // Another log may have brought another value before.
+    if (timeUs < this.#exactFromUs[series.partitions[slot]!]!) return;
+    this.different.add({ entry, row: foundRow(rows, i, value) });
+  }
+}
+
+/** The entry that a row belongs to; -1: none. */
+export function findEntry(
+  samples: SampleTable,
+  row: Readonly<{
+    slot: number;
+    bits: number;
+    timeUs: number;
+    value: number;
+    isHistogram: boolean;
+  }>,
+): number {
+  const { slot, bits, timeUs, value, isHistogram } = row;
+  if ((bits & SeriesBit.events) !== 0) {
+    const kind = isHistogram ? EntryKind.eventHistogram : EntryKind.event;
+    const event = samples.find(slot, kind, timeUs, value);
+    if (event >= 0 || (bits & SeriesBit.timed) === 0) return event;
+  }
+  return samples.find(slot, isHistogram ? EntryKind.histogram : EntryKind.sample, timeUs, value);
+}
+
+function isSameRow(
+  samples: SampleTable,
+  entry: number,
+  rows: SampleRowColumns,
+  i: number,
+  value: number,
+): boolean {
+  const isStale = (rows.flags[i]! & SampleFlag.stale) !== 0;
+  if (samples.isStale(entry)) return isStale && rows.absent[i] === 1;
+  return !isStale && rows.absent[i] === 0 && Object.is(samples.values[entry], value);
+}
+
+function foundRow(rows: SampleRowColumns, i: number, value: number): FoundRow {
+  return {
+    idHigh: rows.idHigh[i]!,
+    idLow: rows.idLow[i]!,
+    timeUs: rows.times[i]!,
+    value,
+    flags: rows.flags[i]!,
+    isAbsent: rows.absent[i] === 1,
+  };
+}

@@ -1,0 +1,67 @@
+import { silentLog, systemClock } from '@millrace/runtime';
+import { readSingleSettings } from '@millrace/single';
+import { usualDataDirectory } from '@millrace/single/running';
+import type { StoreReader } from '@millrace/store';
+import { createPostgresStoreReader } from '@millrace/store/postgres';
+import type { Stream } from '@millrace/stream';
+import { kafkaConnectionOf, openKafkaStream } from '@millrace/stream/kafka';
+import { openSegmentView } from '@millrace/stream/segment';
+import { dataDirOf, type CliContext } from '../cli-context.ts';
+import { connectionOf } from '../commands/sql.ts';
+import { readDistributedSettings } from '../distributed/distributed-settings.ts';
+import { storeUrlMissing } from '../distributed/store-url-missing.ts';
+import { findRunning } from '../running-single.ts';
+
+const NAME = 'millrace-audit';
+const OPEN_MS = 5000;
+
+/** A log, and the store that was filled from it. */
+export interface Audited {
+  stream: Stream;
+  store: StoreReader;
+  /** How long the store keeps what, as its settings say here. */
+  retention: { rawMs: number; narrowWindowsMs: number; wideWindowsMs: number };
+  close(): Promise<void>;
+}
+
+/** The data directory of a running process: the log's files, and the store by its socket. */
+export async function openEmbedded(
+  context: CliContext,
+  dataDir: string | undefined,
+): Promise<Audited> {
+  const { environment } = context;
+  const chosen = dataDirOf(context, dataDir);
+  const run = await findRunning(chosen);
+  const { settings } = readSingleSettings(environment);
+  const connection = connectionOf(run, environment);
+  const { log } = usualDataDirectory(chosen);
+  const stream = await openSegmentView({ directory: log, clock: systemClock });
+  return audited(stream, createPostgresStoreReader({ connection }), settings.store.retention);
+}
+
+/** Kafka and the database of the environment. */
+export async function openDistributed({ environment }: CliContext): Promise<Audited> {
+  const { kafka, store } = readDistributedSettings(environment);
+  if (store.url === undefined) throw storeUrlMissing();
+  const reader = createPostgresStoreReader({ connection: { url: store.url } });
+  const stream = await openKafkaStream({
+    connection: kafkaConnectionOf(kafka, NAME),
+    topicPrefix: kafka.topicPrefix,
+    clock: systemClock,
+    log: silentLog,
+    settings: { openMs: OPEN_MS },
+  });
+  return audited(stream, reader, store.retention);
+}
+
+function audited(stream: Stream, store: StoreReader, retention: Audited['retention']): Audited {
+  return {
+    stream,
+    store,
+    retention,
+    close: async () => {
+      await store.close();
+      await stream.close();
+    },
+  };
+}

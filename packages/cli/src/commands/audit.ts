@@ -1,0 +1,139 @@
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import pc from 'picocolors';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import type { AuditReport, AuditSettings } from '@millrace/audit';
+import { listenForShutdown, MillraceError, systemClock } from '@millrace/runtime';
+import { readTimeArgument } from '../audit/time-argument.ts';
+import type { CliContext } from '../cli-context.ts';
+import { isDistributed } from '../distributed/is-distributed.ts';
+
+interface AuditFlags {
+  since?: number;
+  until?: number;
+  tenant?: string;
+  partition?: number;
+  memory: number;
+  deep?: boolean;
+  json?: boolean;
+  report?: string;
+  dataDir?: string;
+}
+
+/** Bytes that the audit holds of each sample, with room for what it cannot foresee. */
+const SAMPLE_BYTES = 44;
+const MIB = 1024 * 1024;
+const HOUR_MS = 3_600_000;
+
+export function addAuditCommand(program: Command, context: CliContext): void {
+  program
+    .command('audit')
+    .description('prove from the log and the store that every accepted sample is accounted for')
+    .option('--since <time>', 'only samples from then on: RFC 3339, or 2h for so long ago', time)
+    .option('--until <time>', 'only samples before then', time)
+    .option('--tenant <name>', 'tell only what concerns this tenant')
+    .option('--partition <number>', 'only this partition', wholeNumber)
+    .option('--memory <MiB>', 'memory for samples; more of them take more rounds', mebibytes, 512)
+    .addOption(
+      new Option(
+        '--deep',
+        'fold the log again and compare every value with what is stored',
+      ).conflicts(['since', 'until', 'tenant']),
+    )
+    .option('--json', 'print the report as JSON')
+    .option('--report <path>', 'write it to <path>.json and <path>.txt, whatever it says')
+    .option('--data-dir <dir>', 'the data directory of the running process')
+    .action(async (flags: AuditFlags) => await runAudit(context, flags));
+}
+
+async function runAudit(context: CliContext, flags: AuditFlags): Promise<void> {
+  const { output } = context;
+  const { formatAudit } = await import('../audit/audit-text.ts');
+  const report = await examine(context, flags);
+  const isBroken = report.outcome === 'broken';
+  const path = flags.report ?? (isBroken ? `millrace-audit-${stamp(report)}` : undefined);
+  const files = path === undefined ? [] : [`${resolve(path)}.json`, `${resolve(path)}.txt`];
+  const json = JSON.stringify(report, undefined, 2);
+  const [jsonFile, textFile] = files;
+  if (jsonFile !== undefined && textFile !== undefined) {
+    await writeFile(jsonFile, `${json}\n`);
+    await writeFile(textFile, `${formatAudit(report, pc.createColors(false))}\n`);
+  }
+  output.result(flags.json === true ? json : formatAudit(report, output.colours));
+  if (isBroken) throw broken(report, files);
+  if (files.length > 0) output.notice(`Written to ${files.join(' and ')}.`);
+}
+
+async function examine(context: CliContext, flags: AuditFlags): Promise<AuditReport> {
+  const { audit, AUDIT_DEFAULTS } = await import('@millrace/audit');
+  const { openDistributed, openEmbedded } = await import('../audit/open-audited.ts');
+  const { showProgress } = await import('../audit/audit-progress.ts');
+  const isShared = flags.dataDir === undefined && isDistributed(context.environment);
+  const shutdown = listenForShutdown();
+  const audited = isShared
+    ? await openDistributed(context)
+    : await openEmbedded(context, flags.dataDir);
+  const progress = showProgress(context.output);
+  const { stream, store, retention } = audited;
+  const settings: AuditSettings = {
+    ...AUDIT_DEFAULTS,
+    sinceUs: flags.since,
+    untilUs: flags.until,
+    tenant: flags.tenant,
+    partition: flags.partition,
+    samplesMax: Math.floor((flags.memory * MIB) / SAMPLE_BYTES),
+    rawRetentionMs: surelyKeptMs(retention.rawMs),
+    narrowRetentionMs: surelyKeptMs(retention.narrowWindowsMs),
+    wideRetentionMs: surelyKeptMs(retention.wideWindowsMs),
+    isDeep: flags.deep === true,
+  };
+  try {
+    return await audit(
+      { stream, store, clock: systemClock, onProgress: progress.step, signal: shutdown.signal },
+      settings,
+    );
+  } finally {
+    progress.end();
+    shutdown.dispose();
+    await audited.close();
+  }
+}
+
+/** What is about to be past its retention may go while we look. */
+function surelyKeptMs(retentionMs: number): number {
+  return retentionMs - Math.min(HOUR_MS, retentionMs / 10);
+}
+
+function broken({ findings }: AuditReport, files: readonly string[]): MillraceError {
+  const differences = findings.reduce((sum, { count }) => sum + count, 0);
+  return new MillraceError({
+    code: 'AUDIT_BROKEN',
+    kind: 'permanent',
+    message: `Log and store do not agree: ${differences} differences. Nothing was changed.`,
+    remedy: `Report it as a bug and attach ${files.join(' and ')}.`,
+  });
+}
+
+/** As part of a file's name. */
+function stamp({ started }: AuditReport): string {
+  return started.replace(/\.\d+Z$/, 'Z').replace(/[-:]/g, '');
+}
+
+function time(text: string): number {
+  const timeUs = readTimeArgument(text, systemClock.nowUs());
+  if (timeUs === undefined) {
+    throw new InvalidArgumentError('It is neither RFC 3339 nor a duration such as 2h.');
+  }
+  return timeUs;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('It is not a whole number.');
+  return Number(text);
+}
+
+function mebibytes(text: string): number {
+  const number = wholeNumber(text);
+  if (number < 16) throw new InvalidArgumentError('It is less than 16 MiB.');
+  return number;
+}
