@@ -1,0 +1,35 @@
+import { audit, AUDIT_DEFAULTS, type AuditReport } from '@millrace/audit';
+import { createMemoryStoreReader } from '@millrace/store/memory';
+import { openMemoryStream } from '@millrace/stream/memory';
+import { expect, test } from 'vitest';
+import { Fates } from './fates.ts';
+import { planRun } from './sim-plan.ts';
+import { SimWorld } from './sim-world.ts';
+
+const SEEDS = Array.from({ length: 8 }, (_, i) => 101 + i);
+
+/** Two ways that share no code with each other agree on every run. */
+test.each(SEEDS)('both audits prove what the stages did under faults, seed %i', async (seed) => {
+  const world = new SimWorld(planRun(seed));
+  const fates = new Fates(world);
+  await world.run({ second: () => fates.second(), lookAfter: () => fates.lookAfter() });
+  for (const isDeep of [false, true]) {
+    const { findings, rows, partitions } = await auditOf(world, isDeep);
+    expect(findings).toEqual([]);
+    expect(rows['samples']).toBe(world.store.samples.length);
+    expect(partitions.some(({ samples }) => samples > 0)).toBe(true);
+  }
+});
+
+async function auditOf({ log, store }: SimWorld, isDeep: boolean): Promise<AuditReport> {
+  const stream = openMemoryStream(log);
+  const reader = createMemoryStoreReader(store);
+  const { clock } = log;
+  // The virtual hours in which windows become final are no reason to miss anything.
+  const settings = { ...AUDIT_DEFAULTS, isDeep, rawRetentionMs: 1e12 };
+  try {
+    return await audit({ stream, store: reader, clock }, settings);
+  } finally {
+    await stream.close();
+  }
+}
