@@ -1,6 +1,5 @@
 import { audit, AUDIT_DEFAULTS, type AuditReport } from '@millrace/audit';
 import { createMemoryStoreReader } from '@millrace/store/memory';
-import { openMemoryStream } from '@millrace/stream/memory';
 import { expect, test } from 'vitest';
 import { Fates } from './fates.ts';
 import { planRun } from './sim-plan.ts';
@@ -21,10 +20,9 @@ test.each(SEEDS)('both audits prove what the stages did under faults, seed %i', 
   }
 });
 
-async function auditOf({ log, store }: SimWorld, isDeep: boolean): Promise<AuditReport> {
-  const stream = openMemoryStream(log);
+async function auditOf({ log, clock, store }: SimWorld, isDeep: boolean): Promise<AuditReport> {
+  const stream = log.open();
   const reader = createMemoryStoreReader(store);
-  const { clock } = log;
   // The virtual hours in which windows become final are no reason to miss anything.
   const settings = { ...AUDIT_DEFAULTS, isDeep, rawRetentionMs: 1e12 };
   try {

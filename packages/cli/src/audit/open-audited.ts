@@ -7,7 +7,7 @@ import type { Stream } from '@millrace/stream';
 import { kafkaConnectionOf, openKafkaStream } from '@millrace/stream/kafka';
 import { openSegmentView } from '@millrace/stream/segment';
 import { dataDirOf, type CliContext } from '../cli-context.ts';
-import { connectionOf } from '../commands/sql.ts';
+import { connectionOf } from '../store-connection.ts';
 import { readDistributedSettings } from '../distributed/distributed-settings.ts';
 import { storeUrlMissing } from '../distributed/store-url-missing.ts';
 import { findRunning } from '../running-single.ts';

@@ -1,3 +1,2 @@
-export { FOLD_VERSION, FOLD_VERSIONS } from './fold-version.ts';
-export { PartitionFold } from './partition-fold.ts';
+export { FOLD_VERSION, PartitionFold } from './partition-fold.ts';
 export { newPartitionHead, type PartitionHead } from './partition-state.ts';
