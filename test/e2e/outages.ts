@@ -127,7 +127,7 @@ async function redisForGood(run: OutageRun): Promise<void> {
   const before = JSON.stringify(run.load.refusals);
   // What was never committed cannot be lost, and nobody would notice.
   await untilOf(transformer, 'has committed', soonMsMax, async () => {
-    return (await run.world.statesCommitted()) === run.partitions;
+    return (await run.world.committedPositions()).length === run.partitions;
   });
   const quiet = run.quietFrom();
   await run.services.redis.kill();

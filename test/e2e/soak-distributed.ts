@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startOwnServices, type OwnServices } from '../services/own-services.ts';
 import { Random } from '../sim/random.ts';
+import { accountForPaced } from './accounted-for.ts';
 import { drawFaults, type DrawnFault } from './distributed-faults.ts';
 import { PacedLoad } from './paced-load.ts';
-import { pacedFaults } from './paced-faults.ts';
-import { countPaced, type PacedSamples } from './paced-samples.ts';
+import type { PacedSamples } from './paced-samples.ts';
 import { SOAK_BROKERS, SoakCluster } from './soak-cluster.ts';
+import { recordRound } from './survived-faults.ts';
 
 export interface DistributedSoak {
   readonly minutes: number;
@@ -82,23 +83,24 @@ class Rounds {
       }
       const cluster = this.#cluster;
       load = new PacedLoad({
-        url: cluster.receiverUrl,
+        url: cluster.url,
         name: `round_${number}`,
         firstTimeMs: Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 3 * HOUR_MS + 1234,
         retryMsMax: SETTLE_MS_MAX + outageSeconds * 1000,
       });
       const sent = await runRound(cluster, load, faults);
       this.#sent.push(sent);
-      const wrong = [
-        ...answerFaults(load, faults),
-        ...(await pacedFaults(cluster.world.store, this.#sent, SETTLE_MS_MAX)),
-      ];
+      const { world } = cluster;
+      const account = await accountForPaced(world, this.#sent, SETTLE_MS_MAX);
+      const kinds = faults.map(({ kind }) => kind);
+      recordRound(kinds, account.counts, new Date());
+      const wrong = [...answerFaults(load, faults), ...account.faults];
       if (wrong.length > 0) throw new Error(wrong.join('\n'));
       this.done += 1;
       const took = ((performance.now() - startMs) / 1000).toFixed(1);
       const { again, noAnswer } = load.refusals;
       const refused = `${again} times 503, ${noAnswer} without an answer`;
-      const samples = countPaced(sent).toLocaleString('en-US');
+      const samples = account.counts.samples.toLocaleString('en-US');
       say(`round ${number}: ${named}: ${samples} samples, ${took} s, ${refused}`);
       return true;
     } catch (error) {
@@ -123,7 +125,7 @@ class Rounds {
 
   /** The services may be gone as well. */
   async end(): Promise<void> {
-    await this.#cluster?.world.end();
+    await this.#cluster?.end();
   }
 
   async #removeWorld(): Promise<void> {

@@ -107,10 +107,11 @@ export class DistributedWorld {
     });
   }
 
-  /** Of how many partitions the state was committed. */
-  async statesCommitted(): Promise<number> {
+  /** The position of each partition whose state was committed. */
+  async committedPositions(): Promise<number[]> {
     return await this.#withRedis(async (redis) => {
-      return (await redis.keys(`${this.#name}:{p*}:state`)).length;
+      const keys = await redis.keys(`${this.#name}:{p*}:state`);
+      return await Promise.all(keys.map(async (key) => Number(await redis.hget(key, 'position'))));
     });
   }
 

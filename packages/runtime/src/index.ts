@@ -6,6 +6,7 @@ export { errorKind, errorText, MillraceError, type ErrorKind } from './errors.ts
 export { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts';
 export { startHealthServer, type HealthServer, type HealthSource } from './health-server.ts';
 export type { Dependency, Health } from './health.ts';
+export { createQuietLog } from './quiet-log.ts';
 export { createLog, silentLog, type Log, type LogFields, type LogLevel } from './log.ts';
 export {
   createMeter,

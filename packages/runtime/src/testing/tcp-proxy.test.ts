@@ -58,6 +58,7 @@ describe('TcpProxy', () => {
     proxy.atRequest('STOP', 'cut');
     const client = await open();
     expect(await ask(client, 'go')).toBe('GO');
+    expect(proxy.isWatching).toBe(true);
     client.write('please STOP');
     await closed(client);
     expect(received).toBe('go');
@@ -87,10 +88,11 @@ describe('TcpProxy', () => {
     const client = await open();
     let heard = '';
     client.on('data', (chunk) => (heard += chunk.toString()));
-    proxy.cutAtAnswer();
+    let calls = 0;
+    proxy.cutAtAnswer(() => (calls += 1));
     client.write('hello');
     await closed(client);
-    expect([received, heard]).toEqual(['hello', '']);
+    expect([received, heard, calls]).toEqual(['hello', '', 1]);
     expect(await ask(await open(), 'again')).toBe('AGAIN');
   });
 });

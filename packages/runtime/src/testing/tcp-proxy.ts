@@ -5,13 +5,18 @@ export interface TcpProxy {
   readonly port: number;
   /** Passes so many more bytes towards the service, of all connections together, then cuts. */
   cutAfterRequestBytes(bytes: number): void;
-  /** Cuts as soon as the service answers: it has done what was asked, and nobody hears of it. */
-  cutAtAnswer(): void;
+  /**
+   * Cuts as soon as the service answers, and calls `act`: it has done what was asked, and nobody
+   * hears of it.
+   */
+  cutAtAnswer(act?: () => void): void;
   /**
    * Once, when a request with this text comes by: cuts before it is passed on, cuts when it is
    * answered, or calls what is given just after it was passed on.
    */
   atRequest(text: string, act: 'cut' | 'cutAtAnswer' | (() => void)): void;
+  /** Whether what `atRequest` waits for has not come by yet. */
+  readonly isWatching: boolean;
   /** Cuts every connection now. New ones are let through. */
   cut(): void;
   close(): Promise<void>;
@@ -29,7 +34,8 @@ class OpenTcpProxy implements TcpProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #requestBytes = Infinity;
-  #cutsAtAnswer = false;
+  /** Called when it cuts at an answer. */
+  #atAnswer: (() => void) | undefined;
   #watch: { text: string; act: 'cut' | 'cutAtAnswer' | (() => void) } | undefined;
 
   constructor(targetPort: number) {
@@ -49,17 +55,21 @@ class OpenTcpProxy implements TcpProxy {
     this.#requestBytes = bytes;
   }
 
-  cutAtAnswer(): void {
-    this.#cutsAtAnswer = true;
+  cutAtAnswer(act: () => void = () => undefined): void {
+    this.#atAnswer = act;
   }
 
   atRequest(text: string, act: 'cut' | 'cutAtAnswer' | (() => void)): void {
     this.#watch = { text, act };
   }
 
+  get isWatching(): boolean {
+    return this.#watch !== undefined;
+  }
+
   cut(): void {
     this.#requestBytes = Infinity;
-    this.#cutsAtAnswer = false;
+    this.#atAnswer = undefined;
     for (const socket of this.#sockets) socket.resetAndDestroy();
     this.#sockets.clear();
   }
@@ -87,8 +97,13 @@ class OpenTcpProxy implements TcpProxy {
     }
     client.on('data', (chunk) => this.#passRequest(client, service, chunk));
     service.on('data', (chunk) => {
-      if (this.#cutsAtAnswer) this.cut();
-      else if (!client.write(chunk)) service.pause();
+      const act = this.#atAnswer;
+      if (act === undefined) {
+        if (!client.write(chunk)) service.pause();
+        return;
+      }
+      this.cut();
+      act();
     });
   }
 
@@ -100,7 +115,7 @@ class OpenTcpProxy implements TcpProxy {
     const { act } = this.#watch;
     this.#watch = undefined;
     if (act === 'cut') return this.cut();
-    if (act === 'cutAtAnswer') this.#cutsAtAnswer = true;
+    if (act === 'cutAtAnswer') this.cutAtAnswer();
     this.#pass(client, service, chunk);
     if (typeof act === 'function') act();
   }

@@ -109,6 +109,24 @@ describe.skipIf(isMissing(started))('RedisStateStore when Redis misbehaves', () 
       expect(await store.commit(commitTo(2, { from: 1, pages: newer }))).toBe('committed');
     });
 
+    it('and replaced by a replica that had lost it: outrun, its older state is whole', async () => {
+      const store = open();
+      await store.commit(commitTo(1));
+      const replica = await server.startReplica();
+      await replica.cutOff();
+      expect(await store.commit(commitTo(2, { from: 1 }))).toBe('committed');
+      await replica.promote();
+      await connected(store);
+      expect(await store.commit(commitTo(3, { from: 2 }))).toBe('outrun');
+      expect(await store.load(0)).toEqual(stateAt(1));
+      expect(await store.commit(commitTo(2, { from: 1 }))).toBe('committed');
+      // The one in its place is killed and started again like any other.
+      await server.kill();
+      await server.restart();
+      await connected(store);
+      expect(await store.load(0)).toEqual(stateAt(2));
+    });
+
     it('in the middle of a commit: all of it is there, or nothing', async () => {
       const store = open();
       // Of each position one value, so that a mixture would be seen.

@@ -1,4 +1,4 @@
-import { silentLog, type Log } from '@millrace/runtime';
+import { createQuietLog, silentLog, systemClock, type Log } from '@millrace/runtime';
 import { logLevel } from 'kafkajs';
 import { describe, expect, test } from 'vitest';
 import { kafkaLogCreator } from './kafka-log.ts';
@@ -45,5 +45,22 @@ describe("kafkajs's log lines", () => {
     for (let i = 0; i < 1000; i += 1) say(logLevel.ERROR, 'Connection error');
     say(logLevel.WARN, 'other');
     expect(lines).toHaveLength(2);
+  });
+
+  test('clients that come and go are no louder than one', () => {
+    const lines: string[] = [];
+    const all: Log = {
+      ...silentLog,
+      warn: (_, message) => void lines.push(message),
+      child: () => all,
+    };
+    const log = createQuietLog(all, { clock: systemClock });
+    for (let client = 0; client < 100; client += 1) {
+      kafkaLogCreator(log)(logLevel.DEBUG)({
+        ...{ namespace: 'Connection', level: logLevel.ERROR, label: '' },
+        log: { timestamp: 'now', logger: 'kafkajs', message: 'refused', broker: 'a:1' },
+      });
+    }
+    expect(lines).toHaveLength(1);
   });
 });

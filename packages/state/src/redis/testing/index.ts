@@ -1,1 +1,6 @@
-export { startRedisServer, type RedisServer, type SavedData } from './redis-server.ts';
+export {
+  startRedisServer,
+  type RedisReplica,
+  type RedisServer,
+  type SavedData,
+} from './redis-server.ts';

@@ -16,6 +16,7 @@ import {
   type ProbedProgram,
   type ServiceProcess,
 } from '@millrace/runtime/testing';
+import { Redis } from 'ioredis';
 
 /** A real Redis for tests: everything it holds is theirs. */
 export interface RedisServer {
@@ -30,6 +31,18 @@ export interface RedisServer {
   restart(params?: Readonly<{ data?: 'kept' | 'none' | SavedData }>): Promise<void>;
   /** A copy of its files: ends it in good order, copies them and starts it again. */
   saveData(): Promise<SavedData>;
+  /** Starts a replica of it, in step with it when this resolves. */
+  startReplica(): Promise<RedisReplica>;
+  /** FLUSHALL. */
+  flushAll(): Promise<void>;
+}
+
+/** Another redis-server that follows the first one. */
+export interface RedisReplica {
+  /** It hears no more of what is written, and stays as it is. */
+  cutOff(): Promise<void>;
+  /** SIGKILL to the one it followed; it takes over at that one's port with the data it has. */
+  promote(): Promise<void>;
 }
 
 /** A directory that `saveData` made; it goes away with the server. */
@@ -116,6 +129,8 @@ function serverOfEnvironment(url: string): RedisServer {
     kill: refuse,
     restart: refuse,
     saveData: refuse,
+    startReplica: refuse,
+    flushAll: refuse,
   };
 }
 
@@ -124,10 +139,13 @@ class OwnRedisServer implements RedisServer {
   readonly #program: RunnableProgram;
   readonly #port: number;
   readonly #args: readonly string[];
-  /** Holds `data` and the copies of it. */
+  /** Holds the data, copies of it, and those of replicas. */
   readonly #directory: string;
+  /** Of the server that serves now, within the directory. */
+  #data = 'data';
   #process: ServiceProcess | undefined;
-  #saved = 0;
+  readonly #replicas = new Set<ServiceProcess>();
+  #copies = 0;
 
   private constructor(
     program: RunnableProgram,
@@ -159,6 +177,7 @@ class OwnRedisServer implements RedisServer {
   async stop(): Promise<void> {
     // Nothing of it is needed any more.
     await this.#process?.kill();
+    await Promise.all([...this.#replicas].map((one) => one.kill()));
     await rm(this.#directory, { recursive: true, force: true });
   }
 
@@ -169,39 +188,86 @@ class OwnRedisServer implements RedisServer {
   async restart(params: Parameters<RedisServer['restart']>[0] = {}): Promise<void> {
     const { data = 'kept' } = params;
     await this.#process?.stop();
-    const directory = join(this.#directory, 'data');
+    const directory = join(this.#directory, this.#data);
     if (data !== 'kept') await rm(directory, { recursive: true, force: true });
     if (typeof data === 'object') await cp(data.directory, directory, { recursive: true });
-    else await mkdir(directory, { recursive: true });
+    this.#process = await this.#launch(this.#port, this.#data);
+  }
+
+  async saveData(): Promise<SavedData> {
+    this.#copies += 1;
+    const directory = join(this.#directory, `saved-${this.#copies}`);
+    // Running it may hold back what it has not written yet.
+    await this.#process?.stop();
+    await cp(join(this.#directory, this.#data), directory, { recursive: true });
+    await this.restart();
+    return { directory };
+  }
+
+  async flushAll(): Promise<void> {
+    await askRedis(this.#port, (redis) => redis.flushall());
+  }
+
+  async startReplica(): Promise<RedisReplica> {
+    this.#copies += 1;
+    const [port, data] = [await freePort(), `replica-${this.#copies}`];
+    const process = await this.#launch(port, data, ['--replicaof', `127.0.0.1 ${this.#port}`]);
+    this.#replicas.add(process);
+    await untilServing(process, {
+      what: 'a replica in step with its redis-server',
+      msMax: START_MS_MAX,
+      isServing: async () => {
+        const told = await askRedis(port, (redis) => redis.info('replication'));
+        return told.includes('master_link_status:up');
+      },
+    });
+    return {
+      // Nobody listens there.
+      cutOff: () => askRedis(port, async (redis) => void (await redis.replicaof('127.0.0.1', 1))),
+      promote: async () => {
+        await this.#process?.kill();
+        this.#replicas.delete(process);
+        [this.#process, this.#data] = [process, data];
+        await askRedis(port, async (redis) => {
+          await redis.replicaof('NO', 'ONE');
+          await redis.config('SET', 'port', this.#port);
+        });
+      },
+    };
+  }
+
+  async #launch(port: number, data: string, more: readonly string[] = []): Promise<ServiceProcess> {
+    const directory = join(this.#directory, data);
+    await mkdir(directory, { recursive: true });
     const settings = {
-      port: `${this.#port}`,
+      port: `${port}`,
       bind: '127.0.0.1',
       dir: directory,
       appendonly: 'yes',
       save: '',
       'maxmemory-policy': 'noeviction',
     };
+    const args = Object.entries(settings).flatMap(([k, v]) => [`--${k}`, v]);
     const process = await startServiceProcess({
       ...this.#program,
-      args: [...Object.entries(settings).flatMap(([k, v]) => [`--${k}`, v]), ...this.#args],
+      args: [...args, ...this.#args, ...more],
       temporary: this.#directory,
     });
-    this.#process = process;
     await untilServing(process, {
       what: 'redis-server',
       msMax: START_MS_MAX,
-      isServing: () => isServing(this.#port),
+      isServing: () => isServing(port),
     });
+    return process;
   }
+}
 
-  async saveData(): Promise<SavedData> {
-    this.#saved += 1;
-    const directory = join(this.#directory, `saved-${this.#saved}`);
-    // Running it may hold back what it has not written yet.
-    await this.#process?.stop();
-    await cp(join(this.#directory, 'data'), directory, { recursive: true });
-    await this.restart();
-    return { directory };
+async function askRedis<T>(port: number, ask: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(port, '127.0.0.1');
+  try {
+    return await ask(redis);
+  } finally {
+    redis.disconnect();
   }
 }
 
