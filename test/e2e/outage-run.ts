@@ -40,7 +40,7 @@ export class OutageRun {
   readonly services: OwnServices;
   readonly settings: OutageSettings;
   readonly world: DistributedWorld;
-  readonly #say: (text: string) => void;
+  readonly say: (text: string) => void;
   readonly #isStopping: () => boolean;
   #stages: Stages | undefined;
   #load: PacedLoad | undefined;
@@ -49,7 +49,7 @@ export class OutageRun {
   private constructor(params: OutageRunParams, world: DistributedWorld) {
     this.services = params.services;
     this.settings = params.settings;
-    this.#say = params.say ?? (() => undefined);
+    this.say = params.say ?? (() => undefined);
     this.#isStopping = params.isStopping ?? (() => false);
     this.world = world;
   }
@@ -150,7 +150,7 @@ export class OutageRun {
     );
     const processes = each.join('; ');
     const { acknowledged = 0, refusals = { again: 0 } } = this.#load ?? {};
-    this.#say(
+    this.say(
       `${what}, ${(ms / 60_000).toFixed(1)} min: ${acknowledged} samples acknowledged, ` +
         `${refusals.again} times 503; ${processes}`,
     );
@@ -178,7 +178,7 @@ export class OutageRun {
     await untilOf(receiver, 'takes data', this.settings.soonMsMax, async () => {
       return this.load.acknowledged > acknowledged;
     });
-    must((await this.#answer(receiver)).status === 200, 'a receiver that takes data is ready');
+    must(await this.isReady('receiver'), 'a receiver that takes data is ready');
   }
 
   async untilReady(...names: readonly (keyof Stages)[]): Promise<void> {
@@ -198,9 +198,12 @@ export class OutageRun {
     }
   }
 
+  async isReady(name: keyof Stages): Promise<boolean> {
+    return (await this.#answer(this.stages[name])).status === 200;
+  }
+
   async isUnready(name: keyof Stages): Promise<void> {
-    const { status } = await this.#answer(this.stages[name]);
-    must(status === 503, `the ${name} says it is not ready`);
+    must(!(await this.isReady(name)), `the ${name} says it is not ready`);
   }
 
   get partitions(): number {

@@ -35,7 +35,9 @@ describe.skipIf(missing.length > 0)('what is away comes back', () => {
       // One of them starts what the others then happen to.
       expect(atStart).toHaveLength(1);
       await atStart[0]!.act(run);
-      for (const { isAtStart, act } of OUTAGES) if (!isAtStart) await act(run);
+      // What the database alone does is seen when it is away with Redis, and lasts longer in soak.
+      const others = OUTAGES.filter(({ isAtStart, name }) => !isAtStart && name !== 'database');
+      for (const { act } of others) await act(run);
       const { sent, faults } = await run.finish();
       expect(faults).toEqual([]);
       await expectNoticed(sent);

@@ -11,6 +11,10 @@ export interface Outage {
   readonly how: string;
   /** From the processes' start, or in the middle: then everything is there and has begun. */
   readonly isAtStart: boolean;
+  /** How long it lasts in a soak unless said otherwise. */
+  readonly soakSeconds: number;
+  /** Of the load in a soak: where there is not much to catch up with, duration is what counts. */
+  readonly soakSlowness: number;
   readonly act: (run: OutageRun) => Promise<void>;
 }
 
@@ -23,6 +27,8 @@ export const OUTAGES: readonly Outage[] = [
     what: 'Kafka, Redis and the database away at start',
     how: 'kill -9 of all three before any process starts; back after',
     isAtStart: true,
+    soakSeconds: 3600,
+    soakSlowness: 20,
     act: everythingAtStart,
   },
   {
@@ -30,6 +36,8 @@ export const OUTAGES: readonly Outage[] = [
     what: 'Kafka away in the middle',
     how: 'kill -9 of the only broker; back after',
     isAtStart: false,
+    soakSeconds: 3600,
+    soakSlowness: 20,
     act: kafka,
   },
   {
@@ -37,6 +45,8 @@ export const OUTAGES: readonly Outage[] = [
     what: 'Redis and the database away in the middle',
     how: 'kill -9 of both; Redis, then the database back after',
     isAtStart: false,
+    soakSeconds: 3600,
+    soakSlowness: 20,
     act: redisAndDatabase,
   },
   {
@@ -44,7 +54,18 @@ export const OUTAGES: readonly Outage[] = [
     what: 'Redis away in the middle, and its data lost',
     how: 'kill -9; back empty after',
     isAtStart: false,
+    soakSeconds: 3600,
+    soakSlowness: 20,
     act: redisForGood,
+  },
+  {
+    name: 'database',
+    what: 'The database away in the middle',
+    how: 'kill -9; back after',
+    isAtStart: false,
+    soakSeconds: 1800,
+    soakSlowness: 5,
+    act: database,
   },
 ];
 
@@ -116,6 +137,28 @@ async function redisAndDatabase(run: OutageRun): Promise<void> {
   await run.services.timescale.restart();
   await run.untilReady('writer');
   await run.untilCaughtUp('writer');
+  const after = JSON.stringify(run.load.refusals);
+  must(after === before, `senders noticed: ${before} before, ${after} after`);
+}
+
+/** What was put out meanwhile is caught up with. */
+async function database(run: OutageRun): Promise<void> {
+  const { soonMsMax, outageMs } = run.settings;
+  const { writer } = run.stages;
+  const before = JSON.stringify(run.load.refusals);
+  const quiet = run.quietFrom();
+  await run.services.timescale.kill();
+  await run.last('the database is away', async () => {
+    await run.untilTaken();
+    must(await run.isReady('transformer'), 'the transformer is ready');
+  });
+  await untilUnready(writer, 'STORE_UNREACHABLE', soonMsMax);
+  quiet(outageMs);
+  await run.services.timescale.restart();
+  await run.untilReady('writer');
+  const startMs = performance.now();
+  await run.untilCaughtUp('writer');
+  run.say(`caught up in ${((performance.now() - startMs) / 1000).toFixed(1)} s`);
   const after = JSON.stringify(run.load.refusals);
   must(after === before, `senders noticed: ${before} before, ${after} after`);
 }

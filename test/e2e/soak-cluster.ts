@@ -74,6 +74,18 @@ export class SoakCluster {
     return times.reduce((sum, one) => sum + one, 0);
   }
 
+  /** What processes of the stage that run now have counted of a metric. */
+  async counted(stage: StageName, metric: string): Promise<number> {
+    let sum = 0;
+    for (const { url } of this.#stages[stage]) {
+      const page = await (await fetch(`${url}/metrics`)).text();
+      for (const line of page.split('\n')) {
+        if (line.startsWith(`millrace_${metric}`)) sum += Number(line.split(' ').at(-1));
+      }
+    }
+    return sum;
+  }
+
   #environmentOf(stage: StageName): Environment {
     if (stage !== 'writer') return ENVIRONMENT;
     const url = new URL(this.world.environment['DATABASE_URL']!);

@@ -7,16 +7,14 @@ import { OUTAGES, type Outage } from './outages.ts';
 import { recordRound } from './survived-faults.ts';
 
 export interface OutageSoak {
-  /** How long something is away. */
-  readonly outageSeconds: number;
+  /** How long something is away; undefined: as each of them says. */
+  readonly outageSeconds: number | undefined;
   /** Which of them; none named: all. */
   readonly names: readonly string[];
   readonly say: (text: string) => void;
   readonly isStopping: () => boolean;
 }
 
-/** Little load: what counts is how long it lasts. */
-const SLOWNESS = 20;
 const SOON_MS_MAX = 180_000;
 
 /**
@@ -24,14 +22,14 @@ const SOON_MS_MAX = 180_000;
  * by side. Resolves with whether nothing broke.
  */
 export async function soakOutages(soak: OutageSoak): Promise<boolean> {
-  const { names, say, outageSeconds } = soak;
+  const { names, say } = soak;
   const wanted = OUTAGES.filter(({ name }) => names.length === 0 || names.includes(name));
   const unknown = names.filter((name) => OUTAGES.every((one) => one.name !== name));
   if (unknown.length > 0) {
     say(`no outage is named ${unknown.join(', ')}: ${OUTAGES.map(({ name }) => name).join(', ')}`);
     return false;
   }
-  say(`${outageSeconds} s each, side by side: ${wanted.map(({ what }) => what).join('; ')}`);
+  say(`Side by side: ${wanted.map(({ what }) => what).join('; ')}`);
   const reports = await Promise.all(wanted.map((outage) => soakOutage(outage, soak)));
   for (const { told } of reports) say(told);
   return reports.every(({ isWhole }) => isWhole);
@@ -43,7 +41,7 @@ interface Report {
 }
 
 async function soakOutage(outage: Outage, soak: OutageSoak): Promise<Report> {
-  const { outageSeconds, isStopping } = soak;
+  const { isStopping, outageSeconds = outage.soakSeconds } = soak;
   const startMs = performance.now();
   const say = (text: string): void => soak.say(`[${outage.name}] ${text}`);
   const services = await startOwnServices();
@@ -56,7 +54,7 @@ async function soakOutage(outage: Outage, soak: OutageSoak): Promise<Report> {
     const settings = {
       outageMs: outageSeconds * 1000,
       soonMsMax: SOON_MS_MAX,
-      slowness: SLOWNESS,
+      slowness: outage.soakSlowness,
     };
     run = await OutageRun.make({ services, settings, say, isStopping });
     if (!outage.isAtStart) await run.begin();

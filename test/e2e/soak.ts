@@ -16,7 +16,8 @@ over (10 minutes). Exits with 1 at the first sample that is missing or counted t
 --distributed: as processes, on three Kafka brokers, Redis and TimescaleDB. --round: the first one.
 --outage-seconds: how long something is away at most (12).
 --outages: Kafka, Redis or the database away at start or in the middle, each outage (or the named
-ones) in a world of its own and all side by side, for --outage-seconds each (3600).
+ones) in a world of its own and all side by side, for --outage-seconds each (an hour; half of it
+for the database alone).
 --sim: simulated runs, on all cores, from --seed on, --seeds of them at most.`;
 
 /** A world lives so long; then its disk space is given back. */
@@ -24,7 +25,6 @@ const ROUNDS_PER_WORLD = 8;
 const STEPS = 100;
 const STEPS_ON_SMALL_DISK = 360;
 const DISK_MIB = 700;
-const HOUR_SECONDS = 3600;
 
 const options = readOptions();
 const { minutes, seed } = options;
@@ -47,7 +47,7 @@ if (options.sim) {
   const isWhole = await soakSimulation({ ...options, say, isStopping: isStoppingNow });
   process.exitCode = isWhole ? 0 : 1;
 } else if (options.outages) {
-  const { outageSeconds = HOUR_SECONDS, outage: names } = options;
+  const { outageSeconds, outage: names } = options;
   const isWhole = await soakOutages({ outageSeconds, names, say, isStopping: isStoppingNow });
   process.exitCode = isWhole ? 0 : 1;
 } else if (options.distributed) {
