@@ -1,7 +1,14 @@
+import type { LoadResult, LoadSettings } from '../load/load-run.ts';
+import { settledLedger } from '../services/ledger-check.ts';
 import type { StoreClient } from '../services/store-client.ts';
+import { checkStoredLoad, untilLoadVisible } from '../services/stored-load.ts';
 import { pacedFaults } from './paced-faults.ts';
 import { countEvents, countPaced, SHAPE, type PacedSamples } from './paced-samples.ts';
 import type { OnceCounts } from './survived-faults.ts';
+import { windowFaults } from './window-totals.ts';
+
+const VISIBLE_MS_MAX = 180_000;
+const LEDGER_MS_MAX = 60_000;
 
 /** Processes whose store can be asked, and the command that anybody would call beside them. */
 export interface Accountable {
@@ -27,6 +34,27 @@ export async function accountForPaced(
   const twice = events.rows + counters.rows - events.distinct - counters.distinct;
   if (faults.length === 0 && missing + twice > 0) faults.push(`${missing} missing, ${twice} twice`);
   return { faults, counts: { samples, missing, twice } };
+}
+
+/** The same after a fault in one process, of a load by remote write. */
+export async function accountForLoad(
+  { store }: Accountable,
+  load: LoadSettings,
+  result: LoadResult,
+): Promise<{ faults: readonly string[]; counts: OnceCounts }> {
+  await untilLoadVisible(store, load, result, VISIBLE_MS_MAX);
+  const { samples } = result;
+  const { wrong, rows, missing, twice } = await checkStoredLoad(store, load, result);
+  const counts = { samples, missing, twice };
+  if (wrong.length > 0 || rows !== samples) {
+    return { faults: [`${samples} acknowledged, ${rows} rows`, ...wrong], counts };
+  }
+  const { ledger, fault } = await settledLedger(store, samples, LEDGER_MS_MAX);
+  const faults = fault === undefined ? [] : [`ledger: ${fault}`];
+  for (const name of ['conflict', 'dropped', 'unverified', 'deadLetter'] as const) {
+    if (ledger[name] !== 0) faults.push(`ledger: ${name} ${ledger[name]}`);
+  }
+  return { faults: [...faults, ...(await windowFaults(store, load, result))], counts };
 }
 
 interface Rows {

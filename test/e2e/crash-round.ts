@@ -1,10 +1,9 @@
 import { until } from '../integration/running-millrace.ts';
 import { DEFAULT_LOAD, LoadRun, type LoadResult, type LoadSettings } from '../load/load-run.ts';
-import { settledLedger } from '../services/ledger-check.ts';
 import { StoreClient } from '../services/store-client.ts';
-import { checkStoredLoad, untilLoadVisible } from '../services/stored-load.ts';
+import { accountForLoad } from './accounted-for.ts';
 import type { CrashWorld } from './crash-world.ts';
-import { windowFaults } from './window-totals.ts';
+import type { OnceCounts } from './survived-faults.ts';
 
 export interface RoundParams {
   /** Its own in each round of a world. */
@@ -20,11 +19,11 @@ export interface RoundOutcome {
   readonly result: LoadResult;
   /** Whatever is not as it must be: empty when each acknowledged sample is stored once. */
   readonly faults: readonly string[];
+  readonly counts: OnceCounts;
 }
 
 const BEGIN_MS_MAX = 60_000;
-const VISIBLE_MS_MAX = 180_000;
-const LEDGER_MS_MAX = 60_000;
+const CONNECT_MS_MAX = 180_000;
 const AGE_MS = 3 * 3_600_000;
 
 /**
@@ -35,7 +34,7 @@ export async function runCrashRound(world: CrashWorld, params: RoundParams): Pro
   const { metric, share, fault, steps } = params;
   const load: LoadSettings = {
     ...DEFAULT_LOAD,
-    url: world.millrace.info.url,
+    url: world.url,
     metric,
     series: 2000,
     seriesPerRequest: 500,
@@ -60,29 +59,19 @@ export async function runCrashRound(world: CrashWorld, params: RoundParams): Pro
     throw error;
   }
   const result = await running;
-  return { load, result, faults: await storedFaults(world, load, result) };
+  return { load, result, ...(await accountFor(world, load, result)) };
 }
 
 /** What is not as it must be: every acknowledged sample stored once, and the ledger saying so. */
-export async function storedFaults(
+export async function accountFor(
   world: CrashWorld,
   load: LoadSettings,
   result: LoadResult,
-): Promise<string[]> {
+): Promise<{ faults: readonly string[]; counts: OnceCounts }> {
   const store = await connect(world);
+  const run = async (...args: string[]): Promise<string> => await world.run(...args);
   try {
-    await untilLoadVisible(store, load, result, VISIBLE_MS_MAX);
-    const { wrong, rows } = await checkStoredLoad(store, load, result);
-    if (wrong.length > 0 || rows !== result.samples) {
-      return [`${result.samples} acknowledged, ${rows} rows`, ...wrong];
-    }
-    const { ledger, fault } = await settledLedger(store, result.samples, LEDGER_MS_MAX);
-    const faults: string[] = [];
-    if (fault !== undefined) faults.push(`ledger: ${fault}`);
-    for (const name of ['conflict', 'dropped', 'unverified', 'deadLetter'] as const) {
-      if (ledger[name] !== 0) faults.push(`ledger: ${name} ${ledger[name]}`);
-    }
-    return [...faults, ...(await windowFaults(store, load, result))];
+    return await accountForLoad({ store, run }, load, result);
   } finally {
     await store.close();
   }
@@ -92,7 +81,7 @@ export async function storedFaults(
 async function connect(world: CrashWorld): Promise<StoreClient> {
   let store: StoreClient | undefined;
   let failure: unknown;
-  await until('PostgreSQL takes connections', VISIBLE_MS_MAX, async () => {
+  await until('PostgreSQL takes connections', CONNECT_MS_MAX, async () => {
     try {
       store = await StoreClient.connect(world.millrace.info);
       return true;

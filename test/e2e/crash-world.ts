@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, open, rm, rmdir } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startTcpProxy, type TcpProxy } from '@millrace/runtime/testing';
 import { Playground, until, type RunningMillrace } from '../integration/running-millrace.ts';
 
 const FAULT_MS_MAX = 60_000;
@@ -14,28 +15,87 @@ const QUIET = { MILLRACE_SELF_METRICS__INTERVAL_MS: '1h' };
 
 type Environment = Readonly<Record<string, string>>;
 
+/** Of the data directory. */
+export type DataPart = 'log' | 'state' | 'postgres';
+/** Enough of each for what a round writes. */
+const PART_MIB: Readonly<Record<DataPart, number>> = { log: 400, state: 100, postgres: 500 };
+export const DATA_PARTS = Object.keys(PART_MIB) as DataPart[];
+
+/** What is said when there is no room for it. */
+const TOLD: Readonly<Record<DataPart, RegExp>> = {
+  log: /STREAM_FULL/,
+  state: /STATE_FULL/,
+  postgres: /STORE_(BUSY|UNREACHABLE)/,
+};
+
+interface WorldParts {
+  readonly env: Environment;
+  readonly millrace: RunningMillrace;
+  readonly senders: TcpProxy;
+  readonly disks: readonly SmallDisk[];
+}
+
 /** A running Millrace, and what can happen to it. */
 export class CrashWorld {
   readonly playground: Playground;
   readonly #env: Environment;
   #millrace: RunningMillrace;
+  /** Between senders and it. */
+  readonly #senders: TcpProxy;
+  readonly #disks: readonly SmallDisk[];
 
-  private constructor(playground: Playground, env: Environment, millrace: RunningMillrace) {
+  private constructor(playground: Playground, { env, millrace, senders, disks }: WorldParts) {
     this.playground = playground;
     this.#env = env;
     this.#millrace = millrace;
+    this.#senders = senders;
+    this.#disks = disks;
   }
 
   /** `more` goes over the settings of all worlds. */
   static async start(parent?: string, more: Environment = {}): Promise<CrashWorld> {
-    const playground = await Playground.make(parent);
+    return await CrashWorld.#make(await Playground.make(parent), [], more);
+  }
+
+  /** Each part of its data directory on a small disk of its own. */
+  static async startOnSmallDisks(): Promise<CrashWorld> {
+    return await CrashWorld.#make(await Playground.make(), DATA_PARTS, {});
+  }
+
+  static async #make(
+    playground: Playground,
+    parts: readonly DataPart[],
+    more: Environment,
+  ): Promise<CrashWorld> {
+    const disks: SmallDisk[] = [];
     try {
+      for (const part of parts) {
+        const at = join(playground.dataDir, part);
+        await mkdir(at, { recursive: true });
+        disks.push(await SmallDisk.make(PART_MIB[part], at));
+      }
       const env = { ...QUIET, ...more };
-      return new CrashWorld(playground, env, await playground.up({ env }));
+      const millrace = await playground.up({ env });
+      const senders = await startTcpProxy({ port: millrace.info.port });
+      return new CrashWorld(playground, { env, millrace, senders, disks });
     } catch (error) {
+      await playground.end();
+      for (const disk of disks) await disk.remove();
       await playground.remove();
       throw error;
     }
+  }
+
+  /** Where senders send to. */
+  get url(): string {
+    return `http://127.0.0.1:${this.#senders.port}`;
+  }
+
+  /** The command, as somebody would call it here. */
+  async run(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.playground.run(args);
+    if (code !== 0) throw new Error(`millrace ${args.join(' ')} ended with ${code}: ${stderr}`);
+    return stdout;
   }
 
   /** The one that runs now; always at the same port. */
@@ -51,6 +111,14 @@ export class CrashWorld {
     this.#millrace.child.kill('SIGKILL');
     await this.#millrace.ended;
     await meanwhile();
+    await this.#startAgain();
+  }
+
+  /** kill -9 when something is in the log and acknowledged, before any sender hears of it. */
+  async killBeforeAnswer(): Promise<void> {
+    const { child } = this.#millrace;
+    this.#senders.cutAtAnswer(() => child.kill('SIGKILL'));
+    await until('there is an answer', FAULT_MS_MAX, async () => child.killed);
     await this.#startAgain();
   }
 
@@ -84,13 +152,17 @@ export class CrashWorld {
     });
   }
 
-  /** No byte is left on the disk until senders are put off, and as long as `whileFull` takes. */
-  async fillDisk(isFelt: () => boolean, whileFull: () => Promise<void>): Promise<void> {
-    const path = join(this.playground.path, BALLAST);
+  /** No byte is left on the disk until that is felt, and as long as `whileFull` takes. */
+  async fillDisk(
+    isFelt: () => boolean,
+    whileFull: () => Promise<void>,
+    directory: string = this.playground.path,
+  ): Promise<void> {
+    const path = join(directory, BALLAST);
     const file = await open(path, 'w');
     try {
       await writeUntilFull(file);
-      await until('senders are put off', FAULT_MS_MAX, async () => {
+      await until('the full disk is felt', FAULT_MS_MAX, async () => {
         // What was given back meanwhile is taken again.
         await writeUntilFull(file);
         return isFelt();
@@ -100,6 +172,13 @@ export class CrashWorld {
       await file.close();
       await rm(path);
     }
+  }
+
+  /** No byte is left for one part until it says so, and as long as `whileFull` takes. */
+  async fillPart(part: DataPart, whileFull: () => Promise<void>): Promise<void> {
+    const told = this.#millrace.output().length;
+    const isFelt = (): boolean => this.#millrace.output().slice(told).match(TOLD[part]) !== null;
+    await this.fillDisk(isFelt, whileFull, join(this.playground.dataDir, part));
   }
 
   /** kill -9 of the process while not a byte is left; there is room again when it starts. */
@@ -112,11 +191,15 @@ export class CrashWorld {
   }
 
   async remove(): Promise<void> {
+    await this.#senders.close();
+    await this.playground.end();
+    for (const disk of this.#disks) await disk.remove();
     await this.playground.remove();
   }
 
   /** Ends the processes and leaves everything else to be looked at. */
   async leave(): Promise<void> {
+    await this.#senders.close();
     this.#millrace.child.kill('SIGKILL');
     const pid = await this.playground.postgresPid();
     if (pid !== undefined) process.kill(pid, 'SIGQUIT');
@@ -145,8 +228,9 @@ export class SmallDisk {
     return process.platform === 'linux' && process.getuid?.() === 0;
   }
 
-  static async make(mib: number): Promise<SmallDisk> {
-    const path = await mkdtemp(join(tmpdir(), 'millrace-disk-'));
+  /** `at`: an empty directory, which is gone when it is removed. */
+  static async make(mib: number, at?: string): Promise<SmallDisk> {
+    const path = at ?? (await mkdtemp(join(tmpdir(), 'millrace-disk-')));
     await run('mount', ['-t', 'tmpfs', '-o', `size=${mib}m,mode=755`, 'tmpfs', path]);
     return new SmallDisk(path);
   }

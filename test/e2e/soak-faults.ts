@@ -1,73 +1,89 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoadRun } from '../load/load-run.ts';
 import type { Random } from '../sim/random.ts';
-import type { CrashWorld } from './crash-world.ts';
+import { DATA_PARTS, type CrashWorld } from './crash-world.ts';
+import type { FaultKind } from './survived-faults.ts';
 
 /** Something that happens under load, its timing drawn. */
 export interface SoakFault {
-  readonly name: string;
+  readonly kind: FaultKind;
   /** Of all rounds. */
   readonly weight: number;
-  /** Needs a world on a small disk. */
-  readonly onSmallDisk: boolean;
+  /** All on one small disk, or each part of the data on one of its own; neither is usual. */
+  readonly disks?: 'one' | 'each';
   readonly draw: (random: Random) => (world: CrashWorld, run: LoadRun) => Promise<void>;
 }
 
 const STARTING_MS_MAX = 2500;
 const FULL_MS_MAX = 3000;
+const PROCESS = 'The one process';
+const POSTGRES = 'Its PostgreSQL';
+const DISK = 'A full disk, which has room again later';
 
 export const SOAK_FAULTS: readonly SoakFault[] = [
   {
-    name: 'kill -9 of the process',
+    kind: { fault: PROCESS, how: 'kill -9, and another start' },
     weight: 4,
-    onSmallDisk: false,
     draw: () => (world) => world.killProcess(),
   },
   {
-    name: 'kill -9, and again while it starts',
+    kind: { fault: PROCESS, how: 'kill -9, and again while it starts' },
     weight: 3,
-    onSmallDisk: false,
     draw: (random) => {
       const afterMs = random.int(STARTING_MS_MAX);
       return (world) => world.killProcessTwice(afterMs);
     },
   },
   {
-    name: 'kill -9 of PostgreSQL',
+    kind: { fault: PROCESS, how: "kill -9 between the log's flush and the answer" },
     weight: 2,
-    onSmallDisk: false,
+    draw: () => (world) => world.killBeforeAnswer(),
+  },
+  {
+    kind: { fault: PROCESS, how: 'a clean stop, and another start' },
+    weight: 2,
+    draw: () => (world) => world.stopAndStart(),
+  },
+  {
+    kind: { fault: POSTGRES, how: 'kill -9' },
+    weight: 2,
     draw: () => (world) => world.killPostgres(),
   },
   {
-    name: 'kill -9 of PostgreSQL, then of the process',
+    kind: { fault: POSTGRES, how: 'kill -9, then kill -9 of the process' },
     weight: 1,
-    onSmallDisk: false,
     draw: () => async (world) => {
       await world.killPostgres();
       await world.killProcess();
     },
   },
   {
-    name: 'stop and start',
+    kind: { fault: DISK, how: 'under log, state and store together' },
     weight: 2,
-    onSmallDisk: false,
-    draw: () => (world) => world.stopAndStart(),
-  },
-  {
-    name: 'full disk',
-    weight: 2,
-    onSmallDisk: true,
+    disks: 'one',
     draw: (random) => {
       const forMs = random.int(FULL_MS_MAX);
       return (world, run) => world.fillDisk(isPutOff(run), () => sleep(forMs));
     },
   },
   {
-    name: 'full disk, and kill -9 while it is full',
+    kind: { fault: DISK, how: 'under all three, and kill -9 of the process while it is full' },
     weight: 1,
-    onSmallDisk: true,
+    disks: 'one',
     draw: () => (world, run) => world.killOnFullDisk(isPutOff(run)),
   },
+  ...DATA_PARTS.map((part): SoakFault => {
+    const name = part === 'postgres' ? 'store' : part;
+    return {
+      kind: { fault: DISK, how: `under the ${name} alone` },
+      weight: 1,
+      disks: 'each',
+      draw: (random) => {
+        const forMs = random.int(FULL_MS_MAX);
+        return (world) => world.fillPart(part, () => sleep(forMs));
+      },
+    };
+  }),
 ];
 
 /** Whether senders were answered 503. */
@@ -77,7 +93,7 @@ function isPutOff(run: LoadRun): () => boolean {
 
 /** By weight, among those that can be had here. */
 export function drawFault(random: Random, smallDisks: boolean): SoakFault {
-  const possible = SOAK_FAULTS.filter(({ onSmallDisk }) => smallDisks || !onSmallDisk);
+  const possible = SOAK_FAULTS.filter(({ disks }) => smallDisks || disks === undefined);
   let left = random.next() * possible.reduce((sum, { weight }) => sum + weight, 0);
   for (const fault of possible) {
     left -= fault.weight;

@@ -1,11 +1,12 @@
 import { parseArgs } from 'node:util';
 import { Random } from '../sim/random.ts';
-import { runCrashRound, storedFaults, type RoundOutcome } from './crash-round.ts';
+import { accountFor, runCrashRound, type RoundOutcome } from './crash-round.ts';
 import { CrashWorld, SmallDisk } from './crash-world.ts';
 import { soakDistributed } from './soak-distributed.ts';
 import { drawFault, type SoakFault } from './soak-faults.ts';
 import { soakSimulation } from '../sim/soak-simulation.ts';
 import { soakOutages } from './soak-outages.ts';
+import { recordRound } from './survived-faults.ts';
 
 const USAGE = `npm run soak -- [--minutes N] [--seed N]
 npm run soak -- --distributed [--minutes N] [--seed N] [--round N] [--outage-seconds N]
@@ -87,13 +88,15 @@ async function round(number: number): Promise<void> {
   const fault = drawFault(random, smallDisks);
   const share = 0.02 + 0.7 * random.next();
   const startMs = performance.now();
-  const outcome = fault.onSmallDisk
-    ? await roundOnSmallDisk(number, fault)
-    : await roundInWorld(number, fault, share);
+  const outcome =
+    fault.disks === undefined
+      ? await roundInWorld(number, fault, share)
+      : await roundOnSmallDisks(number, fault);
+  recordRound([fault.kind], outcome.counts, new Date());
   const { samples, retries } = outcome.result;
   const again = Object.entries(retries).map(([why, times]) => `${why} ${times}`);
   say(
-    `round ${number + 1}: ${fault.name}, ${samples.toLocaleString('en-US')} samples, ` +
+    `round ${number + 1}: ${fault.kind.fault}: ${fault.kind.how}, ${samples.toLocaleString('en-US')} samples, ` +
       `${((performance.now() - startMs) / 1000).toFixed(1)} s` +
       (again.length === 0 ? '' : `, sent again: ${again.join(', ')}`),
   );
@@ -117,11 +120,14 @@ async function roundInWorld(
   return outcome;
 }
 
-/** A disk and a world of its own: what was there before is full as well. */
-async function roundOnSmallDisk(number: number, fault: SoakFault): Promise<RoundOutcome> {
+/** Disks and a world of its own: what was there before is full as well. */
+async function roundOnSmallDisks(number: number, fault: SoakFault): Promise<RoundOutcome> {
   await closeWorld();
-  const disk = await SmallDisk.make(DISK_MIB);
-  world = await CrashWorld.start(disk.path);
+  const disk = fault.disks === 'one' ? await SmallDisk.make(DISK_MIB) : undefined;
+  world =
+    disk === undefined
+      ? await CrashWorld.startOnSmallDisks()
+      : await CrashWorld.start(disk.path);
   const outcome = await runCrashRound(world, {
     metric: `load_${number}`,
     share: 0.02 + 0.1 * random.next(),
@@ -129,7 +135,7 @@ async function roundOnSmallDisk(number: number, fault: SoakFault): Promise<Round
     fault: fault.draw(random),
   });
   await closeWorld();
-  await disk.remove();
+  await disk?.remove();
   return outcome;
 }
 
@@ -137,7 +143,7 @@ async function roundOnSmallDisk(number: number, fault: SoakFault): Promise<Round
 async function closeWorld(): Promise<void> {
   if (world === undefined) return;
   for (const { load, result } of outcomes) {
-    const faults = await storedFaults(world, load, result);
+    const { faults } = await accountFor(world, load, result);
     if (faults.length > 0) throw new Error(`later: ${faults.join('\n')}`);
   }
   outcomes = [];

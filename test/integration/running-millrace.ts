@@ -81,13 +81,18 @@ export class Playground {
 
   /** Ends everything, however the test ended. */
   async remove(): Promise<void> {
+    await this.end();
+    await rm(this.path, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** Ends the processes; what they wrote stays. */
+  async end(): Promise<void> {
     for (const child of this.#children) child.kill('SIGKILL');
     const pid = await this.postgresPid();
     if (pid !== undefined) {
       process.kill(pid, 'SIGQUIT');
       await until('PostgreSQL is gone', 10_000, async () => !isAlive(pid));
     }
-    await rm(this.path, { recursive: true, force: true, maxRetries: 5 });
   }
 
   start(args: readonly string[], env: Environment = {}): StartedCommand {

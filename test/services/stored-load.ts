@@ -66,6 +66,9 @@ async function countVisible(
 /** What is stored of a load, beside what should be. */
 export interface StoredLoad {
   rows: number;
+  /** Steps that were acknowledged and have no row; rows beside the first of a step. */
+  missing: number;
+  twice: number;
   series: number;
   /** Each series whose rows are not exactly its steps, with what is wrong: the first few. */
   wrong: string[];
@@ -83,11 +86,13 @@ export async function checkStoredLoad(
   const stored = await store.rows<{
     i: number;
     rows: number;
+    times: number;
     total: number;
     first_ms: number;
     last_ms: number;
   }>(
-    `SELECT i, count(*)::integer AS rows, sum(value) AS total,
+    `SELECT i, count(*)::integer AS rows, count(DISTINCT time)::integer AS times,
+       sum(value) AS total,
        extract(epoch FROM min(time))::float8 * 1000 AS first_ms,
        extract(epoch FROM max(time))::float8 * 1000 AS last_ms
      FROM (${LOAD_SERIES}) AS load JOIN samples USING (series_id) GROUP BY i`,
@@ -95,10 +100,13 @@ export async function checkStoredLoad(
   );
   const found = new Map(stored.map((row) => [row.i, row]));
   const wrong: string[] = [];
+  let [missing, twice] = [0, 0];
   for (let i = 0; i < load.series; i += 1) {
     const steps = stepsOfGroup[Math.floor(i / load.seriesPerRequest)] ?? 0;
     const place = i % load.seriesPerRequest;
     const row = found.get(i);
+    missing += Math.max(0, steps - (row?.times ?? 0));
+    twice += (row?.rows ?? 0) - (row?.times ?? 0);
     const wanted = {
       rows: steps,
       total: steps * place + (steps * (steps - 1)) / 2,
@@ -109,7 +117,7 @@ export async function checkStoredLoad(
     wrong.push(`series ${i}: ${JSON.stringify(row ?? 'nothing')} not ${JSON.stringify(wanted)}`);
   }
   const rows = stored.reduce((sum, row) => sum + row.rows, 0);
-  return { rows, series: stored.length, wrong: wrong.slice(0, 5) };
+  return { rows, missing, twice, series: stored.length, wrong: wrong.slice(0, 5) };
 }
 
 type SeriesTotals = Readonly<Record<'rows' | 'total' | 'first_ms' | 'last_ms', number>>;
