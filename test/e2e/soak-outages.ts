@@ -70,9 +70,9 @@ async function soakOutage(outage: Outage, soak: OutageSoak): Promise<Report> {
     return {
       isWhole: true,
       told:
-        `${outage.what} for ${outageSeconds} s: ${samples} samples, ${missing} missing, ` +
-        `${twice} twice; ${again} times 503, ${noAnswer} without an answer; ${minutes} min in all; ` +
-        run.told,
+        `${outage.what} for ${outageSeconds} s, ${minutes} min in all: ${samples} samples, ` +
+        `${missing} missing, ${twice} twice; ${again} times 503, ` +
+        `${noAnswer} times no answer; ${run.told}`,
     };
   } catch (error) {
     const { message, stack } = error instanceof Error ? error : new Error(String(error));

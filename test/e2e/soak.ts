@@ -19,6 +19,7 @@ over (10 minutes). Exits with 1 at the first sample that is missing or counted t
 --outages: Kafka, Redis or the database away at start or in the middle, each outage (or the named
 ones) in a world of its own and all side by side, for --outage-seconds each (an hour; half of it
 for the database alone).
+Each round with real faults is counted in test/e2e/faults-survived.json, which the README shows.
 --sim: simulated runs, on all cores, from --seed on, --seeds of them at most.`;
 
 /** A world lives so long; then its disk space is given back. */
@@ -96,7 +97,8 @@ async function round(number: number): Promise<void> {
   const { samples, retries } = outcome.result;
   const again = Object.entries(retries).map(([why, times]) => `${why} ${times}`);
   say(
-    `round ${number + 1}: ${fault.kind.fault}: ${fault.kind.how}, ${samples.toLocaleString('en-US')} samples, ` +
+    `round ${number + 1}: ${fault.kind.fault}: ${fault.kind.how}, ` +
+      `${samples.toLocaleString('en-US')} samples, ` +
       `${((performance.now() - startMs) / 1000).toFixed(1)} s` +
       (again.length === 0 ? '' : `, sent again: ${again.join(', ')}`),
   );
