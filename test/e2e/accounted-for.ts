@@ -26,7 +26,7 @@ export async function accountForPaced(
   loads: readonly PacedSamples[],
   msMax: number,
 ): Promise<{ faults: readonly string[]; counts: OnceCounts }> {
-  const faults = await pacedFaults(store, loads, msMax);
+  const faults = [...(await pacedFaults(store, loads, msMax)), ...(await lossFaults(store))];
   const sent = loads.at(-1)!;
   const [events, counters] = [await eventRows(store, sent), await counterRows(store, sent)];
   const samples = countPaced(sent);
@@ -54,7 +54,16 @@ export async function accountForLoad(
   for (const name of ['conflict', 'dropped', 'unverified', 'deadLetter'] as const) {
     if (ledger[name] !== 0) faults.push(`ledger: ${name} ${ledger[name]}`);
   }
-  return { faults: [...faults, ...(await windowFaults(store, load, result))], counts };
+  faults.push(...(await lossFaults(store)), ...(await windowFaults(store, load, result)));
+  return { faults, counts };
+}
+
+/** Nothing is missing, and so nothing may be told as lost. */
+async function lossFaults(store: StoreClient): Promise<string[]> {
+  const { lost } = await store.row<{ lost: number }>(
+    `SELECT coalesce(sum(lost), 0)::float8 AS lost FROM ledger`,
+  );
+  return lost === 0 ? [] : [`ledger: ${lost} lost`];
 }
 
 interface Rows {

@@ -74,8 +74,11 @@ describe.skipIf(missing.length > 0)('faults on real services', { timeout: 300_00
         await cluster.untilHealthy();
         const before = await traces();
         load.resume();
-        await until('samples are stored', SETTLE_MS_MAX, async () => {
-          return (await readLedger(cluster.world.store)).stored > before.stored;
+        await until('samples are stored, and states committed', SETTLE_MS_MAX, async () => {
+          // What was never committed cannot be lost, and nobody would notice.
+          const { length: committed } = await cluster.world.committedPositions();
+          const { stored } = await readLedger(cluster.world.store);
+          return stored > before.stored && committed === cluster.partitions;
         });
         await Promise.all(acting.map(({ act }) => act(cluster, AWAY_MS)));
         await cluster.untilHealthy();

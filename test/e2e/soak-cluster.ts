@@ -59,6 +59,10 @@ export class SoakCluster {
     return cluster;
   }
 
+  get partitions(): number {
+    return PARTITIONS;
+  }
+
   /** Where senders send to. */
   get url(): string {
     return `http://127.0.0.1:${this.senders.port}`;
