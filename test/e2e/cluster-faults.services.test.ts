@@ -34,10 +34,9 @@ type Trace = 'reloaded' | 'takenOver' | 'repeated';
 
 /** Those of one round happen at the same time. */
 const ROUNDS: readonly (readonly [faults: readonly ClusterFault[], trace?: Trace])[] = [
-  [[brokersKilled([0])]],
+  [[brokersKilled([0]), REDIS_FLUSHED, databaseCutAt('in COPY')], 'reloaded'],
   [[CONTROLLER_KILLED]],
   [[brokersKilled([1, 2])]],
-  [[REDIS_FLUSHED, databaseCutAt('in COPY')], 'reloaded'],
   [[REPLICA_PROMOTED, databaseCutAt('before COMMIT')], 'reloaded'],
   [
     [stageSuspended('transformer', 0, true), databaseCutAt('before the answer to COMMIT')],
