@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -85,9 +86,14 @@ export class Playground {
     await rm(this.path, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  /** Ends the processes; what they wrote stays. */
+  /** Ends the processes, which are gone when it resolves; what they wrote stays. */
   async end(): Promise<void> {
-    for (const child of this.#children) child.kill('SIGKILL');
+    for (const child of this.#children) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const gone = once(child, 'exit');
+      child.kill('SIGKILL');
+      await gone;
+    }
     const pid = await this.postgresPid();
     if (pid !== undefined) {
       process.kill(pid, 'SIGQUIT');
