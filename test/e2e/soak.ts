@@ -127,9 +127,7 @@ async function roundOnSmallDisks(number: number, fault: SoakFault): Promise<Roun
   await closeWorld();
   const disk = fault.disks === 'one' ? await SmallDisk.make(DISK_MIB) : undefined;
   world =
-    disk === undefined
-      ? await CrashWorld.startOnSmallDisks()
-      : await CrashWorld.start(disk.path);
+    disk === undefined ? await CrashWorld.startOnSmallDisks() : await CrashWorld.start(disk.path);
   const outcome = await runCrashRound(world, {
     metric: `load_${number}`,
     share: 0.02 + 0.1 * random.next(),
