@@ -151,7 +151,7 @@ describe.skipIf(missing.length > 0)('the process of a stage', { timeout: 240_000
       const plan = await setUp('--plan');
       expect(plan).toMatchObject({
         plan: true,
-        topics: ['events', 'series', 'control'].map((name) => ({
+        topics: ['events', 'series', 'control', 'checkpoints'].map((name) => ({
           topic: `${prefix}metrics.${name}`,
           action: 'create',
         })),

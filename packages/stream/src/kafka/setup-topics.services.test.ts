@@ -144,7 +144,7 @@ describe.skipIf('missing' in kafka)('setting up the topics', () => {
     await expect(setup(topics, { replicationFactor: 9 })).rejects.toMatchObject({
       ...refused,
       message: expect.stringContaining(
-        `${topics.names[TOPIC_CONTROL]}: INVALID_REPLICATION_FACTOR`,
+        `${topics.names[TOPIC_CHECKPOINTS]}: INVALID_REPLICATION_FACTOR`,
       ),
       remedy: expect.stringContaining('copies'),
     });
