@@ -11,6 +11,7 @@ import {
   arrayField,
   bytesColumn,
   corruptRecord,
+  countField,
   decodeFields,
   numberField,
   stringField,
@@ -125,12 +126,6 @@ function manifestOf(fields: readonly unknown[]): CheckpointManifestRecord {
     madeAtUs: numberField(fields[14], 'made at'),
     firstChunkOffset: numberField(fields[15], 'offset of the first chunk'),
   };
-}
-
-function countField(value: unknown, what: string): number {
-  const count = numberField(value, what);
-  if (!Number.isSafeInteger(count) || count < 0) throw corruptRecord(`${what} is ${count}`);
-  return count;
 }
 
 function hexField(value: unknown, what: string): string {

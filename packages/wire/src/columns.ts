@@ -1,6 +1,8 @@
 import { endianness } from 'node:os';
+import { TIME_US_MAX, type TimeUs } from '@millrace/model';
 import { MillraceError } from '@millrace/runtime';
-import { decode } from '@msgpack/msgpack';
+import type { FoldSettings } from './events-record.ts';
+import { decodeSoundMsgpack } from './sound-msgpack.ts';
 
 // Columns are the bytes of typed arrays: records written on another byte order would be misread.
 if (endianness() !== 'LE') {
@@ -14,13 +16,13 @@ if (endianness() !== 'LE') {
 
 /** The fields of a record. Byte strings among them share memory with `bytes`. */
 export function decodeFields(bytes: Uint8Array): unknown[] {
-  // Never as a Buffer: its `slice` does not copy, and neither would that of the columns.
-  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let fields: unknown;
   try {
-    return arrayField(decode(plain), 'the record');
+    fields = decodeSoundMsgpack(bytes);
   } catch (error) {
-    throw corruptRecord('it is not a MessagePack array', error);
+    throw corruptRecord('it is not MessagePack', error);
   }
+  return arrayField(fields, 'the record');
 }
 
 /** The bytes of a typed array, not copied. */
@@ -58,6 +60,18 @@ export function numberField(value: unknown, what: string): number {
   return value;
 }
 
+/** A count, a number, an offset or a position. */
+export function countField(value: unknown, what: string): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
+  throw corruptRecord(`${what} is not a whole number`);
+}
+
+/** A NaN among the times would make every comparison further on come out false. */
+export function timeField(value: unknown, what: string): TimeUs {
+  if (typeof value === 'number' && Math.abs(value) <= TIME_US_MAX) return value;
+  throw corruptRecord(`${what} is not a time`);
+}
+
 export function stringField(value: unknown, what: string): string {
   if (typeof value !== 'string') throw corruptRecord(`${what} is not a string`);
   return value;
@@ -66,6 +80,29 @@ export function stringField(value: unknown, what: string): string {
 export function arrayField(value: unknown, what: string): unknown[] {
   if (!Array.isArray(value)) throw corruptRecord(`${what} is not an array`);
   return value;
+}
+
+/** A list of texts. */
+export function textsField(value: unknown, what: string): string[] {
+  return arrayField(value, what).map((text) => stringField(text, `one of ${what}`));
+}
+
+/** `[a, b, c, d]` as `[[a, b], [c, d]]`. */
+export function pairsField(value: unknown, what: string): [string, string][] {
+  const flat = textsField(value, what);
+  if (flat.length % 2 !== 0) throw corruptRecord(`${what} are no pairs`);
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < flat.length; i += 2) pairs.push([flat[i]!, flat[i + 1]!]);
+  return pairs;
+}
+
+/** Settings that a record carries: which of them there must be is known where they are used. */
+export function settingsField(value: unknown): FoldSettings {
+  const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (isMap && Object.values(value).every((one) => typeof one === 'number')) {
+    return value as FoldSettings;
+  }
+  throw corruptRecord('its settings are not numbers by name');
 }
 
 /** A record whose bytes passed the log's checksum and still make no sense. */

@@ -3,13 +3,14 @@ import {
   arrayField,
   bytesColumn,
   corruptRecord,
+  countField,
   decodeFields,
-  numberField,
+  settingsField,
   stringField,
+  timeField,
   unknownVersion,
 } from './columns.ts';
 import { CONTROL_RECORD_VERSION, ControlRecordKind, type ControlRecord } from './control-record.ts';
-import type { FoldSettings } from './events-record.ts';
 
 /*
  * A record is one MessagePack array, the version first, then the kind:
@@ -60,20 +61,21 @@ export function decodeControlRecord(bytes: Uint8Array): ControlRecord {
       return {
         kind: ControlRecordKind.log,
         logId: Buffer.from(bytesColumn(fields[2], 'log id')).toString('hex'),
-        partitions: numberField(fields[3], 'partitions'),
-        firstNumber: numberField(fields[4], 'first number'),
+        partitions: countField(fields[3], 'partitions'),
+        firstNumber: countField(fields[4], 'first number'),
       };
     case ControlRecordKind.edition:
+      if (fields[2] === undefined) throw corruptRecord('it has no rule');
       return { kind: ControlRecordKind.edition, rule: fields[2] };
     case ControlRecordKind.rules:
       return {
         kind: ControlRecordKind.rules,
-        after: numberField(fields[2], 'the version before'),
-        editions: arrayField(fields[3], 'editions').map((one) => numberField(one, 'an edition')),
-        foldVersion: numberField(fields[4], 'fold version'),
-        settings: fields[5] as FoldSettings,
+        after: countField(fields[2], 'the version before'),
+        editions: arrayField(fields[3], 'editions').map((one) => countField(one, 'an edition')),
+        foldVersion: countField(fields[4], 'fold version'),
+        settings: settingsField(fields[5]),
         source: stringField(fields[6], 'source'),
-        appliedAtUs: numberField(fields[7], 'appliedAt'),
+        appliedAtUs: timeField(fields[7], 'appliedAt'),
       };
     default:
       throw corruptRecord(`it has the unknown kind ${String(fields[1])}`);

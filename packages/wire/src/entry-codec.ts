@@ -1,6 +1,19 @@
-import type { LedgerTotals, Piece, SamplesByReason } from '@millrace/model';
-import { corruptRecord, arrayField } from './columns.ts';
-import { pairsOf } from './events-record-codec.ts';
+import {
+  FINGERPRINT_BYTES,
+  type LedgerTotals,
+  type Piece,
+  type SamplesByReason,
+} from '@millrace/model';
+import {
+  arrayField,
+  bytesColumn,
+  corruptRecord,
+  countField,
+  numberField,
+  pairsField,
+  stringField,
+  textsField,
+} from './columns.ts';
 import { EntryType, type Entries } from './series-record.ts';
 
 /** Entries that travel one by one, as MessagePack arrays; raw samples travel as columns. */
@@ -21,117 +34,91 @@ export type RowEntries = {
 };
 
 type Row = readonly unknown[];
+/** `fromRow` checks every field: what is no text or number would break whoever stores it. */
 type RowCodec<T> = { toRow(entry: T): Row; fromRow(row: Row): T };
 
 /** Field orders are on the wire: only ever append. */
 export const ROW_CODECS: { [K in RowEntryType]: RowCodec<RowEntries[K]> } = {
   [EntryType.histogram]: {
     toRow: (e) => [e.fingerprint, e.timeUs, e.flags, e.histogram],
-    fromRow: ([fingerprint, timeUs, flags, histogram]) =>
-      ({ fingerprint, timeUs, flags, histogram }) as RowEntries[typeof EntryType.histogram],
+    fromRow: ([fingerprint, timeUs, flags, histogram]) => ({
+      fingerprint: fingerprintField(fingerprint),
+      timeUs: numberField(timeUs, 'a time'),
+      flags: countField(flags, 'flags'),
+      histogram: bytesColumn(histogram, 'a histogram'),
+    }),
   },
   [EntryType.definition]: {
     toRow: (e) => [e.fingerprint, e.tenant, e.labels.flat(), e.kind, e.seenUs],
-    fromRow: ([fingerprint, tenant, labels, kind, seenUs]) =>
-      ({
-        fingerprint,
-        tenant,
-        labels: pairsOf(arrayField(labels, 'labels') as string[]),
-        kind,
-        seenUs,
-      }) as RowEntries[typeof EntryType.definition],
+    fromRow: ([fingerprint, tenant, labels, kind, seenUs]) => ({
+      fingerprint: fingerprintField(fingerprint),
+      tenant: stringField(tenant, 'a tenant'),
+      labels: pairsField(labels, 'labels'),
+      kind: countField(kind, 'a kind'),
+      seenUs: numberField(seenUs, 'a time'),
+    }),
   },
   [EntryType.open]: { toRow: pieceRow, fromRow: rowPiece },
   [EntryType.final]: { toRow: pieceRow, fromRow: rowPiece },
   [EntryType.unverified]: {
     toRow: (e) => [e.tenant, e.fingerprint, e.timeUs, e.value, e.flags, e.receivedAtUs],
-    fromRow: ([tenant, fingerprint, timeUs, value, flags, receivedAtUs]) =>
-      ({
-        tenant,
-        fingerprint,
-        timeUs,
-        value,
-        flags,
-        receivedAtUs,
-      }) as RowEntries[typeof EntryType.unverified],
+    fromRow: ([tenant, fingerprint, timeUs, value, flags, receivedAtUs]) => ({
+      tenant: stringField(tenant, 'a tenant'),
+      fingerprint: fingerprintField(fingerprint),
+      timeUs: numberField(timeUs, 'a time'),
+      value: numberField(value, 'a value'),
+      flags: countField(flags, 'flags'),
+      receivedAtUs: numberField(receivedAtUs, 'a time'),
+    }),
   },
   [EntryType.deadLetter]: {
     toRow: (e) => [e.tenant, e.reason, e.detail, e.fingerprint, e.timeUs, e.value, e.receivedAtUs],
-    fromRow: ([tenant, reason, detail, fingerprint, timeUs, value, receivedAtUs]) =>
-      ({
-        tenant,
-        reason,
-        detail,
-        fingerprint,
-        timeUs,
-        value,
-        receivedAtUs,
-      }) as RowEntries[typeof EntryType.deadLetter],
+    fromRow: ([tenant, reason, detail, fingerprint, timeUs, value, receivedAtUs]) => ({
+      tenant: stringField(tenant, 'a tenant'),
+      reason: stringField(reason, 'a reason'),
+      detail: stringField(detail, 'a detail'),
+      fingerprint: fingerprintField(fingerprint),
+      timeUs: numberField(timeUs, 'a time'),
+      value: numberField(value, 'a value'),
+      receivedAtUs: numberField(receivedAtUs, 'a time'),
+    }),
   },
   [EntryType.ledger]: {
     toRow: (e) => [e.totals.map(totalsRow), e.partitionTimeUs, e.watermarkUs, e.position],
-    fromRow: ([totals, partitionTimeUs, watermarkUs, position]) =>
-      ({
-        totals: (arrayField(totals, 'totals') as Row[]).map(rowTotals),
-        partitionTimeUs,
-        watermarkUs,
-        position,
-      }) as RowEntries[typeof EntryType.ledger],
+    fromRow: ([totals, partitionTimeUs, watermarkUs, position]) => ({
+      totals: arrayField(totals, 'totals').map(rowTotals),
+      partitionTimeUs: numberField(partitionTimeUs, 'a partition time'),
+      watermarkUs: numberField(watermarkUs, 'a watermark'),
+      position: countField(position, 'a position'),
+    }),
   },
   [EntryType.exemplar]: {
     toRow: (e) => [e.fingerprint, e.timeUs, e.value, e.labels.flat()],
-    fromRow: ([fingerprint, timeUs, value, labels]) =>
-      ({
-        fingerprint,
-        timeUs,
-        value,
-        labels: pairsOf(arrayField(labels, 'labels') as string[]),
-      }) as RowEntries[typeof EntryType.exemplar],
+    fromRow: ([fingerprint, timeUs, value, labels]) => ({
+      fingerprint: fingerprintField(fingerprint),
+      timeUs: numberField(timeUs, 'a time'),
+      value: numberField(value, 'a value'),
+      labels: pairsField(labels, 'labels'),
+    }),
   },
   [EntryType.metadata]: {
     toRow: (e) => [e.tenant, e.metric, e.type, e.help, e.unit],
-    fromRow: ([tenant, metric, type, help, unit]) =>
-      ({ tenant, metric, type, help, unit }) as RowEntries[typeof EntryType.metadata],
+    fromRow: (row) => {
+      const [tenant = '', metric = '', type = '', help = '', unit = ''] = textsField(
+        row,
+        'metadata',
+      );
+      return { tenant, metric, type, help, unit };
+    },
   },
-  [EntryType.edition]: {
-    toRow: (e) => [
-      e.edition,
-      e.rule,
-      e.definition,
-      e.widthsUs,
-      e.aggregates,
-      e.fromPosition,
-      e.fromPartitionTimeUs,
-      e.fromLargestTimeUs,
-      e.partitions,
-    ],
-    fromRow: ([
-      edition,
-      rule,
-      definition,
-      widthsUs,
-      aggregates,
-      fromPosition,
-      fromPartitionTimeUs,
-      fromLargestTimeUs = fromPartitionTimeUs,
-      partitions = 0,
-    ]) =>
-      ({
-        edition,
-        rule,
-        definition,
-        widthsUs,
-        aggregates,
-        fromPosition,
-        fromPartitionTimeUs,
-        fromLargestTimeUs,
-        partitions,
-      }) as RowEntries[typeof EntryType.edition],
-  },
+  [EntryType.edition]: { toRow: editionRow, fromRow: rowEdition },
   [EntryType.editionEnd]: {
     toRow: (e) => [e.edition, e.position, e.untilUs],
-    fromRow: ([edition, position, untilUs]) =>
-      ({ edition, position, untilUs }) as RowEntries[typeof EntryType.editionEnd],
+    fromRow: ([edition, position, untilUs]) => ({
+      edition: countField(edition, 'an edition'),
+      position: countField(position, 'a position'),
+      untilUs: numberField(untilUs, 'a time'),
+    }),
   },
 };
 
@@ -150,39 +137,110 @@ export const ENTRY_LISTS: { [K in RowEntryType]: Exclude<keyof Entries, 'samples
   [EntryType.editionEnd]: 'editionEnds',
 };
 
-const PIECE_FIELDS = [
-  'edition',
-  'fingerprint',
-  'widthUs',
-  'startUs',
-  'piece',
-  'count',
-  'marked',
-  'sum',
-  'min',
-  'max',
-  'first',
-  'firstTimeUs',
-  'last',
-  'lastTimeUs',
-  'increase',
-  'histogram',
-  'distinct',
-  'inputs',
-] as const satisfies readonly (keyof Piece)[];
+function editionRow(e: RowEntries[typeof EntryType.edition]): Row {
+  return [
+    e.edition,
+    e.rule,
+    e.definition,
+    e.widthsUs,
+    e.aggregates,
+    e.fromPosition,
+    e.fromPartitionTimeUs,
+    e.fromLargestTimeUs,
+    e.partitions,
+  ];
+}
 
-function pieceRow(piece: Piece): Row {
-  return PIECE_FIELDS.map((field) => piece[field] ?? null);
+function rowEdition([
+  edition,
+  rule,
+  definition,
+  widthsUs,
+  aggregates,
+  fromPosition,
+  fromPartitionTimeUs,
+  fromLargestTimeUs = fromPartitionTimeUs,
+  partitions = 0,
+]: Row): RowEntries[typeof EntryType.edition] {
+  return {
+    edition: countField(edition, 'an edition'),
+    rule: stringField(rule, 'a rule'),
+    definition: stringField(definition, 'a definition'),
+    widthsUs: arrayField(widthsUs, 'widths').map((width) => countField(width, 'a width')),
+    aggregates: textsField(aggregates, 'aggregates'),
+    fromPosition: countField(fromPosition, 'a position'),
+    fromPartitionTimeUs: numberField(fromPartitionTimeUs, 'a partition time'),
+    fromLargestTimeUs: numberField(fromLargestTimeUs, 'a time'),
+    partitions: countField(partitions, 'partitions'),
+  };
+}
+
+const PIECE_FIELDS = 18;
+
+function pieceRow(e: Piece): Row {
+  return [
+    e.edition,
+    e.fingerprint,
+    e.widthUs,
+    e.startUs,
+    e.piece,
+    e.count,
+    e.marked,
+    e.sum ?? null,
+    e.min ?? null,
+    e.max ?? null,
+    e.first ?? null,
+    e.firstTimeUs ?? null,
+    e.last ?? null,
+    e.lastTimeUs ?? null,
+    e.increase ?? null,
+    e.histogram ?? null,
+    e.distinct ?? null,
+    e.inputs ?? null,
+  ];
 }
 
 function rowPiece(row: Row): Piece {
-  if (row.length < PIECE_FIELDS.length) throw corruptRecord('a piece has too few fields');
-  const fields = PIECE_FIELDS.map((field, i) => [field, row[i] ?? undefined]);
-  return Object.fromEntries(fields) as Piece;
+  if (row.length < PIECE_FIELDS) throw corruptRecord('a piece has too few fields');
+  const marked = row[6];
+  if (typeof marked !== 'boolean') throw corruptRecord('a piece is neither marked nor not');
+  return {
+    edition: countField(row[0], 'an edition'),
+    fingerprint: fingerprintField(row[1]),
+    widthUs: countField(row[2], 'a width'),
+    startUs: numberField(row[3], 'a start'),
+    piece: countField(row[4], 'a piece'),
+    count: countField(row[5], 'a count'),
+    marked,
+    sum: numberOrNone(row[7]),
+    min: numberOrNone(row[8]),
+    max: numberOrNone(row[9]),
+    first: numberOrNone(row[10]),
+    firstTimeUs: numberOrNone(row[11]),
+    last: numberOrNone(row[12]),
+    lastTimeUs: numberOrNone(row[13]),
+    increase: numberOrNone(row[14]),
+    histogram: bytesOrNone(row[15]),
+    distinct: bytesOrNone(row[16]),
+    inputs: bytesOrNone(row[17]),
+  };
+}
+
+function numberOrNone(value: unknown): number | undefined {
+  return value === null ? undefined : numberField(value, 'a number of a piece');
+}
+
+function bytesOrNone(value: unknown): Uint8Array | undefined {
+  return value === null ? undefined : bytesColumn(value, 'a sketch of a piece');
+}
+
+function fingerprintField(value: unknown): Uint8Array {
+  const fingerprint = bytesColumn(value, 'a fingerprint');
+  if (fingerprint.length === FINGERPRINT_BYTES) return fingerprint;
+  throw corruptRecord(`a fingerprint has ${fingerprint.length} bytes`);
 }
 
 const TOTALS_FIELDS = [
-  'tenant',
   'accepted',
   'stored',
   'duplicate',
@@ -194,17 +252,40 @@ const TOTALS_FIELDS = [
 
 /** Fold version 1 puts out the fields above and no others. */
 function totalsRow(totals: LedgerTotals): Row {
-  const row = TOTALS_FIELDS.map((field) => totals[field]);
+  const row = [totals.tenant, ...TOTALS_FIELDS.map((field) => totals[field])];
   if (totals.lost === undefined) return row;
   return [...row, totals.lost, (totals.droppedBy ?? []).map((one) => [...one])];
 }
 
-function rowTotals(row: Row): LedgerTotals {
-  const totals = Object.fromEntries(
-    TOTALS_FIELDS.map((field, i) => [field, row[i]]),
-  ) as unknown as LedgerTotals;
-  const [lost, droppedBy] = row.slice(TOTALS_FIELDS.length);
+function rowTotals(value: unknown): LedgerTotals {
+  const [tenant, ...counts] = arrayField(value, 'totals of a tenant');
+  const [accepted, stored, duplicate, conflict, dropped, unverified, deadLetter] =
+    TOTALS_FIELDS.map((field, i) => countField(counts[i], field)) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+  const totals = {
+    tenant: stringField(tenant, 'a tenant'),
+    accepted,
+    stored,
+    duplicate,
+    conflict,
+    dropped,
+    unverified,
+    deadLetter,
+  };
+  const [lost, droppedBy] = counts.slice(TOTALS_FIELDS.length);
   if (lost === undefined) return totals;
-  const reasons = arrayField(droppedBy, 'what was dropped') as SamplesByReason[];
-  return { ...totals, lost: Number(lost), droppedBy: reasons };
+  const reasons = arrayField(droppedBy, 'what was dropped').map(reasonField);
+  return { ...totals, lost: countField(lost, 'lost'), droppedBy: reasons };
+}
+
+function reasonField(value: unknown): SamplesByReason {
+  const [reason, samples] = arrayField(value, 'a reason');
+  return [stringField(reason, 'a reason'), countField(samples, 'samples')];
 }

@@ -5,10 +5,15 @@ import {
   bytesColumn,
   bytesOf,
   corruptRecord,
+  countField,
   decodeFields,
   float64Column,
   numberField,
+  pairsField,
+  settingsField,
   stringField,
+  textsField,
+  timeField,
   uint32Column,
   unknownVersion,
 } from './columns.ts';
@@ -19,7 +24,6 @@ import {
   type BarrierRecord,
   type DataRecord,
   type EventsRecord,
-  type FoldSettings,
   type MetricMetadata,
 } from './events-record.ts';
 
@@ -123,16 +127,17 @@ export function decodeEventsRecord(bytes: Uint8Array): EventsRecord {
     case EventsRecordKind.log:
       return { kind: EventsRecordKind.log, logId: hexField(fields[2], 'log id') };
     case EventsRecordKind.tick:
-      return { kind: EventsRecordKind.tick, receivedAtUs: numberField(fields[2], 'receivedAt') };
+      return { kind: EventsRecordKind.tick, receivedAtUs: timeField(fields[2], 'receivedAt') };
     case EventsRecordKind.barrier:
+      if (fields[5] === undefined) throw corruptRecord('it has no rules');
       return {
         kind: EventsRecordKind.barrier,
-        number: numberField(fields[2], 'barrier number'),
-        foldVersion: numberField(fields[3], 'fold version'),
-        settings: fields[4] as FoldSettings,
+        number: countField(fields[2], 'barrier number'),
+        foldVersion: countField(fields[3], 'fold version'),
+        settings: settingsField(fields[4]),
         rules: fields[5],
-        after: numberField(fields[6] ?? 0, 'the version before'),
-        partitions: numberField(fields[7] ?? 0, 'partitions'),
+        after: countField(fields[6] ?? 0, 'the version before'),
+        partitions: countField(fields[7] ?? 0, 'partitions'),
       };
     case EventsRecordKind.data:
       return checked(decodeData(fields));
@@ -142,22 +147,27 @@ export function decodeEventsRecord(bytes: Uint8Array): EventsRecord {
 }
 
 function decodeData(fields: unknown[]): DataRecord {
-  const samples = numberField(fields[12], 'sample count');
+  const samples = countField(fields[12], 'sample count');
+  const values = float64Column(fields[21], 'values');
+  // Before anything is made by it: columns are expanded to it below.
+  if (samples !== values.length) {
+    throw corruptRecord(`it has ${values.length} values of ${samples} samples`);
+  }
   const kinds = bytesColumn(fields[14], 'kinds');
   return {
     kind: EventsRecordKind.data,
     tenant: stringField(fields[2], 'tenant'),
     protocol: stringField(fields[3], 'protocol'),
-    identityKind: numberField(fields[4], 'identity kind') as IdentityKind,
+    identityKind: identityKindField(fields[4]),
     identity: bytesColumn(fields[5], 'identity'),
-    part: numberField(fields[6], 'part'),
+    part: countField(fields[6], 'part'),
     refused: uint32Column(fields[7], 'refused'),
     receiver: hexField(fields[8], 'receiver'),
-    sequence: numberField(fields[9], 'sequence'),
-    cumulativeSamples: numberField(fields[10], 'cumulative samples'),
-    acknowledgedSamples: numberField(fields[28] ?? 0, 'acknowledged samples'),
+    sequence: countField(fields[9], 'sequence'),
+    cumulativeSamples: countField(fields[10], 'cumulative samples'),
+    acknowledgedSamples: countField(fields[28] ?? 0, 'acknowledged samples'),
     acknowledgedFrom: numberField(fields[29] ?? -1, 'acknowledged from'),
-    receivedAtUs: numberField(fields[11], 'receivedAt'),
+    receivedAtUs: timeField(fields[11], 'receivedAt'),
     fingerprints: bytesColumn(fields[13], 'fingerprints'),
     kinds,
     definitions: {
@@ -168,9 +178,9 @@ function decodeData(fields: unknown[]): DataRecord {
     },
     seriesIndex: expandIndex(uint32Column(fields[19], 'series index'), samples),
     times: expandTimes(float64Column(fields[20], 'times'), samples),
-    values: float64Column(fields[21], 'values'),
+    values,
     flags: expandFlags(bytesColumn(fields[22], 'flags'), samples),
-    ids: arrayField(fields[23], 'ids').map((id) => stringField(id, 'an id')),
+    ids: textsField(fields[23], 'ids'),
     startTimes: float64Column(fields[24], 'start times'),
     histograms: arrayField(fields[25], 'histograms').map((one) => bytesColumn(one, 'a histogram')),
     exemplars: arrayField(fields[26], 'exemplars').map(exemplar),
@@ -201,25 +211,23 @@ function expandFlags(column: Uint8Array, samples: number): Uint8Array {
 
 function exemplar(value: unknown): DataRecord['exemplars'][number] {
   const [seriesIndex, timeUs, sampleValue, labels] = arrayField(value, 'exemplar');
-  const flat = arrayField(labels, 'exemplar labels') as string[];
   return {
-    seriesIndex: numberField(seriesIndex, 'exemplar series'),
-    timeUs: numberField(timeUs, 'exemplar time'),
+    seriesIndex: countField(seriesIndex, 'exemplar series'),
+    timeUs: timeField(timeUs, 'exemplar time'),
     value: numberField(sampleValue, 'exemplar value'),
-    labels: pairsOf(flat),
+    labels: pairsField(labels, 'exemplar labels'),
   };
 }
 
-/** `[a, b, c, d]` as `[[a, b], [c, d]]`. */
-export function pairsOf(flat: readonly string[]): [string, string][] {
-  const pairs: [string, string][] = [];
-  for (let i = 0; i + 1 < flat.length; i += 2) pairs.push([flat[i] ?? '', flat[i + 1] ?? '']);
-  return pairs;
+function metadata(value: unknown): MetricMetadata {
+  const [metric = '', type = '', help = '', unit = ''] = textsField(value, 'metadata');
+  return { metric, type, help, unit };
 }
 
-function metadata(value: unknown): MetricMetadata {
-  const [metric, type, help, unit] = arrayField(value, 'metadata') as string[];
-  return { metric: metric ?? '', type: type ?? '', help: help ?? '', unit: unit ?? '' };
+function identityKindField(value: unknown): IdentityKind {
+  const known = Object.values(IdentityKind).find((kind) => kind === value);
+  if (known === undefined) throw corruptRecord(`its identity is of kind ${String(value)}`);
+  return known;
 }
 
 /** Columns that do not fit one another would be read past their ends further on. */

@@ -90,6 +90,7 @@ export {
   type WriteSeries,
 } from './remote-write/encode-write-request.ts';
 export type { RemoteWriteSink } from './remote-write/remote-write-sink.ts';
+export { decodeSoundMsgpack } from './sound-msgpack.ts';
 export { compressSnappy, snappyBufferBytes, uncompressSnappy } from './snappy.ts';
 export {
   CUSTOM_BUCKETS_SCHEMA,

@@ -3,9 +3,9 @@ import {
   arrayField,
   bytesColumn,
   corruptRecord,
+  countField,
   decodeFields,
   float64Column,
-  numberField,
   stringField,
   uint32Column,
   unknownVersion,
@@ -45,8 +45,7 @@ export function decodeSeriesRecordHeader(bytes: Uint8Array): SeriesRecordHeader 
 export function decodeSeriesRecord(bytes: Uint8Array, from?: Address): SeriesRecord {
   const fields = fieldsOf(bytes);
   const header = headerOf(fields);
-  const runs = uint32Column(fields[9], 'runs');
-  const skip = countBelow(runs, header.from, from ?? header.from);
+  const skip = countBelow(runsOf(fields, header), header.from, from ?? header.from);
   return { ...header, entries: entriesOf(fields, skip) };
 }
 
@@ -61,9 +60,10 @@ export interface AddressedEntry {
 /** Every entry of a record in the order of the addresses. */
 export function listEntries(bytes: Uint8Array): AddressedEntry[] {
   const fields = fieldsOf(bytes);
-  const { from } = headerOf(fields);
+  const header = headerOf(fields);
+  const { from } = header;
   const entries = entriesOf(fields, new Map());
-  const runs = uint32Column(fields[9], 'runs');
+  const runs = runsOf(fields, header);
   const taken = new Map<number, number>();
   const list: AddressedEntry[] = [];
   for (let r = 0; r < runs.length; r += RUN_FIELDS) {
@@ -95,18 +95,63 @@ function fieldsOf(bytes: Uint8Array): unknown[] {
 function headerOf(fields: unknown[]): SeriesRecordHeader {
   return {
     logId: Buffer.from(bytesColumn(fields[1], 'log id')).toString('hex'),
-    logNumber: numberField(fields[2], 'log number'),
+    logNumber: countField(fields[2], 'log number'),
     source: stringField(fields[3], 'source'),
-    foldVersion: numberField(fields[4], 'fold version'),
+    foldVersion: countField(fields[4], 'fold version'),
     from: {
-      offset: numberField(fields[5], 'from offset'),
-      ordinal: numberField(fields[6], 'from ordinal'),
+      offset: countField(fields[5], 'from offset'),
+      ordinal: countField(fields[6], 'from ordinal'),
     },
     to: {
-      offset: numberField(fields[7], 'to offset'),
-      ordinal: numberField(fields[8], 'to ordinal'),
+      offset: countField(fields[7], 'to offset'),
+      ordinal: countField(fields[8], 'to ordinal'),
     },
   };
+}
+
+/**
+ * The runs, when they are what a builder makes: addresses in [from, to) that rise without a gap
+ * within an offset, of exactly the entries that are there. Whoever starts at an address would
+ * otherwise skip too many, or make as many as a run claims.
+ */
+function runsOf(fields: unknown[], { from, to }: SeriesRecordHeader): Uint32Array {
+  const runs = uint32Column(fields[9], 'runs');
+  if (runs.length % RUN_FIELDS !== 0) throw corruptRecord('its last run is cut off');
+  const claimed = new Map<number, number>();
+  let next = from;
+  for (let r = 0; r < runs.length; r += RUN_FIELDS) {
+    const [type, count, back, ordinal] = [runs[r]!, runs[r + 1]!, runs[r + 2]!, runs[r + 3]!];
+    const offset = from.offset + back;
+    const expected = offset === next.offset ? next.ordinal : 0;
+    if (offset < next.offset || ordinal !== expected || count === 0) {
+      throw corruptRecord('its runs do not follow one another');
+    }
+    next = { offset, ordinal: ordinal + count };
+    claimed.set(type, (claimed.get(type) ?? 0) + count);
+  }
+  const end = runs.length === 0 ? from : next;
+  if (compareAddress(end, to) > 0) throw corruptRecord('its runs go beyond its end');
+  const isWhole = [...countsOf(fields)].every(([type, count]) => {
+    const isSame = (claimed.get(type) ?? 0) === count;
+    claimed.delete(type);
+    return isSame;
+  });
+  if (!isWhole || claimed.size > 0) throw corruptRecord('its runs do not fit its entries');
+  return runs;
+}
+
+/** How many entries of each type are there. */
+function countsOf(fields: unknown[]): Map<number, number> {
+  const counts = new Map<number, number>();
+  counts.set(EntryType.sample, bytesColumn(fields[13], 'flags').length);
+  for (const group of arrayField(fields[14], 'rows')) {
+    const [type, rows] = arrayField(group, 'rows of a type');
+    if (typeof type !== 'number' || counts.has(type)) {
+      throw corruptRecord(`entries of type ${String(type)} are there twice`);
+    }
+    counts.set(type, arrayField(rows, 'rows').length);
+  }
+  return counts;
 }
 
 /** For each type, how many of its first entries lie below `mark`. */

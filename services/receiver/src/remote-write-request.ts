@@ -1,4 +1,10 @@
-import { SampleFlag, SampleKind, type Label, type NativeHistogram } from '@millrace/model';
+import {
+  SampleFlag,
+  SampleKind,
+  TIME_US_MAX,
+  type Label,
+  type NativeHistogram,
+} from '@millrace/model';
 import {
   canonicalLabels,
   checkLabels,
@@ -99,12 +105,14 @@ export class RemoteWriteRequest implements RemoteWriteSink {
 
   exemplar(timestampMs: number, value: number, labels: Label[]): void {
     const series = this.#series;
-    if (series === UNKNOWN_SERIES) {
+    const timeUs = timestampMs * US_PER_MS;
+    // A time that no record can carry exactly: nothing further on could store it.
+    if (series === UNKNOWN_SERIES || !(Math.abs(timeUs) <= TIME_US_MAX)) {
       this.#draft.exemplarsDropped += 1;
       return;
     }
     this.#draft.exemplar(series, SampleKind.unknown, {
-      timeUs: timestampMs * US_PER_MS,
+      timeUs,
       value,
       labels: labels.map(([name, text]): [string, string] => [name, text]),
     });

@@ -154,6 +154,17 @@ describe('POST /api/v1/write', () => {
     expect(decodeHistogram(record!.histograms[2]!)).toEqual(gauge);
   });
 
+  it('leaves out an exemplar whose time no record can carry, and keeps its series', async () => {
+    const receiver = await start();
+    const exemplars = [Number.MAX_SAFE_INTEGER, T0].map((timestampMs) => {
+      return { timestampMs, value: 1, labels: [] };
+    });
+    await write(receiver, [{ ...up, exemplars }]);
+    const [record] = await receiver.records();
+    expect(record!.exemplars.map(({ timeUs }) => timeUs)).toEqual([T0 * 1000]);
+    expect(record!.values).toHaveLength(2);
+  });
+
   it('keeps exemplars with their series', async () => {
     const receiver = await start();
     const exemplars = [{ timestampMs: T0, value: 0.25, labels: [['trace_id', 'abc']] as const }];

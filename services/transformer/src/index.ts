@@ -1,7 +1,7 @@
 export type { MakeCheckpoint } from './checkpoints.ts';
 export { restoreTo, type RestoredTo } from './restore-to.ts';
 export { describeState } from './describe-state.ts';
-export { STATE_VERSIONS_READ } from './fold/partition-state.ts';
+export { STATE_VERSIONS_READ } from './fold/saved-header.ts';
 export { acceptNewLog, type AcceptedLog } from './accept-new-log.ts';
 export { FOLD_VERSION } from './fold/partition-fold.ts';
 export { DEFAULT_TRANSFORMER_SETTINGS, type TransformerSettings } from './settings.ts';

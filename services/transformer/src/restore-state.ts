@@ -2,12 +2,8 @@ import { findRestorePoint, type PassedOver } from '@millrace/checkpoint';
 import { MillraceError } from '@millrace/runtime';
 import type { CommittedState, StateStore } from '@millrace/state';
 import type { Stream } from '@millrace/stream';
-import {
-  loadPages,
-  STATE_VERSIONS_READ,
-  type FoldTables,
-  type PartitionHead,
-} from './fold/partition-state.ts';
+import { loadPages, type FoldTables, type PartitionHead } from './fold/partition-state.ts';
+import { STATE_VERSIONS_READ } from './fold/saved-header.ts';
 
 /** What there is in place of a state from which the partition could be folded on. */
 export type LostState =

@@ -123,6 +123,8 @@ export class RecordSet {
 /** One batch while its records are taken. */
 interface Batch {
   readonly base: number;
+  /** The last offset that it may hold. */
+  readonly last: number;
   /** Uncompressed records. */
   readonly records: Buffer;
   at: number;
@@ -147,6 +149,7 @@ async function openBatch(bytes: Buffer): Promise<Batch | undefined> {
   const packed = bytes.subarray(BATCH_HEADER_BYTES);
   return {
     base,
+    last: base + bytes.readInt32BE(AT.lastOffsetDelta),
     records: await uncompress(base, name, packed),
     at: 0,
     left: bytes.readInt32BE(AT.count),
@@ -165,21 +168,26 @@ async function uncompress(base: number, name: CompressionName, packed: Buffer): 
   }
 }
 
+/**
+ * A check that is right says only that a broker holds these bytes, not that a producer wrote them
+ * as it should: whatever points outside its record is refused.
+ */
 function takeRecord(batch: Batch): StreamRecord | undefined {
-  if (batch.left === 0) return undefined;
+  if (batch.left <= 0) return undefined;
   batch.left -= 1;
   const { records } = batch;
   const end = readVarint(batch) + batch.at;
-  if (end > records.length)
+  if (end > records.length || end < batch.at) {
     throw new RecordSetError(batch.base, 'holds a record that ends outside');
+  }
   batch.at += 1;
   const deltaMs = readVarint(batch);
   const offset = batch.base + readVarint(batch);
   const keyBytes = Math.max(0, readVarint(batch));
   batch.at += keyBytes;
-  const length = Math.max(0, readVarint(batch));
-  if (batch.at + length > end) {
-    throw new RecordSetError(batch.base, 'holds a record that is longer than itself');
+  const length = Math.max(0, batch.at < end ? readVarint(batch) : 0);
+  if (batch.at + length > end || offset < batch.base || offset > batch.last) {
+    throw new RecordSetError(batch.base, 'holds a record that is not one');
   }
   const { buffer, byteOffset } = records;
   // Not a Buffer: its `slice` does not copy, as that of any other Uint8Array does.

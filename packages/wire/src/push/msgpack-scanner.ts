@@ -10,12 +10,15 @@ export class MsgpackScanner {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #depthMax: number;
+  readonly #isAnyText: boolean;
   at = 0;
 
-  constructor(bytes: Uint8Array, depthMax: number) {
+  /** Texts must be UTF-8, or may be what our own encoder makes of halves of surrogate pairs. */
+  constructor(bytes: Uint8Array, depthMax: number, texts: 'utf8' | 'any text' = 'utf8') {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#depthMax = depthMax;
+    this.#isAnyText = texts === 'any text';
   }
 
   /** Passes one value. `depth` is the number of values it lies in. */
@@ -126,6 +129,7 @@ export class MsgpackScanner {
   #text(length: number): 0 {
     const start = this.at;
     this.#pass(length);
+    if (this.#isAnyText) return 0;
     for (let i = start; i < this.at; i += 1) {
       if (this.#bytes[i]! < 0x80) continue;
       if (isUtf8(this.#bytes.subarray(start, this.at))) return 0;

@@ -6,39 +6,12 @@ import { decodeWriteRequest } from './decode-write-request.ts';
 import { encodeWriteRequest, type WriteSeries } from './encode-write-request.ts';
 import { METRIC_TYPES } from './metric-type.ts';
 import { arbitraryMetadata, arbitrarySeries } from './testing/arbitrary-write-request.ts';
-import { decodeAll, recordingSink, type Told } from './testing/recording-sink.ts';
+import { decodeAll, recordingSink } from './testing/recording-sink.ts';
+import { toldOf } from './testing/told-of.ts';
 import { oracleDecode, oracleEncode } from './testing/write-request-oracle.ts';
 
 const series = fc.array(arbitrarySeries, { maxLength: 4 });
 const metadata = fc.array(arbitraryMetadata, { maxLength: 3 });
-
-/** The order in which the encoders write: samples, exemplars, histograms. */
-function toldOf(sent: readonly WriteSeries[], sentMetadata: readonly MetricMetadata[]): Told[] {
-  return [
-    ...sent.flatMap((one): Told[] => [
-      ['series', one.labels.map(([name, value]) => [name, value])],
-      ...one.samples.map(([timestampMs, value, stale = false]): Told => [
-        'sample',
-        timestampMs,
-        value,
-        stale,
-      ]),
-      ...(one.exemplars ?? []).map((exemplar): Told => [
-        'exemplar',
-        exemplar.timestampMs,
-        exemplar.value,
-        [...exemplar.labels],
-      ]),
-      ...(one.histograms ?? []).map((sample): Told => [
-        'histogram',
-        sample.timestampMs,
-        sample.histogram,
-        sample.stale ?? false,
-      ]),
-    ]),
-    ...sentMetadata.map((one): Told => ['metadata', one]),
-  ];
-}
 
 /** The same request for protobufjs, which cannot write the NaN of a stale marker. */
 function oracleRequest(sent: readonly WriteSeries[], sentMetadata: readonly MetricMetadata[]) {

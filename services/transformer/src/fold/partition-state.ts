@@ -1,18 +1,17 @@
 import { MillraceError } from '@millrace/runtime';
 import { readCompiledRules } from '@millrace/rules';
-import type { FoldSettings } from '@millrace/wire';
-import { decode, encode } from '@msgpack/msgpack';
+import { decodeSoundMsgpack, type FoldSettings } from '@millrace/wire';
+import { encode } from '@msgpack/msgpack';
 import { DefinitionMemory } from '../memory/definition-memory.ts';
 import { IdentityMemory } from '../memory/identity-memory.ts';
 import { LedgerMemory } from '../memory/ledger-memory.ts';
 import { LossMemory } from '../memory/loss-memory.ts';
 import { MetadataMemory } from '../memory/metadata-memory.ts';
-import { ReceiverMemory, type ReceiverState } from '../memory/receiver-memory.ts';
+import { ReceiverMemory } from '../memory/receiver-memory.ts';
 import { SeriesMemory } from '../memory/series-memory.ts';
 import {
   pageAt,
   stateIncomplete,
-  stateVersion,
   type ChangedPages,
   type StatePages,
 } from '../memory/state-pages.ts';
@@ -20,12 +19,10 @@ import { checkSettings } from './check-settings.ts';
 import { SeriesDedupe } from './dedupe.ts';
 import { Editions, type SavedGeneration } from './editions.ts';
 import type { BarrierInForce } from './read-barrier.ts';
+import { readSavedHeader, STATE_VERSION, type SavedHeader } from './saved-header.ts';
 import { Placements } from './series-placement.ts';
 import { WindowFold } from './window-fold.ts';
 
-/** The state's own format: what this program writes, and all that it reads. */
-export const STATE_VERSION = 1;
-export const STATE_VERSIONS_READ: readonly number[] = [1];
 const HEADER_KEY = 'header';
 
 /** What the partition knows before any rules are in force, and beside its tables. */
@@ -111,25 +108,6 @@ export function createTables(
   };
 }
 
-interface SavedHeader {
-  version: number;
-  /** Written before rules could change, it has neither watermark nor skew. */
-  head: Omit<PartitionHead, 'watermarkUs' | 'skewMaxUs'> & Partial<PartitionHead>;
-  barrier?: BarrierInForce;
-  /** Absent before rules could change: no edition is retired. */
-  generations?: SavedGeneration[];
-  seriesEnd: number;
-  identities: [number, number];
-  identityFloorUs: number;
-  receivers: ReceiverState[];
-  /** Absent before fold version 2. */
-  losses?: ReturnType<LossMemory['save']>;
-  definitionsEnd: number;
-  metadataSize: number;
-  pieces: [number, number];
-  ledger: ReturnType<LedgerMemory['save']>;
-}
-
 /** The pages that changed since they were last taken, the header among them. */
 export function takePages(head: PartitionHead, tables: FoldTables | undefined): ChangedPages {
   const pages: ChangedPages = new Map();
@@ -160,7 +138,7 @@ export function takePages(head: PartitionHead, tables: FoldTables | undefined): 
 
 /** The format of pages, which all of them are read by. */
 export function stateVersionOf(pages: StatePages): number {
-  return (decode(pageAt(pages, HEADER_KEY)) as SavedHeader).version;
+  return (decodeSoundMsgpack(pageAt(pages, HEADER_KEY)) as SavedHeader).version;
 }
 
 /** Reads what `takePages` wrote over time. A missing page is a refusal, never zero. */
@@ -179,10 +157,7 @@ interface LoadedState {
 }
 
 function load(pages: StatePages): LoadedState {
-  const header = decode(pageAt(pages, HEADER_KEY)) as SavedHeader;
-  if (!STATE_VERSIONS_READ.includes(header.version)) {
-    throw stateVersion(header.version, STATE_VERSION);
-  }
+  const header = readSavedHeader(pageAt(pages, HEADER_KEY));
   const { barrier } = header;
   if (barrier === undefined) {
     return { head: { watermarkUs: -Infinity, skewMaxUs: 0, ...header.head }, tables: undefined };

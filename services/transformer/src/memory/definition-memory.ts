@@ -1,8 +1,8 @@
-import { decode, encode } from '@msgpack/msgpack';
-import type { FoldSettings } from '@millrace/wire';
+import { encode } from '@msgpack/msgpack';
+import { decodeSoundMsgpack, type FoldSettings } from '@millrace/wire';
 import { bytes8, DirtyPages, decodeColumns, encodeColumns, PAGE_SLOTS, words32 } from './column.ts';
 import { KeyIndex } from './key-index.ts';
-import { pageAt, type ChangedPages, type StatePages } from './state-pages.ts';
+import { bytesOf, checkPages, pageAt, type ChangedPages, type StatePages } from './state-pages.ts';
 
 const DAY_US = 86_400_000_000;
 /** A series' turn of the day: its share of 2^32. */
@@ -70,11 +70,12 @@ export class DefinitionMemory {
   }
 
   load(end: number, pages: StatePages): void {
+    checkPages(pages, { prefix: 'd', end: Math.ceil(end / PAGE_SLOTS) });
     this.#end = end;
     this.#reserve();
     this.#pagesWritten = Math.ceil(end / PAGE_SLOTS);
     for (let page = 0; page < this.#pagesWritten; page += 1) {
-      decodeColumns(this.#columns, page, decode(pageAt(pages, `d${page}`)) as Uint8Array);
+      decodeColumns(this.#columns, page, bytesOf(decodeSoundMsgpack(pageAt(pages, `d${page}`))));
     }
     for (let slot = 0; slot < end; slot += 1) this.#index.adopt(slot);
   }

@@ -1,7 +1,13 @@
-import { decode, encode } from '@msgpack/msgpack';
-import type { FoldSettings } from '@millrace/wire';
+import { encode } from '@msgpack/msgpack';
+import { decodeSoundMsgpack, type FoldSettings } from '@millrace/wire';
 import { KeyIndex } from './key-index.ts';
-import { pageAt, stateIncomplete, type ChangedPages, type StatePages } from './state-pages.ts';
+import {
+  checkPages,
+  pageAt,
+  stateIncomplete,
+  type ChangedPages,
+  type StatePages,
+} from './state-pages.ts';
 
 /** Identities of one page of the state. */
 const PAGE_IDENTITIES = 1024;
@@ -101,7 +107,11 @@ export class IdentityMemory {
   }
 
   load(bounds: readonly [number, number], pages: StatePages): void {
-    [this.#head, this.#tail] = bounds;
+    const [head, tail] = bounds;
+    const first = Math.floor(head / PAGE_IDENTITIES);
+    checkPages(pages, { prefix: 'i', first, end: Math.ceil(tail / PAGE_IDENTITIES) });
+    this.#head = head;
+    this.#tail = tail;
     while (this.#arrivals.length < this.size) this.#enlarge();
     this.#removedFrom = Math.floor(this.#head / PAGE_IDENTITIES);
     this.#dirtyFrom = this.#tail;
@@ -132,7 +142,7 @@ export class IdentityMemory {
   }
 
   #decodePage(page: number, bytes: Uint8Array): void {
-    const [first, keyBytes, arrivalBytes, refused] = decode(bytes) as [
+    const [first, keyBytes, arrivalBytes, refused] = decodeSoundMsgpack(bytes) as [
       number,
       Uint8Array,
       Uint8Array,
@@ -142,7 +152,7 @@ export class IdentityMemory {
     const arrivals = new Float64Array(arrivalBytes.slice().buffer);
     const [from, to] = this.#range(page);
     // A page may still hold identities that were forgotten after it was written.
-    if (from < first || to - first > arrivals.length) {
+    if (!(from >= first && to - first <= arrivals.length && keys.length === 4 * arrivals.length)) {
       throw stateIncomplete(`page i${page} lacks identities`);
     }
     for (let sequence = from; sequence < to; sequence += 1) {

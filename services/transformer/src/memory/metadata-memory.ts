@@ -1,5 +1,5 @@
-import { decode, encode } from '@msgpack/msgpack';
-import type { FoldSettings, MetricMetadata } from '@millrace/wire';
+import { encode } from '@msgpack/msgpack';
+import { decodeSoundMsgpack, type FoldSettings, type MetricMetadata } from '@millrace/wire';
 import { pageAt, type ChangedPages, type StatePages } from './state-pages.ts';
 
 /** Metadata as last seen, so that what senders repeat every minute is put out once. */
@@ -32,7 +32,7 @@ export class MetadataMemory {
 
   load(size: number, pages: StatePages): void {
     if (size === 0) return;
-    const known = decode(pageAt(pages, 'm')) as [string, string][];
+    const known = decodeSoundMsgpack(pageAt(pages, 'm')) as [string, string][];
     for (const [key, value] of known) this.#known.set(key, value);
   }
 

@@ -1,5 +1,6 @@
 import { ExponentialHistogram, HyperLogLog, PieceInputs } from '@millrace/model';
-import { decode, encode } from '@msgpack/msgpack';
+import { decodeSoundMsgpack } from '@millrace/wire';
+import { encode } from '@msgpack/msgpack';
 import {
   bytes8,
   DirtyPages,
@@ -11,7 +12,7 @@ import {
 } from './column.ts';
 import { KeyIndex } from './key-index.ts';
 import { Slots } from './slots.ts';
-import { pageAt, type ChangedPages, type StatePages } from './state-pages.ts';
+import { checkPages, pageAt, type ChangedPages, type StatePages } from './state-pages.ts';
 
 /** Bits of a piece. */
 export const PieceBit = {
@@ -195,6 +196,7 @@ export class PieceMemory {
 
   load(extent: readonly [number, number], pages: StatePages): void {
     const [end, turns] = extent;
+    checkPages(pages, { prefix: 'p', end: Math.ceil(end / PAGE_SLOTS) });
     this.#turns = turns;
     this.#reserve(end);
     for (let page = 0; page * PAGE_SLOTS < end; page += 1) {
@@ -216,7 +218,7 @@ export class PieceMemory {
   }
 
   #decodePage(page: number, bytes: Uint8Array): void {
-    const [columns, sketches] = decode(bytes) as [
+    const [columns, sketches] = decodeSoundMsgpack(bytes) as [
       Uint8Array,
       [number, Uint8Array | null, Uint8Array | null, Uint8Array | null][],
     ];

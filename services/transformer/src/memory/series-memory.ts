@@ -1,5 +1,5 @@
-import { encode, decode } from '@msgpack/msgpack';
-import type { FoldSettings } from '@millrace/wire';
+import { encode } from '@msgpack/msgpack';
+import { decodeSoundMsgpack, type FoldSettings } from '@millrace/wire';
 import {
   bytes8,
   DirtyPages,
@@ -13,7 +13,7 @@ import {
 import { DueList, secondAfter } from './due-list.ts';
 import { KeyIndex } from './key-index.ts';
 import { Slots } from './slots.ts';
-import { pageAt, type ChangedPages, type StatePages } from './state-pages.ts';
+import { checkPages, pageAt, type ChangedPages, type StatePages } from './state-pages.ts';
 
 /**
  * What is remembered of every input series whose samples have an identity in time: the newest
@@ -133,6 +133,7 @@ export class SeriesMemory {
 
   /** Loads all pages of a state. A missing one is a refusal, never zero. */
   load(slotsEnd: number, pages: StatePages): void {
+    checkPages(pages, { prefix: 's', end: Math.ceil(slotsEnd / PAGE_SLOTS) });
     this.#reserve(slotsEnd);
     for (let page = 0; page * PAGE_SLOTS < slotsEnd; page += 1) {
       this.#decodePage(page, pageAt(pages, `s${page}`));
@@ -194,7 +195,7 @@ export class SeriesMemory {
   }
 
   #decodePage(page: number, bytes: Uint8Array): void {
-    const [columns, gaps] = decode(bytes) as [Uint8Array, [number, number[]][]];
+    const [columns, gaps] = decodeSoundMsgpack(bytes) as [Uint8Array, [number, number[]][]];
     decodeColumns(this.#columns, page, columns);
     for (const [slot, list] of gaps) this.gaps.set(slot, list);
   }

@@ -14,6 +14,25 @@ export function pageAt(pages: StatePages, key: string): Uint8Array {
   return new Uint8Array(page.buffer, page.byteOffset, page.byteLength);
 }
 
+/** A byte string within a page. */
+export function bytesOf(value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  throw stateIncomplete('a page of it holds no bytes');
+}
+
+/**
+ * Refuses a table of which pages from `first` to `end` are missing, before room is made for it: a
+ * header that lies about a table's size would take all memory.
+ */
+export function checkPages(
+  pages: StatePages,
+  table: Readonly<{ prefix: string; first?: number; end: number }>,
+): void {
+  for (let page = table.first ?? 0; page < table.end; page += 1) {
+    pageAt(pages, `${table.prefix}${page}`);
+  }
+}
+
 export function stateIncomplete(detail: string, cause?: unknown): MillraceError {
   return new MillraceError({
     code: 'STATE_INCOMPLETE',

@@ -1,4 +1,4 @@
-export { STATE_VERSION } from '../fold/partition-state.ts';
+export { STATE_VERSION } from '../fold/saved-header.ts';
 export { FOLD_VERSIONS } from '@millrace/wire';
 export {
   dataRecord,
@@ -25,3 +25,5 @@ export {
 export { naiveWindows, windowKey, type NaiveWindow } from './naive-oracle.ts';
 export { RuleVersions } from './rule-versions.ts';
 export { TIGHT_SETTINGS, VARIED_RULES, variedLog } from './varied-log.ts';
+export { loadPages, newPartitionHead, takePages } from '../fold/partition-state.ts';
+export { PartitionFold } from '../fold/partition-fold.ts';

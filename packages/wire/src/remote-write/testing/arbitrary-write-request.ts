@@ -113,9 +113,12 @@ export const arbitrarySeries: fc.Arbitrary<Required<WriteSeries>> = fc.record({
   }),
 });
 
-export const arbitraryMetadata: fc.Arbitrary<MetricMetadata> = fc.record({
-  metric: storableText.filter((name) => name !== ''),
-  type: fc.constantFrom(...METRIC_TYPES),
-  help: storableText,
-  unit: storableText,
-});
+export const arbitraryMetadata: fc.Arbitrary<MetricMetadata> = fc.record(
+  {
+    metric: storableText.filter((name) => name !== ''),
+    type: fc.constantFrom(...METRIC_TYPES),
+    help: storableText,
+    unit: storableText,
+  },
+  { noNullPrototype: true },
+);

@@ -1,0 +1,13 @@
+export { METRIC_TYPES } from '../remote-write/metric-type.ts';
+export {
+  arbitraryHistogram,
+  arbitraryMetadata,
+  arbitrarySeries,
+} from '../remote-write/testing/arbitrary-write-request.ts';
+export {
+  decodeAll as tellWriteRequest,
+  type Told,
+} from '../remote-write/testing/recording-sink.ts';
+export { toldOf } from '../remote-write/testing/told-of.ts';
+export { oracleDecode } from '../remote-write/testing/write-request-oracle.ts';
+export { decodeAll as tellPush, type ToldSample } from '../push/testing/recording-push-sink.ts';

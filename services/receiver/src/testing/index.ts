@@ -1,0 +1,1 @@
+export { decodeToken, encodeToken, type TokenPosition } from '../token.ts';

@@ -1,0 +1,287 @@
+import assert from 'node:assert/strict';
+import { METRIC_NAME_LABEL, SampleKind } from '@millrace/model';
+import { MillraceError } from '@millrace/runtime';
+import { dataRecord, type TestPart } from '@millrace/transformer/testing';
+import {
+  CheckpointRecordKind,
+  ControlRecordKind,
+  decodeCheckpointRecord,
+  decodeControlRecord,
+  decodeEventsRecord,
+  decodeHistogram,
+  decodeSeriesRecord,
+  decodeSeriesRecordHeader,
+  DEFAULT_FOLD_SETTINGS,
+  DefinitionReader,
+  encodeCheckpointRecord,
+  encodeControlRecord,
+  encodeEventsRecord,
+  encodeHistogram,
+  EventsRecordKind,
+  listEntries,
+  type CheckpointRecord,
+  type ControlRecord,
+  type EventsRecord,
+  type SeriesRecord,
+} from '@millrace/wire';
+import { arbitraryHistogram } from '@millrace/wire/testing';
+import * as fc from 'fast-check';
+import type { FuzzTarget, Outcome, SoundInput } from '../fuzz-target.ts';
+import { goldenRecords } from '../kept-inputs.ts';
+import { rebuildSeriesRecord } from './rebuild-series-record.ts';
+import { recordedLogs } from './recorded-logs.ts';
+import { warpMsgpack } from '../warp-msgpack.ts';
+
+const isRefusal = (error: unknown): boolean =>
+  error instanceof MillraceError &&
+  (error.code === 'WIRE_CORRUPT' || error.code === 'WIRE_VERSION');
+const MEMORY = { perByte: 200, fixedBytes: 4 * 1024 ** 2 };
+
+const text = fc.string({ maxLength: 8 });
+const timeUs = fc.integer({ min: 0, max: 2_000_000_000_000_000 });
+const value = fc.oneof(fc.double(), fc.nat());
+const sample = fc.record(
+  {
+    labels: fc
+      .dictionary(text, text, { maxKeys: 3, noNullPrototype: true })
+      .map((labels) => ({ ...labels, [METRIC_NAME_LABEL]: 'm' })),
+    timeUs,
+    value,
+    kind: fc.constantFrom(...Object.values(SampleKind)),
+    stale: fc.boolean(),
+    id: text,
+    startUs: timeUs,
+    histogram: arbitraryHistogram.map(encodeHistogram),
+  },
+  { requiredKeys: ['labels', 'timeUs', 'value'], noNullPrototype: true },
+);
+/** Objects as the readers make them: with the usual prototype. */
+const plainRecord = <T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
+  fc.record(fields, { noNullPrototype: true }) as fc.Arbitrary<T>;
+
+const part: fc.Arbitrary<TestPart> = plainRecord({
+  samples: fc.array(sample, { maxLength: 6 }),
+  receivedAtUs: timeUs,
+  sequence: fc.nat(),
+  cumulativeSamples: fc.nat(),
+});
+const sentEvents: fc.Arbitrary<EventsRecord> = fc.oneof(
+  plainRecord({
+    part,
+    metadata: fc.array(plainRecord({ metric: text, type: text, help: text, unit: text }), {
+      maxLength: 2,
+    }),
+  }).map(({ part: one, metadata }) => ({ ...dataRecord(one), metadata })),
+  plainRecord({ kind: fc.constant(EventsRecordKind.tick), receivedAtUs: timeUs }),
+);
+
+function soundEvents(record: EventsRecord): SoundInput {
+  return {
+    bytes: Uint8Array.from(encodeEventsRecord(record)),
+    check: (read) => assert.deepStrictEqual((read as ReadEvents).record, record),
+  };
+}
+
+interface ReadEvents {
+  record: EventsRecord;
+  labels: unknown[];
+}
+
+export const eventsRecord: FuzzTarget = {
+  name: 'events-record',
+  read: (bytes): ReadEvents => {
+    const record = decodeEventsRecord(bytes);
+    if (record.kind !== EventsRecordKind.data) return { record, labels: [] };
+    const definitions = new DefinitionReader(record.definitions);
+    return { record, labels: Array.from(record.kinds, (_, i) => definitions.labels(i)) };
+  },
+  isRefusal,
+  sound: fc.oneof(
+    sentEvents.map(soundEvents),
+    fc.nat().map((n) => {
+      const records = recordedLogs().flatMap(({ events }) => events);
+      return soundEvents(records[n % records.length]!.record);
+    }),
+    fc
+      .constantFrom(...goldenRecords('events-'))
+      .map((bytes) => ({ bytes, check: () => undefined })),
+  ),
+  agree: (_, outcome) => {
+    if ('refusal' in outcome) return;
+    // What was accepted can be written, and reads the same again.
+    const { record } = outcome.value as ReadEvents;
+    assert.deepStrictEqual(decodeEventsRecord(encodeEventsRecord(record)), record);
+  },
+  warp: warpMsgpack,
+  memory: MEMORY,
+  runs: 1000,
+};
+
+interface ReadSeries {
+  record: SeriesRecord;
+  entries: ReturnType<typeof listEntries>;
+}
+
+export const seriesRecord: FuzzTarget = {
+  name: 'series-record',
+  read: (bytes): ReadSeries => {
+    const header = decodeSeriesRecordHeader(bytes);
+    decodeSeriesRecord(bytes, { offset: header.from.offset + 1, ordinal: 1 });
+    return { record: decodeSeriesRecord(bytes), entries: listEntries(bytes) };
+  },
+  isRefusal,
+  sound: fc
+    .oneof(
+      fc.nat().map((n) => {
+        const payloads = recordedLogs().flatMap(({ series }) => series);
+        return payloads[n % payloads.length]!;
+      }),
+      fc.constantFrom(...goldenRecords('series-')),
+    )
+    .map((bytes) => ({
+      bytes: Uint8Array.from(bytes),
+      check: (read) => {
+        const { record, entries } = read as ReadSeries;
+        const rebuilt = rebuildSeriesRecord(record, entries);
+        if (record.to.ordinal === 0) assert.deepEqual(Buffer.from(rebuilt), Buffer.from(bytes));
+        else assert.deepStrictEqual(listEntries(rebuilt), entries);
+      },
+    })),
+  agree: (_, outcome) => {
+    if ('refusal' in outcome) return;
+    const { record, entries } = outcome.value as ReadSeries;
+    const { samples, ...lists } = record.entries;
+    const count = Object.values(lists).reduce((sum, list) => sum + list.length, samples.count);
+    assert.equal(entries.length, count, 'its runs do not tell of all entries');
+    // What was accepted can be written again.
+    if (entries.length === 0) return;
+    assert.deepStrictEqual(listEntries(rebuildSeriesRecord(record, entries)), entries);
+  },
+  warp: warpMsgpack,
+  memory: MEMORY,
+  runs: 1000,
+};
+
+const controlRecords: fc.Arbitrary<ControlRecord> = fc.oneof(
+  plainRecord({
+    kind: fc.constant(ControlRecordKind.log),
+    logId: fc.constant('00112233445566778899aabbccddeeff'),
+    partitions: fc.nat({ max: 100 }),
+    firstNumber: fc.maxSafeNat(),
+  }),
+  plainRecord({
+    kind: fc.constant(ControlRecordKind.edition),
+    rule: plainRecord({ name: text, widthsUs: fc.array(fc.nat(), { maxLength: 3 }) }),
+  }),
+  plainRecord({
+    kind: fc.constant(ControlRecordKind.rules),
+    after: fc.maxSafeNat(),
+    editions: fc.array(fc.maxSafeNat(), { maxLength: 5 }),
+    foldVersion: fc.nat(),
+    settings: fc.constant(DEFAULT_FOLD_SETTINGS),
+    source: text,
+    appliedAtUs: timeUs,
+  }),
+);
+
+export const controlRecord: FuzzTarget = {
+  name: 'control-record',
+  read: decodeControlRecord,
+  isRefusal,
+  sound: fc.oneof(
+    controlRecords.map((record) => ({
+      bytes: Uint8Array.from(encodeControlRecord(record)),
+      check: (read: unknown) => assert.deepStrictEqual(read, record),
+    })),
+    fc
+      .constantFrom(...goldenRecords('control-'))
+      .map((bytes) => ({ bytes, check: () => undefined })),
+  ),
+  agree: (_, outcome: Outcome) => {
+    if ('refusal' in outcome) return;
+    const record = outcome.value as ControlRecord;
+    assert.deepStrictEqual(decodeControlRecord(encodeControlRecord(record)), record);
+  },
+  warp: warpMsgpack,
+  memory: MEMORY,
+  runs: 1600,
+};
+
+const hex = (bytes: number): fc.Arbitrary<string> =>
+  fc
+    .uint8Array({ minLength: bytes, maxLength: bytes })
+    .map((digits) => Buffer.from(digits).toString('hex'));
+const count = fc.maxSafeNat();
+const checkpointRecords: fc.Arbitrary<CheckpointRecord> = fc.oneof(
+  plainRecord({
+    kind: fc.constant(CheckpointRecordKind.chunk),
+    checkpointId: hex(16),
+    index: count,
+    pieces: fc.array(
+      plainRecord({
+        key: text,
+        at: count,
+        pageBytes: count,
+        bytes: fc.uint8Array({ maxLength: 60 }),
+      }),
+      { maxLength: 4 },
+    ),
+  }),
+  plainRecord({
+    kind: fc.constant(CheckpointRecordKind.manifest),
+    checkpointId: hex(16),
+    logId: hex(16),
+    logNumber: count,
+    position: count,
+    lastDigest: hex(16),
+    partitionTimeUs: timeUs,
+    stateVersion: count,
+    foldVersion: count,
+    pageCount: count,
+    chunkCount: count,
+    pagesBytes: count,
+    pagesDigest: hex(32),
+    madeAtUs: timeUs,
+    firstChunkOffset: fc.integer({ min: -1, max: 1000 }),
+  }),
+);
+
+export const checkpointRecord: FuzzTarget = {
+  name: 'checkpoint-record',
+  read: decodeCheckpointRecord,
+  isRefusal,
+  sound: fc.oneof(
+    checkpointRecords.map((record) => ({
+      bytes: Uint8Array.from(encodeCheckpointRecord(record)),
+      check: (read: unknown) => assert.deepStrictEqual(read, record),
+    })),
+    fc
+      .constantFrom(...goldenRecords('checkpoints-'))
+      .map((bytes) => ({ bytes, check: () => undefined })),
+  ),
+  agree: (_, outcome: Outcome) => {
+    if ('refusal' in outcome) return;
+    const record = outcome.value as CheckpointRecord;
+    assert.deepStrictEqual(decodeCheckpointRecord(encodeCheckpointRecord(record)), record);
+  },
+  warp: warpMsgpack,
+  memory: MEMORY,
+  runs: 1000,
+};
+
+export const histogram: FuzzTarget = {
+  name: 'histogram',
+  read: decodeHistogram,
+  isRefusal,
+  sound: arbitraryHistogram.map((one) => ({
+    bytes: Uint8Array.from(encodeHistogram(one)),
+    check: (read) => assert.deepStrictEqual(read, one),
+  })),
+  agree: (_, outcome) => {
+    if ('refusal' in outcome) return;
+    const one = outcome.value as ReturnType<typeof decodeHistogram>;
+    assert.deepStrictEqual(decodeHistogram(encodeHistogram(one)), one);
+  },
+  memory: MEMORY,
+  runs: 1600,
+};
