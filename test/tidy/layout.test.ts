@@ -24,7 +24,7 @@ const layout: Readonly<Record<string, { readonly must: string; readonly may: str
   },
   test: {
     must: 'package.json tidy tsconfig.json',
-    may: 'README.md bench e2e fuzz golden integration load services sim',
+    may: 'README.md bench e2e fuzz golden integration load model services sim',
   },
   infra: {
     must: 'scripts',
