@@ -38,7 +38,7 @@ export interface PartitionStatus {
   position: number;
   /** End of its input topic. */
   endOffset: number;
-  /** Age of the oldest record that is not committed (applied) yet, in ms; 0 when there is none. */
+  /** Age of the oldest record that is not folded (applied) yet, in ms; 0 when there is none. */
   lagMs: number;
   /** Partition time, when the stage knows it. */
   partitionTimeUs?: number;

@@ -6,6 +6,7 @@ import { Committer } from './committer.ts';
 import { createTransformerEvents } from './events.ts';
 import { FOLD_VERSION, PartitionFold } from './fold/partition-fold.ts';
 import { newPartitionHead } from './fold/partition-state.ts';
+import { OwnerProgress } from './owner-progress.ts';
 import type { Publisher } from './publisher.ts';
 import { DEFAULT_TRANSFORMER_SETTINGS } from './settings.ts';
 import type { OwnedPartition } from './take-over.ts';
@@ -42,7 +43,8 @@ class Bench {
     const events = createTransformerEvents(silentLog, createMeter());
     const settings = { ...DEFAULT_TRANSFORMER_SETTINGS, partitions: [0], commitMs: 1000 };
     const { signal } = this.over;
-    const parts = { partition: 0, state, clock, signal, events, settings };
+    const progress = new OwnerProgress(0);
+    const parts = { partition: 0, state, clock, signal, events, progress, settings };
     this.committer = new Committer(parts, this.owned, publisher);
   }
 

@@ -2,6 +2,7 @@ import { createBackoff, errorKind, MillraceError, type Clock } from '@millrace/r
 import type { StateCommit, StateStore } from '@millrace/state';
 import type { TransformerEvents } from './events.ts';
 import { takePages } from './fold/partition-state.ts';
+import type { OwnerProgress } from './owner-progress.ts';
 import type { Publisher } from './publisher.ts';
 import type { TransformerSettings } from './settings.ts';
 import type { OwnedPartition } from './take-over.ts';
@@ -13,6 +14,7 @@ interface CommitterParts {
   /** Ends everything: what is not committed by then is folded again by the next owner. */
   signal: AbortSignal;
   events: TransformerEvents;
+  progress: OwnerProgress;
   settings: TransformerSettings;
 }
 
@@ -75,6 +77,7 @@ export class Committer {
       next,
       pages: takePages(head, tables),
     };
+    this.#parts.progress.commitBegins();
     this.#running = this.#commit(commit).then(
       () => {
         this.#owned.committed = next;
@@ -88,8 +91,9 @@ export class Committer {
   }
 
   async #commit(commit: StateCommit): Promise<void> {
-    const { state, clock, signal, events, partition } = this.#parts;
+    const { state, clock, signal, events, progress, partition } = this.#parts;
     await this.#publisher.settled();
+    progress.begins('commit', clock.nowUs());
     const backoff = createBackoff({ clock });
     for (;;) {
       try {
@@ -98,10 +102,13 @@ export class Committer {
         let bytes = 0;
         for (const page of commit.pages.values()) bytes += page?.length ?? 0;
         events.committed(partition, commit.pages.size, bytes);
+        progress.done('commit');
+        progress.committed();
         return;
       } catch (error) {
         if (errorKind(error) !== 'transient') throw error;
         events.commitRetried(partition, error);
+        progress.failed('commit', error, clock.nowUs());
         await backoff.wait(signal);
       }
     }

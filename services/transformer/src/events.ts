@@ -5,6 +5,7 @@ import {
   type MakeCounter,
 } from './checkpoint-events.ts';
 import { errorText, type Log, type Meter } from '@millrace/runtime';
+import type { OwnerLevels } from './owner-progress.ts';
 
 /** All that the transformer reports: log lines and counters, one function for each event. */
 export interface TransformerEvents extends CheckpointEvents {
@@ -25,6 +26,9 @@ export interface TransformerEvents extends CheckpointEvents {
   controlRetried(error: unknown): void;
   controlStopped(error: unknown): void;
   stopped(partition: number, error: unknown): void;
+  /** How far it is now. */
+  observed(partition: number, levels: Readonly<OwnerLevels>): void;
+  observeFailed(error: unknown): void;
   /** The partition is not owned any more. */
   letGo(partition: number): void;
   gaveUpWaiting(partition: number, stopMsMax: number): void;
@@ -56,6 +60,7 @@ const STOPPED = 'The partition stopped; the log keeps its records.';
 export function createTransformerEvents(log: Log, meter: Meter): TransformerEvents {
   const count = counterOf(meter);
   const folding = createFoldMeter(meter);
+  const progress = createProgressMeter(meter);
   const checkpoints = createCheckpointEvents(log, count, meter);
   const publishedBytes = count('published_bytes_total', 'Bytes appended to metrics.series.');
   const retries = count('retries_total', 'Calls tried again.', ['call']);
@@ -101,16 +106,14 @@ export function createTransformerEvents(log: Log, meter: Meter): TransformerEven
     },
     barrierFailed: (partition, error) =>
       retried(partition, 'barrier', error, 'A missing barrier could not be appended yet.'),
-    controlRetried: (error) =>
-      log.warn({ error: errorText(error) }, 'Changes of rules cannot be read; it is tried again.'),
-    controlStopped: (error) =>
-      log.error(
-        { error: errorText(error) },
-        'Changes of rules are not read any more; folding goes on under the rules in the log.',
-      ),
+    ...controlEvents(log),
     stopped: (partition, error) => log.error({ partition, error: errorText(error) }, STOPPED),
+    observed: (partition, levels) => progress.show(partition, levels),
+    observeFailed: (error) =>
+      log.debug({ error: errorText(error) }, 'The end of the log could not be looked at.'),
     letGo: (partition) => {
       folding.forget(partition);
+      progress.forget(partition);
       checkpoints.forget(partition);
       log.info({ partition }, 'Partition let go.');
     },
@@ -122,9 +125,46 @@ export function createTransformerEvents(log: Log, meter: Meter): TransformerEven
   };
 }
 
+function controlEvents(log: Log): Pick<TransformerEvents, 'controlRetried' | 'controlStopped'> {
+  return {
+    controlRetried: (error) =>
+      log.warn({ error: errorText(error) }, 'Changes of rules cannot be read; it is tried again.'),
+    controlStopped: (error) =>
+      log.error(
+        { error: errorText(error) },
+        'Changes of rules are not read any more; folding goes on under the rules in the log.',
+      ),
+  };
+}
+
 function counterOf(meter: Meter): MakeCounter {
   return (name, help, labels = []) =>
     meter.counter({ name: `millrace_transformer_${name}`, help, labels: ['partition', ...labels] });
+}
+
+/** How far each partition is. */
+function createProgressMeter(meter: Meter): {
+  show(partition: number, levels: Readonly<OwnerLevels>): void;
+  forget(partition: number): void;
+} {
+  const level = (name: string, help: string) =>
+    meter.gauge({ name: `millrace_transformer_${name}`, help, labels: ['partition'] });
+  const lag = level('lag_ms', 'Age of the oldest record of metrics.events not folded, at most.');
+  const behind = level('behind_records', 'Records of metrics.events that are not folded.');
+  const uncommitted = level(
+    'uncommitted_ms',
+    'Age of the oldest record that is folded and not in a committed state.',
+  );
+  return {
+    show: (partition, { lagMs, behindRecords, uncommittedMs }) => {
+      lag.set(lagMs, { partition });
+      behind.set(behindRecords, { partition });
+      uncommitted.set(uncommittedMs, { partition });
+    },
+    forget: (partition) => {
+      for (const gauge of [lag, behind, uncommitted]) gauge.forget({ partition });
+    },
+  };
 }
 
 /** Counts what folding a batch did, and holds the levels it left. */

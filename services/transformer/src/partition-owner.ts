@@ -1,8 +1,6 @@
 import {
   createBackoff,
   errorKind,
-  errorText,
-  MillraceError,
   type Backoff,
   type Clock,
   type PartitionStatus,
@@ -19,6 +17,7 @@ import { Committer } from './committer.ts';
 import { countBatch, lostSamples } from './count-batch.ts';
 import type { TransformerEvents } from './events.ts';
 import { samplesLost } from './fold/fold-errors.ts';
+import { OwnerProgress } from './owner-progress.ts';
 import { Publisher } from './publisher.ts';
 import type { TransformerSettings } from './settings.ts';
 import { loadAgainWhenCorrupt, notSetUp, takeOver, type OwnedPartition } from './take-over.ts';
@@ -40,9 +39,10 @@ export class PartitionOwner implements PartitionTask {
   readonly partition: number;
   readonly #parts: OwnerParts;
   readonly #backoff: Backoff;
+  readonly progress: OwnerProgress;
+  #readAtUs = 0;
   /** Checkpoints that were told to be of no use, by offset. */
   readonly #passedOver = new Set<number>();
-  #status: PartitionStatus;
   /** Ends the polling; what was folded is still published and committed. */
   readonly #stopping = new AbortController();
   /** Ends everything under way. */
@@ -52,11 +52,17 @@ export class PartitionOwner implements PartitionTask {
     this.partition = partition;
     this.#parts = parts;
     this.#backoff = createBackoff({ clock: parts.clock });
-    this.#status = { partition, state: 'starting', position: 0, endOffset: 0, lagMs: 0 };
+    this.progress = new OwnerProgress(partition);
   }
 
   get status(): PartitionStatus {
-    return this.#status;
+    return this.progress.status(this.#parts.clock.nowUs());
+  }
+
+  /** Whether it has not read for a while: then the end that reading saw is an old one. */
+  get isHeldUp(): boolean {
+    const { clock, settings } = this.#parts;
+    return clock.nowUs() - this.#readAtUs > 2 * settings.tickMs * 1000;
   }
 
   stop(): void {
@@ -88,7 +94,7 @@ export class PartitionOwner implements PartitionTask {
         if (!(await this.#goesOnAfter(error))) return;
       }
     }
-    if (this.#status.state !== 'stopped') this.#note({ state: 'stopped' });
+    this.progress.stopped();
   }
 
   async #goesOnAfter(error: unknown): Promise<boolean> {
@@ -96,7 +102,7 @@ export class PartitionOwner implements PartitionTask {
     const { signal } = this.#stopping;
     const kind = errorKind(error);
     if (kind === 'aborted') {
-      this.#note({ state: 'stopped' });
+      this.progress.stopped();
       return false;
     }
     if (kind === 'permanent' || kind === 'defect') {
@@ -108,7 +114,7 @@ export class PartitionOwner implements PartitionTask {
     if (kind === 'outrun') events.outrun(this.partition);
     else {
       events.readRetried(this.partition, error);
-      this.#note({ state: 'waiting', reason: reasonOf(error) });
+      this.progress.waiting(error);
     }
     // Also after an outrun: whatever is wrong with the state must not make the owner spin.
     await this.#backoff.wait(signal).catch(() => undefined);
@@ -117,19 +123,14 @@ export class PartitionOwner implements PartitionTask {
 
   /** Told once for each reason, however often it is looked at again. */
   #stopFor(error: unknown): void {
-    const reason = reasonOf(error);
-    if (!this.#isStoppedFor(reason)) this.#parts.events.stopped(this.partition, error);
-    this.#note({ state: 'stopped', reason });
-  }
-
-  #isStoppedFor({ code }: StopReason): boolean {
-    return this.#status.state === 'stopped' && this.#status.reason?.code === code;
+    if (!this.progress.isStoppedFor(error)) this.#parts.events.stopped(this.partition, error);
+    this.progress.stopped(error);
   }
 
   /** Nobody has begun the log yet. */
   async #pause(): Promise<void> {
     const { clock, settings } = this.#parts;
-    this.#note({ state: 'waiting', reason: reasonOf(notSetUp(this.partition)) });
+    this.progress.waiting(notSetUp(this.partition));
     await clock.sleep(settings.tickMs, this.#stopping.signal);
   }
 
@@ -163,12 +164,15 @@ export class PartitionOwner implements PartitionTask {
     const { stream, checkpoints } = this.#parts;
     const { partition } = this;
     const { head } = owned.fold;
-    let isTold = this.#status.state !== 'stopped';
+    let isTold = !this.progress.isStopped;
+    this.progress.takenOver(head.position);
     if (isTold) this.#tellTakenOver(owned);
     const over = new AbortController();
     const signal = AbortSignal.any([over.signal, this.#killing.signal]);
     const publisher = this.#publisherFor(owned, signal);
-    const committer = new Committer({ ...this.#parts, partition, signal }, owned, publisher);
+    const { progress } = this;
+    const parts = { ...this.#parts, partition, progress, signal };
+    const committer = new Committer(parts, owned, publisher);
     const reader = stream.reader(TOPIC_EVENTS, partition, head.position);
     const { partitions } = stream;
     const barriers = new BarrierCompleter({ ...this.#parts, partition, partitions });
@@ -176,7 +180,10 @@ export class PartitionOwner implements PartitionTask {
       for (;;) {
         const records = await this.#poll(reader);
         if (records === undefined) break;
+        this.#readAtUs = this.#parts.clock.nowUs();
         if (records.length === 0) await this.#tick();
+        // Others append: a tick that failed before is made up for.
+        else progress.done('tick');
         const unfoldable = this.#fold(owned, records);
         publisher.pump(() => head.position);
         if (unfoldable !== undefined) throw unfoldable.error;
@@ -188,7 +195,7 @@ export class PartitionOwner implements PartitionTask {
         this.#backoff.reset();
         if (!isTold) this.#tellTakenOver(owned);
         isTold = true;
-        this.#observe(owned, records, reader.end);
+        this.#observe(owned, reader.end);
       }
       await committer.commitLast();
       checkpoints.whenDue(partition, owned.committed);
@@ -207,8 +214,7 @@ export class PartitionOwner implements PartitionTask {
    * log that is gone it cannot be folded again: a state behind what was put out would be for ever.
    */
   async #commitBefore(error: unknown, committer: Committer): Promise<void> {
-    const reason = reasonOf(error);
-    if (!this.#isStoppedFor(reason)) this.#note({ state: 'waiting', reason });
+    if (!this.progress.isStoppedFor(error)) this.progress.waiting(error);
     try {
       await committer.commitLast();
     } catch (failure) {
@@ -268,6 +274,10 @@ export class PartitionOwner implements PartitionTask {
     }
     const last = folded.at(-1);
     if (last !== undefined) fold.head.lastDigest = recordDigest(last.payload);
+    this.progress.folded(
+      fold.head.position,
+      folded.map(({ appendTimeUs }) => appendTimeUs),
+    );
     this.#parts.events.folded(this.partition, batch.done(folded));
     for (const loss of fold.takeLosses()) this.#parts.events.lost(this.partition, loss);
     return unfoldable;
@@ -275,6 +285,7 @@ export class PartitionOwner implements PartitionTask {
 
   #publisherFor({ builder }: OwnedPartition, signal: AbortSignal): Publisher {
     const { producer, clock, events, settings } = this.#parts;
+    const { progress } = this;
     return new Publisher({
       partition: this.partition,
       builder,
@@ -282,49 +293,40 @@ export class PartitionOwner implements PartitionTask {
       clock,
       signal,
       pendingBytesMax: settings.pendingBytesMax,
-      onRetry: (error) => events.publishRetried(this.partition, error),
-      onPublished: ({ payload }) => events.published(this.partition, payload.length),
+      onSend: () => progress.begins('publish', clock.nowUs()),
+      onRetry: (error) => {
+        progress.failed('publish', error, clock.nowUs());
+        events.publishRetried(this.partition, error);
+      },
+      onPublished: ({ payload }) => {
+        progress.done('publish');
+        events.published(this.partition, payload.length);
+      },
     });
   }
 
   /** Moves the time of an idle partition. A lost tick is made up for by the next one. */
   async #tick(): Promise<void> {
     const { clock, producer, events } = this.#parts;
+    this.progress.begins('tick', clock.nowUs());
     const tick = { kind: EventsRecordKind.tick, receivedAtUs: clock.nowUs() } as const;
     try {
       await producer.append(TOPIC_EVENTS, this.partition, encodeEventsRecord(tick));
+      this.progress.done('tick');
     } catch (error) {
       if (errorKind(error) !== 'transient') throw error;
+      this.progress.failed('tick', error, clock.nowUs());
       events.tickFailed(this.partition, error);
     }
   }
 
-  #observe({ fold }: OwnedPartition, records: readonly StreamRecord[], readEnd?: number): void {
-    const { clock } = this.#parts;
+  #observe({ fold }: OwnedPartition, readEnd?: number): void {
+    const { progress } = this;
     const { position, partitionTimeUs } = fold.head;
-    const end = Math.max(position, readEnd ?? position);
-    const newest = records.at(-1);
     const lost = lostSamples(fold);
-    const ageUs = newest === undefined ? 0 : clock.nowUs() - newest.appendTimeUs;
-    this.#status = {
-      partition: this.partition,
-      state: 'running',
-      position,
-      endOffset: end,
-      lagMs: end > position ? Math.max(0, Math.round(ageUs / 1000)) : 0,
-      partitionTimeUs,
-      ...(lost === 0 ? {} : { warning: reasonOf(samplesLost(this.partition, lost)) }),
-    };
+    progress.endOffset = Math.max(position, readEnd ?? position);
+    progress.partitionTimeUs = partitionTimeUs;
+    progress.warning = lost === 0 ? undefined : samplesLost(this.partition, lost);
+    progress.running();
   }
-
-  #note(changed: Partial<PartitionStatus>): void {
-    this.#status = { ...this.#status, ...changed };
-  }
-}
-
-type StopReason = NonNullable<PartitionStatus['reason']>;
-
-function reasonOf(error: unknown): StopReason {
-  if (!(error instanceof MillraceError)) return { code: 'UNKNOWN', message: errorText(error) };
-  return { code: error.code, message: error.message, remedy: error.remedy };
 }

@@ -36,6 +36,7 @@ class Bench {
       clock,
       signal: this.over.signal,
       pendingBytesMax,
+      onSend: () => undefined,
       onRetry: () => (this.retries += 1),
       onPublished: () => undefined,
     });

@@ -10,6 +10,8 @@ interface PublisherParts {
   /** Ends everything: what is not appended by then is folded again by the next owner. */
   signal: AbortSignal;
   pendingBytesMax: number;
+  /** A record is sent; until it is published, or tried again, nobody knows what became of it. */
+  onSend: () => void;
   onRetry: (error: unknown) => void;
   onPublished: (record: SealedRecord) => void;
 }
@@ -76,8 +78,9 @@ export class Publisher {
   }
 
   async #append(record: SealedRecord): Promise<void> {
-    const { producer, partition, clock, signal, onRetry } = this.#parts;
+    const { producer, partition, clock, signal, onSend, onRetry } = this.#parts;
     const backoff = createBackoff({ clock });
+    onSend();
     for (;;) {
       try {
         await producer.append(TOPIC_SERIES, partition, record.payload);

@@ -322,6 +322,20 @@ describe('the transformer', () => {
     }
   });
 
+  it('is not ready, and tells why, while the log takes nothing of a partition', async () => {
+    const bench = new StageBench();
+    begin(bench);
+    const transformer = bench.start({}, { stream: withAppend(bench, failsForEver) });
+    const running = transformer.run();
+    await until(() => {
+      const { ready, partitions } = transformer.status();
+      expect(ready).toBe(false);
+      expect(partitions[0]).toMatchObject({ state: 'waiting', reason: { code: 'AWAY' } });
+    });
+    await transformer.kill();
+    await running;
+  });
+
   it('stops in bounded time although a commit never comes back', async () => {
     const bench = new StageBench();
     begin(bench);

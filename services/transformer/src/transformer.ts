@@ -11,6 +11,7 @@ import type { StateStore } from '@millrace/state';
 import type { Stream } from '@millrace/stream';
 import { Checkpoints, makeHere, type MakeCheckpoint } from './checkpoints.ts';
 import { createTransformerEvents } from './events.ts';
+import { observe } from './observe.ts';
 import { PartitionOwner } from './partition-owner.ts';
 import type { TransformerSettings } from './settings.ts';
 
@@ -72,9 +73,15 @@ export function createTransformer(
   );
   const run = async (): Promise<void> => {
     control.run().catch(events.controlStopped);
+    const ended = new AbortController();
+    const { signal } = ended;
+    const observing = observe({ stream, clock, events, signal }, () => owned.tasks);
+    // Before the owners do it ends only by a defect.
+    observing.catch(() => void owned.stop());
     try {
-      await owned.run();
+      await Promise.race([owned.run(), observing]);
     } finally {
+      ended.abort();
       await control.stop();
       await checkpoints.stop();
       // Of an owner that was given up an append may be under way: that ends with the stream.

@@ -1,5 +1,6 @@
 import type { Address } from '@millrace/model';
 import { errorText, MillraceError, type PartitionStatus } from '@millrace/runtime';
+import { storeSilent } from './writer-errors.ts';
 
 /** What the store has of one partition, and where in the log that ends. */
 export interface Applied {
@@ -18,6 +19,8 @@ export class PartitionProgress {
   /** When the log took the oldest record that is known and not applied. */
   pendingSinceUs: number | undefined;
   partitionTimeUs: number | undefined;
+  /** Since when the store has owed an answer; undefined while it owes none. */
+  askingSinceUs: number | undefined;
   #applied: Applied | undefined;
   #state: PartitionStatus['state'] = 'starting';
   #reason: PartitionStatus['reason'];
@@ -73,17 +76,29 @@ export class PartitionProgress {
   }
 
   status(nowUs: number): PartitionStatus {
+    const stuck = this.#state === 'running' ? this.#stuck(nowUs) : undefined;
+    const reason = stuck ?? this.#reason;
     return {
       partition: this.partition,
-      state: this.#state,
-      ...(this.#reason === undefined ? {} : { reason: this.#reason }),
+      state: stuck === undefined ? this.#state : 'waiting',
+      ...(reason === undefined ? {} : { reason }),
       position: this.#applied?.position ?? 0,
       endOffset: this.endOffset,
       lagMs: this.lagMs(nowUs),
       ...(this.partitionTimeUs === undefined ? {} : { partitionTimeUs: this.partitionTimeUs }),
     };
   }
+
+  /** Nobody said that it failed, and yet nothing gets on. */
+  #stuck(nowUs: number): PartitionStatus['reason'] {
+    if (this.askingSinceUs === undefined) return undefined;
+    const tookMs = (nowUs - this.askingSinceUs) / 1000;
+    return tookMs > STUCK_MS ? reasonOf(storeSilent(tookMs)) : undefined;
+  }
 }
+
+/** Without an answer for so long the store counts as stuck. */
+const STUCK_MS = 10_000;
 
 function reasonOf(error: unknown): NonNullable<PartitionStatus['reason']> {
   if (!(error instanceof MillraceError)) return { code: 'UNKNOWN', message: errorText(error) };

@@ -48,7 +48,7 @@ export class PartitionWriter {
     const { stream, store, signal, progress, events } = this.#params;
     const partition = this.#partition;
     await this.close();
-    const marks = await store.marks(partition);
+    const marks = await this.#answer(() => store.marks(partition));
     await checkNotAhead({ stream, partition }, marks, signal);
     const position = await seek({ stream, partition }, marks, signal);
     this.#cursors = new Cursors(partition, marks);
@@ -77,14 +77,15 @@ export class PartitionWriter {
 
   /** Sees to it that the store has a mark to compare: a new log or source has none. */
   async mark(batch: Readonly<{ key: MarkKey; hasMark: boolean }>): Promise<void> {
-    if (!batch.hasMark) await this.#params.store.openMark(batch.key);
+    const { store } = this.#params;
+    if (!batch.hasMark) await this.#answer(() => store.openMark(batch.key));
   }
 
   /** One transaction. */
   async apply(batch: SeriesBatch): Promise<ApplyResult> {
     const { store, clock, events } = this.#params;
     const startedUs = clock.nowUs();
-    const result = await store.apply(storeBatchOf(batch));
+    const result = await this.#answer(() => store.apply(storeBatchOf(batch)));
     if (result.outcome === 'outrun') events.outrun(batch);
     else events.applied(batch, result, (clock.nowUs() - startedUs) / 1e6);
     return result;
@@ -106,6 +107,17 @@ export class PartitionWriter {
     const ahead = this.#ahead;
     this.#ahead = undefined;
     await ahead?.close();
+  }
+
+  /** Asks the store; whoever looks meanwhile sees for how long. */
+  async #answer<T>(ask: () => Promise<T>): Promise<T> {
+    const { progress, clock } = this.#params;
+    progress.askingSinceUs = clock.nowUs();
+    try {
+      return await ask();
+    } finally {
+      progress.askingSinceUs = undefined;
+    }
   }
 
   #open(position: number): void {

@@ -88,3 +88,15 @@ export function atRecord(error: unknown, partition: number, offset: number): unk
     cause: error,
   });
 }
+
+/** The store was asked, and has neither answered nor failed. */
+export function storeSilent(tookMs: number): MillraceError {
+  return new MillraceError({
+    code: 'WRITER_STORE_SILENT',
+    kind: 'transient',
+    message:
+      `The store has not answered for ${Math.round(tookMs / 1000)} s. Nothing is lost: the log ` +
+      'keeps what is not applied, and takes more.',
+    remedy: 'Look at PostgreSQL: its load, its locks and its disk. It goes on by itself.',
+  });
+}

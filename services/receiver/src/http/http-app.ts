@@ -68,7 +68,8 @@ export function createHttpApp(parts: Parts): HttpApp {
   addRoutes(app, parts);
   return {
     listen: async (port = settings.port) => {
-      await app.listen({ host: settings.host, port });
+      // Senders that come all at once, after an outage, are not made to knock again.
+      await app.listen({ host: settings.host, port, backlog: settings.connectionsMax });
       const address = app.server.address() as AddressInfo;
       return { host: address.address, port: address.port };
     },

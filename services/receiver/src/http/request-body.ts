@@ -38,10 +38,17 @@ export async function readBody(
   }
 }
 
+const SMALL_CHUNK_BYTES = 4096;
+const GATHERED_BYTES_MIN = 256;
+const GATHERED_BYTES_MAX = 64 * 1024;
+
 class BodyReading {
   readonly #bounds: BodyBounds;
   readonly #lease: Lease;
   #chunks: Buffer[] = [];
+  /** Small chunks, one behind the other, and how much of it is filled. */
+  #gathered: Buffer = Buffer.alloc(0);
+  #gatheredBytes = 0;
   #wireBytes = 0;
   #bytes = 0;
   #failed = false;
@@ -105,10 +112,35 @@ class BodyReading {
       const detail = `the body has more than ${decodedBytesMax} bytes once decompressed`;
       this.#refuse('body_bomb', detail);
     } else if (this.#lease.take(chunk.length)) {
-      this.#chunks.push(chunk);
+      if (chunk.length < SMALL_CHUNK_BYTES) this.#gather(chunk);
+      else {
+        this.#settleGathered();
+        this.#chunks.push(chunk);
+      }
     } else {
       this.#fail(new OverloadError('in_flight_bytes', 'too many bytes are under way'));
     }
+  }
+
+  /** Kept as they come, chunks of a byte would take a hundred times what the lease holds. */
+  #gather(chunk: Buffer): void {
+    if (this.#gatheredBytes + chunk.length > GATHERED_BYTES_MAX) this.#settleGathered();
+    const needed = this.#gatheredBytes + chunk.length;
+    if (needed > this.#gathered.length) {
+      const bytes = Math.min(GATHERED_BYTES_MAX, Math.max(2 * needed, GATHERED_BYTES_MIN));
+      const larger = Buffer.allocUnsafeSlow(bytes);
+      this.#gathered.copy(larger, 0, 0, this.#gatheredBytes);
+      this.#gathered = larger;
+    }
+    chunk.copy(this.#gathered, this.#gatheredBytes);
+    this.#gatheredBytes = needed;
+  }
+
+  #settleGathered(): void {
+    if (this.#gatheredBytes === 0) return;
+    this.#chunks.push(this.#gathered.subarray(0, this.#gatheredBytes));
+    this.#gathered = Buffer.alloc(0);
+    this.#gatheredBytes = 0;
   }
 
   #refuse(reason: DecodeError['reason'], detail: string, cause?: unknown): void {
@@ -119,10 +151,12 @@ class BodyReading {
     if (this.#failed) return;
     this.#failed = true;
     this.#chunks = [];
+    this.#gathered = Buffer.alloc(0);
     this.#onFailure(failure);
   }
 
   #joined(): Buffer {
+    this.#settleGathered();
     const [first = Buffer.alloc(0)] = this.#chunks;
     return this.#chunks.length <= 1 ? first : Buffer.concat(this.#chunks, this.#bytes);
   }
