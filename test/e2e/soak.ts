@@ -1,8 +1,11 @@
 import { parseArgs } from 'node:util';
+import { soakFuzz } from '../fuzz/soak-fuzz.ts';
+import { soakModel } from '../model/soak-model.ts';
 import { Random } from '../sim/random.ts';
 import { accountFor, runCrashRound, type RoundOutcome } from './crash-round.ts';
 import { CrashWorld, SmallDisk } from './crash-world.ts';
 import { soakDistributed } from './soak-distributed.ts';
+import { soakOverload } from './soak-overload.ts';
 import { drawFault, type SoakFault } from './soak-faults.ts';
 import { soakSimulation } from '../sim/soak-simulation.ts';
 import { soakOutages } from './soak-outages.ts';
@@ -10,6 +13,9 @@ import { recordRound } from './survived-faults.ts';
 
 const USAGE = `npm run soak -- [--minutes N] [--seed N]
 npm run soak -- --distributed [--minutes N] [--seed N] [--round N] [--outage-seconds N]
+npm run soak -- --fuzz [--minutes N] [--seed N]
+npm run soak -- --model [--minutes N]
+npm run soak -- --overload [--minutes N]
 npm run soak -- --outages [--outage NAME]… [--outage-seconds N]
 npm run soak -- --sim [--minutes N] [--seed N] [--seeds N]
 Rounds of load with something going wrong in the middle, at random by the seed, until the time is
@@ -20,7 +26,12 @@ over (10 minutes). Exits with 1 at the first sample that is missing or counted t
 ones) in a world of its own and all side by side, for --outage-seconds each (an hour; half of it
 for the database alone).
 Each round with real faults is counted in test/e2e/faults-survived.json, which the README shows.
---sim: simulated runs, on all cores, from --seed on, --seeds of them at most.`;
+--sim: simulated runs, on all cores, from --seed on, --seeds of them at most.
+
+--fuzz: broken inputs for every reader of bytes; what breaks one is kept in test/fuzz/failed.
+--model: every order of the commit protocol's steps, as deep as time and memory reach.
+--overload: senders faster than one process for so long, then slow connections, a silent store and
+new series.`;
 
 /** A world lives so long; then its disk space is given back. */
 const ROUNDS_PER_WORLD = 8;
@@ -45,13 +56,20 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 if (!options.outages && !options.sim) say(`Seed ${seed}, ${minutes} minutes.`);
 const isStoppingNow = (): boolean => isStopping;
-if (options.sim) {
+if (options.fuzz) {
+  const isWhole = await soakFuzz({ ...options, say, isStopping: isStoppingNow });
+  process.exitCode = isWhole ? 0 : 1;
+} else if (options.sim) {
   const isWhole = await soakSimulation({ ...options, say, isStopping: isStoppingNow });
   process.exitCode = isWhole ? 0 : 1;
 } else if (options.outages) {
   const { outageSeconds, outage: names } = options;
   const isWhole = await soakOutages({ outageSeconds, names, say, isStopping: isStoppingNow });
   process.exitCode = isWhole ? 0 : 1;
+} else if (options.overload) {
+  process.exitCode = (await soakOverload({ minutes, say })) ? 0 : 1;
+} else if (options.model) {
+  process.exitCode = (await soakModel({ minutes, say })) ? 0 : 1;
 } else if (options.distributed) {
   const isWhole = await soakDistributed({
     ...options,
@@ -155,6 +173,9 @@ interface SoakOptions {
   minutes: number;
   seed: number;
   distributed: boolean;
+  fuzz: boolean;
+  model: boolean;
+  overload: boolean;
   round: number;
   outageSeconds: number | undefined;
   outages: boolean;
@@ -169,6 +190,9 @@ function readOptions(): SoakOptions {
       minutes: { type: 'string', default: '10' },
       seed: { type: 'string' },
       distributed: { type: 'boolean', default: false },
+      fuzz: { type: 'boolean', default: false },
+      model: { type: 'boolean', default: false },
+      overload: { type: 'boolean', default: false },
       round: { type: 'string', default: '1' },
       outages: { type: 'boolean', default: false },
       outage: { type: 'string', multiple: true, default: [] },
@@ -182,6 +206,9 @@ function readOptions(): SoakOptions {
     minutes: Number(values.minutes),
     seed: Number(values.seed ?? randomSeed()),
     distributed: values.distributed,
+    fuzz: values.fuzz,
+    model: values.model,
+    overload: values.overload,
     round: Number(values.round),
     outages: values.outages,
     outage: values.outage,

@@ -21,7 +21,8 @@ export interface LoadProcess {
 
 /** Resolves when the requests are built and it only waits for `go`. */
 export async function startLoad(settings: LoadSettings): Promise<LoadProcess> {
-  const child = fork(main, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  // Without what this process was started with: a test runner resolves sources.
+  const child = fork(main, [], { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const kill = (): void => void child.kill('SIGKILL');
   process.once('exit', kill);
   const tell = (message: ToLoad): void => void child.send(message);
