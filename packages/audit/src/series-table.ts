@@ -10,8 +10,8 @@ export const SeriesBit = {
   away: 16,
 } as const;
 
-/** Whether the rules in force keep a series raw. */
-export const Kept = { unknown: 0, raw: 1, away: 2 } as const;
+/** What the rules in force do with a series: keep it raw, aggregate it away, or drop it. */
+export const Kept = { unknown: 0, raw: 1, away: 2, dropped: 3 } as const;
 export type Kept = (typeof Kept)[keyof typeof Kept];
 
 const ROOM_MIN = 1024;

@@ -1,5 +1,12 @@
 import { SampleFlag, SampleKind, sameValue } from '@millrace/model';
-import { EventsRecordKind, IdentityKind, type DataRecord, type EventsRecord } from '@millrace/wire';
+import {
+  EventsRecordKind,
+  IdentityKind,
+  REDRIVE_PROTOCOL,
+  tellsReasons,
+  type DataRecord,
+  type EventsRecord,
+} from '@millrace/wire';
 import { EntryKind } from '../sample-table.ts';
 import { Kept, SeriesBit } from '../series-table.ts';
 import { ReceiverCounts } from './receiver-counts.ts';
@@ -19,11 +26,8 @@ interface Current {
   isStale: boolean;
   isHistogram: boolean;
   isRaw: boolean;
+  isDropped: boolean;
 }
-
-/** The protocol of dead letters that are sent through the log again, from fold version 2 on. */
-const REDRIVE_PROTOCOL = 'redrive';
-const REDRIVE_FOLD_VERSION = 2;
 
 const NOTHING_REFUSED: RememberedPart = { refused: [] };
 
@@ -42,7 +46,7 @@ export class PartitionCount {
   readonly rules: RulesInForce = new RulesInForce();
   readonly #current: Current = {
     ...{ series: 0, kind: SampleKind.gauge, flags: 0, timeUs: 0, value: 0 },
-    ...{ isStale: false, isHistogram: false, isRaw: true },
+    ...{ isStale: false, isHistogram: false, isRaw: true, isDropped: false },
   };
   #partitionTimeUs = 0;
   /** Of the record at hand. */
@@ -109,9 +113,9 @@ export class PartitionCount {
     this.#record = record;
     this.#number = this.#tables.records.add(this.#partition, offset);
     this.#tally = this.#tallyOf(record.tenant);
-    const { foldVersion } = this.rules;
-    const tellsLetters = foldVersion >= REDRIVE_FOLD_VERSION;
-    this.#isRedriven = tellsLetters && record.protocol === REDRIVE_PROTOCOL;
+    // Before fold version 2 there was no way for dead letters to come again.
+    const knowsLetters = tellsReasons(this.rules.foldVersion);
+    this.#isRedriven = knowsLetters && record.protocol === REDRIVE_PROTOCOL;
     this.#slots.find(record, this.#number, this.rules);
     const seen = this.#findPart(record);
     const side = new SideValues(record);
@@ -172,6 +176,7 @@ export class PartitionCount {
     current.value =
       side.histogram === undefined ? record.values[i]! : histogramNumber(side.histogram);
     current.isRaw = series.kept[slot] === Kept.raw;
+    current.isDropped = series.kept[slot] === Kept.dropped;
     if (current.isHistogram) series.bits[slot]! |= SeriesBit.histograms;
     const { fromUs, untilUs } = this.#scope;
     if (current.timeUs < fromUs || current.timeUs >= untilUs) this.#tally.count(Fate.any);
@@ -206,7 +211,7 @@ export class PartitionCount {
     const known = samples.find(current.series, kindOf(current), current.timeUs, current.value);
     const entry = known < 0 ? this.#entryOf(current, kindOf(current)) : known;
     if (current.isRaw && samples.must[entry] === 0) this.#expect(entry, known >= 0);
-    this.#tally.count(Fate.unverified);
+    this.#tally.count(current.isDropped ? Fate.dropped : Fate.unverified);
   }
 
   /** An event that was not there before, unless it is so old that nobody can tell. */
@@ -222,7 +227,7 @@ export class PartitionCount {
       const kind = current.isHistogram ? EntryKind.eventHistogram : EntryKind.event;
       this.#expect(this.#entryOf(current, kind), isUnverified);
     }
-    if (isUnverified) this.#tally.count(Fate.unverified);
+    if (isUnverified && !current.isDropped) this.#tally.count(Fate.unverified);
     else this.#tally.count(leavesNothing(current) ? Fate.dropped : Fate.stored);
   }
 
@@ -257,7 +262,7 @@ export class PartitionCount {
       const isSame =
         sameValue(samples.values[known]!, current.value) &&
         (current.isHistogram || samples.isStale(known) === current.isStale);
-      this.#tally.count(isSame ? Fate.duplicateOrUnverified : Fate.conflictOrUnverified);
+      this.#tally.count(repeatedFate(current, isSame));
       // It was not kept raw when it came first; now it is stored if it cannot be told.
       if (current.isRaw && samples.must[known] === 0) samples.may[known] = 1;
       return;
@@ -267,12 +272,13 @@ export class PartitionCount {
     if (isTaken) {
       // A histogram where a value came first, or the other way round.
       if (current.isRaw) samples.may[entry] = 1;
-      this.#tally.count(Fate.conflictOrUnverified);
+      this.#tally.count(repeatedFate(current, false));
       return;
     }
     if (current.isRaw) this.#expect(entry, false);
-    const fate = leavesNothing(current) ? Fate.droppedOrUnverified : Fate.storedOrUnverified;
-    this.#tally.count(fate);
+    if (current.isDropped) this.#tally.count(Fate.dropped);
+    else if (leavesNothing(current)) this.#tally.count(Fate.droppedOrUnverified);
+    else this.#tally.count(Fate.storedOrUnverified);
   }
 
   #entryOf(current: Current, kind: EntryKind): number {
@@ -295,7 +301,13 @@ function kindOf({ isHistogram }: Current): EntryKind {
   return isHistogram ? EntryKind.histogram : EntryKind.sample;
 }
 
-/** A stale marker is no value: without its raw series nothing is left of it. */
-function leavesNothing({ isStale, isRaw }: Current): boolean {
-  return isStale && !isRaw;
+/** Whether it was still remembered decides between the two. */
+function repeatedFate({ isDropped }: Current, isSame: boolean): Fate {
+  if (isDropped) return isSame ? Fate.duplicateOrDropped : Fate.conflictOrDropped;
+  return isSame ? Fate.duplicateOrUnverified : Fate.conflictOrUnverified;
+}
+
+/** Dropped, or a stale marker: that is no value, and without its raw series nothing is left. */
+function leavesNothing({ isStale, isRaw, isDropped }: Current): boolean {
+  return isDropped || (isStale && !isRaw);
 }

@@ -60,9 +60,9 @@ export class RecordSlots {
       series.bits[slot]! |= isEvent ? SeriesBit.events : SeriesBit.timed;
       if (series.askedOf[slot] === rules.generation) continue;
       definitions ??= new DefinitionReader(data.definitions);
-      const keepsRaw = rules.keepsRaw(() => definitions!.labels(place));
-      series.kept[slot] = keepsRaw ? Kept.raw : Kept.away;
-      if (!keepsRaw) series.bits[slot]! |= SeriesBit.away;
+      const kept = rules.kept(() => definitions!.labels(place));
+      series.kept[slot] = kept;
+      if (kept === Kept.away) series.bits[slot]! |= SeriesBit.away;
       series.askedOf[slot] = rules.generation;
     }
   }

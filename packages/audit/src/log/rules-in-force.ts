@@ -1,6 +1,7 @@
 import type { LabelSet } from '@millrace/model';
 import { createPlacer, readCompiledRules, type Placer } from '@millrace/rules';
 import type { BarrierRecord, FoldSettings } from '@millrace/wire';
+import { Kept } from '../series-table.ts';
 
 /** What a barrier brings, or `metrics.control` where the log does not hold the barrier any more. */
 export type RulesSource = Pick<
@@ -31,7 +32,7 @@ export class RulesInForce {
   force({ number, foldVersion, settings, rules }: Omit<RulesSource, 'after'>): void {
     const compiled = readCompiledRules(rules);
     this.#number = number;
-    this.#keepsAll = compiled.rules.every(({ keepRaw }) => keepRaw);
+    this.#keepsAll = compiled.rules.every(({ keepRaw, drop }) => keepRaw && drop !== true);
     this.#placer = createPlacer(compiled);
     this.settings = settings;
     this.foldVersion = foldVersion;
@@ -39,7 +40,10 @@ export class RulesInForce {
     this.generation += 1;
   }
 
-  keepsRaw(labels: () => LabelSet): boolean {
-    return this.#keepsAll || this.#placer === undefined || this.#placer.place(labels()).keepRaw;
+  kept(labels: () => LabelSet): Kept {
+    if (this.#keepsAll || this.#placer === undefined) return Kept.raw;
+    const { keepRaw, droppedBy } = this.#placer.place(labels());
+    if (droppedBy !== undefined) return Kept.dropped;
+    return keepRaw ? Kept.raw : Kept.away;
   }
 }

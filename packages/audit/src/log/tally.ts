@@ -24,6 +24,9 @@ export const Fate = {
   conflictOrUnverified: 7,
   /** It lies outside of the times that are looked at. */
   any: 8,
+  /** Of series that a rule drops. */
+  duplicateOrDropped: 9,
+  conflictOrDropped: 10,
 } as const;
 export type Fate = (typeof Fate)[keyof typeof Fate];
 
@@ -37,6 +40,8 @@ const COLUMNS_OF: readonly (readonly LedgerColumn[])[] = [
   ['duplicate', 'unverified'],
   ['conflict', 'unverified'],
   ['stored', 'duplicate', 'conflict', 'dropped', 'unverified'],
+  ['duplicate', 'dropped'],
+  ['conflict', 'dropped'],
 ];
 
 export interface Bounds {
