@@ -135,8 +135,7 @@ export function planRun(seed: number): SimPlan {
     checkpointMs: random.pick([2000, 15_000, 3_600_000]),
     stream: random.chance(0.4) ? { segmentBytes: 2000, retentionMs: 10_000 } : {},
     settings: random.chance(0.4) ? { ...TIGHT_BOUNDS, piecesMax: random.pick([3, 40]) } : {},
-    // Where losses begin to be counted in the middle of a log, what is late counts as lost yet.
-    foldVersion: late > 0 ? FOLD_VERSIONS.at(-1)! : random.pick(FOLD_VERSIONS),
+    foldVersion: random.pick(FOLD_VERSIONS),
     skewUsMax: random.pick([0, 0, 2 * SECOND_US, 10 * MINUTE_US]),
     storeAwaySecondsMax: isLong ? 3600 : 60,
     suspendSecondsMax: random.pick([60, 1200]),

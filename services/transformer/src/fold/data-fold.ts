@@ -87,7 +87,9 @@ export class DataFold {
 
   fold(record: DataRecord, offset: number): void {
     const samples = record.values.length;
-    if (!this.#tables.receivers.note(record, this.#head.partitionTimeUs)) {
+    const { receivers } = this.#tables;
+    const sentAtLeast = receivers.sentBy(record.receiver);
+    if (!receivers.note(record, this.#head.partitionTimeUs)) {
       this.#counts.appendedAgain += samples;
       return;
     }
@@ -95,7 +97,7 @@ export class DataFold {
     const ledger = this.#ledger;
     const side = this.#side;
     ledger.accepted += samples;
-    if (this.#tellsReasons) this.#countLosses(record, offset);
+    if (this.#tellsReasons) this.#countLosses(record, offset, sentAtLeast);
     const { seenBefore, retried } = this.#judgePart(record);
     let retry = 0;
     for (let i = 0; i < samples; i += 1) {
@@ -123,9 +125,9 @@ export class DataFold {
   }
 
   /** What the receiver knows to be durable lies before this record, or the log has lost it. */
-  #countLosses(record: DataRecord, offset: number): void {
+  #countLosses(record: DataRecord, offset: number, sentAtLeast: number): void {
     const { losses, ledger } = this.#tables;
-    const loss = losses.note(record, offset);
+    const loss = losses.note(record, offset, sentAtLeast);
     if (loss === undefined) return;
     countLost(ledger.of(loss.tenant), loss.samples);
     if (this.losses.length < LOSSES_MAX) this.losses.push(loss);

@@ -187,4 +187,14 @@ describe('LossMemory', () => {
     const next = { ...known, acknowledgedSamples: 45, cumulativeSamples: 55 };
     expect(memory.note(record(next), 52)).toMatchObject({ samples: 5 });
   });
+
+  it('... also when a late record is the first that it counts', () => {
+    const memory = new LossMemory();
+    memory.startBehind(50);
+    // Of 30 samples sent before, this one's 10 come late: it was encoded when 5 had been sent.
+    const late = { acknowledgedSamples: 5, acknowledgedFrom: 3, cumulativeSamples: 15 };
+    expect(memory.note(record(late), 51, 30)).toBeUndefined();
+    const next = { acknowledgedSamples: 30, acknowledgedFrom: 3, cumulativeSamples: 40 };
+    expect(memory.note(record(next), 52, 30)).toBeUndefined();
+  });
 });

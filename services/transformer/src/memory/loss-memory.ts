@@ -56,8 +56,12 @@ export class LossMemory {
   /** The newest record of any instance that was forgotten. */
   #forgottenUpTo = -1;
 
-  /** Counts a record, the first time it comes; tells what it shows to be lost. */
-  note(record: Acknowledgement, offset: number): Loss | undefined {
+  /**
+   * Counts a record, the first time it comes; tells what it shows to be lost. `sentAtLeast`: what
+   * the instance is known to have sent before, also in records that were not counted here. The
+   * first that is counted may be a late one, and tells of less.
+   */
+  note(record: Acknowledgement, offset: number, sentAtLeast = 0): Loss | undefined {
     const { receiver, tenant, acknowledgedSamples, acknowledgedFrom } = record;
     const samples = record.values.length;
     let instance = this.#instances.get(receiver);
@@ -68,7 +72,7 @@ export class LossMemory {
         lastOffset: -1,
         tenant,
         unsureUpTo: this.#forgottenUpTo,
-        sentBefore: record.cumulativeSamples - samples,
+        sentBefore: Math.max(record.cumulativeSamples - samples, sentAtLeast),
       };
       this.#instances.set(receiver, instance);
     }

@@ -50,6 +50,11 @@ export class ReceiverMemory {
     return true;
   }
 
+  /** Samples an instance had sent when it encoded the newest record of it that is known here. */
+  sentBy(receiver: string): number {
+    return this.#instances.get(receiver)?.cumulativeSamples ?? 0;
+  }
+
   /** Forgets instances that were silent for longer than the horizon. */
   expire(partitionTimeUs: number): void {
     const limit = partitionTimeUs - this.#settings.identityHorizonUs;
