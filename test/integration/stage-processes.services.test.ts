@@ -275,7 +275,7 @@ describe('settings of the process of a stage', () => {
 
   test.each([
     [{}, 'KAFKA_BROKERS or MILLRACE_KAFKA__BROKERS is not set.'],
-    [{ KAFKA_BROKERS: 'a:1' }, 'REDIS_URL or MILLRACE_REDIS__URL is not set.'],
+    [{ KAFKA_BROKERS: 'a:1' }, 'REDIS_URL or MILLRACE_REDIS__URL is not set, nor with _FILE'],
     [{ KAFKA_BROKERS: 'a b' }, 'REDIS_URL'],
     [{ KAFKA_BROKERS: 'a:1', REDIS_URL: 'redis://a', MILLRACE_TRANSFORMER__TICK: '1s' }, 'TICK_MS'],
     [{ KAFKA_BROKERS: 'a:1', REDIS_URL: 'http://a' }, 'STATE_BAD_SETTINGS'],
