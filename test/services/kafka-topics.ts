@@ -24,13 +24,15 @@ export class KafkaTopicsOperator {
     this.#names = kafkaTopics(params.topicPrefix);
   }
 
-  /** Deletes a topic and makes it again as it was, but empty. */
-  async makeAgain(topic: Topic): Promise<void> {
+  /** Deletes topics and makes them again as they were, but empty. */
+  async makeAgain(...topics: readonly Topic[]): Promise<void> {
     const partitions = (await this.ends(TOPIC_EVENTS)).length;
+    const names = topics.map((topic) => this.#names[topic]);
     await this.#do(async (admin) => {
-      await admin.deleteTopics({ topics: [this.#names[topic]] });
-      await until(`${topic} is gone`, SOON_MS_MAX, async () => {
-        return !(await admin.listTopics()).includes(this.#names[topic]);
+      await admin.deleteTopics({ topics: names });
+      await until(`${topics.join(', ')} gone`, SOON_MS_MAX, async () => {
+        const present = new Set(await admin.listTopics());
+        return names.every((name) => !present.has(name));
       });
     });
     await setupKafkaTopics({
