@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import type { LoadResult, LoadSettings } from '../load/load-run.ts';
 import { settledLedger } from '../services/ledger-check.ts';
 import type { StoreClient } from '../services/store-client.ts';
@@ -22,11 +25,15 @@ export interface Accountable {
  * is in `faults`; `counts` are by unique id, of the last load.
  */
 export async function accountForPaced(
-  { store }: Accountable,
+  { store, run }: Accountable,
   loads: readonly PacedSamples[],
   msMax: number,
 ): Promise<{ faults: readonly string[]; counts: OnceCounts }> {
-  const faults = [...(await pacedFaults(store, loads, msMax)), ...(await lossFaults(store))];
+  const faults = [
+    ...(await pacedFaults(store, loads, msMax)),
+    ...(await lossFaults(store)),
+    ...(await auditFaults(run)),
+  ];
   const sent = loads.at(-1)!;
   const [events, counters] = [await eventRows(store, sent), await counterRows(store, sent)];
   const samples = countPaced(sent);
@@ -38,7 +45,7 @@ export async function accountForPaced(
 
 /** The same after a fault in one process, of a load by remote write. */
 export async function accountForLoad(
-  { store }: Accountable,
+  { store, run }: Accountable,
   load: LoadSettings,
   result: LoadResult,
 ): Promise<{ faults: readonly string[]; counts: OnceCounts }> {
@@ -55,6 +62,7 @@ export async function accountForLoad(
     if (ledger[name] !== 0) faults.push(`ledger: ${name} ${ledger[name]}`);
   }
   faults.push(...(await lossFaults(store)), ...(await windowFaults(store, load, result)));
+  faults.push(...(await auditFaults(run)));
   return { faults, counts };
 }
 
@@ -64,6 +72,23 @@ async function lossFaults(store: StoreClient): Promise<string[]> {
     `SELECT coalesce(sum(lost), 0)::float8 AS lost FROM ledger`,
   );
   return lost === 0 ? [] : [`ledger: ${lost} lost`];
+}
+
+/** What the log says must be there, by two ways that share no code, is what is stored. */
+export async function auditFaults(run: Accountable['run']): Promise<string[]> {
+  const report = join(await mkdtemp(join(tmpdir(), 'millrace-audit-')), 'report');
+  const faults: string[] = [];
+  for (const how of [[], ['--deep']]) {
+    try {
+      await run('audit', '--json', '--report', report, ...how);
+    } catch (error) {
+      // A log that has forgotten its beginning can be counted, and not folded again.
+      if (String(error).includes('AUDIT_LOG_CUT')) continue;
+      faults.push(`audit ${how.join(' ')}: ${String(error)}; see ${report}.txt`);
+    }
+  }
+  if (faults.length === 0) await rm(dirname(report), { recursive: true });
+  return faults;
 }
 
 interface Rows {

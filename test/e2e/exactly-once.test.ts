@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Playground, push, until, type RunningMillrace } from '../integration/running-millrace.ts';
 import { readLedger } from '../services/ledger-check.ts';
 import { StoreClient } from '../services/store-client.ts';
+import { auditFaults } from './accounted-for.ts';
 import { expectOnce, planMillion } from './expect-once.ts';
 import { sendPlanned } from './send-planned.ts';
 
@@ -30,6 +31,11 @@ describe('every sample counts once', () => {
     const { url } = millrace.info;
     const sent = await sendPlanned(planned, { url, connections: 6, firstTimeMs });
     await expectOnce(store, million, sent);
+    const run = async (...args: string[]): Promise<string> => {
+      const { code, stdout, stderr } = await playground.run(args);
+      return code === 0 ? stdout : Promise.reject(new Error(stderr));
+    };
+    expect(await auditFaults(run)).toEqual([]);
   });
 
   test('equal events of one request, and equal requests of nobody, are not the same', async () => {

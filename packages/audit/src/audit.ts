@@ -1,6 +1,6 @@
 import { MillraceError, type Clock } from '@millrace/runtime';
 import type { StoreReader, StoreSnapshot } from '@millrace/store';
-import type { Stream } from '@millrace/stream';
+import { STREAM_CODES, StreamError, type Stream } from '@millrace/stream';
 import type { AuditSettings } from './audit-settings.ts';
 import { checkDeep } from './deep/check-deep.ts';
 import { Findings } from './findings.ts';
@@ -11,6 +11,9 @@ import { checkPartition } from './partition-checks.ts';
 import { checkRound, roundsOf, type RoundResult } from './plain-round.ts';
 import { formatTimeUs, type AuditReport, type PartitionReport } from './report.ts';
 import { SeriesNames } from './series-names.ts';
+
+/** A log forgets seldom, and the longest audit takes minutes. */
+const ATTEMPTS_MAX = 3;
 
 /** How far it is: `done` of `total`, whatever that counts. */
 export interface AuditProgress {
@@ -37,8 +40,23 @@ export async function audit(
   components: AuditComponents,
   settings: AuditSettings,
 ): Promise<AuditReport> {
-  const startedUs = components.clock.nowUs();
   checkPartitionExists(components.stream, settings.partition);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await auditOnce(components, settings);
+    } catch (error) {
+      // The log forgot, meanwhile, what was about to be read: less of it can be proven then.
+      const isForgotten = error instanceof StreamError && error.code === STREAM_CODES.outOfRange;
+      if (!isForgotten || attempt === ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
+async function auditOnce(
+  components: AuditComponents,
+  settings: AuditSettings,
+): Promise<AuditReport> {
+  const startedUs = components.clock.nowUs();
   const snapshot = await components.store.snapshot();
   try {
     const plan = await planAudit(components.stream, snapshot, settings.partition);

@@ -37,6 +37,21 @@ test('a view follows a running owner, through segments and forgetting', async ()
   await owner.close();
 });
 
+test('what is forgotten between two looks of a view is out of range, and no damage', async () => {
+  const files = new SimulatedFiles(() => 0.5);
+  const owner = await open(files, { ...settings, retentionMs: 0 });
+  const producer = owner.producer();
+  for (let i = 0; i < 40; i += 1) await producer.append(TOPIC_EVENTS, 0, payloadOf(i));
+  const view = await openSegmentView({ directory: '/log', clock: systemClock, settings, files });
+  expect((await view.bounds(TOPIC_EVENTS, 0)).start).toBe(0);
+  await owner.release(TOPIC_EVENTS, 0, 40);
+  await expect(
+    view.reader(TOPIC_EVENTS, 0, 0).next({ bytesMax: 100, waitMs: 0 }),
+  ).rejects.toMatchObject({ code: STREAM_CODES.outOfRange });
+  await view.close();
+  await owner.close();
+});
+
 test('a view changes nothing, and never shows what no file proves to be flushed', async () => {
   const files = new SimulatedFiles(() => 0.5);
   const owner = await open(files, settings);

@@ -140,13 +140,30 @@ class SegmentView implements Stream {
       signal === undefined ? { bytesMax, waitMs } : { bytesMax, waitMs, signal };
     let waitMs = 0;
     for (let leftMs = params.waitMs; ; leftMs -= waitMs) {
-      const records = await reader.next(within(waitMs));
+      const records = await this.#nextHeld(reader, within(waitMs), params);
       if (records.length > 0) return records;
       const before = slot.read()?.end;
       const { end } = await this.#look(slot, params.topic, params.partition);
       if (end === before && leftMs <= 0) return [];
       // What was just found is read without a wait.
       waitMs = end === before ? Math.min(leftMs, POLL_MS) : 0;
+    }
+  }
+
+  /** What the owner has forgotten since the last look is out of range, and not damaged. */
+  async #nextHeld(
+    reader: SegmentReader,
+    within: Parameters<PartitionReader['next']>[0],
+    { slot, topic, partition }: Readonly<{ slot: SharedSlot; topic: Topic; partition: number }>,
+  ): Promise<readonly StreamRecord[]> {
+    const before = slot.read()?.start ?? 0;
+    try {
+      return await reader.next(within);
+    } catch (error) {
+      if (!(error instanceof StreamError) || error.code === STREAM_CODES.outOfRange) throw error;
+      const { start } = await this.#look(slot, topic, partition);
+      if (start <= before) throw error;
+      return await reader.next(within);
     }
   }
 
