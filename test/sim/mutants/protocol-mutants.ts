@@ -25,11 +25,10 @@ export const PROTOCOL_MUTANTS: readonly Mutant[] = [
       },
       {
         file: `${STAGE}/partition-owner.ts`,
-        text: 'onPublished: ({ payload }) => events.published(this.partition, payload.length),',
-        replacement: `onPublished: () => {
-          const pieces = fold.tables?.windows.pieces;
+        text: 'events.published(this.partition, payload.length);',
+        replacement: `const pieces = fold.tables?.windows.pieces;
           for (const slot of pieces?.used() ?? []) pieces.settle(slot);
-        },`,
+          void payload;`,
       },
     ],
   },
@@ -150,6 +149,11 @@ export const PROTOCOL_MUTANTS: readonly Mutant[] = [
         text: 'this.#decodePage(page, pageAt(pages, `s${page}`));',
         replacement:
           'if (pages.has(`s${page}`)) this.#decodePage(page, pageAt(pages, `s${page}`));',
+      },
+      {
+        file: `${STAGE}/memory/state-pages.ts`,
+        text: 'pageAt(pages, `${table.prefix}${page}`);',
+        replacement: 'void page;',
       },
       {
         file: `${STAGE}/memory/piece-memory.ts`,
