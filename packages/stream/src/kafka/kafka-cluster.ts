@@ -43,8 +43,8 @@ export class KafkaCluster {
   #metadata: ClusterMetadata | undefined;
   #refreshing: Promise<ClusterMetadata> | undefined;
   #refreshedMs = -Infinity;
-  /** When what is known was asked for, at the latest. */
-  #answeredMs = -Infinity;
+  /** When two brokers were asked last who leads what. */
+  #confirmedMs = -Infinity;
   #turn = 0;
   #isClosed = false;
 
@@ -107,14 +107,17 @@ export class KafkaCluster {
     return this.#refreshing;
   }
 
-  /** Asks when the last answer is older; a second broker when the first one does not answer. */
-  async refreshIfOlder(ms: number): Promise<void> {
-    if (performance.now() - this.#answeredMs <= ms) return;
+  /**
+   * Asks two brokers who leads what when the last answers are older: one of them may have hung, and
+   * not know of later leaders yet. What they say of the later epoch is kept.
+   */
+  async confirmLeaders(ageMsMax: number): Promise<void> {
+    if (performance.now() - this.#confirmedMs <= ageMsMax) return;
+    const startMs = performance.now();
+    const asked = Math.min(2, this.#places().length);
     // Whoever asks the leader now will see for himself what is wrong.
-    const again = (): unknown => (this.#places().length > 1 ? this.refresh() : undefined);
-    await this.refresh()
-      .catch(again)
-      .catch(() => undefined);
+    for (let i = 0; i < asked; i += 1) await this.refresh().catch(() => undefined);
+    this.#confirmedMs = startMs;
   }
 
   /** A connection to a broker for one use, opened when there is none. */
@@ -159,9 +162,7 @@ export class KafkaCluster {
     if (restMs > 0) await this.#params.sleep(restMs);
     this.#refreshedMs = performance.now();
     const link = await this.anyLink();
-    const askedMs = performance.now();
     const metadata = await this.#askForMetadata(link);
-    this.#answeredMs = askedMs;
     this.#metadata = keepNewestLeaders(this.#metadata, metadata);
     for (const topic of this.#pinned.note(metadata)) {
       const fields = { topic: this.topics[topic] };

@@ -42,7 +42,10 @@ export type KafkaStreamParams = Readonly<{
 }>;
 
 const RETRY_MS = 100;
+/** An answer that took longer may be of somebody who hung. */
 const LATE_MS = 1_000;
+/** So long what two brokers said of leaders is believed. */
+const CONFIRMED_MS_MAX = 1_000;
 
 /** The name of each topic in Kafka: `prod-` → `prod-metrics.events`. */
 export function kafkaTopics(topicPrefix = ''): KafkaTopics {
@@ -196,11 +199,11 @@ class KafkaStream implements Stream {
     const { cluster } = this.#parts;
     // A leader that hung may have been replaced, and answers before it hears of that: it must have
     // been said of late that it leads, and it must answer soon.
-    await cluster.refreshIfOlder(LATE_MS);
+    await cluster.confirmLeaders(CONFIRMED_MS_MAX);
     const startMs = performance.now();
     const offset = await this.#askOffset(topic, partition, at);
     if (performance.now() - startMs < LATE_MS) return offset;
-    await cluster.refreshIfOlder(0);
+    await cluster.confirmLeaders(0);
     return await this.#askOffset(topic, partition, at);
   }
 
