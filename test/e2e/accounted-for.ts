@@ -25,14 +25,15 @@ export interface Accountable {
  * is in `faults`; `counts` are by unique id, of the last load.
  */
 export async function accountForPaced(
-  { store, run }: Accountable,
+  accountable: Accountable,
   loads: readonly PacedSamples[],
   msMax: number,
 ): Promise<{ faults: readonly string[]; counts: OnceCounts }> {
+  const { store } = accountable;
   const faults = [
     ...(await pacedFaults(store, loads, msMax)),
     ...(await lossFaults(store)),
-    ...(await auditFaults(run)),
+    ...(await auditFaults(accountable)),
   ];
   const sent = loads.at(-1)!;
   const [events, counters] = [await eventRows(store, sent), await counterRows(store, sent)];
@@ -45,10 +46,11 @@ export async function accountForPaced(
 
 /** The same after a fault in one process, of a load by remote write. */
 export async function accountForLoad(
-  { store, run }: Accountable,
+  accountable: Accountable,
   load: LoadSettings,
   result: LoadResult,
 ): Promise<{ faults: readonly string[]; counts: OnceCounts }> {
+  const { store } = accountable;
   await untilLoadVisible(store, load, result, VISIBLE_MS_MAX);
   const { samples } = result;
   const { wrong, rows, missing, twice } = await checkStoredLoad(store, load, result);
@@ -62,7 +64,7 @@ export async function accountForLoad(
     if (ledger[name] !== 0) faults.push(`ledger: ${name} ${ledger[name]}`);
   }
   faults.push(...(await lossFaults(store)), ...(await windowFaults(store, load, result)));
-  faults.push(...(await auditFaults(run)));
+  faults.push(...(await auditFaults(accountable)));
   return { faults, counts };
 }
 
@@ -75,12 +77,12 @@ async function lossFaults(store: StoreClient): Promise<string[]> {
 }
 
 /** What the log says must be there, by two ways that share no code, is what is stored. */
-export async function auditFaults(run: Accountable['run']): Promise<string[]> {
+export async function auditFaults(audited: Pick<Accountable, 'run'>): Promise<string[]> {
   const report = join(await mkdtemp(join(tmpdir(), 'millrace-audit-')), 'report');
   const faults: string[] = [];
   for (const how of [[], ['--deep']]) {
     try {
-      await run('audit', '--json', '--report', report, ...how);
+      await audited.run('audit', '--json', '--report', report, ...how);
     } catch (error) {
       // A log that has forgotten its beginning can be counted, and not folded again.
       if (String(error).includes('AUDIT_LOG_CUT')) continue;

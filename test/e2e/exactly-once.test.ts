@@ -35,7 +35,7 @@ describe('every sample counts once', () => {
       const { code, stdout, stderr } = await playground.run(args);
       return code === 0 ? stdout : Promise.reject(new Error(stderr));
     };
-    expect(await auditFaults(run)).toEqual([]);
+    expect(await auditFaults({ run })).toEqual([]);
   });
 
   test('equal events of one request, and equal requests of nobody, are not the same', async () => {
