@@ -1,4 +1,4 @@
-import { decode, encode } from '@msgpack/msgpack';
+import { decode, encode, ExtData } from '@msgpack/msgpack';
 
 /** What a place of a structure may hold that no writer puts there. */
 const LIES: readonly unknown[] = [
@@ -56,7 +56,8 @@ const PLACES_MAX = 5000;
 
 function collect(value: unknown, places: Place[], depth: number): void {
   if (depth > DEPTH_MAX || typeof value !== 'object' || value === null) return;
-  if (ArrayBuffer.isView(value)) return;
+  // What bytes happen to decode to one is not of ours, and with another length cannot be encoded.
+  if (ArrayBuffer.isView(value) || value instanceof ExtData) return;
   const members = value as Record<string, unknown>;
   for (const key of Object.keys(members)) {
     if (places.length >= PLACES_MAX) return;
