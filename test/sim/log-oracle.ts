@@ -57,6 +57,8 @@ interface OracleState extends LogOracle {
   series: Map<string, SeriesTimes>;
   /** How often each sample was put out as one that cannot be told, by offset. */
   untold: Map<string, number>;
+  /** How often each sample of the record at hand is still to come. */
+  toCome: Map<string, number>;
   promise: TimesPromise | undefined;
   origin: SampleOrigin;
 }
@@ -88,6 +90,7 @@ export function readLog(
     ids: new Set(),
     series: new Map(),
     untold: countUntold(entries),
+    toCome: new Map(),
     promise: undefined,
     origin,
   };
@@ -106,20 +109,24 @@ export function readLog(
 
 function countUntold(entries: readonly AddressedEntry[]): Map<string, number> {
   const untold = new Map<string, number>();
-  const add = (offset: number, id: Uint8Array, timeUs: number): void => {
-    const key = `${offset} ${Buffer.from(id.subarray(0, 8)).toString('hex')} ${timeUs}`;
-    untold.set(key, (untold.get(key) ?? 0) + 1);
+  const add = (offset: number, id: Uint8Array, timeUs: number, value: number): void => {
+    const seriesId = Buffer.from(id.subarray(0, 8)).toString('hex');
+    addOne(untold, `${offset} ${seriesId} ${timeUs} ${value}`);
   };
   for (const { address, type, value } of entries) {
     if (type === EntryType.unverified) {
-      const { fingerprint, timeUs } = value as UnverifiedEntry;
-      add(address.offset, fingerprint, timeUs);
+      const { fingerprint, timeUs, value: number } = value as UnverifiedEntry;
+      add(address.offset, fingerprint, timeUs, number);
     } else if (type === EntryType.sample) {
-      const [id, timeUs, , flags] = value as [Uint8Array, number, number, number];
-      if ((flags & SampleFlag.unverified) !== 0) add(address.offset, id, timeUs);
+      const [id, timeUs, number, flags] = value as [Uint8Array, number, number, number];
+      if ((flags & SampleFlag.unverified) !== 0) add(address.offset, id, timeUs, number);
     }
   }
   return untold;
+}
+
+function addOne(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
 function readData(
@@ -134,6 +141,10 @@ function readData(
   if (state.appended.has(name)) return { samples, unverified };
   state.appended.add(name);
   const isJudged = judgePart(state, record);
+  state.toCome.clear();
+  for (const [ordinal, sample] of samplesOf(record)) {
+    if (isJudged(ordinal)) addOne(state.toCome, untoldKey(sample, offset));
+  }
   for (const [ordinal, sample] of samplesOf(record)) {
     totals.accepted += 1;
     state.found.add(foundKey(sample));
@@ -176,9 +187,12 @@ function judge(
   }
   const times = state.series.get(series) ?? new SeriesTimes(state.promise!);
   state.series.set(series, times);
-  const key = `${offset} ${series.slice(0, 16)} ${sample.timeUs}`;
+  const key = untoldKey(sample, offset);
   const untold = state.untold.get(key) ?? 0;
-  if (untold > 0) {
+  const toCome = state.toCome.get(key) ?? 0;
+  state.toCome.set(key, toCome - 1);
+  // Of equal ones in one record the first may be new, and then those behind it cannot be told.
+  if (untold > 0 && (untold >= toCome || times.has(sample.timeUs))) {
     state.untold.set(key, untold - 1);
     totals.unverified += 1;
     into.unverified.push(sample);
@@ -196,6 +210,11 @@ function judge(
     times.add(sample.timeUs, sample.stale === true ? NaN : sample.value);
   } else if (Object.is(known, sample.stale === true ? NaN : sample.value)) totals.duplicate += 1;
   else totals.conflict += 1;
+}
+
+function untoldKey(sample: TestSample, offset: number): string {
+  const series = fingerprintHex(fingerprintOf(TEST_TENANT, labelSetOf(sample.labels)));
+  return `${offset} ${series.slice(0, 16)} ${sample.timeUs} ${sample.value}`;
 }
 
 /** Samples with their numbers in the part as it was before admission. */

@@ -316,6 +316,13 @@ export class SimWorld {
       // As in an idle night: only ticks come.
       if (leap < 2) this.clock.leap(LEAP_US);
     }
+    // What a receiver had under way may still have come, and the ledger tells of it a tick later.
+    await this.#until('not all that came late was told', DRAIN_US_MAX, () => {
+      return this.partitions.every((partition) => {
+        const isPoisoned = this.poisonedAt.has(partition);
+        return isPoisoned || this.#isStored(partition, this.#endOfTold(partition));
+      });
+    });
     await this.#checkBarriers();
     this.#checkPoisoned();
     if (this.plan.endsWithReplay) await this.#replay();
@@ -371,6 +378,13 @@ export class SimWorld {
     const poisonedAt = this.poisonedAt.get(partition);
     if (poisonedAt !== undefined) return poisonedAt;
     return this.log.end(TOPIC_EVENTS, partition);
+  }
+
+  /** Behind the tick that follows the newest sample; Infinity while there is none. */
+  #endOfTold(partition: number): number {
+    const kinds = readEvents(this.log, partition).map(({ record }) => record.kind);
+    const tick = kinds.indexOf(EventsRecordKind.tick, kinds.lastIndexOf(EventsRecordKind.data) + 1);
+    return tick < 0 ? Infinity : tick + 1;
   }
 
   #isStored(partition: number, end: number): boolean {
