@@ -26,7 +26,8 @@ type Described = Readonly<{ name: string; help: string; labels?: readonly string
 
 /** Our own metrics: `millrace_<stage>_<noun>_<unit>[_total]`, labels from closed sets. */
 export interface Meter {
-  counter(described: Described): MeterCounter;
+  /** `collect`: the whole of what there was so far, asked for at each look. */
+  counter(described: Described & Readonly<{ collect?: () => number }>): MeterCounter;
   gauge(described: Described & Readonly<{ collect?: () => number }>): MeterGauge;
   histogram(described: Described & Readonly<{ buckets: readonly number[] }>): MeterHistogram;
   /** Everything measured so far, classic histograms as `_bucket`, `_sum`, `_count`. */
@@ -45,7 +46,17 @@ export function createMeter(): Meter {
   });
   return {
     counter: (described) => {
-      const counter = new Counter(base(described));
+      const { collect } = described;
+      let counted = 0;
+      const count = (): void => {
+        const total = Math.max(counted, collect!());
+        counter.inc(total - counted);
+        counted = total;
+      };
+      const counter: Counter = new Counter({
+        ...base(described),
+        ...(collect === undefined ? {} : { collect: count }),
+      });
       return { add: (value, labels) => counter.inc(labels ?? {}, value) };
     },
     gauge: (described) => {
