@@ -3,6 +3,9 @@ import type { PartFigures, SystemUnderTest } from './system-under-test.ts';
 /** What a measured stretch cost, by part of the system. */
 export type Cost = Readonly<Record<string, PartCost>>;
 
+/** Of one process' processor time, what its threads took, and what is left for helpers of all. */
+export type StageCost = Readonly<Record<string, number>>;
+
 export interface PartCost {
   cpuSecondsPerMillion: number;
   /** Processors kept busy on average. */
@@ -14,6 +17,27 @@ const LOOK_MS = 250;
 
 export interface FigureWatch {
   end(samples: number): Cost;
+}
+
+export interface StageWatch {
+  /** CPU seconds per million samples. */
+  end(samples: number): Promise<StageCost>;
+}
+
+/** Looks at the stages' threads now and at the end; nothing where each has a process of its own. */
+export async function watchStages(system: SystemUnderTest): Promise<StageWatch> {
+  const before = await system.stageSeconds?.();
+  return {
+    end: async (samples) => {
+      const after = Object.entries((await system.stageSeconds?.()) ?? {});
+      return Object.fromEntries(
+        after.map(([stage, seconds]) => [
+          stage,
+          ((seconds - (before?.[stage] ?? 0)) / samples) * 1_000_000,
+        ]),
+      );
+    },
+  };
 }
 
 /** Looks at the processes from now on, often enough to see how large they become. */

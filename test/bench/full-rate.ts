@@ -1,17 +1,23 @@
 import { DEFAULT_LOAD, type LoadSettings } from '../load/load-run.ts';
 import { startLoad } from '../load/load-process.ts';
 import type { LatencySummary } from '../load/latencies.ts';
-import { watchFigures, type Cost } from './cost.ts';
+import { watchFigures, watchStages, type Cost, type StageCost } from './cost.ts';
+import type { Payload } from './payloads.ts';
 import type { SystemMaker, SystemUnderTest } from './system-under-test.ts';
 
 export interface FullRateParams {
+  readonly payloadName: string;
+  readonly payload: Payload;
   readonly seconds: number;
   readonly warmUpSeconds: number;
   readonly connections: number;
+  /** See `StartOptions`. */
+  readonly profileDirectory?: string | undefined;
 }
 
 export interface FullRateFigures {
   system: string;
+  payload: string;
   connections: number;
   samples: number;
   /** Acknowledged a second, while sending. */
@@ -22,6 +28,10 @@ export interface FullRateFigures {
   visibleAfterMs: number;
   ackMs: LatencySummary;
   cost: Cost;
+  /** What the one process' cost consists of. */
+  stageCost: StageCost;
+  /** What sending cost, on the same processors: CPU seconds per million samples. */
+  senderCost: number;
   bytesPerSample: Readonly<Record<string, number>>;
   retries: Readonly<Record<string, number>>;
   faults: readonly string[];
@@ -33,6 +43,7 @@ export interface FullRateFigures {
  * faster still ends early.
  */
 const RATE_MARGIN = 1.4;
+const STEPS_A_SECOND_MAX = 1000;
 /** The rate is taken after the warm-up proper. */
 const RATE_SECONDS = 2;
 
@@ -44,7 +55,8 @@ export async function runFullRate(
   maker: SystemMaker,
   params: FullRateParams,
 ): Promise<FullRateFigures> {
-  const system = await maker.start();
+  const { profileDirectory } = params;
+  const system = await maker.start({ profileDirectory });
   try {
     await warmUp(system, params, 'warm_up_requests_total', params.warmUpSeconds);
     const rate = await warmUp(system, params, 'rate_requests_total', RATE_SECONDS);
@@ -60,19 +72,20 @@ export async function runFullRate(
 /** Samples a second. */
 async function warmUp(
   system: SystemUnderTest,
-  { connections }: FullRateParams,
+  { connections, payload: { stepMs } }: FullRateParams,
   metric: string,
   seconds: number,
 ): Promise<number> {
   const load: LoadSettings = {
     ...DEFAULT_LOAD,
+    stepMs,
     url: system.url,
     path: system.path,
     metric,
     connections,
     seconds,
     // Room for more steps than any system makes in that time.
-    firstTimeMs: Date.now() - seconds * 1_000_000,
+    firstTimeMs: Date.now() - seconds * STEPS_A_SECOND_MAX * stepMs,
   };
   const process = await startLoad(load);
   process.go();
@@ -83,14 +96,15 @@ async function warmUp(
 
 async function measure(
   system: SystemUnderTest,
-  { seconds, connections }: FullRateParams,
+  { seconds, connections, payload, payloadName }: FullRateParams,
   rate: number,
 ): Promise<FullRateFigures> {
-  const { stepMs, series } = DEFAULT_LOAD;
+  const { stepMs, series } = payload;
   const endMs = Date.now() + seconds * 1000;
   const firstTimeMs = Math.round(endMs - (rate * seconds * stepMs) / series);
   const load: LoadSettings = {
     ...DEFAULT_LOAD,
+    ...payload,
     url: system.url,
     path: system.path,
     connections,
@@ -100,6 +114,7 @@ async function measure(
   };
   const process = await startLoad(load);
   const bytesBefore = await system.bytesKept();
+  const stages = await watchStages(system);
   const watch = watchFigures(system);
   const startMs = performance.now();
   process.go();
@@ -108,9 +123,11 @@ async function measure(
   await system.untilVisible(load, result);
   const seenMs = performance.now();
   const cost = watch.end(result.samples);
+  const stageCost = await stages.end(result.samples);
   const bytesAfter = await system.bytesKept();
   return {
     system: system.name,
+    payload: payloadName,
     connections,
     samples: result.samples,
     sentRate: result.samples / (result.tookMs / 1000),
@@ -118,6 +135,8 @@ async function measure(
     visibleAfterMs: seenMs - sentMs,
     ackMs: result.ackMs,
     cost,
+    stageCost,
+    senderCost: (result.cpuSeconds / result.samples) * 1_000_000,
     bytesPerSample: Object.fromEntries(
       Object.entries(bytesAfter).map(([where, bytes]) => [
         where,

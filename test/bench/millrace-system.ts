@@ -7,7 +7,7 @@ import { checkStoredLoad, untilLoadVisible } from '../services/stored-load.ts';
 import { benchParent, bytesBelow } from './bench-directory.ts';
 import { onAbandon } from './abandon.ts';
 import type { LoadResult, LoadSettings } from '../load/load-run.ts';
-import type { SystemUnderTest } from './system-under-test.ts';
+import type { StartOptions, SystemUnderTest } from './system-under-test.ts';
 
 const VISIBLE_MS_MAX = 600_000;
 const LEDGER_MS_MAX = 60_000;
@@ -18,13 +18,19 @@ export interface MillraceSystem extends SystemUnderTest {
 }
 
 /** Millrace as `npm start` runs it, on a directory of its own. */
-export async function startMillrace(): Promise<MillraceSystem> {
+export async function startMillrace({
+  profileDirectory,
+}: StartOptions = {}): Promise<MillraceSystem> {
   const playground = await Playground.make(await benchParent());
   const abandoned = onAbandon(() => playground.remove());
   try {
     // Its own metrics once and then no more: they would be counted with the load.
     const { info, child, ended } = await playground.up({
       env: { MILLRACE_SELF_METRICS__INTERVAL_MS: '1h' },
+      nodeArgs:
+        profileDirectory === undefined
+          ? []
+          : ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`, '--cpu-prof-interval=500'],
     });
     const store = await StoreClient.connect(info);
     return {
@@ -36,6 +42,7 @@ export async function startMillrace(): Promise<MillraceSystem> {
         node: figuresOf(info.pid) ?? NOTHING,
         postgres: figuresOfDescendants(info.pid),
       }),
+      stageSeconds: () => readStageSeconds(info.url),
       untilVisible: (load, result) => untilLoadVisible(store, load, result, VISIBLE_MS_MAX),
       bytesKept: () => bytesKept(playground.dataDir, store),
       faults: async (load, result) => await faultsOf(store, load, result),
@@ -52,6 +59,14 @@ export async function startMillrace(): Promise<MillraceSystem> {
     await playground.remove();
     throw error;
   }
+}
+
+/** Of our own metrics. */
+async function readStageSeconds(url: string): Promise<Record<string, number>> {
+  const answer = await fetch(`${url}/metrics`);
+  const text = await answer.text();
+  const lines = text.matchAll(/^millrace_(\w+?)_thread_cpu_seconds_total (\S+)$/gm);
+  return Object.fromEntries([...lines].map(([, thread, seconds]) => [thread!, Number(seconds)]));
 }
 
 async function bytesKept(dataDir: string, store: StoreClient): Promise<Record<string, number>> {

@@ -4,6 +4,7 @@ import { startLoad } from '../load/load-process.ts';
 import { DEFAULT_LOAD, type LoadSettings } from '../load/load-run.ts';
 import { watchFigures, type Cost } from './cost.ts';
 import type { MillraceSystem } from './millrace-system.ts';
+import type { SystemMaker } from './system-under-test.ts';
 import { startProbe } from './visibility-probe.ts';
 
 export interface PacedParams {
@@ -29,10 +30,10 @@ const VISIBLE_MS_MAX = 60_000;
 
 /** At a rate well below the highest: how long until an acknowledgement, and until it is in SQL. */
 export async function runPaced(
-  start: () => Promise<MillraceSystem>,
+  maker: SystemMaker<MillraceSystem>,
   params: PacedParams,
 ): Promise<PacedFigures> {
-  const system = await start();
+  const system = await maker.start();
   try {
     const { stepMs, series } = DEFAULT_LOAD;
     const seconds = params.warmUpSeconds + params.seconds;

@@ -7,8 +7,8 @@ import type { RebuildFigures } from './rebuild.ts';
 const MIB = 1024 * 1024;
 
 export function describeFullRate(figures: FullRateFigures): string {
-  const { system, connections, samples, sentRate, storedRate, visibleAfterMs } = figures;
-  return lines(`${system}, full rate, ${connections} connections`, [
+  const { system, payload, connections, samples, sentRate, storedRate, visibleAfterMs } = figures;
+  return lines(`${system}, ${payload} at full rate, ${connections} connections`, [
     ['acknowledged', `${count(samples)} samples, ${count(sentRate)}/s`],
     [
       'sustained and stored',
@@ -16,6 +16,8 @@ export function describeFullRate(figures: FullRateFigures): string {
     ],
     ['ack', latencies(figures.ackMs)],
     ...costs(figures.cost),
+    ...stageCosts(figures),
+    ['sender', `${figures.senderCost.toFixed(2)} CPU-s per million`],
     ['bytes per sample', bytesPerSample(figures.bytesPerSample)],
     ...outcome(figures),
   ]);
@@ -61,7 +63,7 @@ export function describeRatios(
     const stored = (ours.storedRate / peer.storedRate).toFixed(2);
     const cpuSeconds = (cpu(ours.cost) / cpu(peer.cost)).toFixed(2);
     return [
-      `round ${round + 1}, ${ours.connections} connections`,
+      `turn ${round + 1}, ${ours.payload}, ${ours.connections} connections`,
       `${stored} times what ${peer.system} stored, ${cpuSeconds} times its CPU a sample`,
     ];
   });
@@ -78,6 +80,18 @@ function costs(cost: Cost): [string, string][] {
     `${cpuSecondsPerMillion.toFixed(2)} CPU-s per million, ${cores.toFixed(2)} cores, ` +
       `at most ${count(rssBytesMax / MIB)} MiB`,
   ]);
+}
+
+/** What is left is for all: garbage is collected, and files are written, by helpers. */
+function stageCosts({ cost, stageCost }: FullRateFigures): [string, string][] {
+  const stages = Object.entries(stageCost);
+  if (stages.length === 0) return [];
+  const known = stages.reduce((sum, [, seconds]) => sum + seconds, 0);
+  const rest = (cost['node']?.cpuSecondsPerMillion ?? known) - known;
+  const all = [...stages, ['helpers of all', rest] as const];
+  return [
+    ['  of node', all.map(([stage, seconds]) => `${stage} ${seconds.toFixed(2)}`).join(' · ')],
+  ];
 }
 
 function bytesPerSample(kept: Readonly<Record<string, number>>): string {
@@ -102,7 +116,7 @@ function latencies({ p50, p95, p99, p999, max }: LatencySummary): string {
 }
 
 function lines(title: string, rows: readonly (readonly [string, string])[]): string {
-  return [title, ...rows.map(([name, text]) => `  ${name.padEnd(26)}${text}`), ''].join('\n');
+  return [title, ...rows.map(([name, text]) => `  ${name.padEnd(26)} ${text}`), ''].join('\n');
 }
 
 function count(number: number): string {

@@ -7,6 +7,8 @@ export interface SystemUnderTest {
   readonly path: string;
   /** Each part's figures since its start. */
   figures(): Readonly<Record<string, PartFigures>>;
+  /** Processor seconds of each stage's thread since its start, where stages share a process. */
+  stageSeconds?(): Promise<Readonly<Record<string, number>>>;
   /** Resolves when everything acknowledged can be queried. */
   untilVisible(load: LoadSettings, result: LoadResult): Promise<void>;
   /** How many bytes are kept, by where. */
@@ -22,7 +24,12 @@ export interface PartFigures {
 }
 
 /** Starts a system on an empty directory. */
-export interface SystemMaker {
+export interface SystemMaker<T extends SystemUnderTest = SystemUnderTest> {
   readonly name: string;
-  start(): Promise<SystemUnderTest>;
+  start(options?: StartOptions): Promise<T>;
+}
+
+export interface StartOptions {
+  /** Where Node writes a CPU profile of each thread when the system stops. */
+  readonly profileDirectory?: string | undefined;
 }

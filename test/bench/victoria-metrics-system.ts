@@ -5,6 +5,7 @@ import type { LoadResult, LoadSettings } from '../load/load-run.ts';
 import { freePort } from '@millrace/runtime/testing';
 import { figuresOf } from '../services/process-figures.ts';
 import { onAbandon } from './abandon.ts';
+import { ask, isAnswering } from './ask-peer.ts';
 import { bytesBelow, makeBenchDirectory } from './bench-directory.ts';
 import type { SystemMaker, SystemUnderTest } from './system-under-test.ts';
 
@@ -34,7 +35,7 @@ async function startVictoriaMetrics(program: string): Promise<SystemUnderTest> {
   });
   await until('VictoriaMetrics is ready', READY_MS_MAX, async () => {
     if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}`);
-    return await isReady(url);
+    return await isAnswering(`${url}/health`);
   });
   return {
     name: 'victoria-metrics',
@@ -68,19 +69,4 @@ async function faultsOf(url: string, load: LoadSettings, result: LoadResult): Pr
   const answer = JSON.parse(text) as { data: { result: { value: [number, string] }[] } };
   const stored = Number(answer.data.result[0]?.value[1] ?? 0);
   return stored === result.samples ? [] : [`${result.samples} acknowledged, ${stored} stored`];
-}
-
-async function isReady(url: string): Promise<boolean> {
-  try {
-    return (await fetch(`${url}/health`)).ok;
-  } catch {
-    return false;
-  }
-}
-
-async function ask(url: string): Promise<string> {
-  const answer = await fetch(url);
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${url}: ${answer.status} ${text}`);
-  return text;
 }

@@ -35,7 +35,7 @@ export class Playground {
 
   /** Starts `millrace up` and resolves when `run.json` says that it takes data. */
   async up(params: UpParams = {}): Promise<RunningMillrace> {
-    const running = this.start(['up', ...(params.args ?? [])], params.env);
+    const running = this.start(['up', ...(params.args ?? [])], params.env, params.nodeArgs);
     await until('millrace is ready', READY_MS_MAX, async () => {
       if (running.child.exitCode !== null || running.child.signalCode !== null) {
         throw new Error(`it ended with ${running.child.exitCode}:\n${running.output()}`);
@@ -101,8 +101,12 @@ export class Playground {
     }
   }
 
-  start(args: readonly string[], env: Environment = {}): StartedCommand {
-    const child = spawn(process.execPath, [millraceMain, ...args], {
+  start(
+    args: readonly string[],
+    env: Environment = {},
+    nodeArgs: readonly string[] = [],
+  ): StartedCommand {
+    const child = spawn(process.execPath, [...nodeArgs, millraceMain, ...args], {
       cwd: this.path,
       env: { ...cleanEnvironment(), MILLRACE_DATA_DIR: this.dataDir, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -132,6 +136,8 @@ export interface UpParams {
   args?: readonly string[];
   /** `PORT: '0'` unless something else is said. */
   env?: Environment;
+  /** Options of Node itself. */
+  nodeArgs?: readonly string[];
 }
 
 export interface CommandResult {

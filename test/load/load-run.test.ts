@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { decodeWriteRequest, uncompressSnappy } from '@millrace/wire';
 import { afterEach, expect, test } from 'vitest';
-import { DEFAULT_LOAD, LoadRun, loadValue, type LoadSettings } from './load-run.ts';
+import { DEFAULT_LOAD, LoadRun, type LoadSettings } from './load-run.ts';
+import { loadHundredths, loadTotal } from './load-values.ts';
 
 const FIRST_TIME_MS = 1_750_000_000_000;
 
@@ -37,12 +38,20 @@ test('sends every step of every series until each is acknowledged', async () => 
   for (let step = 0; step < 4; step += 1) {
     for (const length of [10, 10, 5]) {
       for (let i = 0; i < length; i += 1) {
-        const sample = `${FIRST_TIME_MS + step * 1000} ${loadValue(step, i)}`;
+        const sample = `${FIRST_TIME_MS + step * 1000} ${step + i}`;
         wanted.set(sample, (wanted.get(sample) ?? 0) + 1);
       }
     }
   }
   expect(seen).toEqual(wanted);
+});
+
+test.each(['steps', 'real'] as const)('the sum of all values of a series, %s', (values) => {
+  for (const index of [0, 1, 7, 998]) {
+    const all = Array.from({ length: 50 }, (_, step) => loadHundredths(values, step, index));
+    expect(all.every(Number.isInteger)).toBe(true);
+    expect(loadTotal(values, 50, index)).toBe(all.reduce((sum, one) => sum + one));
+  }
 });
 
 test('a refusal that no retry mends ends the run', async () => {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Latencies, type LatencySummary } from './latencies.ts';
 import { loadSeries, LOAD_METRIC } from './load-series.ts';
+import { loadHundredths, type LoadValues } from './load-values.ts';
 import { REMOTE_WRITE_HEADERS, Sender, type Request } from './sender.ts';
 import { WriteRequestTemplate } from './write-request-template.ts';
 
@@ -12,6 +13,7 @@ export interface LoadSettings {
   readonly connections: number;
   readonly series: number;
   readonly seriesPerRequest: number;
+  readonly values: LoadValues;
   /** Step s of every series has the time `firstTimeMs + s * stepMs`. */
   readonly firstTimeMs: number;
   readonly stepMs: number;
@@ -32,6 +34,7 @@ export const DEFAULT_LOAD: Omit<LoadSettings, 'url' | 'firstTimeMs'> = {
   connections: 4,
   series: 10_000,
   seriesPerRequest: 1000,
+  values: 'steps',
   stepMs: 1000,
   seconds: undefined,
   warmUpSeconds: 0,
@@ -47,6 +50,8 @@ export interface LoadResult {
   readonly requests: number;
   /** From the first byte of the first request to the last acknowledgement. */
   readonly tookMs: number;
+  /** Processor time of the sending process meanwhile. */
+  readonly cpuSeconds: number;
   /** Of a request, from when it was due (paced) or begun to its acknowledgement. */
   readonly ackMs: LatencySummary;
   /** How many steps, from 0 on, each group of `seriesPerRequest` series has. */
@@ -54,15 +59,12 @@ export interface LoadResult {
   readonly retries: Readonly<Record<string, number>>;
 }
 
-/** The value of the series at place `index` of its group: sums over steps stay exact. */
-export function loadValue(step: number, index: number): number {
-  return step + index;
-}
-
 /** Builds what is sent, which takes a moment; the run begins when it is told to. */
 export class LoadRun {
   readonly #settings: LoadSettings;
   readonly #templates: readonly WriteRequestTemplate[];
+  /** Of each group those that are not under way: as many as ever were at the same time. */
+  readonly #free: WriteRequestTemplate[][];
   readonly #latencies = new Latencies();
   readonly #stepsOfGroup: number[];
   #senders: readonly Sender[] = [];
@@ -81,6 +83,7 @@ export class LoadRun {
         Array.from({ length }, (_unused, i) => loadSeries(first + i, metric)),
       );
     });
+    this.#free = this.#templates.map((template) => [template]);
     this.#stepsOfGroup = new Array<number>(groups).fill(0);
   }
 
@@ -98,6 +101,7 @@ export class LoadRun {
   async run(signal?: AbortSignal): Promise<LoadResult> {
     const { connections } = this.#settings;
     const startMs = performance.now();
+    const startCpu = process.cpuUsage();
     const senders = Array.from({ length: connections }, () => new Sender(this.#settings));
     this.#senders = senders;
     try {
@@ -105,10 +109,12 @@ export class LoadRun {
     } finally {
       for (const sender of senders) sender.close();
     }
+    const { user, system } = process.cpuUsage(startCpu);
     return {
       samples: this.#samples,
       requests: this.#requests,
       tookMs: performance.now() - startMs,
+      cpuSeconds: (user + system) / 1e6,
       ackMs: this.#latencies.summary(),
       stepsOfGroup: this.#stepsOfGroup,
       retries: this.retries,
@@ -117,18 +123,11 @@ export class LoadRun {
 
   /** One connection: takes the next request whenever it is free, and when that is due. */
   async #send(sender: Sender, startMs: number, signal: AbortSignal | undefined): Promise<void> {
-    const { path, firstTimeMs, stepMs, seconds, warmUpSeconds, stepsMax, seriesPerRequest } =
-      this.#settings;
+    const { seconds, warmUpSeconds, stepsMax, seriesPerRequest } = this.#settings;
     const groups = this.#templates.length;
     const recordFromMs = startMs + warmUpSeconds * 1000;
     const endMs = seconds === undefined ? Infinity : startMs + seconds * 1000;
     const rate = this.#settings.rate ?? Infinity;
-    const own = this.#templates.map((template) => template.clone());
-    const requests = own.map(({ body }): Request => ({
-      path,
-      headers: REMOTE_WRITE_HEADERS,
-      body,
-    }));
     for (;;) {
       const number = this.#next;
       const step = Math.floor(number / groups);
@@ -139,15 +138,26 @@ export class LoadRun {
       const waitMs = dueMs - performance.now();
       if (waitMs > 0) await sleep(waitMs);
       const group = number % groups;
-      const template = own[group]!;
-      template.set(firstTimeMs + step * stepMs, loadValue(step, 0));
+      const free = this.#free[group]!;
+      const template = free.pop() ?? this.#templates[group]!.clone();
+      this.#fill(template, step);
       const begunMs = this.#settings.rate === undefined ? performance.now() : dueMs;
-      await sender.post(requests[group]!);
+      await sender.post(this.#request(template));
+      free.push(template);
       if (begunMs >= recordFromMs) this.#latencies.add(performance.now() - begunMs);
       this.#requests += 1;
       this.#samples += template.samples;
       this.#stepsOfGroup[group]! += 1;
     }
+  }
+
+  #fill(template: WriteRequestTemplate, step: number): void {
+    const { firstTimeMs, stepMs, values } = this.#settings;
+    template.set(firstTimeMs + step * stepMs, (index) => loadHundredths(values, step, index) / 100);
+  }
+
+  #request({ body }: WriteRequestTemplate): Request {
+    return { path: this.#settings.path, headers: REMOTE_WRITE_HEADERS, body };
   }
 }
 

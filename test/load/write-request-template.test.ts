@@ -23,12 +23,12 @@ describe('WriteRequestTemplate', () => {
       [1_750_000_000_000, 7] as const,
       [2 ** 42 - 1, 1e9] as const,
     ]) {
-      template.set(timestampMs, firstValue);
-      other.set(1_700_000_000_000, 1);
+      template.set(timestampMs, (i) => firstValue + i);
+      other.set(1_700_000_000_000, (i) => i);
       const samples = series.map((labels, i) => ({ labels, timestampMs, value: firstValue + i }));
       expect(decode(template.body)).toEqual(samples);
     }
-    expect(() => template.set(2 ** 42, 0)).toThrow(RangeError);
+    expect(() => template.set(2 ** 42, () => 0)).toThrow(RangeError);
   });
 
   test('is as large as what snappy makes of values with full mantissas', () => {

@@ -69,11 +69,11 @@ export class WriteRequestTemplate {
     return new WriteRequestTemplate({ ...this.#parts, body: this.body.slice() });
   }
 
-  /** Gives every series one sample of this time; `firstValue + i` is the value of series i. */
-  set(timestampMs: number, firstValue: number): void {
+  /** Gives every series one sample of this time; `valueOf(i)` is the value of series i. */
+  set(timestampMs: number, valueOf: (index: number) => number): void {
     const { valueAt, timeAt } = this.#parts;
     for (let i = 0; i < valueAt.length; i += 1) {
-      this.#view.setFloat64(valueAt[i]!, firstValue + i, true);
+      this.#view.setFloat64(valueAt[i]!, valueOf(i), true);
     }
     const time = varintOf(timestampMs);
     timeAt.forEach((places, byte) => {

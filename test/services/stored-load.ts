@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoadResult, LoadSettings } from '../load/load-run.ts';
+import { loadTotal } from '../load/load-values.ts';
 import type { StoreClient } from './store-client.ts';
 
 type SentLoad = Pick<
   LoadSettings,
-  'metric' | 'firstTimeMs' | 'stepMs' | 'series' | 'seriesPerRequest'
+  'metric' | 'firstTimeMs' | 'stepMs' | 'series' | 'seriesPerRequest' | 'values'
 >;
 
 const POLL_MS = 50;
@@ -92,7 +93,7 @@ export async function checkStoredLoad(
     last_ms: number;
   }>(
     `SELECT i, count(*)::integer AS rows, count(DISTINCT time)::integer AS times,
-       sum(value) AS total,
+       sum(round(value * 100)) AS total,
        extract(epoch FROM min(time))::float8 * 1000 AS first_ms,
        extract(epoch FROM max(time))::float8 * 1000 AS last_ms
      FROM (${LOAD_SERIES}) AS load JOIN samples USING (series_id) GROUP BY i`,
@@ -109,7 +110,7 @@ export async function checkStoredLoad(
     twice += (row?.rows ?? 0) - (row?.times ?? 0);
     const wanted = {
       rows: steps,
-      total: steps * place + (steps * (steps - 1)) / 2,
+      total: loadTotal(load.values, steps, place),
       first_ms: load.firstTimeMs,
       last_ms: load.firstTimeMs + (steps - 1) * load.stepMs,
     };

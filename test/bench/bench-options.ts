@@ -1,0 +1,134 @@
+import { parseArgs } from 'node:util';
+import { DEFAULT_PAYLOAD, PAYLOADS } from './payloads.ts';
+
+const names = Object.entries(PAYLOADS).map(([name, { what }]) => `    ${name.padEnd(10)} ${what}`);
+
+const USAGE = `npm run bench -- [options]   (figures are printed, none is asserted)
+  --payload NAME    what is sent (${DEFAULT_PAYLOAD}):
+${names.join('\n')}
+  --seconds N       how long the full rate is sent (60)
+  --connections N   only with so many connections (4, then 16)
+  --rate N          samples a second of the paced run (20000)
+  --paced-seconds N how long it is (30)
+  --only NAME       full-rate or paced
+  --profile STAGE   receiver, transformer or writer: also a CPU profile and a flame graph of its
+                    thread, written to the directory that is printed
+  --rebuild         instead of the above: many series, checkpoints, and a state that is lost
+  --series N        how many (1000000)
+  --steps N         samples of each (2)
+  --quick           waits for no store and leaves out whether it is exact
+  --distributed     as processes, on Kafka, Redis and TimescaleDB
+  --peers           also VictoriaMetrics and Prometheus, by turns, with the same sender
+  --rounds N        of turns with peers (2)
+  --json            one JSON object instead of text
+Exits with 1 when what is stored is not exactly what was acknowledged.
+
+npm run bench -- compare BEFORE AFTER
+  Two files that --json wrote. Where both have turns with a peer, the ratios to it are compared:
+  machines differ from hour to hour. Exits with 1 when anything is worse by more than 15 %.`;
+
+export const STAGES = ['receiver', 'transformer', 'writer'] as const;
+export type ProfiledStage = (typeof STAGES)[number];
+
+export interface BenchOptions {
+  payload: string;
+  seconds: number;
+  pacedSeconds: number;
+  warmUpSeconds: number;
+  connections: number[];
+  rate: number;
+  only: string | undefined;
+  profile: ProfiledStage | undefined;
+  distributed: boolean;
+  rebuild: boolean;
+  series: number;
+  steps: number;
+  quick: boolean;
+  peers: boolean;
+  rounds: number;
+  json: boolean;
+  /** Left out: what is asked for is no comparison. */
+  compare: readonly [before: string, after: string] | undefined;
+}
+
+/** Ends the process when it cannot be understood. */
+export function readOptions(): BenchOptions {
+  const { values, positionals } = parse();
+  if (values.help) {
+    process.stdout.write(`${USAGE}\n`);
+    process.exit(0);
+  }
+  return {
+    payload: oneOf('payload', values.payload, Object.keys(PAYLOADS)),
+    seconds: positive('seconds', values.seconds),
+    pacedSeconds: positive('paced-seconds', values['paced-seconds']),
+    warmUpSeconds: positive('warm-up-seconds', values['warm-up-seconds']),
+    connections:
+      values.connections === undefined ? [4, 16] : [positive('connections', values.connections)],
+    rate: positive('rate', values.rate),
+    rounds: positive('rounds', values.rounds),
+    only: values.only && oneOf('only', values.only, ['full-rate', 'paced']),
+    profile: values.profile === undefined ? undefined : oneOf('profile', values.profile, STAGES),
+    distributed: values.distributed,
+    rebuild: values.rebuild,
+    series: positive('series', values.series),
+    steps: positive('steps', values.steps),
+    quick: values.quick,
+    peers: values.peers,
+    json: values.json,
+    compare: readCompared(positionals),
+  };
+}
+
+function parse() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        payload: { type: 'string', default: DEFAULT_PAYLOAD },
+        seconds: { type: 'string', default: '60' },
+        'paced-seconds': { type: 'string', default: '30' },
+        'warm-up-seconds': { type: 'string', default: '5' },
+        connections: { type: 'string' },
+        rate: { type: 'string', default: '20000' },
+        rounds: { type: 'string', default: '2' },
+        only: { type: 'string' },
+        profile: { type: 'string' },
+        distributed: { type: 'boolean', default: false },
+        rebuild: { type: 'boolean', default: false },
+        series: { type: 'string', default: '1000000' },
+        steps: { type: 'string', default: '2' },
+        quick: { type: 'boolean', default: false },
+        peers: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    return misused(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function readCompared(positionals: readonly string[]): BenchOptions['compare'] {
+  const [command, before, after, ...more] = positionals;
+  if (command === undefined) return undefined;
+  const isCompare = command === 'compare' && before !== undefined && after !== undefined;
+  if (isCompare && more.length === 0) return [before, after];
+  return misused(`"${positionals.join(' ')}" is no command`);
+}
+
+function positive(name: string, text: string): number {
+  const number = Number(text);
+  if (Number.isFinite(number) && number > 0) return number;
+  return misused(`--${name} ${text} is no positive number`);
+}
+
+function oneOf<T extends string>(name: string, text: string, known: readonly T[]): T {
+  const found = known.find((one) => one === text);
+  return found ?? misused(`--${name} ${text} is none of ${known.join(', ')}`);
+}
+
+function misused(why: string): never {
+  process.stderr.write(`${why}\n${USAGE}\n`);
+  process.exit(2);
+}

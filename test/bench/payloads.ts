@@ -1,0 +1,38 @@
+import type { LoadSettings } from '../load/load-run.ts';
+
+/** What is sent, apart from how fast. */
+export type Payload = Pick<LoadSettings, 'series' | 'seriesPerRequest' | 'stepMs' | 'values'>;
+
+/** By name, as `--payload` takes it; the first is what is sent unless told otherwise. */
+export const PAYLOADS: Readonly<Record<string, Payload & { readonly what: string }>> = {
+  'hot-1s': {
+    what: '10,000 series 1 s apart',
+    series: 10_000,
+    seriesPerRequest: 1000,
+    stepMs: 1000,
+    values: 'steps',
+  },
+  'hot-10s': {
+    what: '10,000 series 10 s apart',
+    series: 10_000,
+    seriesPerRequest: 1000,
+    stepMs: 10_000,
+    values: 'steps',
+  },
+  real: {
+    what: '10,000 series 10 s apart, with values like those of real gauges and counters',
+    series: 10_000,
+    seriesPerRequest: 1000,
+    stepMs: 10_000,
+    values: 'real',
+  },
+  million: {
+    what: '1,000,000 series 10 s apart, with values like those of real gauges and counters',
+    series: 1_000_000,
+    seriesPerRequest: 1000,
+    stepMs: 10_000,
+    values: 'real',
+  },
+};
+
+export const DEFAULT_PAYLOAD = 'hot-1s';
