@@ -19,6 +19,8 @@ export class SeriesTimes {
   readonly #times: number[] = [];
   #remembered: number[] = [];
   floorUs = -Infinity;
+  /** The shortest interval so far: samples out of turn make intervals of one step seem long. */
+  #shortestUs = Infinity;
   /** Gaps below were too many at some time. */
   #forgottenBelowUs = -Infinity;
 
@@ -46,6 +48,10 @@ export class SeriesTimes {
     let at = this.#times.length;
     while (at > 0 && this.#times[at - 1]! > timeUs) at -= 1;
     this.#times.splice(at, 0, timeUs);
+    for (const beside of [this.#times[at - 1], this.#times[at + 1]]) {
+      if (beside === undefined) continue;
+      this.#shortestUs = Math.min(this.#shortestUs, Math.abs(timeUs - beside));
+    }
     if (timeUs > this.floorUs) {
       this.#remembered = [...this.#remembered, timeUs].sort((a, b) => a - b);
       if (this.#remembered.length > this.#promise.rememberedMax) {
@@ -56,7 +62,8 @@ export class SeriesTimes {
   }
 
   #boundGaps(): void {
-    const { gapsMax, stepUs } = this.#promise;
+    const { gapsMax } = this.#promise;
+    const stepUs = Math.min(this.#promise.stepUs, this.#shortestUs);
     let gaps = 0;
     for (let i = this.#times.length - 1; i > 0; i -= 1) {
       const [from, to] = [this.#times[i - 1]!, this.#times[i]!];
