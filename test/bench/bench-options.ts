@@ -14,7 +14,8 @@ ${names.join('\n')}
   --profile STAGE   receiver, transformer or writer: also a CPU profile and a flame graph of its
                     thread, written to the directory that is printed
   --rebuild         instead of the above: many series, checkpoints, and a state that is lost
-  --series N        how many (1000000)
+  --queries         instead of the above: what people ask in SQL, over a day of 1,000 series
+  --series N        of --rebuild: how many (1000000)
   --steps N         samples of each (2)
   --quick           waits for no store and leaves out whether it is exact
   --distributed     as processes, on Kafka, Redis and TimescaleDB
@@ -41,6 +42,7 @@ export interface BenchOptions {
   profile: ProfiledStage | undefined;
   distributed: boolean;
   rebuild: boolean;
+  queries: boolean;
   series: number;
   steps: number;
   quick: boolean;
@@ -71,6 +73,7 @@ export function readOptions(): BenchOptions {
     profile: values.profile === undefined ? undefined : oneOf('profile', values.profile, STAGES),
     distributed: values.distributed,
     rebuild: values.rebuild,
+    queries: values.queries,
     series: positive('series', values.series),
     steps: positive('steps', values.steps),
     quick: values.quick,
@@ -96,6 +99,7 @@ function parse() {
         profile: { type: 'string' },
         distributed: { type: 'boolean', default: false },
         rebuild: { type: 'boolean', default: false },
+        queries: { type: 'boolean', default: false },
         series: { type: 'string', default: '1000000' },
         steps: { type: 'string', default: '2' },
         quick: { type: 'boolean', default: false },

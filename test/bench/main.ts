@@ -16,7 +16,14 @@ import { runPaced, type PacedFigures } from './paced.ts';
 import { PAYLOADS } from './payloads.ts';
 import { prometheus } from './prometheus-system.ts';
 import { runRebuild } from './rebuild.ts';
-import { describeFullRate, describePaced, describeRatios, describeRebuild } from './report.ts';
+import { runQueries } from './queries.ts';
+import {
+  describeFullRate,
+  describePaced,
+  describeQueries,
+  describeRatios,
+  describeRebuild,
+} from './report.ts';
 import type { SystemMaker } from './system-under-test.ts';
 import { victoriaMetrics } from './victoria-metrics-system.ts';
 
@@ -41,6 +48,7 @@ async function bench(params: BenchOptions): Promise<number> {
     `${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`;
   say(`${machine}, data below ${await benchParent()}\n`);
   if (params.rebuild) return await benchRebuild(params, say);
+  if (params.queries) return await benchQueries(params, say);
   const millrace: SystemMaker<MillraceSystem> = {
     name: 'millrace',
     start: distributed ? startDistributed : startMillrace,
@@ -71,6 +79,13 @@ async function benchRebuild(params: BenchOptions, say: Say): Promise<number> {
   say(describeRebuild(figures));
   if (params.json) process.stdout.write(`${JSON.stringify({ rebuild: figures }, undefined, 2)}\n`);
   return figures.faults.length === 0 ? 0 : 1;
+}
+
+async function benchQueries({ json }: BenchOptions, say: Say): Promise<number> {
+  const figures = await runQueries({ say: (text) => say(`  ${text}`) });
+  say(describeQueries(figures));
+  if (json) process.stdout.write(`${JSON.stringify({ queries: figures }, undefined, 2)}\n`);
+  return 0;
 }
 
 /** A B A B: what the machine does meanwhile hits both. Without peers one round tells enough. */

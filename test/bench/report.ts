@@ -2,6 +2,7 @@ import type { LatencySummary } from '../load/latencies.ts';
 import type { Cost } from './cost.ts';
 import type { FullRateFigures } from './full-rate.ts';
 import type { PacedFigures } from './paced.ts';
+import type { QueriesFigures } from './queries.ts';
 import type { RebuildFigures } from './rebuild.ts';
 
 const MIB = 1024 * 1024;
@@ -53,6 +54,15 @@ export function describeRebuild(figures: RebuildFigures): string {
     ],
     ...faults.map((fault): [string, string] => ['WRONG', fault]),
   ]);
+}
+
+export function describeQueries({ series, samples, queries }: QueriesFigures): string {
+  const title = `millrace, SQL over ${count(samples)} samples of ${count(series)} series`;
+  const rows = queries.flatMap(({ name, rows: found, ms: took }): [string, string][] => [
+    [name, ''],
+    ['', `${latencies(took)}; from ${count(found)} rows`],
+  ]);
+  return lines(title, rows);
 }
 
 /** Of the same round, because machines differ from hour to hour. */

@@ -26,6 +26,7 @@ export {
   ROLLUP_RULE_NAME,
   RULE_FILE_BYTES_MAX,
   RULES_MAX,
+  SELECTOR_CHARS_MAX,
   type Aggregate,
   type AggregateName,
   type Rule,

@@ -1,0 +1,126 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Playground } from '../integration/running-millrace.ts';
+import { Latencies, type LatencySummary } from '../load/latencies.ts';
+import { startLoad } from '../load/load-process.ts';
+import { DEFAULT_LOAD, type LoadSettings } from '../load/load-run.ts';
+import { StoreClient } from '../services/store-client.ts';
+import { untilLoadVisible } from '../services/stored-load.ts';
+import { onAbandon } from './abandon.ts';
+import { benchParent } from './bench-directory.ts';
+
+export interface QueriesParams {
+  readonly say: (text: string) => void;
+}
+
+export interface QueriesFigures {
+  series: number;
+  samples: number;
+  queries: { name: string; rows: number; ms: LatencySummary }[];
+}
+
+const SERIES = 1000;
+const STEP_MS = 10_000;
+const STEPS = 8640;
+const RUNS = 15;
+const VISIBLE_MS_MAX = 600_000;
+const METRIC = 'queried_requests_seconds';
+const QUIET = { MILLRACE_SELF_METRICS__INTERVAL_MS: '1h' };
+
+/** Windows of every series with a histogram, beside what is kept anyway. */
+const RULES = `rules:
+  - name: latency
+    match: ${METRIC}
+    without: [nothing]
+    widths: [1m]
+    aggregates: [count, avg, max, quantile]
+`;
+
+/** What people ask of it, over a day of 1,000 series 10 s apart. */
+const QUERIES: readonly (readonly [name: string, text: string])[] = [
+  [
+    'one series, a day of raw samples',
+    `SELECT count(*)::integer AS rows, max(value) FROM samples_of(
+       '${METRIC}{endpoint="/v2/orders/0003",pod="checkout-6c9f7-17"}',
+       now() - interval '1 day', now())`,
+  ],
+  [
+    'all 1,000 series, the last 10 minutes of raw samples, by bucket',
+    `SELECT count(*)::integer AS rows, max(value) FROM samples
+     WHERE bucket > now() - interval '10 minutes' AND time > now() - interval '10 minutes'`,
+  ],
+  [
+    'top 10 of 1,000 series by p99, an hour of windows',
+    `SELECT count(*)::integer AS rows FROM (
+       SELECT series_id, max(quantile(histogram, 0.99)) AS p99 FROM series_windows
+       WHERE rule = 'latency' AND width = '1 minute' AND start >= now() - interval '1 hour'
+       GROUP BY series_id ORDER BY p99 DESC LIMIT 10) AS top`,
+  ],
+  [
+    'rate of all 1,000 series, a day of 5-minute windows',
+    `SELECT count(*)::integer AS rows FROM (
+       SELECT start, sum(rate) FROM series_windows
+       WHERE metric = '${METRIC}' AND width = '5 minutes' AND rule = 'rollup'
+         AND start >= now() - interval '1 day' GROUP BY start) AS sums`,
+  ],
+];
+
+/** Fills a store with a day, then asks each query again and again. */
+export async function runQueries(params: QueriesParams): Promise<QueriesFigures> {
+  const playground = await Playground.make(await benchParent());
+  const abandoned = onAbandon(() => playground.remove());
+  try {
+    const { info } = await playground.up({ env: QUIET });
+    const store = await StoreClient.connect(info);
+    try {
+      await applyRules(playground);
+      const samples = await fill(info.url, store);
+      params.say(`${samples} samples of ${SERIES} series are stored`);
+      const queries: QueriesFigures['queries'] = [];
+      for (const [name, text] of QUERIES) queries.push(await ask(store, name, text));
+      return { series: SERIES, samples, queries };
+    } finally {
+      await store.close();
+    }
+  } finally {
+    abandoned.over();
+    await playground.remove();
+  }
+}
+
+async function applyRules(playground: Playground): Promise<void> {
+  const file = join(playground.path, 'rules.yaml');
+  await writeFile(file, RULES);
+  const { code, stderr } = await playground.run(['rules', 'apply', file]);
+  if (code !== 0) throw new Error(`the rules were not applied: ${stderr}`);
+}
+
+async function fill(url: string, store: StoreClient): Promise<number> {
+  const load: LoadSettings = {
+    ...{ ...DEFAULT_LOAD, url, metric: METRIC, series: SERIES, seriesPerRequest: 100 },
+    ...{ stepMs: STEP_MS, stepsMax: STEPS, values: 'real' },
+    firstTimeMs: Date.now() - STEPS * STEP_MS,
+  };
+  const process = await startLoad(load);
+  process.go();
+  const result = await process.result;
+  await untilLoadVisible(store, load, result, VISIBLE_MS_MAX);
+  await store.rows('ANALYZE');
+  return result.samples;
+}
+
+async function ask(
+  store: StoreClient,
+  name: string,
+  text: string,
+): Promise<QueriesFigures['queries'][number]> {
+  const latencies = new Latencies();
+  let rows = 0;
+  for (let run = 0; run <= RUNS; run += 1) {
+    const begunMs = performance.now();
+    ({ rows } = await store.row<{ rows: number }>(text));
+    // The first one plans, and reads what is not in memory yet.
+    if (run > 0) latencies.add(performance.now() - begunMs);
+  }
+  return { name, rows, ms: latencies.summary() };
+}
