@@ -229,7 +229,7 @@ export function* samplesOf(record: DataRecord): Generator<[ordinal: number, Test
     const s = record.seriesIndex[i]!;
     const flags = record.flags[i]!;
     const sample: TestSample = {
-      labels: Object.fromEntries(definitions.labels(s)),
+      labels: Object.fromEntries(definitions.definedLabels(s)),
       timeUs: record.times[i]!,
       value,
       kind: record.kinds[s]! as SampleKind,

@@ -41,7 +41,7 @@ export class SeriesNames {
     ) {
       place += 1;
     }
-    const labels = new DefinitionReader(decoded.definitions).labels(place);
+    const labels = new DefinitionReader(decoded.definitions).definedLabels(place);
     return { seriesId, tenant: decoded.tenant, series: formatLabels(labels) };
   }
 }

@@ -18,6 +18,23 @@ describe('definitions', () => {
     );
   });
 
+  it('of some series leave the others undefined', () => {
+    fc.assert(
+      fc.property(fc.array(fc.option(labelSet), { maxLength: 8 }), (series) => {
+        const rows = [...series.keys()].filter((s) => series[s] !== null);
+        const given = rows.map((s) => series[s]!);
+        const reader = new DefinitionReader(encodeDefinitions(given, Uint32Array.from(rows)));
+        for (const [s, labels] of series.entries()) {
+          expect(reader.labels(s)).toEqual(labels ?? undefined);
+        }
+        expect(reader.labels(series.length)).toBeUndefined();
+      }),
+    );
+    expect(() => new DefinitionReader(encodeDefinitions([])).definedLabels(0)).toThrow(
+      expect.objectContaining({ code: 'WIRE_CORRUPT' }),
+    );
+  });
+
   it('name the metric', () => {
     expect(metricOf([['__name__', 'up']])).toBe('up');
     expect(metricOf([['job', 'a']])).toBe('');

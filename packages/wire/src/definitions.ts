@@ -1,4 +1,5 @@
 import { METRIC_NAME_LABEL, type Label, type LabelSet } from '@millrace/model';
+import { corruptRecord } from './columns.ts';
 import type { Definitions } from './events-record.ts';
 
 /** Reads label sets out of a record's definitions block, on demand: most are never asked for. */
@@ -12,16 +13,42 @@ export class DefinitionReader {
     this.#definitions = definitions;
   }
 
-  /** Labels of the record's series number `series`, sorted by name bytes. */
-  labels(series: number): LabelSet {
+  /**
+   * Labels of the record's series number `series`, sorted by name bytes; undefined when the record
+   * leaves them out.
+   */
+  labels(series: number): LabelSet | undefined {
     const { labelCounts, labelRefs } = this.#definitions;
+    const row = this.row(series);
+    if (row < 0) return undefined;
     this.#labelStarts ??= starts(labelCounts);
-    const first = this.#labelStarts[series]!;
+    const first = this.#labelStarts[row]!;
     const labels: Label[] = [];
-    for (let i = first; i < first + labelCounts[series]!; i += 1) {
+    for (let i = first; i < first + labelCounts[row]!; i += 1) {
       labels.push([this.#symbol(labelRefs[2 * i]!), this.#symbol(labelRefs[2 * i + 1]!)]);
     }
     return labels;
+  }
+
+  /** Labels of a series that the record must define. */
+  definedLabels(series: number): LabelSet {
+    const labels = this.labels(series);
+    if (labels === undefined) throw corruptRecord(`its series ${series} is defined nowhere`);
+    return labels;
+  }
+
+  /** Where a series stands among the defined ones, or -1. */
+  row(series: number): number {
+    const { rows } = this.#definitions;
+    if (rows[series] === series) return series;
+    let low = 0;
+    let high = rows.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (rows[middle]! < series) low = middle + 1;
+      else high = middle;
+    }
+    return rows[low] === series ? low : -1;
   }
 
   #symbol(ref: number): string {
@@ -50,8 +77,14 @@ function starts(lengths: Uint8Array | Uint32Array): Uint32Array {
   return result;
 }
 
-/** The definitions block of label sets, for writers that have them as strings. */
-export function encodeDefinitions(series: readonly LabelSet[]): Definitions {
+/**
+ * The definitions block of label sets, for writers that have them as strings: of all series of a
+ * record, or of those that stand in `rows`.
+ */
+export function encodeDefinitions(
+  series: readonly LabelSet[],
+  rows: Uint32Array = Uint32Array.from(series.keys()),
+): Definitions {
   const refs = new Map<string, number>();
   const symbols: Buffer[] = [];
   const refOf = (text: string): number => {
@@ -63,6 +96,7 @@ export function encodeDefinitions(series: readonly LabelSet[]): Definitions {
   };
   const labelRefs = series.flatMap((labels) => labels.flatMap((label) => label.map(refOf)));
   return {
+    rows,
     labelRefs: Uint32Array.from(labelRefs),
     labelCounts: Uint8Array.from(series, (labels) => labels.length),
     symbolLengths: Uint32Array.from(symbols, (symbol) => symbol.length),

@@ -1,7 +1,10 @@
+import type { LabelSet } from '@millrace/model';
+import { decode, encode } from '@msgpack/msgpack';
 import { describe, expect, it } from 'vitest';
 import { encodeDefinitions } from './definitions.ts';
 import { decodeEventsRecord, encodeEventsRecord } from './events-record-codec.ts';
 import { EventsRecordKind, IdentityKind, type DataRecord } from './events-record.ts';
+import { encodeDataRecordV1 } from './testing/encode-data-record-v1.ts';
 
 const SOUND: DataRecord = {
   kind: EventsRecordKind.data,
@@ -31,9 +34,12 @@ const SOUND: DataRecord = {
   metadata: [],
 };
 
-describe('data records', () => {
+describe.each([
+  ['version 1', encodeDataRecordV1],
+  ['version 2', encodeEventsRecord],
+])('data records of %s', (_version, encodeRecord) => {
   it('read back, also from a Buffer, whose columns are no Buffers', () => {
-    const bytes = Buffer.from(encodeEventsRecord(SOUND));
+    const bytes = Buffer.from(encodeRecord(SOUND));
     const record = decodeEventsRecord(bytes) as DataRecord;
     expect(record).toEqual(SOUND);
     expect(Object.is(record.values[2], -0)).toBe(true);
@@ -56,10 +62,63 @@ describe('data records', () => {
     ['an identity of kind none', { identityKind: IdentityKind.none }],
     ['label references out of range', { definitions: broken() }],
   ])('with %s are refused', (_what, change) => {
-    const bytes = encodeEventsRecord({ ...SOUND, ...change });
+    const bytes = encodeRecord({ ...SOUND, ...change });
     expect(() => decodeEventsRecord(bytes)).toThrow(
       expect.objectContaining({ code: 'WIRE_CORRUPT' }),
     );
+  });
+});
+
+describe('data records of version 2', () => {
+  it('take 24 bytes for a sample of a known series, 16 with its time when all have one', () => {
+    const samples = 250;
+    const known: DataRecord = {
+      ...SOUND,
+      refused: new Uint32Array(0),
+      fingerprints: new Uint8Array(16 * samples),
+      kinds: new Uint8Array(samples).fill(4),
+      definitions: encodeDefinitions([]),
+      seriesIndex: Uint32Array.from({ length: samples }, (_, i) => i),
+      times: Float64Array.from({ length: samples }, () => 7),
+      values: Float64Array.from({ length: samples }, (_, i) => i / 3),
+      flags: new Uint8Array(samples),
+      ids: [],
+      startTimes: new Float64Array(0),
+      histograms: [],
+      exemplars: [],
+    };
+    const bytes = encodeEventsRecord(known);
+    expect(bytes.length).toBeLessThan(24 * samples + 150);
+    expect(decodeEventsRecord(bytes)).toEqual(known);
+    const others = { ...known, times: Float64Array.from(known.values) };
+    expect(encodeEventsRecord(others).length).toBeLessThan(32 * samples + 150);
+    expect(decodeEventsRecord(encodeEventsRecord(others))).toEqual(others);
+  });
+
+  it.each<[string, number, number[]]>([
+    ['a series that is not there', 1, [2]],
+    ['one series twice', 2, [1, 1]],
+    ['series out of order', 2, [1, 0]],
+    ['fewer label sets than it says', 1, [0, 1]],
+  ])('that define %s are refused', (_what, sets, rows) => {
+    const labels = Array.from({ length: sets }, (): LabelSet => [['__name__', 'a']]);
+    const definitions = encodeDefinitions(labels, Uint32Array.from(rows));
+    const bytes = encodeEventsRecord({ ...SOUND, definitions });
+    expect(() => decodeEventsRecord(bytes)).toThrow(
+      expect.objectContaining({ code: 'WIRE_CORRUPT' }),
+    );
+  });
+
+  it('with a field too many, too few, or bytes behind them are refused', () => {
+    const fields = decode(encodeEventsRecord(SOUND)) as unknown[];
+    const spoiled = [encode([...fields, 0]), encode(fields.slice(0, -1))];
+    spoiled.push(Uint8Array.of(...encode(fields), 0));
+    for (const bytes of spoiled) {
+      expect(() => decodeEventsRecord(bytes)).toThrow(
+        expect.objectContaining({ code: 'WIRE_CORRUPT' }),
+      );
+    }
+    expect(decodeEventsRecord(encode(fields))).toEqual(SOUND);
   });
 });
 

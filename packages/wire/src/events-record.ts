@@ -1,7 +1,10 @@
 import type { TimeUs } from '@millrace/model';
 
-/** The version a writer puts first; readers accept it and the one before it. */
-export const EVENTS_RECORD_VERSION = 1;
+/**
+ * The version of data records that a writer puts first; readers accept it and the one before it.
+ * The other kinds did not change with it: they are still written as version 1.
+ */
+export const EVENTS_RECORD_VERSION = 2;
 
 /** Kinds of records in a partition of `metrics.events`. On the wire: never renumber. */
 export const EventsRecordKind = { log: 0, data: 1, tick: 2, barrier: 3 } as const;
@@ -77,13 +80,18 @@ export const IdentityKind = { none: 0, key: 1, sequence: 2, digest: 3 } as const
 export type IdentityKind = (typeof IdentityKind)[keyof typeof IdentityKind];
 export type IdentityKindName = keyof typeof IdentityKind;
 
-/** Labels of the record's series by reference: `labelRefs` pairs index the symbols. */
+/**
+ * Labels of some of the record's series by reference: `labelRefs` pairs index the symbols. A
+ * receiver leaves out those of timed series that it put into the log a short while ago.
+ */
 export interface Definitions {
+  /** The series of the record that are defined in it, by their number in it; ascending. */
+  rows: Uint32Array;
   /** UTF-8 of all symbols, one after the other. */
   symbolBytes: Uint8Array;
   /** Byte length of each symbol. */
   symbolLengths: Uint32Array;
-  /** Labels of each series of the record, in the order of `fingerprints`. */
+  /** Number of labels of each defined series, in the order of `rows`. */
   labelCounts: Uint8Array;
   /** Name and value reference of every label, series after series; names sorted by bytes. */
   labelRefs: Uint32Array;

@@ -16,6 +16,7 @@ import { DEFAULT_FOLD_SETTINGS } from './fold-settings.ts';
 import { SeriesRecordBuilder } from './series-record-builder.ts';
 import { decodeSeriesRecord, listEntries } from './series-record-codec.ts';
 import { EntryType } from './series-record.ts';
+import { encodeDataRecordV1 } from './testing/encode-data-record-v1.ts';
 import { expectGolden, readGolden } from './testing/expect-golden.ts';
 
 const T0 = 1_700_000_000_000_000;
@@ -112,15 +113,44 @@ EVENTS['events-v1-data-acknowledged'] = {
   acknowledgedFrom: 77,
 };
 
+EVENTS['events-v2-data'] = EVENTS['events-v1-data-acknowledged'];
+
+EVENTS['events-v2-columns-folded'] = EVENTS['events-v1-columns-folded'] as DataRecord;
+
+EVENTS['events-v2-some-defined'] = {
+  ...(EVENTS['events-v1-data-acknowledged'] as DataRecord),
+  fingerprints: Uint8Array.from({ length: 48 }, (_, i) => 200 - i),
+  kinds: Uint8Array.of(0, 3, 1),
+  definitions: encodeDefinitions(
+    [
+      [
+        ['__name__', 'orders'],
+        ['job', 'a'],
+      ],
+    ],
+    Uint32Array.of(1),
+  ),
+};
+
+EVENTS['events-v2-none-defined'] = {
+  ...(EVENTS['events-v1-columns-folded'] as DataRecord),
+  definitions: encodeDefinitions([]),
+};
+
 /** Written by a program of before: still read, not written any more. */
 const ONLY_READ = ['events-v1-barrier', 'events-v1-data', 'events-v1-columns-folded'];
+
+function encoded(name: string, record: EventsRecord): Uint8Array {
+  const isOld = name.startsWith('events-v1') && record.kind === EventsRecordKind.data;
+  return isOld ? encodeDataRecordV1(record) : encodeEventsRecord(record);
+}
 
 describe('records of metrics.events', () => {
   for (const [name, record] of Object.entries(EVENTS)) {
     it(`${name} keeps its bytes and reads back`, () => {
       const bytes = ONLY_READ.includes(name)
         ? readGolden(name)
-        : expectGolden(name, encodeEventsRecord(record));
+        : expectGolden(name, encoded(name, record));
       expect(decodeEventsRecord(bytes)).toEqual(record);
     });
   }

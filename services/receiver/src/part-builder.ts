@@ -203,6 +203,7 @@ function copied(draft: DraftPart): DraftPart {
     fingerprints: draft.fingerprints.slice(),
     kinds: draft.kinds.slice(),
     definitions: {
+      rows: definitions.rows.slice(),
       symbolBytes: definitions.symbolBytes.slice(),
       symbolLengths: definitions.symbolLengths.slice(),
       labelCounts: definitions.labelCounts.slice(),

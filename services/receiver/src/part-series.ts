@@ -83,6 +83,7 @@ export class PartSeries {
       fingerprints: new Uint8Array(words.data.buffer, 0, bytes),
       kinds: this.#kinds.view(),
       definitions: {
+        rows: Uint32Array.from({ length: this.#kinds.length }, (_, row) => row),
         symbolBytes: this.#symbolBytes.view(),
         symbolLengths: this.#symbolLengths.view(),
         labelCounts: this.#labelCounts.view(),

@@ -15,6 +15,7 @@ import {
   DefinitionReader,
   encodeCheckpointRecord,
   encodeControlRecord,
+  encodeDefinitions,
   encodeEventsRecord,
   encodeHistogram,
   EventsRecordKind,
@@ -24,7 +25,7 @@ import {
   type EventsRecord,
   type SeriesRecord,
 } from '@millrace/wire';
-import { arbitraryHistogram } from '@millrace/wire/testing';
+import { arbitraryHistogram, encodeDataRecordV1 } from '@millrace/wire/testing';
 import * as fc from 'fast-check';
 import type { FuzzTarget, Outcome, SoundInput } from '../fuzz-target.ts';
 import { goldenRecords } from '../kept-inputs.ts';
@@ -75,6 +76,22 @@ const sentEvents: fc.Arbitrary<EventsRecord> = fc.oneof(
   plainRecord({ kind: fc.constant(EventsRecordKind.tick), receivedAtUs: timeUs }),
 );
 
+/** As programs of before wrote it. */
+function soundFirstVersion(record: EventsRecord): SoundInput {
+  if (record.kind !== EventsRecordKind.data) return soundEvents(record);
+  const { check } = soundEvents(record);
+  return { bytes: Uint8Array.from(encodeDataRecordV1(record)), check };
+}
+
+/** The same record with some of its series left undefined. */
+function leftUndefined(record: EventsRecord, kept: readonly boolean[]): EventsRecord {
+  if (record.kind !== EventsRecordKind.data) return record;
+  const reader = new DefinitionReader(record.definitions);
+  const rows = record.definitions.rows.filter((row) => kept[row % kept.length]);
+  const labels = Array.from(rows, (row) => reader.definedLabels(row));
+  return { ...record, definitions: encodeDefinitions(labels, rows) };
+}
+
 function soundEvents(record: EventsRecord): SoundInput {
   return {
     bytes: Uint8Array.from(encodeEventsRecord(record)),
@@ -98,9 +115,14 @@ export const eventsRecord: FuzzTarget = {
   isRefusal,
   sound: fc.oneof(
     sentEvents.map(soundEvents),
-    fc.nat().map((n) => {
+    sentEvents.map(soundFirstVersion),
+    fc
+      .tuple(sentEvents, fc.array(fc.boolean(), { minLength: 1, maxLength: 6 }))
+      .map(([record, kept]) => soundEvents(leftUndefined(record, kept))),
+    fc.tuple(fc.nat(), fc.boolean()).map(([n, isOld]) => {
       const records = recordedLogs().flatMap(({ events }) => events);
-      return soundEvents(records[n % records.length]!.record);
+      const { record } = records[n % records.length]!;
+      return isOld ? soundFirstVersion(record) : soundEvents(record);
     }),
     fc
       .constantFrom(...goldenRecords('events-'))

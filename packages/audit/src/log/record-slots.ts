@@ -60,7 +60,7 @@ export class RecordSlots {
       series.bits[slot]! |= isEvent ? SeriesBit.events : SeriesBit.timed;
       if (series.askedOf[slot] === rules.generation) continue;
       definitions ??= new DefinitionReader(data.definitions);
-      const kept = rules.kept(() => definitions!.labels(place));
+      const kept = rules.kept(() => definitions!.definedLabels(place));
       series.kept[slot] = kept;
       if (kept === Kept.away) series.bits[slot]! |= SeriesBit.away;
       series.askedOf[slot] = rules.generation;

@@ -1,3 +1,4 @@
+export { encodeDataRecordV1 } from './encode-data-record-v1.ts';
 export { METRIC_TYPES } from '../remote-write/metric-type.ts';
 export {
   arbitraryHistogram,

@@ -145,7 +145,7 @@ function samplesOf({
     const series = record.seriesIndex[i]!;
     return {
       partition,
-      labels: Object.fromEntries(definitions.labels(series)),
+      labels: Object.fromEntries(definitions.definedLabels(series)),
       kind: record.kinds[series]!,
       timeUs: record.times[i]!,
       value,

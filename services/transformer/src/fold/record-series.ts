@@ -48,7 +48,7 @@ export class RecordSeries {
   }
 
   labels(s: number): LabelSet {
-    return this.#definitions.labels(s);
+    return this.#definitions.definedLabels(s);
   }
 
   /** True the first time it is asked about a series of this record. */
