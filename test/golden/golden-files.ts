@@ -1,9 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { TIGHT_SETTINGS, variedLog, type LoggedRecord } from '@millrace/transformer/testing';
+import { leaveOutLabels, TIGHT_SETTINGS, variedLog, type LoggedRecord } from '@millrace/transformer/testing';
 import {
   decodeEventsRecord,
   encodeEventsRecord,
+  EventsRecordKind,
   EntryType,
   type AddressedEntry,
 } from '@millrace/wire';
@@ -17,7 +18,7 @@ import {
  *   NAME.entries.txt  SHA-256 of all entries with their addresses, then what each of them says,
  *                     so that a difference can be read
  */
-export const GOLDEN: readonly { name: string; foldVersion: number; record: () => LoggedRecord[] }[] = [
+export const GOLDEN: readonly GoldenLog[] = [
   {
     name: 'fold-v1-everything',
     foldVersion: 1,
@@ -55,7 +56,25 @@ export const GOLDEN: readonly { name: string; foldVersion: number; record: () =>
     foldVersion: 1,
     record: () => variedLog(209, { records: 50, changes: 0.2, losses: 0.1, isUpgraded: true }),
   },
+  {
+    // Records leave labels out, and the log has lost some that would have said them.
+    name: 'fold-v2-left-out',
+    foldVersion: 2,
+    stateVersion: 2,
+    record: () =>
+      leaveOutLabels(variedLog(204, { records: 80, changes: 0.1 })).filter(
+        ({ record: { kind } }, i) => kind !== EventsRecordKind.data || i % 9 !== 8,
+      ),
+  },
 ];
+
+interface GoldenLog {
+  name: string;
+  foldVersion: number;
+  /** The first that can be in the middle of it; 1 unless it says so. */
+  stateVersion?: number;
+  record: () => LoggedRecord[];
+}
 
 export function goldenLog(name: string, record: () => LoggedRecord[]): LoggedRecord[] {
   const file = pathOf(`${name}.events.txt`);

@@ -11,10 +11,10 @@ import { GOLDEN, goldenLog, linesOf, pathOf } from './golden-files.ts';
  *
  *   STATE.pages.txt  for each page: its key as JSON, its bytes deflated in base64
  */
-const STATE_VERSIONS = [1];
+const STATE_VERSIONS = [1, 2];
 
 const STATES = STATE_VERSIONS.flatMap((version) =>
-  GOLDEN.map(({ name, record }) => ({
+  GOLDEN.filter(({ stateVersion = 1 }) => stateVersion <= version).map(({ name, record }) => ({
     file: `state-v${version}-${name.replace(/^fold-(?:v1-)?/, '')}.pages.txt`,
     version,
     name,

@@ -37,6 +37,19 @@ export class DefinitionReader {
     return labels;
   }
 
+  /** Bytes of all names and values of a defined series. */
+  labelBytes(series: number): number {
+    const { labelCounts, labelRefs, symbolLengths } = this.#definitions;
+    const row = this.row(series);
+    this.#labelStarts ??= starts(labelCounts);
+    const first = 2 * this.#labelStarts[row]!;
+    let bytes = 0;
+    for (let i = first; i < first + 2 * labelCounts[row]!; i += 1) {
+      bytes += symbolLengths[labelRefs[i]!]!;
+    }
+    return bytes;
+  }
+
   /** Where a series stands among the defined ones, or -1. */
   row(series: number): number {
     const { rows } = this.#definitions;

@@ -56,6 +56,8 @@ export const statePages: FuzzTarget = {
       'identities',
       'pieces',
       'definitionsEnd',
+      'labelsEnd',
+      'l0',
       's0',
       'p0',
       'i0',

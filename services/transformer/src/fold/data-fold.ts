@@ -18,6 +18,7 @@ import { RecordSeries } from './record-series.ts';
 import { RetiredFold } from './retired-fold.ts';
 import { SeriesDefiner } from './series-definer.ts';
 import { SideColumns } from './side-columns.ts';
+import type { SeriesPlacement } from './series-placement.ts';
 import type { FoldMoment } from './window-fold.ts';
 
 /** What the fold counts for the stage's own metrics; nothing depends on it. */
@@ -30,6 +31,8 @@ export interface FoldCounts {
   overflowedPieces: number;
   /** Series forgotten before their time because of their bound. */
   overflowedSeries: number;
+  /** Label sets forgotten before their time because of their bound. */
+  overflowedLabels: number;
   /** Barriers that changed nothing: repeated, older, or ahead of what they follow. */
   ignoredBarriers: number;
   /** Retired editions that were ended before their time because of their bound. */
@@ -44,6 +47,9 @@ interface PartVerdict {
   retried: Uint32Array;
 }
 
+const SERIES_UNDEFINED = 'series_undefined';
+const SERIES_UNDEFINED_DETAIL =
+  'Neither its record nor any before it says which labels its series has: a record is lost.';
 /** Losses that wait to be told: more of them at once say no more than these. */
 const LOSSES_MAX = 64;
 const NO_ORDINALS = new Uint32Array(0);
@@ -88,6 +94,8 @@ export class DataFold {
   fold(record: DataRecord, offset: number): void {
     const samples = record.values.length;
     const { receivers } = this.#tables;
+    // Also of a record that is dropped: what a later one leaves out may have been said only there.
+    this.#series.begin(record);
     const sentAtLeast = receivers.sentBy(record.receiver);
     if (!receivers.note(record, this.#head.partitionTimeUs)) {
       this.#counts.appendedAgain += samples;
@@ -113,7 +121,6 @@ export class DataFold {
     this.#record = record;
     this.#isRedriven = this.#tellsReasons && record.protocol === REDRIVE_PROTOCOL;
     this.#side = new SideColumns(record);
-    this.#series.begin(record);
     this.#ledger = this.#tables.ledger.of(record.tenant);
     this.#at.offset = offset;
     this.#at.logNumber = this.#head.logNumber;
@@ -153,7 +160,12 @@ export class DataFold {
 
   /** Dedupes one sample, puts it out, folds it. */
   #foldSample(i: number): void {
-    const sample = this.#currentSample(i);
+    const placement = this.#series.placement(this.#record.seriesIndex[i]!);
+    if (placement === undefined) {
+      this.#putOutUndefined(i);
+      return;
+    }
+    const sample = this.#currentSample(i, placement);
     if (sample.timeUs > this.#head.largestTimeUs) this.#head.largestTimeUs = sample.timeUs;
     if (this.#isRedriven) {
       this.#putOutAgain(sample);
@@ -177,11 +189,10 @@ export class DataFold {
     }
   }
 
-  #currentSample(i: number): CurrentSample {
+  #currentSample(i: number, placement: SeriesPlacement): CurrentSample {
     const record = this.#record;
     const series = this.#series;
     const s = record.seriesIndex[i]!;
-    const placement = series.placement(s);
     const slot = series.slot(s);
     const kind = series.kind(s);
     const timeUs = record.times[i]!;
@@ -263,6 +274,17 @@ export class DataFold {
     this.#putOutRaw(sample, sample.flags & SampleFlag.stale);
   }
 
+  /** The record that defined its series is gone: nobody can say what the sample is of. */
+  #putOutUndefined(i: number): void {
+    const { tenant, receivedAtUs, seriesIndex, times, values } = this.#record;
+    const fingerprint = this.#series.fingerprint(seriesIndex[i]!);
+    const [timeUs, value] = [times[i]!, values[i]!];
+    this.#ledger.deadLetter += 1;
+    const told = { reason: SERIES_UNDEFINED, detail: SERIES_UNDEFINED_DETAIL };
+    const entry = { tenant, ...told, fingerprint, timeUs, value, receivedAtUs };
+    this.#out.entry(EntryType.deadLetter, entry);
+  }
+
   #putOutRaw(sample: CurrentSample, flags: number): void {
     const { timeUs, value } = sample;
     if ((sample.flags & SampleFlag.histogram) === 0) {
@@ -336,8 +358,10 @@ export class DataFold {
   /** Exemplars and metadata pass by: they are no samples, and fold into nothing. */
   #beside(record: DataRecord): void {
     for (const { seriesIndex, timeUs, value, labels } of record.exemplars) {
-      const { fingerprint, keepRaw } = this.#series.placement(seriesIndex);
-      if (keepRaw) this.#out.entry(EntryType.exemplar, { fingerprint, timeUs, value, labels });
+      const placement = this.#series.placement(seriesIndex);
+      if (placement?.keepRaw !== true) continue;
+      const { fingerprint } = placement;
+      this.#out.entry(EntryType.exemplar, { fingerprint, timeUs, value, labels });
     }
     for (const metadata of record.metadata) {
       if (this.#tables.metadata.isNews(record.tenant, metadata)) {

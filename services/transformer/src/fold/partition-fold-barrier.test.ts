@@ -141,7 +141,7 @@ describe('a state', () => {
   };
 
   it('is refused when any page is missing or cut off', () => {
-    expect([...pagesOf().keys()].sort()).toEqual(['d0', 'header', 'p0', 's0']);
+    expect([...pagesOf().keys()].sort()).toEqual(['d0', 'header', 'l0', 'p0', 's0']);
     for (const key of pagesOf().keys()) {
       const missing = pagesOf();
       missing.delete(key);

@@ -30,6 +30,7 @@ export class PartitionFold {
     appendedAgain: 0,
     overflowedPieces: 0,
     overflowedSeries: 0,
+    overflowedLabels: 0,
     ignoredBarriers: 0,
     overflowedEditions: 0,
   };
@@ -116,6 +117,7 @@ export class PartitionFold {
     tables.identities.expire(timeUs);
     tables.receivers.expire(timeUs);
     this.#raiseFloor(tables.series.forgetIdle(second));
+    tables.labels.expire(second);
   }
 
   /** Holds the counts at their bounds, at the end of a record. */
@@ -125,6 +127,7 @@ export class PartitionFold {
     this.counts.overflowedPieces += overflow.length;
     this.#finish(overflow);
     tables.identities.expire(this.head.partitionTimeUs);
+    this.counts.overflowedLabels += tables.labels.bound();
     const { seriesMax } = tables.settings;
     const { size } = tables.series;
     if (size <= seriesMax) return;
@@ -214,11 +217,14 @@ export class PartitionFold {
 
   /** Whatever was computed from the settings of before is computed anew. */
   #changeSettings(tables: FoldTables, settings: FoldSettings): void {
-    const { series, windows } = tables;
+    const { series, labels, windows } = tables;
     const isIdleChanged = settings.seriesIdleUs !== tables.settings.seriesIdleUs;
     Object.assign(tables.settings, settings);
     this.#raiseWatermark(tables);
-    if (isIdleChanged) series.restore();
+    if (isIdleChanged) {
+      series.restore();
+      labels.restore();
+    }
     windows.restore();
     // The watermark may have moved: what it has passed is put out before anybody says so.
     this.#finish(windows.takeFinal(secondOf(this.head.partitionTimeUs)));

@@ -4,6 +4,7 @@ import { decodeSoundMsgpack, type FoldSettings } from '@millrace/wire';
 import { encode } from '@msgpack/msgpack';
 import { DefinitionMemory } from '../memory/definition-memory.ts';
 import { IdentityMemory } from '../memory/identity-memory.ts';
+import { LabelMemory } from '../memory/label-memory.ts';
 import { LedgerMemory } from '../memory/ledger-memory.ts';
 import { LossMemory } from '../memory/loss-memory.ts';
 import { MetadataMemory } from '../memory/metadata-memory.ts';
@@ -72,6 +73,7 @@ export interface FoldTables {
   receivers: ReceiverMemory;
   losses: LossMemory;
   definitions: DefinitionMemory;
+  labels: LabelMemory;
   metadata: MetadataMemory;
   windows: WindowFold;
   ledger: LedgerMemory;
@@ -88,6 +90,13 @@ export function createTables(
   const placements = new Placements(editions);
   const series = new SeriesMemory(settings);
   series.onForget = (slot) => placements.forget(slot);
+  const labels = new LabelMemory(settings);
+  // Whether a series has labels must not depend on what is cached.
+  labels.onForget = (keys, at) => {
+    const { index } = series;
+    const slot = index.find(keys[at]!, keys[at + 1]!, keys[at + 2]!, keys[at + 3]!);
+    if (slot >= 0) placements.forget(slot);
+  };
   const receivers = new ReceiverMemory(settings);
   const losses = new LossMemory();
   receivers.onForget = (receiver) => losses.forget(receiver);
@@ -102,6 +111,7 @@ export function createTables(
     receivers,
     losses,
     definitions: new DefinitionMemory(settings),
+    labels,
     metadata: new MetadataMemory(settings),
     windows: new WindowFold(settings, editions.plans),
     ledger: new LedgerMemory(),
@@ -114,6 +124,7 @@ export function takePages(head: PartitionHead, tables: FoldTables | undefined): 
   tables?.series.takePages(pages);
   tables?.identities.takePages(pages);
   tables?.definitions.takePages(pages);
+  tables?.labels.takePages(pages);
   tables?.metadata.takePages(pages);
   tables?.windows.pieces.takePages(pages);
   const header: SavedHeader = {
@@ -128,6 +139,7 @@ export function takePages(head: PartitionHead, tables: FoldTables | undefined): 
     receivers: tables?.receivers.save() ?? [],
     ...(tables === undefined ? {} : { losses: tables.losses.save() }),
     definitionsEnd: tables?.definitions.end ?? 0,
+    labelsEnd: tables?.labels.slotsEnd ?? 0,
     metadataSize: tables?.metadata.size ?? 0,
     pieces: [...(tables?.windows.pieces.extent ?? [0, 0])],
     ledger: tables?.ledger.save() ?? [[], []],
@@ -175,6 +187,7 @@ function load(pages: StatePages): LoadedState {
   tables.receivers.load(header.receivers);
   if (header.losses !== undefined) tables.losses.load(header.losses);
   tables.definitions.load(header.definitionsEnd, pages);
+  tables.labels.load(header.labelsEnd ?? 0, pages);
   tables.metadata.load(header.metadataSize, pages);
   tables.windows.pieces.load(header.pieces, pages);
   tables.windows.restore();

@@ -26,6 +26,8 @@ export class RecordSeries {
     this.#record = record;
     this.#definitions = new DefinitionReader(record.definitions);
     this.keys = lanesOf(record.fingerprints);
+    const { labels } = this.#tables;
+    labels.learn(record, this.#definitions, this.keys, this.#head.partitionTimeUs);
     if (count > this.#slots.length) {
       this.#slots = new Int32Array(2 * count);
       this.#defined = new Uint8Array(2 * count);
@@ -34,7 +36,8 @@ export class RecordSeries {
     this.#defined.fill(0, 0, count);
   }
 
-  placement(s: number): SeriesPlacement {
+  /** Undefined when neither the record nor the log before it says what its labels are. */
+  placement(s: number): SeriesPlacement | undefined {
     return this.#placements[s] ?? this.#look(s);
   }
 
@@ -47,8 +50,13 @@ export class RecordSeries {
     return this.#slots[s]!;
   }
 
+  /** Legal when it has a placement. */
   labels(s: number): LabelSet {
-    return this.#definitions.definedLabels(s);
+    return this.#knownLabels(s)!;
+  }
+
+  fingerprint(s: number): Uint8Array {
+    return this.#record.fingerprints.slice(16 * s, 16 * s + 16);
   }
 
   /** True the first time it is asked about a series of this record. */
@@ -58,33 +66,42 @@ export class RecordSeries {
     return true;
   }
 
-  #look(s: number): SeriesPlacement {
-    const { placements, series } = this.#tables;
-    let placement: SeriesPlacement | undefined;
-    if (this.kind(s) === SampleKind.event) {
-      this.#slots[s] = -1;
-      placement = placements.ofEvents(this.keys, 4 * s, () => this.#input(s));
-    } else {
-      const k = 4 * s;
-      const { keys } = this;
-      let slot = series.index.find(keys[k]!, keys[k + 1]!, keys[k + 2]!, keys[k + 3]!);
-      if (slot < 0) {
-        slot = series.create(keys, k, this.#head.partitionFloorUs);
-        series.touch(slot, this.#head.partitionTimeUs);
-      }
-      this.#slots[s] = slot;
-      placement = placements.find(slot) ?? placements.add(slot, this.#input(s));
-    }
+  #look(s: number): SeriesPlacement | undefined {
+    const isEvent = this.kind(s) === SampleKind.event;
+    const placement = isEvent ? this.#lookAtEvents(s) : this.#lookAtTimed(s);
     this.#placements[s] = placement;
     return placement;
   }
 
-  #input(s: number): InputSeries {
-    const { tenant, fingerprints } = this.#record;
-    return {
-      tenant,
-      fingerprint: fingerprints.slice(16 * s, 16 * s + 16),
-      labels: this.labels(s),
-    };
+  /** Of events each record has the labels, whether or not their placement is still known. */
+  #lookAtEvents(s: number): SeriesPlacement | undefined {
+    this.#slots[s] = -1;
+    if (this.#definitions.row(s) < 0) return undefined;
+    return this.#tables.placements.ofEvents(this.keys, 4 * s, () => this.#input(s, this.labels(s)));
+  }
+
+  #lookAtTimed(s: number): SeriesPlacement | undefined {
+    const { placements, series } = this.#tables;
+    const k = 4 * s;
+    const { keys } = this;
+    let slot = series.index.find(keys[k]!, keys[k + 1]!, keys[k + 2]!, keys[k + 3]!);
+    // Where there is a placement, labels are known: both are forgotten together.
+    const known = slot < 0 ? undefined : placements.find(slot);
+    const labels = known === undefined ? this.#knownLabels(s) : undefined;
+    if (known === undefined && labels === undefined) return undefined;
+    if (slot < 0) {
+      slot = series.create(keys, k, this.#head.partitionFloorUs);
+      series.touch(slot, this.#head.partitionTimeUs);
+    }
+    this.#slots[s] = slot;
+    return known ?? placements.add(slot, this.#input(s, labels!));
+  }
+
+  #knownLabels(s: number): LabelSet | undefined {
+    return this.#definitions.labels(s) ?? this.#tables.labels.labels(this.keys, 4 * s);
+  }
+
+  #input(s: number, labels: LabelSet): InputSeries {
+    return { tenant: this.#record.tenant, fingerprint: this.fingerprint(s), labels };
   }
 }

@@ -8,8 +8,8 @@ import type { PartitionHead } from './partition-state.ts';
 import type { BarrierInForce } from './read-barrier.ts';
 
 /** The state's own format: what this program writes, and all that it reads. */
-export const STATE_VERSION = 1;
-export const STATE_VERSIONS_READ: readonly number[] = [1];
+export const STATE_VERSION = 2;
+export const STATE_VERSIONS_READ: readonly number[] = [1, 2];
 
 /** What the page `header` holds: how to read all others, and what is in none of them. */
 export interface SavedHeader {
@@ -26,6 +26,8 @@ export interface SavedHeader {
   /** Absent before fold version 2. */
   losses?: ReturnType<LossMemory['save']>;
   definitionsEnd: number;
+  /** Absent in version 1: all records so far defined all of their series. */
+  labelsEnd?: number;
   metadataSize: number;
   pieces: [number, number];
   ledger: ReturnType<LedgerMemory['save']>;
@@ -60,6 +62,7 @@ export function readSavedHeader(page: Uint8Array): SavedHeader {
     HEAD_COUNTS.every((field) => isCount(head[field])) &&
     HEAD_TIMES.every((field) => head[field] === undefined || isTime(head[field])) &&
     [header.seriesEnd, header.definitionsEnd, header.metadataSize].every(isCount) &&
+    isCount(header.version === 1 ? 0 : header.labelsEnd) &&
     isRange(header.identities) &&
     isPair(header.pieces) &&
     isTime(header.identityFloorUs) &&

@@ -21,7 +21,7 @@ export class SeriesDefiner {
 
   /** Defines an input series that is kept raw, and all that it is aggregated into. */
   define(tenant: string, series: RecordSeries, s: number): void {
-    const input = series.placement(s);
+    const input = series.placement(s)!;
     const kind = series.kind(s);
     if (input.keepRaw && this.#isDue(series.keys, 4 * s, kind, input)) {
       this.#putOut(tenant, kind, input.fingerprint, series.labels(s));
@@ -32,7 +32,7 @@ export class SeriesDefiner {
   /** Defines what an input series is aggregated into under one edition. */
   defineOutput(tenant: string, series: RecordSeries, s: number, target: Target): void {
     const { sameSeries, fingerprint, keys } = target;
-    if (sameSeries && series.placement(s).keepRaw) return;
+    if (sameSeries && series.placement(s)!.keepRaw) return;
     // Inputs of several kinds may meet in one output series: it has none of them.
     const kind = sameSeries ? series.kind(s) : SampleKind.unknown;
     if (!this.#isDue(keys, 0, kind, target)) return;

@@ -22,6 +22,7 @@ export {
   type OracleRun,
   type OracleSample,
 } from './editions-oracle.ts';
+export { leaveOutLabels, withDefined } from './left-out-labels.ts';
 export { naiveWindows, windowKey, type NaiveWindow } from './naive-oracle.ts';
 export { RuleVersions } from './rule-versions.ts';
 export { TIGHT_SETTINGS, VARIED_RULES, variedLog } from './varied-log.ts';
