@@ -1,6 +1,12 @@
 import { formatAddress } from '@millrace/model';
+import { compileRules } from '@millrace/rules';
 import { TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
-import { TIGHT_SETTINGS, variedLog, type LoggedRecord } from '@millrace/transformer/testing';
+import {
+  leaveOutLabels,
+  TIGHT_SETTINGS,
+  variedLog,
+  type LoggedRecord,
+} from '@millrace/transformer/testing';
 import { decodeSeriesRecordHeader, EventsRecordKind } from '@millrace/wire';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Finding } from './report.ts';
@@ -30,6 +36,46 @@ describe('of a log with everything in it', () => {
     expect(stored.database.marks[0]!.mark.ordinal).toBeGreaterThanOrEqual(0);
     const report = await stored.run({ samplesMax: 200 });
     expect(report.findings).toEqual([]);
+  });
+
+  describe('and whose records leave labels out', () => {
+    test.each(seeds.slice(0, 4))('all is proven, seed %i', async (seed) => {
+      const log = leaveOutLabels(variedLog(seed, { records: 300, changes: 0.02 }));
+      const stored = await storeLog([log]);
+      expect((await stored.run()).findings).toEqual([]);
+      expect((await stored.run({ samplesMax: 200 })).findings).toEqual([]);
+    });
+
+    test.each(seeds.slice(0, 4))('some of which are lost, seed %i', async (seed) => {
+      const log = leaveOutLabels(variedLog(seed, { records: 300, changes: 0.02 }));
+      const lossy = log.filter(({ record }, i) => !('values' in record) || i % 5 !== 4);
+      const stored = await storeLog([lossy]);
+      const report = await stored.run();
+      expect(report.findings).toEqual([]);
+      const letters = report.ledger.reduce((sum, { deadLetter }) => sum + deadLetter, 0);
+      expect(letters).toBe(stored.database.deadLetters.length);
+      expect(letters).toBeGreaterThan(0);
+      // One of them is not what the log says.
+      const [totals] = stored.database.totals.values();
+      totals!.deadLetter += 1;
+      totals!.stored -= 1;
+      expect((await stored.run()).findings).not.toEqual([]);
+    });
+
+    test.each(seeds.slice(0, 4))('and forgotten all the time, seed %i', async (seed) => {
+      const settings = { ...TIGHT_SETTINGS, definitionsMax: 30 };
+      const stored = await storeLog([leaveOutLabels(variedLog(seed, { records: 300, settings }))]);
+      expect(stored.database.deadLetters.length).toBeGreaterThan(0);
+      expect((await stored.run()).findings).toEqual([]);
+    });
+
+    test('what is gone is named by the record that says it', async () => {
+      const stored = await storeLog([leaveOutLabels(plainLog(0)), leaveOutLabels(plainLog(1))]);
+      const { samples } = stored.database;
+      samples.splice(samples.length - 1, 1);
+      const finding = await only(stored, 'row_missing');
+      expect(finding.series).toMatch(/^m\{i="\d+"\}$/);
+    });
   });
 
   test('seen from another side it is the same: in one round, or in many', async () => {
@@ -196,6 +242,22 @@ describe('a log that does not reach back to its beginning', () => {
     expect((await stored.run()).findings.map(({ kind }) => kind)).toEqual([
       ...['row_missing', 'row_unexpected'],
     ]);
+  });
+
+  test('and leaves labels out that rules ask for says that it does not know them', async () => {
+    const log = leaveOutLabels(plainLog(0));
+    const { record } = log[1]!;
+    if (record.kind !== EventsRecordKind.barrier) throw new Error('no barrier');
+    record.rules = compileRules({ rules: [{ name: 'noise', match: 'noise', drop: true }] });
+    const cut = await storeLog([log], { segmentBytes: 500 });
+    cut.beginControl();
+    const events = cut.log.partition(TOPIC_EVENTS, 0);
+    expect((await cut.run()).notProven.join()).not.toContain('labels');
+    events.release(12);
+    expect(events.bounds.start).toBeGreaterThan(3);
+    const report = await cut.run();
+    expect(report.findings).toEqual([]);
+    expect(report.notProven.join()).toContain('labels lie in records that are gone');
   });
 
   test('cannot be folded again', async () => {

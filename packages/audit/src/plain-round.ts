@@ -33,6 +33,9 @@ export function roundsOf(plan: AuditPlan, { samplesMax }: AuditSettings): number
 
 const PROGRESS_EVERY = 256;
 const MET = 'Rows of series whose samples have no time of their own: too many met one another.';
+const UNLABELLED =
+  'Series whose labels lie in records that are gone, until they are defined again: what rules do ' +
+  'with them is not known.';
 const AWAY = 'Series that a rule does not keep raw: their samples are in windows, see --deep.';
 
 /** Reads the whole log and the whole store, and compares the series of one part. */
@@ -90,6 +93,7 @@ export async function checkRound(parts: AuditParts, params: RoundParams): Promis
     settled: counts.settled,
     notProven: [
       ...(skipsMoved ? [MET] : []),
+      ...(partitions.some(({ hasUnlabelled }) => hasUnlabelled) ? [UNLABELLED] : []),
       ...(hasAway(tables) ? [AWAY] : []),
       ...droppedText(counts),
     ],

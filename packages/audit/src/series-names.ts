@@ -1,8 +1,13 @@
-import { formatLabels } from '@millrace/model';
+import { formatLabels, type LabelSet } from '@millrace/model';
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
-import { decodeEventsRecord, DefinitionReader, EventsRecordKind } from '@millrace/wire';
+import {
+  decodeEventsRecord,
+  DefinitionReader,
+  EventsRecordKind,
+  type DataRecord,
+} from '@millrace/wire';
 import type { LogTables } from './log/record-slots.ts';
-import { readRecord } from './log/read-log.ts';
+import { readLog, readRecord } from './log/read-log.ts';
 import { seriesIdText } from './series-table.ts';
 
 export interface SeriesName {
@@ -33,15 +38,43 @@ export class SeriesNames {
     if (decoded?.kind !== EventsRecordKind.data) {
       return { seriesId, tenant: undefined, series: undefined };
     }
-    const view = Buffer.from(decoded.fingerprints);
-    let place = 0;
-    while (
-      view.readUInt32BE(16 * place) !== series.idHigh[slot] ||
-      view.readUInt32BE(16 * place + 4) !== series.idLow[slot]
-    ) {
-      place += 1;
-    }
-    const labels = new DefinitionReader(decoded.definitions).definedLabels(place);
-    return { seriesId, tenant: decoded.tenant, series: formatLabels(labels) };
+    const id = { idHigh: series.idHigh[slot]!, idLow: series.idLow[slot]! };
+    const labels = labelsIn(decoded, id) ?? (await this.#search(records.partition(record), id));
+    const name = labels === undefined ? undefined : formatLabels(labels);
+    return { seriesId, tenant: decoded.tenant, series: name };
   }
+
+  /** Another record has the labels: most often one soon before, or soon after. */
+  async #search(partition: number, id: SeriesId): Promise<LabelSet | undefined> {
+    const { start, end } = await this.#stream.bounds(TOPIC_EVENTS, partition);
+    const range = { partition, from: start, to: end, waitMsMax: SEARCH_WAIT_MS };
+    for await (const { payload } of readLog(this.#stream, { topic: TOPIC_EVENTS, ...range })) {
+      const record = decodeEventsRecord(payload);
+      if (record.kind !== EventsRecordKind.data) continue;
+      const labels = labelsIn(record, id);
+      if (labels !== undefined) return labels;
+    }
+    return undefined;
+  }
+}
+
+/** The log ends where it ended a moment ago. */
+const SEARCH_WAIT_MS = 1000;
+
+interface SeriesId {
+  idHigh: number;
+  idLow: number;
+}
+
+/** The labels of a series, if the record defines it. */
+function labelsIn(
+  { fingerprints, definitions }: DataRecord,
+  { idHigh, idLow }: SeriesId,
+): LabelSet | undefined {
+  const { buffer, byteOffset, length } = fingerprints;
+  const view = new DataView(buffer, byteOffset, length);
+  const row = definitions.rows.find((s) => {
+    return view.getUint32(16 * s) === idHigh && view.getUint32(16 * s + 4) === idLow;
+  });
+  return row === undefined ? undefined : new DefinitionReader(definitions).labels(row);
 }

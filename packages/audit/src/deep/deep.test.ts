@@ -1,4 +1,4 @@
-import { TIGHT_SETTINGS, variedLog } from '@millrace/transformer/testing';
+import { leaveOutLabels, TIGHT_SETTINGS, variedLog } from '@millrace/transformer/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Finding } from '../report.ts';
 import { plainLog } from '../testing/plain-log.ts';
@@ -19,6 +19,20 @@ describe('folded again, all is as it is stored', () => {
       ...{ pieces: finals.length + open.size, definitions: definitions.size },
       unverified: unverified.length,
     });
+  });
+
+  test.each(seeds.slice(0, 3))('with labels left out, some of them lost, seed %i', async (seed) => {
+    const log = leaveOutLabels(variedLog(seed, { records: 300, changes: 0.02 }));
+    const stored = await storeLog([
+      log.filter((one, i) => !('values' in one.record) || i % 5 !== 4),
+    ]);
+    expect(stored.database.deadLetters.length).toBeGreaterThan(0);
+    expect((await stored.run(DEEP)).findings).toEqual([]);
+    const [gone] = stored.database.samples.splice(-3, 1);
+    const { findings } = await stored.run(DEEP);
+    expect(findings).toMatchObject([{ kind: 'row_missing', count: 1 }]);
+    expect(gone).toBeDefined();
+    expect(findings[0]!.series).toMatch(/\{.*job=/);
   });
 
   test.each(seeds)(

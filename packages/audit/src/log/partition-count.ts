@@ -10,7 +10,7 @@ import {
 import { EntryKind } from '../sample-table.ts';
 import { Kept, SeriesBit } from '../series-table.ts';
 import { ReceiverCounts } from './receiver-counts.ts';
-import { RecordSlots, type CountScope, type LogTables } from './record-slots.ts';
+import { Labelled, RecordSlots, type CountScope, type LogTables } from './record-slots.ts';
 import { RememberedIdentities, type RememberedPart } from './remembered-identities.ts';
 import { RulesInForce } from './rules-in-force.ts';
 import { histogramNumber, SideValues } from './side-values.ts';
@@ -27,6 +27,8 @@ interface Current {
   isHistogram: boolean;
   isRaw: boolean;
   isDropped: boolean;
+  /** Nobody can tell whether its labels were known. */
+  isUncertain: boolean;
 }
 
 const NOTHING_REFUSED: RememberedPart = { refused: [] };
@@ -47,6 +49,7 @@ export class PartitionCount {
   readonly #current: Current = {
     ...{ series: 0, kind: SampleKind.gauge, flags: 0, timeUs: 0, value: 0 },
     ...{ isStale: false, isHistogram: false, isRaw: true, isDropped: false },
+    isUncertain: false,
   };
   #partitionTimeUs = 0;
   /** Of the record at hand. */
@@ -65,9 +68,14 @@ export class PartitionCount {
   constructor(partition: number, start: number, tables: LogTables, scope: CountScope) {
     this.#partition = partition;
     this.receivers = new ReceiverCounts(start);
-    this.#slots = new RecordSlots(partition, tables, scope);
+    this.#slots = new RecordSlots({ partition, isCut: start > 0 }, tables, scope);
     this.#tables = tables;
     this.#scope = scope;
+  }
+
+  /** Samples came whose labels may lie in records that are not held any more. */
+  get hasUnlabelled(): boolean {
+    return this.#slots.hasPerhaps;
   }
 
   /** By tenant, of the records so far. */
@@ -94,11 +102,14 @@ export class PartitionCount {
     if (record.kind === EventsRecordKind.log) this.logId ??= record.logId;
     if (record.kind === EventsRecordKind.barrier) rules.take(record);
     if (record.kind !== EventsRecordKind.data) return;
+    // Also of one that is appended again: what a later one leaves out may have been said only there.
+    this.#number = this.#tables.records.add(this.#partition, at.offset);
+    this.#slots.find(record, this.#number, rules, this.#partitionTimeUs);
     if (!this.receivers.note(record, at.offset, this.#partitionTimeUs)) {
       this.appendedAgain += record.values.length;
       return;
     }
-    this.#countData(record, at.offset);
+    this.#countData(record);
     this.#forget();
   }
 
@@ -109,14 +120,12 @@ export class PartitionCount {
     this.#identities.forget({ untilUs, countMax: settings.identitiesMax });
   }
 
-  #countData(record: DataRecord, offset: number): void {
+  #countData(record: DataRecord): void {
     this.#record = record;
-    this.#number = this.#tables.records.add(this.#partition, offset);
     this.#tally = this.#tallyOf(record.tenant);
     // Before fold version 2 there was no way for dead letters to come again.
     const knowsLetters = tellsReasons(this.rules.foldVersion);
     this.#isRedriven = knowsLetters && record.protocol === REDRIVE_PROTOCOL;
-    this.#slots.find(record, this.#number, this.rules);
     const seen = this.#findPart(record);
     const side = new SideValues(record);
     for (let i = 0; i < record.values.length; i += 1) {
@@ -152,16 +161,22 @@ export class PartitionCount {
     const place = record.seriesIndex[i]!;
     const slot = this.#slots.of[place]!;
     const kind = record.kinds[place]! as SampleKind;
+    const labelled = this.#slots.labelled[place] as Labelled;
     // Ids are remembered whatever slice they are of: how many there are counts.
     const isKnownEvent =
       !isRepeated &&
       !this.#isRedriven &&
+      labelled !== Labelled.no &&
       kind === SampleKind.event &&
       side.id !== '' &&
       this.#isKnownEvent(place, side);
     if (slot < 0) return;
     if (isRepeated || isKnownEvent) {
       this.#tally.count(Fate.duplicate);
+      return;
+    }
+    if (labelled === Labelled.no) {
+      this.#tally.count(Fate.deadLetter);
       return;
     }
     const flags = record.flags[i]!;
@@ -175,7 +190,9 @@ export class PartitionCount {
     current.isHistogram = side.histogram !== undefined;
     current.value =
       side.histogram === undefined ? record.values[i]! : histogramNumber(side.histogram);
-    current.isRaw = series.kept[slot] === Kept.raw;
+    current.isUncertain = labelled === Labelled.perhaps;
+    // What rules do with labels that nobody knows: it may have rows.
+    current.isRaw = series.kept[slot] === Kept.raw || series.kept[slot] === Kept.unknown;
     current.isDropped = series.kept[slot] === Kept.dropped;
     if (current.isHistogram) series.bits[slot]! |= SeriesBit.histograms;
     const { fromUs, untilUs } = this.#scope;
@@ -205,13 +222,13 @@ export class PartitionCount {
       const entry = this.#entryOf(current, kind);
       // What the store refused then is not there beside it.
       this.#expect(entry, samples.must[entry]! > 0);
-      this.#tally.count(Fate.stored);
+      this.#tell(Fate.stored);
       return;
     }
     const known = samples.find(current.series, kindOf(current), current.timeUs, current.value);
     const entry = known < 0 ? this.#entryOf(current, kindOf(current)) : known;
     if (current.isRaw && samples.must[entry] === 0) this.#expect(entry, known >= 0);
-    this.#tally.count(current.isDropped ? Fate.dropped : Fate.unverified);
+    this.#tell(current.isDropped ? Fate.dropped : Fate.unverified);
   }
 
   /** An event that was not there before, unless it is so old that nobody can tell. */
@@ -227,8 +244,8 @@ export class PartitionCount {
       const kind = current.isHistogram ? EntryKind.eventHistogram : EntryKind.event;
       this.#expect(this.#entryOf(current, kind), isUnverified);
     }
-    if (isUnverified && !current.isDropped) this.#tally.count(Fate.unverified);
-    else this.#tally.count(leavesNothing(current) ? Fate.dropped : Fate.stored);
+    if (isUnverified && !current.isDropped) this.#tell(Fate.unverified);
+    else this.#tell(leavesNothing(current) ? Fate.dropped : Fate.stored);
   }
 
   /** One without a time of its own is always new; a time that is taken is not its. */
@@ -243,7 +260,7 @@ export class PartitionCount {
       series.bits[current.series]! |= SeriesBit.moved;
     }
     if (current.isRaw) this.#expect(entry, false);
-    this.#tally.count(leavesNothing(current) ? Fate.dropped : Fate.stored);
+    this.#tell(leavesNothing(current) ? Fate.dropped : Fate.stored);
   }
 
   #isTaken({ series, timeUs, value }: Current): boolean {
@@ -262,7 +279,7 @@ export class PartitionCount {
       const isSame =
         sameValue(samples.values[known]!, current.value) &&
         (current.isHistogram || samples.isStale(known) === current.isStale);
-      this.#tally.count(repeatedFate(current, isSame));
+      this.#tell(repeatedFate(current, isSame));
       // It was not kept raw when it came first; now it is stored if it cannot be told.
       if (current.isRaw && samples.must[known] === 0) samples.may[known] = 1;
       return;
@@ -272,13 +289,13 @@ export class PartitionCount {
     if (isTaken) {
       // A histogram where a value came first, or the other way round.
       if (current.isRaw) samples.may[entry] = 1;
-      this.#tally.count(repeatedFate(current, false));
+      this.#tell(repeatedFate(current, false));
       return;
     }
     if (current.isRaw) this.#expect(entry, false);
-    if (current.isDropped) this.#tally.count(Fate.dropped);
-    else if (leavesNothing(current)) this.#tally.count(Fate.droppedOrUnverified);
-    else this.#tally.count(Fate.storedOrUnverified);
+    if (current.isDropped) this.#tell(Fate.dropped);
+    else if (leavesNothing(current)) this.#tell(Fate.droppedOrUnverified);
+    else this.#tell(Fate.storedOrUnverified);
   }
 
   #entryOf(current: Current, kind: EntryKind): number {
@@ -290,10 +307,17 @@ export class PartitionCount {
     return samples.add({ series, kind, timeUs, value, stale, record: this.#number });
   }
 
+  #tell(fate: Fate): void {
+    this.#tally.count(this.#current.isUncertain ? Fate.anyOrDeadLetter : fate);
+  }
+
   /** One more row: for sure, or perhaps. */
   #expect(entry: number, isUncertain: boolean): void {
     const { samples } = this.#tables;
-    samples.count(isUncertain || this.#isEdge ? samples.may : samples.must, entry);
+    samples.count(
+      isUncertain || this.#current.isUncertain || this.#isEdge ? samples.may : samples.must,
+      entry,
+    );
   }
 }
 

@@ -14,7 +14,7 @@ export class RulesInForce {
   #number = 0;
   #placer: Placer | undefined;
   /** Every series is kept raw, whatever its labels. */
-  #keepsAll = true;
+  keepsAll: boolean = true;
   settings: FoldSettings | undefined;
   foldVersion: number = 0;
   /** Largest futureSkewUs so far. */
@@ -32,7 +32,7 @@ export class RulesInForce {
   force({ number, foldVersion, settings, rules }: Omit<RulesSource, 'after'>): void {
     const compiled = readCompiledRules(rules);
     this.#number = number;
-    this.#keepsAll = compiled.rules.every(({ keepRaw, drop }) => keepRaw && drop !== true);
+    this.keepsAll = compiled.rules.every(({ keepRaw, drop }) => keepRaw && drop !== true);
     this.#placer = createPlacer(compiled);
     this.settings = settings;
     this.foldVersion = foldVersion;
@@ -40,9 +40,9 @@ export class RulesInForce {
     this.generation += 1;
   }
 
-  kept(labels: () => LabelSet): Kept {
-    if (this.#keepsAll || this.#placer === undefined) return Kept.raw;
-    const { keepRaw, droppedBy } = this.#placer.place(labels());
+  kept(labels: LabelSet): Kept {
+    if (this.keepsAll || this.#placer === undefined) return Kept.raw;
+    const { keepRaw, droppedBy } = this.#placer.place(labels);
     if (droppedBy !== undefined) return Kept.dropped;
     return keepRaw ? Kept.raw : Kept.away;
   }

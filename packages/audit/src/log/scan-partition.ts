@@ -23,6 +23,8 @@ export interface ScannedPartition {
   /** As of the ledger's position, by tenant. */
   tallies: ReadonlyMap<string, Tally>;
   lostSamples: number;
+  /** Samples came whose labels may lie in records that are not held any more. */
+  hasUnlabelled: boolean;
   /** Rows older than this may come from before what the log holds; -Infinity: none can. */
   exactFromUs: number;
 }
@@ -75,6 +77,7 @@ export async function scanPartition(params: ScanParams): Promise<ScannedPartitio
     ...{ to, samples, logId: count.logId, records: count.records },
     ...{ appendedAgain: count.appendedAgain, incomplete: count.receivers.incomplete() },
     tallies: tallies ?? count.tallies(),
+    hasUnlabelled: count.hasUnlabelled,
     lostSamples: lostSamples ?? count.receivers.lostSamples,
     exactFromUs: isWhole ? -Infinity : exactFrom(firstAppendUs, count.rules.settings),
   };

@@ -27,6 +27,9 @@ export const Fate = {
   /** Of series that a rule drops. */
   duplicateOrDropped: 9,
   conflictOrDropped: 10,
+  deadLetter: 11,
+  /** Nobody can tell whether its labels were known. */
+  anyOrDeadLetter: 12,
 } as const;
 export type Fate = (typeof Fate)[keyof typeof Fate];
 
@@ -42,6 +45,8 @@ const COLUMNS_OF: readonly (readonly LedgerColumn[])[] = [
   ['stored', 'duplicate', 'conflict', 'dropped', 'unverified'],
   ['duplicate', 'dropped'],
   ['conflict', 'dropped'],
+  ['deadLetter'],
+  LEDGER_COLUMNS,
 ];
 
 export interface Bounds {
