@@ -89,18 +89,23 @@ function readPartition(world: SimWorld, partition: number, problems: string[]): 
   const wrong = [...oracle.problems, ...ledger];
   problems.push(...wrong.map((problem) => `partition ${partition}: ${problem}`));
   const found = new Set(oracle.found);
-  if (end !== undefined) for (const key of keysBehind(log, partition, end)) found.add(key);
+  if (end !== undefined) for (const key of keysBehind(log, partition, end, oracle)) found.add(key);
   const stored = totals?.stored ?? 0;
   return { partition, isWhole, oracle, run, unverified, found, stored };
 }
 
 /** Samples behind a record that nobody can read. */
-function keysBehind(log: RecordedLog, partition: number, offset: number): string[] {
+function keysBehind(
+  log: RecordedLog,
+  partition: number,
+  offset: number,
+  { labels }: LogOracle,
+): string[] {
   const records = log.records(TOPIC_EVENTS, partition, offset + 1);
   return records.flatMap(({ payload }) => {
     const record = decodeEventsRecord(payload);
     if (record.kind !== EventsRecordKind.data) return [];
-    return [...samplesOf(record)].map(([, sample]) => foundKey(sample));
+    return [...samplesOf(record, labels)].map(([, sample]) => foundKey(sample));
   });
 }
 

@@ -38,7 +38,12 @@ export interface LogOracle {
   /** Keys and values of all samples. */
   found: Set<string>;
   problems: string[];
+  /** Labels that its records said, by fingerprint: later ones leave them out. */
+  labels: SaidLabels;
 }
+
+/** By fingerprint, and whether they are of events, whose records always say theirs. */
+export type SaidLabels = Map<string, Record<string, string>>;
 
 /** What is known of the samples, beside the log. */
 export interface SampleOrigin {
@@ -85,6 +90,7 @@ export function readLog(
     },
     found: new Set(),
     problems: [],
+    labels: new Map(),
     appended: new Set(),
     parts: new Map(),
     ids: new Set(),
@@ -137,15 +143,16 @@ function readData(
   const samples: OracleSample[] = [];
   const unverified: TestSample[] = [];
   const { totals } = state;
+  noteLabels(record, state.labels);
   const name = `${record.receiver} ${record.sequence}`;
   if (state.appended.has(name)) return { samples, unverified };
   state.appended.add(name);
   const isJudged = judgePart(state, record);
   state.toCome.clear();
-  for (const [ordinal, sample] of samplesOf(record)) {
+  for (const [ordinal, sample] of samplesOf(record, state.labels)) {
     if (isJudged(ordinal)) addOne(state.toCome, untoldKey(sample, offset));
   }
-  for (const [ordinal, sample] of samplesOf(record)) {
+  for (const [ordinal, sample] of samplesOf(record, state.labels)) {
     totals.accepted += 1;
     state.found.add(foundKey(sample));
     if (!isJudged(ordinal)) totals.duplicate += 1;
@@ -218,8 +225,11 @@ function untoldKey(sample: TestSample, offset: number): string {
 }
 
 /** Samples with their numbers in the part as it was before admission. */
-export function* samplesOf(record: DataRecord): Generator<[ordinal: number, TestSample]> {
-  const definitions = new DefinitionReader(record.definitions);
+export function* samplesOf(
+  record: DataRecord,
+  said: SaidLabels,
+): Generator<[ordinal: number, TestSample]> {
+  noteLabels(record, said);
   const refused = new Set(record.refused);
   let ordinal = -1;
   let ids = 0;
@@ -229,7 +239,7 @@ export function* samplesOf(record: DataRecord): Generator<[ordinal: number, Test
     const s = record.seriesIndex[i]!;
     const flags = record.flags[i]!;
     const sample: TestSample = {
-      labels: Object.fromEntries(definitions.definedLabels(s)),
+      labels: labelsOf(record, s, said),
       timeUs: record.times[i]!,
       value,
       kind: record.kinds[s]! as SampleKind,
@@ -246,4 +256,26 @@ export function* samplesOf(record: DataRecord): Generator<[ordinal: number, Test
 /** A sample with its value: what was acknowledged must be there like this. */
 export function foundKey(sample: TestSample): string {
   return `${sampleKey(sample)} ${sample.stale === true ? 'stale' : sample.value}`;
+}
+
+function noteLabels({ definitions, fingerprints, kinds }: DataRecord, said: SaidLabels): void {
+  const reader = new DefinitionReader(definitions);
+  for (const row of definitions.rows) {
+    const key = keyOf(fingerprints, row, kinds[row]!);
+    said.set(key, Object.fromEntries(reader.definedLabels(row)));
+  }
+}
+
+function labelsOf(record: DataRecord, row: number, said: SaidLabels): Record<string, string> {
+  const { definitions, fingerprints, kinds } = record;
+  const labels = said.get(keyOf(fingerprints, row, kinds[row]!));
+  const isEvent = kinds[row] === SampleKind.event;
+  const mustSay = isEvent && !definitions.rows.includes(row);
+  if (labels === undefined || mustSay) throw new Error('a series whose labels no record says');
+  return labels;
+}
+
+function keyOf(fingerprints: Uint8Array, row: number, kind: number): string {
+  const series = Buffer.from(fingerprints.subarray(16 * row, 16 * row + 16)).toString('hex');
+  return `${series} ${kind === SampleKind.event}`;
 }

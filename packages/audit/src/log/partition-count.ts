@@ -102,7 +102,7 @@ export class PartitionCount {
     if (record.kind === EventsRecordKind.log) this.logId ??= record.logId;
     if (record.kind === EventsRecordKind.barrier) rules.take(record);
     if (record.kind !== EventsRecordKind.data) return;
-    // Also of one that is appended again: what a later one leaves out may have been said only there.
+    // Also of one that is appended again: it may be the only one that says its labels.
     this.#number = this.#tables.records.add(this.#partition, at.offset);
     this.#slots.find(record, this.#number, rules, this.#partitionTimeUs);
     if (!this.receivers.note(record, at.offset, this.#partitionTimeUs)) {
