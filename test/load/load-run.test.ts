@@ -108,6 +108,8 @@ function samplesOf(body: Uint8Array): Map<string, number> {
   const none = (): undefined => undefined;
   decodeWriteRequest(uncompressSnappy(body, 1 << 24), {
     series: none,
+    expect: () => -1,
+    expectedSeries: none,
     sample: (timestampMs, value) => {
       const sample = `${timestampMs} ${value}`;
       samples.set(sample, (samples.get(sample) ?? 0) + 1);

@@ -75,6 +75,8 @@ function decode(body: Uint8Array): object[] {
   let labels: unknown;
   decodeWriteRequest(uncompressSnappy(body, BYTES_MAX), {
     series: (bytes, start, end) => void (labels = decodeLabels(bytes, start, end)),
+    expect: () => -1,
+    expectedSeries: () => undefined,
     sample: (timestampMs, value) => void samples.push({ labels, timestampMs, value }),
     histogram: () => undefined,
     invalidHistogram: () => undefined,

@@ -43,6 +43,8 @@ export function decodeReadResponse(body: Uint8Array): TsdbSample[] {
     const end = length.end + length.value;
     decodeWriteRequest(plain.subarray(length.end, end), {
       series: (bytes, from, to) => void (labels = decodeLabels(bytes, from, to)),
+      expect: () => -1,
+      expectedSeries: () => undefined,
       sample: (timestampMs, value, stale) => {
         samples.push({ labels, timestampMs, value, stale, histogram: undefined });
       },

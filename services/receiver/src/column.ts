@@ -1,3 +1,5 @@
+import type { DataRecord } from '@millrace/wire';
+
 /** Columns that grow and are used again, so that a record costs no allocation per sample. */
 
 const FIRST_CAPACITY = 256;
@@ -68,21 +70,47 @@ export class Uint32Column {
   }
 }
 
-export class Float64Column {
-  data: Float64Array = new Float64Array(FIRST_CAPACITY);
+/** The columns that every sample has a value in. */
+export class SampleColumns {
   length = 0;
+  #seriesIndex = new Uint32Array(FIRST_CAPACITY);
+  #times = new Float64Array(FIRST_CAPACITY);
+  #values = new Float64Array(FIRST_CAPACITY);
+  #flags = new Uint8Array(FIRST_CAPACITY);
 
-  push(value: number): void {
-    if (this.length === this.data.length) {
-      const grown = new Float64Array(this.data.length * 2);
-      grown.set(this.data);
-      this.data = grown;
-    }
-    this.data[this.length] = value;
-    this.length += 1;
+  push(row: number, timeUs: number, value: number, flags: number): void {
+    const at = this.length;
+    if (at === this.#flags.length) this.#grow();
+    this.#seriesIndex[at] = row;
+    this.#times[at] = timeUs;
+    this.#values[at] = value;
+    this.#flags[at] = flags;
+    this.length = at + 1;
   }
 
-  view(): Float64Array {
-    return this.data.subarray(0, this.length);
+  /** Views that are valid until the next `push` after `length` was set back. */
+  view(): SampleViews {
+    const { length } = this;
+    return {
+      seriesIndex: this.#seriesIndex.subarray(0, length),
+      times: this.#times.subarray(0, length),
+      values: this.#values.subarray(0, length),
+      flags: this.#flags.subarray(0, length),
+    };
+  }
+
+  #grow(): void {
+    const capacity = this.#flags.length * 2;
+    const { seriesIndex, times, values, flags } = this.view();
+    this.#seriesIndex = new Uint32Array(capacity);
+    this.#seriesIndex.set(seriesIndex);
+    this.#times = new Float64Array(capacity);
+    this.#times.set(times);
+    this.#values = new Float64Array(capacity);
+    this.#values.set(values);
+    this.#flags = new Uint8Array(capacity);
+    this.#flags.set(flags);
   }
 }
+
+export type SampleViews = Pick<DataRecord, 'seriesIndex' | 'times' | 'values' | 'flags'>;

@@ -17,15 +17,20 @@ export type ProducerIdentity =
 const IDENTITY_BYTES = 16;
 
 /**
- * The identity of a request: the producer's own if it gave one, else the digest of its
- * decompressed body when every sample has an identity of its own, else none. Without such
- * identities two equal bodies may well be two orders of the same thing.
+ * The identity of a request: the producer's own if it gave one, else the digest of its body when
+ * every sample has an identity of its own, else none. Without such identities two equal bodies may
+ * well be two orders of the same thing.
+ *
+ * Of remote write the body is the block as it was sent: a retry is the same bytes, and hashing
+ * what they become would cost a tenth of the whole receiver. Who compresses anew, and otherwise,
+ * has another identity; its samples are told from others by themselves all the same.
  */
 export function requestIdentity(
   params: Readonly<{
     tenant: string;
     producer: ProducerIdentity | undefined;
     samplesAreIdentified: boolean;
+    /** As it was sent, but for gzip. */
     body: Uint8Array;
   }>,
 ): RequestIdentity {

@@ -10,6 +10,7 @@ import {
 } from '@millrace/wire';
 import type { Append, Appender } from './appender.ts';
 import { ArrivalClock } from './arrival-clock.ts';
+import { Deadlines } from './deadlines.ts';
 import type { ReceiverEvents } from './events.ts';
 import { requestIdentity, type ProducerIdentity } from './identity.ts';
 import type { Lease } from './in-flight-bytes.ts';
@@ -22,7 +23,6 @@ import { RemoteWriteRequest } from './remote-write-request.ts';
 import { RequestDraft } from './request-draft.ts';
 import type { ReceiverSettings } from './settings.ts';
 import type { TokenPosition } from './token.ts';
-import { withinTime } from './within-time.ts';
 
 export type Protocol = `events.${PushFormat}` | 'remote_write.v1' | typeof REDRIVE_PROTOCOL;
 
@@ -56,7 +56,6 @@ const SCRATCH_BYTES_KEPT_MAX = 8 * 1024 * 1024;
 
 /** What happens to a request's bytes: decode → admit → route → append. */
 export class Intake {
-  readonly #clock: Clock;
   readonly #settings: ReceiverSettings;
   readonly #tenant: string;
   readonly #cutter: PartCutter;
@@ -64,6 +63,7 @@ export class Intake {
   readonly #arrivals: ArrivalClock;
   readonly #events: ReceiverEvents;
   readonly #logIds: readonly (string | undefined)[];
+  readonly #deadlines: Deadlines;
   #scratch: Uint8Array = new Uint8Array(0);
 
   constructor(
@@ -78,7 +78,6 @@ export class Intake {
       logIds: readonly (string | undefined)[];
     }>,
   ) {
-    this.#clock = params.clock;
     this.#settings = params.settings;
     this.#tenant = params.tenant;
     this.#cutter = params.cutter;
@@ -86,6 +85,8 @@ export class Intake {
     this.#arrivals = new ArrivalClock(params.clock);
     this.#events = params.events;
     this.#logIds = params.logIds;
+    const { clock, settings } = params;
+    this.#deadlines = new Deadlines({ clock, ms: settings.appendTimeoutMs });
   }
 
   /** Throws RECEIVER_OVERLOADED while the log is so slow that more requests would only pile up. */
@@ -139,7 +140,7 @@ export class Intake {
         tenant: this.#tenant,
         producer: request.producer,
         samplesAreIdentified: draft.samplesAreIdentified,
-        body,
+        body: request.body,
       });
       const cut = cutter.finish();
       const append = this.#appender.append(cut, {
@@ -219,7 +220,7 @@ export class Intake {
       append.abandoned = true;
       return new OverloadError('append_age', `the log has not flushed for ${ms} ms`);
     };
-    return await withinTime({ clock: this.#clock, ms, doing: append.durable, late });
+    return await this.#deadlines.within(append.durable, late);
   }
 }
 

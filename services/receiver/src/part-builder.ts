@@ -1,6 +1,6 @@
 import type { SampleKind, TimeUs } from '@millrace/model';
 import type { DataRecord, MetricMetadata } from '@millrace/wire';
-import { ByteColumn, Float64Column, Uint32Column } from './column.ts';
+import { SampleColumns, Uint32Column } from './column.ts';
 import { PartSeries } from './part-series.ts';
 import type { SeriesNumber, SeriesTable } from './series-table.ts';
 
@@ -40,16 +40,15 @@ export class PartBuilder {
   /** Samples of the request in this part, refused ones included. */
   #ordinals = 0;
   #part = 0;
-  /** Fingerprint and kind of the series measured last; kind -1: none yet. */
-  readonly #lastFingerprint = new Uint32Array(4);
+  /** Kind of the series measured last; -1: none yet. */
   #lastKind = -1;
+  /** Its number, as long as numbers mean the same; -1: its fingerprint is kept instead. */
+  #lastSeries: SeriesNumber = -1;
+  readonly #lastFingerprint = new Uint32Array(4);
 
   readonly #series: PartSeries;
   readonly #refused = new Uint32Column();
-  readonly #seriesIndex = new Uint32Column();
-  readonly #times = new Float64Column();
-  readonly #values = new Float64Column();
-  readonly #flags = new ByteColumn();
+  readonly #samples = new SampleColumns();
   #ids: string[] = [];
   #histograms: Uint8Array[] = [];
   #exemplars: DataRecord['exemplars'] = [];
@@ -73,8 +72,7 @@ export class PartBuilder {
   measure(series: SeriesNumber, kind: SampleKind, cost: number): void {
     this.measured += cost;
     this.#lastKind = kind;
-    const { fingerprints } = this.#table;
-    for (let i = 0; i < 4; i += 1) this.#lastFingerprint[i] = fingerprints[series * 4 + i]!;
+    this.#lastSeries = series;
   }
 
   /** The next sample of the request is refused for a reason that may pass. */
@@ -91,10 +89,7 @@ export class PartBuilder {
     flags: number,
   ): void {
     this.#ordinals += 1;
-    this.#seriesIndex.push(this.#series.rowOf(series, kind));
-    this.#times.push(timeUs);
-    this.#values.push(value);
-    this.#flags.push(flags);
+    this.#samples.push(this.#series.rowOf(series, kind), timeUs, value, flags);
   }
 
   /** The id of the sample that was just added with SampleFlag.id. */
@@ -120,8 +115,14 @@ export class PartBuilder {
     this.#metadata.push(metadata);
   }
 
-  /** Series and symbols got other numbers; what is in the part already stays as it is. */
+  /** Series and symbols get other numbers; what is in the part already stays as it is. */
   forgetSeries(): void {
+    if (this.#lastSeries >= 0) {
+      const { fingerprints } = this.#table;
+      const from = this.#lastSeries * 4;
+      this.#lastFingerprint.set(fingerprints.subarray(from, from + 4));
+      this.#lastSeries = -1;
+    }
     this.#series.forgetSymbols();
   }
 
@@ -147,12 +148,10 @@ export class PartBuilder {
     this.measured = 0;
     this.#ordinals = 0;
     this.#lastKind = -1;
+    this.#lastSeries = -1;
     this.#series.begin();
     this.#refused.length = 0;
-    this.#seriesIndex.length = 0;
-    this.#times.length = 0;
-    this.#values.length = 0;
-    this.#flags.length = 0;
+    this.#samples.length = 0;
     this.#ids = [];
     this.#histograms = [];
     this.#exemplars = [];
@@ -166,9 +165,13 @@ export class PartBuilder {
    */
   #continues(series: SeriesNumber, kind: SampleKind): boolean {
     if (this.#lastKind !== kind) return false;
+    if (this.#lastSeries === series) return true;
     const { fingerprints } = this.#table;
+    const last = this.#lastSeries < 0 ? this.#lastFingerprint : fingerprints;
+    const lastFrom = this.#lastSeries < 0 ? 0 : this.#lastSeries * 4;
+    const from = series * 4;
     for (let i = 0; i < 4; i += 1) {
-      if (this.#lastFingerprint[i] !== fingerprints[series * 4 + i]) return false;
+      if (last[lastFrom + i] !== fingerprints[from + i]) return false;
     }
     return true;
   }
@@ -179,10 +182,7 @@ export class PartBuilder {
       part: this.#part,
       refused: this.#refused.view(),
       ...this.#series.view(),
-      seriesIndex: this.#seriesIndex.view(),
-      times: this.#times.view(),
-      values: this.#values.view(),
-      flags: this.#flags.view(),
+      ...this.#samples.view(),
       ids: this.#ids,
       startTimes: NO_START_TIMES,
       histograms: this.#histograms,

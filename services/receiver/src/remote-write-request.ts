@@ -58,6 +58,14 @@ export class RemoteWriteRequest implements RemoteWriteSink {
     this.#series = known === UNKNOWN_SERIES ? this.#learn(bytes, start, end) : known;
   }
 
+  expect(bytes: Uint8Array, start: number, end: number): number {
+    return this.#cache.expect(bytes, start, end);
+  }
+
+  expectedSeries(): void {
+    this.#series = this.#cache.takeExpected();
+  }
+
   sample(timestampMs: number, value: number, stale: boolean): void {
     const ordinal = this.#ordinal;
     this.#ordinal += 1;
@@ -67,7 +75,7 @@ export class RemoteWriteRequest implements RemoteWriteSink {
       return;
     }
     const flags = stale ? SampleFlag.stale : 0;
-    this.#draft.sample(ordinal, series, SampleKind.unknown, timestampMs * US_PER_MS, value, flags);
+    this.#draft.plain(ordinal, series, SampleKind.unknown, timestampMs * US_PER_MS, value, flags);
   }
 
   histogram(timestampMs: number, histogram: NativeHistogram, stale: boolean): void {

@@ -1,6 +1,6 @@
 import { SampleFlag, TIME_US_MAX, type SampleKind, type TimeUs } from '@millrace/model';
 import type { RejectReason } from '@millrace/wire';
-import { SAMPLE_BYTES } from './part-builder.ts';
+import { SAMPLE_BYTES, type PartBuilder } from './part-builder.ts';
 import type { PartCutter } from './part-cutter.ts';
 import type { Rejections } from './rejections.ts';
 import type { SeriesNumber } from './series-table.ts';
@@ -44,6 +44,28 @@ export class RequestDraft {
     this.#rejections.add(reason, ordinal, detail);
   }
 
+  /** A sample with nothing beside it, as nearly all are. Nothing is allocated for one. */
+  plain(
+    ordinal: number,
+    series: SeriesNumber,
+    kind: SampleKind,
+    timeUs: TimeUs,
+    value: number,
+    flags: number,
+  ): void {
+    if (!(Math.abs(timeUs) <= TIME_US_MAX)) {
+      this.#rejectRange(ordinal, timeUs);
+      return;
+    }
+    const part = this.#cutter.place(series, kind, SAMPLE_BYTES);
+    if (timeUs > this.#latestUs && (flags & SampleFlag.untimed) === 0) {
+      this.#refuseFuture(part, ordinal, timeUs);
+      return;
+    }
+    part.sample(series, kind, timeUs, value, flags);
+    this.accepted += 1;
+  }
+
   sample(
     ordinal: number,
     series: SeriesNumber,
@@ -54,14 +76,12 @@ export class RequestDraft {
     beside: Beside = NOTHING,
   ): void {
     if (!(Math.abs(timeUs) <= TIME_US_MAX)) {
-      this.reject('time_out_of_range', ordinal, () => `the time is ${timeUs / 1000} ms`);
+      this.#rejectRange(ordinal, timeUs);
       return;
     }
     const part = this.#cutter.place(series, kind, bytesOf(beside));
-    // A time of ours may be ahead of the clock when that was set back; it is never the sender's.
     if (timeUs > this.#latestUs && (flags & SampleFlag.untimed) === 0) {
-      part.refuse();
-      this.reject('time_too_far_in_future', ordinal, () => this.#future(timeUs));
+      this.#refuseFuture(part, ordinal, timeUs);
       return;
     }
     part.sample(series, kind, timeUs, value, flags | flagsOf(beside));
@@ -85,10 +105,17 @@ export class RequestDraft {
     else part.exemplar(series, kind, exemplar);
   }
 
-  #future(timeUs: TimeUs): string {
-    const aheadSeconds = Math.round((timeUs - this.#latestUs) / 1e6);
-    const time = timeUs / 1000;
-    return `the time is ${time} ms, ${aheadSeconds} s beyond what is taken`;
+  #rejectRange(ordinal: number, timeUs: TimeUs): void {
+    this.reject('time_out_of_range', ordinal, () => `the time is ${timeUs / 1000} ms`);
+  }
+
+  /** A time of ours may be ahead of the clock when that was set back; it is never the sender's. */
+  #refuseFuture(part: PartBuilder, ordinal: number, timeUs: TimeUs): void {
+    part.refuse();
+    this.reject('time_too_far_in_future', ordinal, () => {
+      const aheadSeconds = Math.round((timeUs - this.#latestUs) / 1e6);
+      return `the time is ${timeUs / 1000} ms, ${aheadSeconds} s beyond what is taken`;
+    });
   }
 }
 

@@ -69,15 +69,29 @@ export class SeriesCache {
     this.#view = EMPTY_VIEW;
   }
 
+  /**
+   * Where the key of the series that is likely to be next ends, if it is what the bytes hold from
+   * `start` on; -1 when it is not, or would pass `end`. `takeExpected` makes it the one found.
+   */
+  expect(bytes: Uint8Array, start: number, end: number): number {
+    if (this.#last === UNKNOWN_SERIES) return -1;
+    const guess = this.#followers.data[this.#last]!;
+    const keyStart = this.#keyStarts.data[guess]!;
+    const keyEnd = this.#keyStarts.data[guess + 1]!;
+    const keyEndHere = start + keyEnd - keyStart;
+    if (keyEndHere > end) return -1;
+    return this.#keys.compare(bytes, start, keyEndHere, keyStart, keyEnd) === 0 ? keyEndHere : -1;
+  }
+
+  /** The series that `expect` found; nothing else was asked or added in between. */
+  takeExpected(): SeriesNumber {
+    this.#last = this.#followers.data[this.#last]!;
+    return this.#last;
+  }
+
   /** The series that was added under `bytes[start, end)`, or UNKNOWN_SERIES. */
   find(bytes: Uint8Array, start: number, end: number): SeriesNumber {
-    if (this.#last !== UNKNOWN_SERIES) {
-      const guess = this.#followers.data[this.#last]!;
-      if (this.#isKeyOf(guess, bytes, start, end)) {
-        this.#last = guess;
-        return guess;
-      }
-    }
+    if (this.expect(bytes, start, end) === end) return this.takeExpected();
     const hash = this.#hash(bytes, start, end);
     const mask = this.#slots.length - 1;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {

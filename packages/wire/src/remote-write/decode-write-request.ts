@@ -2,7 +2,7 @@ import { DecodeError } from '../decode-error.ts';
 import { decodeExemplar } from './decode-exemplar.ts';
 import { decodeMetadata } from './decode-metadata.ts';
 import { decodeNativeHistogram } from './decode-native-histogram.ts';
-import { isStale } from './is-stale.ts';
+import { decodeSample, SAMPLE } from './decode-sample.ts';
 import { ProtoReader, tagOf, WireType } from './proto-reader.ts';
 import type { RemoteWriteSink } from './remote-write-sink.ts';
 
@@ -25,14 +25,9 @@ const METADATA = tagOf(3, WireType.bytes);
 const KNOWN_IN_REQUEST = 0b1010;
 
 const LABEL = tagOf(1, WireType.bytes);
-const SAMPLE = tagOf(2, WireType.bytes);
 const EXEMPLAR = tagOf(3, WireType.bytes);
 const HISTOGRAM = tagOf(4, WireType.bytes);
 const KNOWN_IN_SERIES = 0b11110;
-
-const VALUE = tagOf(1, WireType.fixed64);
-const TIMESTAMP = tagOf(2, WireType.varint);
-const KNOWN_IN_SAMPLE = 0b110;
 
 /**
  * Decodes an (uncompressed) `prometheus.WriteRequest` of remote write 1.0 into a sink, without
@@ -74,6 +69,7 @@ function decodeSeries(
   sink: RemoteWriteSink,
   budget: WriteRequestLimits,
 ): void {
+  if (tellExpectedSeries(reader, end, sink, budget)) return;
   const start = reader.at;
   let labelsStart = start;
   let labelsEnd = start;
@@ -104,6 +100,39 @@ function decodeSeries(
   tellSamples(reader, end, sink);
 }
 
+/**
+ * The usual case: the series that was expected, and behind its labels nothing but samples. Its
+ * labels are compared as a whole and never parsed. False when it is not so, and then nothing was
+ * told and the reader stands where it did.
+ */
+function tellExpectedSeries(
+  reader: ProtoReader,
+  end: number,
+  sink: RemoteWriteSink,
+  budget: WriteRequestLimits,
+): boolean {
+  const { bytes } = reader;
+  const labelsEnd = sink.expect(bytes, reader.at, end);
+  if (labelsEnd < 0) return false;
+  let samples = 0;
+  for (let at = labelsEnd; at < end; samples += 1) {
+    // A length of two bytes, which no sample needs, counts as none here.
+    if (bytes[at] !== SAMPLE || at + 2 > end || bytes[at + 1]! > 0x7f) return false;
+    at += 2 + bytes[at + 1]!;
+    if (at > end) return false;
+  }
+  budget.samplesMax -= samples;
+  if (budget.samplesMax < 0) return true;
+  sink.expectedSeries();
+  for (let at = labelsEnd; at < end;) {
+    reader.at = at + 2;
+    at = reader.at + bytes[at + 1]!;
+    decodeSample(reader, at, sink);
+  }
+  reader.at = end;
+  return true;
+}
+
 function tellSamples(reader: ProtoReader, end: number, sink: RemoteWriteSink): void {
   while (reader.at < end) {
     const tag = reader.tag(end);
@@ -113,25 +142,6 @@ function tellSamples(reader: ProtoReader, end: number, sink: RemoteWriteSink): v
     else if (tag === EXEMPLAR) decodeExemplar(reader, reader.length(end), sink);
     else reader.skip(tag, end);
   }
-}
-
-function decodeSample(reader: ProtoReader, end: number, sink: RemoteWriteSink): void {
-  let value = 0;
-  let stale = false;
-  let timestampMs = 0;
-  while (reader.at < end) {
-    const tag = reader.tag(end);
-    if (tag === VALUE) {
-      const at = reader.fixed64(end);
-      stale = isStale(reader.view, at);
-      value = reader.view.getFloat64(at, true);
-    } else if (tag === TIMESTAMP) {
-      timestampMs = reader.int64(end);
-    } else {
-      reader.skipUnknown(tag, end, KNOWN_IN_SAMPLE);
-    }
-  }
-  sink.sample(timestampMs, stale ? Number.NaN : value, stale);
 }
 
 /** Rare: other fields stand between the labels, which are copied into one run. */

@@ -16,6 +16,14 @@ export interface RemoteWriteSink {
    */
   series(bytes: Uint8Array, start: number, end: number): void;
   /**
+   * Requests of one sender look alike. Where the Label fields of the series that is likely to be
+   * next end, if they are what the bytes hold from `start` on; -1 when they are not, or when they
+   * would pass `end`. Nothing begins by it, and more Label fields may follow.
+   */
+  expect(bytes: Uint8Array, start: number, end: number): number;
+  /** The series that `expect` found last begins. */
+  expectedSeries(): void;
+  /**
    * A float sample of the series. The value is NaN when stale; staleness is decided on the two
    * 32-bit halves. `timestampMs` is exact, or an infinity of its sign when it does not fit 2^53.
    */
