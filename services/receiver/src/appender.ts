@@ -145,7 +145,7 @@ export class Appender {
 
   /** Never rejects: an outcome that nobody awaits yet must not end the process. */
   async #appendPart(draft: DraftPart, header: RequestHeader, append: Append): Promise<Outcome> {
-    const { partition, ...body } = draft;
+    const { partition, learned, ...body } = draft;
     const samples = body.times.length;
     const entry = { startUs: this.#clock.nowUs() };
     let bytes = 0;
@@ -157,6 +157,7 @@ export class Appender {
       this.#underWay.add(entry);
       const { offset } = await this.#producer.append(TOPIC_EVENTS, partition, payload);
       noteDurable(this.#lanes[partition]!, samples, offset);
+      learned?.();
       this.#lastFailure = undefined;
       this.#events.appended({ seconds: (this.#clock.nowUs() - entry.startUs) / 1e6 });
       return { partition, position: offset + 1 };
@@ -176,7 +177,7 @@ export class Appender {
 
   #encode(
     partition: number,
-    body: Omit<DraftPart, 'partition'>,
+    body: Omit<DraftPart, 'partition' | 'learned'>,
     header: RequestHeader,
   ): Uint8Array {
     const lane = this.#lanes[partition]!;

@@ -132,7 +132,9 @@ export class Intake {
     const cutter = this.#cutter;
     const latestUs = receivedAtUs + this.#settings.futureSkewMs * 1000;
     const draft = new RequestDraft({ cutter, rejections, latestUs });
-    cutter.begin();
+    // A letter's labels are read where it is, whatever is remembered of its series.
+    const definesAll = request.protocol === REDRIVE_PROTOCOL;
+    cutter.begin({ nowUs: receivedAtUs, definesAll });
     try {
       this.checkAge();
       const body = this.#decode(request, draft, receivedAtUs);

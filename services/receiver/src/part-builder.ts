@@ -1,6 +1,7 @@
 import type { SampleKind, TimeUs } from '@millrace/model';
 import type { DataRecord, MetricMetadata } from '@millrace/wire';
 import { SampleColumns, Uint32Column } from './column.ts';
+import type { LaneDefinitions } from './lane-definitions.ts';
 import { PartSeries } from './part-series.ts';
 import type { SeriesNumber, SeriesTable } from './series-table.ts';
 
@@ -21,7 +22,11 @@ export type DraftPart = Pick<
   | 'histograms'
   | 'exemplars'
   | 'metadata'
-> & { partition: number };
+> & {
+  partition: number;
+  /** To be called when the part is durable: its definitions may be left out then. */
+  learned: (() => void) | undefined;
+};
 
 /** What one sample takes in the columns: index, time, value, flags. */
 export const SAMPLE_BYTES: number = 4 + 8 + 8 + 1;
@@ -46,6 +51,7 @@ export class PartBuilder {
   #lastSeries: SeriesNumber = -1;
   readonly #lastFingerprint = new Uint32Array(4);
 
+  readonly #lane: LaneDefinitions;
   readonly #series: PartSeries;
   readonly #refused = new Uint32Column();
   readonly #samples = new SampleColumns();
@@ -55,10 +61,16 @@ export class PartBuilder {
   #metadata: MetricMetadata[] = [];
 
   constructor(
-    params: Readonly<{ partition: number; table: SeriesTable; nextSerial: () => number }>,
+    params: Readonly<{
+      partition: number;
+      table: SeriesTable;
+      lane: LaneDefinitions;
+      nextSerial: () => number;
+    }>,
   ) {
     this.#partition = params.partition;
     this.#table = params.table;
+    this.#lane = params.lane;
     this.#series = new PartSeries(params);
   }
 
@@ -123,7 +135,7 @@ export class PartBuilder {
       this.#lastFingerprint.set(fingerprints.subarray(from, from + 4));
       this.#lastSeries = -1;
     }
-    this.#series.forgetSymbols();
+    this.#series.forgetNumbers();
   }
 
   /**
@@ -139,7 +151,8 @@ export class PartBuilder {
   }
 
   /** The next request begins; what is left of an abandoned one is forgotten. */
-  reset(): void {
+  reset(nowUs: number, definesAll: boolean): void {
+    this.#lane.begin(nowUs, definesAll);
     this.#begin(0);
   }
 
@@ -177,11 +190,13 @@ export class PartBuilder {
   }
 
   #draft(): DraftPart {
+    const series = this.#series.view();
     return {
       partition: this.#partition,
+      learned: this.#lane.seal(series.definitions.rows.length),
       part: this.#part,
       refused: this.#refused.view(),
-      ...this.#series.view(),
+      ...series,
       ...this.#samples.view(),
       ids: this.#ids,
       startTimes: NO_START_TIMES,

@@ -38,6 +38,7 @@ function newCutter(seriesCountMax = 1000): PartCutter {
     partBytesMax: PART_BYTES_MAX,
     seriesCountMax,
     seriesBytesMax: 1024 * 1024 * 1024,
+    definitions: { definitionIntervalMs: 60_000, definitionsBetweenMax: 1000 },
     onSeriesForgotten: () => undefined,
   });
 }
@@ -62,7 +63,7 @@ interface CutItems {
 function cut(cutter: PartCutter, items: readonly Item[], latestUs: number): DraftPart[] {
   const rejections = new Rejections({ examplesMax: 1, exampleLengthMax: 10 });
   const draft = new RequestDraft({ cutter, rejections, latestUs });
-  cutter.begin();
+  cutter.begin({ nowUs: 0, definesAll: false });
   for (const [i, { series, kind, late, id }] of items.entries()) {
     const key = Buffer.from(`series ${series}`);
     const found = cutter.series.find(key, 0, key.length);
@@ -81,7 +82,7 @@ function itemsOf(drafts: readonly DraftPart[]): CutItems[] {
 }
 
 function encoded(draft: DraftPart): { record: DataRecord; bytes: number } {
-  const { partition: _partition, ...body } = draft;
+  const { partition: _partition, learned: _learned, ...body } = draft;
   const record: DataRecord = {
     kind: EventsRecordKind.data,
     tenant: '',
@@ -140,6 +141,17 @@ describe('PartCutter', () => {
     );
   });
 
+  it('cuts a request at the same places whatever the log has the labels of', () => {
+    const items = fc.array(item, { maxLength: 60 });
+    fc.assert(
+      fc.property(items, items, fc.boolean(), (before, sent, acknowledged) => {
+        const knowing = newCutter();
+        for (const { learned } of cut(knowing, before, 2)) if (acknowledged) learned?.();
+        expect(itemsOf(cut(knowing, sent, 2))).toEqual(itemsOf(cut(newCutter(), sent, 2)));
+      }),
+    );
+  });
+
   it('keeps every sample with its series, in the order of the request', () => {
     fc.assert(
       fc.property(fc.array(item, { maxLength: 120 }), (items) => {
@@ -175,7 +187,8 @@ describe('PartCutter', () => {
     fc.assert(
       fc.property(samples, (items) => {
         for (const draft of cut(newCutter(), items, 1)) {
-          expect(encoded(draft).bytes).toBeLessThan(PART_BYTES_MAX + headerBytesMax);
+          const unmeasured = 4 * draft.definitions.rows.length;
+          expect(encoded(draft).bytes).toBeLessThan(PART_BYTES_MAX + unmeasured + headerBytesMax);
         }
       }),
     );
@@ -197,9 +210,9 @@ describe('PartCutter', () => {
     const cutter = newCutter();
     const key = Buffer.from('a');
     const series = cutter.series.add(key, 0, 1, labelsOf(1));
-    cutter.begin();
+    cutter.begin({ nowUs: 0, definesAll: false });
     cutter.place(series, SampleKind.gauge, 21).sample(series, SampleKind.gauge, 1, 1, 0);
-    cutter.begin();
+    cutter.begin({ nowUs: 0, definesAll: false });
     expect(cutter.finish().drafts).toEqual([]);
   });
 

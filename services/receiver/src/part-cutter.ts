@@ -1,5 +1,6 @@
 import { fingerprintOf, METRIC_NAME_LABEL, partitionOf, type SampleKind } from '@millrace/model';
 import type { MetricMetadata } from '@millrace/wire';
+import { LaneDefinitions, type DefinitionSettings } from './lane-definitions.ts';
 import { PartBuilder, type DraftPart } from './part-builder.ts';
 import { SeriesCache } from './series-cache.ts';
 import type { SeriesNumber } from './series-table.ts';
@@ -29,6 +30,7 @@ export class PartCutter {
       partBytesMax: number;
       seriesCountMax: number;
       seriesBytesMax: number;
+      definitions: DefinitionSettings;
       onSeriesForgotten: () => void;
     }>,
   ) {
@@ -46,16 +48,19 @@ export class PartCutter {
     });
     const { table } = this.series;
     const nextSerial = (): number => (this.#serial += 1);
-    this.#builders = Array.from(
-      { length: params.partitions },
-      (_, partition) => new PartBuilder({ partition, table, nextSerial }),
-    );
+    this.#builders = Array.from({ length: params.partitions }, (_, partition) => {
+      const lane = new LaneDefinitions({ table, settings: params.definitions });
+      return new PartBuilder({ partition, table, lane, nextSerial });
+    });
   }
 
-  /** The next request begins; drafts of the last one are no longer valid. */
-  begin(): void {
+  /**
+   * The next request begins; drafts of the last one are no longer valid. Whoever `definesAll` has
+   * the labels of every series in the log again.
+   */
+  begin({ nowUs, definesAll }: Readonly<{ nowUs: number; definesAll: boolean }>): void {
     this.#sealed = [];
-    for (const builder of this.#builders) builder.reset();
+    for (const builder of this.#builders) builder.reset(nowUs, definesAll);
   }
 
   /** Measures an item of `bytes` (the series' own not counted) and tells which part it is for. */

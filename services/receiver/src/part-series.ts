@@ -1,9 +1,10 @@
-import { FINGERPRINT_BYTES, type SampleKind } from '@millrace/model';
+import { FINGERPRINT_BYTES, SampleKind } from '@millrace/model';
 import type { DataRecord } from '@millrace/wire';
 import { ByteColumn, Uint32Column } from './column.ts';
+import type { LaneDefinitions } from './lane-definitions.ts';
 import type { SeriesNumber, SeriesTable } from './series-table.ts';
 
-/** What a part says of its series: a row each, and the symbols that their labels refer to. */
+/** What a part says of its series: a row each, and the labels of those it defines. */
 export type SeriesRows = Pick<DataRecord, 'fingerprints' | 'kinds' | 'definitions'>;
 
 const SYMBOL_REFS_MAX = 2 ** 31;
@@ -11,12 +12,15 @@ const SYMBOL_REFS_MAX = 2 ** 31;
 /** The series of the part that is being filled. */
 export class PartSeries {
   readonly #table: SeriesTable;
+  readonly #lane: LaneDefinitions;
   readonly #nextSerial: () => number;
   /** Unlike any part before, so that rows of the last part are told from those of this one. */
   #serial: number;
 
   readonly #fingerprints = new Uint32Column();
   readonly #kinds = new ByteColumn();
+  /** The rows that have labels. */
+  readonly #definedRows = new Uint32Column();
   readonly #labelCounts = new ByteColumn();
   readonly #labelRefs = new Uint32Column();
   readonly #symbolBytes = new ByteColumn();
@@ -30,13 +34,16 @@ export class PartSeries {
   #refBase = 1;
   #refFloor = 1;
 
-  constructor(params: Readonly<{ table: SeriesTable; nextSerial: () => number }>) {
+  constructor(
+    params: Readonly<{ table: SeriesTable; lane: LaneDefinitions; nextSerial: () => number }>,
+  ) {
     this.#table = params.table;
+    this.#lane = params.lane;
     this.#nextSerial = params.nextSerial;
     this.#serial = params.nextSerial();
   }
 
-  /** The row of a series with this kind; the first time it gets one, with all its labels. */
+  /** The row of a series with this kind; a new one has labels unless the log has them. */
   rowOf(series: SeriesNumber, kind: SampleKind): number {
     const table = this.#table;
     if (table.rowParts[series] === this.#serial && table.rowKinds[series] === kind) {
@@ -49,12 +56,19 @@ export class PartSeries {
     const from = series * 4;
     const to = words.reserve(4);
     for (let i = 0; i < 4; i += 1) words.data[to + i] = table.fingerprints[from + i]!;
-    this.#pushLabels(table.labelStarts[series]!, table.labelStarts[series + 1]!);
+    // An event's labels are not remembered by who reads it.
+    const isEvent = kind === SampleKind.event;
+    if (isEvent || !this.#lane.isKnown(series)) {
+      if (!isEvent) this.#lane.defines(series);
+      this.#definedRows.push(row);
+      this.#pushLabels(table.labelStarts[series]!, table.labelStarts[series + 1]!);
+    }
     return row;
   }
 
-  /** Symbols got other numbers: those of this part are no longer found, and come in again. */
-  forgetSymbols(): void {
+  /** Series and symbols get other numbers: those of this part are not found, and come in again. */
+  forgetNumbers(): void {
+    this.#lane.forget();
     this.#refFloor = this.#refBase + this.#symbolLengths.length;
   }
 
@@ -69,6 +83,7 @@ export class PartSeries {
     this.#refFloor = this.#refBase;
     this.#fingerprints.length = 0;
     this.#kinds.length = 0;
+    this.#definedRows.length = 0;
     this.#labelCounts.length = 0;
     this.#labelRefs.length = 0;
     this.#symbolBytes.length = 0;
@@ -83,7 +98,7 @@ export class PartSeries {
       fingerprints: new Uint8Array(words.data.buffer, 0, bytes),
       kinds: this.#kinds.view(),
       definitions: {
-        rows: Uint32Array.from({ length: this.#kinds.length }, (_, row) => row),
+        rows: this.#definedRows.view(),
         symbolBytes: this.#symbolBytes.view(),
         symbolLengths: this.#symbolLengths.view(),
         labelCounts: this.#labelCounts.view(),
@@ -92,7 +107,7 @@ export class PartSeries {
     };
   }
 
-  /** One tight loop: with definitions in every record this is most of a known series' cost. */
+  /** One tight loop: where series are new it is most of what they cost. */
   #pushLabels(from: number, end: number): void {
     const { labelSymbols, symbols } = this.#table;
     const length = end - from;

@@ -153,6 +153,7 @@ function assemble(components: ReceiverComponents, settings: ReceiverSettings) {
     partBytesMax: settings.partBytesMax,
     seriesCountMax: settings.seriesCacheCountMax,
     seriesBytesMax: settings.seriesCacheBytesMax,
+    definitions: settings,
     onSeriesForgotten: () => events.seriesForgotten(),
   });
   const producer = stream.producer();

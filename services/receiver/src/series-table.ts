@@ -42,6 +42,13 @@ export class SeriesTable {
   rowKinds: Uint8Array = new Uint8Array(FIRST_CAPACITY);
   rows: Uint32Array = new Uint32Array(FIRST_CAPACITY);
 
+  /** Until when, in µs, the log is believed to hold a series' labels; 0: it is not. */
+  definedUntil: Float64Array = new Float64Array(FIRST_CAPACITY);
+  /** How many definitions its partition had got from here when it got this one. */
+  definedAfter: Float64Array = new Float64Array(FIRST_CAPACITY);
+  /** Rises when numbers begin to mean something else. */
+  generation = 0;
+
   constructor(params: Readonly<{ tenant: string; partitions: number }>) {
     this.#tenant = params.tenant;
     this.#partitionCount = params.partitions;
@@ -57,6 +64,8 @@ export class SeriesTable {
       this.rowParts,
       this.rowKinds,
       this.rows,
+      this.definedUntil,
+      this.definedAfter,
     ];
     return columns.reduce((sum, column) => sum + column.byteLength, this.symbols.bytesHeld);
   }
@@ -70,6 +79,7 @@ export class SeriesTable {
     this.partitions[series] = partitionOf(fingerprint, 0, this.#partitionCount);
     this.definitionBytes[series] = this.#addLabels(series, labels);
     this.rowParts[series] = 0;
+    this.definedUntil[series] = 0;
     return series;
   }
 
@@ -81,6 +91,7 @@ export class SeriesTable {
 
   clear(): void {
     this.count = 0;
+    this.generation += 1;
     this.symbols.clear();
     this.partitions = new Uint16Array(FIRST_CAPACITY);
     this.fingerprints = new Uint32Array(FIRST_CAPACITY * FINGERPRINT_WORDS);
@@ -90,6 +101,8 @@ export class SeriesTable {
     this.rowParts = new Float64Array(FIRST_CAPACITY);
     this.rowKinds = new Uint8Array(FIRST_CAPACITY);
     this.rows = new Uint32Array(FIRST_CAPACITY);
+    this.definedUntil = new Float64Array(FIRST_CAPACITY);
+    this.definedAfter = new Float64Array(FIRST_CAPACITY);
   }
 
   #addLabels(series: SeriesNumber, labels: LabelSet): number {
@@ -121,6 +134,8 @@ export class SeriesTable {
     this.rowParts = grown(this.rowParts, new Float64Array(capacity));
     this.rowKinds = grown(this.rowKinds, new Uint8Array(capacity));
     this.rows = grown(this.rows, new Uint32Array(capacity));
+    this.definedUntil = grown(this.definedUntil, new Float64Array(capacity));
+    this.definedAfter = grown(this.definedAfter, new Float64Array(capacity));
   }
 }
 

@@ -10,7 +10,8 @@ it('takes the defaults, frozen', () => {
 it('names the settings that contradict one another', () => {
   const { labelLimits } = DEFAULT_RECEIVER_SETTINGS;
   const bad: [changes: Parameters<typeof receiverSettings>[0], named: RegExp][] = [
-    [{ partBytesMax: 900_000 }, /partBytesMax/],
+    [{ partBytesMax: 850_000 }, /partBytesMax/],
+    [{ definitionIntervalMs: 3_600_000 }, /definitionIntervalMs/],
     [{ histogramBytesMax: 800_000 }, /histogramBytesMax.*partBytesMax/],
     [{ labelLimits: { ...labelLimits, labelsMax: 255 } }, /labelsMax/],
     [{ waitMsMax: 1 }, /waitMsDefault.*waitMsMax/],

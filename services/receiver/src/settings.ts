@@ -52,6 +52,11 @@ export interface ReceiverSettings {
   seriesCacheCountMax: number;
   seriesCacheBytesMax: number;
 
+  /** A series' labels are left out of records for so long after the log got them; then again. */
+  definitionIntervalMs: number;
+  /** They come again sooner when so many others went to the same partition. */
+  definitionsBetweenMax: number;
+
   /** How long `wait=stored` waits when the request does not say, and at most. */
   waitMsDefault: number;
   waitMsMax: number;
@@ -88,6 +93,8 @@ export const DEFAULT_RECEIVER_SETTINGS: ReceiverSettings = {
   rejectedExampleLengthMax: 200,
   seriesCacheCountMax: 200_000,
   seriesCacheBytesMax: 128 * MIB,
+  definitionIntervalMs: 5 * 60_000,
+  definitionsBetweenMax: 250_000,
   waitMsDefault: 5000,
   waitMsMax: 60_000,
   waitersMax: 1000,
@@ -98,6 +105,14 @@ const RECORD_BYTES_MAX = 900 * 1000;
 const HEADER_BYTES_MAX = 4096;
 /** A record counts the labels of a series in one byte, `__name__` among them. */
 const LABELS_MAX = 254;
+/** What remembers labels further on keeps them at least for an hour, by a clock of its own. */
+const DEFINITION_INTERVAL_MS_MAX = 30 * 60_000;
+/**
+ * The number of a series that a record defines is not measured: it came later than the measure,
+ * which has to stay as it is, for a retry must be cut like its request. A series and its sample
+ * are measured with 64 bytes or more.
+ */
+const UNMEASURED_SHARE = 4 / 64;
 
 /** The defaults with changes; throws when two settings contradict one another. */
 export function receiverSettings(changes: Partial<ReceiverSettings> = {}): ReceiverSettings {
@@ -108,7 +123,7 @@ export function receiverSettings(changes: Partial<ReceiverSettings> = {}): Recei
     labelLimits.labelsMax * labelBytes + labelLimits.nameBytesMax + 64 + settings.histogramBytesMax;
   const { partBytesMax, waitMsDefault, waitMsMax } = settings;
   checkThat(
-    partBytesMax <= RECORD_BYTES_MAX - HEADER_BYTES_MAX,
+    partBytesMax * (1 + UNMEASURED_SHARE) <= RECORD_BYTES_MAX - HEADER_BYTES_MAX,
     `partBytesMax (${partBytesMax}) must leave room for a header in ${RECORD_BYTES_MAX}`,
   );
   checkThat(
@@ -119,6 +134,11 @@ export function receiverSettings(changes: Partial<ReceiverSettings> = {}): Recei
   checkThat(
     labelLimits.labelsMax <= LABELS_MAX,
     `labelLimits.labelsMax (${labelLimits.labelsMax}) must not exceed ${LABELS_MAX}`,
+  );
+  checkThat(
+    settings.definitionIntervalMs <= DEFINITION_INTERVAL_MS_MAX,
+    `definitionIntervalMs (${settings.definitionIntervalMs}) must not exceed ` +
+      `${DEFINITION_INTERVAL_MS_MAX}, for series that are not defined again are forgotten`,
   );
   checkThat(
     waitMsDefault <= waitMsMax,

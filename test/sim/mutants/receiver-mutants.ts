@@ -16,6 +16,17 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'believes a definition before the acknowledgement',
+    patches: [
+      {
+        file: `${RECEIVER}/appender.ts`,
+        text: 'const { offset } = await this.#producer.append(TOPIC_EVENTS, partition, payload);',
+        replacement: `learned?.();
+          const { offset } = await this.#producer.append(TOPIC_EVENTS, partition, payload);`,
+      },
+    ],
+  },
+  {
     name: 'marked as seen before it is appended',
     patches: [
       {

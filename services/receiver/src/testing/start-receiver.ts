@@ -1,3 +1,4 @@
+import type { LabelSet } from '@millrace/model';
 import {
   createMeter,
   MillraceError,
@@ -92,7 +93,7 @@ export async function startReceiver(options: StartOptions = {}): Promise<Started
     stream,
     meter,
     records,
-    samples: async () => (await readRecords(stream)).flatMap(samplesOf),
+    samples: async () => samplesOf(await readRecords(stream)),
     post,
     push: async (body, headers = {}) =>
       await post('/v1/events', JSON.stringify(body), {
@@ -133,23 +134,31 @@ async function readRecords(stream: Stream): Promise<{ partition: number; record:
   return found;
 }
 
-function samplesOf({
-  partition,
-  record,
-}: {
-  partition: number;
-  record: DataRecord;
-}): FoundSample[] {
-  const definitions = new DefinitionReader(record.definitions);
-  return Array.from(record.values, (value, i) => {
-    const series = record.seriesIndex[i]!;
-    return {
-      partition,
-      labels: Object.fromEntries(definitions.definedLabels(series)),
-      kind: record.kinds[series]!,
-      timeUs: record.times[i]!,
-      value,
-      flags: record.flags[i]!,
-    };
+/** Labels that a record leaves out are those that a record before it had for the fingerprint. */
+function samplesOf(
+  records: readonly Readonly<{ partition: number; record: DataRecord }>[],
+): FoundSample[] {
+  const known = new Map<string, LabelSet>();
+  return records.flatMap(({ partition, record }) => {
+    const definitions = new DefinitionReader(record.definitions);
+    const labels = Array.from(record.kinds, (_, series) => {
+      const fingerprint = record.fingerprints.subarray(series * 16, series * 16 + 16);
+      const name = `${partition} ${Buffer.from(fingerprint).toString('hex')}`;
+      const found = definitions.labels(series) ?? known.get(name);
+      if (found === undefined) throw new Error(`series ${series} of a record is defined nowhere`);
+      known.set(name, found);
+      return found;
+    });
+    return Array.from(record.values, (value, i) => {
+      const series = record.seriesIndex[i]!;
+      return {
+        partition,
+        labels: Object.fromEntries(labels[series]!),
+        kind: record.kinds[series]!,
+        timeUs: record.times[i]!,
+        value,
+        flags: record.flags[i]!,
+      };
+    });
   });
 }
