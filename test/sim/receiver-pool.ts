@@ -20,6 +20,8 @@ export interface ReceiverPlan {
   partBytesMax: number;
   appendTimeoutMs: number;
   futureSkewMs: number;
+  /** See `ReceiverSettings`; 0: every record defines all of its series. */
+  definitionsBetweenMax: number;
 }
 
 interface LiveReceiver {

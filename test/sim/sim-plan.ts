@@ -82,7 +82,7 @@ export function planRun(seed: number): SimPlan {
   const some = (rate: number): number => random.pick([0, 0.3, 1, 2]) * rate;
   const late = some(0.02);
   const crashStore = some(0.01);
-  return {
+  const plan: SimPlan = {
     seed,
     activeSeconds,
     faults: {
@@ -128,6 +128,7 @@ export function planRun(seed: number): SimPlan {
       partBytesMax: random.pick([700, 1500, 100_000]),
       appendTimeoutMs: random.pick([2000, 30_000]),
       futureSkewMs: 5 * 60_000,
+      definitionsBetweenMax: seed % 3 === 0 ? 3 : 1000,
     },
     isGrouped: random.chance(0.6),
     processesMax: 2 + random.int(2),
@@ -142,6 +143,9 @@ export function planRun(seed: number): SimPlan {
     endsWithReplay: seed % 4 === 1,
     endsWithOtherLog: seed % 4 === 3,
   };
+  // Receivers must not count on more labels being remembered than are.
+  if (plan.settings.definitionsMax !== undefined) plan.receivers.definitionsBetweenMax = 0;
+  return plan;
 }
 
 /** The plan with changes, one level deep. */

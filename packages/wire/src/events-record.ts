@@ -53,7 +53,10 @@ export interface FoldSettings {
   gapsMax: number;
   /** Series one partition remembers for dedupe; the least recently seen are forgotten. */
   seriesMax: number;
-  /** Series one partition remembers as defined. */
+  /**
+   * Series one partition remembers as defined, and label sets it remembers: many times as many as
+   * receivers count on (`definitionsBetweenMax`), or samples become dead letters.
+   */
   definitionsMax: number;
   /** Metrics one partition remembers the metadata of. */
   metadataMax: number;
