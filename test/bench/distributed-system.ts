@@ -102,7 +102,9 @@ function sum(a: PartFigures, b: PartFigures): PartFigures {
 
 async function bytesKept(store: StoreClient): Promise<Record<string, number>> {
   const { samples, database } = await store.row<{ samples: number; database: number }>(
-    `SELECT hypertable_size('samples')::float8 AS samples,
+    `SELECT (hypertable_size('samples_narrow') + hypertable_size('samples_packed')
+         + (SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('samples_head'))
+       )::float8 AS samples,
        pg_database_size(current_database())::float8 AS database`,
   );
   return { 'table samples': samples, 'database in all': database };

@@ -73,7 +73,8 @@ async function bytesKept(dataDir: string, store: StoreClient): Promise<Record<st
   const { samples, database } = await store.row<{ samples: number; database: number }>(
     `SELECT sum(pg_total_relation_size(relid))::float8 AS samples,
        pg_database_size(current_database())::float8 AS database
-     FROM pg_partition_tree('samples')`,
+     FROM (VALUES ('samples_narrow'), ('samples_head'), ('samples_packed')) AS part(name),
+       pg_partition_tree(part.name::regclass)`,
   );
   return {
     'log, events': await bytesBelow(join(dataDir, 'log', 'metrics.events')),

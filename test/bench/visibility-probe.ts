@@ -31,7 +31,7 @@ export async function startProbe(
     let seen = 0;
     while (isSending || seen < sentAtMs.size) {
       const rows = await store.rows<{ value: number }>(
-        `SELECT value FROM samples WHERE series_id = $1 AND time > now() - interval '10 minutes'
+        `SELECT value FROM samples WHERE series_id = $1 AND bucket > now() - interval '10 minutes'
            AND value > $2 ORDER BY value`,
         [seriesId, seen],
       );

@@ -8,6 +8,7 @@ import { until } from '../integration/running-millrace.ts';
 import { DEFAULT_LOAD, LoadRun } from '../load/load-run.ts';
 import { DistributedWorld } from '../services/distributed-world.ts';
 import { untilLoadVisible } from '../services/stored-load.ts';
+import { unpackSamples } from '../services/unpack-samples.ts';
 
 const provided = [inject('kafka'), inject('redis'), inject('timescale')];
 const missing = provided.flatMap((service) => ('missing' in service ? [service.missing] : []));
@@ -52,8 +53,10 @@ describe.skipIf(missing.length > 0)('millrace audit on Kafka and TimescaleDB', (
     expect(findings).toEqual([]);
     expect(rows['samples']).toBe(result.samples);
     expect((await audit('--deep')).findings).toEqual([]);
+    await unpackSamples(world.store, METRIC);
     await world.store.rows(
-      `DELETE FROM samples WHERE series_id = (SELECT min(series_id) FROM series WHERE metric = $1)
+      `DELETE FROM samples_narrow
+       WHERE series_id = (SELECT min(series_id) FROM series WHERE metric = $1)
        AND time = (SELECT min(time) FROM samples)`,
       [METRIC],
     );

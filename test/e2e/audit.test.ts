@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../integration/running-millrace.ts';
 import { DEFAULT_LOAD, LoadRun, type LoadSettings } from '../load/load-run.ts';
 import { StoreClient } from '../services/store-client.ts';
+import { unpackSamples } from '../services/unpack-samples.ts';
 import { CrashWorld } from './crash-world.ts';
 
 const SERIES = 400;
@@ -50,18 +51,20 @@ describe('millrace audit', { timeout: 240_000 }, () => {
 
 /** One change at a time: each is found, named, and undone. */
 async function changeAndFind(store: StoreClient): Promise<void> {
+  await unpackSamples(store, METRIC);
   const series = { condition: `series_id = (SELECT min(series_id) FROM series WHERE metric = $1)` };
-  const first = `ctid = (SELECT ctid FROM samples WHERE ${series.condition} ORDER BY time LIMIT 1)
-    AND tableoid = (
-      SELECT tableoid FROM samples WHERE ${series.condition} ORDER BY time LIMIT 1
+  const first = `ctid = (
+      SELECT ctid FROM samples_narrow WHERE ${series.condition} ORDER BY time LIMIT 1
+    ) AND tableoid = (
+      SELECT tableoid FROM samples_narrow WHERE ${series.condition} ORDER BY time LIMIT 1
     )`;
   await expectFound(store, 'row_differs', {
-    change: `UPDATE samples SET value = value + 0.5 WHERE ${first}`,
-    undo: `UPDATE samples SET value = value - 0.5 WHERE ${first}`,
+    change: `UPDATE samples_narrow SET value = value + 0.5 WHERE ${first}`,
+    undo: `UPDATE samples_narrow SET value = value - 0.5 WHERE ${first}`,
   });
   await expectFound(store, 'row_twice', {
-    change: `INSERT INTO samples SELECT * FROM samples WHERE ${first}`,
-    undo: `DELETE FROM samples WHERE ${first}`,
+    change: `INSERT INTO samples_narrow SELECT * FROM samples_narrow WHERE ${first}`,
+    undo: `DELETE FROM samples_narrow WHERE ${first}`,
   });
   await expectFound(store, 'ledger_count', {
     change: `UPDATE ledger_totals SET stored = stored + 1, duplicate = duplicate - 1
@@ -76,7 +79,7 @@ async function changeAndFind(store: StoreClient): Promise<void> {
     undo: `UPDATE windows SET sum = sum - 1 WHERE ${piece}`,
     flags: ['--deep'],
   });
-  await expectFound(store, 'row_missing', { change: `DELETE FROM samples WHERE ${first}` });
+  await expectFound(store, 'row_missing', { change: `DELETE FROM samples_narrow WHERE ${first}` });
 }
 
 async function expectFound(

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { LoadResult, LoadSettings } from '../load/load-run.ts';
 import { StoreClient } from '../services/store-client.ts';
+import { unpackSamples } from '../services/unpack-samples.ts';
 import { accountFor, runCrashRound } from './crash-round.ts';
 import { CrashWorld, DATA_PARTS, SmallDisk } from './crash-world.ts';
 
@@ -91,14 +92,15 @@ async function expectNoticed(
       `SELECT series_id AS id FROM series WHERE metric = $1 LIMIT 1`,
       [load.metric],
     );
+    await unpackSamples(store, load.metric);
     await store.row(
-      `DELETE FROM samples WHERE series_id = $1 AND time = to_timestamp($2::float8 / 1000)
+      `DELETE FROM samples_narrow WHERE series_id = $1 AND time = to_timestamp($2::float8 / 1000)
        RETURNING time`,
       [id, load.firstTimeMs + load.stepMs],
     );
     expect((await accountFor(here, load, result)).faults).not.toEqual([]);
     await store.rows(
-      `INSERT INTO samples SELECT * FROM samples WHERE series_id = $1 ORDER BY time LIMIT 1`,
+      `INSERT INTO samples_narrow SELECT * FROM samples_narrow WHERE series_id = $1 ORDER BY time LIMIT 1`,
       [id],
     );
     expect((await accountFor(here, load, result)).faults).not.toEqual([]);

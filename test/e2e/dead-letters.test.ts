@@ -40,7 +40,7 @@ async function pushRefused(): Promise<void> {
     const time = T0 + 1000 * (i >>> 1);
     return { name: 'orders', kind: 'event', labels: { shop: 'a' }, time, value: 42 };
   });
-  await run('sql', '--write', 'ALTER TABLE samples ADD CONSTRAINT sane CHECK (value <> 42)');
+  await run('sql', '--write', 'ALTER TABLE samples_head ADD CONSTRAINT sane CHECK (value <> 42)');
   const answer = await push(millrace.info.url, [...gauges, ...events], {
     key: 'a',
     wait: 'stored',
@@ -49,7 +49,7 @@ async function pushRefused(): Promise<void> {
   await until('the letters are counted', SETTLE_MS_MAX, async () => {
     return (await ledger()).totals.deadLetter === LETTERS;
   });
-  await run('sql', '--write', 'ALTER TABLE samples DROP CONSTRAINT sane');
+  await run('sql', '--write', 'ALTER TABLE samples_head DROP CONSTRAINT sane');
 }
 
 async function storedRows(): Promise<Record<string, number>> {

@@ -1,6 +1,7 @@
 import { reportMissing } from '@millrace/runtime/testing';
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest';
 import { startOwnServices, type OwnServices } from '../services/own-services.ts';
+import { unpackSamples } from '../services/unpack-samples.ts';
 import { OutageRun } from './outage-run.ts';
 import { OUTAGES } from './outages.ts';
 import { pacedFaults } from './paced-faults.ts';
@@ -48,13 +49,14 @@ describe.skipIf(missing.length > 0)('what is away comes back', () => {
   async function expectNoticed(sent: PacedSamples): Promise<void> {
     const { store } = run.world;
     const check = (): Promise<string[]> => pacedFaults(store, [sent], 0);
+    await unpackSamples(store, 'paced_orders');
     await store.rows(
-      `DELETE FROM samples WHERE value = 7
+      `DELETE FROM samples_narrow WHERE value = 7
        AND series_id IN (SELECT series_id FROM series WHERE metric = 'paced_orders')`,
     );
     expect((await check()).join('\n')).toContain('event 7 of paced_orders is stored 0 times');
     await store.rows(
-      `INSERT INTO samples SELECT * FROM samples WHERE value = 8
+      `INSERT INTO samples_narrow SELECT * FROM samples_narrow WHERE value = 8
        AND series_id IN (SELECT series_id FROM series WHERE metric = 'paced_orders')`,
     );
     expect((await check()).join('\n')).toContain('event 8 of paced_orders is stored 2 times');

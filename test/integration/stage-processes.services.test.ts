@@ -222,11 +222,11 @@ describe.skipIf(missing.length > 0)('the process of a stage', { timeout: 240_000
     for (const one of processes) await untilReady(one);
     const [{ url }] = processes;
     const sane = 'CONSTRAINT sane CHECK (value <> 42)';
-    await world.store.rows(`ALTER TABLE samples ADD ${sane}`);
+    await world.store.rows(`ALTER TABLE samples_head ADD ${sane}`);
     await push(url, { name: 'a', value: 42, time: Date.now() }, { wait: 'stored' });
     const dead = (...args: string[]) => runCommandLine(['dead', ...args], world.environment);
     expect(await dead('list')).toMatch(/sample +store_refused +a /);
-    await world.store.rows('ALTER TABLE samples DROP CONSTRAINT sane');
+    await world.store.rows('ALTER TABLE samples_head DROP CONSTRAINT sane');
     expect(await dead('redrive', '--all', '--url', url)).toMatch('1 of 1 are in the log again');
     await until('it is stored', SOON_MS_MAX, async () => {
       const rows = await world.store.rows('SELECT FROM samples WHERE value = 42');

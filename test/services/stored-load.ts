@@ -59,6 +59,9 @@ async function countVisible(
      SELECT count(*)::integer AS known, count(*) FILTER (WHERE EXISTS (
        SELECT FROM samples
        WHERE samples.series_id = wanted.series_id AND samples.time = wanted.time
+         AND samples.bucket >= date_trunc('minute', wanted.time)
+         AND samples.bucket < wanted.time + interval '10 minutes'
+       OFFSET 0
      ))::integer AS seen FROM wanted WHERE time IS NOT NULL`,
     [load.metric, lastTimes, load.seriesPerRequest, every],
   );

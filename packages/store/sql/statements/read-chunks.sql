@@ -7,5 +7,7 @@ SELECT
   (extract(epoch FROM range_end) * 1000000)::bigint AS until_us
 FROM timescaledb_information.chunks
 WHERE hypertable_schema = current_schema()
-  AND hypertable_name IN ('samples', 'histograms', 'exemplars', 'windows_narrow', 'windows_wide')
+  AND hypertable_name IN (
+    'samples_narrow', 'samples_packed', 'histograms', 'exemplars', 'windows_narrow', 'windows_wide'
+  )
 ORDER BY hypertable_name, range_start

@@ -15,6 +15,8 @@ SELECT * FROM (
   WHERE raw.series_id = $1::bigint AND raw.unverified
     AND ($2::timestamptz IS NULL OR raw.time >= $2)
     AND ($3::timestamptz IS NULL OR raw.time < $3)
+    AND ($2::timestamptz IS NULL OR raw.bucket >= date_trunc('minute', $2))
+    AND ($3::timestamptz IS NULL OR raw.bucket < $3 + interval '10 minutes')
 ) AS late
 ORDER BY "timeUs"
 LIMIT $4

@@ -2,6 +2,7 @@ import type { TimeUs } from '@millrace/model';
 import type { Entries, LedgerEntry } from '@millrace/wire';
 import type { ApplyResult, StoreBatch } from '../store.ts';
 import { timeParameter } from './array-parameters.ts';
+import type { BinaryWriter } from './binary-writer.ts';
 import { definitionRowSet, metadataRowSet } from './definition-rows.ts';
 import { editionEndRowSet, editionRowSet } from './edition-rows.ts';
 import {
@@ -24,12 +25,12 @@ import {
 } from './sample-entry-rows.ts';
 import {
   absentSamples,
-  isDense,
   planSamples,
   sampleRowSet,
   untimelyRowSet,
   type SampleRows,
 } from './sample-rows.ts';
+import { lockHead, writeVerifiedSamples, type Packing } from './write-samples.ts';
 import type { Session } from './session.ts';
 import { finalRowSet, openRowSet } from './window-rows.ts';
 
@@ -65,11 +66,15 @@ export function planBatch(batch: StoreBatch): BatchPlan {
 
 export type ApplySettings = Readonly<{
   inputsOid: number;
+  /** Where raw samples go; undefined: to `samples_narrow`. */
+  packing: Packing | undefined;
   /** Whether rows that are refused are to be found and left out. */
   isolate: boolean;
   /** See `StorageLayout`. */
   guard: string | undefined;
   denseCopySetting: string | undefined;
+  /** Encodes rows of COPY; nobody else uses it meanwhile. */
+  writer: BinaryWriter;
 }>;
 
 const OUTRUN: ApplyResult = { outcome: 'outrun', deadLetters: 0, unverifiedDuplicates: 0 };
@@ -92,6 +97,7 @@ export async function applyBatch(
       await session.command('ROLLBACK');
       return OUTRUN;
     }
+    await lockHead(session, plan, settings.packing);
     result = await writeEntries(session, plan, settings);
   } catch (error) {
     // The connection may be what broke; its error is not the one worth telling.
@@ -140,13 +146,9 @@ async function writeEntries(
   await write(editionRowSet(entries.editions, key));
   await write(metadataRowSet(entries.metadata));
   await write(untimelyRowSet(plan.samples));
-  const { denseCopySetting } = settings;
-  if (denseCopySetting !== undefined && isDense(plan.samples)) {
-    await session.command(`SET LOCAL ${denseCopySetting}`);
-  }
-  await write(sampleRowSet(plan.samples.samples, plan.samples.verified, 'stored'));
+  refused.push(...(await writeVerifiedSamples(session, plan, settings)));
   const moves = [
-    ...(await writeUnverifiedSamples(session, plan.samples, write)),
+    ...(await writeUnverifiedSamples({ session, plan, settings, write })),
     ...(await writeHistograms(session, entries.histograms, write)),
   ];
   await write(exemplarRowSet(entries.exemplars));
@@ -176,14 +178,24 @@ function countedBy(refused: readonly RefusedRow[]): Record<string, number> {
 type Write = (rows: RowSet) => Promise<RefusedRow[]>;
 
 async function writeUnverifiedSamples(
-  session: Session,
-  rows: SampleRows,
-  write: Write,
+  params: Readonly<{ session: Session; plan: BatchPlan; settings: ApplySettings; write: Write }>,
 ): Promise<Move[]> {
-  const { seriesIds } = rows.samples;
-  const { absent, present } = await absentSamples(session, rows);
-  const refused = await write(sampleRowSet(rows.samples, absent, 'unverified'));
-  const idOf = (row: number) => seriesIds.slice(row * 8, row * 8 + 8);
+  const { session, plan, settings, write } = params;
+  const { samples } = plan.samples;
+  const { partition } = plan.batch.key;
+  const { packing } = settings;
+  const { absent, present } = await absentSamples(session, plan.samples, partition);
+  const refused = await write(
+    sampleRowSet({
+      samples,
+      rows: absent,
+      counted: 'unverified',
+      partition: packing === undefined ? undefined : partition,
+      writer: settings.writer,
+    }),
+  );
+  packing?.head.samples.add(samples, absent);
+  const idOf = (row: number) => samples.seriesIds.slice(row * 8, row * 8 + 8);
   return movesOfUnverified({
     absent: Array.from(absent, idOf),
     present: Array.from(present, idOf),

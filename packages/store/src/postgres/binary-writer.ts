@@ -22,6 +22,11 @@ export class BinaryWriter {
     return this.#bytes.subarray(0, this.#at);
   }
 
+  /** Begins anew; what `written` gave out is overwritten. */
+  clear(): void {
+    this.#at = 0;
+  }
+
   uint8(value: number): void {
     this.reserve(1);
     this.#view.setUint8(this.#at, value);
@@ -37,6 +42,12 @@ export class BinaryWriter {
   int32(value: number): void {
     this.reserve(4);
     this.#view.setInt32(this.#at, value);
+    this.#at += 4;
+  }
+
+  uint32(value: number): void {
+    this.reserve(4);
+    this.#view.setUint32(this.#at, value);
     this.#at += 4;
   }
 

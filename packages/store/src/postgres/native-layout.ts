@@ -19,6 +19,7 @@ export const nativeLayout: LayoutKind = {
 const LAYOUT: StorageLayout = {
   name: 'partitions',
   guard: undefined,
+  isPacking: true,
   denseCopySetting: undefined,
   homeOf,
   automaticRange: () => undefined,
@@ -48,7 +49,8 @@ async function readRanges(session: Session): Promise<StoredRange[]> {
       home: homeOf(row.parent, widthUs),
       retention:
         widthUs === undefined ? 'raw' : widthUs < HOUR_US ? 'narrow windows' : 'wide windows',
-      timeColumn: widthUs === undefined ? 'time' : 'start',
+      timeColumn:
+        row.parent === 'samples_packed' ? 'bucket' : widthUs === undefined ? 'time' : 'start',
       isDeletable: true,
       fromUs: Number(row.from_us),
       untilUs: Number(row.until_us),
@@ -71,7 +73,7 @@ async function createRange(session: Session, missing: MissingRange): Promise<voi
   ]);
 }
 
-/** `samples_20261121`, `windows_300s_20261121`, `samples_19700101_19710101`. */
+/** `histograms_20261121`, `windows_300s_20261121`, `samples_packed_19700101_19710101`. */
 function partitionName(
   table: PartitionedTable,
   widthUs: TimeUs | undefined,

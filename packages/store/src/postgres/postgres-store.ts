@@ -3,13 +3,18 @@ import type { PostgresConnection } from '../postgres-connection.ts';
 import type { ApplyResult, MarkKey, Store, StoreBatch } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import { applyBatch, planBatch, type BatchPlan } from './apply-batch.ts';
+import { BinaryWriter } from './binary-writer.ts';
 import { expire, RETENTION_DEFAULTS, type ExpireResult, type Retention } from './expire.ts';
 import { acceptLog, flushMarks, openMark, readMarks } from './marks.ts';
 import { nativeLayout } from './native-layout.ts';
 import { isMissingPartition, isRowFault } from './postgres-errors.ts';
 import { createPostgresPool, type PostgresPool } from './postgres-pool.ts';
+import { bucketOfPack } from './pack-samples.ts';
+import { createSampleHeads, type SampleHeads } from './sample-heads.ts';
+import { PACKING_DEFAULTS, placeSamples, type PackingSettings } from './sample-placement.ts';
 import { openLayout, type LayoutKind, type StorageLayout } from './storage-layout.ts';
 import { createStoredRanges, type StoredRanges } from './stored-ranges.ts';
+import { HeadMoved, type Packing } from './write-samples.ts';
 
 export interface PostgresStoreSettings {
   /** As many batches (of different partitions) are applied at the same time, less one. */
@@ -18,6 +23,7 @@ export interface PostgresStoreSettings {
   statementTimeoutMs: number;
   lockTimeoutMs: number;
   retention: Retention;
+  packing: PackingSettings;
 }
 
 export const POSTGRES_STORE_DEFAULTS: PostgresStoreSettings = {
@@ -26,6 +32,7 @@ export const POSTGRES_STORE_DEFAULTS: PostgresStoreSettings = {
   statementTimeoutMs: 60_000,
   lockTimeoutMs: 10_000,
   retention: RETENTION_DEFAULTS,
+  packing: PACKING_DEFAULTS,
 };
 
 export interface PostgresStore extends Store {
@@ -59,6 +66,9 @@ export function createStoreOn(
   const clock = params.clock ?? systemClock;
   const pool = createPostgresPool({ connection: params.connection, log, settings });
   const ranges = createStoredRanges({ pool, clock });
+  const heads = createSampleHeads({ pool, clock, log });
+  const writers: BinaryWriter[] = [];
+  const parts = { pool, ranges, heads, writers, log, clock, settings };
   const schema = remembered(() => readSchema({ pool, kinds: params.layouts, log }));
   return {
     marks: (partition) =>
@@ -73,21 +83,29 @@ export function createStoreOn(
       pool.use(`The log of partition ${key.partition} could not be accepted`, (session) =>
         acceptLog(session, key),
       ),
-    apply: (batch) => apply({ pool, ranges, log, schema }, batch),
+    apply: (batch) => apply({ ...parts, schema }, batch),
     flushedMarks: () => pool.use('Marks could not be flushed', flushMarks),
     expire: async () => {
       ranges.forget();
       const { layout } = await schema.get();
       return expire({ pool, layout, clock, log, retention: settings.retention });
     },
-    close: () => pool.close(),
+    close: async () => {
+      await heads.close();
+      await pool.close();
+    },
   };
 }
 
 interface Parts {
   pool: PostgresPool;
   ranges: StoredRanges;
+  heads: SampleHeads;
+  /** Those that nobody uses: their buffers are as large as what they wrote. */
+  writers: BinaryWriter[];
   log: Log;
+  clock: Clock;
+  settings: PostgresStoreSettings;
   schema: Remembered<KnownSchema>;
 }
 
@@ -97,20 +115,19 @@ const ATTEMPTS_MAX = 3;
 async function apply(parts: Parts, batch: StoreBatch): Promise<ApplyResult> {
   const plan = planBatch(batch);
   const { partition, source } = batch.key;
-  const what = `Entries of partition ${partition} (${source}) up to ${batch.to.offset} are waiting`;
   let isolate = false;
   for (let attempt = 1; ; attempt += 1) {
-    const { layout, inputsOid } = await parts.schema.get();
     try {
-      await ensureRanges(parts.ranges, layout, plan);
-      const { guard, denseCopySetting } = layout;
-      return await parts.pool.use(what, (session) =>
-        applyBatch(session, plan, { inputsOid, isolate, guard, denseCopySetting }),
-      );
+      return await attemptToApply(parts, plan, isolate);
     } catch (error) {
       const native = error instanceof StoreError ? error.cause : error;
       if (isMissingPartition(native) && attempt < ATTEMPTS_MAX) {
         parts.ranges.forget();
+      } else if (native instanceof HeadMoved && attempt < ATTEMPTS_MAX) {
+        parts.log.debug(
+          { partition, source },
+          'What waits to be packed was changed and is read again',
+        );
       } else if (isRowFault(native) && !isolate) {
         isolate = true;
         const fields = { partition, source, error: errorText(native) };
@@ -125,11 +142,51 @@ async function apply(parts: Parts, batch: StoreBatch): Promise<ApplyResult> {
   }
 }
 
-async function ensureRanges(
-  ranges: StoredRanges,
-  layout: StorageLayout,
+/** What is known of the head is given back only when it is what the table holds. */
+async function attemptToApply(
+  parts: Parts,
   plan: BatchPlan,
+  isolate: boolean,
+): Promise<ApplyResult> {
+  const { heads } = parts;
+  const { partition, source } = plan.batch.key;
+  const { to } = plan.batch;
+  const what = `Entries of partition ${partition} (${source}) up to ${to.offset} are waiting`;
+  const { layout, inputsOid } = await parts.schema.get();
+  const packing = layout.isPacking ? await placeIn(parts, plan) : undefined;
+  await ensureRanges({ ranges: parts.ranges, layout, plan, packing, isolate });
+  const { guard, denseCopySetting } = layout;
+  const writer = parts.writers.pop() ?? new BinaryWriter();
+  const result = await parts.pool.use(what, (session) =>
+    applyBatch(session, plan, {
+      ...{ inputsOid, packing, isolate, guard, denseCopySetting, writer },
+    }),
+  );
+  parts.writers.push(writer);
+  if (result.outcome !== 'applied' || packing === undefined) return result;
+  if (packing.placement.kind === 'packed' && packing.placement.emptied > 0) heads.vacuum(partition);
+  // Rows that were refused were counted among those that lie there.
+  if (!isolate) heads.giveBack(partition, packing.head);
+  return result;
+}
+
+async function placeIn(parts: Parts, plan: BatchPlan): Promise<Packing> {
+  const { heads, settings, clock } = parts;
+  const head = await heads.take(plan.batch.key.partition);
+  const params = { head, rows: plan.samples, settings: settings.packing, nowUs: clock.nowUs() };
+  return { head, placement: placeSamples(params) };
+}
+
+async function ensureRanges(
+  params: Readonly<{
+    ranges: StoredRanges;
+    layout: StorageLayout;
+    plan: BatchPlan;
+    packing: Packing | undefined;
+    isolate: boolean;
+  }>,
 ): Promise<void> {
+  const { ranges, layout, plan, packing, isolate } = params;
   const { histograms, exemplars, finals } = plan.entries;
   const { samples, verified, unverified } = plan.samples;
   const sampleTimes = (rows: Uint32Array) => ({
@@ -140,8 +197,17 @@ async function ensureRanges(
     length: entries.length,
     at: (i: number) => entries[i]!.timeUs,
   });
-  await ranges.ensure(layout, { table: 'samples', times: sampleTimes(verified) });
-  await ranges.ensure(layout, { table: 'samples', times: sampleTimes(unverified) });
+  if (packing?.placement.kind === 'packed') {
+    const { packs } = packing.placement;
+    const buckets = { length: packs.count, at: (i: number) => bucketOfPack(packs, i) };
+    await ranges.ensure(layout, { table: 'samples_packed', times: buckets });
+    // What is refused in packed form is tried as it is.
+    const all = { length: packs.rows.length, at: (i: number) => packs.samples.times[i]! };
+    if (isolate) await ranges.ensure(layout, { table: 'samples_narrow', times: all });
+  } else if (packing === undefined) {
+    await ranges.ensure(layout, { table: 'samples_narrow', times: sampleTimes(verified) });
+    await ranges.ensure(layout, { table: 'samples_narrow', times: sampleTimes(unverified) });
+  }
   await ranges.ensure(layout, { table: 'histograms', times: times(histograms) });
   await ranges.ensure(layout, { table: 'exemplars', times: times(exemplars) });
   for (const widthUs of new Set(finals.map((piece) => piece.widthUs))) {

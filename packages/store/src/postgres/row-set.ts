@@ -58,12 +58,7 @@ export async function insertRows(
   rows: RowSet,
   isolate: boolean,
 ): Promise<RefusedRow[]> {
-  const faults: RowFault[] = [];
-  for (let from = 0; from < rows.count; from += rows.rowsMax) {
-    const to = Math.min(from + rows.rowsMax, rows.count);
-    if (isolate) await insertIsolating(session, rows, { from, to }, faults);
-    else faults.push(...(await rows.insert(session, from, to)));
-  }
+  const faults = await insertAll(session, rows, isolate);
   return faults.map(({ row, reason, detail }) => ({
     ...rows.letter(row),
     entry: rows.entry,
@@ -72,9 +67,24 @@ export async function insertRows(
   }));
 }
 
+/** The same; tells only which rows were refused. */
+export async function insertAll(
+  session: Session,
+  rows: Omit<RowSet, 'letter' | 'entry'>,
+  isolate: boolean,
+): Promise<RowFault[]> {
+  const faults: RowFault[] = [];
+  for (let from = 0; from < rows.count; from += rows.rowsMax) {
+    const to = Math.min(from + rows.rowsMax, rows.count);
+    if (isolate) await insertIsolating(session, rows, { from, to }, faults);
+    else faults.push(...(await rows.insert(session, from, to)));
+  }
+  return faults;
+}
+
 async function insertIsolating(
   session: Session,
-  rows: RowSet,
+  rows: Pick<RowSet, 'insert'>,
   range: Readonly<{ from: number; to: number }>,
   faults: RowFault[],
 ): Promise<void> {

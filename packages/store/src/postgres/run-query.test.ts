@@ -48,14 +48,16 @@ describe('a query', () => {
   });
 
   it('changes nothing unless asked to', async () => {
-    for (const sql of ['CREATE TABLE t (a int)', 'DELETE FROM samples']) {
+    for (const sql of ['CREATE TABLE t (a int)', 'DELETE FROM dead_letters']) {
       await expect(run(sql)).rejects.toMatchObject({
         code: 'STORE_QUERY',
         kind: 'permanent',
         remedy: expect.stringContaining('--write'),
       });
     }
-    await expect(run('COMMIT; DELETE FROM samples')).rejects.toMatchObject({ code: 'STORE_QUERY' });
+    await expect(run('COMMIT; DELETE FROM dead_letters')).rejects.toMatchObject({
+      code: 'STORE_QUERY',
+    });
     const created = await run('CREATE TABLE t AS SELECT generate_series(1, 3) AS a', {
       write: true,
     });

@@ -53,9 +53,14 @@ it('orders rows by signed series id, and those of one series as they came', () =
 
 it('is one size for the same rows, whatever is in them but stale values', () => {
   const series = seriesOf('s');
-  const copy = (stale: boolean) =>
-    encodeSampleCopy(samplesOf([{ series, timeUs: 0, value: NaN, stale }]), Uint32Array.of(0));
+  const copy = (stale: boolean, partition?: number) => {
+    const into = new BinaryWriter(1);
+    const samples = samplesOf([{ series, timeUs: 0, value: NaN, stale }]);
+    encodeSampleCopy(into, samples, Uint32Array.of(0), partition);
+    return into.written();
+  };
   expect(copy(false).length - copy(true).length).toBe(8);
+  expect(copy(false, 3).length - copy(false).length).toBe(8);
   expect(bucketOf(119_999_999)).toBe(60_000_000);
   expect(bucketOf(-1)).toBe(-60_000_000);
 });

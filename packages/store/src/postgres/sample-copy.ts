@@ -4,7 +4,7 @@ import { BinaryWriter } from './binary-writer.ts';
 
 const MINUTE_US = 60_000_000;
 const HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
-const ROW_BYTES = 2 + 4 * 12 + 2 * 5;
+const ROW_BYTES = 2 + 4 * 12 + 2 * 5 + 8;
 
 /** The start of the coarse time that a time lies in: column `bucket`. */
 export function bucketOf(timeUs: number): number {
@@ -35,20 +35,37 @@ export function orderBySeries(samples: SampleColumns, rows: Uint32Array): Uint32
 
 const SORTED_ROWS_MAX = 2 ** 21;
 
-/** Rows of `samples` in the format of binary COPY, in the given order. */
-export function encodeSampleCopy(samples: SampleColumns, rows: Uint32Array): Buffer {
-  const into = new BinaryWriter(HEADER.length + rows.length * ROW_BYTES + 2);
+/** What every binary COPY begins with. */
+export function writeCopyHeader(into: BinaryWriter): void {
   into.bytes(HEADER);
-  for (let i = 0; i < rows.length; i += 1) writeRow(into, samples, rows[i]!);
+}
+
+/**
+ * The given rows in the format of binary COPY, in their order: of `samples_narrow`, or with a
+ * partition of the events log of `samples_head`.
+ */
+export function encodeSampleCopy(
+  into: BinaryWriter,
+  samples: SampleColumns,
+  rows: Uint32Array,
+  partition?: number,
+): void {
+  writeCopyHeader(into);
+  for (let i = 0; i < rows.length; i += 1) {
+    into.reserve(ROW_BYTES);
+    into.int16(partition === undefined ? 6 : 7);
+    writeRow(into, samples, rows[i]!);
+    if (partition === undefined) continue;
+    into.int32(4);
+    into.int32(partition);
+  }
   into.int16(-1);
-  return into.written();
 }
 
 function writeRow(into: BinaryWriter, samples: SampleColumns, row: number): void {
   const timeUs = samples.times[row]!;
   const flags = samples.flags[row]!;
   const stale = (flags & SampleFlag.stale) !== 0;
-  into.int16(6);
   into.int32(8);
   into.time(timeUs);
   into.int32(8);

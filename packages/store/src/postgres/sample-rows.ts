@@ -2,7 +2,8 @@ import { SampleFlag, TIME_US_MAX } from '@millrace/model';
 import type { SampleColumns } from '@millrace/wire';
 import { seriesIdArray, timeArray } from './array-parameters.ts';
 import { letterPayload, type RowFault, type RowSet } from './row-set.ts';
-import { encodeSampleCopy, orderBySeries } from './sample-copy.ts';
+import { BinaryWriter } from './binary-writer.ts';
+import { encodeSampleCopy } from './sample-copy.ts';
 import type { Session } from './session.ts';
 
 const COPY_ROWS_MAX = 100_000;
@@ -10,7 +11,7 @@ const COPY_ROWS_MAX = 100_000;
 /** Rows of sample columns by what is to be done with them. */
 export interface SampleRows {
   samples: SampleColumns;
-  /** To be appended, in the order of the table's index. */
+  /** To be appended, in the order of the log. */
   verified: Uint32Array;
   /** To be appended if absent, in the order of the log. */
   unverified: Uint32Array;
@@ -32,7 +33,7 @@ export function planSamples(chunks: readonly SampleColumns[]): SampleRows {
   }
   return {
     samples,
-    verified: orderBySeries(samples, verified.subarray(0, count)),
+    verified: verified.subarray(0, count),
     unverified: Uint32Array.from(rest),
     untimely: Uint32Array.from(untimely),
   };
@@ -59,16 +60,15 @@ function concatenate(chunks: readonly SampleColumns[]): SampleColumns {
 }
 
 /**
- * Whether the verified rows hold many samples of each series, as a backlog does. A column store
+ * Whether rows, ordered by series, hold many samples of each, as a backlog does. A column store
  * keeps up to 1,000 rows of one series together; with a few in each it costs more than it saves.
  */
-export function isDense({ samples, verified }: SampleRows): boolean {
-  const { seriesIds } = samples;
+export function isDense({ seriesIds }: SampleColumns, bySeries: Uint32Array): boolean {
   let series = 0;
-  for (let i = 0; i < verified.length; i += 1) {
-    if (i === 0 || !isSameId(seriesIds, verified[i - 1]! * 8, verified[i]! * 8)) series += 1;
+  for (let i = 0; i < bySeries.length; i += 1) {
+    if (i === 0 || !isSameId(seriesIds, bySeries[i - 1]! * 8, bySeries[i]! * 8)) series += 1;
   }
-  return series > 0 && verified.length >= DENSE_ROWS_PER_SERIES * series;
+  return series > 0 && bySeries.length >= DENSE_ROWS_PER_SERIES * series;
 }
 
 const DENSE_ROWS_PER_SERIES = 100;
@@ -78,18 +78,27 @@ function isSameId(ids: Uint8Array, a: number, b: number): boolean {
   return true;
 }
 
-/** Appends the given rows by COPY. */
+/** Appends the given rows by COPY to `samples_head`, or without a partition to `samples_narrow`. */
 export function sampleRowSet(
-  samples: SampleColumns,
-  rows: Uint32Array,
-  counted: 'stored' | 'unverified',
+  params: Readonly<{
+    samples: SampleColumns;
+    rows: Uint32Array;
+    counted: 'stored' | 'unverified';
+    partition: number | undefined;
+    /** Whose bytes are used again and again. */
+    writer: BinaryWriter;
+  }>,
 ): RowSet {
+  const { samples, rows, counted, partition, writer } = params;
+  const statement = partition === undefined ? 'copy-samples-narrow' : 'copy-samples-head';
   return {
     entry: 'sample',
     count: rows.length,
     rowsMax: COPY_ROWS_MAX,
     insert: async (session, from, to) => {
-      await session.copy('copy-samples', encodeSampleCopy(samples, rows.subarray(from, to)));
+      writer.clear();
+      encodeSampleCopy(writer, samples, rows.subarray(from, to), partition);
+      await session.copy(statement, writer.written());
       return [];
     },
     letter: (i) => sampleLetter(samples, rows[i]!, counted),
@@ -124,6 +133,7 @@ export function untimelyRowSet({ samples, untimely }: SampleRows): RowSet {
 export async function absentSamples(
   session: Session,
   { samples, unverified }: SampleRows,
+  partition: number,
 ): Promise<{ absent: Uint32Array; present: Uint32Array }> {
   const count = unverified.length;
   if (count === 0) return { absent: unverified, present: unverified };
@@ -131,6 +141,7 @@ export async function absentSamples(
   const { rows } = await session.run<{ row: string }>('absent-samples', [
     seriesIdArray(count, idAt),
     timeArray(count, (i) => samples.times[unverified[i]!]),
+    partition,
   ]);
   const chosen = new Set(rows.map(({ row }) => Number(row) - 1));
   return {

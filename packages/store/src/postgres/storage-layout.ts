@@ -11,7 +11,8 @@ import type { TimeRange } from './time-spans.ts';
 export type LayoutName = 'partitions' | 'hypertables';
 
 /** Tables cut into ranges of time, and those of windows by width as well. */
-export type PartitionedTable = 'samples' | 'histograms' | 'exemplars' | 'windows';
+export type PartitionedTable =
+  'samples_narrow' | 'samples_packed' | 'histograms' | 'exemplars' | 'windows';
 
 /** Which retention applies to what lies in a range. */
 export type RetentionClass = 'raw' | 'narrow windows' | 'wide windows';
@@ -23,7 +24,7 @@ export interface StoredRange extends TimeRange {
   /** What it is a part of: see `StorageLayout.homeOf`. */
   home: string;
   retention: RetentionClass;
-  timeColumn: 'time' | 'start';
+  timeColumn: 'time' | 'bucket' | 'start';
   /** Whether single rows of it can be deleted. */
   isDeletable: boolean;
 }
@@ -42,6 +43,8 @@ export interface StorageLayout {
   readonly name: LayoutName;
   /** A statement that fails in a session in which rows would not go where they belong. */
   readonly guard: string | undefined;
+  /** Whether raw samples are packed. Where the database has columns for them they are not. */
+  readonly isPacking: boolean;
   /** A setting to be made in the transaction before many samples of few series are copied. */
   readonly denseCopySetting: string | undefined;
   /** Names the place of such rows: what lies in one place shares its ranges. */

@@ -12,6 +12,7 @@ function layoutOf(params: { makes: boolean; automatic?: [number, number] }) {
   const layout: StorageLayout = {
     name: 'partitions',
     guard: undefined,
+    isPacking: true,
     denseCopySetting: undefined,
     homeOf: (table, widthUs) => `${table} ${widthUs}`,
     automaticRange: () =>
@@ -45,7 +46,7 @@ const pool = {
 };
 const open = () => createStoredRanges({ pool, clock: systemClock });
 const rows = (...times: number[]) => ({
-  table: 'samples' as const,
+  table: 'samples_packed' as const,
   times: { length: times.length, at: (i: number) => times[i]! },
 });
 

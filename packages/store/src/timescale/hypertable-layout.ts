@@ -27,13 +27,14 @@ export function hypertableLayout(): LayoutKind {
     name: 'hypertables',
     open: async (session, log) => {
       const { directCompressSetting, ...decisions } = await readFeatures(session);
+      const isPacking = directCompressSetting === undefined;
       tellOnce(log, decisions);
-      return { ...LAYOUT, denseCopySetting: directCompressSetting };
+      return { ...LAYOUT, isPacking, denseCopySetting: directCompressSetting };
     },
   };
 }
 
-const LAYOUT: Omit<StorageLayout, 'denseCopySetting'> = {
+const LAYOUT: Omit<StorageLayout, 'denseCopySetting' | 'isPacking'> = {
   name: 'hypertables',
   // Without its library, after a restart of the server say, hypertables look like plain tables:
   // rows would go into them instead of into chunks, and be invisible when it is back.
@@ -69,7 +70,12 @@ async function readRanges(session: Session): Promise<StoredRange[]> {
     name: row.name,
     home: row.parent,
     retention: RETENTION_CLASSES[row.parent] ?? 'raw',
-    timeColumn: row.parent in RETENTION_CLASSES ? 'start' : 'time',
+    timeColumn:
+      row.parent === 'samples_packed'
+        ? 'bucket'
+        : row.parent in RETENTION_CLASSES
+          ? 'start'
+          : 'time',
     isDeletable: !row.is_compressed,
     fromUs: Number(row.from_us),
     untilUs: Number(row.until_us),

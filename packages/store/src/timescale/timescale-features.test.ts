@@ -15,13 +15,13 @@ it.each([
 
 describe('what of TimescaleDB is used', () => {
   const offer: TimescaleOffer = { version: '2.31.0', license: 'timescale', direct_compress: true };
-  const tables = ['histograms', 'samples'].map((name) => ({ name, is_enabled: true }));
+  const tables = ['histograms', 'samples_narrow'].map((name) => ({ name, is_enabled: true }));
 
   it('is everything where everything is there', () => {
     expect(featuresOf(offer, tables)).toEqual({
       version: '2.31.0',
       license: 'timescale',
-      columnstore: 'by series and time: histograms, samples',
+      columnstore: 'by series and time: histograms, samples_narrow',
       directCompress: 'used for batches with many samples of each series',
       directCompressSetting: 'timescaledb.enable_direct_compress_copy = on',
     });
@@ -33,7 +33,7 @@ describe('what of TimescaleDB is used', () => {
     ['version', { ...offer, version: '2.17.2' }, [], 'this edition or version has none'],
     ['lossy version', { ...offer, version: '2.29.1' }, tables, 'before 2.29.2 lost rows'],
     ['setting', { ...offer, direct_compress: false }, tables, 'this server does not have it'],
-    ['table', offer, [{ name: 'samples', is_enabled: false }], 'run `millrace setup` once'],
+    ['table', offer, [{ name: 'samples_narrow', is_enabled: false }], 'run `millrace setup` once'],
   ])('is no direct compress for want of the %s', (_, less, some, why) => {
     expect(featuresOf(less, some)).toMatchObject({
       directCompress: expect.stringContaining(why),

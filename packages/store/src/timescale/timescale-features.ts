@@ -89,7 +89,7 @@ function whyNoDirectCompress(
     return `not used: versions before ${DIRECT_COMPRESS_VERSION_MIN} lost rows`;
   }
   if (!offer.direct_compress) return 'not used: this server does not have it';
-  if (!enabled.includes('samples')) return 'not used: run `millrace setup` once';
+  if (!enabled.includes('samples_narrow')) return 'not used: run `millrace setup` once';
   return undefined;
 }
 

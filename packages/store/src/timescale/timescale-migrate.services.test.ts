@@ -10,6 +10,7 @@ import type { LayoutName } from '../postgres/storage-layout.ts';
 import { runStatements } from '../postgres/testing/databases.ts';
 import { describeSchema } from '../postgres/testing/describe-schema.ts';
 import { readmeExamples } from '../postgres/testing/readme-examples.ts';
+import { PACKING_AT_ONCE } from '../testing/packing-at-once.ts';
 import { addressOf, batchOf, keyOf, NOON_US, samplesOf, seriesOf } from '../testing/entries.ts';
 import { migrateTimescale } from './migrate-timescale.ts';
 import { startEmptyDatabases, type EmptyDatabases } from './testing/empty-databases.ts';
@@ -54,7 +55,7 @@ describe.skipIf('missing' in timescale)('migrating a database of a server with T
     });
     expect(
       await sql('SELECT hypertable_name FROM timescaledb_information.hypertables'),
-    ).toHaveLength(5);
+    ).toHaveLength(6);
     expect(await migrate()).toEqual({
       layout: 'hypertables',
       reason: 'its first migration made it so',
@@ -170,7 +171,8 @@ describe.skipIf('missing' in timescale)('migrating a database of a server with T
     expect(await migrate()).toMatchObject({ layout: 'hypertables' });
     expect(await appliedTo()).toEqual({ outcome: 'applied', count: 1 });
     // Also where TimescaleDB is called at run time: for times far from now, and to drop chunks.
-    const store = createTimescaleStore({ connection, log: silentLog });
+    const settings = { packing: PACKING_AT_ONCE };
+    const store = createTimescaleStore({ connection, log: silentLog, settings });
     const ledger = [{ totals: [], partitionTimeUs: NOON_US, watermarkUs: NOON_US, position: 2 }];
     const samples = samplesOf([{ series: seriesOf('up'), timeUs: 0, value: 1 }]);
     await store.apply(batchOf({ from: addressOf(1), to: addressOf(2) }, { samples, ledger }));
@@ -212,15 +214,17 @@ describe.skipIf('missing' in timescale)('migrating a database of a server with T
        FROM timescaledb_information.dimensions ORDER BY 1, dimension_number`,
     );
     expect(found).toEqual([
-      ...['exemplars', 'histograms', 'samples'].flatMap((table) => [
+      ...['exemplars', 'histograms', 'samples_narrow'].flatMap((table) => [
         [table, 'time', '1 day'],
         [table, 'bucket', '1 day'],
       ]),
+      ['samples_packed', 'bucket', '1 day'],
       ['windows_narrow', 'start', '1 day'],
       ['windows_wide', 'start', '30 days'],
     ]);
     const unique = `SELECT FROM pg_index WHERE indisunique AND indrelid = ANY (
-      ARRAY['samples', 'histograms', 'exemplars', 'windows_narrow', 'windows_wide']::regclass[])`;
+      ARRAY['samples_narrow', 'samples_packed', 'histograms', 'exemplars', 'windows_narrow',
+        'windows_wide']::regclass[])`;
     expect(await sql(unique)).toEqual([]);
   });
 });

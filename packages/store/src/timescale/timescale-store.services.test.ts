@@ -3,6 +3,7 @@ import { silentLog } from '@millrace/runtime';
 import { afterAll, beforeAll, describe, inject } from 'vitest';
 import { describeExpiry } from '../postgres/testing/describe-expiry.ts';
 import { describeFaults } from '../postgres/testing/describe-faults.ts';
+import { describePacking } from '../postgres/testing/describe-packing.ts';
 import { describeLetters } from '../postgres/testing/describe-letters.ts';
 import { describeFunctions } from '../postgres/testing/describe-functions.ts';
 import { describeViews } from '../postgres/testing/describe-views.ts';
@@ -49,6 +50,7 @@ describe.skipIf('missing' in timescale)('with hypertables', () => {
   describeViews('TimescaleDB', start);
   describeFunctions('TimescaleDB', start);
   describeFaults('TimescaleDB', start);
+  describePacking('TimescaleDB', start);
   describeLetters('TimescaleDB', start);
   describeExpiry('TimescaleDB', start);
 });

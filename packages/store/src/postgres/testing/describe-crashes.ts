@@ -13,8 +13,11 @@ import {
 import type { PostgresConnection } from '../../postgres-connection.ts';
 import type { PostgresStore, PostgresStoreParams } from '../postgres-store.ts';
 import { runQuery } from '../run-query.ts';
+import { PACKING_DEFAULTS } from '../sample-placement.ts';
 
 const SAMPLES = 5_000;
+/** Two batches wait in the head, the third one is packed with them. */
+const PACKING = { ...PACKING_DEFAULTS, headRowsMin: 3 * SAMPLES, denseRowsMin: Infinity };
 const PIECES = 200;
 const BATCHES = 40;
 /** The server is killed at about these times after the first batches were sent. */
@@ -40,7 +43,8 @@ export function describeCrashes(name: string, start: () => Promise<MortalServer>
 
     it('applies a batch as a whole or not at all, whenever the server is killed', async () => {
       const { connection } = server;
-      const store = server.openStore({ connection, log: silentLog });
+      const settings = { packing: PACKING };
+      const store = server.openStore({ connection, log: silentLog, settings });
       await store.openMark(keyOf());
       await store.flushedMarks();
       let flushed = 0;

@@ -11,6 +11,7 @@ import {
   seriesOf,
 } from '../../testing/entries.ts';
 import type { PostgresConnection } from '../../postgres-connection.ts';
+import { PACKING_AT_ONCE } from '../../testing/packing-at-once.ts';
 import type { TestServer } from '../../testing/test-server.ts';
 import { runQuery } from '../run-query.ts';
 import { readContents } from './postgres-contents.ts';
@@ -21,9 +22,9 @@ const EXPECTED = {
   partitions: {
     dropped: [
       'histograms 2026-02-20',
-      'samples 1971-01-01',
-      'samples 2026-01-01',
-      'samples 2026-02-20',
+      'samples_packed 1971-01-01',
+      'samples_packed 2026-01-01',
+      'samples_packed 2026-02-20',
       'windows 2023-12-01',
       'windows 2026-01-28',
     ],
@@ -33,9 +34,9 @@ const EXPECTED = {
   hypertables: {
     dropped: [
       'histograms 2026-02-20',
-      'samples 1970-12-31',
-      'samples 2026-01-15',
-      'samples 2026-02-20',
+      'samples_packed 1970-12-31',
+      'samples_packed 2026-01-15',
+      'samples_packed 2026-02-20',
       'windows_narrow 2026-01-28',
       'windows_wide 2023-12-19',
     ],
@@ -63,7 +64,10 @@ export function describeExpiry(name: string, start: () => Promise<TestServer>): 
         nowUs: () => nowUs,
         sleep: () => Promise.reject(new Error('not to be used')),
       };
-      const store = postgres.openStore({ connection, log: silentLog, clock });
+      const store = postgres.openStore({
+        ...{ connection, log: silentLog, clock },
+        settings: { packing: PACKING_AT_ONCE },
+      });
       await store.openMark(keyOf());
       const days = (count: number) => NOON_US - count * DAY_US;
       const narrow = { widthUs: 300 * SECOND_US };
@@ -109,7 +113,7 @@ export function describeExpiry(name: string, start: () => Promise<TestServer>): 
       const ranges = await readRanges(postgres, connection);
       const names = new Map(ranges.map(({ name, table, from }) => [name, `${table} ${from}`]));
       const { name: busy } = ranges.find(
-        ({ table, from }) => table === 'samples' && from === '2026-02-20',
+        ({ table, from }) => table === 'samples_packed' && from === '2026-02-20',
       )!;
       const reading = runQuery(connection, `SELECT pg_sleep(1.5) FROM ${busy}`);
       await expect.poll(() => sleepers(connection), { interval: 5 }).toBe(1);

@@ -13,6 +13,7 @@ import {
   TENANT,
   totalsOf,
 } from '../../testing/entries.ts';
+import { PACKING_AT_ONCE } from '../../testing/packing-at-once.ts';
 import type { TestDatabase, TestServer } from '../../testing/test-server.ts';
 import type { PostgresStore } from '../postgres-store.ts';
 import { runQuery } from '../run-query.ts';
@@ -54,7 +55,7 @@ export function describeFaults(name: string, start: () => Promise<TestServer>): 
       const markAt = async () => (await store.marks(0)).get('live')?.mark;
 
       it('isolates rows that a foreign constraint refuses, and stores the others', async () => {
-        await sql('ALTER TABLE samples ADD CONSTRAINT sane CHECK (value <> 42)');
+        await sql('ALTER TABLE samples_head ADD CONSTRAINT sane CHECK (value <> 42)');
         const samples = Array.from({ length: 1000 }, (_, i) => ({
           series: UP,
           timeUs: NOON_US + i * SECOND_US,
@@ -184,6 +185,9 @@ export function describeFaults(name: string, start: () => Promise<TestServer>): 
 
       it('goes on when somebody drops a partition that it knew', async () => {
         const samples = samplesOf([{ series: UP, timeUs: NOON_US, value: 1 }]);
+        await store.close();
+        const settings = { packing: PACKING_AT_ONCE };
+        store = postgres.openStore({ connection: database.connection, log: silentLog, settings });
         await store.apply(batchOf({ to: addressOf(1) }, { samples }));
         const [known] = await readRanges(postgres, database.connection);
         const drop = { partitions: 'drop_store_partition', hypertables: 'drop_store_chunk' };
@@ -201,7 +205,7 @@ export function describeFaults(name: string, start: () => Promise<TestServer>): 
       });
 
       it('waits for a schema that is not there, and works when it is', async () => {
-        await sql('ALTER TABLE samples RENAME TO hidden');
+        await sql('ALTER TABLE samples_head RENAME TO hidden');
         const samples = samplesOf([{ series: UP, timeUs: NOON_US, value: 1 }]);
         const batch = batchOf({ to: addressOf(1) }, { samples });
         await expect(store.apply(batch)).rejects.toMatchObject({
@@ -211,7 +215,7 @@ export function describeFaults(name: string, start: () => Promise<TestServer>): 
           remedy: expect.stringContaining('millrace setup'),
         });
         expect(await markAt()).toEqual(addressOf(0));
-        await sql('ALTER TABLE hidden RENAME TO samples');
+        await sql('ALTER TABLE hidden RENAME TO samples_head');
         expect(await store.apply(batch)).toMatchObject({ outcome: 'applied' });
       });
 

@@ -53,7 +53,7 @@ export function describeLetters(name: string, start: () => Promise<TestServer>):
 
     /** Four samples of which the store refuses three, and a definition that it refuses. */
     async function refuseSome(): Promise<void> {
-      const sql = 'ALTER TABLE samples ADD CONSTRAINT sane CHECK (value < 10)';
+      const sql = 'ALTER TABLE samples_head ADD CONSTRAINT sane CHECK (value < 10)';
       await runQuery(database.connection, sql, { write: true });
       const store = postgres.openStore({ connection: database.connection, log: silentLog });
       await store.openMark(keyOf());

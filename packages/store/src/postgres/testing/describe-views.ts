@@ -17,6 +17,7 @@ import {
   seriesOf,
   TENANT,
 } from '../../testing/entries.ts';
+import { PACKING_AT_ONCE } from '../../testing/packing-at-once.ts';
 import type { TestDatabase, TestServer } from '../../testing/test-server.ts';
 import type { PostgresStore } from '../postgres-store.ts';
 import { runQuery, type QueryValue } from '../run-query.ts';
@@ -35,7 +36,8 @@ export function describeViews(name: string, start: () => Promise<TestServer>): v
     afterAll(() => postgres.stop());
     const openDatabase = async (): Promise<() => Promise<void>> => {
       database = await postgres.createDatabase();
-      store = postgres.openStore({ connection: database.connection, log: silentLog });
+      const settings = { packing: PACKING_AT_ONCE };
+      store = postgres.openStore({ connection: database.connection, log: silentLog, settings });
       offsets = new Map();
       return async () => {
         await store.close();
@@ -324,13 +326,14 @@ export function describeViews(name: string, start: () => Promise<TestServer>): v
         const now = Date.now() * 1000;
         const samples = [0, 1, 2].map((i) => ({ series, timeUs: now - i * day, value: i }));
         await put(0, { samples: samplesOf(samples) });
-        const part = /samples_\d{8}|_hyper_\d+_\d+_chunk/g;
+        const part = /samples_packed_\d{8}|_hyper_\d+_\d+_chunk/g;
         const count = (text: QueryValue[][]) => new Set(linesOf(text).match(part)).size;
         const iso = new Date((now - day) / 1000).toISOString();
         for (const filter of [
-          `time = '${iso}'`,
           `bucket BETWEEN '${iso.slice(0, 17)}00Z' AND '${iso}'`,
-          `time > now() - interval '1 second' AND time < now() + interval '1 second'`,
+          `bucket >= now() - interval '1 minute'`,
+          `time = '${iso}' AND bucket >= date_trunc('minute', timestamptz '${iso}')
+             AND bucket < timestamptz '${iso}' + interval '10 minutes'`,
         ]) {
           const plan = await query(
             `EXPLAIN (ANALYZE, TIMING OFF) SELECT value FROM samples WHERE ${filter}`,

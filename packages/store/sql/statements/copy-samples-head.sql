@@ -1,0 +1,2 @@
+COPY samples_head (time, bucket, series_id, value, stale, unverified, partition)
+FROM STDIN (FORMAT binary)

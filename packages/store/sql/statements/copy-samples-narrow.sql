@@ -1,0 +1,1 @@
+COPY samples_narrow (time, bucket, series_id, value, stale, unverified) FROM STDIN (FORMAT binary)

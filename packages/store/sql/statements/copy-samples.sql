@@ -1,1 +1,0 @@
-COPY samples (time, bucket, series_id, value, stale, unverified) FROM STDIN (FORMAT binary)

@@ -1,0 +1,1 @@
+SELECT create_samples_head($1)

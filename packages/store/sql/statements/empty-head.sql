@@ -1,0 +1,1 @@
+DELETE FROM samples_head WHERE partition = $1

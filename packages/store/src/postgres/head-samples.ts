@@ -1,0 +1,198 @@
+import { SampleFlag } from '@millrace/model';
+import type { SampleColumns } from '@millrace/wire';
+
+const ROWS_MIN = 1024;
+const SERIES_MIN = 256;
+
+/** Which rows belong to one series, series by series. */
+export interface SeriesOrder {
+  /** Rows by series, in the order of the series' ids; of one series by time. */
+  rows: Uint32Array;
+  /** Where in `rows` each series begins; the end of the last one is the end of all. */
+  starts: Uint32Array;
+}
+
+/**
+ * Samples of one partition of the events log as columns, and of which series each of them is. Holds
+ * no object for a sample or a series: tens of thousands come and go many times a second.
+ */
+export class HeadSamples {
+  count = 0;
+  seriesCount = 0;
+  times: Float64Array = new Float64Array(ROWS_MIN);
+  values: Float64Array = new Float64Array(ROWS_MIN);
+  flags: Uint8Array = new Uint8Array(ROWS_MIN);
+  #series = new Uint32Array(ROWS_MIN);
+  /** 8 bytes of each series' id, as two halves. */
+  #idHigh = new Uint32Array(SERIES_MIN);
+  #idLow = new Uint32Array(SERIES_MIN);
+  /** In which call of `add` a series was met last. */
+  #lastAddition = new Uint32Array(SERIES_MIN);
+  #addition = 0;
+  /** A series' number plus one, by the low half of its id; open addressing, at most half full. */
+  #slots = new Int32Array(4 * SERIES_MIN);
+
+  /** Tells of how many series these are. */
+  add(samples: SampleColumns, rows: Uint32Array): number {
+    this.#reserveRows(this.count + rows.length);
+    this.#addition += 1;
+    let added = 0;
+    const { seriesIds, times, values, flags } = samples;
+    for (let i = 0; i < rows.length; i += 1) {
+      const row = rows[i]!;
+      const into = this.count;
+      const [high, low] = [idHalf(seriesIds, row * 8), idHalf(seriesIds, row * 8 + 4)];
+      const series = this.#seriesOf(high, low);
+      if (this.#lastAddition[series] !== this.#addition) {
+        this.#lastAddition[series] = this.#addition;
+        added += 1;
+      }
+      this.#series[into] = series;
+      this.times[into] = Math.floor(times[row]!);
+      this.values[into] = values[row]!;
+      this.flags[into] = flags[row]! & (SampleFlag.stale | SampleFlag.unverified);
+      this.count = into + 1;
+    }
+    return added;
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.seriesCount = 0;
+    this.#slots.fill(0);
+    this.#lastAddition.fill(0);
+    this.#addition = 0;
+  }
+
+  idHigh(row: number): number {
+    return this.#idHigh[this.#series[row]!]!;
+  }
+
+  idLow(row: number): number {
+    return this.#idLow[this.#series[row]!]!;
+  }
+
+  isStale(row: number): boolean {
+    return (this.flags[row]! & SampleFlag.stale) !== 0;
+  }
+
+  isUnverified(row: number): boolean {
+    return (this.flags[row]! & SampleFlag.unverified) !== 0;
+  }
+
+  /** The given rows as columns of their own. */
+  columns(rows: Uint32Array): SampleColumns {
+    const seriesIds = new Uint8Array(rows.length * 8);
+    const view = new DataView(seriesIds.buffer);
+    rows.forEach((row, i) => {
+      view.setUint32(i * 8, this.idHigh(row));
+      view.setUint32(i * 8 + 4, this.idLow(row));
+    });
+    return {
+      count: rows.length,
+      seriesIds,
+      times: Float64Array.from(rows, (row) => this.times[row]!),
+      values: Float64Array.from(rows, (row) => this.values[row]!),
+      flags: Uint8Array.from(rows, (row) => this.flags[row]!),
+    };
+  }
+
+  /** Neighbours in the index are then written one after the other. */
+  bySeries(): SeriesOrder {
+    const { count, seriesCount } = this;
+    const series = this.#series;
+    const starts = new Uint32Array(seriesCount + 1);
+    const placeOf = this.#placesById();
+    for (let row = 0; row < count; row += 1) starts[placeOf[series[row]!]! + 1]! += 1;
+    for (let i = 0; i < seriesCount; i += 1) starts[i + 1]! += starts[i]!;
+    const next = starts.slice();
+    const rows = new Uint32Array(count);
+    for (let row = 0; row < count; row += 1) rows[next[placeOf[series[row]!]!]!++] = row;
+    for (let i = 0; i < seriesCount; i += 1) this.#sortByTime(rows, starts[i]!, starts[i + 1]!);
+    return { rows, starts };
+  }
+
+  /** Mostly they are in order already. */
+  #sortByTime(rows: Uint32Array, from: number, to: number): void {
+    const { times } = this;
+    for (let i = from + 1; i < to; i += 1) {
+      if (times[rows[i]!]! >= times[rows[i - 1]!]!) continue;
+      rows.subarray(from, to).sort((a, b) => times[a]! - times[b]! || a - b);
+      return;
+    }
+  }
+
+  /** Of each series its place in the order of signed ids. */
+  #placesById(): Uint32Array {
+    const { seriesCount } = this;
+    // 32 bits of the id above 21 bits of the number fill a float64's 53.
+    const keys = new Float64Array(seriesCount);
+    for (let i = 0; i < seriesCount; i += 1) {
+      keys[i] = ((this.#idHigh[i]! ^ SIGN_BIT) >>> 0) * SERIES_MAX + (i % SERIES_MAX);
+    }
+    if (seriesCount <= SERIES_MAX) keys.sort();
+    const places = new Uint32Array(seriesCount);
+    for (let i = 0; i < seriesCount; i += 1) {
+      places[seriesCount <= SERIES_MAX ? keys[i]! % SERIES_MAX : i] = i;
+    }
+    return places;
+  }
+
+  #seriesOf(high: number, low: number): number {
+    const mask = this.#slots.length - 1;
+    for (let slot = low & mask; ; slot = (slot + 1) & mask) {
+      const found = this.#slots[slot]! - 1;
+      if (found < 0) return this.#addSeries(slot, high, low);
+      if (this.#idLow[found] === low && this.#idHigh[found] === high) return found;
+    }
+  }
+
+  #addSeries(slot: number, high: number, low: number): number {
+    const number = this.seriesCount;
+    if (number === this.#idLow.length) {
+      this.#growSeries();
+      return this.#seriesOf(high, low);
+    }
+    this.#slots[slot] = number + 1;
+    this.#idHigh[number] = high;
+    this.#idLow[number] = low;
+    this.seriesCount += 1;
+    return number;
+  }
+
+  #growSeries(): void {
+    this.#idHigh = grown(this.#idHigh, new Uint32Array(this.#idHigh.length * 2));
+    this.#idLow = grown(this.#idLow, new Uint32Array(this.#idLow.length * 2));
+    this.#lastAddition = grown(this.#lastAddition, new Uint32Array(this.#lastAddition.length * 2));
+    const slots = new Int32Array(this.#slots.length * 2);
+    const mask = slots.length - 1;
+    for (let number = 0; number < this.seriesCount; number += 1) {
+      let slot = this.#idLow[number]! & mask;
+      while (slots[slot] !== 0) slot = (slot + 1) & mask;
+      slots[slot] = number + 1;
+    }
+    this.#slots = slots;
+  }
+
+  #reserveRows(count: number): void {
+    if (count <= this.times.length) return;
+    const length = Math.max(count, this.times.length * 2);
+    this.times = grown(this.times, new Float64Array(length));
+    this.values = grown(this.values, new Float64Array(length));
+    this.flags = grown(this.flags, new Uint8Array(length));
+    this.#series = grown(this.#series, new Uint32Array(length));
+  }
+}
+
+const SIGN_BIT = 0x8000_0000;
+/** With more than that the order of their ids, which only saves time, is given up. */
+const SERIES_MAX = 2 ** 21;
+
+function idHalf(ids: Uint8Array, at: number): number {
+  return ((ids[at]! << 24) | (ids[at + 1]! << 16) | (ids[at + 2]! << 8) | ids[at + 3]!) >>> 0;
+}
+
+function grown<T extends Float64Array | Uint8Array | Uint32Array>(from: T, into: T): T {
+  into.set(from);
+  return into;
+}

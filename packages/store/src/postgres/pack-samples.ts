@@ -1,0 +1,53 @@
+import type { HeadSamples } from './head-samples.ts';
+import { bucketOf } from './sample-copy.ts';
+import { DAY_US } from './time-spans.ts';
+
+/** Samples of one row at most: rows stay small enough to lie in a page as they are. */
+export const PACK_SAMPLES_MAX = 240;
+/** Minutes between the first and the last sample of a row, as `samples_packed` promises. */
+const PACK_US_MAX = 10 * 60_000_000;
+
+/** Samples cut into rows of `samples_packed`. */
+export interface Packs {
+  samples: HeadSamples;
+  /** By series and time. */
+  rows: Uint32Array;
+  count: number;
+  /** Where in `rows` each pack begins; one more than there are. */
+  starts: Uint32Array;
+}
+
+/** Rows as long as they may be. None crosses the border of a day, where ranges of time may end. */
+export function packSamples(samples: HeadSamples): Packs {
+  const { rows, starts: series } = samples.bySeries();
+  const { times } = samples;
+  const starts = new Uint32Array(rows.length + 1);
+  let count = 0;
+  for (let i = 0; i + 1 < series.length; i += 1) {
+    const to = series[i + 1]!;
+    for (let at = series[i]!; at < to; count += 1) {
+      starts[count] = at;
+      at = endOfPack(times, rows, at, to);
+    }
+  }
+  starts[count] = rows.length;
+  return { samples, rows, count, starts: starts.subarray(0, count + 1) };
+}
+
+function endOfPack(times: Float64Array, rows: Uint32Array, from: number, to: number): number {
+  const first = times[rows[from]!]!;
+  const minuteMax = bucketOf(first) + PACK_US_MAX;
+  const dayEnd = (Math.floor(first / DAY_US) + 1) * DAY_US;
+  const timeMax = Math.min(minuteMax + MINUTE_US, dayEnd);
+  const last = Math.min(to, from + PACK_SAMPLES_MAX);
+  let end = from + 1;
+  while (end < last && times[rows[end]!]! < timeMax) end += 1;
+  return end;
+}
+
+const MINUTE_US = 60_000_000;
+
+/** The time by which `samples_packed` is cut into ranges. */
+export function bucketOfPack({ samples, rows, starts }: Packs, pack: number): number {
+  return bucketOf(samples.times[rows[starts[pack + 1]! - 1]!]!);
+}

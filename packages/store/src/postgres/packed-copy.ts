@@ -1,0 +1,152 @@
+import type { BinaryWriter } from './binary-writer.ts';
+import { bucketOfPack, PACK_SAMPLES_MAX, type Packs } from './pack-samples.ts';
+import { writeCopyHeader } from './sample-copy.ts';
+import { ScaledValues } from './scaled-values.ts';
+
+const COLUMNS = 13;
+/** Bytes of a row beside its arrays, and of a sample in them, at most. */
+const ROW_BYTES = 160;
+const SAMPLE_BYTES = 20;
+
+const INT2 = { oid: 21, bytes: 2 };
+const INT4 = { oid: 23, bytes: 4 };
+const FLOAT8 = { oid: 701, bytes: 8 };
+
+const values = new ScaledValues(PACK_SAMPLES_MAX);
+
+/** Packs [from, to) as rows of `samples_packed` in the format of binary COPY. */
+export function encodePackedCopy(into: BinaryWriter, packs: Packs, from: number, to: number): void {
+  writeCopyHeader(into);
+  for (let pack = from; pack < to; pack += 1) {
+    writePack(into, packs, pack);
+  }
+  into.int16(-1);
+}
+
+function writePack(into: BinaryWriter, packs: Packs, pack: number): void {
+  const { samples, rows } = packs;
+  const from = packs.starts[pack]!;
+  const to = packs.starts[pack + 1]!;
+  const first = rows[from]!;
+  values.fit(samples, rows, from, to);
+  const isScaled = values.form !== 'floats';
+  const step = stepOf(packs, from, to);
+  into.reserve(ROW_BYTES + SAMPLE_BYTES * (to - from));
+  into.int16(COLUMNS);
+  into.int32(8);
+  into.uint32(samples.idHigh(first));
+  into.uint32(samples.idLow(first));
+  into.int32(8);
+  into.time(bucketOfPack(packs, pack));
+  into.int32(8);
+  into.time(samples.times[first]!);
+  if (isScaled) {
+    into.int32(8);
+    into.int64(values.base);
+  } else {
+    into.int32(-1);
+  }
+  optionalInt32(into, step);
+  optionalInt32(into, isScaled ? values.divisor : undefined);
+  into.int32(2);
+  into.int16(to - from);
+  if (step === undefined) writeOffsets(into, packs, from, to);
+  else into.int32(-1);
+  writeValues(into, 'small', to - from);
+  writeValues(into, 'large', to - from);
+  writeValues(into, 'floats', to - from);
+  writePlaces(into, from, to, (i) => samples.isStale(rows[i]!));
+  writePlaces(into, from, to, (i) => samples.isUnverified(rows[i]!));
+}
+
+/** Microseconds between all neighbours; undefined when that is not one number. */
+function stepOf({ samples, rows }: Packs, from: number, to: number): number | undefined {
+  const { times } = samples;
+  if (to - from === 1) return 0;
+  const step = times[rows[from + 1]!]! - times[rows[from]!]!;
+  for (let i = from + 2; i < to; i += 1) {
+    if (times[rows[i]!]! - times[rows[i - 1]!]! !== step) return undefined;
+  }
+  return step;
+}
+
+function writeOffsets(into: BinaryWriter, packs: Packs, from: number, to: number): void {
+  const { samples, rows } = packs;
+  const start = samples.times[rows[from]!]!;
+  writeArrayHead(into, INT4, to - from);
+  for (let i = from; i < to; i += 1) {
+    into.int32(4);
+    into.int32(samples.times[rows[i]!]! - start);
+  }
+}
+
+function writeValues(into: BinaryWriter, form: ScaledValues['form'], count: number): void {
+  if (values.form !== form) {
+    into.int32(-1);
+    return;
+  }
+  const { elements } = values;
+  if (form === 'small') {
+    writeArrayHead(into, INT2, count);
+    for (let i = 0; i < count; i += 1) {
+      into.int32(2);
+      into.int16(elements[i]!);
+    }
+  } else if (form === 'large') {
+    writeArrayHead(into, INT4, count);
+    for (let i = 0; i < count; i += 1) {
+      into.int32(4);
+      into.int32(elements[i]!);
+    }
+  } else {
+    writeArrayHead(into, FLOAT8, count);
+    for (let i = 0; i < count; i += 1) {
+      into.int32(8);
+      into.float64(elements[i]!);
+    }
+  }
+}
+
+/** Places, counted from 1, of those that are so; NULL when none is. */
+function writePlaces(
+  into: BinaryWriter,
+  from: number,
+  to: number,
+  isSo: (i: number) => boolean,
+): void {
+  let count = 0;
+  for (let i = from; i < to; i += 1) if (isSo(i)) count += 1;
+  if (count === 0) {
+    into.int32(-1);
+    return;
+  }
+  writeArrayHead(into, INT2, count);
+  for (let i = from; i < to; i += 1) {
+    if (!isSo(i)) continue;
+    into.int32(2);
+    into.int16(i - from + 1);
+  }
+}
+
+/** The size in bytes, then what every array begins with. */
+function writeArrayHead(
+  into: BinaryWriter,
+  element: Readonly<{ oid: number; bytes: number }>,
+  count: number,
+): void {
+  into.int32(20 + (4 + element.bytes) * count);
+  into.int32(1);
+  into.int32(0);
+  into.int32(element.oid);
+  into.int32(count);
+  into.int32(1);
+}
+
+function optionalInt32(into: BinaryWriter, value: number | undefined): void {
+  if (value === undefined) {
+    into.int32(-1);
+    return;
+  }
+  into.int32(4);
+  into.int32(value);
+}

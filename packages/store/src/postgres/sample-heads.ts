@@ -1,0 +1,126 @@
+import { SampleFlag } from '@millrace/model';
+import { errorText, type Clock, type Log } from '@millrace/runtime';
+import { HeadSamples } from './head-samples.ts';
+import type { PostgresPool } from './postgres-pool.ts';
+import { transaction, type Session } from './session.ts';
+import { RANGES_LOCK } from './storage-layout.ts';
+
+/** What lies in `samples_head` of one partition, at one version of it. */
+export interface SampleHead {
+  version: number;
+  samples: HeadSamples;
+  /** When the first of its rows came, or was read; undefined when there is none. */
+  sinceUs: number | undefined;
+}
+
+export interface SampleHeads {
+  /**
+   * What is known of a partition's head, read when nothing is. It belongs to whoever took it until
+   * it is given back, which must happen only if it is what the table holds: after an error it is
+   * dropped, and read again by the next one.
+   */
+  take(partition: number): Promise<SampleHead>;
+  giveBack(partition: number, head: SampleHead): void;
+  /** Makes room where rows were deleted; goes on by itself. */
+  vacuum(partition: number): void;
+  /** Waits for what goes on by itself. */
+  close(): Promise<void>;
+}
+
+const WHAT = 'What waits to be packed could not be read';
+
+export function createSampleHeads(
+  components: Readonly<{ pool: PostgresPool; clock: Clock; log: Log }>,
+): SampleHeads {
+  const { pool, clock, log } = components;
+  const known = new Map<number, SampleHead>();
+  const vacuuming = new Map<number, Promise<void>>();
+  const load = async (partition: number): Promise<SampleHead> => {
+    const read = (session: Session) => readHead(session, partition);
+    const found = (await pool.use(WHAT, read)) ?? (await create(partition), undefined);
+    const row = found ?? (await pool.use(WHAT, read));
+    if (row === undefined) throw new Error(`samples_head_${partition} was made and is not there`);
+    const samples = samplesOf(row);
+    const sinceUs = samples.count === 0 ? undefined : clock.nowUs();
+    return { version: Number(row.version), samples, sinceUs };
+  };
+  const create = (partition: number) =>
+    pool.use(WHAT, (session) =>
+      transaction(session, async () => {
+        await session.run('lock-ranges', [RANGES_LOCK]);
+        await session.run('create-head', [partition]);
+      }),
+    );
+  const vacuum = async (partition: number): Promise<void> => {
+    try {
+      await pool.use('A head could not be vacuumed', (session) =>
+        session.command(`VACUUM (SKIP_LOCKED) samples_head_${partition}`),
+      );
+    } catch (error) {
+      // Autovacuum comes, only later.
+      log.debug({ partition, error: errorText(error) }, 'A head was not vacuumed');
+    }
+  };
+  return {
+    take: async (partition) => {
+      const head = known.get(partition);
+      known.delete(partition);
+      return head ?? (await load(partition));
+    },
+    giveBack: (partition, head) => void known.set(partition, head),
+    vacuum: (partition) => {
+      if (vacuuming.has(partition)) return;
+      vacuuming.set(
+        partition,
+        vacuum(partition).finally(() => vacuuming.delete(partition)),
+      );
+    },
+    close: async () => {
+      await Promise.all(vacuuming.values());
+    },
+  };
+}
+
+interface HeadRow {
+  version: string;
+  count: number;
+  ids: Buffer | null;
+  times: Buffer | null;
+  values: Buffer | null;
+  flags: Buffer | null;
+}
+
+async function readHead(session: Session, partition: number): Promise<HeadRow | undefined> {
+  const { rows } = await session.run<HeadRow>('read-head', [
+    partition,
+    SampleFlag.stale,
+    SampleFlag.unverified,
+  ]);
+  return rows[0];
+}
+
+/** 2000-01-01, from which PostgreSQL counts. */
+const POSTGRES_EPOCH_US = 946_684_800_000_000;
+const TWO_32 = 2 ** 32;
+
+function samplesOf({ count, ids, times, values, flags }: HeadRow): HeadSamples {
+  const samples = new HeadSamples();
+  if (ids === null || times === null || values === null || flags === null) return samples;
+  const all = {
+    count,
+    seriesIds: ids,
+    times: new Float64Array(count),
+    values: new Float64Array(count),
+    flags,
+  };
+  for (let i = 0; i < count; i += 1) {
+    const us = times.readInt32BE(i * 8) * TWO_32 + times.readUInt32BE(i * 8 + 4);
+    all.times[i] = us + POSTGRES_EPOCH_US;
+    all.values[i] = values.readDoubleBE(i * 8);
+  }
+  samples.add(
+    all,
+    Uint32Array.from({ length: count }, (_, i) => i),
+  );
+  return samples;
+}

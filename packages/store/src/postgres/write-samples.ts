@@ -1,0 +1,115 @@
+import type { ApplySettings, BatchPlan } from './apply-batch.ts';
+import { insertAll, insertRows, type RefusedRow } from './row-set.ts';
+import { encodePackedCopy } from './packed-copy.ts';
+import type { Packs } from './pack-samples.ts';
+import { orderBySeries } from './sample-copy.ts';
+import type { SampleHead } from './sample-heads.ts';
+import type { Placement } from './sample-placement.ts';
+import { isDense, sampleRowSet } from './sample-rows.ts';
+import type { Session } from './session.ts';
+
+/** What is known of the head of the batch's partition, and where the batch's samples go. */
+export interface Packing {
+  head: SampleHead;
+  placement: Placement;
+}
+
+/** The head is not what it was believed to be: nothing was changed, and it has to be read again. */
+export class HeadMoved extends Error {}
+
+/**
+ * Makes sure that the head is what is known of it, and stays so until the end of the transaction.
+ * A batch that does not touch it need not know.
+ */
+export async function lockHead(
+  session: Session,
+  { batch, samples }: BatchPlan,
+  packing: Packing | undefined,
+): Promise<void> {
+  if (packing === undefined) return;
+  const { head, placement } = packing;
+  const isTouched =
+    placement.kind === 'packed' || samples.verified.length + samples.unverified.length > 0;
+  if (!isTouched) return;
+  const { count } = await session.run('move-head', [batch.key.partition, head.version]);
+  if (count !== 1) throw new HeadMoved();
+  head.version += 1;
+}
+
+/** Every verified sample of the batch into one of three tables. */
+export function writeVerifiedSamples(
+  session: Session,
+  plan: BatchPlan,
+  settings: ApplySettings,
+): Promise<RefusedRow[]> {
+  const { packing, isolate, writer } = settings;
+  const { samples, verified: rows } = plan.samples;
+  const { partition } = plan.batch.key;
+  if (packing === undefined) return writeNarrow(session, plan, settings);
+  if (packing.placement.kind === 'packed') {
+    return pack({ session, partition, packing, settings }, packing.placement);
+  }
+  const set = sampleRowSet({ samples, rows, counted: 'stored', partition, writer });
+  return insertRows(session, set, isolate);
+}
+
+/** Where the database itself turns rows into columns, or has no use for packed ones. */
+async function writeNarrow(
+  session: Session,
+  { samples: { samples, verified } }: BatchPlan,
+  { denseCopySetting, isolate, writer }: ApplySettings,
+): Promise<RefusedRow[]> {
+  const rows = orderBySeries(samples, verified);
+  if (denseCopySetting !== undefined && isDense(samples, rows)) {
+    await session.command(`SET LOCAL ${denseCopySetting}`);
+  }
+  const set = { samples, rows, counted: 'stored', partition: undefined, writer } as const;
+  return insertRows(session, sampleRowSet(set), isolate);
+}
+
+/** INVARIANT 2: a sample leaves the head in the transaction that packs it. */
+async function pack(
+  params: Readonly<{
+    session: Session;
+    partition: number;
+    packing: Packing;
+    settings: ApplySettings;
+  }>,
+  { packs, emptied }: Extract<Placement, { kind: 'packed' }>,
+): Promise<RefusedRow[]> {
+  const { session, partition, packing, settings } = params;
+  if (emptied > 0) {
+    const { count } = await session.run('empty-head', [partition]);
+    if (count !== emptied) throw new HeadMoved();
+  }
+  const refused = await insertPacks(session, packs, settings);
+  packing.head.samples.clear();
+  packing.head.sinceUs = undefined;
+  return refused;
+}
+
+/** What is refused in its packed form is written row by row, so that only bad rows are left out. */
+async function insertPacks(
+  session: Session,
+  packs: Packs,
+  { isolate, writer }: ApplySettings,
+): Promise<RefusedRow[]> {
+  const insert = async (_session: Session, from: number, to: number): Promise<[]> => {
+    writer.clear();
+    encodePackedCopy(writer, packs, from, to);
+    await session.copy('copy-samples-packed', writer.written());
+    return [];
+  };
+  const set = { count: packs.count, rowsMax: PACKS_MAX, insert };
+  const faults = await insertAll(session, set, isolate);
+  if (faults.length === 0) return [];
+  const rows = faults.flatMap(({ row }) => [
+    ...packs.rows.subarray(packs.starts[row]!, packs.starts[row + 1]!),
+  ]);
+  const samples = packs.samples.columns(Uint32Array.from(rows));
+  const all = Uint32Array.from(rows.keys());
+  const narrow = { samples, rows: all, counted: 'stored', partition: undefined, writer } as const;
+  return insertRows(session, sampleRowSet(narrow), true);
+}
+
+const PACKS_MAX = 50_000;

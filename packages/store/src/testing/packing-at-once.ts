@@ -1,0 +1,11 @@
+import type { PackingSettings } from '../postgres/sample-placement.ts';
+
+/** Nothing waits to be packed: for tests of what lies there for good. */
+export const PACKING_AT_ONCE: PackingSettings = {
+  headRowsMin: 1,
+  packSamplesMin: 0,
+  headRowsMax: 1,
+  headMsMax: 1,
+  densePerSeriesMin: 1,
+  denseRowsMin: 1,
+};
