@@ -8,7 +8,7 @@ ALTER INDEX samples_series_id_time RENAME TO samples_narrow_series_id_time;
 ALTER INDEX samples_time RENAME TO samples_narrow_time;
 
 -- What came just now and waits to be packed. Each partition of the events log has a part of its
--- own. It is small and read as a whole: an index would cost more than all the rest.
+-- own, small enough for its index to stay in memory.
 CREATE TABLE samples_head (
   time timestamptz NOT NULL,
   bucket timestamptz NOT NULL,
@@ -18,6 +18,7 @@ CREATE TABLE samples_head (
   stale boolean NOT NULL,
   unverified boolean NOT NULL
 ) PARTITION BY LIST (partition);
+CREATE INDEX samples_head_series_id ON samples_head (series_id);
 
 -- One row for each part of samples_head; whoever changes that counts up `version` first, which
 -- locks it. What is packed is not read from the table but remembered by whoever wrote it: as long
@@ -79,9 +80,9 @@ BEGIN
   IF to_regclass(name) IS NULL THEN
     EXECUTE format(
       'CREATE TABLE %I (LIKE samples_head INCLUDING ALL, CHECK (partition = %s))'
-      -- Emptied and vacuumed by the writer. Giving pages back would lock readers out.
-      ' WITH (vacuum_truncate = off, autovacuum_vacuum_threshold = 20000,'
-      ' autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_insert_threshold = 10000000)',
+      -- Emptied and vacuumed by the writer; if that cannot, soon by somebody else.
+      ' WITH (autovacuum_vacuum_threshold = 100000, autovacuum_vacuum_scale_factor = 0,'
+      ' autovacuum_vacuum_insert_threshold = 10000000)',
       name, events_partition
     );
     EXECUTE format(

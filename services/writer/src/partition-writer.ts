@@ -121,9 +121,9 @@ export class PartitionWriter {
   }
 
   #open(position: number): void {
-    const { stream, settings } = this.#params;
-    const partition = this.#partition;
-    this.#ahead = new ReadAhead({ stream, partition, position, cursors: this.#cursors, settings });
+    const { stream, clock, settings } = this.#params;
+    const [partition, cursors] = [this.#partition, this.#cursors];
+    this.#ahead = new ReadAhead({ stream, clock, partition, position, cursors, settings });
   }
 
   /**

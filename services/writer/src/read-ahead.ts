@@ -1,5 +1,5 @@
 import type { Address } from '@millrace/model';
-import { errorKind } from '@millrace/runtime';
+import { errorKind, type Clock } from '@millrace/runtime';
 import {
   TOPIC_SERIES,
   type PartitionReader,
@@ -32,6 +32,10 @@ export class ReadAhead {
   readonly #stop = new AbortController();
   readonly #reading: Promise<void>;
   #batch: SeriesBatch | undefined;
+  /** When the batch had enough to wait for more; undefined while it has not. */
+  #lingersSinceUs: number | undefined;
+  /** A record waits because it does not fit into the batch. */
+  #isFull = false;
   /** Set when nothing more will be collected: why, in place of a further batch. */
   #end: { gap: Gap } | { error: unknown } | undefined;
   /** Lets the waiting side look again: `take` for a batch, the reading one for room. */
@@ -58,7 +62,8 @@ export class ReadAhead {
   }
 
   /**
-   * The batch collected so far, as soon as there is one; or what keeps the next from coming.
+   * The batch collected so far, as soon as there is one (of many entries a little later, see
+   * `lingerMs`); or what keeps the next from coming.
    * Rejects with the error of the log, of a record, or with the signal's reason.
    */
   async take(signal: AbortSignal): Promise<Fetched> {
@@ -66,7 +71,14 @@ export class ReadAhead {
       signal.throwIfAborted();
       const batch = this.#batch;
       if (batch !== undefined) {
+        const moreMs = this.#lingersFor();
+        if (moreMs > 0) {
+          await this.#changedWithin(moreMs, signal);
+          continue;
+        }
         this.#batch = undefined;
+        this.#isFull = false;
+        this.#lingersSinceUs = undefined;
         this.#wake();
         return { batch };
       }
@@ -97,6 +109,8 @@ export class ReadAhead {
           // No pause while there is room: all of one read can become one batch.
           while (decoded !== undefined && !this.#add(decoded)) {
             signal.throwIfAborted();
+            this.#isFull = true;
+            this.#wake();
             await this.#changed(signal);
           }
         }
@@ -109,12 +123,20 @@ export class ReadAhead {
 
   /** False when there is no room for it until the batch before is taken. */
   #add(decoded: DecodedRecord): boolean {
-    if (this.#batch !== undefined) {
-      return addToBatch(this.#batch, decoded, this.#params.settings);
-    }
-    this.#batch = batchOf(decoded);
-    this.#wake();
+    const { settings, clock } = this.#params;
+    const isNew = this.#batch === undefined;
+    if (this.#batch === undefined) this.#batch = batchOf(decoded);
+    else if (!addToBatch(this.#batch, decoded, settings)) return false;
+    if (this.#batch.entries >= settings.lingerEntriesMin) this.#lingersSinceUs ??= clock.nowUs();
+    if (isNew) this.#wake();
     return true;
+  }
+
+  /** For how long the batch is still to wait for more. */
+  #lingersFor(): number {
+    if (this.#lingersSinceUs === undefined || this.#isFull || this.#end !== undefined) return 0;
+    const { clock, settings } = this.#params;
+    return settings.lingerMs - (clock.nowUs() - this.#lingersSinceUs) / 1000;
   }
 
   #decoded(streamRecord: StreamRecord): DecodedRecord | undefined {
@@ -162,6 +184,16 @@ export class ReadAhead {
     this.#wake();
   }
 
+  /** As below, at the latest after so many milliseconds. */
+  async #changedWithin(ms: number, signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const either = AbortSignal.any([signal, over.signal]);
+    const waiting = this.#params.clock.sleep(ms, either).catch(() => undefined);
+    await Promise.race([waiting, this.#changed(either)]);
+    over.abort();
+    await waiting;
+  }
+
   /** Resolves at the next wake-up, or when the signal aborts. */
   async #changed(signal: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
@@ -182,6 +214,7 @@ export class ReadAhead {
 
 type ReadAheadParams = Readonly<{
   stream: Stream;
+  clock: Clock;
   partition: number;
   /** Offset of the first record to read. */
   position: number;

@@ -10,6 +10,12 @@ export interface WriterSettings {
   batchRecordsMax: number;
   batchBytesMax: number;
   batchEntriesMax: number;
+  /**
+   * A batch with so many entries waits for more, because the store packs samples of one series into
+   * one row; but not for longer. Where little comes, nothing waits.
+   */
+  lingerEntriesMin: number;
+  lingerMs: number;
 
   /** Bytes of one read of the log; they are decoded in one go. */
   readBytesMax: number;
@@ -33,9 +39,11 @@ export interface WriterSettings {
 const MIB = 1024 * 1024;
 
 export const DEFAULT_WRITER_SETTINGS: WriterSettings = {
-  batchRecordsMax: 1000,
-  batchBytesMax: 8 * MIB,
-  batchEntriesMax: 32_000,
+  batchRecordsMax: 4000,
+  batchBytesMax: 16 * MIB,
+  batchEntriesMax: 100_000,
+  lingerEntriesMin: 10_000,
+  lingerMs: 300,
   readBytesMax: MIB,
   readWaitMs: 1000,
   retryMsMin: 100,

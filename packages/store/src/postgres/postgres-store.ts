@@ -117,17 +117,15 @@ async function apply(parts: Parts, batch: StoreBatch): Promise<ApplyResult> {
   const { partition, source } = batch.key;
   let isolate = false;
   for (let attempt = 1; ; attempt += 1) {
+    const schema = await parts.schema.get();
     try {
-      return await attemptToApply(parts, plan, isolate);
+      return await attemptToApply(parts, { plan, schema, isolate });
     } catch (error) {
       const native = error instanceof StoreError ? error.cause : error;
       if (isMissingPartition(native) && attempt < ATTEMPTS_MAX) {
         parts.ranges.forget();
-      } else if (native instanceof HeadMoved && attempt < ATTEMPTS_MAX) {
-        parts.log.debug(
-          { partition, source },
-          'What waits to be packed was changed and is read again',
-        );
+      } else if (error instanceof HeadMoved && attempt < ATTEMPTS_MAX) {
+        parts.log.debug({ partition, source }, 'What waits to be packed is read again');
       } else if (isRowFault(native) && !isolate) {
         isolate = true;
         const fields = { partition, source, error: errorText(native) };
@@ -145,14 +143,14 @@ async function apply(parts: Parts, batch: StoreBatch): Promise<ApplyResult> {
 /** What is known of the head is given back only when it is what the table holds. */
 async function attemptToApply(
   parts: Parts,
-  plan: BatchPlan,
-  isolate: boolean,
+  params: Readonly<{ plan: BatchPlan; schema: KnownSchema; isolate: boolean }>,
 ): Promise<ApplyResult> {
   const { heads } = parts;
+  const { plan, isolate } = params;
+  const { layout, inputsOid } = params.schema;
   const { partition, source } = plan.batch.key;
   const { to } = plan.batch;
   const what = `Entries of partition ${partition} (${source}) up to ${to.offset} are waiting`;
-  const { layout, inputsOid } = await parts.schema.get();
   const packing = layout.isPacking ? await placeIn(parts, plan) : undefined;
   await ensureRanges({ ranges: parts.ranges, layout, plan, packing, isolate });
   const { guard, denseCopySetting } = layout;

@@ -27,6 +27,8 @@ export interface SampleHeads {
   close(): Promise<void>;
 }
 
+/** It grows while somebody reads an old snapshot: deleted rows stay until that is over. */
+const HEAD_BYTES_MAX = 128 * 1024 * 1024;
 const WHAT = 'What waits to be packed could not be read';
 
 export function createSampleHeads(
@@ -53,9 +55,13 @@ export function createSampleHeads(
     );
   const vacuum = async (partition: number): Promise<void> => {
     try {
-      await pool.use('A head could not be vacuumed', (session) =>
-        session.command(`VACUUM (SKIP_LOCKED) samples_head_${partition}`),
-      );
+      await pool.use('A head could not be vacuumed', async (session) => {
+        const size = await session.run<{ bytes: number }>('size-of-head', [partition]);
+        // Giving pages back keeps others out for a moment, and rows are to come that need them.
+        const truncate = (size.rows[0]?.bytes ?? 0) > HEAD_BYTES_MAX ? 'on' : 'off';
+        const how = `SKIP_LOCKED, TRUNCATE ${truncate}`;
+        await session.command(`VACUUM (${how}) samples_head_${partition}`);
+      });
     } catch (error) {
       // Autovacuum comes, only later.
       log.debug({ partition, error: errorText(error) }, 'A head was not vacuumed');

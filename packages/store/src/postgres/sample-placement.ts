@@ -21,9 +21,9 @@ export interface PackingSettings {
 
 export const PACKING_DEFAULTS: PackingSettings = {
   headRowsMin: 50_000,
-  packSamplesMin: 8,
+  packSamplesMin: 30,
   headRowsMax: 1_000_000,
-  headMsMax: 60_000,
+  headMsMax: 600_000,
   densePerSeriesMin: 8,
   denseRowsMin: 4_000,
 };

@@ -1,4 +1,5 @@
 import type { ApplySettings, BatchPlan } from './apply-batch.ts';
+import { StoreError, StoreErrorCode } from '../store-error.ts';
 import { insertAll, insertRows, type RefusedRow } from './row-set.ts';
 import { encodePackedCopy } from './packed-copy.ts';
 import type { Packs } from './pack-samples.ts';
@@ -15,7 +16,18 @@ export interface Packing {
 }
 
 /** The head is not what it was believed to be: nothing was changed, and it has to be read again. */
-export class HeadMoved extends Error {}
+export class HeadMoved extends StoreError {
+  constructor(partition: number) {
+    super({
+      code: StoreErrorCode.busy,
+      kind: 'transient',
+      message:
+        `What waits to be packed of partition ${partition} was changed by somebody else, again and ` +
+        'again. Nothing is lost: the log keeps what is not stored yet, and it is applied again.',
+      remedy: 'Look who changes samples_head; work goes on by itself.',
+    });
+  }
+}
 
 /**
  * Makes sure that the head is what is known of it, and stays so until the end of the transaction.
@@ -32,7 +44,7 @@ export async function lockHead(
     placement.kind === 'packed' || samples.verified.length + samples.unverified.length > 0;
   if (!isTouched) return;
   const { count } = await session.run('move-head', [batch.key.partition, head.version]);
-  if (count !== 1) throw new HeadMoved();
+  if (count !== 1) throw new HeadMoved(batch.key.partition);
   head.version += 1;
 }
 
@@ -80,7 +92,7 @@ async function pack(
   const { session, partition, packing, settings } = params;
   if (emptied > 0) {
     const { count } = await session.run('empty-head', [partition]);
-    if (count !== emptied) throw new HeadMoved();
+    if (count !== emptied) throw new HeadMoved(partition);
   }
   const refused = await insertPacks(session, packs, settings);
   packing.head.samples.clear();

@@ -65,7 +65,7 @@ describe.skipIf(isMissing(started))('a TimescaleDB store when the server misbeha
   describe('connections cut', () => {
     it('in the middle of COPY: nothing is there, and the batch can be repeated', async () => {
       const { proxy, store } = await openThroughProxy();
-      proxy.cutAfterRequestBytes(100_000);
+      proxy.cutAfterRequestBytes(10_000);
       await expect(store.apply(batchAt(2))).rejects.toMatchObject(UNREACHABLE);
       expect(await markOffset(store)).toBe(2);
       await expectWhole(database.connection, 2);
