@@ -1,7 +1,8 @@
-import type { Address, Piece } from '@millrace/model';
+import type { Address } from '@millrace/model';
 import type { MarkKey, StoreBatch } from '@millrace/store';
 import type { Entries, SeriesRecord } from '@millrace/wire';
 import { isSameKey } from './cursors.ts';
+import { PieceSet } from './piece-set.ts';
 import type { WriterSettings } from './settings.ts';
 
 /** Contiguous records of one source, collected for one transaction. */
@@ -81,27 +82,16 @@ export function storeBatchOf(batch: SeriesBatch): StoreBatch {
  * one of a piece that is final in it: the store would write and overwrite them in the same
  * transaction. All other entries stay as they are, in their order.
  */
-export function coalesce(chunks: readonly Entries[]): Entries[] {
-  const replaced = new Set<string>();
-  for (const { finals } of chunks) for (const piece of finals) replaced.add(pieceKey(piece));
+export function coalesce(chunks: readonly Entries[]): readonly Entries[] {
+  if (chunks.every(({ open }) => open.length === 0)) return chunks;
+  const replaced = new PieceSet();
+  for (const { finals } of chunks) for (const piece of finals) replaced.add(piece);
   const kept: Entries[] = [];
   for (const chunk of chunks.toReversed()) {
-    const open: Piece[] = [];
-    for (const piece of chunk.open.toReversed()) {
-      const key = pieceKey(piece);
-      if (replaced.has(key)) continue;
-      replaced.add(key);
-      open.push(piece);
-    }
+    const open = chunk.open.toReversed().filter((piece) => replaced.add(piece));
     kept.push(open.length === chunk.open.length ? chunk : { ...chunk, open: open.toReversed() });
   }
   return kept.toReversed();
-}
-
-function pieceKey(piece: Piece): string {
-  const { edition, fingerprint, widthUs, startUs, piece: life } = piece;
-  const bytes = Buffer.from(fingerprint.buffer, fingerprint.byteOffset, fingerprint.length);
-  return `${edition} ${widthUs} ${startUs} ${life} ${bytes.toString('latin1')}`;
 }
 
 /** Rows that a chunk may become. */
