@@ -32,8 +32,8 @@ export class ReadAhead {
   readonly #stop = new AbortController();
   readonly #reading: Promise<void>;
   #batch: SeriesBatch | undefined;
-  /** When the batch had enough to wait for more; undefined while it has not. */
-  #lingersSinceUs: number | undefined;
+  /** When the batch before was taken. */
+  #takenUs: number;
   /** A record waits because it does not fit into the batch. */
   #isFull = false;
   /** Set when nothing more will be collected: why, in place of a further batch. */
@@ -48,6 +48,7 @@ export class ReadAhead {
     this.#params = params;
     const { stream, partition, position } = params;
     this.#reader = stream.reader(TOPIC_SERIES, partition, position);
+    this.#takenUs = params.clock.nowUs();
     this.#reading = this.#read();
   }
 
@@ -71,14 +72,14 @@ export class ReadAhead {
       signal.throwIfAborted();
       const batch = this.#batch;
       if (batch !== undefined) {
-        const moreMs = this.#lingersFor();
+        const moreMs = this.#lingersFor(batch);
         if (moreMs > 0) {
           await this.#changedWithin(moreMs, signal);
           continue;
         }
         this.#batch = undefined;
         this.#isFull = false;
-        this.#lingersSinceUs = undefined;
+        this.#takenUs = this.#params.clock.nowUs();
         this.#wake();
         return { batch };
       }
@@ -123,20 +124,22 @@ export class ReadAhead {
 
   /** False when there is no room for it until the batch before is taken. */
   #add(decoded: DecodedRecord): boolean {
-    const { settings, clock } = this.#params;
-    const isNew = this.#batch === undefined;
-    if (this.#batch === undefined) this.#batch = batchOf(decoded);
-    else if (!addToBatch(this.#batch, decoded, settings)) return false;
-    if (this.#batch.entries >= settings.lingerEntriesMin) this.#lingersSinceUs ??= clock.nowUs();
-    if (isNew) this.#wake();
+    if (this.#batch !== undefined) {
+      return addToBatch(this.#batch, decoded, this.#params.settings);
+    }
+    this.#batch = batchOf(decoded);
+    this.#wake();
     return true;
   }
 
-  /** For how long the batch is still to wait for more. */
-  #lingersFor(): number {
-    if (this.#lingersSinceUs === undefined || this.#isFull || this.#end !== undefined) return 0;
+  /** For how long the batch is still to wait for more: until what it has is less than the rate. */
+  #lingersFor({ entries }: SeriesBatch): number {
+    if (this.#isFull || this.#end !== undefined) return 0;
     const { clock, settings } = this.#params;
-    return settings.lingerMs - (clock.nowUs() - this.#lingersSinceUs) / 1000;
+    const { lingerMs, lingerEntriesPerSecondMin } = settings;
+    const worthMs = Math.min(lingerMs, (entries / lingerEntriesPerSecondMin) * 1000);
+    const moreMs = worthMs - (clock.nowUs() - this.#takenUs) / 1000;
+    return moreMs < 1 ? 0 : moreMs;
   }
 
   #decoded(streamRecord: StreamRecord): DecodedRecord | undefined {

@@ -11,10 +11,11 @@ export interface WriterSettings {
   batchBytesMax: number;
   batchEntriesMax: number;
   /**
-   * A batch with so many entries waits for more, because the store packs samples of one series into
-   * one row; but not for longer. Where little comes, nothing waits.
+   * While so many entries a second and more come, a batch waits for others since the one before, at
+   * most for so long: the store packs samples of one series into one row, and rows of many samples
+   * cost no more than those of few. Where less comes nothing waits for longer than a moment.
    */
-  lingerEntriesMin: number;
+  lingerEntriesPerSecondMin: number;
   lingerMs: number;
 
   /** Bytes of one read of the log; they are decoded in one go. */
@@ -42,8 +43,8 @@ export const DEFAULT_WRITER_SETTINGS: WriterSettings = {
   batchRecordsMax: 4000,
   batchBytesMax: 16 * MIB,
   batchEntriesMax: 100_000,
-  lingerEntriesMin: 10_000,
-  lingerMs: 300,
+  lingerEntriesPerSecondMin: 10_000,
+  lingerMs: 1000,
   readBytesMax: MIB,
   readWaitMs: 1000,
   retryMsMin: 100,

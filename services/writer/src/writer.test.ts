@@ -99,22 +99,17 @@ describe('the writer', () => {
     expect(open.length).toBeLessThanOrEqual(batches.length);
   });
 
-  it('waits for more once a batch is worth it, and no longer than until it is full', async () => {
-    const hourMs = 3_600_000;
-    bench.start({}, { lingerEntriesMin: 20, lingerMs: hourMs, batchEntriesMax: 35 });
-    await bench.append(recordsOf({ position: 2 }));
-    await reaches(2);
-    // What comes one by one, or falls short, is applied at once; the third batch is full.
-    await bench.append(recordsOf({ from: at(2), position: 4, offsetsMax: 2 }));
-    await reaches(4);
-    await bench.append(recordsOf({ from: at(4), position: 10, offsetsMax: 4 }));
-    await bench.append(recordsOf({ from: at(10), position: 12, offsetsMax: 2 }));
-    await reaches(12);
-    expect(bench.batches.at(-2)).toMatchObject({ from: at(4), to: at(10) });
+  it('waits for more while much comes, and no longer than until a batch is full', async () => {
+    const long = { lingerEntriesPerSecondMin: 0.001, lingerMs: 3_600_000 };
+    bench.start({}, { ...long, batchEntriesMax: 35 });
+    await bench.append(recordsOf({ position: 4, offsetsMax: 2 }));
+    await bench.append(recordsOf({ from: at(4), position: 8, offsetsMax: 1 }));
+    await reaches(6);
+    expect(bench.batches).toMatchObject([{ from: at(0), to: at(6) }]);
   });
 
   it('waits for more only for a while', async () => {
-    bench.start({}, { lingerEntriesMin: 5, lingerMs: 5 });
+    bench.start({}, { lingerEntriesPerSecondMin: 0.001, lingerMs: 5 });
     await bench.append(recordsOf({ position: 2 }));
     await reaches(2);
   });

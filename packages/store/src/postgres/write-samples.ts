@@ -22,8 +22,8 @@ export class HeadMoved extends StoreError {
       code: StoreErrorCode.busy,
       kind: 'transient',
       message:
-        `What waits to be packed of partition ${partition} was changed by somebody else, again and ` +
-        'again. Nothing is lost: the log keeps what is not stored yet, and it is applied again.',
+        `What waits to be packed of partition ${partition} is changed by others again and again. ` +
+        'Nothing is lost: the log keeps what is not stored yet, and it is applied again.',
       remedy: 'Look who changes samples_head; work goes on by itself.',
     });
   }
