@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, unlink, type FileHandle } from 'node:fs/promises';
 
 /** One open file. Positions and lengths in bytes. */
@@ -6,6 +7,11 @@ export interface SegmentFile {
   read(into: Uint8Array, position: number): Promise<number>;
   /** Writes all of `bytes` or rejects; after a rejection any part of them may be there. */
   write(bytes: Uint8Array, position: number): Promise<void>;
+  /**
+   * Writes all of `bytes`, and resolves when they are on the device: `write` and `flush` of these
+   * bytes in one. After a rejection what is said of both holds.
+   */
+  writeThrough(bytes: Uint8Array, position: number): Promise<void>;
   truncate(bytes: number): Promise<void>;
   /**
    * Resolves when everything written is on the device (fdatasync). After a rejection nothing
@@ -35,7 +41,16 @@ const flags = { read: 'r', write: 'r+', create: 'wx+' } as const;
 
 /** The machine's files. */
 export const nodeFiles: SegmentFiles = {
-  open: async (path, mode) => new NodeFile(await open(path, flags[mode], 0o640)),
+  open: async (path, mode) => {
+    const handle = await open(path, flags[mode], 0o640);
+    if (mode === 'read' || !WRITES_THROUGH) return new NodeFile(handle);
+    try {
+      return new NodeFile(handle, await open(path, constants.O_WRONLY | constants.O_DSYNC));
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  },
   rename,
   unlink,
   list: (directory) => readdir(directory),
@@ -59,11 +74,19 @@ export const nodeFiles: SegmentFiles = {
   readText: (path) => readFile(path, 'utf8'),
 };
 
+/**
+ * A write to a file that was opened so is flushed before it returns, as if by fdatasync: one call
+ * instead of two takes half of the processor time. Other systems may mean less by it.
+ */
+const WRITES_THROUGH = process.platform === 'linux';
+
 class NodeFile implements SegmentFile {
   readonly #handle: FileHandle;
+  readonly #through: FileHandle | undefined;
 
-  constructor(handle: FileHandle) {
+  constructor(handle: FileHandle, through?: FileHandle) {
     this.#handle = handle;
+    this.#through = through;
   }
 
   async read(into: Uint8Array, position: number): Promise<number> {
@@ -82,17 +105,12 @@ class NodeFile implements SegmentFile {
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
-    // A short write is how a filling disk says so first; the next one brings the error.
-    let done = 0;
-    while (done < bytes.length) {
-      const { bytesWritten } = await this.#handle.write(
-        bytes,
-        done,
-        bytes.length - done,
-        position + done,
-      );
-      done += bytesWritten;
-    }
+    await writeAll(this.#handle, bytes, position);
+  }
+
+  async writeThrough(bytes: Uint8Array, position: number): Promise<void> {
+    await writeAll(this.#through ?? this.#handle, bytes, position);
+    if (this.#through === undefined) await this.#handle.datasync();
   }
 
   async truncate(bytes: number): Promise<void> {
@@ -108,6 +126,16 @@ class NodeFile implements SegmentFile {
   }
 
   async close(): Promise<void> {
+    await this.#through?.close();
     await this.#handle.close();
+  }
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  // A short write is how a filling disk says so first; the next one brings the error.
+  let done = 0;
+  while (done < bytes.length) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
   }
 }

@@ -72,18 +72,18 @@ export class SegmentTail {
   }
 
   /**
-   * Writes and flushes the group in the first `length` bytes of `staging`; what follows there is
+   * Makes durable the group in the first `length` bytes of `staging`; what follows there is
    * zeros, written ahead. When it rejects, nothing of the group counts.
    */
   async append(staging: Buffer, length: number): Promise<void> {
     await this.mend();
     try {
-      await this.#write(staging, length);
+      await this.#writeThrough(staging, length);
     } catch (error) {
-      this.#state = 'cut';
+      // Whether the write or its flush failed cannot be told.
+      this.#state = 'reopen';
       throw error;
     }
-    await this.#flush();
     this.#advance(staging.subarray(0, length));
   }
 
@@ -140,15 +140,15 @@ export class SegmentTail {
     await this.#file.close();
   }
 
-  async #write(staging: Buffer, length: number): Promise<void> {
+  async #writeThrough(staging: Buffer, length: number): Promise<void> {
     const at = this.#flushedBytes;
     try {
-      await this.#file.write(staging, at);
+      await this.#file.writeThrough(staging, at);
       this.#filledBytes = Math.max(this.#filledBytes, at + staging.length);
     } catch (error) {
       if (staging.length === length || errnoOf(error) !== 'ENOSPC') throw error;
       // There was no room for the zeros; for the group itself there may be.
-      await this.#file.write(staging.subarray(0, length), at);
+      await this.#file.writeThrough(staging.subarray(0, length), at);
       this.#filledBytes = at + length;
     }
   }

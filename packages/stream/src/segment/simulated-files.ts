@@ -116,36 +116,47 @@ export class SimulatedFiles implements SegmentFiles {
 
   #openFile(path: string, content: SimulatedContent): SegmentFile {
     const pass = async (operation: FileOperation): Promise<void> => this.gate(operation, path);
+    const write = async (bytes: Uint8Array, position: number): Promise<void> => {
+      try {
+        await pass('write');
+      } catch (error) {
+        content.write(bytes.subarray(0, Math.floor(this.#random() * bytes.length)), position);
+        throw error;
+      }
+      content.write(bytes, position);
+    };
+    const flush = async (dirty: readonly number[]): Promise<void> => {
+      try {
+        await pass('flush');
+      } catch (error) {
+        content.flush(dirty.filter(() => this.#random() < 0.5));
+        content.forget(dirty);
+        throw error;
+      }
+      content.flush(dirty);
+    };
     return {
       read: async (into, position) => {
         await pass('read');
         return content.read(into, position);
       },
-      write: async (bytes, position) => {
-        try {
-          await pass('write');
-        } catch (error) {
-          content.write(bytes.subarray(0, Math.floor(this.#random() * bytes.length)), position);
-          throw error;
-        }
-        content.write(bytes, position);
+      write,
+      writeThrough: async (bytes, position) => {
+        await write(bytes, position);
+        const [from, to] = [position, position + bytes.length];
+        // What lies beside these bytes is not promised.
+        await flush(
+          content
+            .dirtySectors()
+            .filter((sector) => (sector + 1) * SECTOR_BYTES > from && sector * SECTOR_BYTES < to),
+        );
       },
       truncate: async (bytes) => {
         await pass('truncate');
         content.truncate(bytes);
       },
-      flush: async () => {
-        // What is written while a flush is under way is not promised by it.
-        const dirty = content.dirtySectors();
-        try {
-          await pass('flush');
-        } catch (error) {
-          content.flush(dirty.filter(() => this.#random() < 0.5));
-          content.forget(dirty);
-          throw error;
-        }
-        content.flush(dirty);
-      },
+      // What is written while a flush is under way is not promised by it.
+      flush: () => flush(content.dirtySectors()),
       size: async () => content.seen.length,
       close: async () => undefined,
     };
