@@ -21,7 +21,7 @@ export interface PackingSettings {
 
 export const PACKING_DEFAULTS: PackingSettings = {
   headRowsMin: 50_000,
-  packSamplesMin: 30,
+  packSamplesMin: 60,
   headRowsMax: 1_000_000,
   headMsMax: 600_000,
   densePerSeriesMin: 8,
