@@ -29,13 +29,15 @@ export interface SampleHeads {
 
 /** It grows while somebody reads an old snapshot: deleted rows stay until that is over. */
 const HEAD_BYTES_MAX = 128 * 1024 * 1024;
+/** Those of partitions that somebody else writes now are not kept for ever. */
+const KEPT_US_MAX = 600_000_000;
 const WHAT = 'What waits to be packed could not be read';
 
 export function createSampleHeads(
   components: Readonly<{ pool: PostgresPool; clock: Clock; log: Log }>,
 ): SampleHeads {
   const { pool, clock, log } = components;
-  const known = new Map<number, SampleHead>();
+  const known = new Map<number, { head: SampleHead; usedUs: number }>();
   const vacuuming = new Map<number, Promise<void>>();
   const load = async (partition: number): Promise<SampleHead> => {
     const read = (session: Session) => readHead(session, partition);
@@ -69,11 +71,17 @@ export function createSampleHeads(
   };
   return {
     take: async (partition) => {
-      const head = known.get(partition);
+      const found = known.get(partition);
       known.delete(partition);
-      return head ?? (await load(partition));
+      return found?.head ?? (await load(partition));
     },
-    giveBack: (partition, head) => void known.set(partition, head),
+    giveBack: (partition, head) => {
+      const usedUs = clock.nowUs();
+      known.set(partition, { head, usedUs });
+      for (const [other, { usedUs: beforeUs }] of known) {
+        if (usedUs - beforeUs > KEPT_US_MAX) known.delete(other);
+      }
+    },
     vacuum: (partition) => {
       if (vacuuming.has(partition)) return;
       vacuuming.set(
