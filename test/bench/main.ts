@@ -29,6 +29,9 @@ import { victoriaMetrics } from './victoria-metrics-system.ts';
 
 type Say = (text: string) => void;
 
+/** Functions that are listed; here, because what follows runs at once. */
+const DEAREST = 25;
+
 const options = readOptions();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void abandonAll().then(() => process.exit(130)));
@@ -130,8 +133,6 @@ async function byTurns(
   if (pairs.length > 0) say(describeRatios(pairs));
   return all;
 }
-
-const DEAREST = 25;
 
 async function tellProfile(directory: string, stage: ProfiledStage, say: Say): Promise<void> {
   const profile = await findProfile(directory, `${stage}-thread.js`);
