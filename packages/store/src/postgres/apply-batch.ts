@@ -23,6 +23,7 @@ import {
   isUnverified,
   unverifiedRowSet,
 } from './sample-entry-rows.ts';
+import type { SampleBuffers } from './sample-buffers.ts';
 import {
   absentSamples,
   planSamples,
@@ -41,7 +42,8 @@ export interface BatchPlan {
   samples: SampleRows;
 }
 
-export function planBatch(batch: StoreBatch): BatchPlan {
+/** Valid until the buffers are used again. */
+export function planBatch(batch: StoreBatch, buffers: SampleBuffers): BatchPlan {
   const { chunks } = batch;
   const all = <K extends Exclude<keyof Entries, 'samples'>>(list: K): Entries[K] =>
     chunks.flatMap((chunk): Entries[K][number][] => chunk[list]) as Entries[K];
@@ -60,7 +62,10 @@ export function planBatch(batch: StoreBatch): BatchPlan {
       editions: all('editions'),
       editionEnds: all('editionEnds'),
     },
-    samples: planSamples(chunks.map((chunk) => chunk.samples)),
+    samples: planSamples(
+      chunks.map((chunk) => chunk.samples),
+      buffers,
+    ),
   };
 }
 

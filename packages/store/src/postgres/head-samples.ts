@@ -23,6 +23,7 @@ export class HeadSamples {
   values: Float64Array = new Float64Array(ROWS_MIN);
   flags: Uint8Array = new Uint8Array(ROWS_MIN);
   #series = new Uint32Array(ROWS_MIN);
+  #ordered = new Uint32Array(0);
   /** 8 bytes of each series' id, as two halves. */
   #idHigh = new Uint32Array(SERIES_MIN);
   #idLow = new Uint32Array(SERIES_MIN);
@@ -97,7 +98,7 @@ export class HeadSamples {
     };
   }
 
-  /** Neighbours in the index are then written one after the other. */
+  /** Neighbours in the index are then written one after the other. Valid until the next call. */
   bySeries(): SeriesOrder {
     const { count, seriesCount } = this;
     const series = this.#series;
@@ -106,7 +107,8 @@ export class HeadSamples {
     for (let row = 0; row < count; row += 1) starts[placeOf[series[row]!]! + 1]! += 1;
     for (let i = 0; i < seriesCount; i += 1) starts[i + 1]! += starts[i]!;
     const next = starts.slice();
-    const rows = new Uint32Array(count);
+    if (this.#ordered.length < count) this.#ordered = new Uint32Array(this.times.length);
+    const rows = this.#ordered.subarray(0, count);
     for (let row = 0; row < count; row += 1) rows[next[placeOf[series[row]!]!]!++] = row;
     for (let i = 0; i < seriesCount; i += 1) this.#sortByTime(rows, starts[i]!, starts[i + 1]!);
     return { rows, starts };

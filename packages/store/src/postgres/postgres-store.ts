@@ -10,6 +10,7 @@ import { nativeLayout } from './native-layout.ts';
 import { isMissingPartition, isRowFault } from './postgres-errors.ts';
 import { createPostgresPool, type PostgresPool } from './postgres-pool.ts';
 import { bucketOfPack } from './pack-samples.ts';
+import { SampleBuffers } from './sample-buffers.ts';
 import { createSampleHeads, type SampleHeads } from './sample-heads.ts';
 import { PACKING_DEFAULTS, placeSamples, type PackingSettings } from './sample-placement.ts';
 import { openLayout, type LayoutKind, type StorageLayout } from './storage-layout.ts';
@@ -67,8 +68,7 @@ export function createStoreOn(
   const pool = createPostgresPool({ connection: params.connection, log, settings });
   const ranges = createStoredRanges({ pool, clock });
   const heads = createSampleHeads({ pool, clock, log });
-  const writers: BinaryWriter[] = [];
-  const parts = { pool, ranges, heads, writers, log, clock, settings };
+  const parts = { pool, ranges, heads, scratch: [], log, clock, settings };
   const schema = remembered(() => readSchema({ pool, kinds: params.layouts, log }));
   return {
     marks: (partition) =>
@@ -97,12 +97,18 @@ export function createStoreOn(
   };
 }
 
+/** What a batch needs while it is applied, and nobody after it. */
+interface Scratch {
+  buffers: SampleBuffers;
+  writer: BinaryWriter;
+}
+
 interface Parts {
   pool: PostgresPool;
   ranges: StoredRanges;
   heads: SampleHeads;
-  /** Those that nobody uses: their buffers are as large as what they wrote. */
-  writers: BinaryWriter[];
+  /** Those that nobody uses: as large as the largest batch that they were used for. */
+  scratch: Scratch[];
   log: Log;
   clock: Clock;
   settings: PostgresStoreSettings;
@@ -113,13 +119,21 @@ interface Parts {
 const ATTEMPTS_MAX = 3;
 
 async function apply(parts: Parts, batch: StoreBatch): Promise<ApplyResult> {
-  const plan = planBatch(batch);
+  // After an error it is not given back: the driver may still be sending what lies there.
+  const scratch = parts.scratch.pop() ?? {
+    buffers: new SampleBuffers(),
+    writer: new BinaryWriter(),
+  };
+  const plan = planBatch(batch, scratch.buffers);
   const { partition, source } = batch.key;
   let isolate = false;
   for (let attempt = 1; ; attempt += 1) {
     const schema = await parts.schema.get();
     try {
-      return await attemptToApply(parts, { plan, schema, isolate });
+      const params = { plan, schema, isolate, writer: scratch.writer };
+      const result = await attemptToApply(parts, params);
+      if (attempt === 1) parts.scratch.push(scratch);
+      return result;
     } catch (error) {
       const native = error instanceof StoreError ? error.cause : error;
       if (isMissingPartition(native) && attempt < ATTEMPTS_MAX) {
@@ -143,10 +157,15 @@ async function apply(parts: Parts, batch: StoreBatch): Promise<ApplyResult> {
 /** What is known of the head is given back only when it is what the table holds. */
 async function attemptToApply(
   parts: Parts,
-  params: Readonly<{ plan: BatchPlan; schema: KnownSchema; isolate: boolean }>,
+  params: Readonly<{
+    plan: BatchPlan;
+    schema: KnownSchema;
+    isolate: boolean;
+    writer: BinaryWriter;
+  }>,
 ): Promise<ApplyResult> {
   const { heads } = parts;
-  const { plan, isolate } = params;
+  const { plan, isolate, writer } = params;
   const { layout, inputsOid } = params.schema;
   const { partition, source } = plan.batch.key;
   const { to } = plan.batch;
@@ -154,13 +173,11 @@ async function attemptToApply(
   const packing = layout.isPacking ? await placeIn(parts, plan) : undefined;
   await ensureRanges({ ranges: parts.ranges, layout, plan, packing, isolate });
   const { guard, denseCopySetting } = layout;
-  const writer = parts.writers.pop() ?? new BinaryWriter();
   const result = await parts.pool.use(what, (session) =>
     applyBatch(session, plan, {
       ...{ inputsOid, packing, isolate, guard, denseCopySetting, writer },
     }),
   );
-  parts.writers.push(writer);
   if (result.outcome !== 'applied' || packing === undefined) return result;
   if (packing.placement.kind === 'packed' && packing.placement.emptied > 0) heads.vacuum(partition);
   // Rows that were refused were counted among those that lie there.

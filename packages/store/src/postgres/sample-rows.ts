@@ -3,6 +3,7 @@ import type { SampleColumns } from '@millrace/wire';
 import { seriesIdArray, timeArray } from './array-parameters.ts';
 import { letterPayload, type RowFault, type RowSet } from './row-set.ts';
 import { BinaryWriter } from './binary-writer.ts';
+import type { SampleBuffers } from './sample-buffers.ts';
 import { encodeSampleCopy } from './sample-copy.ts';
 import type { Session } from './session.ts';
 
@@ -19,10 +20,10 @@ export interface SampleRows {
   untimely: Uint32Array;
 }
 
-/** The columns of all chunks, one behind the other, and their rows sorted out. */
-export function planSamples(chunks: readonly SampleColumns[]): SampleRows {
-  const samples = chunks.length === 1 ? chunks[0]! : concatenate(chunks);
-  const verified = new Uint32Array(samples.count);
+/** The columns of all chunks, one behind the other in the buffers, and their rows sorted out. */
+export function planSamples(chunks: readonly SampleColumns[], buffers: SampleBuffers): SampleRows {
+  const samples = buffers.concatenate(chunks);
+  const verified = buffers.rows(samples.count);
   const rest: number[] = [];
   const untimely: number[] = [];
   let count = 0;
@@ -37,26 +38,6 @@ export function planSamples(chunks: readonly SampleColumns[]): SampleRows {
     unverified: Uint32Array.from(rest),
     untimely: Uint32Array.from(untimely),
   };
-}
-
-function concatenate(chunks: readonly SampleColumns[]): SampleColumns {
-  const count = chunks.reduce((sum, chunk) => sum + chunk.count, 0);
-  const all: SampleColumns = {
-    count,
-    seriesIds: new Uint8Array(count * 8),
-    times: new Float64Array(count),
-    values: new Float64Array(count),
-    flags: new Uint8Array(count),
-  };
-  let at = 0;
-  for (const chunk of chunks) {
-    all.seriesIds.set(chunk.seriesIds.subarray(0, chunk.count * 8), at * 8);
-    all.times.set(chunk.times.subarray(0, chunk.count), at);
-    all.values.set(chunk.values.subarray(0, chunk.count), at);
-    all.flags.set(chunk.flags.subarray(0, chunk.count), at);
-    at += chunk.count;
-  }
-  return all;
 }
 
 /**
