@@ -1,4 +1,5 @@
 import type { FuzzTarget } from './fuzz-target.ts';
+import { batch } from './targets/batch.ts';
 import { kafkaFetched, kafkaRecords } from './targets/kafka.ts';
 import { pushJson, pushMsgpack, pushNdjson } from './targets/push-bodies.ts';
 import {
@@ -23,6 +24,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   pushJson,
   pushNdjson,
   pushMsgpack,
+  batch,
   eventsRecord,
   seriesRecord,
   controlRecord,

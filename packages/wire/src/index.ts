@@ -68,6 +68,15 @@ export {
   type AddressedEntry,
 } from './series-record-codec.ts';
 export { SeriesRecordBuilder, type SealedRecord } from './series-record-builder.ts';
+export {
+  decodeBatch,
+  DEFAULT_BATCH_LIMITS,
+  type Batch,
+  type BatchColumns,
+  type BatchLimits,
+  type BatchTable,
+} from './batch/decode-batch.ts';
+export { encodeBatch, type BatchFields } from './batch/encode-batch.ts';
 export { canonicalLabels, checkLabels, type Rejection } from './check-labels.ts';
 export { DecodeError } from './decode-error.ts';
 export { decodeHistogram, encodeHistogram } from './histogram-codec.ts';
@@ -89,6 +98,7 @@ export {
   type WriteSample,
   type WriteSeries,
 } from './remote-write/encode-write-request.ts';
+export { isStale } from './remote-write/is-stale.ts';
 export type { RemoteWriteSink } from './remote-write/remote-write-sink.ts';
 export { decodeSoundMsgpack } from './sound-msgpack.ts';
 export { compressSnappy, snappyBufferBytes, uncompressSnappy } from './snappy.ts';

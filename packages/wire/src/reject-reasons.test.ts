@@ -6,7 +6,7 @@ import { REJECT_REASONS, type RejectReason } from './reject-reasons.ts';
 describe.each(Object.entries(REJECT_REASONS))('%s', (reason, entry) => {
   test('has a stable id, a client error and a remedy in whole sentences', () => {
     expect(reason).toMatch(/^[a-z0-9]+(_[a-z0-9]+)*$/);
-    expect([400, 413, 415, 422]).toContain(entry.status);
+    expect([400, 409, 413, 415, 422]).toContain(entry.status);
     expect(entry.title).toMatch(/^[A-Z].*[^.]$/);
     expect(entry.remedy).toMatch(/^[A-Z].*\.$/);
     expect(entry.retryable).toBe(false);

@@ -2,6 +2,7 @@
 export type RejectReason =
   | 'malformed_json'
   | 'malformed_msgpack'
+  | 'malformed_batch'
   | 'malformed_protobuf'
   | 'malformed_snappy'
   | 'malformed_gzip'
@@ -10,6 +11,9 @@ export type RejectReason =
   | 'body_bomb'
   | 'unsupported_media_type'
   | 'unsupported_encoding'
+  | 'unsupported_version'
+  | 'unknown_session'
+  | 'session_conflict'
   | 'empty_request'
   | 'too_many_samples'
   | 'sample_too_large'
@@ -58,6 +62,11 @@ export const REJECT_REASONS: Readonly<Record<RejectReason, RejectReasonEntry>> =
     'The MessagePack cannot be parsed',
     'Send exactly one MessagePack value whose map keys are strings, and nothing behind it.',
   ),
+  malformed_batch: entry(
+    400,
+    'The batch cannot be read',
+    'Send one MessagePack map with the fields and columns that packages/wire/batch.md draws.',
+  ),
   malformed_protobuf: entry(
     400,
     'The protobuf message cannot be parsed',
@@ -91,13 +100,29 @@ export const REJECT_REASONS: Readonly<Record<RejectReason, RejectReasonEntry>> =
   unsupported_media_type: entry(
     415,
     'The content type is not supported',
-    'Send application/json, application/x-ndjson or application/msgpack to /v1/events, and ' +
-      'application/x-protobuf to /api/v1/write.',
+    'Send application/json, application/x-ndjson or application/msgpack to /v1/events, ' +
+      'application/msgpack to /v1/batch, and application/x-protobuf to /api/v1/write.',
   ),
   unsupported_encoding: entry(
     415,
     'The content encoding is not supported',
-    'Send /v1/events plain or with gzip, and /api/v1/write with snappy.',
+    'Send /v1/events and /v1/batch plain or with gzip, and /api/v1/write with snappy.',
+  ),
+  unsupported_version: entry(
+    400,
+    'The batch has a version that is not known here',
+    'Update the receiver, or send batches of version 1.',
+  ),
+  unknown_session: entry(
+    409,
+    'The receiver does not know the labels of a series',
+    'Send the same batch with a `table` that has all series of its samples: receivers forget ' +
+      'tables when they start, and when there are too many.',
+  ),
+  session_conflict: entry(
+    409,
+    'A series number of the session has other labels already',
+    'Begin a session of its own for every table: 16 random bytes, new whenever a producer starts.',
   ),
   empty_request: entry(
     400,
@@ -121,8 +146,9 @@ export const REJECT_REASONS: Readonly<Record<RejectReason, RejectReasonEntry>> =
   ),
   unknown_field: entry(
     422,
-    'The sample has a field that does not exist',
-    'Use only name, labels, value, time, kind and id; everything else belongs into labels.',
+    'There is a field that does not exist',
+    'Samples have name, labels, value, time, kind and id, and all else belongs into labels; ' +
+      'the fields of batches are in packages/wire/batch.md.',
   ),
   missing_name: entry(
     422,
