@@ -9,10 +9,16 @@ export interface RequestIdentity {
   bytes: Uint8Array;
 }
 
-/** What a producer says of its request in headers. */
+/** What a producer says of its request, in headers or in a batch. */
 export type ProducerIdentity =
   | Readonly<{ kind: 'key'; key: string }>
-  | Readonly<{ kind: 'sequence'; producer: string; sequence: number }>;
+  | Readonly<{
+      kind: 'sequence';
+      producer: string;
+      sequence: number;
+      /** Of a batch: in another session the numbers begin anew. */
+      session?: string;
+    }>;
 
 const IDENTITY_BYTES = 16;
 
@@ -37,8 +43,9 @@ export function requestIdentity(
   const { tenant, producer, samplesAreIdentified, body } = params;
   if (producer?.kind === 'key') return identity('key', [tenant, 'key', producer.key]);
   if (producer?.kind === 'sequence') {
-    const { producer: name, sequence } = producer;
-    return identity('sequence', [tenant, 'sequence', name, String(sequence)]);
+    const { producer: name, session, sequence } = producer;
+    const from = session === undefined ? ['sequence', name] : ['batch', name, session];
+    return identity('sequence', [tenant, ...from, String(sequence)]);
   }
   if (samplesAreIdentified) return identity('digest', [tenant, 'digest', body]);
   return { kind: IdentityKind.none, name: 'none', bytes: new Uint8Array(0) };

@@ -1,5 +1,5 @@
 export type { CheckpointsAnswer } from './http/checkpoints-route.ts';
-export type { EventsAnswer } from './http/events-route.ts';
+export type { EventsAnswer } from './http/push-answer.ts';
 export type { ProducerIdentity } from './identity.ts';
 export type { IncomingRequest, Protocol, Receipt } from './intake.ts';
 export { openLog, readLogIds } from './open-log.ts';

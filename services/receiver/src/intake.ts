@@ -1,6 +1,7 @@
 import type { Clock } from '@millrace/runtime';
 import {
   checkLabels,
+  decodeBatch,
   decodePush,
   decodeWriteRequest,
   REDRIVE_PROTOCOL,
@@ -12,6 +13,8 @@ import type { Append, Appender } from './appender.ts';
 import { ArrivalClock } from './arrival-clock.ts';
 import { Deadlines } from './deadlines.ts';
 import type { ReceiverEvents } from './events.ts';
+import { BatchRequest } from './batch-request.ts';
+import { BatchSessions } from './batch-sessions.ts';
 import { requestIdentity, type ProducerIdentity } from './identity.ts';
 import type { Lease } from './in-flight-bytes.ts';
 import { OverloadError } from './overload-error.ts';
@@ -21,10 +24,12 @@ import { readRedrivenSample } from './redriven-sample.ts';
 import { Rejections, type RejectedSamples } from './rejections.ts';
 import { RemoteWriteRequest } from './remote-write-request.ts';
 import { RequestDraft } from './request-draft.ts';
+import { SeriesByLabels } from './series-by-labels.ts';
 import type { ReceiverSettings } from './settings.ts';
 import type { TokenPosition } from './token.ts';
 
-export type Protocol = `events.${PushFormat}` | 'remote_write.v1' | typeof REDRIVE_PROTOCOL;
+export type Protocol =
+  `events.${PushFormat}` | 'batch.v1' | 'remote_write.v1' | typeof REDRIVE_PROTOCOL;
 
 export interface IncomingRequest {
   protocol: Protocol;
@@ -51,6 +56,12 @@ interface Admitted {
   exemplarsDropped: number;
 }
 
+interface Decoded {
+  /** Decompressed. */
+  body: Uint8Array;
+  producer: ProducerIdentity | undefined;
+}
+
 /** Beyond it the buffer for decompressed bodies is not kept for the next request. */
 const SCRATCH_BYTES_KEPT_MAX = 8 * 1024 * 1024;
 
@@ -64,6 +75,8 @@ export class Intake {
   readonly #events: ReceiverEvents;
   readonly #logIds: readonly (string | undefined)[];
   readonly #deadlines: Deadlines;
+  readonly #series: SeriesByLabels;
+  readonly #sessions: BatchSessions;
   #scratch: Uint8Array = new Uint8Array(0);
 
   constructor(
@@ -85,7 +98,9 @@ export class Intake {
     this.#arrivals = new ArrivalClock(params.clock);
     this.#events = params.events;
     this.#logIds = params.logIds;
-    const { clock, settings } = params;
+    const { clock, cutter, settings } = params;
+    this.#series = new SeriesByLabels(cutter.series);
+    this.#sessions = new BatchSessions({ table: cutter.series.table, settings });
     this.#deadlines = new Deadlines({ clock, ms: settings.appendTimeoutMs });
   }
 
@@ -137,10 +152,10 @@ export class Intake {
     cutter.begin({ nowUs: receivedAtUs, definesAll });
     try {
       this.checkAge();
-      const body = this.#decode(request, draft, receivedAtUs);
+      const { body, producer } = this.#decode(request, draft, receivedAtUs);
       const identity = requestIdentity({
         tenant: this.#tenant,
-        producer: request.producer,
+        producer,
         samplesAreIdentified: draft.samplesAreIdentified,
         body: request.body,
       });
@@ -170,31 +185,38 @@ export class Intake {
     }
   }
 
-  /** Decodes into the draft; returns the decompressed body. */
-  #decode(request: IncomingRequest, draft: RequestDraft, receivedAtUs: number): Uint8Array {
-    const cutter = this.#cutter;
-    switch (request.protocol) {
+  /** Decodes into the draft. */
+  #decode(request: IncomingRequest, draft: RequestDraft, receivedAtUs: number): Decoded {
+    const { body, producer, protocol } = request;
+    const { labelLimits, histogramBytesMax } = this.#settings;
+    const series = this.#series;
+    const arrivals = this.#arrivals;
+    switch (protocol) {
       case 'remote_write.v1': {
-        const body = this.#uncompress(request.body);
-        const { labelLimits, histogramBytesMax } = this.#settings;
+        const plain = this.#uncompress(body);
+        const cutter = this.#cutter;
         const sink = new RemoteWriteRequest({ draft, cutter, labelLimits, histogramBytesMax });
-        decodeWriteRequest(body, sink);
-        return body;
+        decodeWriteRequest(plain, sink);
+        return { body: plain, producer };
       }
-      case REDRIVE_PROTOCOL: {
-        const arrivals = this.#arrivals;
-        const sink = new PushRequest({ draft, cache: cutter.series, arrivals, receivedAtUs });
-        this.#readLetter(request.body, sink);
-        return request.body;
+      case 'batch.v1': {
+        const batch = decodeBatch(body);
+        const { sequence, session } = batch;
+        new BatchRequest({ draft, sessions: this.#sessions, series, labelLimits }).take(batch);
+        return {
+          body,
+          producer: { kind: 'sequence', producer: batch.producer, session, sequence },
+        };
       }
+      case REDRIVE_PROTOCOL:
+        this.#readLetter(body, new PushRequest({ draft, series, arrivals, receivedAtUs }));
+        return { body, producer };
       case 'events.json':
       case 'events.ndjson':
       case 'events.msgpack': {
-        const cache = cutter.series;
-        const arrivals = this.#arrivals;
-        const sink = new PushRequest({ draft, cache, arrivals, receivedAtUs });
-        decodePush(request.body, formatOf(request.protocol), sink, this.#settings.labelLimits);
-        return request.body;
+        const sink = new PushRequest({ draft, series, arrivals, receivedAtUs });
+        decodePush(body, formatOf(protocol), sink, labelLimits);
+        return { body, producer };
       }
     }
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { EventsAnswer } from './http/events-route.ts';
+import type { EventsAnswer } from './http/push-answer.ts';
 import type { PositionsAnswer } from './http/positions-route.ts';
 import { encodeToken } from './token.ts';
 import type { StoredPositions } from './stored-positions.ts';

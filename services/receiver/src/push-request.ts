@@ -1,35 +1,33 @@
-import { SampleFlag, SampleKind, type Label, type TimeUs } from '@millrace/model';
+import { SampleFlag, SampleKind, type TimeUs } from '@millrace/model';
 import type { PushSample, PushSink, RejectReason } from '@millrace/wire';
 import type { ArrivalClock } from './arrival-clock.ts';
 import type { RedrivenSample } from './redriven-sample.ts';
 import type { RequestDraft } from './request-draft.ts';
-import { UNKNOWN_SERIES, type SeriesCache } from './series-cache.ts';
-import type { SeriesNumber } from './series-table.ts';
+import type { SeriesByLabels } from './series-by-labels.ts';
 
 /** Takes a push request (JSON, NDJSON, MessagePack) from the decoder into a draft. */
 export class PushRequest implements PushSink {
   readonly #draft: RequestDraft;
-  readonly #cache: SeriesCache;
+  readonly #series: SeriesByLabels;
   readonly #arrivals: ArrivalClock;
   readonly #receivedAtUs: TimeUs;
-  #key: Buffer = Buffer.alloc(4096);
 
   constructor(
     params: Readonly<{
       draft: RequestDraft;
-      cache: SeriesCache;
+      series: SeriesByLabels;
       arrivals: ArrivalClock;
       receivedAtUs: TimeUs;
     }>,
   ) {
     this.#draft = params.draft;
-    this.#cache = params.cache;
+    this.#series = params.series;
     this.#arrivals = params.arrivals;
     this.#receivedAtUs = params.receivedAtUs;
   }
 
   sample(ordinal: number, sample: PushSample): void {
-    const series = this.#seriesOf(sample.labels);
+    const series = this.#series.of(sample.labels);
     const { kind, id } = sample;
     const untimed = sample.timeUs === undefined;
     const timeUs = sample.timeUs ?? this.#arrivals.untimedUs(this.#receivedAtUs);
@@ -46,7 +44,7 @@ export class PushRequest implements PushSink {
     ordinal: number,
     { labels, kind, timeUs, value, isStale, histogram }: RedrivenSample,
   ): void {
-    const series = this.#seriesOf(labels);
+    const series = this.#series.of(labels);
     const flags = isStale ? SampleFlag.stale : 0;
     const beside = histogram === undefined ? undefined : { histogram };
     this.#draft.sample(ordinal, series, kind, timeUs, value, flags, beside);
@@ -54,32 +52,5 @@ export class PushRequest implements PushSink {
 
   reject(ordinal: number, reason: RejectReason, detail: string): void {
     this.#draft.reject(reason, ordinal, () => detail);
-  }
-
-  #seriesOf(labels: readonly Label[]): SeriesNumber {
-    const length = this.#writeKey(labels);
-    const known = this.#cache.find(this.#key, 0, length);
-    return known === UNKNOWN_SERIES ? this.#cache.add(this.#key, 0, length, labels) : known;
-  }
-
-  /**
-   * The bytes a series is found by: a zero, which starts no protobuf field, so that they never
-   * equal those of remote write; then each text behind its length.
-   */
-  #writeKey(labels: readonly Label[]): number {
-    let bytesMax = 1;
-    for (const [name, value] of labels) bytesMax += (name.length + value.length) * 3 + 8;
-    if (bytesMax > this.#key.length) this.#key = Buffer.alloc(bytesMax * 2);
-    const key = this.#key;
-    key[0] = 0;
-    let at = 1;
-    for (const label of labels) {
-      for (const text of label) {
-        const written = key.write(text, at + 4, 'utf8');
-        key.writeUInt32LE(written, at);
-        at += 4 + written;
-      }
-    }
-    return at;
   }
 }

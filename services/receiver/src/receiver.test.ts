@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { SampleFlag, SampleKind } from '@millrace/model';
 import { IdentityKind } from '@millrace/wire';
 import { describe, expect, it } from 'vitest';
-import type { EventsAnswer } from './http/events-route.ts';
+import type { EventsAnswer } from './http/push-answer.ts';
 import type { Problem } from './http/problem.ts';
 import { eventually } from './testing/eventually.ts';
 import { closedGate } from './testing/gated-producer.ts';

@@ -4,6 +4,7 @@ import type { Clock, Dependency, Log, Meter, Stage, StageStatus } from '@millrac
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { Appender } from './appender.ts';
 import { createReceiverEvents } from './events.ts';
+import { batchRoute } from './http/batch-route.ts';
 import { checkpointsRoute } from './http/checkpoints-route.ts';
 import { eventsRoute } from './http/events-route.ts';
 import { foldVersionRoute } from './http/fold-version-route.ts';
@@ -84,6 +85,7 @@ export function createReceiver(
     events,
     routes: [
       eventsRoute({ intake, inFlight, storeWait, settings }),
+      batchRoute({ intake, inFlight, storeWait, settings }),
       ...remoteWriteRoutes({ intake, inFlight, settings }),
       positionsRoute({ storeWait, settings, logIds }),
       ...(makeCheckpoints === undefined ? [] : [checkpointsRoute(makeCheckpoints)]),

@@ -52,6 +52,11 @@ export interface ReceiverSettings {
   seriesCacheCountMax: number;
   seriesCacheBytesMax: number;
 
+  /** Series numbers of one session of batches are below it; of all sessions; and how many. */
+  sessionSeriesMax: number;
+  sessionsSeriesMax: number;
+  sessionsMax: number;
+
   /** A series' labels are left out of records for so long after the log got them; then again. */
   definitionIntervalMs: number;
   /** They come again sooner when so many others went to the same partition. */
@@ -93,6 +98,9 @@ export const DEFAULT_RECEIVER_SETTINGS: ReceiverSettings = {
   rejectedExampleLengthMax: 200,
   seriesCacheCountMax: 200_000,
   seriesCacheBytesMax: 128 * MIB,
+  sessionSeriesMax: 1_000_000,
+  sessionsSeriesMax: 4_000_000,
+  sessionsMax: 10_000,
   definitionIntervalMs: 5 * 60_000,
   definitionsBetweenMax: 250_000,
   waitMsDefault: 5000,

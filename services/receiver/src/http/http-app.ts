@@ -173,7 +173,7 @@ function refusal(status: number, code: string, detail: string): HttpAnswer {
     bad_request: 'The request cannot be understood',
     timeout: 'The request did not come in time',
   };
-  const remedy = 'Send data to POST /v1/events or POST /api/v1/write.';
+  const remedy = 'Send data to POST /v1/events, POST /v1/batch or POST /api/v1/write.';
   return problemAnswer({ status, code, title: titles[code] ?? code, detail, remedy });
 }
 

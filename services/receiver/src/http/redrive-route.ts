@@ -5,7 +5,7 @@ import type { InFlightBytes } from '../in-flight-bytes.ts';
 import type { RulesControl } from '../rules-control.ts';
 import type { ReceiverSettings } from '../settings.ts';
 import { encodeToken } from '../token.ts';
-import { nothingAccepted, type EventsAnswer } from './events-route.ts';
+import { nothingAccepted, type EventsAnswer } from './push-answer.ts';
 import { jsonAnswer, type HttpAnswer, type HttpRequest, type HttpRoute } from './http-exchange.ts';
 import { RequestError } from './problem.ts';
 import { producerIdentity } from './producer-identity.ts';

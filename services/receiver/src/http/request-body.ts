@@ -5,6 +5,7 @@ import { MillraceError } from '@millrace/runtime';
 import { DecodeError } from '@millrace/wire';
 import type { Lease } from '../in-flight-bytes.ts';
 import { OverloadError } from '../overload-error.ts';
+import { encodingOf, type HttpRequest } from './http-exchange.ts';
 
 export interface BodyBounds {
   /** As it comes over the wire. */
@@ -36,6 +37,15 @@ export async function readBody(
     params.lease.release();
     throw error;
   }
+}
+
+/** How a push is encoded: not at all, or with gzip. */
+export function bodyEncoding(request: HttpRequest): 'identity' | 'gzip' {
+  const encoding = encodingOf(request);
+  if (encoding === 'identity') return 'identity';
+  if (encoding === 'gzip' || encoding === 'x-gzip') return 'gzip';
+  const shown = JSON.stringify(encoding.slice(0, 100));
+  throw new DecodeError('unsupported_encoding', `the content encoding is ${shown}`);
 }
 
 const SMALL_CHUNK_BYTES = 4096;

@@ -1,0 +1,120 @@
+import { SampleFlag, type SampleKind, type TimeUs } from '@millrace/model';
+import {
+  canonicalLabels,
+  checkLabels,
+  DecodeError,
+  isStale,
+  type Batch,
+  type BatchTable,
+  type LabelLimits,
+  type RejectReason,
+} from '@millrace/wire';
+import { BatchSession, type BatchSessions } from './batch-sessions.ts';
+import type { RequestDraft } from './request-draft.ts';
+import type { SeriesByLabels } from './series-by-labels.ts';
+import { UNKNOWN_SERIES } from './series-cache.ts';
+
+const HIGH = 2 ** 32;
+
+/** Takes a native columnar batch into a draft. */
+export class BatchRequest {
+  readonly #draft: RequestDraft;
+  readonly #sessions: BatchSessions;
+  readonly #series: SeriesByLabels;
+  readonly #labelLimits: LabelLimits;
+  /** What is wrong with series of this batch's table, by number. */
+  readonly #faults = new Map<number, string>();
+
+  constructor(
+    params: Readonly<{
+      draft: RequestDraft;
+      sessions: BatchSessions;
+      series: SeriesByLabels;
+      labelLimits: LabelLimits;
+    }>,
+  ) {
+    this.#draft = params.draft;
+    this.#sessions = params.sessions;
+    this.#series = params.series;
+    this.#labelLimits = params.labelLimits;
+  }
+
+  /**
+   * Takes all samples of the batch, or throws and takes none: what was learned of the session
+   * stays, for it is true of the session and not of the batch.
+   *
+   * @throws DecodeError `unknown_session`, `session_conflict`, `malformed_batch`,
+   *   `too_many_samples`.
+   */
+  take(batch: Batch): void {
+    const session = this.#learn(batch);
+    const { view, seriesAt, timesAt, isOneTime, valuesAt } = batch.columns;
+    const { series: places, kinds } = session;
+    const draft = this.#draft;
+    let timeUs = timeAt(view, timesAt);
+    for (let i = 0; i < batch.samples; i += 1) {
+      const number = seriesAt < 0 ? i : view.getUint32(seriesAt + 4 * i, true);
+      const place = number < places.length ? places[number]! : UNKNOWN_SERIES;
+      if (place < 0) {
+        this.#refuse(i, number, place);
+        continue;
+      }
+      if (!isOneTime) timeUs = timeAt(view, timesAt + 8 * i);
+      const valueAt = valuesAt + 8 * i;
+      const stale = isStale(view, valueAt);
+      const value = stale ? Number.NaN : view.getFloat64(valueAt, true);
+      const flags = stale ? SampleFlag.stale : 0;
+      draft.plain(i, place, kinds[number] as SampleKind, timeUs, value, flags);
+    }
+  }
+
+  #refuse(ordinal: number, number: number, place: number): void {
+    if (place === UNKNOWN_SERIES) {
+      throw new DecodeError('unknown_session', `series number ${number} was never told here`);
+    }
+    const detail = this.#faults.get(number) ?? `series number ${number} was refused when it came`;
+    this.#draft.reject(BatchSession.reasonAt(place), ordinal, () => detail);
+  }
+
+  /** The session, with all that the batch's table tells of it. */
+  #learn({ producer, session: name, table }: Batch): BatchSession {
+    const session = this.#sessions.of(producer, name);
+    if (table === undefined) return session;
+    if (this.#learnTable(session, table)) return session;
+    // The cache of series was full and began anew: what is held of them is no longer true.
+    const anew = this.#sessions.of(producer, name);
+    if (this.#learnTable(anew, table)) return anew;
+    const detail = `a table of ${table.count} series is more than the receiver remembers`;
+    throw new DecodeError('too_many_samples', detail);
+  }
+
+  /** False when series got other numbers meanwhile. */
+  #learnTable(session: BatchSession, table: BatchTable): boolean {
+    const end = table.first + table.count;
+    if (end > this.#sessions.seriesMax) {
+      const detail = `series number ${end - 1} is not below ${this.#sessions.seriesMax}`;
+      throw new DecodeError('malformed_batch', detail);
+    }
+    for (let entry = 0; entry < table.count; entry += 1) {
+      const number = table.first + entry;
+      if (session.set(number, this.#placeOf(table, entry), table.kindOf(entry))) continue;
+      const detail = `series number ${number} was told with other labels or another kind`;
+      throw new DecodeError('session_conflict', detail);
+    }
+    this.#sessions.trim();
+    return this.#sessions.isCurrent(session);
+  }
+
+  #placeOf(table: BatchTable, entry: number): number {
+    const labels = canonicalLabels(table.labelsOf(entry));
+    const fault = checkLabels(labels, this.#labelLimits);
+    if (fault === undefined) return this.#series.of(labels);
+    this.#faults.set(table.first + entry, fault.detail);
+    return BatchSession.placeOf(fault.reason satisfies RejectReason);
+  }
+}
+
+/** An int64, exact within the times that there are. */
+function timeAt(view: DataView, at: number): TimeUs {
+  return view.getInt32(at + 4, true) * HIGH + view.getUint32(at, true);
+}

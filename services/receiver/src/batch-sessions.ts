@@ -1,0 +1,117 @@
+import type { SampleKind } from '@millrace/model';
+import { REJECT_REASONS, type RejectReason } from '@millrace/wire';
+import { UNKNOWN_SERIES } from './series-cache.ts';
+import type { SeriesNumber, SeriesTable } from './series-table.ts';
+
+/** Bounds of what is remembered of batches' series numbers. */
+export interface BatchSessionSettings {
+  /** Numbers of one session are below it. */
+  sessionSeriesMax: number;
+  /** Numbers of all sessions; beyond, those that were not used for longest are forgotten. */
+  sessionsSeriesMax: number;
+  sessionsMax: number;
+}
+
+const REASONS = Object.keys(REJECT_REASONS) as RejectReason[];
+const FIRST_REFUSED = UNKNOWN_SERIES - 1;
+const FIRST_CAPACITY = 64;
+
+/** What the series numbers of one producer's session mean here. */
+export class BatchSession {
+  /** Of the series table, whose numbers are held here. */
+  readonly generation: number;
+  /** By the session's number: the series, UNKNOWN_SERIES, or below it a reason of refusal. */
+  series: Int32Array = new Int32Array(FIRST_CAPACITY).fill(UNKNOWN_SERIES);
+  kinds: Uint8Array = new Uint8Array(FIRST_CAPACITY);
+
+  constructor(generation: number) {
+    this.generation = generation;
+  }
+
+  /** Why samples of a number are refused whose place in `series` is below UNKNOWN_SERIES. */
+  static reasonAt(place: number): RejectReason {
+    return REASONS[FIRST_REFUSED - place]!;
+  }
+
+  static placeOf(reason: RejectReason): number {
+    return FIRST_REFUSED - REASONS.indexOf(reason);
+  }
+
+  /** False when the number means something else already. */
+  set(number: number, place: SeriesNumber, kind: SampleKind): boolean {
+    if (number >= this.series.length) this.#grow(number + 1);
+    const known = this.series[number]!;
+    if (known !== UNKNOWN_SERIES) return known === place && this.kinds[number] === kind;
+    this.series[number] = place;
+    this.kinds[number] = kind;
+    return true;
+  }
+
+  #grow(length: number): void {
+    const capacity = Math.max(length, this.series.length * 2);
+    const series = new Int32Array(capacity).fill(UNKNOWN_SERIES, this.series.length);
+    series.set(this.series);
+    this.series = series;
+    const kinds = new Uint8Array(capacity);
+    kinds.set(this.kinds);
+    this.kinds = kinds;
+  }
+}
+
+/**
+ * The tables of the sessions that batches came from lately. Only a cache: a receiver that does not
+ * know a number asks for the table again. All are forgotten when the series get other numbers.
+ */
+export class BatchSessions {
+  readonly #table: SeriesTable;
+  readonly #settings: BatchSessionSettings;
+  /** Least recently used first. */
+  readonly #sessions = new Map<string, BatchSession>();
+
+  constructor(params: Readonly<{ table: SeriesTable; settings: BatchSessionSettings }>) {
+    this.#table = params.table;
+    this.#settings = params.settings;
+  }
+
+  get count(): number {
+    return this.#sessions.size;
+  }
+
+  get seriesMax(): number {
+    return this.#settings.sessionSeriesMax;
+  }
+
+  /** What is known of a session: perhaps nothing, and then it begins here. */
+  of(producer: string, session: string): BatchSession {
+    // A session is bytes of a bounded number, each a character: no two pairs become one.
+    const name = `${session.length} ${session}${producer}`;
+    const { generation } = this.#table;
+    const known = this.#sessions.get(name);
+    this.#sessions.delete(name);
+    const found = known?.generation === generation ? known : new BatchSession(generation);
+    this.#sessions.set(name, found);
+    if (this.#sessions.size > this.#settings.sessionsMax) this.#forgetOldest();
+    return found;
+  }
+
+  /** Whether the series still have the numbers that the session holds. */
+  isCurrent(session: BatchSession): boolean {
+    return session.generation === this.#table.generation;
+  }
+
+  /** Forgets sessions until the others, or the one used last alone, have few enough numbers. */
+  trim(): void {
+    let series = 0;
+    for (const session of this.#sessions.values()) series += session.series.length;
+    while (series > this.#settings.sessionsSeriesMax && this.#sessions.size > 1) {
+      series -= this.#forgetOldest();
+    }
+  }
+
+  #forgetOldest(): number {
+    const [oldest] = this.#sessions;
+    if (oldest === undefined) return 0;
+    this.#sessions.delete(oldest[0]);
+    return oldest[1].series.length;
+  }
+}

@@ -1,0 +1,60 @@
+import { DecodeError } from '@millrace/wire';
+import type { Intake } from '../intake.ts';
+import type { InFlightBytes } from '../in-flight-bytes.ts';
+import type { ReceiverSettings } from '../settings.ts';
+import type { StoreWait } from '../store-wait.ts';
+import { mediaTypeOf, type HttpAnswer, type HttpRequest, type HttpRoute } from './http-exchange.ts';
+import { RequestError } from './problem.ts';
+import { producerIdentity } from './producer-identity.ts';
+import { pushAnswers } from './push-answer.ts';
+import { bodyEncoding, readBody } from './request-body.ts';
+
+const TYPES: ReadonlySet<string> = new Set([
+  '',
+  'application/msgpack',
+  'application/x-msgpack',
+  'application/vnd.msgpack',
+]);
+
+interface Parts {
+  intake: Intake;
+  inFlight: InFlightBytes;
+  storeWait: StoreWait | undefined;
+  settings: ReceiverSettings;
+}
+
+/** `POST /v1/batch`: the native columnar batch, plain or with gzip. */
+export function batchRoute(parts: Parts): HttpRoute {
+  return { method: 'POST', path: '/v1/batch', handle: async (request) => receive(parts, request) };
+}
+
+async function receive(parts: Parts, request: HttpRequest): Promise<HttpAnswer> {
+  const { intake, inFlight, storeWait, settings } = parts;
+  intake.checkAge();
+  checkType(request);
+  const encoding = bodyEncoding(request);
+  if (producerIdentity(request, settings.identityKeyBytesMax) !== undefined) throw namedTwice();
+  const answer = pushAnswers(request, { storeWait, settings });
+  const lease = inFlight.lease();
+  const body = await readBody({ body: request.body, encoding, bounds: settings, lease });
+  return await answer(
+    await intake.receive({ protocol: 'batch.v1', body, producer: undefined, lease }),
+  );
+}
+
+function checkType(request: HttpRequest): void {
+  const { type } = mediaTypeOf(request);
+  if (TYPES.has(type)) return;
+  const shown = JSON.stringify(type.slice(0, 100));
+  throw new DecodeError('unsupported_media_type', `the content type is ${shown}`);
+}
+
+function namedTwice(): RequestError {
+  return new RequestError({
+    status: 400,
+    code: 'invalid_identity',
+    title: 'The identity of the request cannot be used',
+    detail: 'a batch names its producer, session and sequence itself, and there are headers too',
+    remedy: 'Leave out Idempotency-Key, Millrace-Producer and Millrace-Sequence.',
+  });
+}
