@@ -20,7 +20,8 @@ ${names.join('\n')}
   --quick           waits for no store and leaves out whether it is exact
   --distributed     as processes, on Kafka, Redis and TimescaleDB
   --peers           also VictoriaMetrics and Prometheus, by turns, with the same sender
-  --rounds N        of turns with peers (2)
+  --batch           sends native columnar batches, by turns with remote write
+  --rounds N        of turns with peers or remote write (2)
   --json            one JSON object instead of text
 Exits with 1 when what is stored is not exactly what was acknowledged.
 
@@ -47,6 +48,7 @@ export interface BenchOptions {
   steps: number;
   quick: boolean;
   peers: boolean;
+  batch: boolean;
   rounds: number;
   json: boolean;
   /** Left out: what is asked for is no comparison. */
@@ -60,6 +62,7 @@ export function readOptions(): BenchOptions {
     process.stdout.write(`${USAGE}\n`);
     process.exit(0);
   }
+  if (values.batch && values.distributed) return misused('--batch is for the one process');
   return {
     payload: oneOf('payload', values.payload, Object.keys(PAYLOADS)),
     seconds: positive('seconds', values.seconds),
@@ -78,6 +81,7 @@ export function readOptions(): BenchOptions {
     steps: positive('steps', values.steps),
     quick: values.quick,
     peers: values.peers,
+    batch: values.batch,
     json: values.json,
     compare: readCompared(positionals),
   };
@@ -104,6 +108,7 @@ function parse() {
         steps: { type: 'string', default: '2' },
         quick: { type: 'boolean', default: false },
         peers: { type: 'boolean', default: false },
+        batch: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },

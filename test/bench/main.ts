@@ -11,7 +11,7 @@ import { callTree, dearest, findProfile } from './cpu-profile.ts';
 import { startDistributed } from './distributed-system.ts';
 import { flameGraph } from './flame-graph.ts';
 import { runFullRate, type FullRateFigures } from './full-rate.ts';
-import { startMillrace, type MillraceSystem } from './millrace-system.ts';
+import { startMillrace, startMillraceForBatches, type MillraceSystem } from './millrace-system.ts';
 import { runPaced, type PacedFigures } from './paced.ts';
 import { PAYLOADS } from './payloads.ts';
 import { prometheus } from './prometheus-system.ts';
@@ -60,8 +60,12 @@ async function bench(params: BenchOptions): Promise<number> {
   let paced: PacedFigures | undefined;
   if (only !== 'paced') {
     const peers = params.peers ? await findPeers(say) : [];
+    const sides = params.batch
+      ? { millrace: { name: 'millrace, batches', start: startMillraceForBatches } }
+      : { millrace };
+    if (params.batch) peers.unshift(millrace);
     for (const connections of params.connections) {
-      fullRates.push(...(await byTurns({ ...params, connections, peers, say, millrace })));
+      fullRates.push(...(await byTurns({ ...params, connections, peers, say, ...sides })));
     }
   }
   if (only !== 'full-rate') {

@@ -61,6 +61,12 @@ export async function startMillrace({
   }
 }
 
+/** The same, to which the load is sent as native columnar batches. */
+export async function startMillraceForBatches(options?: StartOptions): Promise<MillraceSystem> {
+  const millrace = await startMillrace(options);
+  return { ...millrace, name: 'millrace, batches', path: '/v1/batch', protocol: 'batch' };
+}
+
 /** Of our own metrics. */
 async function readStageSeconds(url: string): Promise<Record<string, number>> {
   const answer = await fetch(`${url}/metrics`);

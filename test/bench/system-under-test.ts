@@ -1,10 +1,12 @@
-import type { LoadResult, LoadSettings } from '../load/load-run.ts';
+import type { LoadProtocol, LoadResult, LoadSettings } from '../load/load-run.ts';
 
-/** What the bench needs to know of a system that takes remote write. */
+/** What the bench needs to know of a system that takes samples. */
 export interface SystemUnderTest {
   readonly name: string;
   readonly url: string;
   readonly path: string;
+  /** What it takes there; left out: remote write. */
+  readonly protocol?: LoadProtocol;
   /** Each part's figures since its start. */
   figures(): Readonly<Record<string, PartFigures>>;
   /** Processor seconds of each stage's thread since its start, where stages share a process. */

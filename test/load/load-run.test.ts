@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { decodeWriteRequest, uncompressSnappy } from '@millrace/wire';
+import { decodeBatch, decodeWriteRequest, uncompressSnappy } from '@millrace/wire';
 import { afterEach, expect, test } from 'vitest';
 import { DEFAULT_LOAD, LoadRun, type LoadSettings } from './load-run.ts';
 import { loadHundredths, loadTotal } from './load-values.ts';
@@ -44,6 +44,49 @@ test('sends every step of every series until each is acknowledged', async () => 
     }
   }
   expect(seen).toEqual(wanted);
+});
+
+test('batches bring labels until they are taken, and again when they are asked for', async () => {
+  const known = new Set<number>();
+  const seen = new Map<string, number>();
+  let bare = 0;
+  const run = new LoadRun({
+    ...(await settingsFor(async (request, response, number) => {
+      const { table, columns, samples, sequence } = decodeBatch(await bodyOf(request));
+      // In the middle of the run everything is forgotten.
+      if (number === 12) known.clear();
+      for (let i = 0; i < (table?.count ?? 0); i += 1) known.add(table!.first + i);
+      if (table === undefined) bare += 1;
+      const { view, seriesAt, timesAt, valuesAt } = columns;
+      const numbers = Array.from({ length: samples }, (_, i) =>
+        view.getUint32(seriesAt + 4 * i, true),
+      );
+      if (numbers.some((one) => !known.has(one))) {
+        return void response.writeHead(409, { 'content-length': 0 }).end();
+      }
+      const timeUs = view.getBigInt64(timesAt, true);
+      for (const [i, one] of numbers.entries()) {
+        const sample = `${one} ${timeUs} ${view.getFloat64(valuesAt + 8 * i, true)}`;
+        seen.set(sample, sequence);
+      }
+      response.writeHead(204).end();
+    })),
+    protocol: 'batch',
+    connections: 2,
+    series: 15,
+    seriesPerRequest: 10,
+    stepsMax: 10,
+  });
+  const result = await run.run();
+  expect(result).toMatchObject({ samples: 150, requests: 20, stepsOfGroup: [10, 10] });
+  expect(result.retries['409']).toBeGreaterThan(0);
+  expect(bare).toBeGreaterThan(10);
+  const wanted = Array.from({ length: 150 }, (_, i) => {
+    const [step, series] = [Math.floor(i / 15), i % 15];
+    return `${series} ${(FIRST_TIME_MS + step * 1000) * 1000} ${step + (series % 10)}`;
+  });
+  expect([...seen.keys()].toSorted()).toEqual(wanted.toSorted());
+  expect(new Set(seen.values()).size).toBe(20);
 });
 
 test.each(['steps', 'real'] as const)('the sum of all values of a series, %s', (values) => {

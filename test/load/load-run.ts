@@ -1,13 +1,20 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BatchTemplate } from './batch-template.ts';
 import { Latencies, type LatencySummary } from './latencies.ts';
 import { loadSeries, LOAD_METRIC } from './load-series.ts';
 import { loadHundredths, type LoadValues } from './load-values.ts';
-import { REMOTE_WRITE_HEADERS, Sender, type Request } from './sender.ts';
+import type { RequestTemplate } from './request-template.ts';
+import { Sender, type Request } from './sender.ts';
 import { WriteRequestTemplate } from './write-request-template.ts';
 
-/** Remote write 1.0, one sample a series and request, the series sharded over requests. */
+/** Remote write 1.0, or native columnar batches. */
+export type LoadProtocol = 'remote-write' | 'batch';
+
+/** One sample a series and request, the series sharded over requests. */
 export interface LoadSettings {
   readonly url: string;
+  readonly protocol: LoadProtocol;
   readonly path: string;
   readonly metric: string;
   readonly connections: number;
@@ -29,6 +36,7 @@ export interface LoadSettings {
 }
 
 export const DEFAULT_LOAD: Omit<LoadSettings, 'url' | 'firstTimeMs'> = {
+  protocol: 'remote-write',
   path: '/api/v1/write',
   metric: LOAD_METRIC,
   connections: 4,
@@ -62,9 +70,9 @@ export interface LoadResult {
 /** Builds what is sent, which takes a moment; the run begins when it is told to. */
 export class LoadRun {
   readonly #settings: LoadSettings;
-  readonly #templates: readonly WriteRequestTemplate[];
+  readonly #templates: readonly RequestTemplate[];
   /** Of each group those that are not under way: as many as ever were at the same time. */
-  readonly #free: WriteRequestTemplate[][];
+  readonly #free: RequestTemplate[][];
   readonly #latencies = new Latencies();
   readonly #stepsOfGroup: number[];
   #senders: readonly Sender[] = [];
@@ -74,17 +82,9 @@ export class LoadRun {
 
   constructor(settings: LoadSettings) {
     this.#settings = settings;
-    const { series, seriesPerRequest, metric } = settings;
-    const groups = Math.ceil(series / seriesPerRequest);
-    this.#templates = Array.from({ length: groups }, (_, group) => {
-      const first = group * seriesPerRequest;
-      const length = Math.min(seriesPerRequest, series - first);
-      return WriteRequestTemplate.build(
-        Array.from({ length }, (_unused, i) => loadSeries(first + i, metric)),
-      );
-    });
+    this.#templates = templatesOf(settings);
     this.#free = this.#templates.map((template) => [template]);
-    this.#stepsOfGroup = new Array<number>(groups).fill(0);
+    this.#stepsOfGroup = this.#templates.map(() => 0);
   }
 
   /** Acknowledged so far. */
@@ -143,6 +143,7 @@ export class LoadRun {
       this.#fill(template, step);
       const begunMs = this.#settings.rate === undefined ? performance.now() : dueMs;
       await sender.post(this.#request(template));
+      template.acknowledged();
       free.push(template);
       if (begunMs >= recordFromMs) this.#latencies.add(performance.now() - begunMs);
       this.#requests += 1;
@@ -151,14 +152,30 @@ export class LoadRun {
     }
   }
 
-  #fill(template: WriteRequestTemplate, step: number): void {
+  #fill(template: RequestTemplate, step: number): void {
     const { firstTimeMs, stepMs, values } = this.#settings;
     template.set(firstTimeMs + step * stepMs, (index) => loadHundredths(values, step, index) / 100);
   }
 
-  #request({ body }: WriteRequestTemplate): Request {
-    return { path: this.#settings.path, headers: REMOTE_WRITE_HEADERS, body };
+  #request(template: RequestTemplate): Request {
+    const { headers, body } = template;
+    const mended = (status: number): Uint8Array | undefined =>
+      template.refused(status) ? template.body : undefined;
+    return { path: this.#settings.path, headers, body, mended };
   }
+}
+
+function templatesOf(settings: LoadSettings): readonly RequestTemplate[] {
+  const { series, seriesPerRequest, metric, protocol } = settings;
+  const producer = { producer: 'millrace-load', session: randomBytes(16), sequence: 0 };
+  return Array.from({ length: Math.ceil(series / seriesPerRequest) }, (_, group) => {
+    const first = group * seriesPerRequest;
+    const length = Math.min(seriesPerRequest, series - first);
+    const sets = Array.from({ length }, (_unused, i) => loadSeries(first + i, metric));
+    return protocol === 'batch'
+      ? BatchTemplate.build(sets, first, producer)
+      : WriteRequestTemplate.build(sets);
+  });
 }
 
 function addUp(senders: readonly Sender[]): Record<string, number> {

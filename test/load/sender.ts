@@ -6,6 +6,8 @@ export interface Request {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
+  /** What is sent instead after a refusal with this status, when that mends it. */
+  readonly mended?: (status: number) => Uint8Array | undefined;
 }
 
 export interface SenderSettings {
@@ -22,12 +24,21 @@ export interface SenderSettings {
 /** How often each thing happened that made a sender send again. */
 export type Retries = Map<string, number>;
 
+interface Attempt {
+  readonly answer?: Answer;
+  readonly refusal?: Answer;
+  readonly failure: string;
+  readonly waitMs: number;
+  readonly mended?: Uint8Array;
+}
+
 const BACKOFF_MS = 50;
 const BACKOFF_MS_MAX = 1000;
 
 /**
  * A producer as it should be: whatever was not acknowledged is sent again, the very same bytes,
- * until it is. Anything but 2xx, 429 and 5xx is an error of the sender's and rejects.
+ * until it is. Anything but 2xx, 429 and 5xx is an error of the sender's and rejects, unless the
+ * request knows what mends it.
  */
 export class Sender {
   readonly retries: Retries = new Map();
@@ -44,11 +55,13 @@ export class Sender {
 
   /** Resolves with the answer that acknowledged the request. */
   async post(request: Request, signal?: AbortSignal): Promise<Answer> {
-    const head = this.#headOf(request);
+    let { body } = request;
     const deadlineMs = performance.now() + this.#settings.retryMsMax;
     for (let attempt = 0; ; attempt += 1) {
-      const { answer, refusal, failure, waitMs } = await this.#try(head, request.body, attempt);
+      const sent = { ...request, body };
+      const { answer, refusal, failure, waitMs, mended } = await this.#try(sent, attempt);
       if (answer !== undefined) return answer;
+      body = mended ?? body;
       this.retries.set(failure, (this.retries.get(failure) ?? 0) + 1);
       this.#settings.onRetry?.(failure, refusal);
       signal?.throwIfAborted();
@@ -63,11 +76,9 @@ export class Sender {
     this.#connection?.close();
   }
 
-  async #try(
-    head: Buffer,
-    body: Uint8Array,
-    attempt: number,
-  ): Promise<{ answer?: Answer; refusal?: Answer; failure: string; waitMs: number }> {
+  async #try(request: Request, attempt: number): Promise<Attempt> {
+    const { body } = request;
+    const head = this.#headOf(request);
     const backoffMs = Math.min(BACKOFF_MS * 2 ** attempt, BACKOFF_MS_MAX);
     let answer: Answer;
     try {
@@ -80,7 +91,11 @@ export class Sender {
     }
     const { status } = answer;
     if (status >= 200 && status < 300) return { answer, failure: '', waitMs: 0 };
-    if (status !== 429 && status < 500) throw new Error(`refused, ${status}: ${answer.body}`);
+    if (status !== 429 && status < 500) {
+      const mended = request.mended?.(status);
+      if (mended === undefined) throw new Error(`refused, ${status}: ${answer.body}`);
+      return { refusal: answer, failure: String(status), waitMs: 0, mended };
+    }
     const retryAfterMs = Number(answer.headers.get('retry-after') ?? 0) * 1000;
     const waitMs = Math.max(backoffMs, retryAfterMs);
     return { refusal: answer, failure: String(status), waitMs };

@@ -1,6 +1,8 @@
 import type { Label } from '@millrace/model';
 import { encodeWriteRequest } from '@millrace/wire';
 import { compressSymbols } from './compress-symbols.ts';
+import type { RequestTemplate } from './request-template.ts';
+import { REMOTE_WRITE_HEADERS } from './sender.ts';
 
 /** A varint has six bytes for times from 1971 to 2109. */
 const TIMESTAMP_BYTES = 6;
@@ -25,10 +27,9 @@ interface Parts {
  * Only times and values are written for each further request, in place and in the compressed
  * bytes, so that sending costs about 10 ns a sample. Receivers see what snappy would have made.
  */
-export class WriteRequestTemplate {
-  /** How many samples a request carries. */
+export class WriteRequestTemplate implements RequestTemplate {
+  readonly headers: Readonly<Record<string, string>> = REMOTE_WRITE_HEADERS;
   readonly samples: number;
-  /** Valid until the next `set`. */
   readonly body: Uint8Array<ArrayBuffer>;
   readonly #parts: Parts;
   readonly #view: DataView;
@@ -64,12 +65,10 @@ export class WriteRequestTemplate {
     return new WriteRequestTemplate({ body: block, valueAt, timeAt });
   }
 
-  /** One that can be under way at the same time as this one. */
   clone(): WriteRequestTemplate {
     return new WriteRequestTemplate({ ...this.#parts, body: this.body.slice() });
   }
 
-  /** Gives every series one sample of this time; `valueOf(i)` is the value of series i. */
   set(timestampMs: number, valueOf: (index: number) => number): void {
     const { valueAt, timeAt } = this.#parts;
     for (let i = 0; i < valueAt.length; i += 1) {
@@ -79,6 +78,14 @@ export class WriteRequestTemplate {
     timeAt.forEach((places, byte) => {
       for (const place of places) this.body[place] = time[byte]!;
     });
+  }
+
+  acknowledged(): void {
+    // A request is the same whatever is known of it.
+  }
+
+  refused(): boolean {
+    return false;
   }
 }
 
