@@ -9,19 +9,29 @@ export const FINGERPRINT_BYTES = 16;
  * set, each as uint32 LE byte length followed by UTF-8.
  */
 export function fingerprintOf(tenant: string, labels: LabelSet): Uint8Array {
-  const hash = createHash('sha256');
-  const length = Buffer.allocUnsafe(4);
-  const add = (text: string): void => {
-    const bytes = Buffer.from(text, 'utf8');
-    length.writeUInt32LE(bytes.length);
-    hash.update(length).update(bytes);
-  };
-  add(tenant);
-  for (const [name, value] of labels) {
-    add(name);
-    add(value);
-  }
+  let bytesMax = bytesMaxOf(tenant);
+  for (const [name, value] of labels) bytesMax += bytesMaxOf(name) + bytesMaxOf(value);
+  if (bytesMax > hashed.length) hashed = Buffer.allocUnsafeSlow(bytesMax);
+  let at = write(tenant, 0);
+  for (const [name, value] of labels) at = write(value, write(name, at));
+  const hash = createHash('sha256').update(hashed.subarray(0, at));
+  if (hashed.length > KEPT_BYTES_MAX) hashed = Buffer.allocUnsafeSlow(KEPT_BYTES_MAX);
   return new Uint8Array(hash.digest().subarray(0, FINGERPRINT_BYTES));
+}
+
+/** What is hashed, put together here: a call of the hash costs more than most labels' bytes. */
+let hashed: Buffer = Buffer.allocUnsafeSlow(4096);
+const KEPT_BYTES_MAX = 64 * 1024;
+
+function bytesMaxOf(text: string): number {
+  return 4 + 3 * text.length;
+}
+
+/** Writes a text behind its length; tells where it ends. */
+function write(text: string, at: number): number {
+  const length = hashed.write(text, at + 4, 'utf8');
+  hashed.writeUInt32LE(length, at);
+  return at + 4 + length;
 }
 
 /** The first 8 bytes as a signed big-endian integer: the `series_id` of the store. */
