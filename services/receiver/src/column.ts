@@ -68,6 +68,12 @@ export class Uint32Column {
   view(): Uint32Array {
     return this.data.subarray(0, this.length);
   }
+
+  /** Empty, and as small as in the beginning. */
+  reset(): void {
+    this.data = new Uint32Array(FIRST_CAPACITY);
+    this.length = 0;
+  }
 }
 
 /** The columns that every sample has a value in. */

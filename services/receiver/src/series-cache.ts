@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { LabelSet } from '@millrace/model';
 import { Uint32Column } from './column.ts';
+import { KeyStore } from './key-store.ts';
 import { SeriesTable, type SeriesNumber } from './series-table.ts';
 
 /** What `find` returns for bytes it does not know. */
 export const UNKNOWN_SERIES = -1;
 
 const FIRST_SLOTS = 1024;
-const FIRST_KEY_BYTES = 64 * 1024;
 const EMPTY_VIEW = new DataView(new ArrayBuffer(0));
 
 /**
@@ -24,13 +24,10 @@ export class SeriesCache {
   readonly #seed = randomBytes(4).readInt32LE();
   /** Series number + 1 by hash, open addressing, at most half full; 0: free. */
   #slots = new Int32Array(FIRST_SLOTS);
-  #keys = Buffer.alloc(FIRST_KEY_BYTES);
-  #keysLength = 0;
-  /** Where a series' key starts; one more entry tells the end of the last. */
-  #keyStarts = new Uint32Column();
-  #hashes = new Uint32Column();
+  readonly #keys = new KeyStore();
+  readonly #hashes = new Uint32Column();
   /** The series that followed another one last time: requests of one sender look alike. */
-  #followers = new Uint32Column();
+  readonly #followers = new Uint32Column();
   #last: SeriesNumber = UNKNOWN_SERIES;
   #viewed: Uint8Array | undefined;
   #view: DataView = EMPTY_VIEW;
@@ -49,7 +46,6 @@ export class SeriesCache {
     this.#countMax = params.countMax;
     this.#bytesMax = params.bytesMax;
     this.#onClear = params.onClear;
-    this.#keyStarts.push(0);
   }
 
   get count(): number {
@@ -57,9 +53,8 @@ export class SeriesCache {
   }
 
   get bytesHeld(): number {
-    const columns = [this.#keyStarts, this.#hashes, this.#followers];
-    const held = columns.reduce((sum, { data }) => sum + data.byteLength, this.table.bytesHeld);
-    return held + this.#keys.byteLength + this.#slots.byteLength;
+    const columns = this.#hashes.data.byteLength + this.#followers.data.byteLength;
+    return this.table.bytesHeld + this.#keys.bytesHeld + columns + this.#slots.byteLength;
   }
 
   /** Lets go of the request's bytes, which else would live until the next request. */
@@ -76,11 +71,8 @@ export class SeriesCache {
   expect(bytes: Uint8Array, start: number, end: number): number {
     if (this.#last === UNKNOWN_SERIES) return -1;
     const guess = this.#followers.data[this.#last]!;
-    const keyStart = this.#keyStarts.data[guess]!;
-    const keyEnd = this.#keyStarts.data[guess + 1]!;
-    const keyEndHere = start + keyEnd - keyStart;
-    if (keyEndHere > end) return -1;
-    return this.#keys.compare(bytes, start, keyEndHere, keyStart, keyEnd) === 0 ? keyEndHere : -1;
+    const keyEnd = start + this.#keys.length(guess);
+    return keyEnd <= end && this.#keys.equals(guess, bytes, start) ? keyEnd : -1;
   }
 
   /** The series that `expect` found; nothing else was asked or added in between. */
@@ -108,7 +100,7 @@ export class SeriesCache {
   add(bytes: Uint8Array, start: number, end: number, labels: LabelSet): SeriesNumber {
     if (this.count >= this.#countMax || this.bytesHeld >= this.#bytesMax) this.#clear();
     const series = this.table.add(labels);
-    this.#addKey(bytes, start, end);
+    this.#keys.add(bytes, start, end);
     this.#hashes.push(this.#hash(bytes, start, end));
     // Itself, until it is known what follows.
     this.#followers.push(series);
@@ -124,35 +116,16 @@ export class SeriesCache {
   }
 
   #isKeyOf(series: SeriesNumber, bytes: Uint8Array, start: number, end: number): boolean {
-    const keyStarts = this.#keyStarts.data;
-    const keyStart = keyStarts[series]!;
-    const keyEnd = keyStarts[series + 1]!;
-    if (keyEnd - keyStart !== end - start) return false;
-    return this.#keys.compare(bytes, start, end, keyStart, keyEnd) === 0;
-  }
-
-  #addKey(bytes: Uint8Array, start: number, end: number): void {
-    const length = this.#keysLength + end - start;
-    if (length > this.#keys.length) {
-      const grown = Buffer.alloc(Math.max(length, this.#keys.length * 2));
-      grown.set(this.#keys);
-      this.#keys = grown;
-    }
-    this.#keys.set(bytes.subarray(start, end), this.#keysLength);
-    this.#keysLength = length;
-    this.#keyStarts.push(length);
+    return this.#keys.length(series) === end - start && this.#keys.equals(series, bytes, start);
   }
 
   #clear(): void {
     this.#onClear();
     this.table.clear();
     this.#slots = new Int32Array(FIRST_SLOTS);
-    this.#keys = Buffer.alloc(FIRST_KEY_BYTES);
-    this.#keysLength = 0;
-    this.#keyStarts = new Uint32Column();
-    this.#keyStarts.push(0);
-    this.#hashes = new Uint32Column();
-    this.#followers = new Uint32Column();
+    this.#keys.clear();
+    this.#hashes.reset();
+    this.#followers.reset();
     this.#last = UNKNOWN_SERIES;
   }
 

@@ -1,0 +1,47 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { KeyStore } from './key-store.ts';
+
+const CHUNK_BYTES = 2 ** 18;
+
+it('tells every key from all others, wherever its chunk ends', () => {
+  const lengths = fc.array(
+    fc.oneof(
+      fc.nat({ max: 40 }),
+      fc.integer({ min: 90_000, max: CHUNK_BYTES / 2 }),
+      fc.integer({ min: CHUNK_BYTES - 2, max: CHUNK_BYTES + 2 }),
+    ),
+    { maxLength: 12 },
+  );
+  fc.assert(
+    fc.property(lengths, fc.boolean(), (all, again) => {
+      const store = new KeyStore();
+      if (again) {
+        store.add(Buffer.alloc(100, 1), 0, 100);
+        store.clear();
+      }
+      const keys = all.map((length, i) => Buffer.alloc(length + 5, i + 1));
+      for (const key of keys) store.add(key, 2, key.length - 3);
+      for (const [i, key] of keys.entries()) {
+        expect(store.length(i)).toBe(key.length - 5);
+        expect(store.equals(i, key, 1)).toBe(true);
+        const other = keys[(i + 1) % keys.length]!;
+        const shorter = other.length < key.length || key.length === 5 || other === key;
+        if (!shorter) expect(store.equals(i, other, 0)).toBe(false);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+it('holds little for few keys, and hardly more than its keys for many', () => {
+  const store = new KeyStore();
+  const key = Buffer.alloc(245);
+  store.add(key, 0, key.length);
+  expect(store.bytesHeld).toBeLessThan(32 * 1024);
+  const count = 50_000;
+  for (let i = 1; i < count; i += 1) store.add(key, 0, key.length);
+  expect(store.bytesHeld).toBeLessThan(count * (245 + 16) + 2 * CHUNK_BYTES);
+  store.clear();
+  expect(store.bytesHeld).toBeLessThan(8 * 1024);
+});
