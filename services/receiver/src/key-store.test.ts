@@ -4,6 +4,10 @@ import { KeyStore } from './key-store.ts';
 
 const CHUNK_BYTES = 2 ** 18;
 
+function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
+}
+
 it('tells every key from all others, wherever its chunk ends', () => {
   const lengths = fc.array(
     fc.oneof(
@@ -24,13 +28,35 @@ it('tells every key from all others, wherever its chunk ends', () => {
       for (const key of keys) store.add(key, 2, key.length - 3);
       for (const [i, key] of keys.entries()) {
         expect(store.length(i)).toBe(key.length - 5);
-        expect(store.equals(i, key, 1)).toBe(true);
+        expect(store.equals(i, viewOf(key), 1)).toBe(true);
         const other = keys[(i + 1) % keys.length]!;
         const shorter = other.length < key.length || key.length === 5 || other === key;
-        if (!shorter) expect(store.equals(i, other, 0)).toBe(false);
+        if (!shorter) expect(store.equals(i, viewOf(other), 0)).toBe(false);
       }
     }),
     { numRuns: 60 },
+  );
+});
+
+it('compares bytes, whatever they would be as numbers', () => {
+  // Zeros of both signs, and a number that equals nothing.
+  const words = ['0000000000000000', '8000000000000000', '7ff8000000000000', '7ff8000000000001'];
+  const byte = fc.constantFrom(0, 1, 0x7f, 0x80, 0xf8, 0xff);
+  const keys = fc.oneof(
+    fc
+      .array(fc.constantFrom(...words), { maxLength: 3 })
+      .map((hex) => Buffer.from(hex.join(''), 'hex')),
+    fc.array(byte, { maxLength: 20 }).map((bytes) => Buffer.from(bytes)),
+  );
+  fc.assert(
+    fc.property(keys, keys, fc.nat({ max: 7 }), (key, other, offset) => {
+      const store = new KeyStore();
+      store.add(key, 0, key.length);
+      const placed = Buffer.concat([Buffer.alloc(offset), other, Buffer.alloc(24)]);
+      const isSame = key.equals(placed.subarray(offset, offset + key.length));
+      expect(store.equals(0, viewOf(placed), offset)).toBe(isSame);
+    }),
+    { numRuns: 2000 },
   );
 });
 

@@ -10,7 +10,8 @@ const FIRST_BYTES = 16 * 1024;
  * would stop all requests while hundreds of megabytes are copied.
  */
 export class KeyStore {
-  #chunks: Buffer[] = [];
+  #chunks: Uint8Array[] = [];
+  #views: DataView[] = [];
   /** Bytes of the last chunk that are taken. */
   #taken = 0;
   #bytes = 0;
@@ -25,13 +26,27 @@ export class KeyStore {
     return this.#lengths.data[key]!;
   }
 
-  /** Whether the key is `bytes[start, start + its length)`, which has to be there. */
-  equals(key: number, bytes: Uint8Array, start: number): boolean {
+  /**
+   * Whether the key is what `view` has from `start` on, where its length has to be there. Eight
+   * bytes at a time, as doubles: that is twice as fast as a call of `Buffer.compare`. Equal doubles
+   * have equal bytes, unless they are zero; that NaN equals nothing is put right below.
+   */
+  equals(key: number, view: DataView, start: number): boolean {
     const place = this.#places.data[key]!;
     const at = place & (CHUNK_BYTES - 1);
     const length = this.#lengths.data[key]!;
-    const chunk = this.#chunks[place >>> CHUNK_BITS]!;
-    return chunk.compare(bytes, start, start + length, at, at + length) === 0;
+    const own = this.#views[place >>> CHUNK_BITS]!;
+    let i = 0;
+    for (; i + 8 <= length; i += 8) {
+      const mine = own.getFloat64(at + i);
+      if (mine === view.getFloat64(start + i) && mine !== 0) continue;
+      if (own.getInt32(at + i) !== view.getInt32(start + i)) return false;
+      if (own.getInt32(at + i + 4) !== view.getInt32(start + i + 4)) return false;
+    }
+    for (; i < length; i += 1) {
+      if (own.getUint8(at + i) !== view.getUint8(start + i)) return false;
+    }
+    return true;
   }
 
   /** Keeps a copy of `bytes[start, end)` under the next number. */
@@ -46,6 +61,7 @@ export class KeyStore {
 
   clear(): void {
     this.#chunks = [];
+    this.#views = [];
     this.#taken = 0;
     this.#bytes = 0;
     this.#places.reset();
@@ -59,18 +75,21 @@ export class KeyStore {
     if (chunk !== undefined && this.#taken + length <= chunk.length) return last;
     if (chunk !== undefined && last === 0 && this.#taken + length <= CHUNK_BYTES) {
       // One that is hardly used stays small.
-      const grown = Buffer.alloc(Math.min(CHUNK_BYTES, (this.#taken + length) * 2));
+      const grown = new Uint8Array(Math.min(CHUNK_BYTES, (this.#taken + length) * 2));
       grown.set(chunk);
-      this.#chunks[0] = grown;
-      this.#bytes += grown.length - chunk.length;
-      return 0;
+      this.#bytes -= chunk.length;
+      return this.#put(0, grown);
     }
     // What is longer than a chunk has one of its own.
     const least = chunk === undefined ? FIRST_BYTES : CHUNK_BYTES;
-    const next = Buffer.alloc(Math.max(least, length));
-    this.#chunks.push(next);
     this.#taken = 0;
-    this.#bytes += next.length;
-    return last + 1;
+    return this.#put(last + 1, new Uint8Array(Math.max(least, length)));
+  }
+
+  #put(number: number, chunk: Uint8Array): number {
+    this.#chunks[number] = chunk;
+    this.#views[number] = new DataView(chunk.buffer);
+    this.#bytes += chunk.length;
+    return number;
   }
 }

@@ -72,7 +72,7 @@ export class SeriesCache {
     if (this.#last === UNKNOWN_SERIES) return -1;
     const guess = this.#followers.data[this.#last]!;
     const keyEnd = start + this.#keys.length(guess);
-    return keyEnd <= end && this.#keys.equals(guess, bytes, start) ? keyEnd : -1;
+    return keyEnd <= end && this.#keys.equals(guess, this.#viewOf(bytes), start) ? keyEnd : -1;
   }
 
   /** The series that `expect` found; nothing else was asked or added in between. */
@@ -116,7 +116,8 @@ export class SeriesCache {
   }
 
   #isKeyOf(series: SeriesNumber, bytes: Uint8Array, start: number, end: number): boolean {
-    return this.#keys.length(series) === end - start && this.#keys.equals(series, bytes, start);
+    const view = this.#viewOf(bytes);
+    return this.#keys.length(series) === end - start && this.#keys.equals(series, view, start);
   }
 
   #clear(): void {
@@ -141,12 +142,16 @@ export class SeriesCache {
     this.#slots[slot] = series + 1;
   }
 
-  #hash(bytes: Uint8Array, start: number, end: number): number {
+  #viewOf(bytes: Uint8Array): DataView {
     if (bytes !== this.#viewed) {
       this.#viewed = bytes;
       this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     }
-    const view = this.#view;
+    return this.#view;
+  }
+
+  #hash(bytes: Uint8Array, start: number, end: number): number {
+    const view = this.#viewOf(bytes);
     let hash = this.#seed;
     let at = start;
     for (; at + 4 <= end; at += 4) {
