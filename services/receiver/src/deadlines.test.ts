@@ -1,45 +1,46 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '@millrace/runtime';
 import { expect, it } from 'vitest';
 import { Deadlines } from './deadlines.ts';
-import { eventually } from './testing/eventually.ts';
 
 /** Sleeps end when the test says so, one after the other. */
 function steppedClock() {
-  const sleeps: { ms: number; end: () => void; signal: AbortSignal }[] = [];
+  const asleep: { ms: number; end: () => void }[] = [];
   const clock: Clock = {
     nowUs: () => 0,
     sleep: async (ms, signal) =>
       await new Promise<void>((resolve, reject) => {
-        const abort = (): void => reject(new Error('aborted'));
-        const end = (): void => {
-          signal!.removeEventListener('abort', abort);
-          resolve();
-        };
-        sleeps.push({ ms, end, signal: signal! });
-        signal!.addEventListener('abort', abort);
+        const one = { ms, end: resolve };
+        asleep.push(one);
+        signal!.addEventListener('abort', () => {
+          asleep.splice(asleep.indexOf(one), 1);
+          reject(new Error('aborted'));
+        });
       }),
   };
   const step = async (): Promise<number> => {
-    const { length } = sleeps;
-    const { ms, end, signal } = sleeps.at(-1)!;
+    const { ms, end } = asleep.shift()!;
     end();
-    await eventually(() => sleeps.length > length || signal.aborted);
+    // Nothing here waits for anything but promises.
+    await setImmediate();
     return ms;
   };
-  return { clock, sleeps, step };
+  return { clock, asleep, step };
 }
 
 const late = (): Error => new Error('late');
 const never = new Promise<never>(() => undefined);
 
-it('hands on how a promise ends, and leaves no timer when nobody waits', async () => {
-  const { clock, sleeps } = steppedClock();
+it('hands on how a promise ends, and has no timer when nobody waits any more', async () => {
+  const { clock, asleep, step } = steppedClock();
   const deadlines = new Deadlines({ clock, ms: 160 });
   const failing = deadlines.within(Promise.reject(new Error('broken')), late);
   const kept = deadlines.within(Promise.resolve('kept'), late);
   await expect(failing).rejects.toThrow('broken');
   await expect(kept).resolves.toBe('kept');
-  expect(sleeps.map(({ signal }) => signal.aborted)).toEqual([true]);
+  expect(asleep).toHaveLength(1);
+  await step();
+  expect(asleep).toEqual([]);
 });
 
 it('gives up on each no sooner than its time and no later than a sixteenth more', async () => {
@@ -61,15 +62,21 @@ it('gives up on each no sooner than its time and no later than a sixteenth more'
   expect(sleptMs).toBe(80 + 170);
 });
 
-it('waits for others that come behind one that was given up on', async () => {
-  const { clock, sleeps, step } = steppedClock();
+it('waits for others that come behind one that was given up on, until it is stopped', async () => {
+  const { clock, asleep, step } = steppedClock();
   const deadlines = new Deadlines({ clock, ms: 160 });
   let given = 0;
   const giveUp = (): void => void (given += 1);
+  for (const turn of [1, 2]) {
+    deadlines.within(never, late).catch(giveUp);
+    for (let i = 0; given < turn && i < 100; i += 1) await step();
+    expect(given).toBe(turn);
+    expect(asleep).toEqual([]);
+  }
   deadlines.within(never, late).catch(giveUp);
-  for (let i = 0; given === 0 && i < 100; i += 1) await step();
-  expect(sleeps.at(-1)!.signal.aborted).toBe(true);
-  deadlines.within(never, late).catch(giveUp);
-  for (let i = 0; given === 1 && i < 100; i += 1) await step();
+  expect(asleep).toHaveLength(1);
+  deadlines.stop();
+  await setImmediate();
+  expect(asleep).toEqual([]);
   expect(given).toBe(2);
 });

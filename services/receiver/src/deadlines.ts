@@ -19,7 +19,8 @@ export class Deadlines {
   /** In the order in which they began to wait, and so of their deadlines. */
   readonly #waiting = new Set<Waiting>();
   #slice = 0;
-  #ticking: AbortController | undefined;
+  #isTicking = false;
+  readonly #stopping = new AbortController();
 
   constructor(params: Readonly<{ clock: Clock; ms: number }>) {
     this.#clock = params.clock;
@@ -34,45 +35,49 @@ export class Deadlines {
     return new Promise((resolve, reject) => {
       const waiting: Waiting = { since: this.#slice, giveUp: () => reject(late()) };
       this.#waiting.add(waiting);
-      this.#ticking ??= this.#begin();
+      if (!this.#isTicking) void this.#tick();
       doing.then(
         (value) => {
-          this.#end(waiting);
+          this.#waiting.delete(waiting);
           resolve(value);
         },
         (error: unknown) => {
-          this.#end(waiting);
+          this.#waiting.delete(waiting);
           reject(error as Error);
         },
       );
     });
   }
 
-  #end(waiting: Waiting): void {
-    this.#waiting.delete(waiting);
-    if (this.#waiting.size > 0) return;
-    this.#ticking?.abort();
-    this.#ticking = undefined;
+  /** Gives up on nothing any more. */
+  stop(): void {
+    this.#stopping.abort();
   }
 
-  #begin(): AbortController {
-    const ticking = new AbortController();
-    // It ends by being aborted.
-    void this.#tick(ticking.signal).catch(() => undefined);
-    return ticking;
-  }
-
-  /** Counts slices, and not a clock that may be set: until nobody waits, and it is aborted. */
-  async #tick(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.#clock.sleep(this.#sliceMs, signal);
-      this.#slice += 1;
-      for (const waiting of this.#waiting) {
-        // What began within a slice has waited that much less.
-        if (this.#slice - waiting.since <= SLICES) break;
-        this.#end(waiting);
-        waiting.giveUp();
+  /** Counts slices, and not a clock that may be set, until nobody has waited for a whole one. */
+  async #tick(): Promise<void> {
+    const { signal } = this.#stopping;
+    this.#isTicking = true;
+    try {
+      while (this.#waiting.size > 0) {
+        await this.#clock.sleep(this.#sliceMs, signal);
+        this.#slice += 1;
+        this.#giveUpOnLate();
       }
+    } catch (error) {
+      // Being stopped is no failure.
+      if (!signal.aborted) throw error;
+    } finally {
+      this.#isTicking = false;
+    }
+  }
+
+  #giveUpOnLate(): void {
+    for (const waiting of this.#waiting) {
+      // What began within a slice has waited that much less.
+      if (this.#slice - waiting.since <= SLICES) return;
+      this.#waiting.delete(waiting);
+      waiting.giveUp();
     }
   }
 }

@@ -104,6 +104,11 @@ export class Intake {
     this.#deadlines = new Deadlines({ clock, ms: settings.appendTimeoutMs });
   }
 
+  /** Ends its timer. Appends that are waited for then are waited for without a deadline. */
+  stop(): void {
+    this.#deadlines.stop();
+  }
+
   /** Throws RECEIVER_OVERLOADED while the log is so slow that more requests would only pile up. */
   checkAge(): void {
     const { oldestMs } = this.#appender;

@@ -131,6 +131,7 @@ export function createReceiver(
       events.stopping();
       storeWait?.stop();
       await Promise.all([app.close(), rules.stop(settings.stopMsMax)]);
+      intake.stop();
       // Appends whose senders no longer wait may still be under way.
       await producer.close();
       events.stopped();
