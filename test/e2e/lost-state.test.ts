@@ -1,5 +1,6 @@
 import { cp, open, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { AuditReport } from '@millrace/audit';
 import { TOPIC_EVENTS } from '@millrace/stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../integration/running-millrace.ts';
@@ -89,6 +90,18 @@ describe('everything acknowledged is stored once after kill -9 and a state that'
     const { code, stdout } = await world.playground.run(['checkpoint', 'verify']);
     expect(code, stdout).toBe(0);
     expect(stdout).toMatch(/none is damaged/);
+    // What is left of it is proven all the same, folded again from checkpoints as well.
+    for (const flags of [[], ['--deep']]) {
+      const audit = await world.playground.run(['audit', '--json', ...flags]);
+      expect(audit.code, audit.stdout + audit.stderr).toBe(0);
+      const { findings, partitions, rows } = JSON.parse(audit.stdout) as AuditReport;
+      expect(findings).toEqual([]);
+      expect(rows['samples']).toBeGreaterThan(0);
+      const cut = partitions.filter(({ from }) => from > 0);
+      expect(cut.length).toBeGreaterThan(0);
+      const isFolded = flags.length > 0;
+      expect(cut.every(({ checkpoint }) => (checkpoint !== undefined) === isFolded)).toBe(true);
+    }
   });
 });
 

@@ -38,7 +38,8 @@ export function checkPartition(
     tallies,
     isLedgerKnown: start === 0 && (position ?? 0) <= to,
     report: {
-      ...{ partition, logId: plan.logId, from: start, to: Math.min(to, mark.offset), position },
+      ...{ partition, logId: plan.logId, from: start, to: Math.min(to, mark.offset) },
+      ...{ checkpoint: undefined, position },
       samples: scanned.reduce((sum, one) => sum + one.samples, 0),
       ...{ records, appendedAgain },
     },

@@ -60,6 +60,8 @@ export interface PartitionReport {
   /** Records [from, to) of `metrics.events` whose rows were compared. */
   from: number;
   to: number;
+  /** When the checkpoint at `from` was made, where a fold began with one. */
+  checkpoint: string | undefined;
   /** Records below it are counted in the ledger; undefined: nothing was published yet. */
   position: number | undefined;
   records: number;

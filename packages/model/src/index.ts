@@ -19,7 +19,7 @@ export {
   type LabelSet,
 } from './label-set.ts';
 export { MixHash } from './mix-hash.ts';
-export { LOG_NUMBER_MAX, logNumberOf, pieceName, type Piece } from './piece.ts';
+export { LOG_NUMBER_MAX, logNumberOf, openedAt, pieceName, type Piece } from './piece.ts';
 export { PieceInputs } from './piece-inputs.ts';
 export {
   DISPOSITIONS,

@@ -40,6 +40,11 @@ export function logNumberOf(piece: number): number {
   return Math.floor(piece / OFFSETS_PER_LOG);
 }
 
+/** The offset of the record that opened a piece, from its name. */
+export function openedAt(piece: number): number {
+  return piece % OFFSETS_PER_LOG;
+}
+
 /** One number for (log number, opening offset) that sorts as the pair does. */
 export function pieceName(logNumber: number, offset: number): number {
   return logNumber * OFFSETS_PER_LOG + offset;

@@ -2,48 +2,37 @@ import type { AuditParts, CheckedReport } from '../audit.ts';
 import { Findings } from '../findings.ts';
 import { shownLedger } from '../ledger/compare-ledger.ts';
 import { roundsOf } from '../plain-round.ts';
+import type { PartitionPlan } from '../plan.ts';
+import { formatTimeUs, type PartitionReport } from '../report.ts';
 import { SeriesNames } from '../series-names.ts';
 import { compareTotals } from './compare-totals.ts';
-import { deepRound, type DeepResult } from './deep-round.ts';
+import { deepRound, type DeepPartition, type DeepResult } from './deep-round.ts';
+import { findFoldStart, type FoldStart } from './fold-start.ts';
 
 /** Digests of pieces and definitions are held beside the samples. */
 const SHARE_OF_SAMPLES = 2;
 
 /** Folds the log with the production code, and compares every entry with what is stored. */
 export async function checkDeep(parts: AuditParts): Promise<CheckedReport> {
-  const { plan, settings } = parts;
+  const { plan, settings, stream, signal } = parts;
   const findings = new Findings();
-  const names = new SeriesNames(parts.stream);
+  const names = new SeriesNames(stream);
+  const starts: FoldStart[] = [];
+  for (const one of plan.partitions) {
+    const { sinceUs } = settings;
+    starts.push(await findFoldStart({ stream, plan: one, sinceUs, signal }));
+  }
   const samplesMax = Math.ceil(settings.samplesMax / SHARE_OF_SAMPLES);
   const rounds = roundsOf(plan, { ...settings, samplesMax });
   const results: DeepResult[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    results.push(await deepRound(parts, { round, rounds, findings, names }));
+    results.push(await deepRound({ ...parts, starts }, { round, rounds, findings, names }));
   }
   const notProven = results.flatMap((result) => result.notProven);
   const partitions = plan.partitions.map((one, i) => {
-    const { partition, logId, mark, position } = one;
     const folded = results.map((result) => result.partitions[i]!);
-    const { to, samples } = folded[0]!;
-    if (mark.offset === 0) notProven.push(`Partition ${partition}: nothing of it is stored yet.`);
-    if (one.hasOtherLogs) {
-      notProven.push(
-        `Partition ${partition}: the store has rows of another log as well; it is proven that ` +
-          'none of this one is missing, and not that none is too many.',
-      );
-    }
-    if (to < mark.offset) {
-      findings.add('log_short', {
-        ...{ partition, offset: to, expected: String(mark.offset), found: String(to) },
-        message:
-          `The log of partition ${partition} ends at position ${to}; the store has applied ` +
-          `records up to ${mark.offset}.`,
-      });
-    } else if (position !== undefined) compareTotals(one, folded, findings);
-    return {
-      ...{ partition, logId, from: 0, to: Math.min(to, mark.offset), position, records: to },
-      ...{ samples, appendedAgain: 0 },
-    };
+    notProven.push(...unproven(one, starts[i]!));
+    return checkPartition({ plan: one, start: starts[i]!, folded, findings });
   });
   const rows: Record<string, number> = {};
   for (const result of results) {
@@ -52,9 +41,64 @@ export async function checkDeep(parts: AuditParts): Promise<CheckedReport> {
   const found = findings.list();
   return {
     ...{ format: 1, outcome: found.length === 0 ? 'proven' : 'broken', mode: 'deep' },
-    ...{ since: undefined, until: undefined, tenant: undefined },
+    since: settings.sinceUs === undefined ? undefined : formatTimeUs(settings.sinceUs),
+    ...{ until: undefined, tenant: undefined },
     partitions,
     ledger: plan.partitions.flatMap(({ totals }) => totals.map(shownLedger)),
     ...{ rows, notProven, notes: [], findings: found },
   };
+}
+
+function checkPartition(
+  params: Readonly<{
+    plan: PartitionPlan;
+    start: FoldStart;
+    /** Of each round; all have folded the same records. */
+    folded: readonly DeepPartition[];
+    findings: Findings;
+  }>,
+): PartitionReport {
+  const { plan, start, folded, findings } = params;
+  const { partition, logId, mark, position } = plan;
+  const { to, samples } = folded[0]!;
+  if (to < mark.offset) {
+    findings.add('log_short', {
+      ...{ partition, offset: to, expected: String(mark.offset), found: String(to) },
+      message:
+        `The log of partition ${partition} ends at position ${to}; the store has applied ` +
+        `records up to ${mark.offset}.`,
+    });
+  } else if (position !== undefined && position >= start.position) {
+    compareTotals(plan, folded, findings, start.position === 0);
+  }
+  const { madeAtUs } = start;
+  return {
+    ...{ partition, logId, from: start.position, to: Math.min(to, mark.offset), position },
+    checkpoint: madeAtUs === undefined ? undefined : formatTimeUs(madeAtUs),
+    ...{ records: to - start.position, samples, appendedAgain: 0 },
+  };
+}
+
+function unproven({ partition, mark, hasOtherLogs, position }: PartitionPlan, start: FoldStart) {
+  const sentences: string[] = [];
+  if (mark.offset === 0) sentences.push(`Partition ${partition}: nothing of it is stored yet.`);
+  if (hasOtherLogs) {
+    sentences.push(
+      `Partition ${partition}: the store has rows of another log as well; it is proven that ` +
+        'none of this one is missing, and not that none is too many.',
+    );
+  }
+  if (start.position === 0) return sentences;
+  sentences.push(
+    `Partition ${partition}: what records below ${start.position} put out was not compared: the ` +
+      'fold began with a checkpoint. Of samples up to ' +
+      `${formatTimeUs(start.largestTimeUs)} it is proven that none of the records from there on ` +
+      'is missing, and not that none is too many.',
+  );
+  if ((position ?? 0) < start.position) {
+    sentences.push(
+      `Partition ${partition}: the store's ledger is of before the checkpoint, and was not compared.`,
+    );
+  }
+  return sentences;
 }

@@ -1,9 +1,6 @@
-import { logNumberOf } from '@millrace/model';
-import type { StoredPiece } from '@millrace/store';
 import type { LedgerEntry } from '@millrace/wire';
 import type { AuditParts } from '../audit.ts';
 import type { LogTables } from '../log/record-slots.ts';
-import type { AuditPlan } from '../plan.ts';
 import { RecordList } from '../record-list.ts';
 import { RowComparison } from '../rows/compare-rows.ts';
 import { countRows } from '../rows/missing-rows.ts';
@@ -11,12 +8,18 @@ import { droppedOf, droppedText, type RoundParams } from '../plain-round.ts';
 import { refusedRows, tellCounts, tellRows, tellStrange } from '../rows/tell-rows.ts';
 import { SampleTable } from '../sample-table.ts';
 import { SeriesTable } from '../series-table.ts';
+import { compareEntries } from './compare-entries.ts';
 import { ExpectedDefinitions } from './expected-definitions.ts';
 import { ExpectedPieces } from './expected-pieces.ts';
 import { ExpectedSamples, type ExpectedMoves } from './expected-samples.ts';
 import { ExpectedUnverified } from './expected-unverified.ts';
+import type { FoldStart } from './fold-start.ts';
 import { foldPartition, type FoldedPartition } from './fold-partition.ts';
-import { tellBeside, tellDefinitions, tellPieces } from './tell-entries.ts';
+
+/** With where the fold of each partition begins, in the order of the plan. */
+export interface DeepParts extends AuditParts {
+  starts: readonly FoldStart[];
+}
 
 /** What one partition's entries say, beside rows. */
 export interface DeepPartition extends FoldedPartition {
@@ -39,11 +42,9 @@ export interface Expectations {
   unverified: ExpectedUnverified;
 }
 
-const HOUR_US = 3_600_000_000;
-
-/** Folds the whole log, and compares what it puts out for the series of one part. */
-export async function deepRound(parts: AuditParts, params: RoundParams): Promise<DeepResult> {
-  const { plan, settings, snapshot } = parts;
+/** Folds the log, and compares what it puts out for the series of one part. */
+export async function deepRound(parts: DeepParts, params: RoundParams): Promise<DeepResult> {
+  const { plan, settings } = parts;
   const { round: slice, rounds: slices } = params;
   const of = { slices, slice };
   const tables: LogTables = {
@@ -56,18 +57,39 @@ export async function deepRound(parts: AuditParts, params: RoundParams): Promise
   const expected: Expectations = {
     samples: new ExpectedSamples(tables, of),
     pieces: new ExpectedPieces(of),
-    definitions: new ExpectedDefinitions(of),
+    definitions: new ExpectedDefinitions(of, seenFromUs(parts)),
     unverified: new ExpectedUnverified(of, cutoffUs),
   };
   const partitions = await foldAll(parts, params, expected);
-  const fromUs = cutoffUs;
-  const everything = { ...of, fromUs: -Infinity, untilUs: Infinity };
-  const scope = { ...of, fromUs, untilUs: Infinity };
+  const exactFromUs = exactTimes(parts);
+  const rows = await compareRows(parts, params, { tables, exactFromUs });
+  return {
+    partitions,
+    notProven: rows.notProven,
+    rows: { ...rows.rows, ...(await compareEntries(parts, params, { expected, exactFromUs })) },
+  };
+}
+
+/** Rows of a partition with this time or a later one are known, by partition. */
+function exactTimes({ plan, starts, stream }: DeepParts): number[] {
   // Of other partitions nothing is known; rows of another log look like those of this one.
-  const exactFromUs = new Array<number>(parts.stream.partitions).fill(Infinity);
-  for (const { partition, hasOtherLogs } of plan.partitions) {
-    exactFromUs[partition] = hasOtherLogs ? Infinity : -Infinity;
-  }
+  const exactFromUs = new Array<number>(stream.partitions).fill(Infinity);
+  plan.partitions.forEach(({ partition, hasOtherLogs }, i) => {
+    const { largestTimeUs } = starts[i]!;
+    exactFromUs[partition] = hasOtherLogs ? Infinity : largestTimeUs + 1;
+  });
+  return exactFromUs;
+}
+
+/** Samples and histograms. */
+async function compareRows(
+  { plan, settings, snapshot, stream }: DeepParts,
+  params: RoundParams,
+  { tables, exactFromUs }: Readonly<{ tables: LogTables; exactFromUs: readonly number[] }>,
+): Promise<Pick<DeepResult, 'rows' | 'notProven'>> {
+  const of = { slices: params.rounds, slice: params.round };
+  const fromUs = plan.newestWatermarkUs - settings.rawRetentionMs * 1000;
+  const scope = { ...of, fromUs, untilUs: Infinity };
   const comparison = new RowComparison(tables, exactFromUs, { isDeep: true });
   for await (const rows of snapshot.samples(scope)) comparison.samples(rows);
   const samples = comparison.rows;
@@ -78,68 +100,46 @@ export async function deepRound(parts: AuditParts, params: RoundParams): Promise
   });
   await tellCounts(tables, counts, params);
   await tellRows(tables, comparison, params);
-  const { partitions: all } = parts.stream;
-  const where = { snapshot, partitions: all, exactFromUs, scope: everything };
-  await tellStrange(comparison, params, where);
-  const { narrowRetentionMs, wideRetentionMs } = settings;
-  const keptFromUs = (widthUs: number): number => {
-    const retentionMs = widthUs < HOUR_US ? narrowRetentionMs : wideRetentionMs;
-    return plan.newestWatermarkUs - retentionMs * 1000;
-  };
-  for await (const pieces of snapshot.pieces(everything)) {
-    parts.signal?.throwIfAborted();
-    for (const piece of pieces) if (isOfPlan(plan, piece)) expected.pieces.compare(piece);
-  }
-  for await (const rows of snapshot.definitions(everything)) {
-    for (const row of rows) expected.definitions.compare(row);
-  }
-  for await (const rows of snapshot.unverified(everything)) {
-    for (const row of rows) {
-      if (exactFromUs[row.partition] === -Infinity) expected.unverified.compare(row);
-    }
-  }
-  await tellPieces(parts, expected.pieces, params.findings, keptFromUs);
-  await tellDefinitions(parts, expected.definitions, params.findings);
-  tellBeside(expected.unverified, params.findings);
+  const everything = { ...of, fromUs: -Infinity, untilUs: Infinity };
+  const { partitions } = stream;
+  await tellStrange(comparison, params, { snapshot, partitions, exactFromUs, scope: everything });
   return {
-    partitions,
+    rows: { samples, histograms: comparison.rows - samples },
     notProven: droppedText(counts),
-    rows: {
-      samples,
-      histograms: comparison.rows - samples,
-      pieces: expected.pieces.rows,
-      definitions: expected.definitions.rows,
-      unverified: expected.unverified.rows,
-    },
   };
 }
 
-/** Of the partitions and logs that were folded. */
-function isOfPlan({ partitions }: AuditPlan, { partition, piece }: StoredPiece): boolean {
-  const one = partitions.find((plan) => plan.partition === partition);
-  return one !== undefined && logNumberOf(piece) === one.logNumber;
+/** Series that were seen first after this time are known; -Infinity: all of them. */
+function seenFromUs({ starts }: DeepParts): number {
+  return Math.max(...starts.map(({ partitionTimeUs }) => partitionTimeUs));
 }
 
 async function foldAll(
-  parts: AuditParts,
+  parts: DeepParts,
   { round, rounds }: RoundParams,
   expected: Expectations,
 ): Promise<DeepPartition[]> {
-  const { stream, plan, settings, signal } = parts;
-  const total = plan.partitions.reduce((sum, { mark }) => sum + mark.offset, 0);
+  const { stream, plan, starts, settings, signal } = parts;
+  const total = plan.partitions.reduce(
+    (sum, { mark }, i) => sum + mark.offset - starts[i]!.position,
+    0,
+  );
   const partitions: DeepPartition[] = [];
   let before = 0;
-  for (const one of plan.partitions) {
+  for (const [i, one] of plan.partitions.entries()) {
+    const start = starts[i]!;
     const moves: ExpectedMoves = { toStored: 0, toDuplicate: 0 };
-    const totals: DeepPartition['totals'] = new Map();
+    const totals: DeepPartition['totals'] = new Map(
+      start.totals.map((some) => [some.tenant, some]),
+    );
     let newest: LedgerEntry | undefined;
     expected.samples.begin(one.partition, moves);
     expected.pieces.begin(one.partition);
     expected.definitions.begin(one.partition);
     expected.unverified.begin(one.partition);
-    const base = before;
+    const base = before - start.position;
     const folded = await foldPartition({
-      ...{ stream, plan: one, waitMsMax: settings.logWaitMsMax, signal },
+      ...{ stream, plan: one, start, waitMsMax: settings.logWaitMsMax, signal },
       onEntries: (entries, offset) => {
         expected.samples.take(entries, offset);
         expected.pieces.take(entries, offset);
@@ -152,7 +152,7 @@ async function foldAll(
         parts.onProgress?.({ phase: 'log', round, rounds, done: base + offset, total });
       },
     });
-    before += one.mark.offset;
+    before += one.mark.offset - start.position;
     partitions.push({ ...folded, newest, totals, moves });
   }
   return partitions;

@@ -10,6 +10,8 @@ export class ExpectedDefinitions {
   readonly #table = new DigestTable();
   readonly #digest = new WordDigest();
   readonly #of: SliceOf;
+  /** What was seen by then may be from before what was folded. */
+  readonly #knownFromUs: number;
   #firstSeenUs: Float64Array = new Float64Array(1024);
   #lastSeenUs: Float64Array = new Float64Array(1024);
   /** The last kind that the newest partition put out, and those of the partitions before. */
@@ -21,8 +23,10 @@ export class ExpectedDefinitions {
     new RowList();
   readonly unexpected: RowList<StoredDefinition> = new RowList();
 
-  constructor(of: SliceOf) {
+  /** `knownFromUs`: series that were first seen later are known; -Infinity: all are. */
+  constructor(of: SliceOf, knownFromUs: number) {
     this.#of = of;
+    this.#knownFromUs = knownFromUs;
   }
 
   get table(): DigestTable {
@@ -65,17 +69,22 @@ export class ExpectedDefinitions {
     this.rows += 1;
     const id = Buffer.from(row.fingerprint);
     const slot = this.#table.find(id.readUInt32BE(0), id.readUInt32BE(4));
+    // It may have been defined before, as of another kind and in another partition, too.
+    const isWhole = this.#knownFromUs < row.firstSeenUs;
     if (slot < 0) {
-      this.unexpected.add(row);
+      if (isWhole) this.unexpected.add(row);
       return;
     }
     this.#table.seen[slot] = 1;
     const kinds = this.#kindsBefore[slot]! | (1 << this.#kind[slot]!);
+    const [firstUs, lastUs] = [this.#firstSeenUs[slot]!, this.#lastSeenUs[slot]!];
+    const isFirst = isWhole ? row.firstSeenUs === firstUs : row.firstSeenUs <= firstUs;
+    const isLast = isWhole ? row.lastSeenUs === lastUs : row.lastSeenUs >= lastUs;
     const different = [
       ...(this.#table.has(slot, this.#digestOf(row)) ? [] : ['its fingerprint, tenant or labels']),
-      ...((kinds & (1 << row.kind)) === 0 ? ['its kind'] : []),
-      ...(this.#firstSeenUs[slot] === row.firstSeenUs ? [] : ['when it was seen first']),
-      ...(this.#lastSeenUs[slot] === row.lastSeenUs ? [] : ['when it was seen last']),
+      ...(isWhole && (kinds & (1 << row.kind)) === 0 ? ['its kind'] : []),
+      ...(isFirst ? [] : ['when it was seen first']),
+      ...(isLast ? [] : ['when it was seen last']),
     ];
     if (different.length > 0) this.different.add({ slot, row, what: different.join(', ') });
   }

@@ -1,5 +1,5 @@
 import type { Entries } from '@millrace/wire';
-import type { Piece } from '@millrace/model';
+import { openedAt, type Piece } from '@millrace/model';
 import type { StoredPiece } from '@millrace/store';
 import { RowList } from '../rows/compare-rows.ts';
 import { DigestTable } from './digest-table.ts';
@@ -54,15 +54,15 @@ export class ExpectedPieces {
     table.set(slot, pieceDigest(this.#digest, piece, isFinal));
   }
 
-  /** Holds a row against what is expected. */
-  compare(row: StoredPiece): void {
+  /** Holds a row against what is expected. `openedFrom`: all that was opened from there is known. */
+  compare(row: StoredPiece, openedFrom: number): void {
     this.rows += 1;
     const { seriesId: series, partition } = row;
     const table = this.#table;
     const key = pieceKey(this.#digest, { piece: row, series, partition });
     const slot = table.find(key.high, key.low);
     if (slot < 0) {
-      this.unexpected.add(row);
+      if (openedAt(row.piece) >= openedFrom) this.unexpected.add(row);
       return;
     }
     if (table.seen[slot] !== 0) {

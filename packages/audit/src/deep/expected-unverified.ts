@@ -45,12 +45,13 @@ export class ExpectedUnverified {
     }
   }
 
-  compare(row: StoredUnverified): void {
+  /** `isExact`: nothing of the partition is from before what was folded. */
+  compare(row: StoredUnverified, isExact: boolean): void {
     if (row.receivedAtUs < this.#receivedFromUs) return;
     this.rows += 1;
     const known = this.#expected.get(this.#keyOf(row, row.partition));
-    if (known === undefined || known.rows === 0) this.unexpected.add(row);
-    else known.rows -= 1;
+    if (known !== undefined && known.rows > 0) known.rows -= 1;
+    else if (isExact) this.unexpected.add(row);
   }
 
   missing(): RowList<Omit<Expected, 'rows'>> {

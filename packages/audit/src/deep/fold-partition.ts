@@ -1,7 +1,6 @@
 import { ADDRESS_ZERO, compareAddress } from '@millrace/model';
-import { MillraceError } from '@millrace/runtime';
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
-import { newPartitionHead, PartitionFold } from '@millrace/transformer/fold';
+import { PartitionFold } from '@millrace/transformer/fold';
 import { LIVE_SOURCE } from '@millrace/transformer';
 import {
   decodeEventsRecord,
@@ -15,10 +14,12 @@ import {
 } from '@millrace/wire';
 import { readLog } from '../log/read-log.ts';
 import type { PartitionPlan } from '../plan.ts';
+import type { FoldStart } from './fold-start.ts';
 
 export interface FoldParams {
   stream: Stream;
   plan: PartitionPlan;
+  start: FoldStart;
   waitMsMax: number;
   /** What the record at `offset` put out, in order within each type. */
   onEntries: (entries: Entries, offset: number) => void;
@@ -34,21 +35,24 @@ export interface FoldedPartition {
 const RECORD_BYTES_MAX = 800_000;
 
 /**
- * Folds a partition again as the transformer does, from its first record up to the store's mark,
+ * Folds a partition again as the transformer does, from where it starts up to the store's mark,
  * and gives out what the store must have applied.
- *
- * @throws MillraceError AUDIT_LOG_CUT when the log does not reach back to its beginning.
  */
 export async function foldPartition(params: FoldParams): Promise<FoldedPartition> {
-  const { stream, plan, waitMsMax, onEntries, signal } = params;
-  const { partition, start, mark, logId, logNumber } = plan;
-  if (start > 0) throw logCut(partition, start);
+  const { stream, plan, start, waitMsMax, onEntries, signal } = params;
+  const { partition, mark, logId, logNumber } = plan;
   if (logId === undefined) return { to: 0, samples: 0 };
-  const head = { logId, logNumber, source: LIVE_SOURCE, foldVersion: 0 };
-  const builder = new SeriesRecordBuilder(head, ADDRESS_ZERO, RECORD_BYTES_MAX);
-  const fold = new PartitionFold(newPartitionHead(logId, logNumber), undefined, builder);
+  const { head, tables } = await start.load();
+  const { position: from } = head;
+  const foldVersion = tables?.barrier.foldVersion ?? 0;
+  const builder = new SeriesRecordBuilder(
+    { logId, logNumber, source: LIVE_SOURCE, foldVersion },
+    { ...ADDRESS_ZERO, offset: from },
+    RECORD_BYTES_MAX,
+  );
+  const fold = new PartitionFold(head, tables, builder);
   const end = mark.ordinal > 0 ? mark.offset + 1 : mark.offset;
-  const range = { topic: TOPIC_EVENTS, partition, from: 0, to: end, waitMsMax, signal } as const;
+  const range = { topic: TOPIC_EVENTS, partition, from, to: end, waitMsMax, signal } as const;
   let samples = 0;
   for await (const { offset, appendTimeUs, payload } of readLog(stream, range)) {
     const record = decodeEventsRecord(payload);
@@ -95,15 +99,4 @@ function firstOf(
     editions: entries.editions.slice(0, count(EntryType.edition)),
     editionEnds: entries.editionEnds.slice(0, count(EntryType.editionEnd)),
   };
-}
-
-function logCut(partition: number, start: number): MillraceError {
-  return new MillraceError({
-    code: 'AUDIT_LOG_CUT',
-    kind: 'permanent',
-    message:
-      `Partition ${partition} cannot be folded again: its log begins at offset ${start}, because ` +
-      'what is before is past its retention. Nothing was changed.',
-    remedy: 'Leave --deep out: the audit then compares what the log still holds.',
-  });
 }

@@ -1,10 +1,10 @@
 import { fingerprintHex, formatLabels, type Piece } from '@millrace/model';
-import type { AuditParts } from '../audit.ts';
 import type { Findings } from '../findings.ts';
 import { formatTimeUs } from '../report.ts';
 import type { ExpectedDefinitions } from './expected-definitions.ts';
 import type { ExpectedPieces } from './expected-pieces.ts';
 import type { ExpectedUnverified } from './expected-unverified.ts';
+import type { DeepParts } from './deep-round.ts';
 import { foldPartition } from './fold-partition.ts';
 import { describePiece, differentColumns, pieceKey } from './piece-text.ts';
 import { WordDigest } from './word-digest.ts';
@@ -16,7 +16,7 @@ interface PutOut {
 
 /** Pieces that differ are put out again, one of each kind: only their digests were kept. */
 export async function tellPieces(
-  parts: AuditParts,
+  parts: DeepParts,
   expected: ExpectedPieces,
   findings: Findings,
   keptFromUs: (widthUs: number) => number,
@@ -76,7 +76,7 @@ export async function tellPieces(
 
 /** What is past its retention is not missed; which that is, only the pieces themselves tell. */
 async function tellMissing(
-  parts: AuditParts,
+  parts: DeepParts,
   expected: ExpectedPieces,
   findings: Findings,
   keptFromUs: (widthUs: number) => number,
@@ -109,7 +109,7 @@ async function tellMissing(
 }
 
 async function putOutAgain(
-  parts: AuditParts,
+  parts: DeepParts,
   expected: ExpectedPieces,
   slot: number,
 ): Promise<PutOut | undefined> {
@@ -118,14 +118,14 @@ async function putOutAgain(
 
 /** Folds once more, and keeps the last entry of the wanted pieces. */
 async function putOutAllAgain(
-  { stream, plan, settings, signal }: AuditParts,
+  { stream, plan, starts, settings, signal }: DeepParts,
   { table }: ExpectedPieces,
   wanted: ReadonlySet<number>,
 ): Promise<Map<number, PutOut>> {
   const found = new Map<number, PutOut>();
   const digest = new WordDigest();
   const partitions = new Set([...wanted].map((slot) => table.partitions[slot]!));
-  for (const one of plan.partitions) {
+  for (const [i, one] of plan.partitions.entries()) {
     const { partition } = one;
     if (!partitions.has(partition)) continue;
     const take = (piece: Piece, isFinal: boolean): void => {
@@ -134,7 +134,7 @@ async function putOutAllAgain(
       if (slot >= 0 && wanted.has(slot)) found.set(slot, { piece, isFinal });
     };
     await foldPartition({
-      ...{ stream, plan: one, waitMsMax: settings.logWaitMsMax, signal },
+      ...{ stream, plan: one, start: starts[i]!, waitMsMax: settings.logWaitMsMax, signal },
       onEntries: ({ open, finals }) => {
         for (const piece of open) take(piece, false);
         for (const piece of finals) take(piece, true);
@@ -145,7 +145,7 @@ async function putOutAllAgain(
 }
 
 export async function tellDefinitions(
-  parts: AuditParts,
+  parts: DeepParts,
   expected: ExpectedDefinitions,
   findings: Findings,
 ): Promise<void> {

@@ -1,3 +1,4 @@
+import { makeCheckpoint, recordDigest } from '@millrace/checkpoint';
 import { ADDRESS_ZERO, fingerprintHex, type Piece } from '@millrace/model';
 import { readCompiledRules, withoutEdition } from '@millrace/rules';
 import type { Clock } from '@millrace/runtime';
@@ -6,10 +7,18 @@ import {
   createMemoryStoreReader,
   MemoryStoreDatabase,
 } from '@millrace/store/memory';
-import { TOPIC_CONTROL, TOPIC_EVENTS, TOPIC_SERIES, type Topic } from '@millrace/stream';
+import { MemoryStateStore } from '@millrace/state/memory';
+import {
+  TOPIC_CHECKPOINTS,
+  TOPIC_CONTROL,
+  TOPIC_EVENTS,
+  TOPIC_SERIES,
+  type Topic,
+} from '@millrace/stream';
 import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
+import { describeState } from '@millrace/transformer';
 import { FOLD_VERSION, newPartitionHead, PartitionFold } from '@millrace/transformer/fold';
-import { TEST_LOG_ID, type LoggedRecord } from '@millrace/transformer/testing';
+import { takePages, TEST_LOG_ID, type LoggedRecord } from '@millrace/transformer/testing';
 import {
   ControlRecordKind,
   decodeEventsRecord,
@@ -43,6 +52,8 @@ interface StoredLogOptions {
   recordBytesMax?: number;
   /** Series records of each partition that are applied. */
   seriesRecords?: number;
+  /** Positions at which checkpoints are made, in each partition. */
+  checkpoints?: readonly number[];
   /** Of segments of the log: what lies in closed ones can be released. */
   segmentBytes?: number;
 }
@@ -69,8 +80,8 @@ export async function storeLog(
     log,
     database,
     copy: ({ without }) => {
-      const other = new MemoryLog({ partitions: partitions.length, clock });
-      for (const topic of [TOPIC_EVENTS, TOPIC_SERIES] as const) {
+      const other = new MemoryLog({ partitions: partitions.length, clock, settings });
+      for (const topic of [TOPIC_EVENTS, TOPIC_SERIES, TOPIC_CHECKPOINTS] as const) {
         for (const partition of partitions.keys()) {
           for (const record of log.partition(topic, partition).read(0, Infinity)) {
             nowUs = record.appendTimeUs;
@@ -99,9 +110,11 @@ export async function storeLog(
 async function applyPartition(
   { log, database }: Pick<StoredLog, 'log' | 'database'>,
   partition: number,
-  { applied, recordBytesMax = 800_000, seriesRecords = Infinity }: StoredLogOptions,
+  options: StoredLogOptions,
 ): Promise<void> {
+  const { applied, recordBytesMax = 800_000, seriesRecords = Infinity, checkpoints = [] } = options;
   const head = { logId: TEST_LOG_ID, logNumber: 1, source: 'live' };
+  const state = new MemoryStateStore();
   const builder = new SeriesRecordBuilder(
     { ...head, foldVersion: FOLD_VERSION },
     ADDRESS_ZERO,
@@ -111,7 +124,9 @@ async function applyPartition(
   const records = log.partition(TOPIC_EVENTS, partition).read(0, Infinity);
   for (const { payload, appendTimeUs } of records.slice(0, applied)) {
     fold.apply(decodeEventsRecord(payload), appendTimeUs);
+    fold.head.lastDigest = recordDigest(payload);
     if (fold.head.position % 7 === 0) builder.flush(fold.head.position);
+    if (checkpoints.includes(fold.head.position)) await keepState({ log, state, fold }, partition);
   }
   builder.flush(fold.head.position);
   const store = createMemoryStore(database);
@@ -125,6 +140,25 @@ async function applyPartition(
     if (outcome !== 'applied') throw new Error(`${outcome} at ${from.offset}`);
     from = to;
   }
+}
+
+/** Commits what changed, and makes a checkpoint of it. */
+async function keepState(
+  { log, state, fold }: Readonly<{ log: MemoryLog; state: MemoryStateStore; fold: PartitionFold }>,
+  partition: number,
+): Promise<void> {
+  const committed = await state.load(partition);
+  const { head, tables } = fold;
+  await state.commit({
+    partition,
+    expected: committed && { logId: committed.logId, position: committed.position },
+    next: { logId: head.logId, position: head.position },
+    pages: takePages({ ...head }, tables),
+  });
+  const stream = openMemoryStream(log);
+  const sources = { state, producer: stream.producer(), clock: log.clock, describe: describeState };
+  await makeCheckpoint(sources, { partition, signal: new AbortController().signal });
+  await stream.close();
 }
 
 /** As the writer does: of an open piece the last revision, and none that is final as well. */

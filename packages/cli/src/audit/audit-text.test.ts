@@ -13,7 +13,7 @@ const PROVEN: AuditReport = {
   partitions: [
     {
       ...{ partition: 0, logId: 'ab', from: 3, to: 12, position: 11, records: 9, samples: 100 },
-      appendedAgain: 0,
+      ...{ checkpoint: '2026-01-01T00:00:00.123456Z', appendedAgain: 0 },
     },
   ],
   ledger: [
@@ -36,7 +36,7 @@ test('says what was proven: ranges, counts, how fast, and what was not', () => {
     '100 samples of the log, rows of the store: 99 samples; 2.0 s, 50 samples/s',
     '',
     'partition records from to ledger at samples log',
-    '0 3 12 11 100 ab',
+    '0 (checkpoint of 2026-01-01T00:00:00Z) 3 12 11 100 ab',
     '',
     'tenant partition accepted stored duplicate conflict dropped unverified dead letter lost',
     'default 0 100 99 1 0 0 0 0 0',

@@ -49,11 +49,18 @@ function partitionTable({ partitions }: AuditReport, colours: Colours): string {
     { title: 'samples', align: 'right' },
     { title: 'log' },
   ] as const;
-  const rows = partitions.map(({ partition, from, to, position, samples, logId }) => [
-    ...[partition, from, to, position ?? '-', samples].map(String),
+  const rows = partitions.map(({ partition, from, checkpoint, to, position, samples, logId }) => [
+    String(partition),
+    checkpoint === undefined ? String(from) : `(checkpoint of ${shortTime(checkpoint)}) ${from}`,
+    ...[to, position ?? '-', samples].map(String),
     logId ?? '',
   ]);
   return formatTable(columns, rows, colours);
+}
+
+/** Without what is smaller than seconds. */
+function shortTime(time: string): string {
+  return time.replace(/\.\d+Z$/, 'Z');
 }
 
 const LEDGER = [

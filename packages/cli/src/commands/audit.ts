@@ -38,7 +38,7 @@ export function addAuditCommand(program: Command, context: CliContext): void {
       new Option(
         '--deep',
         'fold the log again and compare every value with what is stored',
-      ).conflicts(['since', 'until', 'tenant']),
+      ).conflicts(['until', 'tenant']),
     )
     .option('--json', 'print the report as JSON')
     .option('--report <path>', 'write it to <path>.json and <path>.txt, whatever it says')

@@ -1,2 +1,7 @@
 export { FOLD_VERSION, PartitionFold } from './partition-fold.ts';
-export { newPartitionHead, type PartitionHead } from './partition-state.ts';
+export {
+  loadPages,
+  newPartitionHead,
+  type LoadedState,
+  type PartitionHead,
+} from './partition-state.ts';

@@ -163,7 +163,7 @@ export function loadPages(pages: StatePages): LoadedState {
   }
 }
 
-interface LoadedState {
+export interface LoadedState {
   head: PartitionHead;
   tables: FoldTables | undefined;
 }
