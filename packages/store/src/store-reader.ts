@@ -1,5 +1,13 @@
 import type { Address, LedgerTotals, Piece, TimeUs } from '@millrace/model';
-import type { DeadLetterEntry, DefinitionEntry, UnverifiedEntry } from '@millrace/wire';
+import type {
+  DeadLetterEntry,
+  DefinitionEntry,
+  EditionEndEntry,
+  EditionEntry,
+  ExemplarEntry,
+  MetadataEntry,
+  UnverifiedEntry,
+} from '@millrace/wire';
 
 /** Which rows are wanted: those of some times, and of some series. */
 export interface ReadScope {
@@ -95,6 +103,52 @@ export interface StoredDeadLetter extends Omit<Partial<DeadLetterEntry>, 'finger
   seriesId: Uint8Array | undefined;
 }
 
+export interface StoredExemplar extends Omit<ExemplarEntry, 'fingerprint'> {
+  /** 8 bytes. */
+  seriesId: Uint8Array;
+}
+
+/** A row of `metadata`. */
+export type StoredMetadata = MetadataEntry;
+
+/** A row of `editions`; `definition` as JSON. */
+export type StoredEdition = Pick<
+  EditionEntry,
+  'edition' | 'rule' | 'definition' | 'widthsUs' | 'aggregates'
+>;
+
+/** Where an edition began in one partition of a log. */
+export interface StoredEditionStart extends Pick<
+  EditionEntry,
+  'edition' | 'fromPosition' | 'fromPartitionTimeUs' | 'fromLargestTimeUs' | 'partitions'
+> {
+  logId: string;
+  partition: number;
+}
+
+/** Where it ended. */
+export interface StoredEditionEnd extends EditionEndEntry {
+  logId: string;
+  partition: number;
+}
+
+/** Which edition is shown for windows that start in [fromUs, untilUs). */
+export interface StoredServed {
+  rule: string;
+  edition: number;
+  fromUs: TimeUs;
+  untilUs: TimeUs;
+}
+
+export interface StoredEditions {
+  editions: StoredEdition[];
+  starts: StoredEditionStart[];
+  ends: StoredEditionEnd[];
+  served: StoredServed[];
+  /** What must be served, computed again from where editions began and ended. */
+  toServe: StoredServed[];
+}
+
 /**
  * Everything that was committed at one moment, however long it takes to read. One call at a time;
  * what an iterator yields is valid until its next step.
@@ -110,6 +164,9 @@ export interface StoreSnapshot {
   /** Samples that are kept beside. */
   unverified(scope: ReadScope): AsyncIterable<readonly StoredUnverified[]>;
   deadLetters(): AsyncIterable<readonly StoredDeadLetter[]>;
+  exemplars(scope: ReadScope): AsyncIterable<readonly StoredExemplar[]>;
+  metadata(): AsyncIterable<readonly StoredMetadata[]>;
+  editions(): Promise<StoredEditions>;
   close(): Promise<void>;
 }
 

@@ -1,8 +1,16 @@
 import { logNumberOf } from '@millrace/model';
-import type { StoredPiece } from '@millrace/store';
+import type { StoredPiece, StoreSnapshot } from '@millrace/store';
 import type { RoundParams } from '../plain-round.ts';
+import { refusedKey } from '../rows/missing-rows.ts';
 import type { DeepParts, Expectations } from './deep-round.ts';
-import { tellBeside, tellDefinitions, tellPieces } from './tell-entries.ts';
+import {
+  tellEditions,
+  tellExemplars,
+  tellMetadata,
+  tellServed,
+  tellUnverified,
+} from './tell-beside.ts';
+import { tellDefinitions, tellPieces } from './tell-entries.ts';
 
 const HOUR_US = 3_600_000_000;
 
@@ -37,8 +45,60 @@ export async function compareEntries(
   };
   await tellPieces(parts, pieces, params.findings, keptFromUs);
   await tellDefinitions(parts, definitions, params.findings);
-  tellBeside(unverified, params.findings);
-  return { pieces: pieces.rows, definitions: definitions.rows, unverified: unverified.rows };
+  tellUnverified(unverified, params.findings);
+  return {
+    ...{ pieces: pieces.rows, definitions: definitions.rows, unverified: unverified.rows },
+    ...(await compareBeside(parts, params, known)),
+  };
+}
+
+/** What is neither sample nor window nor series. */
+async function compareBeside(
+  parts: DeepParts,
+  params: RoundParams,
+  { expected, exactFromUs }: Parameters<typeof compareEntries>[2],
+): Promise<Record<string, number>> {
+  const { plan, starts, snapshot, stream } = parts;
+  const { exemplars, metadata, editions } = expected;
+  const { findings, round } = params;
+  const isWhole = (partition: number): boolean => exactFromUs[partition] === -Infinity;
+  const isAllWhole = exactFromUs.every((_, partition) => isWhole(partition));
+  const slice = { slices: params.rounds, slice: round };
+  for await (const rows of snapshot.exemplars({ ...slice, fromUs: -Infinity, untilUs: Infinity })) {
+    for (const row of rows) exemplars.compare(row, isAllWhole);
+  }
+  const { rows: refused, metadataOf } = await readRefused(snapshot);
+  tellExemplars(exemplars, refused, findings);
+  // They are few, and in no slice.
+  if (round > 0) return { exemplars: exemplars.rows };
+  for await (const rows of snapshot.metadata()) {
+    for (const row of rows) metadata.compare(row, stream.partitions, isWhole);
+  }
+  tellMetadata(metadata, metadataOf, findings);
+  const stored = await snapshot.editions();
+  const fromOf = (at: Readonly<{ logId: string; partition: number }>): number | undefined => {
+    const i = plan.partitions.findIndex(({ partition }) => partition === at.partition);
+    return plan.partitions[i]?.logId === at.logId ? starts[i]!.position : undefined;
+  };
+  tellEditions(editions.compare(stored, { isWhole: isAllWhole, fromOf }), findings);
+  tellServed(stored, findings);
+  return { exemplars: exemplars.rows, metadata: metadata.rows, editions: editions.rows };
+}
+
+/** What the store could not take: exemplars by series and time, and whose metadata. */
+async function readRefused(
+  snapshot: StoreSnapshot,
+): Promise<{ rows: Set<string>; metadataOf: Set<string> }> {
+  const rows = new Set<string>();
+  const metadataOf = new Set<string>();
+  for await (const letters of snapshot.deadLetters()) {
+    for (const { entry, tenant, seriesId, timeUs } of letters) {
+      if (entry === 'metadata') metadataOf.add(tenant);
+      if (entry !== 'exemplar' || seriesId === undefined || timeUs === undefined) continue;
+      rows.add(refusedKey(Buffer.from(seriesId).readBigInt64BE().toString(), timeUs));
+    }
+  }
+  return { rows, metadataOf };
 }
 
 /** The first offset of which all pieces are known; undefined: nothing of the partition and log is. */

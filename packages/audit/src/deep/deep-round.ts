@@ -10,6 +10,9 @@ import { SampleTable } from '../sample-table.ts';
 import { SeriesTable } from '../series-table.ts';
 import { compareEntries } from './compare-entries.ts';
 import { ExpectedDefinitions } from './expected-definitions.ts';
+import { ExpectedEditions } from './expected-editions.ts';
+import { ExpectedExemplars } from './expected-exemplars.ts';
+import { ExpectedMetadata } from './expected-metadata.ts';
 import { ExpectedPieces } from './expected-pieces.ts';
 import { ExpectedSamples, type ExpectedMoves } from './expected-samples.ts';
 import { ExpectedUnverified } from './expected-unverified.ts';
@@ -40,6 +43,9 @@ export interface Expectations {
   pieces: ExpectedPieces;
   definitions: ExpectedDefinitions;
   unverified: ExpectedUnverified;
+  exemplars: ExpectedExemplars;
+  metadata: ExpectedMetadata;
+  editions: ExpectedEditions;
 }
 
 /** Folds the log, and compares what it puts out for the series of one part. */
@@ -59,6 +65,9 @@ export async function deepRound(parts: DeepParts, params: RoundParams): Promise<
     pieces: new ExpectedPieces(of),
     definitions: new ExpectedDefinitions(of, seenFromUs(parts)),
     unverified: new ExpectedUnverified(of, cutoffUs),
+    exemplars: new ExpectedExemplars(of, cutoffUs),
+    metadata: new ExpectedMetadata(),
+    editions: new ExpectedEditions(),
   };
   const partitions = await foldAll(parts, params, expected);
   const exactFromUs = exactTimes(parts);
@@ -137,6 +146,9 @@ async function foldAll(
     expected.pieces.begin(one.partition);
     expected.definitions.begin(one.partition);
     expected.unverified.begin(one.partition);
+    expected.exemplars.begin(one.partition);
+    expected.metadata.begin(one.partition, start.metadata);
+    expected.editions.begin(one);
     const base = before - start.position;
     const folded = await foldPartition({
       ...{ stream, plan: one, start, waitMsMax: settings.logWaitMsMax, signal },
@@ -145,6 +157,9 @@ async function foldAll(
         expected.pieces.take(entries, offset);
         expected.definitions.take(entries, offset);
         expected.unverified.take(entries, offset);
+        expected.exemplars.take(entries, offset);
+        expected.metadata.take(entries, offset);
+        expected.editions.take(entries, offset);
         for (const entry of entries.ledger) {
           newest = entry;
           for (const some of entry.totals) totals.set(some.tenant, some);

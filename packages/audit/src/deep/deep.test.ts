@@ -14,10 +14,12 @@ describe('folded again, all is as it is stored', () => {
     const { findings, rows } = await stored.run(DEEP);
     expect(findings).toEqual([]);
     const { samples, histograms, finals, open, definitions, unverified } = stored.database;
+    const { exemplars, metadata, editions, editionStarts, editionEnds } = stored.database;
     expect(rows).toEqual({
       ...{ samples: samples.length, histograms: histograms.length },
       ...{ pieces: finals.length + open.size, definitions: definitions.size },
-      unverified: unverified.length,
+      ...{ unverified: unverified.length, exemplars: exemplars.length, metadata: metadata.size },
+      editions: editions.size + editionStarts.length + editionEnds.length,
     });
   });
 

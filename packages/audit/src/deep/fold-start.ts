@@ -6,6 +6,7 @@ import {
 } from '@millrace/checkpoint';
 import type { LedgerTotals } from '@millrace/model';
 import { errorKind, errorText, MillraceError } from '@millrace/runtime';
+import type { StoredMetadata } from '@millrace/store';
 import type { Stream } from '@millrace/stream';
 import { STATE_VERSIONS_READ } from '@millrace/transformer';
 import { loadPages, newPartitionHead, type LoadedState } from '@millrace/transformer/fold';
@@ -22,6 +23,8 @@ export interface FoldStart {
   partitionTimeUs: number;
   /** What the ledger must say of tenants of which nothing more is put out. */
   totals: readonly LedgerTotals[];
+  /** Of metrics, as it was put out before. */
+  metadata: readonly StoredMetadata[];
   /** The state there, anew for each fold. */
   load(): Promise<LoadedState>;
 }
@@ -63,7 +66,7 @@ export async function findFoldStart(wanted: Wanted): Promise<FoldStart> {
 
 function beginningOf({ logId, logNumber }: PartitionPlan): FoldStart {
   return {
-    ...{ position: 0, madeAtUs: undefined, totals: [] },
+    ...{ position: 0, madeAtUs: undefined, totals: [], metadata: [] },
     ...{ largestTimeUs: -Infinity, partitionTimeUs: -Infinity },
     load: async () => ({ head: newPartitionHead(logId ?? '', logNumber), tables: undefined }),
   };
@@ -127,6 +130,7 @@ async function startAt(
     ...{ position, madeAtUs, load, partitionTimeUs: head.partitionTimeUs },
     largestTimeUs: head.largestTimeUs + MOVED_US_MAX,
     totals: totals.filter(({ tenant }) => !changed.includes(tenant)),
+    metadata: [...(tables?.metadata.all() ?? [])],
   };
 }
 

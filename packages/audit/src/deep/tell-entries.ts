@@ -1,9 +1,7 @@
-import { fingerprintHex, formatLabels, type Piece } from '@millrace/model';
+import { formatLabels, type Piece } from '@millrace/model';
 import type { Findings } from '../findings.ts';
-import { formatTimeUs } from '../report.ts';
 import type { ExpectedDefinitions } from './expected-definitions.ts';
 import type { ExpectedPieces } from './expected-pieces.ts';
-import type { ExpectedUnverified } from './expected-unverified.ts';
 import type { DeepParts } from './deep-round.ts';
 import { foldPartition } from './fold-partition.ts';
 import { describePiece, differentColumns, pieceKey } from './piece-text.ts';
@@ -194,40 +192,6 @@ export async function tellDefinitions(
   );
 }
 
-export function tellBeside(expected: ExpectedUnverified, findings: Findings): void {
-  const missing = expected.missing();
-  const [first] = missing.kept;
-  if (first !== undefined) {
-    const { partition, offset, entry } = first;
-    const time = formatTimeUs(entry.timeUs);
-    const seriesId = idOf(entry.fingerprint.subarray(0, 8));
-    findings.add(
-      'entry_missing',
-      {
-        ...{ partition, offset, tenant: entry.tenant, ...seriesId, time },
-        message:
-          `An unverified sample of series ${fingerprintHex(entry.fingerprint)} at ${time} is not ` +
-          'kept beside.',
-      },
-      missing.count,
-    );
-  }
-  const [strange] = expected.unexpected.kept;
-  if (strange === undefined) return;
-  const time = formatTimeUs(strange.timeUs);
-  findings.add(
-    'unverified_unexpected',
-    {
-      ...{ partition: strange.partition, tenant: strange.tenant, time },
-      ...idOf(strange.fingerprint.subarray(0, 8)),
-      message:
-        `An unverified sample of series ${fingerprintHex(strange.fingerprint)} at ${time} is ` +
-        'kept beside; the log has no such.',
-    },
-    expected.unexpected.count,
-  );
-}
-
-function idOf(seriesId: Uint8Array): { seriesId: string } {
+export function idOf(seriesId: Uint8Array): { seriesId: string } {
   return { seriesId: Buffer.from(seriesId).readBigInt64BE().toString() };
 }

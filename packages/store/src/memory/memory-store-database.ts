@@ -3,9 +3,11 @@ import type {
   DeadLetterEntry,
   DefinitionEntry,
   EditionEntry,
+  ExemplarEntry,
   UnverifiedEntry,
 } from '@millrace/wire';
 import type { StoredMark } from '../store.ts';
+import type { StoredEditionEnd, StoredEditionStart, StoredMetadata } from '../store-reader.ts';
 import { ServedEditions } from './served-editions.ts';
 
 export interface MemorySample {
@@ -49,16 +51,20 @@ export class MemoryStoreDatabase {
   readonly sampleKeys: Set<string> = new Set();
   histograms: MemoryHistogram[] = [];
   readonly histogramKeys: Set<string> = new Set();
-  exemplars = 0;
+  exemplars: ExemplarEntry[] = [];
   readonly definitions: Map<string, DefinitionEntry> = new Map();
-  readonly metadata: Map<string, { type: string; unit: string; help: string }> = new Map();
+  readonly metadata: Map<string, StoredMetadata> = new Map();
   readonly open: Map<string, MemoryPiece> = new Map();
   finals: MemoryPiece[] = [];
   /** When a series was first seen, by its id. */
   readonly firstSeen: Map<string, TimeUs> = new Map();
   unverified: (UnverifiedEntry & { partition: number })[] = [];
-  deadLetters: (DeadLetterEntry & { logId: string; partition: number })[] = [];
+  /** `entry`: what it is of, where that is no sample. */
+  deadLetters: (DeadLetterEntry & { logId: string; partition: number; entry?: string })[] = [];
   readonly editions: Map<number, EditionEntry> = new Map();
+  /** Where editions began and ended. */
+  editionStarts: StoredEditionStart[] = [];
+  editionEnds: StoredEditionEnd[] = [];
   /** The served edition by rule. */
   readonly served: Map<string, number> = new Map();
   /** Which edition is shown for which windows. */

@@ -4,6 +4,8 @@ import type {
   ReadScope,
   SampleRowColumns,
   StoredDeadLetter,
+  StoredEditions,
+  StoredServed,
   StoredTotals,
   StoreReader,
   StoreSnapshot,
@@ -25,14 +27,17 @@ type Contents = Pick<
   MemoryStoreDatabase,
   | ('marks' | 'totals' | 'moves' | 'samples' | 'histograms' | 'finals' | 'open')
   | ('definitions' | 'firstSeen' | 'unverified' | 'deadLetters')
->;
+  | ('exemplars' | 'metadata' | 'editions' | 'editionStarts' | 'editionEnds')
+> & { served: StoredServed[] };
 
 function copyOf(database: MemoryStoreDatabase): Contents {
   const { marks, totals, moves, samples, histograms, finals, open } = database;
   const { definitions, firstSeen, unverified, deadLetters } = database;
+  const { exemplars, metadata, editions, editionStarts, editionEnds } = database;
   return structuredClone({
     ...{ marks, totals, moves, samples, histograms, finals, open },
     ...{ definitions, firstSeen, unverified, deadLetters },
+    ...{ exemplars, metadata, editions, editionStarts, editionEnds, served: servedOf(database) },
   });
 }
 
@@ -76,8 +81,37 @@ function snapshotOf(database: Contents): StoreSnapshot {
       return chunks(wanted, (rows) => rows);
     },
     deadLetters: () => chunks(database.deadLetters, (rows) => rows.map(letterOf)),
+    exemplars: (scope) => {
+      const wanted = database.exemplars.filter(({ fingerprint, timeUs }) =>
+        isIn(scope, lowOf(idOf(fingerprint)), timeUs),
+      );
+      return chunks(wanted, (rows) =>
+        rows.map(({ fingerprint, ...rest }) => ({ ...rest, seriesId: fingerprint.slice(0, 8) })),
+      );
+    },
+    metadata: () => chunks([...database.metadata.values()], (rows) => rows),
+    editions: async () => editionsOf(database),
     close: async () => undefined,
   };
+}
+
+/** What is served here was computed when it came, and is not computed again. */
+function editionsOf(database: Contents): StoredEditions {
+  const { editions, editionStarts: starts, editionEnds: ends, served } = database;
+  return {
+    ...{ starts, ends, served, toServe: served },
+    editions: [...editions.values()].map(({ edition, rule, definition, widthsUs, aggregates }) => ({
+      ...{ edition, rule, definition, widthsUs, aggregates },
+    })),
+  };
+}
+
+function servedOf({ shown }: MemoryStoreDatabase): StoredServed[] {
+  return [...shown.rules].flatMap(([rule, ranges]) =>
+    ranges.map(({ edition, fromUs }, i) => {
+      return { rule, edition, fromUs, untilUs: ranges[i + 1]?.fromUs ?? Infinity };
+    }),
+  );
 }
 
 function totalsOf(database: Contents): StoredTotals[] {
@@ -101,9 +135,9 @@ function totalsOf(database: Contents): StoredTotals[] {
 }
 
 function letterOf(letter: Contents['deadLetters'][number]): StoredDeadLetter {
-  const { fingerprint, logId, partition, ...rest } = letter;
+  const { fingerprint, logId, partition, entry = 'sample', ...rest } = letter;
   const seriesId = fingerprint.slice(0, 8);
-  return { ...rest, logId, partition, source: 'live', entry: 'sample', seriesId };
+  return { ...rest, logId, partition, source: 'live', entry, seriesId };
 }
 
 function samplesIn<T extends { seriesId: string; timeUs: number }>(

@@ -35,7 +35,7 @@ function contentsOf(database: MemoryStoreDatabase): StoreContents {
       ...rest,
       histogram: hex(histogram) ?? '',
     })),
-    exemplars: database.exemplars,
+    exemplars: database.exemplars.length,
     definitions: [...database.definitions]
       .map(([seriesId, { tenant, labels, kind }]) => ({
         seriesId,

@@ -87,12 +87,11 @@ function apply(database: MemoryStoreDatabase, batch: StoreBatch): ApplyResult {
   let unverifiedDuplicates = 0;
   for (const chunk of batch.chunks) {
     applyDefinitions(database, chunk);
-    for (const end of chunk.editionEnds) database.shown.end(end);
-    for (const edition of chunk.editions) database.shown.begin(edition, key.partition);
+    applyEditions(database, key, chunk);
     unverifiedDuplicates += applySamples(database, key, chunk);
     unverifiedDuplicates += applyHistograms(database, key, chunk);
     applyPieces(database, key, chunk);
-    database.exemplars += chunk.exemplars.length;
+    database.exemplars.push(...chunk.exemplars);
     const { logId, partition } = key;
     database.unverified.push(...chunk.unverified.map((one) => ({ ...one, partition })));
     database.deadLetters.push(...chunk.deadLetters.map((one) => ({ ...one, logId, partition })));
@@ -110,11 +109,28 @@ function applyDefinitions(database: MemoryStoreDatabase, chunk: Entries): void {
     database.definitions.set(id, { ...definition, seenUs: Math.max(known, seenUs) });
   }
   for (const { tenant, metric, type, unit, help } of chunk.metadata) {
-    database.metadata.set(`${tenant} ${metric}`, { type, unit, help });
+    database.metadata.set(`${tenant} ${metric}`, { tenant, metric, type, unit, help });
   }
   for (const edition of chunk.editions) {
     if (!database.editions.has(edition.edition)) database.editions.set(edition.edition, edition);
     if (!database.served.has(edition.rule)) database.served.set(edition.rule, edition.edition);
+  }
+}
+
+function applyEditions(
+  database: MemoryStoreDatabase,
+  { logId, partition }: MarkKey,
+  { editions, editionEnds }: Entries,
+): void {
+  for (const end of editionEnds) {
+    database.shown.end(end);
+    database.editionEnds.push({ ...end, logId, partition });
+  }
+  for (const entry of editions) {
+    database.shown.begin(entry, partition);
+    const { edition, fromPosition, fromPartitionTimeUs, fromLargestTimeUs, partitions } = entry;
+    const started = { edition, fromPosition, fromPartitionTimeUs, fromLargestTimeUs, partitions };
+    database.editionStarts.push({ ...started, logId, partition });
   }
 }
 

@@ -17,7 +17,15 @@ import { CopyOutRows } from './copy-out-rows.ts';
 import { copyOutText } from './copy-out-text.ts';
 import { translateError } from './postgres-errors.ts';
 import { sessionOf } from './session.ts';
-import { readDeadLetter, readDefinition, readPiece, readUnverified } from './stored-rows.ts';
+import { readEditions } from './read-editions.ts';
+import {
+  readDeadLetter,
+  readDefinition,
+  readExemplar,
+  readMetadata,
+  readPiece,
+  readUnverified,
+} from './stored-rows.ts';
 
 export interface PostgresStoreReaderSettings {
   connectTimeoutMs: number;
@@ -100,6 +108,9 @@ function snapshotOf(client: pg.Client, close: () => Promise<void>): StoreSnapsho
     definitions: (scope) => list('copy-out-definitions', scope, readDefinition),
     unverified: (scope) => list('copy-out-unverified', scope, readUnverified),
     deadLetters: () => list('copy-out-dead-letters', EVERYTHING, readDeadLetter),
+    exemplars: (scope) => list('copy-out-exemplars', scope, readExemplar),
+    metadata: () => list('copy-out-metadata', EVERYTHING, readMetadata),
+    editions: () => readEditions(rowsOf),
     close,
   };
 }

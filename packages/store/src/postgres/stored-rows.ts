@@ -9,6 +9,8 @@ import {
 import type {
   StoredDeadLetter,
   StoredDefinition,
+  StoredExemplar,
+  StoredMetadata,
   StoredPiece,
   StoredUnverified,
 } from '../store-reader.ts';
@@ -101,6 +103,20 @@ export function readUnverified(rows: CopyOutRows): StoredUnverified {
   const receivedAtUs = required(rows, (from) => from.timeUs());
   const flags = (isStale ? SampleFlag.stale : 0) | SampleFlag.unverified;
   return { partition, tenant, fingerprint, timeUs, value, flags, receivedAtUs };
+}
+
+export function readExemplar(rows: CopyOutRows): StoredExemplar {
+  const timeUs = required(rows, (from) => from.timeUs());
+  const seriesId = required(rows, (from) => from.bytes());
+  const value = required(rows, (from) => from.float64());
+  const labels = JSON.parse(required(rows, (from) => from.text())) as Record<string, string>;
+  const pairs = sortLabels(Object.entries(labels));
+  return { timeUs, seriesId, value, labels: pairs.map(([name, text]) => [name, text]) };
+}
+
+export function readMetadata(rows: CopyOutRows): StoredMetadata {
+  const text = (): string => required(rows, (from) => from.text());
+  return { tenant: text(), metric: text(), type: text(), unit: text(), help: text() };
 }
 
 export function readDeadLetter(rows: CopyOutRows): StoredDeadLetter {

@@ -154,6 +154,40 @@ export function describeStoreReader(name: string, create: () => Promise<ReaderHa
       expect(found.find(({ isFinal }) => !isFinal)?.inputs).toBeUndefined();
     });
 
+    it('gives back exemplars, metadata, editions and what is served of them', async () => {
+      const labels: [string, string][] = [
+        ['a', 'b"'],
+        ['trace', 'Ü'],
+      ];
+      const exemplar = { fingerprint: UP, timeUs: NOON_US + 1, value: -0, labels };
+      const metadata = { tenant: TENANT, metric: 'up', type: 'gauge', unit: 's', help: 'a "b"' };
+      const edition = {
+        ...{ edition: 7, rule: 'rollup', definition: '{"b":[1],"a":"x"}' },
+        ...{ widthsUs: [3600 * SECOND_US, 300 * SECOND_US], aggregates: ['sum', 'count'] },
+      };
+      const start = { fromPosition: 3, fromPartitionTimeUs: NOON_US + 5, fromLargestTimeUs: 0 };
+      const end = { edition: 7, position: 9, untilUs: NOON_US + 11 };
+      const editions = [{ ...edition, ...start, partitions: 1 }];
+      const begun = { exemplars: [exemplar], metadata: [metadata], editions };
+      await store.apply(batchOf({ to: addressOf(1) }, begun, { editionEnds: [end] }));
+      const { fingerprint: _, ...rest } = exemplar;
+      const found = await all((await look()).exemplars(EVERYTHING));
+      expect(found).toEqual([{ ...rest, seriesId: UP.slice(0, 8) }]);
+      const early = { ...EVERYTHING, untilUs: NOON_US };
+      expect(await all(snapshot!.exemplars(early))).toEqual([]);
+      expect(await all(snapshot!.metadata())).toEqual([metadata]);
+      const read = await snapshot!.editions();
+      const [{ definition, ...one } = edition] = read.editions;
+      const { definition: written, ...other } = edition;
+      expect(one).toEqual(other);
+      expect(JSON.parse(definition)).toEqual(JSON.parse(written));
+      const at = { logId: keyOf().logId, partition: 0 };
+      expect(read.starts).toEqual([{ edition: 7, ...at, ...start, partitions: 1 }]);
+      expect(read.ends).toEqual([{ ...end, ...at }]);
+      const shown = [{ rule: 'rollup', edition: 7, fromUs: -Infinity, untilUs: Infinity }];
+      expect([read.served, read.toServe]).toEqual([shown, shown]);
+    });
+
     it('gives back definitions, histograms, unverified samples and dead letters', async () => {
       const first = definitionOf('up', { room: 'Küche', 'quo"te': 'back\\slash\n' });
       const again = { ...first, kind: 4, seenUs: NOON_US + 5 };

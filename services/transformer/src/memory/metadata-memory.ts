@@ -25,6 +25,15 @@ export class MetadataMemory {
     return true;
   }
 
+  /** All that is known. */
+  *all(): Generator<MetricMetadata & { tenant: string }> {
+    for (const [key, value] of this.#known) {
+      const [tenant, metric] = key.split('\0') as [string, string];
+      const [type, unit, help] = value.split('\0') as [string, string, string];
+      yield { tenant, metric, type, unit, help };
+    }
+  }
+
   takePages(into: ChangedPages): void {
     if (this.#changed) into.set('m', encode([...this.#known]));
     this.#changed = false;

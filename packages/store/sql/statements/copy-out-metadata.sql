@@ -1,0 +1,1 @@
+COPY (SELECT tenant, metric, type, unit, help FROM metadata) TO STDOUT (FORMAT binary)
