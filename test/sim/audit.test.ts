@@ -24,7 +24,7 @@ async function auditOf({ log, clock, store }: SimWorld, isDeep: boolean): Promis
   const stream = log.open();
   const reader = createMemoryStoreReader(store);
   // The virtual hours in which windows become final are no reason to miss anything.
-  const settings = { ...AUDIT_DEFAULTS, isDeep, rawRetentionMs: 1e12 };
+  const settings = { ...AUDIT_DEFAULTS, isDeep };
   try {
     return await audit({ stream, store: reader, clock }, settings);
   } finally {

@@ -8,17 +8,11 @@ export interface AuditSettings {
   partition: number | undefined;
   /** Samples that are held in memory at once, at about 40 bytes each: more takes more rounds. */
   samplesMax: number;
-  /** How long the store keeps samples, and windows: what is older may be gone. */
-  rawRetentionMs: number;
-  narrowRetentionMs: number;
-  wideRetentionMs: number;
   /** Folds the log again, and compares all that comes out. */
   isDeep: boolean;
   /** How long to wait for records that the store has and the log does not show yet. */
   logWaitMsMax: number;
 }
-
-const DAY_MS = 86_400_000;
 
 export const AUDIT_DEFAULTS: AuditSettings = {
   sinceUs: undefined,
@@ -26,9 +20,6 @@ export const AUDIT_DEFAULTS: AuditSettings = {
   tenant: undefined,
   partition: undefined,
   samplesMax: 12_000_000,
-  rawRetentionMs: 7 * DAY_MS,
-  narrowRetentionMs: 30 * DAY_MS,
-  wideRetentionMs: 730 * DAY_MS,
   isDeep: false,
   logWaitMsMax: 10_000,
 };

@@ -329,14 +329,22 @@ describe('what is looked at', () => {
     expect(early.findings.map(({ kind }) => kind)).toEqual(['row_missing']);
   });
 
-  test('rows past the retention are not missed', async () => {
+  test('rows that the store deleted as past their retention are not missed', async () => {
     const stored = await storeLog([plainLog(0)]);
     const watermarkUs = stored.database.marks[0]!.watermarkUs!;
     stored.database.samples = stored.database.samples.filter(
       ({ timeUs }) => timeUs >= watermarkUs - 5_000_000,
     );
-    expect((await stored.run({ rawRetentionMs: 5000 })).findings).toEqual([]);
-    expect((await stored.run({ rawRetentionMs: 6000 })).outcome).toBe('broken');
+    expect((await stored.run()).outcome).toBe('broken');
+    const { expired } = stored.database;
+    expired.samples = watermarkUs - 6_000_000;
+    expect((await stored.run()).outcome).toBe('broken');
+    expired.samples = watermarkUs - 5_000_000;
+    for (const isDeep of [false, true]) {
+      const { findings, notes } = await stored.run({ isDeep });
+      expect(findings).toEqual([]);
+      expect(notes).toEqual([expect.stringMatching(/^Rows of samples before .* may be deleted/)]);
+    }
   });
 
   test('what concerns one tenant', async () => {

@@ -6,7 +6,7 @@ import { checkDeep } from './deep/check-deep.ts';
 import { Findings } from './findings.ts';
 import { checkSeries } from './log/check-series.ts';
 import { compareLedger, shownLedger } from './ledger/compare-ledger.ts';
-import { planAudit, type AuditPlan } from './plan.ts';
+import { expiredNotes, planAudit, type AuditPlan } from './plan.ts';
 import { checkPartition } from './partition-checks.ts';
 import { checkRound, roundsOf, type RoundResult } from './plain-round.ts';
 import { formatTimeUs, type AuditReport, type PartitionReport } from './report.ts';
@@ -94,7 +94,7 @@ async function checkAll(parts: AuditParts): Promise<CheckedReport> {
   }
   const partitions: PartitionReport[] = [];
   const notProven = new Set(results.flatMap((result) => result.notProven));
-  const notes: string[] = [];
+  const notes = expiredNotes(plan);
   for (const [i, one] of plan.partitions.entries()) {
     const scanned = results.map((result) => result.partitions[i]!);
     const settled = results.flatMap((result) => result.settled);

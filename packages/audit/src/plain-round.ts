@@ -3,7 +3,7 @@ import type { AuditSettings } from './audit-settings.ts';
 import type { LogTables } from './log/record-slots.ts';
 import { rulesBefore } from './log/rules-before.ts';
 import { scanPartition, type ScannedPartition } from './log/scan-partition.ts';
-import type { AuditPlan } from './plan.ts';
+import { rawKeptFromUs, type AuditPlan } from './plan.ts';
 import { RecordList } from './record-list.ts';
 import { RowComparison } from './rows/compare-rows.ts';
 import { compareUnverified } from './rows/compare-unverified.ts';
@@ -54,8 +54,7 @@ export async function checkRound(parts: AuditParts, params: RoundParams): Promis
   plan.partitions.forEach(({ partition }, i) => {
     exactFromUs[partition] = partitions[i]!.exactFromUs;
   });
-  const cutoffUs = plan.newestWatermarkUs - settings.rawRetentionMs * 1000;
-  const fromUs = Math.max(settings.sinceUs ?? -Infinity, cutoffUs);
+  const fromUs = Math.max(settings.sinceUs ?? -Infinity, rawKeptFromUs(plan));
   const untilUs = settings.untilUs ?? Infinity;
   const comparison = new RowComparison(tables, exactFromUs, settings);
   const read = { ...scope, fromUs, untilUs };
@@ -104,17 +103,23 @@ function hasAway({ series }: LogTables): boolean {
   return series.bits.subarray(0, series.size).some((bits) => (bits & SeriesBit.away) !== 0);
 }
 
-/** Dead letters that a person dropped, by partition: nothing is left of those rows. */
-export function droppedOf({ partitions }: AuditPlan): (number | undefined)[] {
+/** Dead letters that a person dropped, or that expired: nothing is left of so many rows. */
+export function droppedOf({ partitions, expired }: AuditPlan): (number | undefined)[] {
   const dropped: (number | undefined)[] = [];
+  const haveExpired = expired.dead_letters !== -Infinity;
   for (const { partition, totals } of partitions) {
-    dropped[partition] = totals.reduce((sum, one) => sum + one.deadLetterToDropped, 0);
+    dropped[partition] = totals.reduce((sum, one) => {
+      const refused = one.storedToDeadLetter + one.unverifiedToDeadLetter;
+      return sum + one.deadLetterToDropped + (haveExpired ? refused : 0);
+    }, 0);
   }
   return dropped;
 }
 
 export function droppedText({ dropped }: RowCounts): string[] {
-  return dropped === 0 ? [] : [`${dropped} rows are missing, as many dead letters were dropped.`];
+  return dropped === 0
+    ? []
+    : [`${dropped} rows are missing, as many dead letters were dropped or expired.`];
 }
 
 function positionsOf({ partitions }: AuditPlan): (number | undefined)[] {

@@ -1,7 +1,9 @@
 import { ADDRESS_ZERO, type Address } from '@millrace/model';
-import type { StoredPosition, StoredTotals, StoreSnapshot } from '@millrace/store';
+import type { StoredExpiry, StoredPosition, StoredTotals, StoreSnapshot } from '@millrace/store';
+import { EXPIRING_TABLES } from '@millrace/store';
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { LIVE_SOURCE } from '@millrace/transformer';
+import { formatTimeUs } from './report.ts';
 
 /** What is to be looked at in one partition. */
 export interface PartitionPlan {
@@ -22,13 +24,13 @@ export interface PartitionPlan {
 
 export interface AuditPlan {
   partitions: PartitionPlan[];
-  /** Of all partitions and logs; -Infinity: none was told yet. */
-  newestWatermarkUs: number;
+  /** What the store has deleted, because it was past its retention. */
+  expired: StoredExpiry;
   /** Samples that the ledgers count: how big it will be. */
   accepted: number;
 }
 
-/** Takes the store's own word for how far it is; everything else is checked against the log. */
+/** Takes the store's own word for how far it is and what it deleted; everything else is checked against the log. */
 export async function planAudit(
   stream: Stream,
   snapshot: StoreSnapshot,
@@ -48,7 +50,7 @@ export async function planAudit(
   const counted = partitions.flatMap((one) => one.totals);
   return {
     partitions,
-    newestWatermarkUs: Math.max(...positions.map(({ watermarkUs = -Infinity }) => watermarkUs)),
+    expired: await snapshot.expired(),
     accepted: counted.reduce((sum, { accepted }) => sum + accepted, 0),
   };
 }
@@ -73,4 +75,19 @@ function planPartition(
       (one) => one.partition === partition && one.source === LIVE_SOURCE && one.logId === logId,
     ),
   };
+}
+
+/** Samples and histograms with earlier times may have been deleted. */
+export function rawKeptFromUs({ expired }: AuditPlan): number {
+  return Math.max(expired.samples, expired.histograms);
+}
+
+/** What was not compared because it may be deleted; nothing when nothing was. */
+export function expiredNotes({ expired }: AuditPlan): string[] {
+  return EXPIRING_TABLES.filter((table) => expired[table] !== -Infinity).map((table) => {
+    return (
+      `Rows of ${table} before ${formatTimeUs(expired[table])} were past their retention and may ` +
+      'be deleted: none of them is missed.'
+    );
+  });
 }

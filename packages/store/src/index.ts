@@ -18,6 +18,8 @@ export type { ApplyResult, MarkKey, Store, StoreBatch, StoredMark } from './stor
 export { StoreError, StoreErrorCode } from './store-error.ts';
 export {
   EVERYTHING,
+  EXPIRING_TABLES,
+  type ExpiringTable,
   type HistogramRowColumns,
   type ReadScope,
   type SampleRowColumns,
@@ -28,6 +30,7 @@ export {
   type StoredEditions,
   type StoredEditionStart,
   type StoredExemplar,
+  type StoredExpiry,
   type StoredMetadata,
   type StoredPiece,
   type StoredPosition,

@@ -149,6 +149,21 @@ export interface StoredEditions {
   toServe: StoredServed[];
 }
 
+/** Tables of which rows are deleted when they are past their retention. */
+export const EXPIRING_TABLES = [
+  'samples',
+  'histograms',
+  'exemplars',
+  'windows_narrow',
+  'windows_wide',
+  'unverified',
+  'dead_letters',
+] as const;
+export type ExpiringTable = (typeof EXPIRING_TABLES)[number];
+
+/** Rows with earlier times may have been deleted; -Infinity: none was. */
+export type StoredExpiry = Readonly<Record<ExpiringTable, TimeUs>>;
+
 /**
  * Everything that was committed at one moment, however long it takes to read. One call at a time;
  * what an iterator yields is valid until its next step.
@@ -156,6 +171,7 @@ export interface StoredEditions {
 export interface StoreSnapshot {
   positions(): Promise<readonly StoredPosition[]>;
   totals(): Promise<readonly StoredTotals[]>;
+  expired(): Promise<StoredExpiry>;
   samples(scope: ReadScope): AsyncIterable<SampleRowColumns>;
   histograms(scope: ReadScope): AsyncIterable<HistogramRowColumns>;
   /** By start; the scope's times are those of window starts. Open pieces that are final too. */

@@ -2,7 +2,7 @@ import type { AuditParts, CheckedReport } from '../audit.ts';
 import { Findings } from '../findings.ts';
 import { shownLedger } from '../ledger/compare-ledger.ts';
 import { roundsOf } from '../plain-round.ts';
-import type { PartitionPlan } from '../plan.ts';
+import { expiredNotes, type PartitionPlan } from '../plan.ts';
 import { formatTimeUs, type PartitionReport } from '../report.ts';
 import { SeriesNames } from '../series-names.ts';
 import { compareTotals } from './compare-totals.ts';
@@ -45,7 +45,7 @@ export async function checkDeep(parts: AuditParts): Promise<CheckedReport> {
     ...{ until: undefined, tenant: undefined },
     partitions,
     ledger: plan.partitions.flatMap(({ totals }) => totals.map(shownLedger)),
-    ...{ rows, notProven, notes: [], findings: found },
+    ...{ rows, notProven, notes: expiredNotes(plan), findings: found },
   };
 }
 

@@ -20,7 +20,7 @@ export async function compareEntries(
   params: RoundParams,
   known: Readonly<{ expected: Expectations; exactFromUs: readonly number[] }>,
 ): Promise<Record<string, number>> {
-  const { plan, settings, snapshot } = parts;
+  const { plan, snapshot } = parts;
   const { expected, exactFromUs } = known;
   const { pieces, definitions, unverified } = expected;
   const slice = { slices: params.rounds, slice: params.round };
@@ -38,10 +38,8 @@ export async function compareEntries(
   for await (const rows of snapshot.unverified(everything)) {
     for (const row of rows) unverified.compare(row, exactFromUs[row.partition] === -Infinity);
   }
-  const { narrowRetentionMs, wideRetentionMs } = settings;
   const keptFromUs = (widthUs: number): number => {
-    const retentionMs = widthUs < HOUR_US ? narrowRetentionMs : wideRetentionMs;
-    return plan.newestWatermarkUs - retentionMs * 1000;
+    return plan.expired[widthUs < HOUR_US ? 'windows_narrow' : 'windows_wide'];
   };
   await tellPieces(parts, pieces, params.findings, keptFromUs);
   await tellDefinitions(parts, definitions, params.findings);

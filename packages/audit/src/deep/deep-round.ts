@@ -1,6 +1,7 @@
 import type { LedgerEntry } from '@millrace/wire';
 import type { AuditParts } from '../audit.ts';
 import type { LogTables } from '../log/record-slots.ts';
+import { rawKeptFromUs } from '../plan.ts';
 import { RecordList } from '../record-list.ts';
 import { RowComparison } from '../rows/compare-rows.ts';
 import { countRows } from '../rows/missing-rows.ts';
@@ -50,7 +51,7 @@ export interface Expectations {
 
 /** Folds the log, and compares what it puts out for the series of one part. */
 export async function deepRound(parts: DeepParts, params: RoundParams): Promise<DeepResult> {
-  const { plan, settings } = parts;
+  const { plan } = parts;
   const { round: slice, rounds: slices } = params;
   const of = { slices, slice };
   const tables: LogTables = {
@@ -59,13 +60,12 @@ export async function deepRound(parts: DeepParts, params: RoundParams): Promise<
     records: new RecordList(),
     tenants: [''],
   };
-  const cutoffUs = plan.newestWatermarkUs - settings.rawRetentionMs * 1000;
   const expected: Expectations = {
     samples: new ExpectedSamples(tables, of),
     pieces: new ExpectedPieces(of),
     definitions: new ExpectedDefinitions(of, seenFromUs(parts)),
-    unverified: new ExpectedUnverified(of, cutoffUs),
-    exemplars: new ExpectedExemplars(of, cutoffUs),
+    unverified: new ExpectedUnverified(of, plan.expired.unverified),
+    exemplars: new ExpectedExemplars(of, plan.expired.exemplars),
     metadata: new ExpectedMetadata(),
     editions: new ExpectedEditions(),
   };
@@ -92,12 +92,12 @@ function exactTimes({ plan, starts, stream }: DeepParts): number[] {
 
 /** Samples and histograms. */
 async function compareRows(
-  { plan, settings, snapshot, stream }: DeepParts,
+  { plan, snapshot, stream }: DeepParts,
   params: RoundParams,
   { tables, exactFromUs }: Readonly<{ tables: LogTables; exactFromUs: readonly number[] }>,
 ): Promise<Pick<DeepResult, 'rows' | 'notProven'>> {
   const of = { slices: params.rounds, slice: params.round };
-  const fromUs = plan.newestWatermarkUs - settings.rawRetentionMs * 1000;
+  const fromUs = rawKeptFromUs(plan);
   const scope = { ...of, fromUs, untilUs: Infinity };
   const comparison = new RowComparison(tables, exactFromUs, { isDeep: true });
   for await (const rows of snapshot.samples(scope)) comparison.samples(rows);

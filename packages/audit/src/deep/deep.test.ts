@@ -4,7 +4,7 @@ import type { Finding } from '../report.ts';
 import { plainLog } from '../testing/plain-log.ts';
 import { storeLog, type StoredLog } from '../testing/stored-log.ts';
 
-const DEEP = { isDeep: true, rawRetentionMs: 365 * 86_400_000 };
+const DEEP = { isDeep: true };
 
 describe('folded again, all is as it is stored', () => {
   const seeds = Array.from({ length: 8 }, (_, i) => i + 1);

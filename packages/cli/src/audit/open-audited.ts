@@ -1,5 +1,4 @@
 import { silentLog, systemClock } from '@millrace/runtime';
-import { readSingleSettings } from '@millrace/single';
 import { usualDataDirectory } from '@millrace/single/running';
 import type { StoreReader } from '@millrace/store';
 import { createPostgresStoreReader } from '@millrace/store/postgres';
@@ -19,8 +18,6 @@ const OPEN_MS = 5000;
 export interface Audited {
   stream: Stream;
   store: StoreReader;
-  /** How long the store keeps what, as its settings say here. */
-  retention: { rawMs: number; narrowWindowsMs: number; wideWindowsMs: number };
   close(): Promise<void>;
 }
 
@@ -32,11 +29,10 @@ export async function openEmbedded(
   const { environment } = context;
   const chosen = dataDirOf(context, dataDir);
   const run = await findRunning(chosen);
-  const { settings } = readSingleSettings(environment);
   const connection = connectionOf(run, environment);
   const { log } = usualDataDirectory(chosen);
   const stream = await openSegmentView({ directory: log, clock: systemClock });
-  return audited(stream, createPostgresStoreReader({ connection }), settings.store.retention);
+  return audited(stream, createPostgresStoreReader({ connection }));
 }
 
 /** Kafka and the database of the environment. */
@@ -51,14 +47,13 @@ export async function openDistributed({ environment }: CliContext): Promise<Audi
     log: silentLog,
     settings: { openMs: OPEN_MS },
   });
-  return audited(stream, reader, store.retention);
+  return audited(stream, reader);
 }
 
-function audited(stream: Stream, store: StoreReader, retention: Audited['retention']): Audited {
+function audited(stream: Stream, store: StoreReader): Audited {
   return {
     stream,
     store,
-    retention,
     close: async () => {
       await store.close();
       await stream.close();

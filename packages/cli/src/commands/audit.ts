@@ -23,7 +23,6 @@ interface AuditFlags {
 /** Bytes that the audit holds of each sample, with room for what it cannot foresee. */
 const SAMPLE_BYTES = 44;
 const MIB = 1024 * 1024;
-const HOUR_MS = 3_600_000;
 
 export function addAuditCommand(program: Command, context: CliContext): void {
   program
@@ -74,7 +73,7 @@ async function examine(context: CliContext, flags: AuditFlags): Promise<AuditRep
     ? await openDistributed(context)
     : await openEmbedded(context, flags.dataDir);
   const progress = showProgress(context.output);
-  const { stream, store, retention } = audited;
+  const { stream, store } = audited;
   const settings: AuditSettings = {
     ...AUDIT_DEFAULTS,
     sinceUs: flags.since,
@@ -82,9 +81,6 @@ async function examine(context: CliContext, flags: AuditFlags): Promise<AuditRep
     tenant: flags.tenant,
     partition: flags.partition,
     samplesMax: Math.floor((flags.memory * MIB) / SAMPLE_BYTES),
-    rawRetentionMs: surelyKeptMs(retention.rawMs),
-    narrowRetentionMs: surelyKeptMs(retention.narrowWindowsMs),
-    wideRetentionMs: surelyKeptMs(retention.wideWindowsMs),
     isDeep: flags.deep === true,
   };
   try {
@@ -97,11 +93,6 @@ async function examine(context: CliContext, flags: AuditFlags): Promise<AuditRep
     shutdown.dispose();
     await audited.close();
   }
-}
-
-/** What is about to be past its retention may go while we look. */
-function surelyKeptMs(retentionMs: number): number {
-  return retentionMs - Math.min(HOUR_MS, retentionMs / 10);
 }
 
 function broken({ findings }: AuditReport, files: readonly string[]): MillraceError {

@@ -1,1 +1,9 @@
-SELECT delete_before($1, $2, $3, $4)::integer AS deleted
+WITH gone AS MATERIALIZED (
+  SELECT delete_before($1, $2, $3, $4)::integer AS deleted
+), noted AS (
+  INSERT INTO expired AS known (table_name, before)
+  SELECT $6, $5 FROM gone WHERE deleted > 0
+  ON CONFLICT (table_name) DO UPDATE SET before = excluded.before
+  WHERE known.before < excluded.before
+)
+SELECT deleted FROM gone

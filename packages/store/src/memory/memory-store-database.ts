@@ -7,7 +7,12 @@ import type {
   UnverifiedEntry,
 } from '@millrace/wire';
 import type { StoredMark } from '../store.ts';
-import type { StoredEditionEnd, StoredEditionStart, StoredMetadata } from '../store-reader.ts';
+import type {
+  StoredEditionEnd,
+  StoredEditionStart,
+  ExpiringTable,
+  StoredMetadata,
+} from '../store-reader.ts';
 import { ServedEditions } from './served-editions.ts';
 
 export interface MemorySample {
@@ -61,6 +66,8 @@ export class MemoryStoreDatabase {
   unverified: (UnverifiedEntry & { partition: number })[] = [];
   /** `entry`: what it is of, where that is no sample. */
   deadLetters: (DeadLetterEntry & { logId: string; partition: number; entry?: string })[] = [];
+  /** Nothing expires by itself here. */
+  readonly expired: { -readonly [table in ExpiringTable]?: TimeUs } = {};
   readonly editions: Map<number, EditionEntry> = new Map();
   /** Where editions began and ended. */
   editionStarts: StoredEditionStart[] = [];

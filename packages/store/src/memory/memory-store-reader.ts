@@ -1,14 +1,16 @@
 import { SampleFlag } from '@millrace/model';
-import type {
-  HistogramRowColumns,
-  ReadScope,
-  SampleRowColumns,
-  StoredDeadLetter,
-  StoredEditions,
-  StoredServed,
-  StoredTotals,
-  StoreReader,
-  StoreSnapshot,
+import {
+  EXPIRING_TABLES,
+  type ExpiringTable,
+  type HistogramRowColumns,
+  type ReadScope,
+  type SampleRowColumns,
+  type StoredDeadLetter,
+  type StoredEditions,
+  type StoredServed,
+  type StoredTotals,
+  type StoreReader,
+  type StoreSnapshot,
 } from '../store-reader.ts';
 import type { MemorySample, MemoryStoreDatabase } from './memory-store-database.ts';
 
@@ -27,6 +29,7 @@ type Contents = Pick<
   MemoryStoreDatabase,
   | ('marks' | 'totals' | 'moves' | 'samples' | 'histograms' | 'finals' | 'open')
   | ('definitions' | 'firstSeen' | 'unverified' | 'deadLetters')
+  | 'expired'
   | ('exemplars' | 'metadata' | 'editions' | 'editionStarts' | 'editionEnds')
 > & { served: StoredServed[] };
 
@@ -34,17 +37,24 @@ function copyOf(database: MemoryStoreDatabase): Contents {
   const { marks, totals, moves, samples, histograms, finals, open } = database;
   const { definitions, firstSeen, unverified, deadLetters } = database;
   const { exemplars, metadata, editions, editionStarts, editionEnds } = database;
+  const { expired } = database;
   return structuredClone({
+    expired,
     ...{ marks, totals, moves, samples, histograms, finals, open },
     ...{ definitions, firstSeen, unverified, deadLetters },
     ...{ exemplars, metadata, editions, editionStarts, editionEnds, served: servedOf(database) },
   });
 }
 
+const NOTHING_EXPIRED = Object.fromEntries(
+  EXPIRING_TABLES.map((table) => [table, -Infinity]),
+) as Record<ExpiringTable, number>;
+
 function snapshotOf(database: Contents): StoreSnapshot {
   return {
     positions: async () => database.marks.map((mark) => ({ ...mark })),
     totals: async () => totalsOf(database),
+    expired: async () => ({ ...NOTHING_EXPIRED, ...database.expired }),
     samples: (scope) => chunks(samplesIn(database.samples, scope), sampleColumns),
     histograms: (scope) =>
       chunks(samplesIn(database.histograms, scope), (rows): HistogramRowColumns => {

@@ -1,10 +1,16 @@
 import type { TimeUs } from '@millrace/model';
 import type { Clock, Log } from '@millrace/runtime';
 import { StoreError, StoreErrorCode } from '../store-error.ts';
+import type { ExpiringTable } from '../store-reader.ts';
 import { timeParameter } from './array-parameters.ts';
 import type { PostgresPool } from './postgres-pool.ts';
 import { transaction, type Session } from './session.ts';
-import { RANGES_LOCK, type RetentionClass, type StorageLayout } from './storage-layout.ts';
+import {
+  RANGES_LOCK,
+  type RetentionClass,
+  type StorageLayout,
+  type StoredRange,
+} from './storage-layout.ts';
 import { DAY_US } from './time-spans.ts';
 
 /** How long what is kept, in milliseconds of the pipeline's time. */
@@ -54,24 +60,43 @@ export async function expire(
   for (const range of ranges) {
     const cutoffUs = nowUs - retentionMs(range.retention, retention) * 1000;
     if (range.untilUs <= cutoffUs) {
-      if (await tryDrop(components, range.name)) result.dropped.push(range.name);
+      if (await tryDrop(components, range)) result.dropped.push(range.name);
     } else if (
       range.fromUs < cutoffUs &&
       range.untilUs - range.fromUs > LONG_RANGE_US &&
       range.isDeletable
     ) {
-      result.rowsDeleted += await deleteBefore(pool, range.name, range.timeColumn, cutoffUs);
+      const { name, timeColumn, table } = range;
+      result.rowsDeleted += await deleteBefore(pool, { name, timeColumn, table }, cutoffUs);
     }
   }
   const rawUs = nowUs - retention.rawMs * 1000;
   const lettersUs = nowUs - retention.deadLettersMs * 1000;
-  result.rowsDeleted += await deleteBefore(pool, 'unverified', 'received_at', rawUs);
-  result.rowsDeleted += await deleteBefore(pool, 'dead_letters', 'recorded_at', lettersUs);
+  result.rowsDeleted += await deleteBefore(pool, UNVERIFIED, rawUs);
+  result.rowsDeleted += await deleteBefore(pool, DEAD_LETTERS, lettersUs);
   if (result.dropped.length > 0 || result.rowsDeleted > 0) {
     log.info({ ...result }, 'Removed what is past its retention');
   }
   return result;
 }
+
+/** Where rows are, by which time they expire, and as whose rows that is noted. */
+interface Place {
+  name: string;
+  timeColumn: string;
+  table: ExpiringTable;
+}
+
+const UNVERIFIED: Place = {
+  name: 'unverified',
+  timeColumn: 'received_at',
+  table: 'unverified',
+};
+const DEAD_LETTERS: Place = {
+  name: 'dead_letters',
+  timeColumn: 'recorded_at',
+  table: 'dead_letters',
+};
 
 /** Shorter ones are soon dropped as a whole. */
 const LONG_RANGE_US = 31 * DAY_US;
@@ -97,12 +122,16 @@ async function newestWatermark(session: Session): Promise<TimeUs> {
  * False when somebody reads the range. While a drop waits for its lock all others wait behind
  * it, so it waits for a moment only; there is time enough until the next call.
  */
-async function tryDrop({ pool, layout, log }: Components, name: string): Promise<boolean> {
+async function tryDrop(
+  { pool, layout, log }: Components,
+  { name, table, untilUs }: StoredRange,
+): Promise<boolean> {
   try {
     await pool.use(WHAT, (session) =>
       transaction(session, async () => {
         await session.command("SET LOCAL lock_timeout = '1s'");
         await session.run('lock-ranges', [RANGES_LOCK]);
+        await session.run('note-expired', [table, timeParameter(untilUs)]);
         await layout.dropRange(session, name);
       }),
     );
@@ -115,18 +144,21 @@ async function tryDrop({ pool, layout, log }: Components, name: string): Promise
 }
 
 const DELETE_ROWS_MAX = 20_000;
+const MINUTE_US = 60_000_000;
 
 /** In portions, so that no statement takes long and no transaction holds many locks. */
 async function deleteBefore(
   pool: PostgresPool,
-  table: string,
-  column: string,
+  { name, timeColumn, table }: Place,
   beforeUs: TimeUs,
 ): Promise<number> {
   if (beforeUs === -Infinity) return 0;
   let deleted = 0;
   for (;;) {
-    const parameters = [table, column, timeParameter(beforeUs), DELETE_ROWS_MAX];
+    // A row with a bucket holds samples up to a minute behind it.
+    const goneUs = timeColumn === 'bucket' ? beforeUs + MINUTE_US : beforeUs;
+    const bounds = [timeParameter(beforeUs), DELETE_ROWS_MAX, timeParameter(goneUs)];
+    const parameters = [name, timeColumn, ...bounds, table];
     const { rows } = await pool.use(WHAT, (session) =>
       session.run<{ deleted: number }>('delete-before', parameters),
     );

@@ -1,5 +1,6 @@
 import type { TimeUs } from '@millrace/model';
 import { timeParameter } from './array-parameters.ts';
+import type { ExpiringTable } from '../store-reader.ts';
 import type { Session } from './session.ts';
 import type {
   LayoutKind,
@@ -37,7 +38,7 @@ function homeOf(table: string, widthUs: TimeUs | undefined): string {
 async function readRanges(session: Session): Promise<StoredRange[]> {
   const { rows } = await session.run<{
     name: string;
-    parent: string;
+    parent: PartitionedTable;
     width_us: string | null;
     from_us: string;
     until_us: string;
@@ -49,6 +50,7 @@ async function readRanges(session: Session): Promise<StoredRange[]> {
       home: homeOf(row.parent, widthUs),
       retention:
         widthUs === undefined ? 'raw' : widthUs < HOUR_US ? 'narrow windows' : 'wide windows',
+      table: expiringTable(row.parent, widthUs),
       timeColumn:
         row.parent === 'samples_packed' ? 'bucket' : widthUs === undefined ? 'time' : 'start',
       isDeletable: true,
@@ -56,6 +58,12 @@ async function readRanges(session: Session): Promise<StoredRange[]> {
       untilUs: Number(row.until_us),
     };
   });
+}
+
+function expiringTable(parent: PartitionedTable, widthUs: TimeUs | undefined): ExpiringTable {
+  if (parent === 'samples_narrow' || parent === 'samples_packed') return 'samples';
+  if (parent !== 'windows') return parent;
+  return widthUs !== undefined && widthUs < HOUR_US ? 'windows_narrow' : 'windows_wide';
 }
 
 /** Around now a day (of wide windows: a month or a year), far from now a year. */

@@ -4,9 +4,12 @@ import { to as copyTo } from 'pg-copy-streams';
 import type { PostgresConnection } from '../postgres-connection.ts';
 import {
   EVERYTHING,
+  EXPIRING_TABLES,
   type HistogramRowColumns,
   type ReadScope,
   type SampleRowColumns,
+  type ExpiringTable,
+  type StoredExpiry,
   type StoredPosition,
   type StoredTotals,
   type StoreReader,
@@ -69,6 +72,8 @@ export function createPostgresStoreReader(
         await client.connect();
         open.add(client);
         await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+        // Ranges that are dropped meanwhile would be gone for us, too.
+        await sessionOf(client).run('lock-for-reading');
         // The first statement takes the snapshot.
         await client.query('SELECT 1');
       } catch (error) {
@@ -101,6 +106,7 @@ function snapshotOf(client: pg.Client, close: () => Promise<void>): StoreSnapsho
   return {
     positions: async () => (await rowsOf<PositionRow>('read-positions')).map(positionOf),
     totals: async () => (await rowsOf<TotalsRow>('read-totals')).map(totalsOf),
+    expired: async () => expiryOf(await rowsOf<ExpiredRow>('read-expired')),
     samples: (scope) => batches(client, { name: 'copy-out-samples', scope }, sampleColumns),
     histograms: (scope) =>
       batches(client, { name: 'copy-out-histograms', scope }, histogramColumns),
@@ -199,6 +205,17 @@ function grown(columns: SampleRowColumns): SampleRowColumns {
   into.flags.set(columns.flags);
   into.absent.set(columns.absent);
   return into;
+}
+
+interface ExpiredRow {
+  table_name: string;
+  before_us: string;
+}
+
+function expiryOf(rows: readonly ExpiredRow[]): StoredExpiry {
+  const known = new Map(rows.map((row) => [row.table_name, Number(row.before_us)]));
+  const expiry = EXPIRING_TABLES.map((table) => [table, known.get(table) ?? -Infinity]);
+  return Object.fromEntries(expiry) as Record<ExpiringTable, number>;
 }
 
 interface PositionRow {

@@ -1,6 +1,7 @@
 import type { TimeUs } from '@millrace/model';
 import type { Log } from '@millrace/runtime';
 import { StoreError, StoreErrorCode } from '../store-error.ts';
+import type { ExpiringTable } from '../store-reader.ts';
 import type { Session } from './session.ts';
 import type { TimeRange } from './time-spans.ts';
 
@@ -24,6 +25,8 @@ export interface StoredRange extends TimeRange {
   /** What it is a part of: see `StorageLayout.homeOf`. */
   home: string;
   retention: RetentionClass;
+  /** As whose rows those in it expire. */
+  table: ExpiringTable;
   timeColumn: 'time' | 'bucket' | 'start';
   /** Whether single rows of it can be deleted. */
   isDeletable: boolean;

@@ -27,7 +27,8 @@ function layoutOf(params: { makes: boolean; automatic?: [number, number] }) {
         fromUs: Math.floor(timeUs / 10) * 10,
         untilUs: Math.floor(timeUs / 10) * 10 + 10,
       };
-      const more = { retention: 'raw', timeColumn: 'time', isDeletable: true } as const;
+      const retention = { retention: 'raw', table: 'samples' } as const;
+      const more = { ...retention, timeColumn: 'time', isDeletable: true } as const;
       if (params.makes) ranges.push({ name: '', home: `${table} ${widthUs}`, ...more, ...span });
     },
     dropRange: async () => undefined,

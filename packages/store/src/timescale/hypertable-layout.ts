@@ -10,6 +10,7 @@ import type {
   StoredRange,
 } from '../postgres/storage-layout.ts';
 import { covers, DAY_US, HOUR_US, timesNear, type TimeRange } from '../postgres/time-spans.ts';
+import type { ExpiringTable } from '../store-reader.ts';
 import { readFeatures } from './timescale-features.ts';
 
 /**
@@ -70,6 +71,7 @@ async function readRanges(session: Session): Promise<StoredRange[]> {
     name: row.name,
     home: row.parent,
     retention: RETENTION_CLASSES[row.parent] ?? 'raw',
+    table: expiringTable(row.parent),
     timeColumn:
       row.parent === 'samples_packed'
         ? 'bucket'
@@ -80,6 +82,11 @@ async function readRanges(session: Session): Promise<StoredRange[]> {
     fromUs: Number(row.from_us),
     untilUs: Number(row.until_us),
   }));
+}
+
+function expiringTable(name: string): ExpiringTable {
+  if (name === 'samples_narrow' || name === 'samples_packed') return 'samples';
+  return name as ExpiringTable;
 }
 
 const RETENTION_CLASSES: Readonly<Record<string, RetentionClass>> = {

@@ -11,8 +11,10 @@ import {
   seriesOf,
 } from '../../testing/entries.ts';
 import type { PostgresConnection } from '../../postgres-connection.ts';
+import { EVERYTHING, type ExpiringTable, type StoredExpiry } from '../../store-reader.ts';
 import { PACKING_AT_ONCE } from '../../testing/packing-at-once.ts';
 import type { TestServer } from '../../testing/test-server.ts';
+import { createPostgresStoreReader } from '../postgres-store-reader.ts';
 import { runQuery } from '../run-query.ts';
 import { readContents } from './postgres-contents.ts';
 import { readRanges } from './read-ranges.ts';
@@ -131,9 +133,54 @@ export function describeExpiry(name: string, start: () => Promise<TestServer>): 
       expect(contents.finals.map(({ count }) => count)).toEqual([29, 700, 32, 700]);
       expect(contents.unverified.map(({ value }) => value)).toEqual([6]);
       expect(await store.expire()).toEqual({ dropped: [], rowsDeleted: 0 });
+      // What is noted covers all that is gone, and nothing that is there.
+      const expired = await expiredOf(connection);
+      const between = (table: ExpiringTable, fromUs: number, untilUs: number): void => {
+        expect(expired[table], table).toBeGreaterThan(fromUs);
+        expect(expired[table], table).toBeLessThanOrEqual(untilUs);
+      };
+      between('samples', days(9), days(6));
+      between('histograms', days(9), days(6));
+      between('windows_narrow', days(32), days(29));
+      between('unverified', days(9), days(6));
+      expect(expired.windows_wide).toBeGreaterThan(days(776));
+      expect([expired.exemplars, expired.dead_letters]).toEqual([-Infinity, -Infinity]);
       await store.close();
       await drop();
     });
+
+    it('drops nothing of what somebody reads at one moment', async () => {
+      const { connection, drop } = await postgres.createDatabase();
+      const clock = { nowUs: () => NOON_US, sleep: () => Promise.reject(new Error('no')) };
+      const store = postgres.openStore({ connection, log: silentLog, clock });
+      await store.openMark(keyOf());
+      const old = samplesOf([{ series: UP, timeUs: NOON_US - 9 * DAY_US, value: 1 }]);
+      const [partitionTimeUs, watermarkUs] = [NOON_US, NOON_US - SECOND_US];
+      const ledger = [{ totals: [], partitionTimeUs, watermarkUs, position: 1 }];
+      await store.apply(batchOf({ to: addressOf(1) }, { samples: old, ledger }));
+      const reader = createPostgresStoreReader({ connection });
+      const snapshot = await reader.snapshot();
+      expect(await store.expire()).toEqual({ dropped: [], rowsDeleted: 0 });
+      expect((await snapshot.expired()).samples).toBe(-Infinity);
+      let rows = 0;
+      for await (const { count } of snapshot.samples(EVERYTHING)) rows += count;
+      expect(rows).toBe(1);
+      await snapshot.close();
+      expect((await store.expire()).dropped).toHaveLength(1);
+      expect((await expiredOf(connection)).samples).toBeGreaterThan(NOON_US - 9 * DAY_US);
+      await reader.close();
+      await store.close();
+      await drop();
+    });
+
+    async function expiredOf(connection: PostgresConnection): Promise<StoredExpiry> {
+      const reader = createPostgresStoreReader({ connection });
+      const snapshot = await reader.snapshot();
+      const expired = await snapshot.expired();
+      await snapshot.close();
+      await reader.close();
+      return expired;
+    }
 
     async function sleepers(connection: PostgresConnection): Promise<unknown> {
       const sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";

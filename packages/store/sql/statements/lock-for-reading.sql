@@ -1,0 +1,1 @@
+LOCK TABLE samples, histograms, exemplars, windows IN ACCESS SHARE MODE
