@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { AuditReport } from '@millrace/audit';
 import type { LedgerReport } from '@millrace/store';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Playground, push, until, type RunningMillrace } from '../integration/running-millrace.ts';
@@ -90,6 +91,16 @@ async function silentAfter(
   return { server, url: `http://127.0.0.1:${port}`, passed: () => passed };
 }
 
+/** From the log and the store, both ways. */
+async function expectProven(): Promise<void> {
+  for (const flags of [[], ['--deep']]) {
+    const { stdout } = await playground.run(['audit', '--json', ...flags]);
+    const report = JSON.parse(stdout) as AuditReport;
+    expect({ flags, findings: report.findings }).toEqual({ flags, findings: [] });
+    expect(report.outcome).toBe('proven');
+  }
+}
+
 describe('dead letters', { timeout: 240_000 }, () => {
   test('of a redrive that is killed half-way and repeated are stored once', async () => {
     await pushRefused();
@@ -130,6 +141,7 @@ describe('dead letters', { timeout: 240_000 }, () => {
       deadLetterBy: {},
       lost: 0,
     });
+    await expectProven();
     // Windows had them when they first came, and have them once.
     const [window] = await playground.sql<{ count: number }>(
       `SELECT sum(count)::int AS count FROM series_windows
@@ -138,6 +150,38 @@ describe('dead letters', { timeout: 240_000 }, () => {
     expect(window!.count).toBe(GAUGES);
     expect(await run('dead', 'list', '--redriven')).toMatch('sample (redriven)');
     expect((await playground.run(['dead', 'list'])).stderr).toMatch('There are none.');
+  });
+
+  test('of another tenant are stored as its own', async () => {
+    await run('sql', '--write', 'ALTER TABLE samples ADD CONSTRAINT sane CHECK (value <> 42)');
+    const sent = await fetch(`${millrace.info.url}/api/v1/redrive?tenant=acme`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': 'test/1' },
+      body: JSON.stringify({
+        ...{ labels: { __name__: 'level', tank: '1' }, kind: 'gauge', timeUs: 1000 * T0 },
+        value: '42',
+      }),
+    });
+    expect(sent.status).toBe(200);
+    const ofAcme = async (): Promise<LedgerReport['totals']> => {
+      const answer = await fetch(`${millrace.info.url}/api/v1/ledger?tenant=acme`);
+      return ((await answer.json()) as LedgerReport).totals;
+    };
+    await until('the letter is counted', SETTLE_MS_MAX, async () => {
+      return (await ofAcme()).deadLetter === 1;
+    });
+    await run('sql', '--write', 'ALTER TABLE samples DROP CONSTRAINT sane');
+    const again = await run('dead', 'redrive', '--tenant', 'acme');
+    expect(again).toMatch('1 of 1 are in the log again, and marked.');
+    await until('both arrivals are counted', SETTLE_MS_MAX, async () => {
+      return (await ofAcme()).accepted === 2;
+    });
+    expect(await ofAcme()).toMatchObject({ stored: 1, duplicate: 1, deadLetter: 0 });
+    const rows = await playground.sql<{ tenant: string; value: number }>(
+      `SELECT tenant, value FROM series_samples WHERE metric = 'level'`,
+    );
+    expect(rows).toEqual([{ tenant: 'acme', value: 42 }]);
+    await expectProven();
   });
 
   test('are chosen by what they are, thrown away, and told of when absent', async () => {

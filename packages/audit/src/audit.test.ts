@@ -7,7 +7,7 @@ import {
   variedLog,
   type LoggedRecord,
 } from '@millrace/transformer/testing';
-import { decodeSeriesRecordHeader, EventsRecordKind } from '@millrace/wire';
+import { decodeSeriesRecordHeader, EventsRecordKind, REDRIVE_PROTOCOL } from '@millrace/wire';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Finding } from './report.ts';
 import { plainLog } from './testing/plain-log.ts';
@@ -288,6 +288,35 @@ test('a row that the store refused is accounted for by its dead letter', async (
   const { logId } = stored.database.marks[0]!;
   deadLetters.push({ ...letter, logId, partition: 0 });
   expect((await stored.run()).findings).toEqual([]);
+});
+
+test('a row of a dead letter that came again says nothing of its first arrival', async () => {
+  const records = plainLog(0);
+  const at = records.findIndex(({ record }) => record.kind === EventsRecordKind.data);
+  const { record, appendTimeUs } = records[at]!;
+  if (record.kind !== EventsRecordKind.data) throw new Error('it is no data');
+  const again = { ...record, protocol: REDRIVE_PROTOCOL, sequence: 99, receiver: 'cd'.repeat(8) };
+  const letter = {
+    record: { ...again, acknowledgedSamples: 0, cumulativeSamples: 3 },
+    appendTimeUs,
+  };
+  const stored = await storeLog([[...records.slice(0, -1), letter, records.at(-1)!]]);
+  // The store had refused them: their rows are those of the letters.
+  const { samples, deadLetters, marks, moves } = stored.database;
+  for (const row of samples.slice(0, 3)) row.unverified = true;
+  expect((await stored.run()).findings).toEqual([]);
+  // Folded again, the letters say which arrival it is.
+  const deep = async () => (await stored.run({ isDeep: true })).findings.map(({ kind }) => kind);
+  expect(await deep()).toEqual(['row_differs']);
+  const why = { tenant: 'default', reason: 'store_refused', detail: '', receivedAtUs: 0 };
+  for (const { seriesId, timeUs, value } of samples.slice(0, 3)) {
+    const fingerprint = new Uint8Array(Buffer.from(seriesId + seriesId, 'hex'));
+    const letter = { ...why, fingerprint, timeUs, value: value!, logId: marks[0]!.logId };
+    deadLetters.push({ ...letter, partition: 0 });
+  }
+  expect(await deep()).toEqual(['ledger_count']);
+  for (const move of moves.values()) Object.assign(move, { stored: 3, duplicate: 0 });
+  expect(await deep()).toEqual([]);
 });
 
 describe('a log that lost records', () => {

@@ -19,6 +19,8 @@ const UNTIMED_BIT = 16;
 const UNVERIFIED_BIT = 32;
 /** Its row must say so. */
 const MUST_SAY_BIT = 64;
+/** It came again as a dead letter: its row may be of either arrival. */
+const REDRIVEN_BIT = 128;
 
 const COUNT_MAX = 0xffff;
 const ROOM_MIN = 1024;
@@ -110,6 +112,14 @@ export class SampleTable {
 
   setMustSayUnverified(entry: number): void {
     this.#bits[entry]! |= MUST_SAY_BIT;
+  }
+
+  isRedriven(entry: number): boolean {
+    return (this.#bits[entry]! & REDRIVEN_BIT) !== 0;
+  }
+
+  setRedriven(entry: number): void {
+    this.#bits[entry]! |= REDRIVEN_BIT;
   }
 
   /** The entry, or -1. */

@@ -23,6 +23,13 @@ export interface SentFile {
   source: string;
 }
 
+/** A dead letter as it is sent. */
+export interface SentLetter {
+  key: string;
+  tenant: string;
+  letter: RedriveBody;
+}
+
 /** Longer than the receiver waits for its log: what it says then is worth more than our patience. */
 const ANSWER_MS_MAX = 75_000;
 
@@ -101,18 +108,18 @@ export async function sendFoldVersion(
   return (await ask(path, request, 'fold version')) as RulesChangeAnswer;
 }
 
-/** Sends one dead letter through the log again; the key tells it from others. */
+/** Sends one dead letter of a tenant through the log again; the key tells it from others. */
 export async function sendRedriven(
   url: string,
-  key: string,
-  letter: RedriveBody,
+  { key, tenant, letter }: SentLetter,
 ): Promise<EventsAnswer> {
   const request = {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'idempotency-key': key },
     body: JSON.stringify(letter),
   };
-  const path = new URL('api/v1/redrive', url.endsWith('/') ? url : `${url}/`);
+  const query = `?tenant=${encodeURIComponent(tenant)}`;
+  const path = new URL(`api/v1/redrive${query}`, url.endsWith('/') ? url : `${url}/`);
   return (await ask(path, request)) as EventsAnswer;
 }
 

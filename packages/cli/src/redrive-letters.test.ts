@@ -35,8 +35,8 @@ function bench(answer: (key: string) => Promise<string> = async (key) => `token 
   const calls: unknown[] = [];
   const parts: RedriveParts = {
     begin: async (ids) => void calls.push(['begin', ids.length]),
-    send: async (key, body) => {
-      calls.push(['send', key, body]);
+    send: async ({ key, tenant, letter: body }) => {
+      calls.push(['send', key, body, tenant]);
       return await answer(key);
     },
     mark: async (sent) => void calls.push(['mark', sent.length]),
@@ -55,9 +55,15 @@ describe('redriving', () => {
     const body = { labels: { __name__: 'up', job: 'a' }, kind: 'gauge', timeUs: 5, value: '1.5' };
     expect(calls).toEqual([
       ['begin', 1],
-      ['send', 'redrive/ab/7', body],
+      ['send', 'redrive/ab/7', body, 'default'],
       ['mark', 1],
     ]);
+  });
+
+  test('sends one for the tenant it is of', async () => {
+    const { calls, parts } = bench();
+    await redriveLetters(parts, [letter(7, { tenant: 'acme' })]);
+    expect(calls[1]).toMatchObject(['send', 'redrive/ab/7', {}, 'acme']);
   });
 
   test('sends every value there is, stale markers and histograms', async () => {
@@ -92,7 +98,6 @@ describe('redriving', () => {
       letter(3, { entry: 'edition_end' }),
       letter(4, { metric: null, labels: null, kind: null }),
       letter(5, { timeUs: null }),
-      letter(6, { tenant: 'other' }),
       letter(7, { kind: 'event', redriveStartedAtUs: NOW_US - 6 * HOUR_US }),
       letter(8, { kind: 'event', redriveStartedAtUs: NOW_US - HOUR_US }),
       letter(9, { redriveStartedAtUs: NOW_US - 600 * HOUR_US }),
@@ -108,7 +113,6 @@ describe('redriving', () => {
     expect(why.get('3')).toBe('a edition_end is no sample');
     expect(why.get('4')).toMatch('its series is not defined');
     expect(why.get('5')).toMatch('no time');
-    expect(why.get('6')).toMatch('tenant other');
     expect(why.get('7')).toMatch('would not recognise it');
     expect(why.get('10')).toMatch('bytes are not there');
     expect(calls.filter((call) => Array.isArray(call) && call[0] === 'send')).toHaveLength(2);

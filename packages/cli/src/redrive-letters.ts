@@ -1,6 +1,7 @@
 import type { RedriveBody } from '@millrace/receiver';
 import { errorKind, errorText, MillraceError } from '@millrace/runtime';
 import { SAMPLE_ENTRIES, type DeadLetter } from '@millrace/store';
+import type { SentLetter } from './receiver-client.ts';
 
 /** What became of one letter. */
 export interface RedrivenLetter {
@@ -16,7 +17,7 @@ export interface RedriveParts {
   /** Notes that these are about to be sent. */
   begin(ids: readonly string[]): Promise<void>;
   /** Resolves with the token once it is in the log. */
-  send(key: string, letter: RedriveBody): Promise<string>;
+  send(sent: SentLetter): Promise<string>;
   mark(sent: readonly Readonly<{ id: string; token: string }>[]): Promise<unknown>;
   nowUs(): number;
   progress(done: number, of: number): void;
@@ -26,8 +27,6 @@ export interface RedriveParts {
 const CHUNK = 16;
 /** A request is recognised for six hours; this leaves one for clocks. */
 const RECOGNISED_US = 5 * 3_600_000_000;
-// Authentication, which will tell tenants apart, comes later.
-const TENANT = 'default';
 const STALE_FLAG = 1;
 
 /**
@@ -73,8 +72,9 @@ async function sendOne(
   { letter, body }: Readonly<{ letter: DeadLetter; body: RedriveBody }>,
 ): Promise<RedrivenLetter> {
   try {
-    const token = await parts.send(`redrive/${letter.logId}/${letter.id}`, body);
-    return { id: letter.id, outcome: 'redriven', token };
+    const { logId, id, tenant } = letter;
+    const token = await parts.send({ key: `redrive/${logId}/${id}`, tenant, letter: body });
+    return { id, outcome: 'redriven', token };
   } catch (error) {
     if (errorKind(error) === 'defect') throw error;
     // What the receiver says of this letter; everything else it would say of the next one too.
@@ -96,9 +96,8 @@ function whyOf(error: unknown): string {
 
 /** What is sent of a letter, or why nothing can be. */
 function bodyOf(letter: DeadLetter, nowUs: number): RedriveBody | string {
-  const { entry, tenant, metric, labels, kind, timeUs, value, redriveStartedAtUs } = letter;
+  const { entry, metric, labels, kind, timeUs, value, redriveStartedAtUs } = letter;
   if (!SAMPLE_ENTRIES.includes(entry)) return WHY_NOT[entry] ?? `a ${entry} is no sample`;
-  if (tenant !== TENANT) return `it is of tenant ${tenant}, and receivers take ${TENANT} only`;
   if (metric === null || labels === null || kind === null) return 'its series is not defined';
   if (timeUs === null || !Number.isFinite(timeUs)) return 'it has no time that can be stored';
   const wasSentLongAgo = redriveStartedAtUs !== null && nowUs - redriveStartedAtUs > RECOGNISED_US;

@@ -101,6 +101,8 @@ export interface StoredDeadLetter extends Omit<Partial<DeadLetterEntry>, 'finger
   reason: string;
   /** 8 bytes. */
   seriesId: Uint8Array | undefined;
+  /** It was sent through the log again. */
+  isRedriven: boolean;
 }
 
 export interface StoredExemplar extends Omit<ExemplarEntry, 'fingerprint'> {

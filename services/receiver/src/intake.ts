@@ -26,6 +26,7 @@ import { RemoteWriteRequest } from './remote-write-request.ts';
 import { RequestDraft } from './request-draft.ts';
 import { SeriesByLabels } from './series-by-labels.ts';
 import type { ReceiverSettings } from './settings.ts';
+import type { TenantCutters } from './tenant-cutters.ts';
 import type { TokenPosition } from './token.ts';
 
 export type Protocol =
@@ -36,6 +37,8 @@ export interface IncomingRequest {
   /** Of remote write the snappy block, of the others what was sent without its encoding. */
   body: Uint8Array;
   producer: ProducerIdentity | undefined;
+  /** Whose it is, where that is not the sender's own. */
+  tenant?: string | undefined;
   /** Holds the body's bytes; the intake hands it on to what the body becomes. */
   lease: Lease;
 }
@@ -69,7 +72,7 @@ const SCRATCH_BYTES_KEPT_MAX = 8 * 1024 * 1024;
 export class Intake {
   readonly #settings: ReceiverSettings;
   readonly #tenant: string;
-  readonly #cutter: PartCutter;
+  readonly #cutters: TenantCutters;
   readonly #appender: Appender;
   readonly #arrivals: ArrivalClock;
   readonly #events: ReceiverEvents;
@@ -84,7 +87,7 @@ export class Intake {
       clock: Clock;
       settings: ReceiverSettings;
       tenant: string;
-      cutter: PartCutter;
+      cutters: TenantCutters;
       appender: Appender;
       events: ReceiverEvents;
       /** The log's id in each partition, where it is known. */
@@ -93,12 +96,13 @@ export class Intake {
   ) {
     this.#settings = params.settings;
     this.#tenant = params.tenant;
-    this.#cutter = params.cutter;
+    this.#cutters = params.cutters;
     this.#appender = params.appender;
     this.#arrivals = new ArrivalClock(params.clock);
     this.#events = params.events;
     this.#logIds = params.logIds;
-    const { clock, cutter, settings } = params;
+    const { clock, settings } = params;
+    const cutter = params.cutters.of(params.tenant);
     this.#series = new SeriesByLabels(cutter.series);
     this.#sessions = new BatchSessions({ table: cutter.series.table, settings });
     this.#deadlines = new Deadlines({ clock, ms: settings.appendTimeoutMs });
@@ -143,13 +147,13 @@ export class Intake {
    * buffer that is decompressed into and the numbering of records belong to one request at a time.
    */
   #admit(request: IncomingRequest): Admitted {
-    const { lease } = request;
+    const { lease, tenant = this.#tenant } = request;
     const rejections = new Rejections({
       examplesMax: this.#settings.rejectedExamplesMax,
       exampleLengthMax: this.#settings.rejectedExampleLengthMax,
     });
     const receivedAtUs = this.#arrivals.nowUs();
-    const cutter = this.#cutter;
+    const cutter = this.#cutters.of(tenant);
     const latestUs = receivedAtUs + this.#settings.futureSkewMs * 1000;
     const draft = new RequestDraft({ cutter, rejections, latestUs });
     // A letter's labels are read where it is, whatever is remembered of its series.
@@ -157,16 +161,16 @@ export class Intake {
     cutter.begin({ nowUs: receivedAtUs, definesAll });
     try {
       this.checkAge();
-      const { body, producer } = this.#decode(request, draft, receivedAtUs);
+      const { body, producer } = this.#decode(request, { draft, cutter, receivedAtUs });
       const identity = requestIdentity({
-        tenant: this.#tenant,
+        tenant,
         producer,
         samplesAreIdentified: draft.samplesAreIdentified,
         body: request.body,
       });
       const cut = cutter.finish();
       const append = this.#appender.append(cut, {
-        tenant: this.#tenant,
+        tenant,
         protocol: request.protocol,
         identityKind: identity.kind,
         identity: identity.bytes,
@@ -191,15 +195,18 @@ export class Intake {
   }
 
   /** Decodes into the draft. */
-  #decode(request: IncomingRequest, draft: RequestDraft, receivedAtUs: number): Decoded {
+  #decode(
+    request: IncomingRequest,
+    into: Readonly<{ draft: RequestDraft; cutter: PartCutter; receivedAtUs: number }>,
+  ): Decoded {
     const { body, producer, protocol } = request;
+    const { draft, cutter, receivedAtUs } = into;
     const { labelLimits, histogramBytesMax } = this.#settings;
-    const series = this.#series;
+    const series = this.#seriesOf(cutter);
     const arrivals = this.#arrivals;
     switch (protocol) {
       case 'remote_write.v1': {
         const plain = this.#uncompress(body);
-        const cutter = this.#cutter;
         const sink = new RemoteWriteRequest({ draft, cutter, labelLimits, histogramBytesMax });
         decodeWriteRequest(plain, sink);
         return { body: plain, producer };
@@ -224,6 +231,12 @@ export class Intake {
         return { body, producer };
       }
     }
+  }
+
+  /** Only a tenant of senders has series that are worth being found again by their labels. */
+  #seriesOf(cutter: PartCutter): SeriesByLabels {
+    const isOwn = cutter === this.#cutters.of(this.#tenant);
+    return isOwn ? this.#series : new SeriesByLabels(cutter.series);
   }
 
   /** Its labels were admitted once, perhaps under other limits. */

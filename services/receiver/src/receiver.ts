@@ -22,6 +22,7 @@ import { PartCutter } from './part-cutter.ts';
 import { healthOf, Life, stageStatus } from './receiver-status.ts';
 import { RulesControl } from './rules-control.ts';
 import type { ReceiverSettings } from './settings.ts';
+import { TenantCutters } from './tenant-cutters.ts';
 import { StoreWait } from './store-wait.ts';
 import type { StoredPositions } from './stored-positions.ts';
 
@@ -168,7 +169,10 @@ function assemble(components: ReceiverComponents, settings: ReceiverSettings) {
     appendBytesMax: settings.appendBytesMax,
     events,
   });
-  const intake = new Intake({ clock, settings, tenant: TENANT, cutter, appender, events, logIds });
+  const { partBytesMax } = settings;
+  const letters = { partitions, partBytesMax, definitions: settings };
+  const cutters = new TenantCutters({ tenant: TENANT, cutter }, letters);
+  const intake = new Intake({ clock, settings, tenant: TENANT, cutters, appender, events, logIds });
   const { waitersMax } = settings;
   const storeWait =
     stored === undefined ? undefined : new StoreWait({ stored, clock, waitersMax, events });

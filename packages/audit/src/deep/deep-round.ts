@@ -1,12 +1,12 @@
 import type { LedgerEntry } from '@millrace/wire';
 import type { AuditParts } from '../audit.ts';
 import type { LogTables } from '../log/record-slots.ts';
-import { rawKeptFromUs } from '../plan.ts';
+import { rawKeptFromUs, type AuditPlan } from '../plan.ts';
 import { RecordList } from '../record-list.ts';
 import { RowComparison } from '../rows/compare-rows.ts';
-import { countRows } from '../rows/missing-rows.ts';
+import { countRows, type RefusedRows } from '../rows/missing-rows.ts';
 import { droppedOf, droppedText, type RoundParams } from '../plain-round.ts';
-import { refusedRows, tellCounts, tellRows, tellStrange } from '../rows/tell-rows.ts';
+import { tellCounts, tellRows, tellStrange } from '../rows/tell-rows.ts';
 import { SampleTable } from '../sample-table.ts';
 import { SeriesTable } from '../series-table.ts';
 import { compareEntries } from './compare-entries.ts';
@@ -18,6 +18,7 @@ import { ExpectedPieces } from './expected-pieces.ts';
 import { ExpectedSamples, type ExpectedMoves } from './expected-samples.ts';
 import { ExpectedUnverified } from './expected-unverified.ts';
 import type { FoldStart } from './fold-start.ts';
+import { RefusedArrivals } from './refused-arrivals.ts';
 import { foldPartition, type FoldedPartition } from './fold-partition.ts';
 
 /** With where the fold of each partition begins, in the order of the plan. */
@@ -31,6 +32,8 @@ export interface DeepPartition extends FoldedPartition {
   newest: LedgerEntry | undefined;
   totals: Map<string, LedgerEntry['totals'][number]>;
   moves: ExpectedMoves;
+  /** Letters that were sent again and are not there any more. */
+  forgottenLetters: number;
 }
 
 export interface DeepResult {
@@ -60,8 +63,9 @@ export async function deepRound(parts: DeepParts, params: RoundParams): Promise<
     records: new RecordList(),
     tenants: [''],
   };
+  const refused = await RefusedArrivals.read(parts.snapshot);
   const expected: Expectations = {
-    samples: new ExpectedSamples(tables, of),
+    samples: new ExpectedSamples(tables, of, refused),
     pieces: new ExpectedPieces(of),
     definitions: new ExpectedDefinitions(of, seenFromUs(parts)),
     unverified: new ExpectedUnverified(of, plan.expired.unverified),
@@ -69,9 +73,13 @@ export async function deepRound(parts: DeepParts, params: RoundParams): Promise<
     metadata: new ExpectedMetadata(),
     editions: new ExpectedEditions(),
   };
-  const partitions = await foldAll(parts, params, expected);
+  const forgotten = forgottenOf(plan, refused);
+  const folded = await foldAll(parts, params, expected);
+  const partitions = folded.map((one, i): DeepPartition => {
+    return { ...one, forgottenLetters: forgotten[plan.partitions[i]!.partition] ?? 0 };
+  });
   const exactFromUs = exactTimes(parts);
-  const rows = await compareRows(parts, params, { tables, exactFromUs });
+  const rows = await compareRows(parts, params, { tables, exactFromUs, refused });
   return {
     partitions,
     notProven: rows.notProven,
@@ -94,18 +102,26 @@ function exactTimes({ plan, starts, stream }: DeepParts): number[] {
 async function compareRows(
   { plan, snapshot, stream }: DeepParts,
   params: RoundParams,
-  { tables, exactFromUs }: Readonly<{ tables: LogTables; exactFromUs: readonly number[] }>,
+  known: Readonly<{
+    tables: LogTables;
+    exactFromUs: readonly number[];
+    refused: RefusedArrivals;
+  }>,
 ): Promise<Pick<DeepResult, 'rows' | 'notProven'>> {
   const of = { slices: params.rounds, slice: params.round };
+  const { tables, exactFromUs, refused } = known;
   const fromUs = rawKeptFromUs(plan);
   const scope = { ...of, fromUs, untilUs: Infinity };
-  const comparison = new RowComparison(tables, exactFromUs, { isDeep: true });
+  const comparison = new RowComparison(tables, exactFromUs, {
+    isDeep: true,
+    forgotten: forgottenOf(plan, refused),
+  });
   for await (const rows of snapshot.samples(scope)) comparison.samples(rows);
   const samples = comparison.rows;
   for await (const rows of snapshot.histograms(scope)) comparison.histograms(rows);
   const counts = countRows(tables, {
     ...{ fromUs, untilUs: Infinity, exactFromUs, tenant: undefined, positions: [] },
-    ...{ skipsMoved: false, refused: await refusedRows(snapshot), dropped: droppedOf(plan) },
+    ...{ skipsMoved: false, refused: NONE, dropped: droppedOf(plan) },
   });
   await tellCounts(tables, counts, params);
   await tellRows(tables, comparison, params);
@@ -118,6 +134,19 @@ async function compareRows(
   };
 }
 
+/** Whose refusal is in `RefusedArrivals`. */
+const NONE: RefusedRows = new Set();
+
+/** Letters that were sent again, and were dropped or expired since, by partition. */
+function forgottenOf({ partitions }: AuditPlan, { redriven }: RefusedArrivals): number[] {
+  const forgotten: number[] = [];
+  for (const { partition, totals } of partitions) {
+    const sent = totals.reduce((sum, one) => sum + one.deadLetterToDuplicate, 0);
+    forgotten[partition] = Math.max(0, sent - (redriven.get(partition) ?? 0));
+  }
+  return forgotten;
+}
+
 /** Series that were seen first after this time are known; -Infinity: all of them. */
 function seenFromUs({ starts }: DeepParts): number {
   return Math.max(...starts.map(({ partitionTimeUs }) => partitionTimeUs));
@@ -127,13 +156,13 @@ async function foldAll(
   parts: DeepParts,
   { round, rounds }: RoundParams,
   expected: Expectations,
-): Promise<DeepPartition[]> {
+): Promise<Omit<DeepPartition, 'forgottenLetters'>[]> {
   const { stream, plan, starts, settings, signal } = parts;
   const total = plan.partitions.reduce(
     (sum, { mark }, i) => sum + mark.offset - starts[i]!.position,
     0,
   );
-  const partitions: DeepPartition[] = [];
+  const partitions: Omit<DeepPartition, 'forgottenLetters'>[] = [];
   let before = 0;
   for (const [i, one] of plan.partitions.entries()) {
     const start = starts[i]!;

@@ -2,8 +2,9 @@ import { SampleFlag } from '@millrace/model';
 import type { Entries } from '@millrace/wire';
 import type { LogTables } from '../log/record-slots.ts';
 import { histogramNumber } from '../log/side-values.ts';
-import { EntryKind } from '../sample-table.ts';
+import { EntryKind, type NewEntry } from '../sample-table.ts';
 import { SeriesBit } from '../series-table.ts';
+import type { RefusedArrivals } from './refused-arrivals.ts';
 
 export interface SliceOf {
   slices: number;
@@ -32,6 +33,7 @@ interface OneRow {
 export class ExpectedSamples {
   readonly #tables: LogTables;
   readonly #of: SliceOf;
+  readonly #refused: RefusedArrivals;
   #partition = 0;
   #record = 0;
   #moves: ExpectedMoves = { toStored: 0, toDuplicate: 0 };
@@ -39,9 +41,10 @@ export class ExpectedSamples {
     ...{ idHigh: 0, idLow: 0, timeUs: 0, value: 0, flags: 0, isHistogram: false },
   };
 
-  constructor(tables: LogTables, of: SliceOf) {
+  constructor(tables: LogTables, of: SliceOf, refused: RefusedArrivals) {
     this.#tables = tables;
     this.#of = of;
+    this.#refused = refused;
   }
 
   /** Counts moves of the partition whose entries follow. */
@@ -84,18 +87,39 @@ export class ExpectedSamples {
     const known = stale ? { ...one, value: NaN } : { ...one, value };
     const kind = isHistogram ? EntryKind.histogram : EntryKind.sample;
     const first = samples.find(slot, kind, timeUs, known.value);
-    if (isUnverified) this.#moves[first < 0 ? 'toStored' : 'toDuplicate'] += 1;
-    if (first < 0) {
+    if (isHistogram) series.bits[slot]! |= SeriesBit.histograms;
+    if (isUnverified) {
+      this.#expectIfAbsent({ ...known, kind }, first, { idHigh, idLow, isHistogram });
+    } else if (this.#refused.take({ idHigh, idLow, timeUs, value: known.value, isHistogram })) {
+      if (first < 0) samples.add({ ...known, kind });
+    } else if (first < 0) {
       const entry = samples.add({ ...known, kind });
       samples.must[entry] = 1;
-      if (isUnverified) samples.setMustSayUnverified(entry);
-    } else if (!isUnverified) {
+    } else {
       const isSame =
         Object.is(samples.values[first], known.value) && samples.isStale(first) === stale;
       if (isSame && !samples.mustSayUnverified(first)) samples.count(samples.must, first);
       else this.#another(known, isHistogram);
     }
-    if (isHistogram) series.bits[slot]! |= SeriesBit.histograms;
+  }
+
+  /** It is stored where nothing is: what came before may have been refused. */
+  #expectIfAbsent(
+    known: NewEntry,
+    first: number,
+    of: Readonly<{ idHigh: number; idLow: number; isHistogram: boolean }>,
+  ): void {
+    const { samples } = this.#tables;
+    if (first >= 0 && samples.must[first]! > 0) {
+      this.#moves.toDuplicate += 1;
+      samples.setRedriven(first);
+      return;
+    }
+    const entry = first < 0 ? samples.add(known) : first;
+    if (this.#refused.take({ ...of, timeUs: known.timeUs, value: known.value })) return;
+    this.#moves.toStored += 1;
+    samples.must[entry] = 1;
+    samples.setMustSayUnverified(entry);
   }
 
   /** A row beside another one of the same series and time. */

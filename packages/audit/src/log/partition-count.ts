@@ -227,6 +227,7 @@ export class PartitionCount {
     }
     const known = samples.find(current.series, kindOf(current), current.timeUs, current.value);
     const entry = known < 0 ? this.#entryOf(current, kindOf(current)) : known;
+    samples.setRedriven(entry);
     if (current.isRaw && samples.must[entry] === 0) this.#expect(entry, known >= 0);
     this.#tell(current.isDropped ? Fate.dropped : Fate.unverified);
   }

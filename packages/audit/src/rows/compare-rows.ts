@@ -48,6 +48,7 @@ export class RowComparison {
   /** Number of the only tenant that is looked at. */
   readonly #only: number | undefined;
   readonly #isDeep: boolean;
+  readonly #forgotten: readonly number[];
   rows = 0;
   /** Rows from before the log, of which nothing can be said. */
   older = 0;
@@ -59,13 +60,21 @@ export class RowComparison {
   /** Rows of series whose samples got other times than their own. */
   readonly moved: RowList<FoundRow & { isHistogram: boolean }> = new RowList();
 
-  /** `isDeep`: the fold said which rows are unverified. */
+  /**
+   * `isDeep`: the fold said which rows are unverified. `forgotten`: of so many letters of each
+   * partition that came again nobody knows any more that their first arrival was refused.
+   */
   constructor(
     tables: LogTables,
     exactFromUs: readonly number[],
-    params: Readonly<{ tenant?: string | undefined; isDeep?: boolean }> = {},
+    params: Readonly<{
+      tenant?: string | undefined;
+      isDeep?: boolean;
+      forgotten?: readonly number[];
+    }> = {},
   ) {
-    const { tenant, isDeep = false } = params;
+    const { tenant, isDeep = false, forgotten = [] } = params;
+    this.#forgotten = forgotten;
     this.#isDeep = isDeep;
     this.#only = tenant === undefined ? undefined : tables.tenants.indexOf(tenant);
     this.#tables = tables;
@@ -97,20 +106,23 @@ export class RowComparison {
     }
     if (this.#only !== undefined && series.tenants[slot] !== this.#only) return;
     const bits = series.bits[slot]!;
+    const partition = series.partitions[slot]!;
     if ((bits & SeriesBit.moved) !== 0) {
       this.moved.add({ ...foundRow(rows, i, value), isHistogram });
       return;
     }
     const entry = findEntry(samples, { slot, bits, timeUs, value, isHistogram });
     if (entry < 0) {
-      if (timeUs < this.#exactFromUs[series.partitions[slot]!]!) this.older += 1;
+      if (timeUs < this.#exactFromUs[partition]!) this.older += 1;
       else this.unexpected.add(foundRow(rows, i, value));
       return;
     }
     const isUnverified = (rows.flags[i]! & SampleFlag.unverified) !== 0;
-    const saysRight = !this.#isDeep || isUnverified === samples.mustSayUnverified(entry);
+    const isOfEither = samples.isRedriven(entry) && this.#forgotten[partition]! > 0;
+    const saysRight =
+      !this.#isDeep || isOfEither || isUnverified === samples.mustSayUnverified(entry);
     const isRight = saysRight && isSameRow(samples, entry, rows, i, value);
-    const isExact = timeUs >= this.#exactFromUs[series.partitions[slot]!]!;
+    const isExact = timeUs >= this.#exactFromUs[partition]!;
     if (this.#isDeep && !isExact && !isRight && !samples.mustSayUnverified(entry)) {
       // It is from before: what the fold put out has a row of its own.
       this.older += 1;

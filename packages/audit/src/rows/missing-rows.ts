@@ -96,6 +96,8 @@ function settling(
   return (entry) => {
     // Of the others the log leaves nothing open.
     if (samples.kind(entry) >= EntryKind.event || samples.isUntimed(entry)) return;
+    // Which of the two arrivals its row is of, it does not say.
+    if (samples.isRedriven(entry)) return;
     const record = samples.records[entry]!;
     const partition = records.partition(record);
     if (!(records.offset(record) < (positions[partition] ?? 0))) return;

@@ -132,7 +132,7 @@ async function redrive(
   const results = await redriveLetters(
     {
       begin: async (begun) => await beginRedrive(connection, begun),
-      send: async (key, letter) => (await sendRedriven(url, key, letter)).token,
+      send: async (sent) => (await sendRedriven(url, sent)).token,
       mark: async (sent) => await markRedriven(connection, sent),
       nowUs: () => Date.now() * 1000,
       progress: (done, of) => output.notice(`${done} of ${of} sent.`),

@@ -147,7 +147,7 @@ function totalsOf(database: Contents): StoredTotals[] {
 function letterOf(letter: Contents['deadLetters'][number]): StoredDeadLetter {
   const { fingerprint, logId, partition, entry = 'sample', ...rest } = letter;
   const seriesId = fingerprint.slice(0, 8);
-  return { ...rest, logId, partition, source: 'live', entry, seriesId };
+  return { ...rest, logId, partition, source: 'live', entry, seriesId, isRedriven: false };
 }
 
 function samplesIn<T extends { seriesId: string; timeUs: number }>(

@@ -129,8 +129,10 @@ export function readDeadLetter(rows: CopyOutRows): StoredDeadLetter {
   const timeUs = optional(rows, (from) => from.timeUs());
   const value = optional(rows, (from) => from.float64());
   const receivedAtUs = optional(rows, (from) => from.timeUs());
+  const isRedriven = required(rows, (from) => from.boolean());
   return {
     ...letter,
+    isRedriven,
     reason,
     detail,
     seriesId,

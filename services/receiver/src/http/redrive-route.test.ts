@@ -51,6 +51,29 @@ describe('POST /api/v1/redrive', () => {
     ]);
   });
 
+  it('takes those of other tenants, each into its own series', async () => {
+    const { post, records } = await started();
+    for (const path of [
+      PATH,
+      `${PATH}?tenant=acme`,
+      `${PATH}?tenant=b%20c`,
+      `${PATH}?tenant=acme`,
+    ]) {
+      expect((await post(path, JSON.stringify(LETTER), HEADERS)).status).toBe(200);
+    }
+    const found = await records();
+    expect(found.map(({ tenant }) => tenant)).toEqual(['default', 'acme', 'b c', 'acme']);
+    const distinct = (texts: string[]): number => new Set(texts).size;
+    const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+    expect(distinct(found.map(({ fingerprints }) => hex(fingerprints)))).toBe(3);
+    expect(distinct(found.map(({ identity }) => hex(identity)))).toBe(3);
+    for (const tenant of ['', 'x'.repeat(257)]) {
+      const answer = await post(`${PATH}?tenant=${tenant}`, JSON.stringify(LETTER), HEADERS);
+      expect(answer.status).toBe(400);
+      expect(await answer.json()).toMatchObject({ code: 'invalid_tenant' });
+    }
+  });
+
   it('refuses what is no dead letter, and one that nobody could recognise', async () => {
     const { post, records } = await started();
     const bad: unknown[] = [

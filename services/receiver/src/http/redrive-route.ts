@@ -21,9 +21,13 @@ interface Parts {
 
 const TYPES = ['application/json'] as const;
 
+/** Of the name of a tenant, in UTF-8. */
+const TENANT_BYTES_MAX = 256;
+
 /**
- * `POST /api/v1/redrive`: one dead letter goes through the log again, see `RedriveBody`. Its
- * `Idempotency-Key` alone tells it from others, so that sending it twice counts once.
+ * `POST /api/v1/redrive[?tenant=NAME]`: one dead letter goes through the log again, see
+ * `RedriveBody`. Its `Idempotency-Key` alone tells it from others, so that sending it twice counts
+ * once.
  */
 export function redriveRoute(parts: Parts): HttpRoute {
   return {
@@ -39,6 +43,7 @@ async function redrive(parts: Parts, request: HttpRequest): Promise<HttpAnswer> 
   checkType(request, TYPES);
   const producer = producerIdentity(request, settings.identityKeyBytesMax);
   if (producer?.kind !== 'key') throw noKey();
+  const tenant = tenantOf(request);
   const known = await explained(parts, rules.read());
   if ('status' in known) return known;
   const { foldVersion } = known.inForce;
@@ -50,7 +55,8 @@ async function redrive(parts: Parts, request: HttpRequest): Promise<HttpAnswer> 
     bounds: settings,
     lease,
   });
-  const receipt = await intake.receive({ protocol: REDRIVE_PROTOCOL, body, producer, lease });
+  const protocol = REDRIVE_PROTOCOL;
+  const receipt = await intake.receive({ protocol, body, producer, tenant, lease });
   if (receipt.accepted === 0) return nothingAccepted(receipt);
   const answer: EventsAnswer = {
     accepted: receipt.accepted,
@@ -60,6 +66,21 @@ async function redrive(parts: Parts, request: HttpRequest): Promise<HttpAnswer> 
     token: encodeToken(receipt.positions),
   };
   return jsonAnswer(200, answer);
+}
+
+/** Whose the letter is; undefined: the sender's own. Without authentication anybody may say so. */
+function tenantOf(request: HttpRequest): string | undefined {
+  const tenant = request.query().get('tenant');
+  if (tenant === null) return undefined;
+  const bytes = Buffer.byteLength(tenant);
+  if (bytes > 0 && bytes <= TENANT_BYTES_MAX) return tenant;
+  throw new RequestError({
+    status: 400,
+    code: 'invalid_tenant',
+    title: 'The name of the tenant cannot be used',
+    detail: `the parameter tenant has ${bytes} bytes; a name has 1 to ${TENANT_BYTES_MAX}`,
+    remedy: 'Name the tenant that the dead letter is of, or leave it out for your own.',
+  });
 }
 
 function noKey(): RequestError {
