@@ -2,11 +2,17 @@ import { createReceiver, receiverSettings } from '@millrace/receiver';
 import { createMeter, dependencyOf, silentLog, systemClock, type Log } from '@millrace/runtime';
 import { MemoryStateDatabase, MemoryStateStore } from '@millrace/state/memory';
 import { createMemoryStore, MemoryStoreDatabase } from '@millrace/store/memory';
-import { TOPIC_EVENTS } from '@millrace/stream';
+import { TOPIC_CONTROL, TOPIC_EVENTS } from '@millrace/stream';
 import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
 import { createTransformer, DEFAULT_TRANSFORMER_SETTINGS } from '@millrace/transformer';
 import { logStart, TEST_LOG_ID } from '@millrace/transformer/testing';
-import { decodeEventsRecord, encodeEventsRecord, EventsRecordKind } from '@millrace/wire';
+import {
+  ControlRecordKind,
+  decodeEventsRecord,
+  encodeControlRecord,
+  encodeEventsRecord,
+  EventsRecordKind,
+} from '@millrace/wire';
 import { createWriter } from '@millrace/writer';
 import { describe, expect, it, vi } from 'vitest';
 
@@ -61,8 +67,9 @@ function without(
 }
 
 /** Folds and stores a log; resolves with the ledger once it has everything. */
-async function drained(left: MemoryLog, accepted: number) {
+async function drained(left: MemoryLog, accepted: number, { known = 0 } = {}) {
   const stream = openMemoryStream(left);
+  if (known > 0) beginControl(left, known);
   const database = new MemoryStoreDatabase();
   const warnings: unknown[] = [];
   const log: Log = { ...silentLog, warn: (fields) => void warnings.push(fields) };
@@ -83,12 +90,33 @@ async function drained(left: MemoryLog, accepted: number) {
     () => expect(ledger().reduce((sum, totals) => sum + totals.accepted, 0)).toBe(accepted),
     { timeout: 20_000, interval: 10 },
   );
+  const lost = ledger().reduce((sum, totals) => sum + (totals.lost ?? 0), 0);
+  const isDegraded = lost > known;
+  // What is known of losses is read beside the events.
+  await vi.waitFor(
+    () => {
+      const { state: told, detail = '' } = dependencyOf(transformer.status());
+      expect(told).toBe(isDegraded ? 'degraded' : 'ok');
+      if (isDegraded && known > 0) expect(detail).toMatch('that are known');
+    },
+    { timeout: 20_000, interval: 10 },
+  );
   const stage = dependencyOf(transformer.status());
   const exposition = await parts.meter.exposition();
   await Promise.all([transformer.stop(), writer.stop()]);
   await Promise.all(running);
   await stream.close();
   return { ledger: ledger(), stage, exposition, warnings };
+}
+
+/** Somebody knows of so many samples that partition 1 has lost. */
+function beginControl(log: MemoryLog, samples: number): void {
+  const control = log.partition(TOPIC_CONTROL, 0);
+  const begin = { logId: TEST_LOG_ID, partitions: PARTITIONS, firstNumber: 1 };
+  control.append(encodeControlRecord({ kind: ControlRecordKind.log, ...begin }));
+  const losses = [{ partition: 1, logId: TEST_LOG_ID, samples }];
+  const known = { losses, note: '', acknowledgedAtUs: 0 };
+  control.append(encodeControlRecord({ kind: ControlRecordKind.acknowledgement, ...known }));
 }
 
 describe('a log that lost records', () => {
@@ -116,6 +144,20 @@ describe('a log that lost records', () => {
       { ...told, samples: expect.any(Number), afterOffset: -1, offset: 2 },
       { ...told, samples: expect.any(Number), afterOffset: 8, offset: 9 },
     ]);
+  });
+
+  it('names only what is lost beyond what is known, and counts it all the same', async () => {
+    const damaged = async () =>
+      without(await filledLog(), (partition, nth) => partition === 1 && nth === 9);
+    const { gone } = await damaged();
+    const lost = gone[1]!;
+    const all = await drained((await damaged()).left, 5 * REQUESTS, { known: lost });
+    expect(all.stage).toEqual({ name: 'transformer', state: 'ok' });
+    expect(all.ledger.map((totals) => totals.lost)).toEqual(gone);
+    const more = await drained((await damaged()).left, 5 * REQUESTS, { known: lost - 1 });
+    expect(more.stage.detail).toMatch(
+      `lost 1 samples that it had acknowledged, beside ${lost - 1}`,
+    );
   });
 
   it('is not told of one that lost nothing', async () => {

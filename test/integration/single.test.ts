@@ -120,6 +120,18 @@ describe('one process', { timeout: TEST_MS_MAX }, () => {
     for (const stage of ['process', 'receiver', 'transformer', 'writer']) {
       expect(metrics).toContain(`\nmillrace_${stage}_heap_bytes `);
     }
+    // Nothing is lost here; the store says so all the same, as if something were.
+    const acknowledge = ['ledger', 'acknowledge', '--json', '--note', 'a disk'];
+    const none = await playground.run(acknowledge);
+    expect(JSON.parse(none.stdout)).toEqual({ losses: [], note: 'a disk' });
+    const change = 'UPDATE ledger_totals SET lost = 5 WHERE partition = 2';
+    expect((await playground.run(['sql', '--write', change])).code).toBe(0);
+    const known = await playground.run(acknowledge);
+    expect(known.code, known.stderr).toBe(0);
+    const logId = expect.stringMatching(/^[0-9a-f]{32}$/);
+    expect(JSON.parse(known.stdout).losses).toEqual([{ partition: 2, logId, samples: 5 }]);
+    const said = await playground.run(['ledger', 'acknowledge']);
+    expect(said.stdout).toBe('Acknowledged: 5 samples that partition 2 has lost.\n');
     const table = await playground.run(['sql', 'SELECT 1 AS one']);
     expect(table).toMatchObject({ code: 0, stdout: 'one\n  1\n', stderr: '1 row\n' });
     const refused = await playground.run(['sql', 'CREATE TABLE t ()']);

@@ -66,7 +66,7 @@ function verdict({ addsUp, rows, totals }: LedgerReport, colours: Colours): stri
   if (totals.lost > 0) {
     lines.push(
       `The log itself lost ${totals.lost} that it had acknowledged; the transformer's warnings`,
-      'name the records around them.',
+      'name the records around them. "millrace ledger acknowledge" notes that you know.',
     );
   }
   if (totals.unaccounted !== totals.lost) {

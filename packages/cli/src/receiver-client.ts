@@ -1,5 +1,6 @@
 import { MillraceError } from '@millrace/runtime';
 import type {
+  AcknowledgeBody,
   CheckpointsAnswer,
   EventsAnswer,
   RedriveBody,
@@ -123,6 +124,17 @@ export async function sendRedriven(
   return (await ask(path, request)) as EventsAnswer;
 }
 
+/** Notes in the log that a person knows of its losses. */
+export async function sendAcknowledged(url: string, body: AcknowledgeBody): Promise<void> {
+  const request = {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  };
+  const path = new URL('api/v1/ledger/acknowledge', url.endsWith('/') ? url : `${url}/`);
+  await ask(path, request, 'losses');
+}
+
 function rulesUrl(url: string, query: string): URL {
   return new URL(`api/v1/rules${query}`, url.endsWith('/') ? url : `${url}/`);
 }
@@ -194,7 +206,7 @@ function unanswered(url: URL, error: unknown, isChange: boolean): MillraceError 
     kind: 'transient',
     message: `${url.href} does not answer (${why}).${outcome}`,
     remedy: isChange
-      ? 'Look whether it runs, then do the same again: rules applied twice do no harm.'
+      ? 'Look whether it runs, then do the same again: what is applied twice does no harm.'
       : 'Look whether it runs, and name another receiver with --url if there is one.',
     cause: error,
   });

@@ -31,6 +31,11 @@ export class ControlFollower {
     return this.#history.after(number);
   }
 
+  /** What is known to be lost of a partition of that log, as far as it has been read. */
+  acknowledged(partition: number, logId: string): number {
+    return this.#history.acknowledged(partition, logId);
+  }
+
   /** Resolves when stopped; rejects with a defect. */
   run(): Promise<void> {
     return (this.#running ??= this.#run());

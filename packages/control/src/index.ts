@@ -1,3 +1,4 @@
+export { acknowledgeLosses } from './acknowledge-losses.ts';
 export { applyRules, type AppliedRules, type ControlParts } from './apply-rules.ts';
 export { appendBarrier, barrierOf, firstBarrierOf, type BarrierParts } from './barrier.ts';
 export { checkFoldVersion } from './check-fold-version.ts';

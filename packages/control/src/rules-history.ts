@@ -34,6 +34,8 @@ export class RulesHistory {
   #firstNumber = 0;
   readonly #editions = new Map<number, UnnumberedRule>();
   readonly #versions: RulesVersion[] = [];
+  /** By partition and log. */
+  readonly #acknowledged = new Map<string, number>();
 
   /** Every version that ever was in force, the newest last. */
   get versions(): readonly RulesVersion[] {
@@ -47,6 +49,11 @@ export class RulesHistory {
   /** Versions that follow the one with this number, in their order. */
   after(number: number): readonly RulesVersion[] {
     return this.#versions.filter((version) => version.number > number);
+  }
+
+  /** Samples of a partition of that log that a person knows to be lost. */
+  acknowledged(partition: number, logId: string): number {
+    return this.#acknowledged.get(`${partition} ${logId}`) ?? 0;
   }
 
   /** The number of the edition or version whose record is there. */
@@ -74,6 +81,12 @@ export class RulesHistory {
         break;
       case ControlRecordKind.rules:
         this.#readVersion(record, offset);
+        break;
+      case ControlRecordKind.acknowledgement:
+        for (const { partition, logId, samples } of record.losses) {
+          const known = this.acknowledged(partition, logId);
+          this.#acknowledged.set(`${partition} ${logId}`, Math.max(known, samples));
+        }
         break;
     }
   }

@@ -18,6 +18,7 @@ import { CONTROL_RECORD_VERSION, ControlRecordKind, type ControlRecord } from '.
  *   log      [1, 0, logId bin16, partitions, first number]
  *   edition  [1, 1, rule {…}]
  *   rules    [1, 2, after, [edition], fold version, settings {…}, source, appliedAt µs]
+ *   acknowledgement [1, 3, [[partition, logId bin16, samples]], note, acknowledgedAt µs]
  */
 
 /** The bytes of a record. */
@@ -42,6 +43,15 @@ export function encodeControlRecord(record: ControlRecord): Uint8Array {
         record.settings,
         record.source,
         record.appliedAtUs,
+      ]);
+    case ControlRecordKind.acknowledgement:
+      return encode([
+        ...head,
+        record.losses.map(({ partition, logId, samples }) => {
+          return [partition, Buffer.from(logId, 'hex'), samples];
+        }),
+        record.note,
+        record.acknowledgedAtUs,
       ]);
   }
 }
@@ -76,6 +86,20 @@ export function decodeControlRecord(bytes: Uint8Array): ControlRecord {
         settings: settingsField(fields[5]),
         source: stringField(fields[6], 'source'),
         appliedAtUs: timeField(fields[7], 'appliedAt'),
+      };
+    case ControlRecordKind.acknowledgement:
+      return {
+        kind: ControlRecordKind.acknowledgement,
+        losses: arrayField(fields[2], 'losses').map((one) => {
+          const [partition, logId, samples] = arrayField(one, 'a loss');
+          return {
+            partition: countField(partition, 'a partition'),
+            logId: Buffer.from(bytesColumn(logId, 'log id')).toString('hex'),
+            samples: countField(samples, 'samples'),
+          };
+        }),
+        note: stringField(fields[3], 'note'),
+        acknowledgedAtUs: timeField(fields[4], 'acknowledgedAt'),
       };
     default:
       throw corruptRecord(`it has the unknown kind ${String(fields[1])}`);

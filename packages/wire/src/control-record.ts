@@ -4,7 +4,7 @@ import type { FoldSettings } from './events-record.ts';
 export const CONTROL_RECORD_VERSION = 1;
 
 /** Kinds of records in `metrics.control`. On the wire: never renumber. */
-export const ControlRecordKind = { log: 0, edition: 1, rules: 2 } as const;
+export const ControlRecordKind = { log: 0, edition: 1, rules: 2, acknowledgement: 3 } as const;
 
 /** The first record: what cannot change as long as the log lives. The lowest offset wins. */
 export interface ControlLogRecord {
@@ -46,4 +46,25 @@ export interface ControlRulesRecord {
   appliedAtUs: TimeUs;
 }
 
-export type ControlRecord = ControlLogRecord | ControlEditionRecord | ControlRulesRecord;
+/** What one partition of a log has lost, in all. */
+export interface PartitionLoss {
+  partition: number;
+  /** Of the events partition, 16 bytes as hex: another log counts from 0. */
+  logId: string;
+  samples: number;
+}
+
+/**
+ * Somebody has seen what the log lost: readiness is degraded by what it loses beyond that alone.
+ * Changes no count and no rule.
+ */
+export interface ControlAcknowledgementRecord {
+  kind: typeof ControlRecordKind.acknowledgement;
+  losses: PartitionLoss[];
+  /** What a person has to say about it. */
+  note: string;
+  acknowledgedAtUs: TimeUs;
+}
+
+export type ControlRecord =
+  ControlLogRecord | ControlEditionRecord | ControlRulesRecord | ControlAcknowledgementRecord;

@@ -254,6 +254,12 @@ const CONTROL: Record<string, ControlRecord> = {
     source: 'rules: []',
     appliedAtUs: T0,
   },
+  'control-v1-acknowledgement': {
+    kind: ControlRecordKind.acknowledgement,
+    losses: [{ partition: 3, logId: '00112233445566778899aabbccddeeff', samples: 70_000 }],
+    note: 'disk replaced',
+    acknowledgedAtUs: T0,
+  },
 };
 
 describe('records of metrics.control', () => {

@@ -34,10 +34,12 @@ export {
 export {
   CONTROL_RECORD_VERSION,
   ControlRecordKind,
+  type ControlAcknowledgementRecord,
   type ControlEditionRecord,
   type ControlLogRecord,
   type ControlRecord,
   type ControlRulesRecord,
+  type PartitionLoss,
 } from './control-record.ts';
 export { decodeControlRecord, encodeControlRecord } from './control-record-codec.ts';
 export {

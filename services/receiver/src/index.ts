@@ -4,6 +4,7 @@ export type { ProducerIdentity } from './identity.ts';
 export type { IncomingRequest, Protocol, Receipt } from './intake.ts';
 export { openLog, readLogIds } from './open-log.ts';
 export { OverloadError } from './overload-error.ts';
+export type { AcknowledgeBody } from './http/acknowledge-route.ts';
 export type { RedriveBody } from './redriven-sample.ts';
 export type { RejectedSamples } from './rejections.ts';
 export { createReceiver, type Receiver, type ReceiverComponents } from './receiver.ts';

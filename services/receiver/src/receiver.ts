@@ -5,6 +5,7 @@ import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { Appender } from './appender.ts';
 import { createReceiverEvents } from './events.ts';
 import { batchRoute } from './http/batch-route.ts';
+import { acknowledgeRoute } from './http/acknowledge-route.ts';
 import { checkpointsRoute } from './http/checkpoints-route.ts';
 import { eventsRoute } from './http/events-route.ts';
 import { foldVersionRoute } from './http/fold-version-route.ts';
@@ -93,6 +94,7 @@ export function createReceiver(
       ...rulesRoutes({ rules, inFlight, settings, partitions }),
       foldVersionRoute({ rules, inFlight, settings }),
       redriveRoute({ intake, inFlight, rules, settings }),
+      acknowledgeRoute({ rules, inFlight, settings, partitions }),
       ledgerRoute({ ledger: components.ledger, settings }),
       ...healthRoutes({
         health: () => {

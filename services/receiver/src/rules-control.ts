@@ -1,4 +1,5 @@
 import {
+  acknowledgeLosses,
   applyRules,
   checkFoldVersion,
   checkRulesSize,
@@ -14,6 +15,7 @@ import {
 } from '@millrace/control';
 import { MillraceError, type Clock } from '@millrace/runtime';
 import type { Stream } from '@millrace/stream';
+import type { PartitionLoss } from '@millrace/wire';
 import type { ReceiverEvents } from './events.ts';
 import { withinTime } from './within-time.ts';
 
@@ -89,6 +91,17 @@ export class RulesControl {
     return await withinTime({ clock, ms, doing, late: () => logSlow('change', ms) });
   }
 
+  /**
+   * Notes for good that a person knows of these losses of the log.
+   *
+   * @throws MillraceError as `read`.
+   */
+  async acknowledge(losses: readonly PartitionLoss[], note: string): Promise<void> {
+    const { stream, clock, timeoutMs: ms } = this.#parts;
+    const doing = acknowledgeLosses({ stream, clock }, losses, note);
+    await withinTime({ clock, ms, doing, late: () => acknowledgeSlow(ms) });
+  }
+
   /** Waits for a change that is under way, so that its barriers are not cut off. */
   async stop(ms: number): Promise<void> {
     const { clock } = this.#parts;
@@ -151,6 +164,15 @@ function busy(): MillraceError {
     kind: 'transient',
     message: 'Other rules are being applied here at this moment. Yours were not applied.',
     remedy: 'Look at what changed with "millrace rules diff", then apply yours again.',
+  });
+}
+
+function acknowledgeSlow(ms: number): MillraceError {
+  return new MillraceError({
+    code: 'ACKNOWLEDGE_LOG_SLOW',
+    kind: 'transient',
+    message: `The log did not take within ${ms} ms that its losses are known. No count changes by it.`,
+    remedy: 'Do the same again; if it lasts, look at the disk (or the brokers) of the log.',
   });
 }
 

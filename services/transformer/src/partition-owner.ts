@@ -32,6 +32,8 @@ export interface OwnerParts {
   checkpoints: Checkpoints;
   /** Versions of the rules after the one with this number, as far as they are known here. */
   versionsAfter: (number: number) => readonly RulesVersion[];
+  /** Samples of a partition of that log that a person knows to be lost. */
+  acknowledged: (partition: number, logId: string) => number;
 }
 
 /** Owns one partition: poll, dedupe, place, fold, publish, commit, until it is stopped. */
@@ -322,11 +324,12 @@ export class PartitionOwner implements PartitionTask {
 
   #observe({ fold }: OwnedPartition, readEnd?: number): void {
     const { progress } = this;
-    const { position, partitionTimeUs } = fold.head;
-    const lost = lostSamples(fold);
+    const { position, partitionTimeUs, logId } = fold.head;
+    const acknowledged = this.#parts.acknowledged(this.partition, logId);
+    const lost = lostSamples(fold) - acknowledged;
     progress.endOffset = Math.max(position, readEnd ?? position);
     progress.partitionTimeUs = partitionTimeUs;
-    progress.warning = lost === 0 ? undefined : samplesLost(this.partition, lost);
+    progress.warning = lost <= 0 ? undefined : samplesLost(this.partition, lost, acknowledged);
     progress.running();
   }
 }

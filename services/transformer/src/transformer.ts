@@ -57,7 +57,9 @@ export function createTransformer(
     ...{ stream, make, clock, events },
     settings: settings.checkpoint,
   });
-  const parts = { stream, state, producer, clock, events, settings, checkpoints, versionsAfter };
+  const acknowledged = (partition: number, logId: string) => control.acknowledged(partition, logId);
+  const known = { versionsAfter, acknowledged };
+  const parts = { stream, state, producer, clock, events, settings, checkpoints, ...known };
   let hasGivenUp = false;
   const owned = new OwnedPartitions(
     {

@@ -204,6 +204,19 @@ const controlRecords: fc.Arbitrary<ControlRecord> = fc.oneof(
     source: text,
     appliedAtUs: timeUs,
   }),
+  plainRecord({
+    kind: fc.constant(ControlRecordKind.acknowledgement),
+    losses: fc.array(
+      plainRecord({
+        partition: fc.nat({ max: 100 }),
+        logId: fc.constant('00112233445566778899aabbccddeeff'),
+        samples: fc.maxSafeNat(),
+      }),
+      { maxLength: 5 },
+    ),
+    note: text,
+    acknowledgedAtUs: timeUs,
+  }),
 );
 
 export const controlRecord: FuzzTarget = {

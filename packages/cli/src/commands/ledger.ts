@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { ofTenant } from '@millrace/store';
 import type { CliContext } from '../cli-context.ts';
+import type { AcknowledgeFlags } from '../acknowledge-losses.ts';
 import { formatLedger } from '../ledger-text.ts';
 import { storeConnection } from '../store-connection.ts';
 
@@ -11,7 +12,7 @@ interface LedgerFlags {
 }
 
 export function addLedgerCommand(program: Command, context: CliContext): void {
-  program
+  const ledger = program
     .command('ledger')
     .description('show where every accepted sample went, and whether it adds up')
     .option('--tenant <name>', 'of one tenant only')
@@ -25,5 +26,18 @@ export function addLedgerCommand(program: Command, context: CliContext): void {
       const { output } = context;
       if (json === true) output.result(JSON.stringify(report, undefined, 2));
       else output.result(formatLedger(report, output.colours));
+    });
+  ledger
+    .command('acknowledge')
+    .description('note that what the log lost is known: readiness names what is lost beyond it')
+    .option('--note <text>', 'why, or what was done about it; kept in the log')
+    .option('--url <url>', 'any receiver (MILLRACE_URL; else the process of the data directory)')
+    .option('--json', 'print JSON')
+    .option('--data-dir <dir>', 'the data directory of the running process')
+    .action(async (_: object, command: Command) => {
+      // What both commands know, commander gives to the first of them.
+      const flags = command.optsWithGlobals<AcknowledgeFlags>();
+      const { acknowledgeLosses } = await import('../acknowledge-losses.ts');
+      await acknowledgeLosses(context, flags);
     });
 }

@@ -18,6 +18,7 @@ export {
   readUnverified,
 } from './dead-letters.ts';
 export { readLedger } from './read-ledger.ts';
+export { readLosses, type StoredLoss } from './read-losses.ts';
 export {
   createPostgresStoreReader,
   POSTGRES_STORE_READER_DEFAULTS,

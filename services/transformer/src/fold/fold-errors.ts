@@ -63,15 +63,21 @@ export function editionReused(offset: number, edition: number): MillraceError {
 }
 
 /** Never thrown: folding goes on, and readiness tells it. */
-export function samplesLost(partition: number, samples: number): MillraceError {
+export function samplesLost(
+  partition: number,
+  samples: number,
+  acknowledged: number,
+): MillraceError {
+  const since = acknowledged === 0 ? '' : `, beside ${acknowledged} that are known`;
   return new MillraceError({
     code: 'FOLD_SAMPLES_LOST',
     kind: 'permanent',
     message:
       `Partition ${partition} of metrics.events has lost ${samples} samples that it had ` +
-      'acknowledged. They are in the ledger as lost; everything else is folded and stored.',
+      `acknowledged${since}. They are in the ledger as lost; everything else is folded and stored.`,
     remedy:
       'Look for the cause in the log itself (replication, disks, whoever removes records); ' +
-      '"millrace ledger" tells how many are gone, the warnings of the transformer where.',
+      '"millrace ledger" tells how many are gone, the warnings of the transformer where. ' +
+      'Once you know, "millrace ledger acknowledge" makes readiness tell of new ones only.',
   });
 }
