@@ -1,6 +1,8 @@
 import { formatAddress } from '@millrace/model';
 import { compileRules } from '@millrace/rules';
+import { createMemoryStoreReader } from '@millrace/store/memory';
 import { TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
+import { openMemoryStream } from '@millrace/stream/memory';
 import {
   leaveOutLabels,
   TIGHT_SETTINGS,
@@ -9,6 +11,7 @@ import {
 } from '@millrace/transformer/testing';
 import { decodeSeriesRecordHeader, EventsRecordKind, REDRIVE_PROTOCOL } from '@millrace/wire';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { planAudit } from './plan.ts';
 import type { Finding } from './report.ts';
 import { plainLog } from './testing/plain-log.ts';
 import { storeLog, type StoredLog } from './testing/stored-log.ts';
@@ -219,6 +222,17 @@ describe('a log that does not reach back to its beginning', () => {
     const events = stored.log.partition(TOPIC_EVENTS, 0);
     events.release(12);
     ({ start } = events.bounds);
+  });
+
+  test('takes as many rounds as there are samples in it, not in the ledger', async () => {
+    const stream = openMemoryStream(stored.log);
+    const snapshot = await createMemoryStoreReader(stored.database).snapshot();
+    const wanted = { partition: undefined, logWaitMsMax: 500 };
+    const held = 60 - 3 * (start - 2);
+    expect((await planAudit(stream, snapshot, { ...wanted, samplesMax: 59 })).held).toBe(held);
+    // One round is enough whatever it is.
+    expect((await planAudit(stream, snapshot, { ...wanted, samplesMax: 60 })).held).toBe(60);
+    await stream.close();
   });
 
   test('says what is proven, and calls no older row an error', async () => {

@@ -59,7 +59,8 @@ async function auditOnce(
   const startedUs = components.clock.nowUs();
   const snapshot = await components.store.snapshot();
   try {
-    const plan = await planAudit(components.stream, snapshot, settings.partition);
+    const { stream, signal } = components;
+    const plan = await planAudit(stream, snapshot, { ...settings, signal });
     const parts = { ...components, snapshot, plan, settings };
     const report = settings.isDeep ? await checkDeep(parts) : await checkAll(parts);
     const durationMs = Math.max(1, (components.clock.nowUs() - startedUs) / 1000);

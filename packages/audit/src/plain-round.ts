@@ -28,7 +28,7 @@ export interface RoundParams extends Teller {
 
 /** So many rounds, each with a part of the series, that no round holds more than it may. */
 export function roundsOf(plan: AuditPlan, { samplesMax }: AuditSettings): number {
-  return Math.max(1, Math.ceil(plan.accepted / samplesMax));
+  return Math.max(1, Math.ceil(plan.held / samplesMax));
 }
 
 const PROGRESS_EVERY = 256;
@@ -45,7 +45,7 @@ export async function checkRound(parts: AuditParts, params: RoundParams): Promis
   const scope = { slices: rounds, slice: round };
   const tables: LogTables = {
     series: new SeriesTable(),
-    samples: new SampleTable(Math.ceil((plan.accepted / rounds) * 1.02)),
+    samples: new SampleTable(Math.ceil((plan.held / rounds) * 1.02)),
     records: new RecordList(),
     tenants: [],
   };

@@ -3,6 +3,8 @@ import type { StoredExpiry, StoredPosition, StoredTotals, StoreSnapshot } from '
 import { EXPIRING_TABLES } from '@millrace/store';
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { LIVE_SOURCE } from '@millrace/transformer';
+import { decodeEventsRecord } from '@millrace/wire';
+import { readLog } from './log/read-log.ts';
 import { formatTimeUs } from './report.ts';
 
 /** What is to be looked at in one partition. */
@@ -26,16 +28,23 @@ export interface AuditPlan {
   partitions: PartitionPlan[];
   /** What the store has deleted, because it was past its retention. */
   expired: StoredExpiry;
-  /** Samples that the ledgers count: how big it will be. */
-  accepted: number;
+  /** Samples that the log holds, at most: how big it will be. */
+  held: number;
 }
 
 /** Takes the store's own word for how far it is and what it deleted; everything else is checked against the log. */
 export async function planAudit(
   stream: Stream,
   snapshot: StoreSnapshot,
-  only: number | undefined,
+  wanted: Readonly<{
+    /** Undefined: all partitions. */
+    partition: number | undefined;
+    samplesMax: number;
+    logWaitMsMax: number;
+    signal?: AbortSignal | undefined;
+  }>,
 ): Promise<AuditPlan> {
+  const { partition: only } = wanted;
   const positions = await snapshot.positions();
   const totals = await snapshot.totals();
   const partitions: PartitionPlan[] = [];
@@ -47,12 +56,37 @@ export async function planAudit(
     );
     partitions.push(planPartition({ partition, start, live, totals }));
   }
-  const counted = partitions.flatMap((one) => one.totals);
   return {
     partitions,
     expired: await snapshot.expired(),
-    accepted: counted.reduce((sum, { accepted }) => sum + accepted, 0),
+    held: await heldSamples(stream, partitions, wanted),
   };
+}
+
+/** The ledgers count also what the log has forgotten: where that matters, it is counted anew. */
+async function heldSamples(
+  stream: Stream,
+  partitions: readonly PartitionPlan[],
+  wanted: Readonly<{
+    samplesMax: number;
+    logWaitMsMax: number;
+    signal?: AbortSignal | undefined;
+  }>,
+): Promise<number> {
+  const { samplesMax, logWaitMsMax: waitMsMax, signal } = wanted;
+  const counts = partitions.map(({ totals }) => totals.reduce((sum, one) => sum + one.accepted, 0));
+  const all = (): number => counts.reduce((sum, count) => sum + count, 0);
+  for (const [i, { partition, start, mark }] of partitions.entries()) {
+    if (start === 0 || all() <= samplesMax) continue;
+    const range = { topic: TOPIC_EVENTS, partition, from: start, to: mark.offset } as const;
+    let held = 0;
+    for await (const { payload } of readLog(stream, { ...range, waitMsMax, signal })) {
+      const record = decodeEventsRecord(payload);
+      if ('values' in record) held += record.values.length;
+    }
+    counts[i] = Math.min(counts[i]!, held);
+  }
+  return all();
 }
 
 function planPartition(

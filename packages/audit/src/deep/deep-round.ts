@@ -59,7 +59,7 @@ export async function deepRound(parts: DeepParts, params: RoundParams): Promise<
   const of = { slices, slice };
   const tables: LogTables = {
     series: new SeriesTable(),
-    samples: new SampleTable(Math.ceil((plan.accepted / slices) * 1.02)),
+    samples: new SampleTable(Math.ceil((plan.held / slices) * 1.02)),
     records: new RecordList(),
     tenants: [''],
   };
