@@ -15,6 +15,8 @@ ${names.join('\n')}
                     thread, written to the directory that is printed
   --rebuild         instead of the above: many series, checkpoints, and a state that is lost
   --queries         instead of the above: what people ask in SQL, over a day of 1,000 series
+  --audit           instead of the above: both audits of many samples
+  --samples N       of --audit: how many (10000000)
   --series N        of --rebuild: how many (1000000)
   --steps N         samples of each (2)
   --quick           waits for no store and leaves out whether it is exact
@@ -44,6 +46,8 @@ export interface BenchOptions {
   distributed: boolean;
   rebuild: boolean;
   queries: boolean;
+  audit: boolean;
+  samples: number;
   series: number;
   steps: number;
   quick: boolean;
@@ -77,6 +81,8 @@ export function readOptions(): BenchOptions {
     distributed: values.distributed,
     rebuild: values.rebuild,
     queries: values.queries,
+    audit: values.audit,
+    samples: positive('samples', values.samples),
     series: positive('series', values.series),
     steps: positive('steps', values.steps),
     quick: values.quick,
@@ -104,6 +110,8 @@ function parse() {
         distributed: { type: 'boolean', default: false },
         rebuild: { type: 'boolean', default: false },
         queries: { type: 'boolean', default: false },
+        audit: { type: 'boolean', default: false },
+        samples: { type: 'string', default: '10000000' },
         series: { type: 'string', default: '1000000' },
         steps: { type: 'string', default: '2' },
         quick: { type: 'boolean', default: false },

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { findDebianProgram } from '@millrace/runtime/testing';
 import { PROMETHEUS, VICTORIA_METRICS } from '../services/known-programs.ts';
 import { abandonAll } from './abandon.ts';
+import { runAudits } from './audits.ts';
 import { benchParent } from './bench-directory.ts';
 import { readOptions, type BenchOptions, type ProfiledStage } from './bench-options.ts';
 import { compareResults, type BenchResults } from './compare-results.ts';
@@ -18,6 +19,7 @@ import { prometheus } from './prometheus-system.ts';
 import { runRebuild } from './rebuild.ts';
 import { runQueries } from './queries.ts';
 import {
+  describeAudits,
   describeFullRate,
   describePaced,
   describeQueries,
@@ -52,6 +54,7 @@ async function bench(params: BenchOptions): Promise<number> {
   say(`${machine}, data below ${await benchParent()}\n`);
   if (params.rebuild) return await benchRebuild(params, say);
   if (params.queries) return await benchQueries(params, say);
+  if (params.audit) return await benchAudits(params, say);
   const millrace: SystemMaker<MillraceSystem> = {
     name: 'millrace',
     start: distributed ? startDistributed : startMillrace,
@@ -93,6 +96,13 @@ async function benchQueries({ json }: BenchOptions, say: Say): Promise<number> {
   say(describeQueries(figures));
   if (json) process.stdout.write(`${JSON.stringify({ queries: figures }, undefined, 2)}\n`);
   return 0;
+}
+
+async function benchAudits({ samples, json }: BenchOptions, say: Say): Promise<number> {
+  const audits = await runAudits({ samples, connections: 16, say: (text) => say(`  ${text}`) });
+  say(describeAudits(audits));
+  if (json) process.stdout.write(`${JSON.stringify({ audits }, undefined, 2)}\n`);
+  return audits.every(({ faults }) => faults.length === 0) ? 0 : 1;
 }
 
 /** A B A B: what the machine does meanwhile hits both. Without peers one round tells enough. */

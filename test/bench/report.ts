@@ -1,4 +1,5 @@
 import type { LatencySummary } from '../load/latencies.ts';
+import type { AuditFigures } from './audits.ts';
 import type { Cost } from './cost.ts';
 import type { FullRateFigures } from './full-rate.ts';
 import type { PacedFigures } from './paced.ts';
@@ -63,6 +64,25 @@ export function describeQueries({ series, samples, queries }: QueriesFigures): s
     ['', `${latencies(took)}; from ${count(found)} rows`],
   ]);
   return lines(title, rows);
+}
+
+export function describeAudits(audits: readonly AuditFigures[]): string {
+  const rows = audits.flatMap(({ mode, samples, rows: all, ...figures }): [string, string][] => [
+    [
+      mode,
+      `${count(samples)} samples in ${ms(figures.tookMs)}, of it the audit ` +
+        `${ms(figures.auditMs)} (${count(samples / (figures.auditMs / 1000))}/s), ` +
+        `at most ${count(figures.rssBytes / MIB)} MiB`,
+    ],
+    ...figures.faults.map((fault): [string, string] => ['WRONG', fault]),
+    [
+      '',
+      Object.entries(all)
+        .map(([name, found]) => `${count(found)} ${name}`)
+        .join(', '),
+    ],
+  ]);
+  return lines('millrace, everything stored once', rows);
 }
 
 /** Of the same round, because machines differ from hour to hour. */

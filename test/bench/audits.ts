@@ -1,0 +1,90 @@
+import type { AuditReport } from '@millrace/audit';
+import { Playground } from '../integration/running-millrace.ts';
+import { startLoad } from '../load/load-process.ts';
+import { DEFAULT_LOAD, type LoadSettings } from '../load/load-run.ts';
+import { figuresOf } from '../services/process-figures.ts';
+import { settledLedger } from '../services/ledger-check.ts';
+import { StoreClient } from '../services/store-client.ts';
+import { untilLoadVisible } from '../services/stored-load.ts';
+import { onAbandon } from './abandon.ts';
+import { benchParent } from './bench-directory.ts';
+
+export interface AuditsParams {
+  readonly samples: number;
+  readonly connections: number;
+  readonly say: (text: string) => void;
+}
+
+export interface AuditFigures {
+  /** With `--deep` or without. */
+  mode: string;
+  samples: number;
+  rows: Readonly<Record<string, number>>;
+  /** Of the whole command, and as it says itself. */
+  tookMs: number;
+  auditMs: number;
+  /** The most that was seen of it. */
+  rssBytes: number;
+  faults: string[];
+}
+
+const VISIBLE_MS_MAX = 600_000;
+const LEDGER_MS_MAX = 60_000;
+const LOOK_MS = 100;
+const QUIET = { MILLRACE_SELF_METRICS__INTERVAL_MS: '1h' };
+
+/** Fills a log and a store, and audits them both ways while nothing else comes in. */
+export async function runAudits(params: AuditsParams): Promise<AuditFigures[]> {
+  const playground = await Playground.make(await benchParent());
+  const abandoned = onAbandon(() => playground.remove());
+  try {
+    await fill(playground, params);
+    return [await auditOnce(playground, []), await auditOnce(playground, ['--deep'])];
+  } finally {
+    abandoned.over();
+    await playground.remove();
+  }
+}
+
+async function fill(playground: Playground, params: AuditsParams): Promise<void> {
+  const { samples, connections, say } = params;
+  const { info } = await playground.up({ env: QUIET });
+  const { series, stepMs } = DEFAULT_LOAD;
+  const stepsMax = Math.ceil(samples / series);
+  const firstTimeMs = Date.now() - (stepsMax + 60) * stepMs;
+  const load: LoadSettings = {
+    ...{ ...DEFAULT_LOAD, url: info.url, connections, stepsMax, firstTimeMs },
+  };
+  const process = await startLoad(load);
+  process.go();
+  const result = await process.result;
+  const store = await StoreClient.connect(info);
+  try {
+    await untilLoadVisible(store, load, result, VISIBLE_MS_MAX);
+    const { fault } = await settledLedger(store, result.samples, LEDGER_MS_MAX);
+    if (fault !== undefined) throw new Error(`the ledger: ${fault}`);
+  } finally {
+    await store.close();
+  }
+  say(`${result.samples} samples of ${series} series are stored`);
+}
+
+async function auditOnce(playground: Playground, flags: readonly string[]): Promise<AuditFigures> {
+  const begun = performance.now();
+  const { child, ended, stdout, stderr } = playground.start(['audit', '--json', ...flags]);
+  let rssBytes = 0;
+  const looking = setInterval(() => {
+    rssBytes = Math.max(rssBytes, figuresOf(child.pid!)?.rssBytes ?? 0);
+  }, LOOK_MS);
+  const code = await ended.finally(() => clearInterval(looking));
+  const tookMs = performance.now() - begun;
+  if (stdout() === '') throw new Error(`the audit ended with ${code}: ${stderr()}`);
+  const report = JSON.parse(stdout()) as AuditReport;
+  return {
+    mode: ['audit', ...flags].join(' '),
+    samples: report.partitions.reduce((sum, { samples }) => sum + samples, 0),
+    rows: report.rows,
+    ...{ tookMs, auditMs: report.durationMs, rssBytes },
+    faults: report.findings.map(({ message }) => message),
+  };
+}
