@@ -16,6 +16,8 @@ export class PartitionProgress {
   endOffset = 0;
   /** The end as reading has seen it lately; undefined while nothing is read. */
   readEnd: () => number | undefined = () => undefined;
+  /** Called when the store was found to be behind what is applied: it lost the end of it. */
+  takenBack: () => void = () => undefined;
   /** When the log took the oldest record that is known and not applied. */
   pendingSinceUs: number | undefined;
   partitionTimeUs: number | undefined;

@@ -9,7 +9,7 @@ import { ReadAhead, type Gap } from './read-ahead.ts';
 import { checkNotAhead, findCovering, isOutOfRange, LIVE_SOURCE, seek } from './seek.ts';
 import { storeBatchOf, type SeriesBatch } from './series-batch.ts';
 import type { WriterSettings } from './settings.ts';
-import { missingEntries } from './writer-errors.ts';
+import { markTakenBack, missingEntries } from './writer-errors.ts';
 
 /** Told what the store has, so that those who wait for their samples can be answered. */
 export interface StoredMarks {
@@ -40,6 +40,7 @@ export class PartitionWriter {
     this.#params = params;
     this.#partition = params.progress.partition;
     params.progress.readEnd = () => this.#ahead?.end;
+    params.progress.takenBack = () => this.#ahead?.giveUp(markTakenBack(this.#partition));
     this.#cursors = new Cursors(this.#partition, new Map());
   }
 

@@ -91,6 +91,11 @@ export class ReadAhead {
     }
   }
 
+  /** Nothing more is collected; `take` rejects with the error when it has handed out the rest. */
+  giveUp(error: unknown): void {
+    if (this.#end === undefined) this.#finish({ error });
+  }
+
   async close(): Promise<void> {
     this.#stop.abort();
     this.#wake();

@@ -47,7 +47,8 @@ async function boundsOf(
 /**
  * Makes the store durable and lets the log forget what lies below. INVARIANT: the log is released
  * only up to positions that were applied before a flush began whose marks are not behind them:
- * a commit that a crash of the database takes back must find its records again.
+ * a commit that a crash of the database takes back must find its records again. And it is sought
+ * again at once: of a partition that stands still no record comes by which it would be noticed.
  */
 export async function release(
   context: UpkeepContext,
@@ -56,13 +57,15 @@ export async function release(
   const { stream, store, clock, events, settings } = context;
   await repeatedly(context, settings.releaseMs, events.releaseFailed, async () => {
     const startedUs = clock.nowUs();
-    const applied = progresses().map(({ partition, applied: before }) => ({ partition, before }));
+    const applied = progresses().map((progress) => ({ progress, before: progress.applied }));
     const flushed = await store.flushedMarks();
-    for (const { partition, before } of applied) {
+    for (const { progress, before } of applied) {
+      const { partition } = progress;
       const now = flushed.get(partition);
-      if (before === undefined || now?.logId !== before.logId) continue;
-      if (compareAddress(now.mark, before.mark) < 0) continue;
-      await stream.release(TOPIC_SERIES, partition, before.position);
+      if (before === undefined || (now !== undefined && now.logId !== before.logId)) continue;
+      // Marks only rise: one that is behind what was applied before was taken back by a crash.
+      if (now === undefined || compareAddress(now.mark, before.mark) < 0) progress.takenBack();
+      else await stream.release(TOPIC_SERIES, partition, before.position);
     }
     events.released((clock.nowUs() - startedUs) / 1e6);
   });

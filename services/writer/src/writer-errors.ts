@@ -100,3 +100,14 @@ export function storeSilent(tookMs: number): MillraceError {
     remedy: 'Look at PostgreSQL: its load, its locks and its disk. It goes on by itself.',
   });
 }
+
+/** The store has less than it had: as after a crash, when it does not wait for its disk. */
+export function markTakenBack(partition: number): MillraceError {
+  return new MillraceError({
+    code: 'WRITER_MARK_TAKEN_BACK',
+    kind: 'outrun',
+    message:
+      `The store lost what it had applied last of partition ${partition}, as after a crash. The ` +
+      'log still holds it, and it is applied again.',
+  });
+}

@@ -272,6 +272,21 @@ describe('what the log may forget', () => {
     });
   });
 
+  it('and what a crash took back is applied again, although nothing new comes', async () => {
+    await bench.append(recordsOf({ position: 9 }));
+    bench.start({}, { releaseMs: 2 });
+    await reaches(9);
+    // Without the row of its mark, and then with an older one.
+    bench.database.samples = [];
+    bench.database.marks = [];
+    await reaches(9);
+    expect(samplesOf(bench.database)).toEqual(expectedSamples(0, 9));
+    bench.database.samples = bench.database.samples.slice(0, 12);
+    setMark(bench.database, at(4));
+    await reaches(9);
+    expect(samplesOf(bench.database)).toEqual(expectedSamples(0, 9));
+  });
+
   it('is told again when it could not be told', async () => {
     let calls = 0;
     const flushedMarks: Store['flushedMarks'] = async () => {
