@@ -1,6 +1,6 @@
 import { SampleFlag, unaccounted, type LedgerTotals } from '@millrace/model';
 import type { OracleRun } from '@millrace/transformer/testing';
-import { EntryType, type AddressedEntry } from '@millrace/wire';
+import { EntryType, type AddressedEntry, type HistogramEntry } from '@millrace/wire';
 import type { LogOracle } from './log-oracle.ts';
 
 /** What the store makes of raw samples that nobody else could tell. */
@@ -14,13 +14,13 @@ export interface StoredUnverified {
 export function storedUnverified(entries: readonly AddressedEntry[]): StoredUnverified {
   const taken = new Set<string>();
   const stored: StoredUnverified = { rows: [], duplicates: 0 };
-  for (const { type, value } of entries) {
-    if (type !== EntryType.sample) continue;
-    const [id, timeUs, number, flags] = value as [Uint8Array, number, number, number];
-    const seriesId = Buffer.from(id).toString('hex');
-    const key = `${seriesId} ${timeUs}`;
+  for (const entry of entries) {
+    const raw = rawOf(entry);
+    if (raw === undefined) continue;
+    const { seriesId, timeUs, flags } = raw;
+    const key = `${entry.type} ${seriesId} ${timeUs}`;
     if ((flags & SampleFlag.unverified) !== 0) {
-      const shown = (flags & SampleFlag.stale) === 0 ? number : undefined;
+      const shown = (flags & SampleFlag.stale) === 0 ? raw.value : undefined;
       if (taken.has(key)) stored.duplicates += 1;
       else stored.rows.push(rowText(seriesId, timeUs, shown, true));
     }
@@ -29,13 +29,35 @@ export function storedUnverified(entries: readonly AddressedEntry[]): StoredUnve
   return stored;
 }
 
+interface RawEntry {
+  seriesId: string;
+  timeUs: number;
+  value: RowValue;
+  flags: number;
+}
+
+function rawOf({ type, value }: AddressedEntry): RawEntry | undefined {
+  const idOf = (bytes: Uint8Array): string => Buffer.from(bytes.subarray(0, 8)).toString('hex');
+  if (type === EntryType.sample) {
+    const [id, timeUs, number, flags] = value as [Uint8Array, number, number, number];
+    return { seriesId: idOf(id), timeUs, value: number, flags };
+  }
+  if (type !== EntryType.histogram) return undefined;
+  const { fingerprint, timeUs, flags, histogram } = value as HistogramEntry;
+  return { seriesId: idOf(fingerprint), timeUs, value: histogram, flags };
+}
+
+/** Of a row of samples or of histograms; undefined: stale. */
+export type RowValue = number | Uint8Array | undefined;
+
 export function rowText(
   seriesId: string,
   timeUs: number,
-  value: number | undefined,
+  value: RowValue,
   unverified: boolean,
 ): string {
-  return [seriesId, timeUs, value, unverified].join('/');
+  const shown = value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value;
+  return [seriesId, timeUs, shown, unverified].join('/');
 }
 
 /** Conservation: the ledger says what the log holds, column by column, and adds up. */

@@ -50,7 +50,8 @@ function wholeCounts(
     if (rules === undefined) continue;
     for (const [key, window] of naiveWindows(samples[partition]!, rules)) {
       if (window.edition !== edition || window.startUs < fromUs || window.startUs >= toUs) continue;
-      counts.set(key, (counts.get(key) ?? 0) + window.values.length);
+      const count = window.values.length + (window.histograms ?? 0);
+      counts.set(key, (counts.get(key) ?? 0) + count);
     }
   }
   return counts;

@@ -3,10 +3,13 @@ import { TOPIC_EVENTS } from '@millrace/stream';
 import { oracleRun, TEST_TENANT, type OracleRun } from '@millrace/transformer/testing';
 import { decodeEventsRecord, EventsRecordKind } from '@millrace/wire';
 import { checkEntries, pieceKey, readEvents } from './check-entries.ts';
-import { checkLedger, rowText, storedUnverified, type StoredUnverified } from './check-ledger.ts';
+import { checkLedger, storedUnverified, type StoredUnverified } from './check-ledger.ts';
 import { checkServed } from './check-served.ts';
-import { foundKey, readLog, samplesOf, type LogOracle } from './log-oracle.ts';
+import { checkRows } from './check-rows.ts';
+import { exemplarsOf, readLog, samplesOf, type LogOracle } from './log-oracle.ts';
 import type { RecordedLog } from './recorded-log.ts';
+import { foundKey } from './sample-key.ts';
+import { exemplarKey, metadataKey } from './sim-besides.ts';
 import { JOB_EDITION, SimJob } from './sim-job.ts';
 import type { SimWorld } from './sim-world.ts';
 import { mergePieces, naiveColumns } from './window-columns.ts';
@@ -26,6 +29,10 @@ export const SIM_COUNTS = [
   'unverified',
   'gapped',
   'marked',
+  'histograms',
+  'untimed',
+  'exemplars',
+  'metadata',
   'windows',
   'changes',
   'jobs',
@@ -42,9 +49,12 @@ export function checkRun(world: SimWorld): SimVerdict {
   const seen = Object.fromEntries(SIM_COUNTS.map((name) => [name, 0])) as SimVerdict['seen'];
   const parts = world.partitions.map((partition) => readPartition(world, partition, problems));
   for (const { oracle, run, stored } of parts) count(seen, oracle, run, stored);
-  problems.push(...checkOwed(world, parts), ...checkRows(parts, world));
+  problems.push(...checkOwed(world, parts), ...checkRows(parts, world.store));
   problems.push(...checkFinals(world), ...checkJobs(world));
   seen.jobs += world.jobs.length;
+  seen.histograms += world.store.histograms.length;
+  seen.exemplars += world.store.exemplars.length;
+  seen.metadata += world.store.metadata.size;
   seen.checkpoints += world.lines.of('Checkpoint made.');
   seen.restored += world.lines.of(
     'The state was lost; a checkpoint took its place, and what follows it is folded again.',
@@ -64,7 +74,7 @@ export function checkRun(world: SimWorld): SimVerdict {
   return { problems, seen };
 }
 
-interface CheckedPartition {
+export interface CheckedPartition {
   partition: number;
   isWhole: boolean;
   oracle: LogOracle;
@@ -105,16 +115,21 @@ function keysBehind(
   return records.flatMap(({ payload }) => {
     const record = decodeEventsRecord(payload);
     if (record.kind !== EventsRecordKind.data) return [];
-    return [...samplesOf(record, labels)].map(([, sample]) => foundKey(sample));
+    return [
+      ...[...samplesOf(record, labels)].map(([, sample]) => foundKey(sample)),
+      ...exemplarsOf(record, labels).map(exemplarKey),
+      ...record.metadata.map(metadataKey),
+    ];
   });
 }
 
 function count(
   seen: SimVerdict['seen'],
-  { totals, records }: LogOracle,
+  { totals, records, untimed }: LogOracle,
   run: OracleRun,
   stored: number,
 ): void {
+  seen.untimed += untimed;
   for (const name of ['accepted', 'duplicate', 'conflict', 'unverified'] as const) {
     seen[name] += totals[name];
   }
@@ -127,35 +142,15 @@ function count(
 /** What was acknowledged is in the log, and nothing else than what was sent. */
 function checkOwed({ owed, sent }: SimWorld, parts: readonly CheckedPartition[]): string[] {
   const found = new Set(parts.flatMap((part) => [...part.found]));
-  const keys = new Set(sent.map(foundKey));
-  const missing = owed.filter((sample) => !found.has(foundKey(sample)));
+  const keys = new Set(sent);
+  const missing = owed.filter((key) => !found.has(key));
   const extra = [...found].filter((key) => !keys.has(key));
   const problems: string[] = [];
   if (missing.length > 0) {
-    problems.push(`${missing.length} acknowledged samples are lost: ${foundKey(missing[0]!)}`);
+    problems.push(`${missing.length} acknowledged samples are lost: ${missing[0]}`);
   }
   if (extra.length > 0) problems.push(`${extra.length} samples were never sent: ${extra[0]}`);
   return problems;
-}
-
-function rawRows({ raw }: OracleRun): string[] {
-  return raw.map(([series, timeUs, value]) => {
-    return rowText(series.slice(0, 16), timeUs, Number.isNaN(value) ? undefined : value, false);
-  });
-}
-
-/** Every raw sample that the rules in force kept is there exactly once, and nothing else. */
-function checkRows(parts: readonly CheckedPartition[], { store }: SimWorld): string[] {
-  const rows = parts.flatMap(({ run, unverified }) => [...rawRows(run), ...unverified.rows]);
-  const expected = rows.sort();
-  const found = store.samples
-    .map(({ seriesId, timeUs, value, unverified }) => rowText(seriesId, timeUs, value, unverified))
-    .sort();
-  if (expected.length === found.length && expected.every((row, i) => row === found[i])) return [];
-  const there = new Set(found);
-  const missing = expected.filter((row) => !there.has(row)).length;
-  const extra = found.length - expected.length + missing;
-  return [`${missing} raw samples are missing, ${extra} are too many`];
 }
 
 /** A piece is final once, and not open beside that. */

@@ -8,11 +8,13 @@ import {
 import {
   labelSetOf,
   TEST_TENANT,
+  type OracleExemplar,
   type OracleRecord,
   type OracleSample,
   type TestSample,
 } from '@millrace/transformer/testing';
 import {
+  decodeHistogram,
   DefinitionReader,
   EntryType,
   EventsRecordKind,
@@ -20,10 +22,13 @@ import {
   type AddressedEntry,
   type DataRecord,
   type EventsRecord,
+  type HistogramEntry,
+  type MetricMetadata,
   type UnverifiedEntry,
 } from '@millrace/wire';
-import { sampleKey } from './sample-key.ts';
-import { SeriesTimes, type TimesPromise } from './series-times.ts';
+import { foundKey } from './sample-key.ts';
+import { SeriesTimes, type SimValue, type TimesPromise } from './series-times.ts';
+import { exemplarKey, metadataKey } from './sim-besides.ts';
 
 export interface SimRecord {
   record: EventsRecord;
@@ -35,8 +40,12 @@ export interface LogOracle {
   records: OracleRecord[];
   /** What the ledger must say; `stored` and `dropped` as if all fresh ones were kept raw. */
   totals: Omit<LedgerTotals, 'tenant'>;
-  /** Keys and values of all samples. */
+  /** Keys and values of all samples, and of what came beside them. */
   found: Set<string>;
+  /** By metric, as the last part that was not seen before has it. */
+  metadata: Map<string, MetricMetadata>;
+  /** Samples without a time of their own. */
+  untimed: number;
   problems: string[];
   /** Labels that its records said, by fingerprint: later ones leave them out. */
   labels: SaidLabels;
@@ -60,6 +69,8 @@ interface OracleState extends LogOracle {
   /** Of events, by series and id. */
   ids: Set<string>;
   series: Map<string, SeriesTimes>;
+  /** Times that a receiver has given to samples without one. */
+  arrivals: Set<string>;
   /** How often each sample was put out as one that cannot be told, by offset. */
   untold: Map<string, number>;
   /** How often each sample of the record at hand is still to come. */
@@ -89,12 +100,15 @@ export function readLog(
       deadLetter: 0,
     },
     found: new Set(),
+    metadata: new Map(),
+    untimed: 0,
     problems: [],
     labels: new Map(),
     appended: new Set(),
     parts: new Map(),
     ids: new Set(),
     series: new Map(),
+    arrivals: new Set(),
     untold: countUntold(entries),
     toCome: new Map(),
     promise: undefined,
@@ -126,6 +140,10 @@ function countUntold(entries: readonly AddressedEntry[]): Map<string, number> {
     } else if (type === EntryType.sample) {
       const [id, timeUs, number, flags] = value as [Uint8Array, number, number, number];
       if ((flags & SampleFlag.unverified) !== 0) add(address.offset, id, timeUs, number);
+    } else if (type === EntryType.histogram) {
+      const { fingerprint, timeUs, flags, histogram } = value as HistogramEntry;
+      if ((flags & SampleFlag.unverified) === 0) continue;
+      add(address.offset, fingerprint, timeUs, decodeHistogram(histogram).sum);
     }
   }
   return untold;
@@ -135,44 +153,64 @@ function addOne(counts: Map<string, number>, key: string): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
-function readData(
-  state: OracleState,
-  record: DataRecord,
-  offset: number,
-): { samples: OracleSample[]; unverified: TestSample[] } {
+type ReadData = Required<Pick<OracleRecord, 'exemplars'>> & {
+  samples: OracleSample[];
+  unverified: TestSample[];
+};
+
+function readData(state: OracleState, record: DataRecord, offset: number): ReadData {
   const samples: OracleSample[] = [];
   const unverified: TestSample[] = [];
-  const { totals } = state;
+  const { totals, found } = state;
   noteLabels(record, state.labels);
+  const exemplars = exemplarsOf(record, state.labels);
   const name = `${record.receiver} ${record.sequence}`;
-  if (state.appended.has(name)) return { samples, unverified };
+  if (state.appended.has(name)) return { samples, unverified, exemplars: [] };
   state.appended.add(name);
-  const isJudged = judgePart(state, record);
+  const { isNew, isJudged } = judgePart(state, record);
   state.toCome.clear();
   for (const [ordinal, sample] of samplesOf(record, state.labels)) {
     if (isJudged(ordinal)) addOne(state.toCome, untoldKey(sample, offset));
   }
   for (const [ordinal, sample] of samplesOf(record, state.labels)) {
     totals.accepted += 1;
-    state.found.add(foundKey(sample));
+    found.add(foundKey(sample));
+    noteArrival(state, record, sample);
     if (!isJudged(ordinal)) totals.duplicate += 1;
     else judge(state, sample, offset, { samples, unverified });
   }
-  return { samples, unverified };
+  for (const exemplar of exemplars) found.add(exemplarKey(exemplar));
+  for (const metadata of record.metadata) {
+    found.add(metadataKey(metadata));
+    if (isNew) state.metadata.set(metadata.metric, metadata);
+  }
+  return { samples, unverified, exemplars: isNew ? exemplars : [] };
 }
 
-/** Whether a sample of the part is looked at, by its ordinal; else the part was seen before. */
-function judgePart(state: OracleState, record: DataRecord): (ordinal: number) => boolean {
-  if (record.identityKind === IdentityKind.none) return () => true;
+/** A receiver gives each arrival a time of its own. */
+function noteArrival(state: OracleState, { receiver }: DataRecord, sample: TestSample): void {
+  if (sample.untimed !== true) return;
+  state.untimed += 1;
+  const key = `${receiver} ${sample.timeUs}`;
+  if (state.arrivals.has(key)) state.problems.push(`${receiver} gave ${sample.timeUs} away twice`);
+  state.arrivals.add(key);
+}
+
+/** Whether a part is new; and whether a sample of it is looked at, by its ordinal. */
+function judgePart(
+  state: OracleState,
+  record: DataRecord,
+): { isNew: boolean; isJudged: (ordinal: number) => boolean } {
+  if (record.identityKind === IdentityKind.none) return { isNew: true, isJudged: () => true };
   const key = `${Buffer.from(record.identity).toString('hex')} ${record.part}`;
   const refused = state.parts.get(key);
   const again = new Set(record.refused);
   if (refused === undefined) {
     state.parts.set(key, again);
-    return () => true;
+    return { isNew: true, isJudged: () => true };
   }
   state.parts.set(key, new Set([...refused].filter((ordinal) => again.has(ordinal))));
-  return (ordinal) => refused.has(ordinal);
+  return { isNew: false, isJudged: (ordinal) => refused.has(ordinal) };
 }
 
 function judge(
@@ -194,6 +232,13 @@ function judge(
   }
   const times = state.series.get(series) ?? new SeriesTimes(state.promise!);
   state.series.set(series, times);
+  if (sample.untimed === true) {
+    // An arrival is one of its own, wherever its time lies.
+    const timeUs = times.freeFrom(sample.timeUs);
+    into.samples.push({ ...sample, timeUs, inGap: timeUs <= times.floorUs });
+    times.add(timeUs, sample.value);
+    return;
+  }
   const key = untoldKey(sample, offset);
   const untold = state.untold.get(key) ?? 0;
   const toCome = state.toCome.get(key) ?? 0;
@@ -212,16 +257,22 @@ function judge(
     return;
   }
   const known = times.valueOf(sample.timeUs);
+  const value = comparedValue(sample);
   if (known === undefined) {
     into.samples.push({ ...sample, inGap: sample.timeUs <= times.floorUs });
-    times.add(sample.timeUs, sample.stale === true ? NaN : sample.value);
-  } else if (Object.is(known, sample.stale === true ? NaN : sample.value)) totals.duplicate += 1;
+    times.add(sample.timeUs, value);
+  } else if (Object.is(known, value)) totals.duplicate += 1;
   else totals.conflict += 1;
 }
 
 function untoldKey(sample: TestSample, offset: number): string {
   const series = fingerprintHex(fingerprintOf(TEST_TENANT, labelSetOf(sample.labels)));
   return `${offset} ${series.slice(0, 16)} ${sample.timeUs} ${sample.value}`;
+}
+
+function comparedValue({ stale, value, histogram }: TestSample): SimValue {
+  if (histogram !== undefined) return Buffer.from(histogram).toString('hex');
+  return stale === true ? NaN : value;
 }
 
 /** Samples with their numbers in the part as it was before admission. */
@@ -233,6 +284,7 @@ export function* samplesOf(
   const refused = new Set(record.refused);
   let ordinal = -1;
   let ids = 0;
+  let histograms = 0;
   for (const [i, value] of record.values.entries()) {
     do ordinal += 1;
     while (refused.has(ordinal));
@@ -249,13 +301,20 @@ export function* samplesOf(
       sample.id = record.ids[ids]!;
       ids += 1;
     }
+    if ((flags & SampleFlag.untimed) !== 0) sample.untimed = true;
+    if ((flags & SampleFlag.histogram) !== 0) {
+      sample.histogram = record.histograms[histograms]!;
+      histograms += 1;
+    }
     yield [ordinal, sample];
   }
 }
 
-/** A sample with its value: what was acknowledged must be there like this. */
-export function foundKey(sample: TestSample): string {
-  return `${sampleKey(sample)} ${sample.stale === true ? 'stale' : sample.value}`;
+export function exemplarsOf(record: DataRecord, said: SaidLabels): OracleExemplar[] {
+  noteLabels(record, said);
+  return record.exemplars.map(({ seriesIndex, timeUs, value, labels: tells }) => {
+    return { labels: labelsOf(record, seriesIndex, said), timeUs, value, tells };
+  });
 }
 
 function noteLabels({ definitions, fingerprints, kinds }: DataRecord, said: SaidLabels): void {

@@ -70,7 +70,11 @@ async function copyUnderOtherId(from: RecordedLog, to: MemoryLog): Promise<void>
 
 /** Everything that users see of a store. */
 export function storeDigest(store: MemoryStoreDatabase): string {
-  const { samples, finals, open, unverified, totals, moves, editions } = store;
-  const contents = [samples, finals, [...open], unverified, [...totals], [...moves], [...editions]];
+  const { samples, histograms, exemplars, finals, open, unverified, totals, moves } = store;
+  const { metadata, editions } = store;
+  const contents = [
+    ...[samples, histograms, exemplars, finals, unverified],
+    ...[open, totals, moves, metadata, editions].map((map) => [...map]),
+  ];
   return createHash('sha256').update(JSON.stringify(contents)).digest('hex');
 }

@@ -1,5 +1,7 @@
 import type { Clock } from '@millrace/runtime';
 import type { TestSample } from '@millrace/transformer/testing';
+import { foundKey } from './sample-key.ts';
+import { exemplarKey, metadataKey } from './sim-besides.ts';
 import type { Random } from './random.ts';
 import type { ReceiverPool } from './receiver-pool.ts';
 import type { SimRequest } from './workload.ts';
@@ -29,10 +31,10 @@ export class Senders {
   readonly #plan: SendersPlan;
   readonly #queue: SimRequest[] = [];
   #underWay = 0;
-  /** Every sample that was acknowledged. */
-  readonly owed: TestSample[] = [];
-  /** Every sample that was sent, acknowledged or not. */
-  readonly sent: TestSample[] = [];
+  /** All that was acknowledged, by its keys: samples, and what came beside them. */
+  readonly owed: string[] = [];
+  /** All that was sent, acknowledged or not. */
+  readonly sent: string[] = [];
 
   constructor(parts: SendersParts, plan: SendersPlan) {
     this.#parts = parts;
@@ -55,7 +57,7 @@ export class Senders {
       const near = Math.min(this.#queue.length, NEAR_MAX);
       const at = random.chance(this.#plan.outOfTurn) ? random.int(near) : 0;
       const [request] = this.#queue.splice(at, 1);
-      this.sent.push(...request!.samples);
+      this.sent.push(...request!.samples.map(foundKey), ...besideKeys(request!, Infinity));
       this.#underWay += 1;
       this.#deliver(request!)
         .catch(onDefect)
@@ -73,9 +75,9 @@ export class Senders {
     for (let attempt = 0; attempt < request.attemptsMax && left.length > 0; attempt += 1) {
       const latestUs = await this.#attempt(request);
       // What lay too far in the future is refused for now, and sent again later.
-      const taken = left.filter(({ timeUs }) => timeUs <= latestUs);
-      this.owed.push(...taken);
-      left = left.filter(({ timeUs }) => timeUs > latestUs);
+      const isTaken = takenUntil(latestUs);
+      this.owed.push(...left.filter(isTaken).map(foundKey), ...besideKeys(request, latestUs));
+      left = left.filter((sample) => !isTaken(sample));
       if (left.length > 0) await clock.sleep(random.int(this.#plan.retryMsMax));
     }
   }
@@ -94,10 +96,22 @@ export class Senders {
     ]);
     if (taken === undefined) return -Infinity;
     const { latestUs, receipt } = taken;
-    const expected = request.samples.filter(({ timeUs }) => timeUs <= latestUs).length;
+    const expected = request.samples.filter(takenUntil(latestUs)).length;
     if (receipt.accepted !== expected) {
       throw new Error(`${receipt.accepted} of ${expected} samples were taken`);
     }
     return latestUs;
   }
+}
+
+/** Whether a receiver takes a sample: one without a time has none that could be too late. */
+function takenUntil(latestUs: number): (sample: TestSample) => boolean {
+  return ({ timeUs, untimed }) => latestUs > -Infinity && (untimed === true || timeUs <= latestUs);
+}
+
+/** Keys of exemplars and metadata that a receiver takes. */
+function besideKeys({ exemplars, metadata }: SimRequest, latestUs: number): string[] {
+  if (latestUs === -Infinity) return [];
+  const taken = exemplars.filter(({ timeUs }) => timeUs <= latestUs);
+  return [...taken.map(exemplarKey), ...metadata.map(metadataKey)];
 }

@@ -8,13 +8,16 @@ export interface TimesPromise {
   stepUs: number;
 }
 
+/** A number, or the bytes of a native histogram as hex. */
+export type SimValue = number | string;
+
 /**
  * What a series remembers, as the design says it: its newest N times, the floor below them, the
  * newest gaps below that; and all times and values there ever were, because a test may.
  */
 export class SeriesTimes {
   readonly #promise: TimesPromise;
-  readonly #values = new Map<number, number>();
+  readonly #values = new Map<number, SimValue>();
   /** All times, ascending. */
   readonly #times: number[] = [];
   #remembered: number[] = [];
@@ -32,18 +35,25 @@ export class SeriesTimes {
     return this.#values.has(timeUs);
   }
 
+  /** The first time from one on that is not remembered: an arrival without a time gets it. */
+  freeFrom(timeUs: number): number {
+    let free = timeUs;
+    for (const known of this.#remembered) if (known === free) free += 1;
+    return free;
+  }
+
   /** Whether a sample at a time that was never seen may count as one that cannot be told. */
   mayBeForgotten(timeUs: number): boolean {
     return timeUs < this.#forgottenBelowUs;
   }
 
   /** The value of the first sample that had this time. */
-  valueOf(timeUs: number): number | undefined {
+  valueOf(timeUs: number): SimValue | undefined {
     return this.#values.get(timeUs);
   }
 
   /** A sample that is new. Below the floor it filled a gap, and the floor stays. */
-  add(timeUs: number, value: number): void {
+  add(timeUs: number, value: SimValue): void {
     this.#values.set(timeUs, value);
     let at = this.#times.length;
     while (at > 0 && this.#times[at - 1]! > timeUs) at -= 1;

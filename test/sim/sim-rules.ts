@@ -2,7 +2,7 @@ import type { Rule, RuleFile } from '@millrace/rules';
 
 const JOBS: Rule = {
   name: 'jobs',
-  match: '{__name__=~"gauge|counter|unknown"}',
+  match: '{__name__=~"gauge|counter|unknown|latency"}',
   by: ['job'],
   widths: ['10s', '1m'],
   aggregates: ['count', 'sum', 'min', 'max', 'increase', 'quantile', 'sum_last'],

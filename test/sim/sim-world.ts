@@ -133,11 +133,11 @@ export class SimWorld {
     this.#goOnInBackground(this.clock.sleep(ms).then(mend));
   }
 
-  get owed(): readonly TestSample[] {
+  get owed(): readonly string[] {
     return this.#senders.owed;
   }
 
-  get sent(): readonly TestSample[] {
+  get sent(): readonly string[] {
     return this.#senders.sent;
   }
 

@@ -69,6 +69,7 @@ export function naiveColumns(runs: readonly OracleRun[]): Map<string, WindowColu
       else {
         known.values = [...known.values, ...window.values];
         known.increase += window.increase;
+        known.histograms = (known.histograms ?? 0) + (window.histograms ?? 0);
         known.marked = known.marked === true || window.marked === true;
       }
     }
@@ -89,7 +90,7 @@ function naiveOf(window: NaiveWindow, run: OracleRun): WindowColumns {
   }
   const last = [...newest.values()].reduce((total, { value }) => total + value, 0);
   return {
-    count: values.length,
+    count: values.length + (window.histograms ?? 0),
     sum: has('sum') ? values.reduce((a, b) => a + b, 0) : undefined,
     min: has('min') && !isEmpty ? Math.min(...values) : undefined,
     max: has('max') && !isEmpty ? Math.max(...values) : undefined,

@@ -4,9 +4,11 @@ import type { TestSample } from '@millrace/transformer/testing';
 import { encodeSimRequest } from './encode-sim-request.ts';
 import type { Random } from './random.ts';
 import { sampleKey } from './sample-key.ts';
+import { besidesOf, isRemote, type SimBesides } from './sim-besides.ts';
+import { contradicting, nextSample, simSeriesOf, type SimSeries } from './sim-series.ts';
 
 /** One request of a producer: what it sends until it is answered. */
-export interface SimRequest extends Omit<IncomingRequest, 'lease'> {
+export interface SimRequest extends Omit<IncomingRequest, 'lease'>, SimBesides {
   samples: readonly TestSample[];
   /** After so many attempts its sender gives up, whatever became of them. */
   attemptsMax: number;
@@ -24,13 +26,6 @@ export interface WorkloadPlan {
   skewUsMax: number;
 }
 
-interface SimSeries {
-  labels: Record<string, string>;
-  kind: SampleKind;
-  value: number;
-  sent: TestSample[];
-}
-
 interface SimProducer {
   series: SimSeries[];
   skewUs: number;
@@ -38,15 +33,6 @@ interface SimProducer {
   nextUs: number;
   offlineUntilUs: number;
 }
-
-const METRICS: readonly [name: string, kind: SampleKind][] = [
-  ['gauge', SampleKind.gauge],
-  ['counter', SampleKind.cumulative],
-  ['unknown', SampleKind.unknown],
-  ['sums', SampleKind.delta],
-  ['order', SampleKind.event],
-  ['click', SampleKind.event],
-];
 
 /** Steps a producer can keep while nobody takes them. */
 const BACKLOG_STEPS_MAX = 40;
@@ -70,18 +56,13 @@ export class Workload {
   readonly #odd = new Set<string>();
   readonly #recent: (readonly TestSample[])[] = [];
   #requests = 0;
-  #clicks = 0;
+  #serial = 0;
 
   constructor(random: Random, plan: WorkloadPlan, startUs: number) {
     this.#random = random;
     this.#plan = plan;
     this.#producers = Array.from({ length: plan.producers }, (_, p) => ({
-      series: METRICS.map(([name, kind]) => ({
-        labels: { __name__: name, job: p % 2 === 0 ? 'a' : 'b', instance: `i${p}` },
-        kind,
-        value: 0,
-        sent: [],
-      })),
+      series: simSeriesOf(p),
       skewUs: random.chance(0.4) ? random.int(2 * plan.skewUsMax + 1) - plan.skewUsMax : 0,
       nextUs: Math.floor(startUs / plan.stepUs) * plan.stepUs,
       offlineUntilUs: 0,
@@ -148,34 +129,21 @@ export class Workload {
     const random = this.#random;
     const samples: TestSample[] = [];
     for (const one of series) {
-      if (random.chance(0.08)) continue;
-      const { labels, kind } = one;
-      const sample: TestSample = { labels, kind, timeUs: nextUs, value: random.int(100) };
-      if (kind === SampleKind.cumulative || kind === SampleKind.unknown) {
-        one.value = random.chance(0.03) ? 1 : one.value + random.int(9);
-        sample.value = one.value;
-      }
-      if (kind === SampleKind.unknown && random.chance(0.03)) {
-        Object.assign(sample, { stale: true, value: NaN });
-      }
-      if (labels['__name__'] === 'order') sample.id = `o${labels['instance']}/${nextUs}`;
-      if (labels['__name__'] === 'click') {
-        // Nothing but its time tells it from others in the log: each has its own.
-        this.#clicks += 1;
-        sample.timeUs += 1000 * this.#clicks;
-      }
-      one.sent.push(sample);
+      if (random.chance(one.isUntimed ? 0.5 : 0.08)) continue;
+      const sample = nextSample(one, { random, timeUs: nextUs, serial: this.#nextSerial });
+      if (!one.isUntimed) one.sent.push(sample);
       samples.push(sample);
     }
     return samples;
   }
 
-  /** Remote write carries one kind only; the rest may go in shards. */
+  readonly #nextSerial = (): number => (this.#serial += 1);
+
+  /** Remote write carries some only; the rest may go in shards. */
   #requestsOf(samples: readonly TestSample[]): SimRequest[] {
-    const isUnknown = ({ kind }: TestSample): boolean => kind === SampleKind.unknown;
-    const pushed = samples.filter((sample) => !isUnknown(sample));
+    const pushed = samples.filter((sample) => !isRemote(sample));
     const cut = this.#random.chance(0.3) ? this.#random.int(pushed.length + 1) : 0;
-    return [samples.filter(isUnknown), pushed.slice(0, cut), pushed.slice(cut)]
+    return [samples.filter(isRemote), pushed.slice(0, cut), pushed.slice(cut)]
       .filter(({ length }) => length > 0)
       .map((some) => this.#request(some));
   }
@@ -186,16 +154,18 @@ export class Workload {
     this.#recent.push(samples);
     if (this.#recent.length > RECENT_MAX) this.#recent.shift();
     const key = `r${this.#requests}`;
-    // What has no identity of its own needs a key, or a retry would count twice.
-    const isIdentified = samples.every(({ kind, id }) => kind !== SampleKind.event || id);
-    const how = isIdentified ? random.int(3) : random.int(2);
+    // What has no identity of its own needs a key, or each arrival counts.
+    const isIdentified = samples.every(isRepeatable);
+    const doesAnyCount = random.chance(0.1);
+    const how = isIdentified || doesAnyCount ? random.int(3) : random.int(2);
     const producer = [
       { kind: 'key', key } as const,
       { kind: 'sequence', producer: 'p', sequence: this.#requests } as const,
       undefined,
     ][how];
     const attemptsMax = random.chance(0.05) ? 1 + random.int(2) : Infinity;
-    return { ...encodeSimRequest(samples), samples, producer, attemptsMax };
+    const besides = besidesOf(samples, { random, serial: this.#nextSerial });
+    return { ...encodeSimRequest(samples, besides), samples, ...besides, producer, attemptsMax };
   }
 
   #oddRequests(): SimRequest[] {
@@ -228,7 +198,7 @@ export class Workload {
       case 0:
         return chosen;
       case 1:
-        return chosen.stale === true ? chosen : { ...chosen, value: chosen.value + 1000 };
+        return chosen.stale === true ? chosen : contradicting(chosen);
       default: {
         if (chosen.kind === SampleKind.event || chosen.stale === true) return chosen;
         const between = { ...chosen, timeUs: chosen.timeUs + OFF_STEP_US };
@@ -239,7 +209,7 @@ export class Workload {
   }
 }
 
-/** Without an identity it would be another event. */
-function isRepeatable({ kind, id }: TestSample): boolean {
-  return kind !== SampleKind.event || id !== undefined;
+/** Without an identity it would be another sample. */
+function isRepeatable({ kind, id, untimed }: TestSample): boolean {
+  return kind === SampleKind.event ? id !== undefined : untimed !== true;
 }

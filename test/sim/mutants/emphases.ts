@@ -28,5 +28,7 @@ export const Emphasis = {
   },
   damagedStates: { fates: { damageState: 0.1, transformers: 0.2 } },
   jobs: { fates: { beginJob: 0.5, crashStore: 0 } },
+  /** Receivers' clocks are wrong by minutes, and differ. */
+  wrongClocks: { skewUsMax: 600 * SECOND_US, fates: { receivers: 0.2 } },
   otherLog: { endsWithOtherLog: true },
 } satisfies Record<string, PlanChanges>;

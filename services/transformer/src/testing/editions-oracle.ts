@@ -19,6 +19,17 @@ export interface OracleRecord extends LoggedRecord {
   samples?: readonly OracleSample[];
   /** Samples that nobody can tell from others: they mark their windows. */
   unverified?: readonly TestSample[];
+  /** Of a part that was not seen before. */
+  exemplars?: readonly OracleExemplar[];
+}
+
+export interface OracleExemplar {
+  /** Of its series. */
+  labels: Record<string, string>;
+  timeUs: number;
+  value: number;
+  /** What the exemplar says beside its value. */
+  tells: readonly (readonly [string, string])[];
 }
 
 /** One edition as the log's barriers make it. */
@@ -42,6 +53,10 @@ export interface OracleRun {
   retiredTook: number;
   /** Raw samples by fingerprint, in log order. */
   raw: [series: string, timeUs: number, value: number][];
+  /** The same of those that are native histograms; without bytes a stale marker. */
+  rawHistograms: [series: string, timeUs: number, bytes: Uint8Array | undefined][];
+  /** Of series that are kept raw, by fingerprint. */
+  exemplars: [series: string, exemplar: OracleExemplar][];
   /** Totals as of each position. */
   totals: { accepted: number; stored: number; dropped: number }[];
 }
@@ -58,6 +73,8 @@ export function oracleRun(log: readonly OracleRecord[]): OracleRun {
     ended: [],
     retiredTook: 0,
     raw: [],
+    rawHistograms: [],
+    exemplars: [],
     totals: [],
   };
   const totals = { accepted: 0, stored: 0, dropped: 0 };
@@ -66,7 +83,8 @@ export function oracleRun(log: readonly OracleRecord[]): OracleRun {
   let timeUs = 0;
   let largestUs = 0;
   let skewUs = 0;
-  for (const [offset, { record, appendTimeUs, samples, unverified }] of log.entries()) {
+  for (const [offset, logged] of log.entries()) {
+    const { record, appendTimeUs, samples, unverified, exemplars } = logged;
     run.totals.push({ ...totals });
     if ('receivedAtUs' in record) {
       const capUs = record.receivedAtUs + (inForce?.settings.appendCapUs ?? 0);
@@ -89,7 +107,7 @@ export function oracleRun(log: readonly OracleRecord[]): OracleRun {
       const series = fingerprintHex(fingerprintOf(TEST_TENANT, labels));
       const placer = placerOf(inForce!.rules as CompiledRules);
       const { keepRaw, droppedBy } = placer.place(labels);
-      if (keepRaw) run.raw.push([series, sample.timeUs, sample.value]);
+      if (keepRaw) keep(run, series, sample);
       if (keepRaw || (!sample.stale && droppedBy === undefined)) totals.stored += 1;
       else totals.dropped += 1;
       if (!sample.stale) foldNaively(run, history, sample, timeUs);
@@ -98,9 +116,20 @@ export function oracleRun(log: readonly OracleRecord[]): OracleRun {
       largestUs = Math.max(largestUs, sample.timeUs);
       for (const target of targetsOf(run, sample, timeUs)) markNaively(run, target, sample.timeUs);
     }
+    for (const exemplar of exemplars ?? []) {
+      const labels = labelSetOf(exemplar.labels);
+      if (!placerOf(inForce!.rules as CompiledRules).place(labels).keepRaw) continue;
+      run.exemplars.push([fingerprintHex(fingerprintOf(TEST_TENANT, labels)), exemplar]);
+    }
   }
   run.totals.push({ ...totals });
   return run;
+}
+
+function keep({ raw, rawHistograms }: OracleRun, series: string, sample: OracleSample): void {
+  const { timeUs, value, histogram, stale } = sample;
+  if (histogram === undefined) raw.push([series, timeUs, value]);
+  else rawHistograms.push([series, timeUs, stale === true ? undefined : histogram]);
 }
 
 interface OracleMoment {
@@ -148,23 +177,27 @@ function foldNaively(
   partitionTimeUs: number,
 ): void {
   const input = fingerprintHex(fingerprintOf(TEST_TENANT, labelSetOf(sample.labels)));
-  const seen = history.get(input) ?? [];
-  const isGapped = sample.inGap === true && isCounter(sample);
+  const isHistogram = sample.histogram !== undefined;
+  // What has no single value is counted, and no counter goes on from it.
+  const seen = isHistogram ? [] : (history.get(input) ?? []);
+  const isGapped = sample.inGap === true && isCounter(sample) && !isHistogram;
   const before = seen.filter(({ timeUs }) => timeUs < sample.timeUs).at(-1);
   const after = isGapped ? undefined : seen.find(({ timeUs }) => timeUs > sample.timeUs);
-  if (!isGapped)
+  if (!isGapped && !isHistogram) {
     history.set(
       input,
       [...seen, sample].sort((a, b) => a.timeUs - b.timeUs),
     );
+  }
   for (const target of targetsOf(run, sample, partitionTimeUs)) {
     const { edition } = target;
     const { timeUs, value, labels } = sample;
-    const increase = isGapped ? 0 : naiveIncrease(before, sample);
+    const increase = isGapped || isHistogram ? 0 : naiveIncrease(before, sample);
     const hasIncrease = edition.rule.columns.includes('increase');
     windowAt(run, target, timeUs, (window) => {
       if (edition.untilUs < Infinity) run.retiredTook += 1;
-      window.values.push({ timeUs, value, input, labels });
+      if (isHistogram) window.histograms = (window.histograms ?? 0) + 1;
+      else window.values.push({ timeUs, value, input, labels });
       window.increase += increase;
       if (isGapped && hasIncrease) window.marked = true;
     });

@@ -18,6 +18,7 @@ export {
 } from './fold-run.ts';
 export {
   oracleRun,
+  type OracleExemplar,
   type OracleRecord,
   type OracleRun,
   type OracleSample,

@@ -10,6 +10,8 @@ export interface NaiveWindow {
   startUs: number;
   values: { timeUs: number; value: number; input: string; labels: Record<string, string> }[];
   increase: number;
+  /** Native histograms: they are counted, and have no value. */
+  histograms?: number;
   /** Something that belongs into it was not folded exactly. */
   marked?: boolean;
 }
@@ -39,13 +41,17 @@ export function naiveWindows(
     for (const { rule, labels: output } of placer.place(labels).targets) {
       const series = fingerprintHex(fingerprintOf(TEST_TENANT, output));
       for (const widthUs of rule.widthsUs) {
-        for (const [i, { timeUs, value, labels: given }] of sorted.entries()) {
+        for (const [i, { timeUs, value, histogram, labels: given }] of sorted.entries()) {
           const startUs = Math.floor(timeUs / widthUs) * widthUs;
           const key = windowKey(rule.edition, series, widthUs, startUs);
           let window = windows.get(key);
           if (window === undefined) {
             window = { edition: rule.edition, series, widthUs, startUs, values: [], increase: 0 };
             windows.set(key, window);
+          }
+          if (histogram !== undefined) {
+            window.histograms = (window.histograms ?? 0) + 1;
+            continue;
           }
           window.values.push({ timeUs, value, input, labels: given });
           window.increase += increases[i]!;
