@@ -105,6 +105,24 @@ describe('what the log may forget', () => {
     expect(await held()).toEqual([40]);
   });
 
+  it('is never the one way back for a newer copy of a state that was rolled back', async () => {
+    retention = new CheckpointRetention({ stream }, { keptCount: 1, keptBytesMax: 1e6 });
+    await append(60);
+    await release(100);
+    expect(await eventsStart()).toBe(59);
+    // The event before each of them is gone: nobody could tell that the log is theirs.
+    for (const position of [40, 59]) {
+      await append(position);
+      await release(position);
+      await release(100);
+      expect(await held()).toContain(60);
+    }
+    expect(await eventsStart()).toBe(59);
+    await append(70);
+    await release(100);
+    expect(await held()).toEqual([70]);
+  });
+
   it('is told by whoever owns the partition after somebody else', async () => {
     await append(20);
     await release(100);

@@ -33,14 +33,28 @@ export class CheckpointRetention {
     const whole = scan.found.filter(
       ({ fault, manifest }) => fault === undefined && manifest.logId === done.logId,
     );
-    const base = baseOf(whole, done.position);
+    const base = baseOf(await this.#leadingIn(partition, whole), done.position);
     if (base === undefined) return;
     const stream = this.#stream;
     // The event before it stays: by its digest the log is recognised.
     const before = base.manifest.position - 1;
     if (before > 0) await stream.release(TOPIC_EVENTS, partition, before);
+    // Looked at once more: somebody else may have released events below another one.
+    if (!(await this.#leadingIn(partition, whole)).includes(base)) return;
     const firsts = keptOf(whole, base, this.#settings).map(firstOffsetOf);
     await stream.release(TOPIC_CHECKPOINTS, partition, Math.min(...firsts));
+  }
+
+  /**
+   * Those that the log leads on from. The newest may not be among them: a state that was rolled
+   * back is older than what the log had to keep for the one before, and so is every copy of it.
+   */
+  async #leadingIn(
+    partition: number,
+    whole: readonly ScannedCheckpoint[],
+  ): Promise<ScannedCheckpoint[]> {
+    const { start } = await this.#stream.bounds(TOPIC_EVENTS, partition);
+    return whole.filter(({ manifest: { position } }) => start === 0 || position > start);
   }
 
   /** What is somebody else's now need not be remembered. */

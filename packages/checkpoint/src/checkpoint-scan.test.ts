@@ -18,6 +18,8 @@ import { appendCheckpoint } from './testing/append-checkpoint.ts';
 
 const LOG_ID = 'a1b2c3d4e5f60718293a4b5c6d7e8f90';
 const CHUNK_BYTES = 1000;
+/** In the place of a record that is missing: those behind it stay where they are. */
+const NOTHING = Uint8Array.of(0);
 
 /** About ten chunks that no other checkpoint has. */
 async function append(stream: Stream, position: number): Promise<MadeCheckpoint> {
@@ -90,7 +92,7 @@ describe('a scan', () => {
     const { offset } = await append(stream, 5);
     await append(stream, 6);
     for (let at = 0; at < offset; at += 1) {
-      const without = changed((payload, i) => (i === at ? [] : [payload]));
+      const without = changed((payload, i) => [i === at ? NOTHING : payload]);
       expect(positions(await scanOf(without))).toEqual([6]);
       const flipped = changed((payload, i) => {
         if (i === at) payload[payload.length - 1]! ^= 1;
@@ -123,6 +125,33 @@ describe('a scan', () => {
       return [encodeCheckpointRecord({ ...manifest, [field]: value })];
     });
     expect((await scanOf(other)).found[0]?.fault).toMatch(/does not fit its id/);
+  });
+
+  it('begins where its maker says, as whoever reads it does', async () => {
+    const { offset } = await append(stream, 5);
+    const told = (firstChunkOffset: number, change: (payload: Uint8Array, i: number) => void) =>
+      changed((payload, i) => {
+        // The first chunk was sent twice, and its second copy is the one that was answered.
+        if (i === 0) return [payload.slice(), (change(payload, i), payload)];
+        if (i !== offset) return [payload];
+        const manifest = decodeCheckpointRecord(payload) as CheckpointManifestRecord;
+        return [encodeCheckpointRecord({ ...manifest, firstChunkOffset })];
+      });
+    const flip = (payload: Uint8Array): void => void (payload[payload.length - 1]! ^= 1);
+    const keep = (): void => undefined;
+    const cases = [
+      [told(1, keep), true],
+      [told(0, flip), true],
+      [told(1, flip), false],
+      [told(2, keep), false],
+    ] as const;
+    for (const [other, isWhole] of cases) {
+      const [found] = (await scanOf(other)).found;
+      expect(found!.fault === undefined).toBe(isWhole);
+      const reading = readCheckpoint({ stream: other, partition: 0 }, found!);
+      if (isWhole) expect((await reading).size).toBe(9);
+      else await expect(reading).rejects.toMatchObject({ code: 'CHECKPOINT_DAMAGED' });
+    }
   });
 
   it('passes over records of a newer release', async () => {

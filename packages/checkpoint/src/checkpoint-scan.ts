@@ -17,11 +17,14 @@ export interface UnfinishedCheckpoint {
 }
 
 interface Unfinished extends UnfinishedCheckpoint {
-  sequence: ChunkSequence;
+  /** By where they begin: whoever reads it begins where the manifest says, and nowhere else. */
+  sequences: Map<number, ChunkSequence>;
 }
 
 /** Attempts followed at the same time: more makers than this at once are none of ours. */
 const UNFINISHED_MAX = 16;
+/** Copies of the first chunk of an attempt that are told apart; it is sent again when in doubt. */
+const BEGINNINGS_MAX = 8;
 /** Manifests remembered: those of small states may be thousands in one segment. */
 const FOUND_MAX = 1000;
 
@@ -85,7 +88,8 @@ export class CheckpointScan {
   #addManifest({ offset, manifest }: PlacedManifest, start: number): void {
     const { checkpointId, chunkCount, firstChunkOffset } = manifest;
     if (this.#isFound(checkpointId)) return;
-    const sequence = this.#unfinished.get(checkpointId)?.sequence ?? new ChunkSequence();
+    const { sequences } = this.#unfinished.get(checkpointId) ?? {};
+    const sequence = sequences?.get(firstChunkOffset) ?? new ChunkSequence();
     this.#unfinished.delete(checkpointId);
     const isReleased = chunkCount > 0 && firstChunkOffset < start;
     if (isReleased) return;
@@ -102,11 +106,14 @@ export class CheckpointScan {
         const [oldest] = this.#unfinished.keys();
         this.#unfinished.delete(oldest!);
       }
-      const sequence = new ChunkSequence();
-      known = { checkpointId, firstOffset: offset, chunks: 0, bytes: 0, sequence };
+      const sequences = new Map<number, ChunkSequence>();
+      known = { checkpointId, firstOffset: offset, chunks: 0, bytes: 0, sequences };
       this.#unfinished.set(checkpointId, known);
     }
-    known.sequence.add(chunk);
+    const { sequences } = known;
+    const begins = chunk.index === 0 && sequences.size < BEGINNINGS_MAX;
+    if (begins) sequences.set(offset, new ChunkSequence());
+    for (const sequence of sequences.values()) sequence.add(chunk);
     known.chunks += 1;
     known.bytes += bytes;
   }

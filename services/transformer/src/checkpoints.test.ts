@@ -1,9 +1,14 @@
-import type { MadeCheckpoint } from '@millrace/checkpoint';
+import { newestFirst, type MadeCheckpoint } from '@millrace/checkpoint';
 import { appendCheckpoint } from '@millrace/checkpoint/testing';
 import { createMeter, MillraceError, silentLog, type Clock, type Log } from '@millrace/runtime';
 import type { StatePosition } from '@millrace/state';
 import { TOPIC_CHECKPOINTS, type Stream } from '@millrace/stream';
 import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
+import {
+  CheckpointRecordKind,
+  encodeCheckpointRecord,
+  type CheckpointManifest,
+} from '@millrace/wire';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { Checkpoints, type MakeCheckpoint } from './checkpoints.ts';
 import { createTransformerEvents } from './events.ts';
@@ -164,6 +169,24 @@ describe('checkpoints of a process', () => {
     expect(makes).toEqual([0, 0, 0]);
   });
 
+  it('are made although one takes all their bytes, or the newest is damaged', async () => {
+    const checkpoints = begin(really, 0.5 * PAGE_BYTES);
+    await passMinutes(checkpoints, 0, at(100));
+    await passMinutes(checkpoints, 2, at(100));
+    await passMinutes(checkpoints, 61, at(200));
+    expect(makes).toEqual([0, 0]);
+    const manifest = {
+      ...(await findNewest(stream)),
+      checkpointId: '00'.repeat(16),
+    };
+    const payload = encodeCheckpointRecord({ kind: CheckpointRecordKind.manifest, ...manifest });
+    await stream.producer().append(TOPIC_CHECKPOINTS, 0, payload);
+    await passMinutes(checkpoints, 61, at(300));
+    expect(makes).toEqual([0, 0, 0]);
+    await passMinutes(checkpoints, 61, at(400));
+    expect(makes).toEqual([0, 0, 0]);
+  });
+
   it('are made one at a time, and given up when the process stops', async () => {
     const underWay: AbortSignal[] = [];
     const checkpoints = begin(
@@ -187,3 +210,8 @@ describe('checkpoints of a process', () => {
     expect(underWay).toHaveLength(1);
   });
 });
+
+async function findNewest(stream: Stream): Promise<CheckpointManifest> {
+  for await (const { manifest } of newestFirst({ stream, partition: 0 })) return manifest;
+  throw new Error('there is none');
+}

@@ -7,7 +7,8 @@ import {
 } from '@millrace/checkpoint';
 import { errorKind, errorText, limitTime, MillraceError, type Clock } from '@millrace/runtime';
 import { isSamePosition, type StatePosition, type StateStore } from '@millrace/state';
-import { TOPIC_CHECKPOINTS, type Producer, type Stream } from '@millrace/stream';
+import type { Producer, Stream } from '@millrace/stream';
+import { CheckpointRoom } from './checkpoint-room.ts';
 import { describeState } from './describe-state.ts';
 import type { TransformerEvents } from './events.ts';
 
@@ -35,8 +36,6 @@ interface Tracked {
   seenUs: number;
   /** Not before. */
   nextUs: number;
-  /** Those that this process knows of and that are not released: where they lie, how large. */
-  held: { offset: number; bytes: number }[];
 }
 
 /** One that takes longer is given up: its chunks mean nothing, and the next attempt is whole. */
@@ -62,6 +61,7 @@ export function makeHere(
 export class Checkpoints {
   readonly #parts: CheckpointsParts;
   readonly #tracked = new Map<number, Tracked>();
+  readonly #room: CheckpointRoom;
   readonly #stopping = new AbortController();
   readonly #underWay = new Map<number, Promise<unknown>>();
   /** One after the other: each holds the whole state of its partition. */
@@ -69,6 +69,8 @@ export class Checkpoints {
 
   constructor(parts: CheckpointsParts) {
     this.#parts = parts;
+    const { stream, settings } = parts;
+    this.#room = new CheckpointRoom(stream, settings.keptBytesMax);
   }
 
   /** Begins one when it is time, and something was committed since the last one. */
@@ -107,7 +109,8 @@ export class Checkpoints {
       const tracked = this.#trackedOf(partition, this.#parts.clock.nowUs());
       const { committed, last } = tracked;
       const isNew = committed !== undefined && !isSamePosition(committed, last);
-      const isWanted = how.isAsked || (isNew && (await this.#hasRoom(partition, tracked)));
+      const isWanted =
+        how.isAsked || (isNew && (await this.#hasRoom(partition, tracked, how.signal)));
       if (!isWanted) return { partition, outcome: 'unchanged' };
       return await this.#make(partition, tracked, how.signal);
     });
@@ -120,25 +123,32 @@ export class Checkpoints {
     await Promise.all(this.#underWay.values());
   }
 
+  #note(partition: number, manifest: MadeCheckpoint['manifest'], offset: number): void {
+    const { logId, position, madeAtUs: sinceUs, pagesBytes: bytes } = manifest;
+    const last = { logId, position };
+    Object.assign(this.#trackedOf(partition, sinceUs), { sinceUs, hasOne: true, last });
+    this.#room.note(partition, { offset, bytes });
+  }
+
   #trackedOf(partition: number, nowUs: number): Tracked {
     const known = this.#tracked.get(partition);
     if (known !== undefined) return known;
     const tracked: Tracked = {
       ...{ sinceUs: nowUs, hasOne: false, last: undefined, committed: undefined },
-      ...{ seenUs: nowUs, nextUs: nowUs, held: [] },
+      ...{ seenUs: nowUs, nextUs: nowUs },
     };
     this.#tracked.set(partition, tracked);
-    this.#runBeside(partition, this.#learn(partition, tracked));
+    this.#runBeside(partition, this.#learn(partition));
     return tracked;
   }
 
   /** A process that is started again goes on counting from the checkpoint that is there. */
-  async #learn(partition: number, tracked: Tracked): Promise<void> {
+  async #learn(partition: number): Promise<void> {
     const { stream, events } = this.#parts;
     const { signal } = this.#stopping;
     try {
       for await (const { manifest, offset } of newestFirst({ stream, partition, signal })) {
-        note(tracked, manifest, offset);
+        this.#note(partition, manifest, offset);
         return;
       }
     } catch (error) {
@@ -151,7 +161,8 @@ export class Checkpoints {
     const signal = AbortSignal.any([limit.signal, this.#stopping.signal]);
     const making = async (): Promise<void> => {
       try {
-        if (await this.#hasRoom(partition, tracked)) await this.#make(partition, tracked, signal);
+        const hasRoom = await this.#hasRoom(partition, tracked, signal);
+        if (hasRoom) await this.#make(partition, tracked, signal);
       } finally {
         await limit.end();
       }
@@ -167,15 +178,13 @@ export class Checkpoints {
   }
 
   /** While the store is far behind, none can be released; then they must not fill the disk. */
-  async #hasRoom(partition: number, tracked: Tracked): Promise<boolean> {
+  async #hasRoom(partition: number, tracked: Tracked, signal: AbortSignal): Promise<boolean> {
     const { clock, events, settings } = this.#parts;
     try {
-      const { start } = await this.#parts.stream.bounds(TOPIC_CHECKPOINTS, partition);
-      tracked.held = tracked.held.filter(({ offset }) => offset >= start);
-      const held = tracked.held.reduce((sum, { bytes }) => sum + bytes, 0);
-      if (held <= settings.keptBytesMax) return true;
+      const heldBytes = await this.#room.exceeded(partition, signal);
+      if (heldBytes === undefined) return true;
       tracked.nextUs = clock.nowUs() + settings.intervalMs * 1000;
-      events.checkpointPutOff(partition, { heldBytes: held, keptBytesMax: settings.keptBytesMax });
+      events.checkpointPutOff(partition, { heldBytes, keptBytesMax: settings.keptBytesMax });
     } catch (error) {
       this.#failed(partition, tracked, error);
     }
@@ -191,7 +200,7 @@ export class Checkpoints {
     try {
       const made = await this.#inTurn(signal, () => make(partition, signal));
       if (made === undefined) return { partition, outcome: 'unchanged' };
-      note(tracked, made.manifest, made.offset);
+      this.#note(partition, made.manifest, made.offset);
       events.checkpointMade(partition, made);
       const { checkpointId, position, pagesBytes: bytes } = made.manifest;
       const { tookMs } = made;
@@ -222,12 +231,6 @@ export class Checkpoints {
     tracked.nextUs = clock.nowUs() + Math.min(RETRY_MS, settings.intervalMs) * 1000;
     if (errorKind(error) !== 'aborted') events.checkpointFailed(partition, error);
   }
-}
-
-function note(tracked: Tracked, manifest: MadeCheckpoint['manifest'], offset: number): void {
-  const { logId, position, madeAtUs, pagesBytes: bytes } = manifest;
-  const held = [...tracked.held.filter((one) => one.offset !== offset), { offset, bytes }];
-  Object.assign(tracked, { sinceUs: madeAtUs, hasOne: true, last: { logId, position }, held });
 }
 
 function tookTooLong(partition: number): MillraceError {

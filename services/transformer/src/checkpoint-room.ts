@@ -1,0 +1,58 @@
+import { CheckpointScan } from '@millrace/checkpoint';
+import { TOPIC_CHECKPOINTS, type Stream } from '@millrace/stream';
+
+interface HeldCheckpoint {
+  offset: number;
+  bytes: number;
+}
+
+/**
+ * How much of `metrics.checkpoints` those of a partition take that this process knows of. While the
+ * store is far behind none can be released; then they must not fill the disk.
+ */
+export class CheckpointRoom {
+  readonly #stream: Stream;
+  readonly #bytesMax: number;
+  readonly #held = new Map<number, HeldCheckpoint[]>();
+
+  constructor(stream: Stream, bytesMax: number) {
+    this.#stream = stream;
+    this.#bytesMax = bytesMax;
+  }
+
+  note(partition: number, held: HeldCheckpoint): void {
+    const others = this.#heldOf(partition).filter(({ offset }) => offset !== held.offset);
+    this.#held.set(partition, [...others, held]);
+  }
+
+  /** Bytes that are held, when they leave no room for another one. */
+  async exceeded(partition: number, signal: AbortSignal): Promise<number | undefined> {
+    const { start } = await this.#stream.bounds(TOPIC_CHECKPOINTS, partition);
+    const held = this.#heldOf(partition).filter(({ offset }) => offset >= start);
+    this.#held.set(partition, held);
+    const bytes = held.reduce((sum, one) => sum + one.bytes, 0);
+    if (bytes <= this.#bytesMax) return undefined;
+    return (await this.#waitsForTheStore(partition, signal)) ? bytes : undefined;
+  }
+
+  /**
+   * Whether waiting for the store makes room. An only one is released when there is a newer one,
+   * and one that is damaged, or of a state that was rolled back, lets nothing be released.
+   */
+  async #waitsForTheStore(partition: number, signal: AbortSignal): Promise<boolean> {
+    const scan = new CheckpointScan({ stream: this.#stream, partition, signal });
+    await scan.follow();
+    const whole = scan.found.filter(({ fault }) => fault === undefined);
+    const newest = scan.found.at(-1);
+    if (newest === undefined || newest.fault !== undefined) return false;
+    const furthest = whole.reduce((a, b) => (b.manifest.position >= a.manifest.position ? b : a));
+    const { firstChunkOffset, chunkCount } = furthest.manifest;
+    const from = chunkCount > 0 ? firstChunkOffset : furthest.offset;
+    // When the store has gone past that one, nothing is kept that lies before it.
+    return whole.some(({ offset }) => offset < from);
+  }
+
+  #heldOf(partition: number): HeldCheckpoint[] {
+    return this.#held.get(partition) ?? [];
+  }
+}
