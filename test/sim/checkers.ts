@@ -2,6 +2,7 @@ import type { Piece } from '@millrace/model';
 import { TOPIC_EVENTS } from '@millrace/stream';
 import { oracleRun, TEST_TENANT, type OracleRun } from '@millrace/transformer/testing';
 import { decodeEventsRecord, EventsRecordKind } from '@millrace/wire';
+import { checkCheckpoints } from './check-checkpoints.ts';
 import { checkEntries, pieceKey, readEvents } from './check-entries.ts';
 import { checkLedger, storedUnverified, type StoredUnverified } from './check-ledger.ts';
 import { checkServed } from './check-served.ts';
@@ -11,7 +12,7 @@ import type { RecordedLog } from './recorded-log.ts';
 import { foundKey } from './sample-key.ts';
 import { exemplarKey, metadataKey } from './sim-besides.ts';
 import { JOB_EDITION, SimJob } from './sim-job.ts';
-import type { SimWorld } from './sim-world.ts';
+import { RESTORED, type SimWorld } from './sim-world.ts';
 import { mergePieces, naiveColumns } from './window-columns.ts';
 
 /** What the checkers found wrong; empty: all held. */
@@ -38,7 +39,17 @@ export const SIM_COUNTS = [
   'jobs',
   'served',
   'checkpoints',
+  // Of them: those made again from one, and those of which the log had forgotten the beginning.
   'restored',
+  'restoredFromCut',
+  // Of no use when they were needed; not made for want of room; damaged; never completed.
+  'passedOver',
+  'putOff',
+  'damaged',
+  'brokenOff',
+  // Partitions whose log forgot events; states put back because results were lost.
+  'forgotten',
+  'putBack',
 ] as const;
 export type SimCount = (typeof SIM_COUNTS)[number];
 
@@ -55,10 +66,7 @@ export function checkRun(world: SimWorld): SimVerdict {
   seen.histograms += world.store.histograms.length;
   seen.exemplars += world.store.exemplars.length;
   seen.metadata += world.store.metadata.size;
-  seen.checkpoints += world.lines.of('Checkpoint made.');
-  seen.restored += world.lines.of(
-    'The state was lost; a checkpoint took its place, and what follows it is folded again.',
-  );
+  countCheckpoints(world, seen);
   // Where a partition was stopped by a poisoned record, what it would have shown later is missing.
   const whole = parts.filter(({ isWhole }) => isWhole);
   problems.push(...checkWindows(whole, world, seen));
@@ -91,6 +99,7 @@ function readPartition(world: SimWorld, partition: number, problems: string[]): 
   const isWhole = end === undefined;
   const records = readEvents(log, partition, end);
   const entries = checkEntries(log, partition, records, problems);
+  problems.push(...checkCheckpoints(partition, world.checkpoints, { records, entries }));
   const oracle = readLog(records, entries, world.origin);
   const run = oracleRun(oracle.records);
   const unverified = storedUnverified(entries);
@@ -121,6 +130,23 @@ function keysBehind(
       ...record.metadata.map(metadataKey),
     ];
   });
+}
+
+function countCheckpoints(world: SimWorld, seen: SimVerdict['seen']): void {
+  const { lines, log, checkpoints, partitions, person } = world;
+  seen.checkpoints += lines.of('Checkpoint made.');
+  seen.restored += lines.of(RESTORED);
+  seen.restoredFromCut += world.restoredFromCut;
+  seen.passedOver += lines.of('A checkpoint is of no use; an older one is looked for.');
+  seen.putOff += lines.of(
+    'No checkpoint was made: the store is too far behind for older ones to be released.',
+  );
+  seen.damaged += log.damagedCount;
+  seen.putBack += person.restores;
+  for (const partition of partitions) {
+    if (log.bounds(TOPIC_EVENTS, partition).start > 0) seen.forgotten += 1;
+    seen.brokenOff += checkpoints.brokenOff(partition);
+  }
 }
 
 function count(

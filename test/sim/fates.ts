@@ -33,6 +33,10 @@ export class Fates {
     if (random.chance(fates.moveLogClock)) this.#moveLogClock();
     if (random.chance(fates.change)) control.change();
     if (random.chance(fates.storeAway)) this.#loseStore();
+    if (random.chance(fates.loseResults)) this.#world.loseResults(random.int(SIM_PARTITIONS));
+    if (random.chance(fates.makeCheckpoint)) {
+      this.#world.person.makeCheckpoint(random.int(SIM_PARTITIONS));
+    }
     if (random.chance(fates.crashStore)) this.#world.crashStore();
     if (random.chance(fates.beginJob)) this.#world.beginJob();
     if (random.chance(fates.suspend)) {

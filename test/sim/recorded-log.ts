@@ -1,6 +1,8 @@
 import {
+  TOPIC_CHECKPOINTS,
   TOPIC_EVENTS,
   TOPIC_SERIES,
+  type PartitionBounds,
   type Producer,
   type Stream,
   type StreamRecord,
@@ -8,13 +10,24 @@ import {
 } from '@millrace/stream';
 import { openMemoryStream, type MemoryLog } from '@millrace/stream/memory';
 
+const RECORDED: readonly Topic[] = [TOPIC_EVENTS, TOPIC_SERIES, TOPIC_CHECKPOINTS];
+
+export interface RecordedLogParts {
+  log: MemoryLog;
+  /** Where a byte of a record is damaged on its way into the log; undefined: nowhere. */
+  damage?: (topic: Topic, payload: Uint8Array) => number | undefined;
+}
+
 /** A log that may forget, and all that ever was appended to it. */
 export class RecordedLog {
-  readonly #log: MemoryLog;
+  readonly #parts: RecordedLogParts;
   readonly #records = new Map<string, StreamRecord[]>();
+  readonly #damaged = new Set<string>();
+  /** Told when a partition may have forgotten something. */
+  onRelease: (topic: Topic, partition: number) => void = () => undefined;
 
-  constructor(log: MemoryLog) {
-    this.#log = log;
+  constructor(parts: RecordedLogParts) {
+    this.#parts = parts;
   }
 
   /** The records of a partition from an offset on, also those that are forgotten. */
@@ -26,14 +39,37 @@ export class RecordedLog {
     return this.#of(topic, partition).length;
   }
 
+  /** What is held now. */
+  bounds(topic: Topic, partition: number): PartitionBounds {
+    return this.#parts.log.partition(topic, partition).bounds;
+  }
+
+  isDamaged(topic: Topic, partition: number, offset: number): boolean {
+    return this.#damaged.has(`${topic} ${partition} ${offset}`);
+  }
+
+  get damagedCount(): number {
+    return this.#damaged.size;
+  }
+
+  /** All of a partition is gone at once, whether or not anybody still needs it. */
+  lose(topic: Topic, partition: number): void {
+    this.#parts.log.partition(topic, partition).lose();
+  }
+
   open(): Stream {
-    const stream = openMemoryStream(this.#log);
+    const stream = openMemoryStream(this.#parts.log);
     return {
       partitions: stream.partitions,
       producer: () => this.#producer(stream.producer()),
       reader: (topic, partition, position) => stream.reader(topic, partition, position),
       bounds: (topic, partition) => stream.bounds(topic, partition),
-      release: (topic, partition, position) => stream.release(topic, partition, position),
+      release: async (topic, partition, position) => {
+        // One step: nothing else happens between the two.
+        const releasing = stream.release(topic, partition, position);
+        this.onRelease(topic, partition);
+        await releasing;
+      },
       close: () => stream.close(),
     };
   }
@@ -42,11 +78,14 @@ export class RecordedLog {
     return {
       append: async (topic, partition, payload) => {
         const copy = payload.slice();
-        const result = await producer.append(topic, partition, payload);
-        if (topic === TOPIC_EVENTS || topic === TOPIC_SERIES) {
+        const at = this.#parts.damage?.(topic, copy);
+        if (at !== undefined) copy[at]! ^= 0x11;
+        const result = await producer.append(topic, partition, copy);
+        if (RECORDED.includes(topic)) {
           // Answers may come in another order than the records.
           this.#of(topic, partition)[result.offset] = { ...result, payload: copy };
         }
+        if (at !== undefined) this.#damaged.add(`${topic} ${partition} ${result.offset}`);
         return result;
       },
       close: () => producer.close(),

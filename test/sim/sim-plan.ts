@@ -1,3 +1,8 @@
+import {
+  CHUNK_BYTES_MAX,
+  DEFAULT_CHECKPOINT_SETTINGS,
+  type CheckpointSection,
+} from '@millrace/checkpoint';
 import type { StreamSettings } from '@millrace/stream';
 import { FOLD_VERSIONS } from '@millrace/transformer/testing';
 import type { FoldSettings } from '@millrace/wire';
@@ -10,6 +15,9 @@ import type { WorkloadPlan } from './workload.ts';
 export const SIM_PARTITIONS = 2;
 /** The one that is poisoned, if any. */
 export const POISONED_PARTITION = 1;
+
+/** How long a log that forgets keeps what nobody needs. */
+export const FORGETS_MS = 10_000;
 
 /** What may happen to the world, as shares of its seconds. */
 export interface FateRates {
@@ -26,11 +34,23 @@ export interface FateRates {
   /** Rules, and now and then settings, change. */
   change: number;
   storeAway: number;
+  /** `metrics.series` of a partition is gone; a person has it made again. */
+  loseResults: number;
+  /** A person makes a checkpoint beside everybody else. */
+  makeCheckpoint: number;
   /** The database comes back with what it had flushed. */
   crashStore: number;
   beginJob: number;
   /** Everything stands still, and time goes on. */
   suspend: number;
+}
+
+/** How checkpoints are made, and which are kept. */
+export interface CheckpointPlan extends CheckpointSection {
+  /** Small, so that a maker can die between two chunks, and two makers meet. */
+  chunkBytesMax: number;
+  /** Share of their records that are damaged on their way into the log. */
+  damaged: number;
 }
 
 /** All that a seed decides before a run begins. */
@@ -46,8 +66,9 @@ export interface SimPlan {
   isGrouped: boolean;
   processesMax: number;
   tickMs: number;
-  /** How often a checkpoint is made of each partition. */
-  checkpointMs: number;
+  checkpoint: CheckpointPlan;
+  /** How often the store is flushed and the log told what it may forget. */
+  releaseMs: number;
   /** Whether the log forgets what is stored for good, and how soon. */
   stream: Partial<StreamSettings>;
   settings: Partial<FoldSettings>;
@@ -108,6 +129,8 @@ export function planRun(seed: number): SimPlan {
       moveLogClock: some(0.03),
       change: some(0.04),
       storeAway: some(isLong ? 0.02 : 0.005),
+      loseResults: some(0.007),
+      makeCheckpoint: some(0.03),
       suspend: some(0.01),
     },
     workload: {
@@ -133,8 +156,17 @@ export function planRun(seed: number): SimPlan {
     isGrouped: random.chance(0.6),
     processesMax: 2 + random.int(2),
     tickMs: random.pick([1000, 1000, 5000]),
-    checkpointMs: random.pick([2000, 15_000, 3_600_000]),
-    stream: random.chance(0.4) ? { segmentBytes: 2000, retentionMs: 10_000 } : {},
+    checkpoint: {
+      intervalMs: random.pick([2000, 15_000, 15_000, 3_600_000]),
+      keptCount: random.pick([1, 3]),
+      keptBytesMax: random.pick([20_000, DEFAULT_CHECKPOINT_SETTINGS.keptBytesMax]),
+      chunkBytesMax: random.pick([1500, 8000, CHUNK_BYTES_MAX]),
+      damaged: random.pick([0, 0, 0.01, 0.1]),
+    },
+    releaseMs: random.pick([5000, 20_000]),
+    stream: random.chance(0.6)
+      ? { segmentBytes: random.pick([100, 1500]), retentionMs: FORGETS_MS }
+      : {},
     settings: random.chance(0.4) ? { ...TIGHT_BOUNDS, piecesMax: random.pick([3, 40]) } : {},
     foldVersion: random.pick(FOLD_VERSIONS),
     skewUsMax: random.pick([0, 0, 2 * SECOND_US, 10 * MINUTE_US]),

@@ -1,16 +1,13 @@
-import { DEFAULT_CHECKPOINT_SETTINGS } from '@millrace/checkpoint';
 import { firstBarrierOf } from '@millrace/control';
 import { openLog } from '@millrace/receiver';
-import { createMeter, silentLog, type PartitionedStage } from '@millrace/runtime';
-import { MemoryStateDatabase } from '@millrace/state/memory';
+import { MemoryStateDatabase, MemoryStateStore } from '@millrace/state/memory';
 import type { Store } from '@millrace/store';
 import { MemoryStoreDatabase } from '@millrace/store/memory';
-import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
+import { TOPIC_CHECKPOINTS, TOPIC_EVENTS, TOPIC_SERIES, type Stream } from '@millrace/stream';
 import { MemoryGroup, MemoryLog } from '@millrace/stream/memory';
-import { createTransformer, DEFAULT_TRANSFORMER_SETTINGS } from '@millrace/transformer';
 import { TEST_LOG_ID, type TestSample } from '@millrace/transformer/testing';
 import { encodeEventsRecord, EventsRecordKind } from '@millrace/wire';
-import { createWriter } from '@millrace/writer';
+import { readBack } from './check-checkpoints.ts';
 import { readEvents } from './check-entries.ts';
 import { NO_FAULTS, type FaultRates } from './faults.ts';
 import { LineCounts } from './line-counts.ts';
@@ -21,9 +18,11 @@ import { RecordedLog } from './recorded-log.ts';
 import { ReceiverPool } from './receiver-pool.ts';
 import { Senders } from './senders.ts';
 import { beginControl, SimControl } from './sim-control.ts';
-import { POISONED_PARTITION, SIM_PARTITIONS, type SimPlan } from './sim-plan.ts';
+import { FORGETS_MS, POISONED_PARTITION, SIM_PARTITIONS, type SimPlan } from './sim-plan.ts';
 import { SimJob } from './sim-job.ts';
-import { StagePool } from './stage-pool.ts';
+import { SimPerson } from './sim-person.ts';
+import { StagePool, type StartedProcess } from './stage-pool.ts';
+import { startTransformer, startWriter } from './start-stages.ts';
 import { StoreCrash } from './store-crash.ts';
 import { StoreOutage } from './store-outage.ts';
 import type { SampleOrigin } from './log-oracle.ts';
@@ -32,7 +31,12 @@ import { loseState } from './damaged-state.ts';
 import { Trace } from './trace.ts';
 import { VirtualClock } from './virtual-clock.ts';
 import { PublishedRanges, watchState, watchStore } from './watched-stores.ts';
+import { WholeCheckpoints } from './whole-checkpoints.ts';
 import { Workload } from './workload.ts';
+
+/** What a transformer says of it. */
+export const RESTORED: string =
+  'The state was lost; a checkpoint took its place, and what follows it is folded again.';
 
 const START_US = 1_700_000_000_000_000;
 const SECOND_US = 1_000_000;
@@ -44,6 +48,10 @@ const DRAIN_US_MAX = 300 * SECOND_US;
 /** The same for requests: some lie minutes in the future. */
 const ANSWER_US_MAX = 3600 * SECOND_US;
 const STEPS_MAX = 400_000;
+/** With checkpoints more often than this, the log is expected to forget. */
+const CHECKPOINTS_MS_MAX = 60_000;
+/** Ticks that one segment can hold, and some. */
+const LEFT_RECORDS_MAX = 120;
 
 /** Everything that outlives a process, and the processes that come and go on it. */
 export class SimWorld {
@@ -67,6 +75,10 @@ export class SimWorld {
   readonly control: SimControl;
   readonly jobs: SimJob[] = [];
   readonly lines: LineCounts = new LineCounts();
+  readonly checkpoints: WholeCheckpoints;
+  readonly person: SimPerson;
+  /** States that a checkpoint took the place of when the log had no beginning any more. */
+  restoredFromCut = 0;
   /** By partition, the offset of a record that nobody can fold. */
   readonly poisonedAt: Map<number, number> = new Map();
   readonly #senders: Senders;
@@ -82,7 +94,22 @@ export class SimWorld {
     this.random = new Random(plan.seed ^ 0x5eed);
     this.#rates = plan.faults;
     const of = { partitions: SIM_PARTITIONS, clock: this.logClock, settings: plan.stream };
-    this.log = new RecordedLog(new MemoryLog(of));
+    const { damaged } = plan.checkpoint;
+    const { random } = this;
+    this.log = new RecordedLog({
+      log: new MemoryLog(of),
+      damage: (topic, payload) => {
+        if (topic !== TOPIC_CHECKPOINTS || this.#rates === NO_FAULTS) return undefined;
+        return random.chance(damaged) ? random.int(payload.length) : undefined;
+      },
+    });
+    const onProblem = (problem: string): void => void this.problems.push(problem);
+    const flushed = (partition: number): number => this.#crash.flushedPosition(partition);
+    this.checkpoints = new WholeCheckpoints(this.log, flushed, onProblem);
+    this.log.onRelease = (topic, partition) => {
+      if (topic !== TOPIC_SERIES) this.checkpoints.check(partition);
+    };
+    this.lines.onLine = (fields, message) => this.#noteLine(fields, message);
     this.#published = new PublishedRanges(this.log, SIM_PARTITIONS);
     const openStream = (): Stream => this.log.open();
     const onDefect = (error: unknown): void => void this.failures.push(error);
@@ -93,7 +120,7 @@ export class SimWorld {
     this.transformers = new StagePool({
       group: group(),
       onDefect,
-      start: () => this.#startTransformer(plan.tickMs),
+      start: () => this.#startTransformer(),
     });
     this.writers = new StagePool({ group: group(), onDefect, start: () => this.#startWriter() });
     this.receivers = new ReceiverPool({
@@ -102,12 +129,28 @@ export class SimWorld {
       plan: plan.receivers,
       logIds: this.partitions.map(() => TEST_LOG_ID),
     });
-    const { random } = this;
     const start = (): MortalProcess => this.#process('control');
     this.control = new SimControl({ start, openStream, random, onDefect }, plan.settings);
     const { clock, receivers } = this;
     this.#senders = new Senders({ clock, random, receivers, onDefect }, plan.senders);
     this.#workload = new Workload(random, plan.workload, START_US);
+    this.person = new SimPerson({
+      ...{ openStream, random, onProblem, writers: this.writers },
+      ...{ state: this.database, store: this.store },
+      start: () => this.#process('person'),
+      chunkBytesMax: plan.checkpoint.chunkBytesMax,
+    });
+  }
+
+  /** Whatever the store does not have yet of a partition is nowhere any more. */
+  loseResults(partition: number): void {
+    this.log.lose(TOPIC_SERIES, partition);
+  }
+
+  #noteLine(fields: object, message: string): void {
+    if (message !== RESTORED || !('partition' in fields)) return;
+    const { start } = this.log.bounds(TOPIC_EVENTS, Number(fields.partition));
+    if (start > 0) this.restoredFromCut += 1;
   }
 
   /** A job begins beside what is live. */
@@ -156,6 +199,7 @@ export class SimWorld {
     for (let second = 0; second < this.plan.activeSeconds; second += 1) {
       this.#senders.send(this.#workload.due(this.clock.nowUs()));
       fates.second();
+      this.person.look();
       if (second === Math.floor(this.plan.activeSeconds / 2)) await this.#poison();
       await this.#waitFor(this.clock.sleep(1000));
     }
@@ -208,52 +252,29 @@ export class SimWorld {
     await this.#waitFor(openLog({ stream, barrier: firstBarrierOf(inForce, SIM_PARTITIONS) }));
   }
 
-  #startTransformer(tickMs: number): { process: MortalProcess; stage: PartitionedStage } {
+  #startTransformer(): StartedProcess {
     const process = this.#process('transformer');
-    const { random, problems } = this;
+    const { random, problems, plan } = this;
     const onProblem = (problem: string): void => void problems.push(problem);
-    const stage = createTransformer(
-      {
-        stream: process.stream(this.log.open()),
-        state: process.state(watchState(this.database, this.#published, onProblem)),
-        clock: process.clock,
-        log: this.lines.log,
-        meter: createMeter(),
-      },
-      {
-        ...DEFAULT_TRANSFORMER_SETTINGS,
-        partitions: this.#firstPartitions(),
-        tickMs,
-        // Small and odd, so that runs differ in how they group what they put out.
-        pollBytesMax: 500 + random.int(4000),
-        recordBytesMax: 300 + random.int(3000),
-        commitMs: 200 + random.int(4000),
-        checkpoint: { ...DEFAULT_CHECKPOINT_SETTINGS, intervalMs: this.plan.checkpointMs },
-        stopMsMax: 5000,
-      },
-    );
-    return { process, stage };
+    const stream = process.stream(this.log.open());
+    const state = process.state(watchState(this.database, this.#published, onProblem));
+    const partitions = this.#firstPartitions();
+    const { log } = this.lines;
+    return {
+      process,
+      ...startTransformer({ process, stream, state, log, plan, random, partitions }),
+    };
   }
 
-  #startWriter(): { process: MortalProcess; stage: PartitionedStage } {
+  #startWriter(): StartedProcess {
     const process = this.#process('writer');
-    const stage = createWriter(
-      {
-        stream: process.stream(this.log.open()),
-        store: process.store(this.#openStore()),
-        clock: process.clock,
-        log: silentLog,
-        meter: createMeter(),
-      },
-      {
-        partitions: this.#firstPartitions(),
-        stopMsMax: 5000,
-        // A reader is woken by what comes: waiting for longer changes nothing, and costs less.
-        readWaitMs: 20_000,
-        observeMs: 5000,
-        releaseMs: 20_000,
-      },
-    );
+    const { plan } = this;
+    const stream = process.stream(this.log.open());
+    const store = process.store(this.#openStore());
+    const positions = new MemoryStateStore(this.database);
+    const partitions = this.#firstPartitions();
+    const { log } = this.lines;
+    const stage = startWriter({ process, stream, store, positions, log, plan, partitions });
     return { process, stage };
   }
 
@@ -288,8 +309,12 @@ export class SimWorld {
     this.#senders.send(this.#workload.rest(this.clock.nowUs()));
     const isOver = (): boolean => {
       lookAfter();
+      this.person.look();
       const isQuiet =
-        this.#inBackground === 0 && this.control.isIdle && this.jobs.every(({ isDone }) => isDone);
+        this.#inBackground === 0 &&
+        this.control.isIdle &&
+        this.person.isIdle &&
+        this.jobs.every(({ isDone }) => isDone);
       const isAwake = pools.every(({ processes }) => processes.every(({ isFrozen }) => !isFrozen));
       return isQuiet && isAwake && this.#senders.unanswered === 0;
     };
@@ -304,6 +329,7 @@ export class SimWorld {
 
   /** Liveness: with no more faults, everything is folded, finished and stored in bounded time. */
   async #drain(): Promise<void> {
+    const calm = this.partitions.map((partition) => this.#end(partition));
     for (let leap = 0; leap < 3; leap += 1) {
       const ends = this.partitions.map((partition) => {
         // After a leap a tick is to come, where one can be folded.
@@ -315,6 +341,11 @@ export class SimWorld {
       });
       // As in an idle night: only ticks come.
       if (leap < 2) this.clock.leap(LEAP_US);
+    }
+    await this.#checkForgets(calm);
+    for (const partition of this.partitions) {
+      const reading = readBack(this.log, partition, this.checkpoints);
+      this.problems.push(...(await this.#waitFor(reading)));
     }
     // What a receiver had under way may still have come, and the ledger tells of it a tick later.
     await this.#until('not all that came late was told', DRAIN_US_MAX, () => {
@@ -328,6 +359,18 @@ export class SimWorld {
     if (this.plan.endsWithReplay) await this.#replay();
     this.transformers.dieAll();
     this.writers.dieAll();
+  }
+
+  /** What is stored for good, and older than a checkpoint and than its retention, is forgotten. */
+  async #checkForgets(calm: readonly number[]): Promise<void> {
+    const { stream, checkpoint } = this.plan;
+    if (stream.retentionMs !== FORGETS_MS || checkpoint.intervalMs > CHECKPOINTS_MS_MAX) return;
+    await this.#until('the log does not forget', DRAIN_US_MAX, () =>
+      this.partitions.every((partition) => {
+        const { start } = this.log.bounds(TOPIC_EVENTS, partition);
+        return start >= calm[partition]! - LEFT_RECORDS_MAX || this.poisonedAt.has(partition);
+      }),
+    );
   }
 
   /** Idempotence: all of the log is folded and put out again, and the store stays as it is. */
@@ -398,12 +441,15 @@ export class SimWorld {
   async #until(what: string, usMax: number, isDone: () => boolean): Promise<void> {
     const fromUs = this.clock.nowUs();
     for (let steps = 0; !isDone(); steps += 1) {
+      // It failed already: nothing is worth waiting for.
+      if (this.problems.length > 0) return;
       if (this.clock.nowUs() - fromUs > usMax || steps > STEPS_MAX) {
         const statuses = [...this.transformers.statuses(), ...this.writers.statuses()];
         const shown = JSON.stringify(statuses.flatMap(({ partitions }) => partitions));
         this.problems.push(`${what} in ${usMax / SECOND_US} s: ${shown}`);
         return;
       }
+      this.person.look();
       // When nobody waits for anything, time goes on all the same.
       if (!(await this.clock.step())) this.clock.leap(SECOND_US);
     }

@@ -2,18 +2,23 @@ import { errorKind, type PartitionedStage, type StageStatus } from '@millrace/ru
 import { openMemoryPartitionGroup, type MemoryGroup } from '@millrace/stream/memory';
 import type { MortalProcess } from './mortal-process.ts';
 
-interface StageProcess {
-  process: MortalProcess;
-  stage: PartitionedStage;
+interface StageProcess extends StartedProcess {
   /** Lets the group know that it is gone. */
   expel: () => unknown;
   isExpelled: boolean;
 }
 
+export interface StartedProcess {
+  process: MortalProcess;
+  stage: PartitionedStage;
+  /** What it does when the stage has stopped as it should. */
+  last?: () => Promise<unknown>;
+}
+
 export interface StagePoolParts {
   /** Without one every process has all partitions at once. */
   group: MemoryGroup | undefined;
-  start: () => { process: MortalProcess; stage: PartitionedStage };
+  start: () => StartedProcess;
   /** Told what broke a stage for good: nothing that is injected may. */
   onDefect: (error: unknown) => void;
 }
@@ -44,14 +49,14 @@ export class StagePool {
 
   add(): void {
     const { group, start, onDefect } = this.#parts;
-    const { process, stage } = start();
+    const started = start();
+    const { process, stage } = started;
     const onEnd = (error: unknown): void => {
       if (errorKind(error) !== 'aborted') onDefect(error);
     };
     stage.run().catch(onEnd);
     const added: StageProcess = {
-      process,
-      stage,
+      ...started,
       isExpelled: false,
       expel: () => (added.isExpelled = true),
     };
@@ -98,7 +103,10 @@ export class StagePool {
     const member = this.#members.shift();
     if (member === undefined) return;
     member.expel();
-    const stopping = member.process.act(() => member.stage.stop());
+    const stopping = member.process.act(async () => {
+      await member.stage.stop();
+      await member.last?.();
+    });
     stopping.catch(this.#parts.onDefect);
   }
 

@@ -12,6 +12,13 @@ export class StoreCrash {
     this.#flushed = copyOf(store);
   }
 
+  /** The position of a partition below which everything survives. */
+  flushedPosition(partition: number): number {
+    const { marks } = this.#flushed;
+    const live = marks.find((one) => one.partition === partition && one.source === 'live');
+    return live?.mark.offset ?? 0;
+  }
+
   crash(store: MemoryStoreDatabase): void {
     Object.assign(store, copyOf(this.#flushed));
   }

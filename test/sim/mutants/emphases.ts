@@ -1,6 +1,17 @@
-import type { PlanChanges } from '../sim-plan.ts';
+import { FORGETS_MS, type PlanChanges } from '../sim-plan.ts';
 
 const SECOND_US = 1_000_000;
+
+/** Checkpoints are many, the log forgets what it may, and what it keeps is needed. */
+const CHECKPOINTS = {
+  activeSeconds: 45,
+  checkpoint: {
+    ...{ intervalMs: 5000, keptCount: 1, keptBytesMax: 20_000, chunkBytesMax: 8000, damaged: 0 },
+  },
+  releaseMs: 5000,
+  stream: { segmentBytes: 100, retentionMs: FORGETS_MS },
+  fates: { loseState: 0.05, rollBackState: 0.05, loseResults: 0.03, makeCheckpoint: 0.1 },
+} satisfies PlanChanges;
 
 /** Mixtures in which rare cases are frequent: a mutant is found in few seeds. */
 export const Emphasis = {
@@ -30,5 +41,29 @@ export const Emphasis = {
   jobs: { fates: { beginJob: 0.5, crashStore: 0 } },
   /** Receivers' clocks are wrong by minutes, and differ. */
   wrongClocks: { skewUsMax: 600 * SECOND_US, fates: { receivers: 0.2 } },
+  checkpoints: CHECKPOINTS,
+  /** The store lags behind what is folded, and has checkpoints ahead of it. */
+  storeBehind: {
+    ...CHECKPOINTS,
+    fates: { ...CHECKPOINTS.fates, storeAway: 0.15, writers: 0.2 },
+    storeAwaySecondsMax: 20,
+  },
+  rolledBack: { ...CHECKPOINTS, fates: { rollBackState: 0.2, makeCheckpoint: 0.5 } },
+  damagedCheckpoints: {
+    ...CHECKPOINTS,
+    checkpoint: { ...CHECKPOINTS.checkpoint, damaged: 0.1 },
+  },
+  /** What is sent twice is damaged once. */
+  damagedCopies: {
+    ...CHECKPOINTS,
+    checkpoint: { ...CHECKPOINTS.checkpoint, chunkBytesMax: 100_000, damaged: 0.2 },
+    faults: { twice: 0.3, lostAnswer: 0.1 },
+  },
+  manyMakers: {
+    ...CHECKPOINTS,
+    checkpoint: { intervalMs: 2000, keptCount: 100, keptBytesMax: 1e9, chunkBytesMax: 3000 },
+    isGrouped: false,
+    faults: { slow: 0.2 },
+  },
   otherLog: { endsWithOtherLog: true },
 } satisfies Record<string, PlanChanges>;

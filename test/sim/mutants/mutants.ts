@@ -1,3 +1,4 @@
+import { CHECKPOINT_MUTANTS } from './checkpoint-mutants.ts';
 import { FOLD_MUTANTS } from './fold-mutants.ts';
 import type { Mutant } from './mutant.ts';
 import { PROTOCOL_MUTANTS } from './protocol-mutants.ts';
@@ -12,4 +13,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...SAMPLE_MUTANTS,
   ...PROTOCOL_MUTANTS,
   ...WRITER_MUTANTS,
+  ...CHECKPOINT_MUTANTS,
 ];

@@ -80,6 +80,15 @@ export class MemoryPartition {
     this.#start = last.end;
   }
 
+  /** Forgets all there is, whatever its retention: what had it in its keeping lost it. */
+  lose(): void {
+    this.#start = this.bounds.end;
+    this.#records = [];
+    this.#closed.length = 0;
+    this.#tailBase = this.#start;
+    this.#tailBytes = 0;
+  }
+
   #closeTail(closedAtUs: number): void {
     const { end } = this.bounds;
     if (end === this.#tailBase) return;
