@@ -96,5 +96,8 @@ export function storeDigest(store: MemoryStoreDatabase): string {
     ...[samples, histograms, exemplars, finals, unverified],
     ...[open, totals, moves, metadata, editions].map((map) => [...map]),
   ];
-  return createHash('sha256').update(JSON.stringify(contents)).digest('hex');
+  // Bytes as one text: as objects they would be one property for each.
+  const plain = (_key: string, value: unknown): unknown =>
+    value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value;
+  return createHash('sha256').update(JSON.stringify(contents, plain)).digest('hex');
 }

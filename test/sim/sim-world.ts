@@ -46,7 +46,7 @@ const LEAP_US = 7500 * SECOND_US;
 /** Virtual time that draining may take once no faults happen any more. */
 const DRAIN_US_MAX = 300 * SECOND_US;
 /** The same for requests: some lie minutes in the future. */
-const ANSWER_US_MAX = 3600 * SECOND_US;
+const ANSWER_US_MAX = 1800 * SECOND_US;
 const STEPS_MAX = 400_000;
 /** With checkpoints more often than this, the log is expected to forget. */
 const CHECKPOINTS_MS_MAX = 60_000;

@@ -37,6 +37,7 @@ export const Emphasis = {
     activeSeconds: 90,
     fates: { transformers: 0.2, writers: 0.3, loseState: 0.05, rollBackState: 0.05 },
   },
+  lostResults: { fates: { loseResults: 0.1 } },
   damagedStates: { fates: { damageState: 0.1, transformers: 0.2 } },
   jobs: { fates: { beginJob: 0.5, crashStore: 0 } },
   /** Receivers' clocks are wrong by minutes, and differ. */

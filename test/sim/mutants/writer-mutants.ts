@@ -12,7 +12,7 @@ const COMPARE = 'if (mark === undefined || compareAddress(mark.mark, batch.from)
 export const WRITER_MUTANTS: readonly Mutant[] = [
   {
     name: 'the mark moves over a gap',
-    emphasis: Emphasis.lostStates,
+    emphasis: Emphasis.lostResults,
     patches: [
       {
         file: `${WRITER}/cursors.ts`,
