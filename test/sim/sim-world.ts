@@ -7,8 +7,7 @@ import { TOPIC_CHECKPOINTS, TOPIC_EVENTS, TOPIC_SERIES, type Stream } from '@mil
 import { MemoryGroup, MemoryLog } from '@millrace/stream/memory';
 import { TEST_LOG_ID, type TestSample } from '@millrace/transformer/testing';
 import { encodeEventsRecord, EventsRecordKind } from '@millrace/wire';
-import { readBack } from './check-checkpoints.ts';
-import { readEvents } from './check-entries.ts';
+import { drain } from './drain.ts';
 import { NO_FAULTS, type FaultRates } from './faults.ts';
 import { LineCounts } from './line-counts.ts';
 import { LogClock } from './log-clock.ts';
@@ -18,7 +17,7 @@ import { RecordedLog } from './recorded-log.ts';
 import { ReceiverPool } from './receiver-pool.ts';
 import { Senders } from './senders.ts';
 import { beginControl, SimControl } from './sim-control.ts';
-import { FORGETS_MS, POISONED_PARTITION, SIM_PARTITIONS, type SimPlan } from './sim-plan.ts';
+import { POISONED_PARTITION, SIM_PARTITIONS, type SimPlan } from './sim-plan.ts';
 import { SimJob } from './sim-job.ts';
 import { SimPerson } from './sim-person.ts';
 import { StagePool, type StartedProcess } from './stage-pool.ts';
@@ -26,8 +25,6 @@ import { startTransformer, startWriter } from './start-stages.ts';
 import { StoreCrash } from './store-crash.ts';
 import { StoreOutage } from './store-outage.ts';
 import type { SampleOrigin } from './log-oracle.ts';
-import { storeDigest } from './other-log.ts';
-import { loseState } from './damaged-state.ts';
 import { Trace } from './trace.ts';
 import { VirtualClock } from './virtual-clock.ts';
 import { PublishedRanges, watchState, watchStore } from './watched-stores.ts';
@@ -41,17 +38,9 @@ export const RESTORED: string =
 const START_US = 1_700_000_000_000_000;
 const SECOND_US = 1_000_000;
 
-/** The widest window's end, lateness and what comes after it. */
-const LEAP_US = 7500 * SECOND_US;
-/** Virtual time that draining may take once no faults happen any more. */
-const DRAIN_US_MAX = 300 * SECOND_US;
-/** The same for requests: some lie minutes in the future. */
+/** Virtual time until every request is answered: some lie minutes in the future. */
 const ANSWER_US_MAX = 1800 * SECOND_US;
 const STEPS_MAX = 400_000;
-/** With checkpoints more often than this, the log is expected to forget. */
-const CHECKPOINTS_MS_MAX = 60_000;
-/** Ticks that one segment can hold, and some. */
-const LEFT_RECORDS_MAX = 120;
 
 /** Everything that outlives a process, and the processes that come and go on it. */
 export class SimWorld {
@@ -201,10 +190,10 @@ export class SimWorld {
       fates.second();
       this.person.look();
       if (second === Math.floor(this.plan.activeSeconds / 2)) await this.#poison();
-      await this.#waitFor(this.clock.sleep(1000));
+      await this.waitFor(this.clock.sleep(1000));
     }
     await this.#calmDown(fates.lookAfter);
-    await this.#drain();
+    await drain(this);
   }
 
   async #poison(): Promise<void> {
@@ -244,12 +233,12 @@ export class SimWorld {
     const producer = stream.producer();
     const { settings, foldVersion } = this.plan;
     const opening = beginControl({ stream, clock: this.clock }, settings, foldVersion);
-    const { inForce } = await this.#waitFor(opening);
+    const { inForce } = await this.waitFor(opening);
     const first = encodeEventsRecord({ kind: EventsRecordKind.log, logId: TEST_LOG_ID });
     for (const partition of this.partitions) {
       await producer.append(TOPIC_EVENTS, partition, first);
     }
-    await this.#waitFor(openLog({ stream, barrier: firstBarrierOf(inForce, SIM_PARTITIONS) }));
+    await this.waitFor(openLog({ stream, barrier: firstBarrierOf(inForce, SIM_PARTITIONS) }));
   }
 
   #startTransformer(): StartedProcess {
@@ -318,7 +307,7 @@ export class SimWorld {
       const isAwake = pools.every(({ processes }) => processes.every(({ isFrozen }) => !isFrozen));
       return isQuiet && isAwake && this.#senders.unanswered === 0;
     };
-    await this.#until('requests were not answered', ANSWER_US_MAX, isOver);
+    await this.until('requests were not answered', ANSWER_US_MAX, isOver);
     // Whoever is there goes on where it was; or others begin with what it left.
     const doOthersGoOn = this.random.chance(0.5);
     for (const pool of [transformers, writers]) {
@@ -327,118 +316,8 @@ export class SimWorld {
     }
   }
 
-  /** Liveness: with no more faults, everything is folded, finished and stored in bounded time. */
-  async #drain(): Promise<void> {
-    const calm = this.partitions.map((partition) => this.#end(partition));
-    for (let leap = 0; leap < 3; leap += 1) {
-      const ends = this.partitions.map((partition) => {
-        // After a leap a tick is to come, where one can be folded.
-        const ticks = this.poisonedAt.has(partition) ? 0 : Math.sign(leap);
-        return this.#end(partition) + ticks;
-      });
-      await this.#until('not all was folded and stored', DRAIN_US_MAX, () => {
-        return ends.every((end, partition) => this.#isStored(partition, end));
-      });
-      // As in an idle night: only ticks come.
-      if (leap < 2) this.clock.leap(LEAP_US);
-    }
-    await this.#checkForgets(calm);
-    for (const partition of this.partitions) {
-      const reading = readBack(this.log, partition, this.checkpoints);
-      this.problems.push(...(await this.#waitFor(reading)));
-    }
-    // What a receiver had under way may still have come, and the ledger tells of it a tick later.
-    await this.#until('not all that came late was told', DRAIN_US_MAX, () => {
-      return this.partitions.every((partition) => {
-        const isPoisoned = this.poisonedAt.has(partition);
-        return isPoisoned || this.#isStored(partition, this.#endOfTold(partition));
-      });
-    });
-    await this.#checkBarriers();
-    this.#checkPoisoned();
-    if (this.plan.endsWithReplay) await this.#replay();
-    this.transformers.dieAll();
-    this.writers.dieAll();
-  }
-
-  /** What is stored for good, and older than a checkpoint and than its retention, is forgotten. */
-  async #checkForgets(calm: readonly number[]): Promise<void> {
-    const { stream, checkpoint } = this.plan;
-    if (stream.retentionMs !== FORGETS_MS || checkpoint.intervalMs > CHECKPOINTS_MS_MAX) return;
-    await this.#until('the log does not forget', DRAIN_US_MAX, () =>
-      this.partitions.every((partition) => {
-        const { start } = this.log.bounds(TOPIC_EVENTS, partition);
-        return start >= calm[partition]! - LEFT_RECORDS_MAX || this.poisonedAt.has(partition);
-      }),
-    );
-  }
-
-  /** Idempotence: all of the log is folded and put out again, and the store stays as it is. */
-  async #replay(): Promise<void> {
-    this.transformers.dieAll();
-    const before = storeDigest(this.store);
-    const ends = this.partitions.map((partition) => this.#end(partition));
-    for (const partition of this.partitions) loseState(this.database.partition(partition));
-    this.writers.dieAll();
-    this.transformers.add();
-    this.writers.add();
-    await this.#until('not all was folded again', DRAIN_US_MAX, () => {
-      return ends.every((end, partition) => this.#isStored(partition, end));
-    });
-    // Ticks that came since may finish nothing that was open: those are two hours old.
-    if (storeDigest(this.store) !== before) this.problems.push('a replay changed what is stored');
-  }
-
-  /** Whoever owns a poisoned partition says that it has stopped, and why. */
-  #checkPoisoned(): void {
-    const owned = this.transformers.statuses().flatMap(({ partitions }) => partitions);
-    for (const { partition, state, reason } of owned) {
-      if (this.poisonedAt.has(partition) === (state === 'stopped')) continue;
-      this.problems.push(`partition ${partition} is ${state}: ${JSON.stringify(reason)}`);
-    }
-    for (const partition of this.poisonedAt.keys()) {
-      if (owned.some((one) => one.partition === partition)) continue;
-      this.problems.push(`nobody owns the poisoned partition ${partition}`);
-    }
-  }
-
-  /** Whatever became of those who applied them: every partition heard of all rules there are. */
-  async #checkBarriers(): Promise<void> {
-    const newest = await this.#waitFor(this.control.newest());
-    for (const partition of this.partitions) {
-      if (this.poisonedAt.has(partition)) continue;
-      const heard = readEvents(this.log, partition).map(({ record }) =>
-        record.kind === EventsRecordKind.barrier ? record.number : 0,
-      );
-      if (!heard.includes(newest)) {
-        this.problems.push(`partition ${partition} never heard of version ${newest} of the rules`);
-      }
-    }
-  }
-
-  /** Where folding can get at most. */
-  #end(partition: number): number {
-    const poisonedAt = this.poisonedAt.get(partition);
-    if (poisonedAt !== undefined) return poisonedAt;
-    return this.log.end(TOPIC_EVENTS, partition);
-  }
-
-  /** Behind the tick that follows the newest sample; Infinity while there is none. */
-  #endOfTold(partition: number): number {
-    const kinds = readEvents(this.log, partition).map(({ record }) => record.kind);
-    const tick = kinds.indexOf(EventsRecordKind.tick, kinds.lastIndexOf(EventsRecordKind.data) + 1);
-    return tick < 0 ? Infinity : tick + 1;
-  }
-
-  #isStored(partition: number, end: number): boolean {
-    const committed = this.database.partition(partition).position?.position ?? 0;
-    const mark = this.store.marks.find(
-      (one) => one.partition === partition && one.source === 'live',
-    );
-    return committed >= end && (mark?.mark.offset ?? 0) >= end;
-  }
-
-  async #until(what: string, usMax: number, isDone: () => boolean): Promise<void> {
+  /** Lets time pass until it is so; a problem when that takes longer than `usMax`. */
+  async until(what: string, usMax: number, isDone: () => boolean): Promise<void> {
     const fromUs = this.clock.nowUs();
     for (let steps = 0; !isDone(); steps += 1) {
       // It failed already: nothing is worth waiting for.
@@ -455,7 +334,8 @@ export class SimWorld {
     }
   }
 
-  async #waitFor<T>(work: Promise<T>): Promise<T> {
+  /** Lets time pass until it is over. */
+  async waitFor<T>(work: Promise<T>): Promise<T> {
     let isOver = false;
     const over = work.finally(() => (isOver = true));
     over.catch(() => undefined);
