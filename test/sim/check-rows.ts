@@ -1,4 +1,4 @@
-import { TEST_TENANT, type OracleRun } from '@millrace/transformer/testing';
+import type { OracleRun } from '@millrace/transformer/testing';
 import type { MemoryStoreDatabase } from '@millrace/store/memory';
 import { rowText } from './check-ledger.ts';
 import type { CheckedPartition } from './checkers.ts';
@@ -51,9 +51,7 @@ function metadataRows({ oracle }: CheckedPartition): string[] {
 }
 
 function storedMetadata({ metadata }: MemoryStoreDatabase): string[] {
-  return [...metadata].map(([key, one]) => {
-    return metadataKey({ metric: key.slice(TEST_TENANT.length + 1), ...one });
-  });
+  return [...metadata.values()].map(metadataKey);
 }
 
 function difference(what: string, expected: readonly string[], found: readonly string[]): string[] {

@@ -108,9 +108,7 @@ export function createReceiver(
   });
 
   const listen: Receiver['listen'] = async (port) => {
-    for (let partition = 0; partition < partitions; partition += 1) {
-      appender.startAt(partition, (await stream.bounds(TOPIC_EVENTS, partition)).end);
-    }
+    await startAtEnds(appender, stream);
     const address = await app.listen(port);
     life.state = 'running';
     events.listening(address);
@@ -142,6 +140,12 @@ export function createReceiver(
     },
     status,
   };
+}
+
+async function startAtEnds(appender: Appender, stream: Stream): Promise<void> {
+  for (let partition = 0; partition < stream.partitions; partition += 1) {
+    appender.startAt(partition, (await stream.bounds(TOPIC_EVENTS, partition)).end);
+  }
 }
 
 /** Everything between the routes and the log. */

@@ -4,6 +4,8 @@ import {
   type Log,
   type Meter,
   type PartitionedStage,
+  type PartitionStatus,
+  type StageStatus,
 } from '@millrace/runtime';
 import { ControlFollower } from '@millrace/control';
 import type { CheckpointOutcome } from '@millrace/checkpoint';
@@ -106,10 +108,11 @@ export function createTransformer(
         : checkpoints.recent;
       return checkpoints.makeAll(partitions, how);
     },
-    status: () => {
-      const partitions = owned.statuses;
-      const ready = partitions.every(({ state: at }) => at === 'running');
-      return { stage: 'transformer', ready, partitions };
-    },
+    status: () => statusOf(owned.statuses),
   };
+}
+
+function statusOf(partitions: PartitionStatus[]): StageStatus {
+  const ready = partitions.every(({ state }) => state === 'running');
+  return { stage: 'transformer', ready, partitions };
 }

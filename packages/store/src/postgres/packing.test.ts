@@ -42,7 +42,8 @@ it('samples of releases before are read, told from new ones and forgotten as eve
   const id = `(x'${seriesIdHex(seriesOf('up'))}')::bigint`;
   await runStatements(
     connection,
-    `SELECT create_store_partition('samples', 'samples_20260301', NULL, '2026-03-01Z', '2026-03-02Z');
+    `SELECT create_store_partition('samples', 'samples_20260301', NULL,
+       '2026-03-01Z', '2026-03-02Z');
      INSERT INTO samples VALUES ('2026-03-01 12:00Z', '2026-03-01 12:00Z', ${id}, 1);
      DO $$ BEGIN CREATE ROLE looker; END $$; GRANT SELECT ON ALL TABLES IN SCHEMA public TO looker`,
   );
