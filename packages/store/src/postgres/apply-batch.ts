@@ -189,7 +189,7 @@ async function writeUnverifiedSamples(
   const { samples } = plan.samples;
   const { partition } = plan.batch.key;
   const { packing } = settings;
-  const { absent, present } = await absentSamples(session, plan.samples, partition);
+  const { absent, present } = await absentSamples(session, plan.samples);
   const refused = await write(
     sampleRowSet({
       samples,

@@ -114,7 +114,6 @@ export function untimelyRowSet({ samples, untimely }: SampleRows): RowSet {
 export async function absentSamples(
   session: Session,
   { samples, unverified }: SampleRows,
-  partition: number,
 ): Promise<{ absent: Uint32Array; present: Uint32Array }> {
   const count = unverified.length;
   if (count === 0) return { absent: unverified, present: unverified };
@@ -122,7 +121,6 @@ export async function absentSamples(
   const { rows } = await session.run<{ row: string }>('absent-samples', [
     seriesIdArray(count, idAt),
     timeArray(count, (i) => samples.times[unverified[i]!]),
-    partition,
   ]);
   const chosen = new Set(rows.map(({ row }) => Number(row) - 1));
   return {
