@@ -153,7 +153,7 @@ describe('dead letters', { timeout: 240_000 }, () => {
   });
 
   test('of another tenant are stored as its own', async () => {
-    await run('sql', '--write', 'ALTER TABLE samples ADD CONSTRAINT sane CHECK (value <> 42)');
+    await run('sql', '--write', 'ALTER TABLE samples_head ADD CONSTRAINT sane CHECK (value <> 42)');
     const sent = await fetch(`${millrace.info.url}/api/v1/redrive?tenant=acme`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'idempotency-key': 'test/1' },
@@ -170,7 +170,7 @@ describe('dead letters', { timeout: 240_000 }, () => {
     await until('the letter is counted', SETTLE_MS_MAX, async () => {
       return (await ofAcme()).deadLetter === 1;
     });
-    await run('sql', '--write', 'ALTER TABLE samples DROP CONSTRAINT sane');
+    await run('sql', '--write', 'ALTER TABLE samples_head DROP CONSTRAINT sane');
     const again = await run('dead', 'redrive', '--tenant', 'acme');
     expect(again).toMatch('1 of 1 are in the log again, and marked.');
     await until('both arrivals are counted', SETTLE_MS_MAX, async () => {
