@@ -77,6 +77,7 @@ export function isRowFault(error: unknown): boolean {
 
 /** Whether a row has no partition: PostgreSQL calls it a violated check constraint. */
 export function isMissingPartition(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
   const { code, routine } = error as SqlError;
   return code === '23514' && routine === 'ExecFindPartition';
 }
