@@ -55,6 +55,7 @@ describe('of a log with everything in it', () => {
       const stored = await storeLog([lossy]);
       const report = await stored.run();
       expect(report.findings).toEqual([]);
+      expect((await stored.run({ isDeep: true })).findings).toEqual([]);
       const letters = report.ledger.reduce((sum, { deadLetter }) => sum + deadLetter, 0);
       expect(letters).toBe(stored.database.deadLetters.length);
       expect(letters).toBeGreaterThan(0);

@@ -1,6 +1,6 @@
 import { pieceName } from '@millrace/model';
 import { TOPIC_CHECKPOINTS, TOPIC_EVENTS } from '@millrace/stream';
-import { TIGHT_SETTINGS, variedLog } from '@millrace/transformer/testing';
+import { leaveOutLabels, TIGHT_SETTINGS, variedLog } from '@millrace/transformer/testing';
 import { describe, expect, test } from 'vitest';
 import type { Finding } from '../report.ts';
 import { storeLog, type StoredLog } from '../testing/stored-log.ts';
@@ -19,6 +19,16 @@ describe('a log that lacks its beginning is folded from the oldest checkpoint of
     expect(rows['pieces']).toBeGreaterThan(0);
     const inRounds = await stored.run({ ...DEEP, samplesMax: 400 });
     expect(inRounds.findings).toEqual([]);
+  });
+
+  test.each([1, 2, 3])('also when records leave labels out, seed %i', async (seed) => {
+    const settings = { ...TIGHT_SETTINGS };
+    const log = leaveOutLabels(variedLog(seed, { records: 300, settings }));
+    const stored = await storeLog([log], { checkpoints: CHECKPOINTS, segmentBytes: 1000 });
+    release(stored.log.partition(TOPIC_EVENTS, 0));
+    const { findings, partitions } = await stored.run(DEEP);
+    expect(findings).toEqual([]);
+    expect(partitions[0]!.from).toBe(120);
   });
 
   test('what is damaged behind it is found', async () => {

@@ -1,4 +1,5 @@
 import type { StoreSnapshot } from '@millrace/store';
+import { SERIES_UNDEFINED } from '@millrace/transformer/fold';
 
 /**
  * Rows that the store could not take, by what it wrote into their dead letters. A sample may arrive
@@ -12,7 +13,9 @@ export class RefusedArrivals {
   static async read(snapshot: StoreSnapshot): Promise<RefusedArrivals> {
     const refused = new RefusedArrivals();
     for await (const letters of snapshot.deadLetters()) {
-      for (const { entry, seriesId, timeUs, value, partition, isRedriven } of letters) {
+      for (const { entry, reason, seriesId, timeUs, value, partition, isRedriven } of letters) {
+        // What the fold put out as a letter never arrived as a row.
+        if (reason === SERIES_UNDEFINED) continue;
         const isHistogram = entry === 'histogram';
         if (isRedriven) refused.redriven.set(partition, (refused.redriven.get(partition) ?? 0) + 1);
         if (seriesId === undefined || timeUs === undefined) continue;
