@@ -47,7 +47,8 @@ interface PartVerdict {
   retried: Uint32Array;
 }
 
-const SERIES_UNDEFINED = 'series_undefined';
+/** The only reason for which the fold itself puts out dead letters. */
+export const SERIES_UNDEFINED = 'series_undefined';
 const SERIES_UNDEFINED_DETAIL =
   'Neither its record nor any before it says which labels its series has: a record is lost.';
 /** Losses that wait to be told: more of them at once say no more than these. */

@@ -1,3 +1,4 @@
+export { SERIES_UNDEFINED } from './data-fold.ts';
 export { FOLD_VERSION, PartitionFold } from './partition-fold.ts';
 export {
   loadPages,
