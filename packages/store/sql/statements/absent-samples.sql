@@ -1,6 +1,6 @@
 -- Which of the given rows, the first of each series and time, are not there yet. All heads are
--- looked through: the log before may have had the series in another partition. OFFSET keeps the look
--- into packed rows what it is: one by the index for each row.
+-- looked through: the log before may have had the series in another partition. OFFSET keeps the
+-- look into packed rows what it is: one by the index for each row.
 SELECT row FROM (
   SELECT DISTINCT ON (series_id, given.time) series_id, given.time, row
   FROM unnest($1::bigint[], $2::timestamptz[]) WITH ORDINALITY AS given(series_id, time, row)

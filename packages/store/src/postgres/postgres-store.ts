@@ -135,11 +135,11 @@ async function apply(parts: Parts, batch: StoreBatch): Promise<ApplyResult> {
       if (attempt === 1) parts.scratch.push(scratch);
       return result;
     } catch (error) {
-      const native = error instanceof StoreError ? error.cause : error;
-      if (isMissingPartition(native) && attempt < ATTEMPTS_MAX) {
-        parts.ranges.forget();
-      } else if (error instanceof HeadMoved && attempt < ATTEMPTS_MAX) {
+      const native = error instanceof StoreError ? (error.cause ?? error) : error;
+      if (error instanceof HeadMoved && attempt < ATTEMPTS_MAX) {
         parts.log.debug({ partition, source }, 'What waits to be packed is read again');
+      } else if (isMissingPartition(native) && attempt < ATTEMPTS_MAX) {
+        parts.ranges.forget();
       } else if (isRowFault(native) && !isolate) {
         isolate = true;
         const fields = { partition, source, error: errorText(native) };

@@ -152,7 +152,8 @@ export function describeExpiry(name: string, start: () => Promise<TestServer>): 
     it('drops nothing of what somebody reads at one moment', async () => {
       const { connection, drop } = await postgres.createDatabase();
       const clock = { nowUs: () => NOON_US, sleep: () => Promise.reject(new Error('no')) };
-      const store = postgres.openStore({ connection, log: silentLog, clock });
+      const settings = { packing: PACKING_AT_ONCE };
+      const store = postgres.openStore({ connection, log: silentLog, clock, settings });
       await store.openMark(keyOf());
       const timeUs = NOON_US - 9 * DAY_US;
       const old = [{ fingerprint: UP, flags: 0, timeUs, histogram: Uint8Array.of(1) }];
