@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, writeSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, unlink, type FileHandle } from 'node:fs/promises';
 
 /** One open file. Positions and lengths in bytes. */
@@ -80,6 +80,12 @@ export const nodeFiles: SegmentFiles = {
  */
 const WRITES_THROUGH = process.platform === 'linux';
 
+/**
+ * So few bytes are in the page cache sooner than a thread of the pool is woken for them: seals,
+ * which follow every group when there is time. The device is not waited for.
+ */
+const IN_PLACE_BYTES_MAX = 4096;
+
 class NodeFile implements SegmentFile {
   readonly #handle: FileHandle;
   readonly #through: FileHandle | undefined;
@@ -105,7 +111,10 @@ class NodeFile implements SegmentFile {
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
-    await writeAll(this.#handle, bytes, position);
+    if (bytes.length > IN_PLACE_BYTES_MAX) return await writeAll(this.#handle, bytes, position);
+    for (let done = 0; done < bytes.length;) {
+      done += writeSync(this.#handle.fd, bytes, done, bytes.length - done, position + done);
+    }
   }
 
   async writeThrough(bytes: Uint8Array, position: number): Promise<void> {
