@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Label } from '@millrace/model';
 import { DecodeError } from '../decode-error.ts';
 import { ProtoReader, tagOf, WireType } from './proto-reader.ts';
+import { TextCache } from './text-cache.ts';
 
 /**
  * A series' labels are held as objects only once they are asked for. More than any limit of
@@ -29,7 +30,7 @@ export function decodeLabels(bytes: Uint8Array, start: number, end: number): Lab
     if (labels.length === LABELS_MAX) {
       throw new DecodeError('too_many_labels', `a series has more than ${LABELS_MAX} labels`);
     }
-    labels.push(decodeLabel(reader, reader.length(end), strictText));
+    labels.push(decodeLabel(reader, reader.length(end), cachedText));
   }
   return labels;
 }
@@ -55,6 +56,11 @@ export function decodeLabel(
   }
   return [name, value];
 }
+
+/** Names and values that other series had as well, of whichever request. */
+const texts = new TextCache(strictText);
+const cachedText = (bytes: Uint8Array, start: number, end: number): string =>
+  texts.of(bytes, start, end);
 
 /** Text that identifies a series: two invalid ones must not become the same. */
 function strictText(bytes: Uint8Array, start: number, end: number): string {
