@@ -20,7 +20,7 @@ import { samplesLost } from './fold/fold-errors.ts';
 import { OwnerProgress } from './owner-progress.ts';
 import { Publisher } from './publisher.ts';
 import type { TransformerSettings } from './settings.ts';
-import { loadAgainWhenCorrupt, notSetUp, takeOver, type OwnedPartition } from './take-over.ts';
+import { loadAgainWhenOutdated, notSetUp, takeOver, type OwnedPartition } from './take-over.ts';
 
 export interface OwnerParts {
   stream: Stream;
@@ -91,7 +91,10 @@ export class PartitionOwner implements PartitionTask {
       try {
         const owned = await this.#takeOver();
         if (owned === undefined) await this.#pause();
-        else await this.#foldOn(owned).catch(loadAgainWhenCorrupt);
+        else {
+          const folding = this.#foldOn(owned);
+          await folding.catch((error) => loadAgainWhenOutdated(error, this.partition));
+        }
       } catch (error) {
         if (!(await this.#goesOnAfter(error))) return;
       }

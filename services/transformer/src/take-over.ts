@@ -2,7 +2,13 @@ import { readEvent, recordDigest, type PassedOver } from '@millrace/checkpoint';
 import { ADDRESS_ZERO } from '@millrace/model';
 import { MillraceError } from '@millrace/runtime';
 import { isCorruptState, type CommittedState, type StateStore } from '@millrace/state';
-import { TOPIC_EVENTS, type PartitionBounds, type Stream } from '@millrace/stream';
+import {
+  STREAM_CODES,
+  StreamError,
+  TOPIC_EVENTS,
+  type PartitionBounds,
+  type Stream,
+} from '@millrace/stream';
 import { decodeEventsRecord, EventsRecordKind, SeriesRecordBuilder } from '@millrace/wire';
 import { beginAnew, findLogNumber } from './begin-anew.ts';
 import { FOLD_VERSION, PartitionFold } from './fold/partition-fold.ts';
@@ -167,8 +173,20 @@ async function logIdOf(parts: TakeOverParts): Promise<string> {
   return record.logId;
 }
 
-/** What was loaded was sound: what it became is found out by loading it again. */
-export function loadAgainWhenCorrupt(error: unknown): never {
+/**
+ * What was loaded was sound: what it became is found out by loading it again. So it is when the
+ * log has forgotten where an owner stands that slept: somebody else has committed what it had to
+ * fold, or nothing would have been forgotten.
+ */
+export function loadAgainWhenOutdated(error: unknown, partition: number): never {
+  if (error instanceof StreamError && error.code === STREAM_CODES.outOfRange) {
+    throw new MillraceError({
+      code: 'TRANSFORMER_OUTRUN',
+      kind: 'outrun',
+      message: `${error.message} The state of partition ${partition} is loaded again.`,
+      cause: error,
+    });
+  }
   if (!isCorruptState(error) || !(error instanceof MillraceError)) throw error;
   throw new MillraceError({
     code: 'TRANSFORMER_STATE_DAMAGED',

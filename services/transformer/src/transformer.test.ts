@@ -84,6 +84,45 @@ describe('the transformer', () => {
     expect(published.length).toBeGreaterThanOrEqual(settled.length);
   });
 
+  it('that slept until the log forgot its place goes on from what others committed', async () => {
+    const bench = new StageBench();
+    for (const { record } of variedLog(9, { records: 20 })) bench.append(record);
+    const stream = openMemoryStream(bench.log);
+    let wake = (): void => undefined;
+    let sleep = Promise.resolve();
+    const reader: Stream['reader'] = (topic, partition, position) => {
+      const inner = stream.reader(topic, partition, position);
+      const next: typeof inner.next = async (how) => {
+        if (topic === TOPIC_EVENTS) await sleep;
+        return await inner.next(how);
+      };
+      return { next, end: inner.end, close: () => inner.close() };
+    };
+    const sleeper = bench.start(
+      { lookAgainMs: 3_600_000 },
+      { stream: { ...delegating(stream), reader } },
+    );
+    const position = () => sleeper.status().partitions[0]!.position!;
+    const over = sleeper.run();
+    await until(() => expect(position()).toBeGreaterThanOrEqual(20));
+    sleep = new Promise((resolve) => (wake = resolve));
+    const stoodAt = position();
+    const other = bench.start();
+    const running = other.run();
+    await until(() => expect(bench.committed()).toBeGreaterThan(stoodAt + 20));
+    await other.stop();
+    await running;
+    await stream.release(TOPIC_EVENTS, 0, bench.committed()! - 1);
+    wake();
+    await until(() => {
+      const [status] = sleeper.status().partitions;
+      expect(status!.state).toBe('running');
+      expect(status!.position).toBeGreaterThan(stoodAt + 20);
+    });
+    await sleeper.stop();
+    await over;
+  });
+
   it('publishes ranges that follow one another without a gap', async () => {
     const bench = new StageBench();
     begin(bench, 0, 30);
