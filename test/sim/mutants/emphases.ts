@@ -31,6 +31,8 @@ export const Emphasis = {
   changes: { activeSeconds: 90, fates: { change: 0.2 } },
   /** Requests are cut, and sent again. */
   repeats: { receivers: { partBytesMax: 700 }, faults: { lostAnswer: 0.1, late: 0.05 } },
+  /** Much fails, from the first request on. */
+  failures: { activeSeconds: 30, faults: { fail: 0.4 } },
   appendedTwice: { faults: { twice: 0.2 }, fates: { transformers: 0.3 } },
   fewPieces: { settings: { piecesMax: 3 } },
   lostStates: {

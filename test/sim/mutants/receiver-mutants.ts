@@ -17,6 +17,7 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'believes a definition before the acknowledgement',
+    emphasis: Emphasis.failures,
     patches: [
       {
         file: `${RECEIVER}/appender.ts`,

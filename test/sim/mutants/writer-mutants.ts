@@ -62,7 +62,7 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${WRITER}/series-batch.ts`,
-        text: 'for (const { finals } of chunks) for (const piece of finals) replaced.add(pieceKey(piece));',
+        text: 'for (const { finals } of chunks) for (const piece of finals) replaced.add(piece);',
         replacement: '',
       },
     ],
