@@ -35,6 +35,7 @@ function copyOf(store: MemoryStoreDatabase): MemoryStoreDatabase {
     histogramKeys: new Set(histogramKeys),
     exemplars: [...store.exemplars],
     definitions: new Map(definitions),
+    firstSeen: new Map(store.firstSeen),
     metadata: new Map(metadata),
     open: new Map(open),
     finals: [...finals],
