@@ -343,11 +343,12 @@ export class DataFold {
     if (wantsIncrease) this.#increases.mend(sample, this.#at);
     const { watermarkUs } = this.#head;
     if (timeUs >= watermarkUs) return;
-    const isLate = targets.some(({ plan }) => {
+    for (const { plan } of targets) {
       const widthUs = plan.widthsUs[0]!;
-      return (Math.floor(timeUs / widthUs) + 1) * widthUs <= watermarkUs;
-    });
-    if (isLate) this.#counts.late += 1;
+      if ((Math.floor(timeUs / widthUs) + 1) * widthUs > watermarkUs) continue;
+      this.#counts.late += 1;
+      return;
+    }
   }
 
   /** Definitions of a series and of what it is aggregated into, once for each record. */

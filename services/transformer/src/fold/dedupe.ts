@@ -48,10 +48,14 @@ export class SeriesDedupe {
    * `isValueless`: its value tells it from others, but no counter goes on from it.
    */
   decide(slot: number, timeUs: number, value: number, isValueless: boolean): Verdict {
+    if (!isValueless && this.#isNewest(slot, timeUs)) {
+      this.#rememberNewest(slot, timeUs, value);
+      return Verdict.fresh;
+    }
     const memory = this.#memory;
-    const { width } = memory;
+    memory.order(slot);
     const count = memory.count.data[slot]!;
-    const first = slot * width;
+    const first = slot * memory.width;
     const times = memory.times.data;
     // The place of the first remembered time that is not before this one; most are the newest.
     let at = count;
@@ -64,9 +68,43 @@ export class SeriesDedupe {
     return Verdict.fresh;
   }
 
+  /** Whether it is newer than a full series remembers, and all of those have values. */
+  #isNewest(slot: number, timeUs: number): boolean {
+    const memory = this.#memory;
+    const { width } = memory;
+    if (memory.count.data[slot] !== width || memory.valueless.data[slot] !== 0) return false;
+    const head = memory.head.data[slot]!;
+    return timeUs > memory.times.data[slot * width + (head === 0 ? width : head) - 1]!;
+  }
+
+  /** The quick way of what most samples are: the same as `#findNeighbours` and `#remember`. */
+  #rememberNewest(slot: number, timeUs: number, value: number): void {
+    const memory = this.#memory;
+    const { width } = memory;
+    const times = memory.times.data;
+    const values = memory.values.data;
+    const head = memory.head.data[slot]!;
+    const oldest = slot * width + head;
+    const newest = head === 0 ? oldest + width - 1 : oldest - 1;
+    const newestUs = times[newest]!;
+    const n = this.neighbours;
+    n.inGap = false;
+    n.previousTimeUs = newestUs;
+    n.previousValue = values[newest]!;
+    n.nextTimeUs = NaN;
+    n.nextValue = NaN;
+    this.#raiseFloor(slot, times[oldest]!, values[oldest]!, false);
+    times[oldest] = timeUs;
+    values[oldest] = value;
+    memory.head.data[slot] = head + 1 === width ? 0 : head + 1;
+    const shortest = memory.shortest.data;
+    if (timeUs - newestUs < shortest[slot]!) shortest[slot] = timeUs - newestUs;
+  }
+
   /** The first microsecond from `timeUs` on that the series does not remember. */
   freeTime(slot: number, timeUs: number): number {
     const memory = this.#memory;
+    memory.order(slot);
     const first = slot * memory.width;
     const count = memory.count.data[slot]!;
     let free = timeUs;
@@ -157,6 +195,8 @@ export class SeriesDedupe {
     }
     times[first + place] = timeUs;
     values[first + place] = value;
+    // What it is becomes known when it is asked for.
+    memory.shortest.data[slot] = 0;
     memory.valueless.data[slot] = isValueless ? bits | (1 << place) : bits & ~(1 << place);
   }
 
@@ -187,13 +227,24 @@ export class SeriesDedupe {
    */
   #isGap(slot: number, lengthUs: number): boolean {
     const memory = this.#memory;
-    const first = slot * memory.width;
-    const last = first + memory.count.data[slot]! - 1;
+    // Then it exceeds none of them.
+    if (lengthUs <= GAP_STEPS * memory.shortest.data[slot]!) return false;
     const times = memory.times.data;
+    const first = slot * memory.width;
+    const end = first + memory.width;
+    const steps = memory.count.data[slot]! - 1;
     let shorter = 0;
-    for (let i = first; i < last; i += 1) {
-      if (GAP_STEPS * (times[i + 1]! - times[i]!) < lengthUs) shorter += 1;
+    let shortestUs = Infinity;
+    // Not put in order: whoever asks may be about to write where the oldest is.
+    let at = first + memory.head.data[slot]!;
+    for (let step = 0; step < steps; step += 1) {
+      const next = at + 1 === end ? first : at + 1;
+      const stepUs = times[next]! - times[at]!;
+      if (stepUs < shortestUs) shortestUs = stepUs;
+      if (GAP_STEPS * stepUs < lengthUs) shorter += 1;
+      at = next;
     }
-    return 4 * shorter > last - first;
+    memory.shortest.data[slot] = shortestUs;
+    return 4 * shorter > steps;
   }
 }

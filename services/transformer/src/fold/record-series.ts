@@ -1,20 +1,31 @@
 import { SampleKind, type LabelSet } from '@millrace/model';
 import { DefinitionReader, type DataRecord } from '@millrace/wire';
 import type { FoldTables, PartitionHead } from './partition-state.ts';
-import { lanesOf, type InputSeries, type SeriesPlacement } from './series-placement.ts';
+import type { InputSeries, SeriesPlacement } from './series-placement.ts';
+
+const NOT_LOOKED = -2;
+const NOTHING = -1;
+const SERIES_MIN = 256;
 
 /** The series of the record being folded, each looked up when the first sample of it comes. */
 export class RecordSeries {
   readonly #head: PartitionHead;
   readonly #tables: FoldTables;
-  /** The fingerprints as lanes, four for each series. */
-  keys: Uint32Array = new Uint32Array(0);
+  /** The fingerprints as lanes, four for each series; what lies behind them is of an earlier one. */
+  keys: Uint32Array = new Uint32Array(4 * SERIES_MIN);
+  #keyBytes = new Uint8Array(this.keys.buffer);
   #record!: DataRecord;
   #definitions!: DefinitionReader;
-  /** By number in the record; what lies behind the record's series is of an earlier one. */
-  #placements: (SeriesPlacement | undefined)[] = [];
-  #slots = new Int32Array(256);
-  #defined = new Uint8Array(256);
+  /** By number in the record, where its slot is known. */
+  readonly #placements: (SeriesPlacement | undefined)[] = [];
+  #slots = new Int32Array(SERIES_MIN);
+  #defined = new Uint8Array(SERIES_MIN);
+  /**
+   * By slot, the slot that came behind it in the record before: senders repeat themselves, and
+   * comparing a key costs less than looking for one. A guess: it may be out of date.
+   */
+  #follower = new Int32Array(SERIES_MIN).fill(NOTHING);
+  #last = NOTHING;
 
   constructor(head: PartitionHead, tables: FoldTables) {
     this.#head = head;
@@ -25,20 +36,22 @@ export class RecordSeries {
     const count = record.kinds.length;
     this.#record = record;
     this.#definitions = new DefinitionReader(record.definitions);
-    this.keys = lanesOf(record.fingerprints);
+    if (count > this.#slots.length) this.#grow(count);
+    while (this.#placements.length < count) this.#placements.push(undefined);
+    // A copy: the record's may not be aligned.
+    this.#keyBytes.set(record.fingerprints);
+    this.#slots.fill(NOT_LOOKED, 0, count);
+    this.#defined.fill(0, 0, count);
+    this.#last = NOTHING;
+    if (record.definitions.rows.length === 0) return;
     const { labels } = this.#tables;
     labels.learn(record, this.#definitions, this.keys, this.#head.partitionTimeUs);
-    if (count > this.#slots.length) {
-      this.#slots = new Int32Array(2 * count);
-      this.#defined = new Uint8Array(2 * count);
-    }
-    this.#placements = new Array<SeriesPlacement | undefined>(count).fill(undefined);
-    this.#defined.fill(0, 0, count);
   }
 
   /** Undefined when neither the record nor the log before it says what its labels are. */
   placement(s: number): SeriesPlacement | undefined {
-    return this.#placements[s] ?? this.#look(s);
+    if (this.#slots[s] === NOT_LOOKED) this.#look(s);
+    return this.#placements[s];
   }
 
   kind(s: number): SampleKind {
@@ -66,35 +79,48 @@ export class RecordSeries {
     return true;
   }
 
-  #look(s: number): SeriesPlacement | undefined {
-    const isEvent = this.kind(s) === SampleKind.event;
-    const placement = isEvent ? this.#lookAtEvents(s) : this.#lookAtTimed(s);
-    this.#placements[s] = placement;
-    return placement;
+  #look(s: number): void {
+    const isEvent = this.#record.kinds[s] === SampleKind.event;
+    this.#slots[s] = NOTHING;
+    this.#placements[s] = isEvent ? this.#lookAtEvents(s) : this.#lookAtTimed(s);
   }
 
   /** Of events each record has the labels, whether or not their placement is still known. */
   #lookAtEvents(s: number): SeriesPlacement | undefined {
-    this.#slots[s] = -1;
     if (this.#definitions.row(s) < 0) return undefined;
     return this.#tables.placements.ofEvents(this.keys, 4 * s, () => this.#input(s, this.labels(s)));
   }
 
   #lookAtTimed(s: number): SeriesPlacement | undefined {
     const { placements, series } = this.#tables;
-    const k = 4 * s;
-    const { keys } = this;
-    let slot = series.index.find(keys[k]!, keys[k + 1]!, keys[k + 2]!, keys[k + 3]!);
+    let slot = this.#find(4 * s);
     // Where there is a placement, labels are known: both are forgotten together.
     const known = slot < 0 ? undefined : placements.find(slot);
-    const labels = known === undefined ? this.#knownLabels(s) : undefined;
-    if (known === undefined && labels === undefined) return undefined;
+    if (known !== undefined) {
+      this.#slots[s] = slot;
+      return known;
+    }
+    const labels = this.#knownLabels(s);
+    if (labels === undefined) return undefined;
     if (slot < 0) {
-      slot = series.create(keys, k, this.#head.partitionFloorUs);
+      slot = series.create(this.keys, 4 * s, this.#head.partitionFloorUs);
       series.touch(slot, this.#head.partitionTimeUs);
     }
     this.#slots[s] = slot;
-    return known ?? placements.add(slot, this.#input(s, labels!));
+    return placements.add(slot, this.#input(s, labels));
+  }
+
+  /** The slot of the series whose key is at `k`, or -1. */
+  #find(k: number): number {
+    const { series } = this.#tables;
+    const { keys } = this;
+    const last = this.#last;
+    const guess = last < 0 ? NOTHING : this.#follower[last]!;
+    if (guess >= 0 && series.holds(guess, keys, k)) return (this.#last = guess);
+    const slot = series.index.find(keys[k]!, keys[k + 1]!, keys[k + 2]!, keys[k + 3]!);
+    if (last >= 0 && slot >= 0) this.#follower[last] = slot;
+    if (slot >= this.#follower.length) this.#growFollower(slot);
+    return (this.#last = slot);
   }
 
   #knownLabels(s: number): LabelSet | undefined {
@@ -103,5 +129,18 @@ export class RecordSeries {
 
   #input(s: number, labels: LabelSet): InputSeries {
     return { tenant: this.#record.tenant, fingerprint: this.fingerprint(s), labels };
+  }
+
+  #grow(count: number): void {
+    this.#slots = new Int32Array(2 * count);
+    this.#defined = new Uint8Array(2 * count);
+    this.keys = new Uint32Array(8 * count);
+    this.#keyBytes = new Uint8Array(this.keys.buffer);
+  }
+
+  #growFollower(slot: number): void {
+    const grown = new Int32Array(2 * slot).fill(NOTHING);
+    grown.set(this.#follower);
+    this.#follower = grown;
   }
 }

@@ -5,6 +5,8 @@ import type { FoldTables, PartitionHead } from './partition-state.ts';
 import type { RecordSeries } from './record-series.ts';
 import type { Placements, Target } from './series-placement.ts';
 
+const NOT_DEFINED = -1;
+
 /** Puts out definitions of series: on first sight, when their kind changes, and daily. */
 export class SeriesDefiner {
   readonly #head: PartitionHead;
@@ -23,10 +25,23 @@ export class SeriesDefiner {
   define(tenant: string, series: RecordSeries, s: number): void {
     const input = series.placement(s)!;
     const kind = series.kind(s);
+    const definitions = this.#definitions;
+    const timeUs = this.#head.partitionTimeUs;
+    const { defined } = input;
+    const { life } = definitions;
+    if (defined.kind === kind && defined.life === life && timeUs < defined.untilUs) return;
     if (input.keepRaw && this.#isDue(series.keys, 4 * s, kind, input)) {
       this.#putOut(tenant, kind, input.fingerprint, series.labels(s));
     }
-    for (const target of input.targets) this.defineOutput(tenant, series, s, target);
+    let untilUs = definitions.dueUs(series.keys, 4 * s, timeUs);
+    for (const target of input.targets) {
+      this.defineOutput(tenant, series, s, target);
+      untilUs = Math.min(untilUs, definitions.dueUs(target.keys, 0, timeUs));
+    }
+    defined.kind = kind;
+    defined.untilUs = untilUs;
+    // Unless one of them took the place of another.
+    defined.life = definitions.life === life ? life : NOT_DEFINED;
   }
 
   /** Defines what an input series is aggregated into under one edition. */

@@ -36,6 +36,11 @@ export interface SeriesPlacement extends DefinitionHint {
   targets: readonly Target[];
   /** Under the rules of before: most often none, and only for windows that began in time. */
   retired: readonly Target[];
+  /**
+   * Up to which partition time the input and all targets are defined, for samples of a kind, while
+   * the memory of definitions has this life: then they need not be asked for.
+   */
+  defined: { kind: number; untilUs: number; life: number };
 }
 
 /** Placements of events, which are not tied to a remembered series, that are kept at a time. */
@@ -141,6 +146,7 @@ export class Placements {
       droppedBy,
       targets,
       retired,
+      defined: { kind: -1, untilUs: -Infinity, life: -1 },
       definitionSlot: -1,
     };
   }

@@ -44,7 +44,8 @@ export class WindowFold {
     at: FoldMoment,
   ): void {
     const { plan } = target;
-    for (let w = 0; w < plan.widthsUs.length; w += 1) {
+    const widths = plan.widthsUs.length;
+    for (let w = 0; w < widths; w += 1) {
       const slot = this.#pieceAt(target, w, timeUs, at);
       if (slot < 0) continue;
       const numbers = this.pieces.numbers.data;
@@ -177,18 +178,34 @@ export class WindowFold {
   #pieceAt(target: Target, w: number, timeUs: number, at: FoldMoment): number {
     const { pieces } = this;
     const { hints, plan } = target;
+    const numbers = pieces.numbers.data;
+    let slot = hints[2 * w]! | 0;
+    const n = slot * PIECE_FIELDS;
+    const startUs = numbers[n + PieceField.startUs]!;
+    // A turn is never given twice: where it still is, there is the piece that was found before.
+    const isSame =
+      numbers[n + PieceField.turn] === hints[2 * w + 1] &&
+      timeUs >= startUs &&
+      // At its very end, dividing may round into the next one: then that is what counts.
+      timeUs - startUs < plan.widthsUs[w]! - ROUNDED_US &&
+      startUs < plan.untilUs;
+    if (!isSame) {
+      slot = this.#pieceOf(target, w, timeUs, at);
+      if (slot < 0) return slot;
+    }
+    if (pieces.touch(slot, at.partitionTimeUs, at.offset)) this.#noteChanged(slot);
+    return slot;
+  }
+
+  /** The same where it is not the one of the sample before. */
+  #pieceOf(target: Target, w: number, timeUs: number, at: FoldMoment): number {
+    const { hints, plan } = target;
     const widthUs = plan.widthsUs[w]!;
     const startUs = Math.floor(timeUs / widthUs) * widthUs;
     if (startUs >= plan.untilUs) return -1;
-    let slot = hints[2 * w]! | 0;
-    // A turn is never given twice: where it still is, there is the piece that was found before.
-    const isStillThere = pieces.field(slot, PieceField.turn) === hints[2 * w + 1];
-    if (!isStillThere || pieces.field(slot, PieceField.startUs) !== startUs) {
-      slot = this.#findOrOpen(target, widthUs, startUs, at);
-      hints[2 * w] = slot;
-      hints[2 * w + 1] = pieces.field(slot, PieceField.turn);
-    }
-    if (pieces.touch(slot, at.partitionTimeUs, at.offset)) this.#noteChanged(slot);
+    const slot = this.#findOrOpen(target, widthUs, startUs, at);
+    hints[2 * w] = slot;
+    hints[2 * w + 1] = this.pieces.field(slot, PieceField.turn);
     return slot;
   }
 
@@ -277,6 +294,8 @@ export class WindowFold {
     else inputs.set(input, 0, timeUs, value);
   }
 }
+
+const ROUNDED_US = 2;
 
 /** NaN counts only while there is nothing else; of equal ones (0, -0) the first stays. */
 function minOf(a: number, b: number): number {

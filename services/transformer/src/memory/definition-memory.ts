@@ -13,6 +13,7 @@ export interface DefinitionHint {
   definitionSlot: number;
 }
 
+
 /**
  * Which series were defined in `metrics.series`, and on which day. Every series has its own
  * turn of the day, so that the daily repetition of many does not come at once.
@@ -26,6 +27,8 @@ export class DefinitionMemory {
   readonly #settings: Pick<FoldSettings, 'definitionsMax'>;
   #end = 0;
   #pagesWritten = 0;
+  /** Counts up when what is defined is not any more, or not as it was. */
+  life = 0;
 
   /** The settings may change while it lives; so it is with all memories. */
   constructor(settings: Pick<FoldSettings, 'definitionsMax'>) {
@@ -54,10 +57,19 @@ export class DefinitionMemory {
     }
     hint.definitionSlot = slot < 0 ? this.#add(keys, at) : slot;
     if (slot >= 0 && this.#day.data[slot] === day && this.#kind.data[slot] === kind) return false;
+    if (slot >= 0 && this.#kind.data[slot] !== kind) this.life += 1;
     this.#day.data[hint.definitionSlot] = day;
     this.#kind.data[hint.definitionSlot] = kind;
     this.#dirty.mark(hint.definitionSlot);
     return true;
+  }
+
+  /** Partition time up to which a series that is defined now is not due again in any case. */
+  dueUs(keys: Uint32Array, at: number, partitionTimeUs: number): number {
+    const turnUs = keys[at]! * TURN_US;
+    const dueUs = (Math.floor((partitionTimeUs + turnUs) / DAY_US) + 1) * DAY_US - turnUs;
+    // Whatever was rounded: asking a moment too early does no harm.
+    return dueUs - 2;
   }
 
   takePages(into: ChangedPages): void {
@@ -97,6 +109,7 @@ export class DefinitionMemory {
     if (this.#end >= this.#settings.definitionsMax) {
       this.#index.clear();
       this.#end = 0;
+      this.life += 1;
     }
     const slot = this.#end;
     this.#end += 1;

@@ -147,8 +147,9 @@ export class PieceMemory {
     numbers[at + PieceField.touchedOffset] = offset;
     this.#dirty.mark(slot);
     const bits = this.bits.data[slot]!;
+    if ((bits & PieceBit.changed) !== 0) return false;
     this.bits.data[slot] = bits | PieceBit.changed;
-    return (bits & PieceBit.changed) === 0;
+    return true;
   }
 
   /** Something that belongs into the piece, which was touched, could not be folded exactly. */

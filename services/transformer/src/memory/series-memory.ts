@@ -22,10 +22,17 @@ import { checkPages, pageAt, type ChangedPages, type StatePages } from './state-
  */
 export class SeriesMemory {
   readonly index: KeyIndex = new KeyIndex();
-  /** Remembered times, ascending, `count` of them valid. */
+  /**
+   * Remembered times, `count` of them valid: ascending from `head` on, and behind the last place
+   * from the first one. Most series only ever get a newer one, which takes the place of the oldest.
+   */
   readonly times: Column<Float64Array>;
   readonly values: Column<Float64Array>;
   readonly count: Column<Uint8Array> = bytes8();
+  /** In pages it is 0: each is put in order before it is written. */
+  readonly head: Column<Uint8Array> = bytes8();
+  /** No interval between remembered times is shorter. A bound, and no part of the state. */
+  readonly shortest: Column<Float64Array> = floats64();
   /**
    * Bit i: remembered sample i has no value that a counter could go on from. It is a stale marker
    * (value NaN) or a native histogram (value: a number that stands for its bytes).
@@ -47,6 +54,7 @@ export class SeriesMemory {
   readonly #dirty = new DirtyPages();
   readonly #due = new DueList();
   readonly #settings: Pick<FoldSettings, 'seriesIdleUs'>;
+  /** Those of the state; the others follow from them. */
   readonly #columns: readonly Column[];
   /** Called with the slot of a series that is forgotten, for caches beside the state. */
   onForget: (slot: number) => void = () => undefined;
@@ -74,12 +82,29 @@ export class SeriesMemory {
     return this.index.size;
   }
 
+  /** Whether a slot is that of the series whose key is at `k`. */
+  holds(slot: number, keys: Uint32Array, k: number): boolean {
+    const { data } = this.index.keys;
+    const own = 4 * slot;
+    const seenUs = this.seen.data[slot];
+    return (
+      data[own] === keys[k] &&
+      data[own + 1] === keys[k + 1] &&
+      data[own + 2] === keys[k + 2] &&
+      data[own + 3] === keys[k + 3] &&
+      // A slot that was given back keeps its key.
+      seenUs === seenUs
+    );
+  }
+
   /** A slot for a series that was not remembered; nothing at or below `floorUs` is known. */
   create(keys: Uint32Array, at: number, floorUs: number): number {
     const slot = this.#slots.take();
     this.#reserve(slot + 1);
     this.index.insert(slot, keys[at]!, keys[at + 1]!, keys[at + 2]!, keys[at + 3]!);
     this.count.data[slot] = 0;
+    this.head.data[slot] = 0;
+    this.shortest.data[slot] = Infinity;
     this.valueless.data[slot] = 0;
     this.floor.data[slot] = floorUs;
     this.floorValue.data[slot] = NaN;
@@ -87,6 +112,21 @@ export class SeriesMemory {
     this.seen.data[slot] = NaN;
     this.#dirty.mark(slot);
     return slot;
+  }
+
+  /** Puts the remembered times of a slot in order, from its first place on. */
+  order(slot: number): void {
+    const head = this.head.data[slot]!;
+    if (head === 0) return;
+    const { width } = this;
+    const first = slot * width;
+    for (const { data } of [this.times, this.values]) {
+      // Only a full one ever has another head.
+      const before = data.slice(first, first + head);
+      data.copyWithin(first, first + head, first + width);
+      data.set(before, first + width - head);
+    }
+    this.head.data[slot] = 0;
   }
 
   /** Notes an arrival for a series at a partition time. */
@@ -165,6 +205,7 @@ export class SeriesMemory {
 
   #forget(slot: number): number {
     const count = this.count.data[slot]!;
+    this.order(slot);
     const newestUs = count > 0 ? this.times.data[slot * this.width + count - 1]! : -Infinity;
     this.index.remove(slot);
     this.#due.remove(slot);
@@ -181,13 +222,14 @@ export class SeriesMemory {
     const room = Math.max(2 * (this.times.data.length / this.width), slots);
     const whole = Math.ceil(room / PAGE_SLOTS) * PAGE_SLOTS;
     const before = this.seen.data.length;
-    for (const column of this.#columns) column.reserve(whole);
+    for (const column of [...this.#columns, this.head, this.shortest]) column.reserve(whole);
     this.seen.data.fill(NaN, before);
   }
 
   #encodePage(page: number): Uint8Array {
     const gaps: [number, number[]][] = [];
     for (let slot = page * PAGE_SLOTS; slot < (page + 1) * PAGE_SLOTS; slot += 1) {
+      this.order(slot);
       const list = this.gaps.get(slot);
       if (list !== undefined) gaps.push([slot, list]);
     }
