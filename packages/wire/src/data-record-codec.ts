@@ -67,7 +67,8 @@ const writer = new FieldWriter();
 export function encodeDataRecord(record: DataRecord): Uint8Array {
   const { definitions, kinds, seriesIndex, times, flags } = record;
   const isOnePerSeries = seriesIndex.length === kinds.length && isAscendingFromZero(seriesIndex);
-  writer.begin(FIELDS);
+  writer.reset();
+  writer.array(FIELDS);
   writer.number(EVENTS_RECORD_VERSION);
   writer.number(record.kind);
   writer.text(record.tenant);

@@ -7,37 +7,70 @@ import { encode } from '@msgpack/msgpack';
  */
 export class FieldWriter {
   #bytes: Buffer;
+  #view: DataView;
   #at = 0;
 
   constructor(bytes = 4096) {
     this.#bytes = Buffer.allocUnsafeSlow(bytes);
+    this.#view = viewOf(this.#bytes);
   }
 
-  /** What follows are the members of one array. */
-  begin(members: number): void {
+  /** Bytes written since the last reset. */
+  get length(): number {
+    return this.#at;
+  }
+
+  reset(): void {
     this.#at = 0;
-    this.#reserve(3);
+  }
+
+  /** What follows are the members of an array. */
+  array(members: number): void {
+    this.#reserve(5);
     if (members < 16) this.#bytes[this.#at++] = 0x90 | members;
-    else {
-      this.#bytes[this.#at++] = 0xdc;
-      this.#at = this.#bytes.writeUInt16BE(members, this.#at);
+    else if (members < 0x1_0000) {
+      this.#bytes[this.#at] = 0xdc;
+      this.#view.setUint16(this.#at + 1, members);
+      this.#at += 3;
+    } else {
+      this.#bytes[this.#at] = 0xdd;
+      this.#view.setUint32(this.#at + 1, members);
+      this.#at += 5;
     }
   }
 
+  /** A number in one of few forms: of columns' worth of records there is only a handful each. */
   number(value: number): void {
     this.#reserve(9);
-    const bytes = this.#bytes;
-    if (Number.isSafeInteger(value) && !Object.is(value, -0)) this.#integer(value);
-    else {
-      bytes[this.#at] = 0xcb;
-      this.#at = bytes.writeDoubleBE(value, this.#at + 1);
+    const isWhole = Number.isSafeInteger(value) && !Object.is(value, -0);
+    if (!isWhole) this.#double(value);
+    else if (value >= -0x20 && value < 0x80) this.#bytes[this.#at++] = value & 0xff;
+    else if (value >= 0 && value < 2 ** 32) this.#word(0xce, value);
+    else this.#wide(value);
+  }
+
+  /** A number in the form that takes the fewest bytes. */
+  shortest(value: number): void {
+    this.#reserve(9);
+    if (!Number.isSafeInteger(value)) this.#double(value);
+    else if (value >= -0x20 && value < 0x80) this.#bytes[this.#at++] = value & 0xff;
+    else if (value >= 2 ** 32 || value < -(2 ** 31)) this.#wide(value);
+    else if (value < -0x8000 || value > 0xffff) this.#word(value < 0 ? 0xd2 : 0xce, value);
+    else if (value < -0x80 || value > 0xff) {
+      this.#bytes[this.#at] = value < 0 ? 0xd1 : 0xcd;
+      this.#view.setUint16(this.#at + 1, value);
+      this.#at += 3;
+    } else {
+      this.#bytes[this.#at] = value < 0 ? 0xd0 : 0xcc;
+      this.#bytes[this.#at + 1] = value & 0xff;
+      this.#at += 2;
     }
   }
 
   text(text: string): void {
     for (let i = 0; i < text.length; i += 1) {
       // Rare, and half of a surrogate pair is not what Node writes of it.
-      if (text.charCodeAt(i) >= 0x80) return this.value(text);
+      if (text.charCodeAt(i) >= 0x80) return this.raw(encode(text));
     }
     this.#reserve(5 + text.length);
     if (text.length < 32) this.#bytes[this.#at++] = 0xa0 | text.length;
@@ -55,54 +88,72 @@ export class FieldWriter {
 
   /** A list of anything; most are empty. */
   list<T>(items: readonly T[], row?: (item: T) => unknown): void {
-    if (items.length > 0) this.value(row === undefined ? items : items.map(row));
-    else {
-      this.#reserve(1);
-      this.#bytes[this.#at++] = 0x90;
-    }
+    this.array(items.length);
+    for (const item of items) this.value(row === undefined ? item : row(item));
   }
 
-  /** Anything else, however deep. */
+  /** Whatever a record may hold, arrays of it among them. */
   value(value: unknown): void {
-    const encoded = encode(value);
-    this.#reserve(encoded.length);
-    this.#bytes.set(encoded, this.#at);
-    this.#at += encoded.length;
+    if (typeof value === 'number') this.shortest(value);
+    else if (typeof value === 'string') this.text(value);
+    else if (value === undefined || value === null) this.#head(0xc0);
+    else if (typeof value === 'boolean') this.#head(value ? 0xc3 : 0xc2);
+    else if (value instanceof Uint8Array) this.bytes(value);
+    else if (Array.isArray(value)) this.list(value);
+    else this.raw(encode(value));
+  }
+
+  /** What is MessagePack already. */
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#at);
+    this.#at += bytes.length;
+  }
+
+  /** What was written; valid until something else is. */
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.#at);
   }
 
   /** A copy of what was written. */
   take(): Uint8Array {
-    return new Uint8Array(this.#bytes.subarray(0, this.#at));
+    return new Uint8Array(this.view());
   }
 
-  #integer(value: number): void {
-    const bytes = this.#bytes;
-    if (value >= 0 && value < 0x80) bytes[this.#at++] = value;
-    else if (value < 0 && value >= -0x20) bytes[this.#at++] = value & 0xff;
-    else if (value >= 0 && value <= 0xffff_ffff) {
-      bytes[this.#at] = 0xce;
-      this.#at = bytes.writeUInt32BE(value, this.#at + 1);
-    } else {
-      bytes[this.#at] = value < 0 ? 0xd3 : 0xcf;
-      const high = Math.floor(value / 2 ** 32);
-      bytes.writeUInt32BE(high >>> 0, this.#at + 1);
-      this.#at = bytes.writeUInt32BE(value - high * 2 ** 32, this.#at + 5);
-    }
+  #head(head: number): void {
+    this.#reserve(1);
+    this.#bytes[this.#at++] = head;
+  }
+
+  #double(value: number): void {
+    this.#bytes[this.#at] = 0xcb;
+    this.#view.setFloat64(this.#at + 1, value);
+    this.#at += 9;
+  }
+
+  #word(head: number, value: number): void {
+    this.#bytes[this.#at] = head;
+    this.#view.setUint32(this.#at + 1, value);
+    this.#at += 5;
+  }
+
+  #wide(value: number): void {
+    const high = Math.floor(value / 2 ** 32);
+    this.#bytes[this.#at] = value < 0 ? 0xd3 : 0xcf;
+    this.#view.setUint32(this.#at + 1, high);
+    this.#view.setUint32(this.#at + 5, value - high * 2 ** 32);
+    this.#at += 9;
   }
 
   /** The head of a text or byte string; `short` is the one with a length of one byte. */
   #length(short: number, length: number): void {
-    const bytes = this.#bytes;
-    if (length < 0x100) {
-      bytes[this.#at] = short;
-      this.#at = bytes.writeUInt8(length, this.#at + 1);
-    } else if (length < 0x1_0000) {
-      bytes[this.#at] = short + 1;
-      this.#at = bytes.writeUInt16BE(length, this.#at + 1);
-    } else {
-      bytes[this.#at] = short + 2;
-      this.#at = bytes.writeUInt32BE(length, this.#at + 1);
-    }
+    const at = this.#at;
+    const form = length < 0x100 ? 0 : length < 0x1_0000 ? 1 : 2;
+    this.#bytes[at] = short + form;
+    if (form === 0) this.#bytes[at + 1] = length;
+    else if (form === 1) this.#view.setUint16(at + 1, length);
+    else this.#view.setUint32(at + 1, length);
+    this.#at += 1 + (1 << form);
   }
 
   #reserve(more: number): void {
@@ -110,5 +161,10 @@ export class FieldWriter {
     const grown = Buffer.allocUnsafeSlow(2 * (this.#at + more));
     grown.set(this.#bytes.subarray(0, this.#at));
     this.#bytes = grown;
+    this.#view = viewOf(grown);
   }
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }

@@ -1,6 +1,6 @@
 import { formatAddress, type Address } from '@millrace/model';
-import { Encoder } from '@msgpack/msgpack';
 import { bytesOf } from './columns.ts';
+import { FieldWriter } from './field-writer.ts';
 import { ROW_CODECS, type RowEntries, type RowEntryType } from './entry-codec.ts';
 import { RUN_FIELDS } from './series-record-codec.ts';
 import { EntryType, SERIES_RECORD_VERSION } from './series-record.ts';
@@ -17,8 +17,16 @@ const SAMPLE_BYTES = 25;
 /** Where it stands in a record. */
 const FOLD_VERSION_FIELD = 4;
 const RUN_BYTES = 4 * RUN_FIELDS;
-/** A number, or the head of a text, a byte string or an array. */
-const FIELD_BYTES = 9;
+
+/** Beside those of the head: two addresses, runs, four columns, rows. */
+const HEAD_FIELDS = 10;
+
+/** Entries of one type, as they are written. */
+interface Rows {
+  type: RowEntryType;
+  count: number;
+  bytes: FieldWriter;
+}
 
 /**
  * Collects entries in the order they are decided and cuts them into records. The sequence of
@@ -28,7 +36,9 @@ const FIELD_BYTES = 9;
 export class SeriesRecordBuilder {
   #head: readonly unknown[];
   readonly #recordBytesMax: number;
-  readonly #encoder = new Encoder();
+  readonly #writer = new FieldWriter();
+  /** Of the entry at hand. */
+  readonly #row = new FieldWriter(256);
   readonly sealed: SealedRecord[] = [];
   #from: Address;
   #offset: number;
@@ -40,7 +50,10 @@ export class SeriesRecordBuilder {
   #times = new Float64Array(1024);
   #values = new Float64Array(1024);
   #flags = new Uint8Array(1024);
-  #rows = new Map<RowEntryType, unknown[]>();
+  /** Of types that came, in the order in which they came first. */
+  #rows: Rows[] = [];
+  /** Room for rows: as much as was taken before. */
+  readonly #spare: FieldWriter[] = [];
 
   constructor(
     head: Readonly<{ logId: string; logNumber: number; source: string; foldVersion: number }>,
@@ -91,15 +104,20 @@ export class SeriesRecordBuilder {
     this.#count += 1;
   }
 
-  /** Any other entry. It must not change afterwards. */
+  /** Any other entry. It is written at once: what becomes of it afterwards does not matter. */
   entry<T extends RowEntryType>(type: T, entry: RowEntries[T]): void {
-    const row = ROW_CODECS[type].toRow(entry).map((field) => {
-      return typeof field === 'number' ? oneNaN(field) : field;
-    });
-    this.#take(type, fieldBytes(row));
-    const rows = this.#rows.get(type);
-    if (rows === undefined) this.#rows.set(type, [row]);
-    else rows.push(row);
+    const fields = ROW_CODECS[type].toRow(entry);
+    const row = this.#row;
+    row.reset();
+    row.array(fields.length);
+    for (const field of fields) {
+      if (typeof field === 'number') row.shortest(oneNaN(field));
+      else row.value(field);
+    }
+    this.#take(type, row.length);
+    const rows = this.#rowsOf(type);
+    rows.count += 1;
+    rows.bytes.raw(row.view());
   }
 
   /**
@@ -131,27 +149,45 @@ export class SeriesRecordBuilder {
     this.#ordinal += 1;
   }
 
+  #rowsOf(type: RowEntryType): Rows {
+    const known = this.#rows.find((rows) => rows.type === type);
+    if (known !== undefined) return known;
+    const bytes = this.#spare.pop() ?? new FieldWriter();
+    bytes.reset();
+    const rows = { type, count: 0, bytes };
+    this.#rows.push(rows);
+    return rows;
+  }
+
   #seal(to: Address): void {
     const n = this.#count;
-    const payload = this.#encoder.encode([
-      ...this.#head,
-      this.#from.offset,
-      this.#from.ordinal,
-      to.offset,
-      to.ordinal,
-      bytesOf(Uint32Array.from(this.#runs)),
-      bytesOf(this.#seriesIds.subarray(0, 2 * n)),
-      bytesOf(this.#times.subarray(0, n)),
-      bytesOf(this.#values.subarray(0, n)),
-      this.#flags.subarray(0, n),
-      [...this.#rows],
-    ]);
-    this.sealed.push({ from: this.#from, to, payload });
+    const writer = this.#writer;
+    writer.reset();
+    writer.array(this.#head.length + HEAD_FIELDS);
+    for (const field of this.#head) writer.value(field);
+    for (const { offset, ordinal } of [this.#from, to]) {
+      writer.shortest(offset);
+      writer.shortest(ordinal);
+    }
+    writer.bytes(bytesOf(Uint32Array.from(this.#runs)));
+    writer.bytes(bytesOf(this.#seriesIds.subarray(0, 2 * n)));
+    writer.bytes(bytesOf(this.#times.subarray(0, n)));
+    writer.bytes(bytesOf(this.#values.subarray(0, n)));
+    writer.bytes(this.#flags.subarray(0, n));
+    writer.array(this.#rows.length);
+    for (const { type, count, bytes } of this.#rows) {
+      writer.array(2);
+      writer.shortest(type);
+      writer.array(count);
+      writer.raw(bytes.view());
+    }
+    this.sealed.push({ from: this.#from, to, payload: writer.take() });
     this.#from = to;
     this.#bytes = 0;
     this.#count = 0;
     this.#runs = [];
-    this.#rows = new Map();
+    for (const { bytes } of this.#rows) this.#spare.push(bytes);
+    this.#rows = [];
   }
 
   #grow(): void {
@@ -173,14 +209,4 @@ export class SeriesRecordBuilder {
  */
 function oneNaN(value: number): number {
   return value === value ? value : NaN;
-}
-
-function fieldBytes(field: unknown): number {
-  if (field instanceof Uint8Array) return FIELD_BYTES + field.length;
-  // A UTF-16 unit takes three bytes at most.
-  if (typeof field === 'string') return FIELD_BYTES + 3 * field.length;
-  if (!Array.isArray(field)) return FIELD_BYTES;
-  let bytes = FIELD_BYTES;
-  for (const item of field) bytes += fieldBytes(item);
-  return bytes;
 }

@@ -13,7 +13,6 @@ export interface DefinitionHint {
   definitionSlot: number;
 }
 
-
 /**
  * Which series were defined in `metrics.series`, and on which day. Every series has its own
  * turn of the day, so that the daily repetition of many does not come at once.
