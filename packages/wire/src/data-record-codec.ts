@@ -1,5 +1,6 @@
 import { FINGERPRINT_BYTES } from '@millrace/model';
 import { checkDataRecord } from './check-data-record.ts';
+import type { ColumnRoom } from './column-room.ts';
 import {
   bytesColumn,
   bytesOf,
@@ -103,8 +104,15 @@ export function encodeDataRecord(record: DataRecord): Uint8Array {
   return writer.take();
 }
 
-/** Reads a data record, of which version and kind were read. Columns may share its memory. */
-export function decodeDataRecord(fields: FieldReader, members: number): DataRecord {
+/**
+ * Reads a data record, of which version and kind were read. Columns may share its memory, or lie
+ * in the room.
+ */
+export function decodeDataRecord(
+  fields: FieldReader,
+  members: number,
+  room: ColumnRoom | undefined,
+): DataRecord {
   if (members !== FIELDS) throw corruptRecord(`it has ${members} fields`);
   const tenant = fields.text('tenant');
   const protocol = fields.text('protocol');
@@ -120,9 +128,9 @@ export function decodeDataRecord(fields: FieldReader, members: number): DataReco
   const fingerprints = fields.bytes('fingerprints');
   const kinds = fields.bytes('kinds');
   const definitions = readDefinitions(fields);
-  const seriesIndex = words(fields, 'series index');
-  const times = numbers(fields, 'times');
-  const values = numbers(fields, 'values');
+  const seriesIndex = words(fields, 'series index', room);
+  const times = numbers(fields, 'times', room);
+  const values = numbers(fields, 'values', room);
   // Before anything is made by it: columns are expanded to it below.
   if (samples !== values.length) {
     throw corruptRecord(`it has ${values.length} values of ${samples} samples`);
@@ -148,10 +156,10 @@ export function decodeDataRecord(fields: FieldReader, members: number): DataReco
     cumulativeSamples,
     receivedAtUs,
     fingerprints,
-    kinds: folded.kinds ? new Uint8Array(Math.floor(series)).fill(kinds[0]!) : kinds,
+    kinds: folded.kinds ? bytesIn(room, Math.floor(series)).fill(kinds[0]!) : kinds,
     definitions,
     seriesIndex: folded.seriesIndex ? ascendingFromZero(samples) : seriesIndex,
-    times: folded.times ? new Float64Array(samples).fill(times[0]!) : times,
+    times: folded.times ? floatsIn(room, samples).fill(times[0]!) : times,
     values,
     flags: folded.flags ? onlyZeros(samples) : flags,
     ids: textsField(fields.list('ids'), 'ids'),
@@ -176,12 +184,28 @@ function readDefinitions(fields: FieldReader): Definitions {
   };
 }
 
-function words(fields: FieldReader, what: string): Uint32Array {
+function words(fields: FieldReader, what: string, room?: ColumnRoom): Uint32Array {
   const bytes = fields.bytes(what);
-  return bytes.length === 0 ? NO_WORDS : uint32Column(bytes, what);
+  if (bytes.length === 0) return NO_WORDS;
+  if (room === undefined || bytes.length % 4 !== 0) return uint32Column(bytes, what);
+  const column = room.words(bytes.length / 4);
+  bytesOf(column).set(bytes);
+  return column;
 }
 
-function numbers(fields: FieldReader, what: string): Float64Array {
+function numbers(fields: FieldReader, what: string, room?: ColumnRoom): Float64Array {
   const bytes = fields.bytes(what);
-  return bytes.length === 0 ? NO_NUMBERS : float64Column(bytes, what);
+  if (bytes.length === 0) return NO_NUMBERS;
+  if (room === undefined || bytes.length % 8 !== 0) return float64Column(bytes, what);
+  const column = room.floats(bytes.length / 8);
+  bytesOf(column).set(bytes);
+  return column;
+}
+
+function floatsIn(room: ColumnRoom | undefined, length: number): Float64Array {
+  return room === undefined ? new Float64Array(length) : room.floats(length);
+}
+
+function bytesIn(room: ColumnRoom | undefined, length: number): Uint8Array {
+  return room === undefined ? new Uint8Array(length) : room.bytes(length);
 }

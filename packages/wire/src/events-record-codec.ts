@@ -1,4 +1,5 @@
 import { encode } from '@msgpack/msgpack';
+import type { ColumnRoom } from './column-room.ts';
 import {
   bytesColumn,
   corruptRecord,
@@ -55,14 +56,18 @@ function barrierFields(record: BarrierRecord): unknown[] {
   return [number, foldVersion, settings, rules, after, partitions];
 }
 
-/** Reads a record. Its columns may share memory with `bytes`, or with others: read only. */
-export function decodeEventsRecord(bytes: Uint8Array): EventsRecord {
+/**
+ * Reads a record. Its columns may share memory with `bytes`, or with others: read only. With a
+ * room they are valid until the next record is read into it.
+ */
+export function decodeEventsRecord(bytes: Uint8Array, room?: ColumnRoom): EventsRecord {
+  room?.reset();
   const fields = new FieldReader(bytes);
   const members = fields.members();
   if (members !== undefined && fields.number() === EVENTS_RECORD_VERSION) {
     const kind = fields.number();
     if (kind !== EventsRecordKind.data) throw unknownKind(kind);
-    return decodeDataRecord(fields, members);
+    return decodeDataRecord(fields, members, room);
   }
   return decodeFirstVersion(decodeFields(bytes));
 }

@@ -86,6 +86,17 @@ export class FieldWriter {
     this.#at += length;
   }
 
+  /** The head of a byte string, whose bytes follow by `copy`. */
+  bytesOf(length: number): void {
+    this.#reserve(5 + length);
+    this.#length(0xc4, length);
+  }
+
+  /** A portion of a byte string. */
+  copy(source: Buffer, from: number, to: number): void {
+    this.#at += source.copy(this.#bytes, this.#at, from, to);
+  }
+
   /** A list of anything; most are empty. */
   list<T>(items: readonly T[], row?: (item: T) => unknown): void {
     this.array(items.length);

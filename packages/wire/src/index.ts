@@ -57,6 +57,8 @@ export {
   encodeCheckpointRecord,
   PIECE_OVERHEAD_BYTES,
 } from './checkpoint-record-codec.ts';
+export { ColumnRoom } from './column-room.ts';
+export { FieldWriter } from './field-writer.ts';
 export { corruptRecord } from './columns.ts';
 export { DefinitionReader, encodeDefinitions, metricOf } from './definitions.ts';
 export { DEFAULT_FOLD_SETTINGS } from './fold-settings.ts';

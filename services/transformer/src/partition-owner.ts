@@ -8,7 +8,12 @@ import {
 } from '@millrace/runtime';
 import type { StateStore } from '@millrace/state';
 import { TOPIC_EVENTS, type Producer, type Stream, type StreamRecord } from '@millrace/stream';
-import { decodeEventsRecord, encodeEventsRecord, EventsRecordKind } from '@millrace/wire';
+import {
+  ColumnRoom,
+  decodeEventsRecord,
+  encodeEventsRecord,
+  EventsRecordKind,
+} from '@millrace/wire';
 import type { RulesVersion } from '@millrace/control';
 import { recordDigest } from '@millrace/checkpoint';
 import { BarrierCompleter } from './barrier-completer.ts';
@@ -42,6 +47,8 @@ export class PartitionOwner implements PartitionTask {
   readonly #parts: OwnerParts;
   readonly #backoff: Backoff;
   readonly progress: OwnerProgress;
+  /** A record is folded before the next is read. */
+  readonly #room = new ColumnRoom();
   #readAtUs = 0;
   /** Checkpoints that were told to be of no use, by offset. */
   readonly #passedOver = new Set<number>();
@@ -269,7 +276,7 @@ export class PartitionOwner implements PartitionTask {
         throw new Error(`record ${record.offset} was read at position ${fold.head.position}`);
       }
       try {
-        fold.apply(decodeEventsRecord(record.payload), record.appendTimeUs);
+        fold.apply(decodeEventsRecord(record.payload, this.#room), record.appendTimeUs);
       } catch (error) {
         if (errorKind(error) !== 'permanent') throw error;
         unfoldable = { error };

@@ -2,6 +2,7 @@ import type { Piece } from '@millrace/model';
 import { compileRules, type RuleFile } from '@millrace/rules';
 import { encode } from '@msgpack/msgpack';
 import {
+  ColumnRoom,
   decodeEventsRecord,
   DEFAULT_FOLD_SETTINGS,
   encodeEventsRecord,
@@ -16,6 +17,9 @@ import {
 } from '@millrace/wire';
 import { FOLD_VERSION, PartitionFold } from '../fold/partition-fold.ts';
 import { loadPages, newPartitionHead, takePages } from '../fold/partition-state.ts';
+
+/** More than the columns of a test's record take. */
+const ROOM_BYTES = 60_000;
 
 export const TEST_LOG_ID = '00112233445566778899aabbccddeeff';
 
@@ -80,6 +84,7 @@ export function runFold(log: readonly LoggedRecord[], options: RunOptions = {}):
   const first = begin?.head ?? newPartitionHead(TEST_LOG_ID, 1);
   const base = first.position;
   let builder = build(base);
+  const room = new ColumnRoom();
   let fold = new PartitionFold(first, begin?.tables, builder);
   const drain = (): void => {
     builder.flush(fold.head.position);
@@ -91,7 +96,9 @@ export function runFold(log: readonly LoggedRecord[], options: RunOptions = {}):
   for (const [i, { record, appendTimeUs }] of log.entries()) {
     const offset = base + i;
     const payload = encodeEventsRecord(record);
-    fold.apply(decodeEventsRecord(payload), appendTimeUs);
+    fold.apply(decodeEventsRecord(payload, room), appendTimeUs);
+    room.reset();
+    room.bytes(ROOM_BYTES).fill(0xee);
     // As a reader's buffer that is used again: nothing may point into it any more.
     payload.fill(0xee);
     if (options.cutAfter?.(offset)) drain();
