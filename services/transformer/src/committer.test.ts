@@ -20,6 +20,8 @@ class Bench {
   readonly owned: OwnedPartition;
   readonly committer: Committer;
   nowUs = 1e15;
+  /** How long each commit takes. */
+  tookMs = 0;
   acknowledged = true;
   outcomes: Outcome[] = [];
 
@@ -57,6 +59,7 @@ class Bench {
 
   #commit(commit: StateCommit): 'committed' | 'outrun' {
     this.commits.push(commit);
+    this.nowUs += this.tookMs * 1000;
     const outcome = this.outcomes.shift() ?? 'committed';
     if (outcome === 'committed' || outcome === 'outrun') return outcome;
     throw new MillraceError({ code: 'STATE_AWAY', kind: outcome, message: 'Away.' });
@@ -76,6 +79,20 @@ describe('Committer', () => {
       [2, 4],
     ]);
     await bench.committer.commitLast();
+    expect(bench.commits).toHaveLength(2);
+  });
+
+  it.each([
+    [500, 5000],
+    [30_000, 60_000],
+  ])('that takes %i ms leaves %i ms between two', async (tookMs, betweenMs) => {
+    const bench = new Bench();
+    bench.tookMs = tookMs;
+    await bench.later(1000);
+    expect(bench.commits).toHaveLength(1);
+    await bench.later(betweenMs - tookMs - 1);
+    expect(bench.commits).toHaveLength(1);
+    await bench.later(1);
     expect(bench.commits).toHaveLength(2);
   });
 

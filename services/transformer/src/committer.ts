@@ -18,6 +18,10 @@ interface CommitterParts {
   settings: TransformerSettings;
 }
 
+/** Commits take a tenth of the time at most, unless they take longer than a minute can hold. */
+const COMMIT_SHARE = 10;
+const COMMIT_MS_MAX = 60_000;
+
 /**
  * Commits State(n) once every entry below n is acknowledged, by compare-and-set on the position.
  * The pages are taken when the commit begins; folding goes on while it is under way.
@@ -27,6 +31,8 @@ export class Committer {
   readonly #owned: OwnedPartition;
   readonly #publisher: Publisher;
   #lastUs: number;
+  /** How long the last one took: what it keeps busy is shared with folding. */
+  #tookUs = 0;
   #running: Promise<void> | undefined;
   #failure: { error: unknown } | undefined;
 
@@ -45,7 +51,10 @@ export class Committer {
     // A clock that was set back must not put the commits off until it has caught up.
     if (nowUs < this.#lastUs) this.#lastUs = nowUs;
     const sinceMs = (nowUs - this.#lastUs) / 1000;
-    if (this.#running === undefined && sinceMs >= settings.commitMs) this.#begin();
+    // A large state is committed less often: it only takes longer to fold again after a crash.
+    const shareMs = Math.min((COMMIT_SHARE * this.#tookUs) / 1000, COMMIT_MS_MAX);
+    const dueMs = Math.max(settings.commitMs, shareMs);
+    if (this.#running === undefined && sinceMs >= dueMs) this.#begin();
   }
 
   /** Commits what is folded and waits for it. */
@@ -80,6 +89,7 @@ export class Committer {
     this.#parts.progress.commitBegins();
     this.#running = this.#commit(commit).then(
       () => {
+        this.#tookUs = this.#parts.clock.nowUs() - this.#lastUs;
         this.#owned.committed = next;
         this.#running = undefined;
       },

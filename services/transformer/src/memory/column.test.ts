@@ -1,5 +1,6 @@
+import { decode } from '@msgpack/msgpack';
 import { describe, expect, it } from 'vitest';
-import { bytes8, decodeColumns, DirtyPages, encodeColumns, floats64, words32 } from './column.ts';
+import { bytes8, decodeColumns, DirtyPages, encodePage, floats64, words32 } from './column.ts';
 
 describe('columns', () => {
   it('come back page by page, every bit of them', () => {
@@ -9,7 +10,11 @@ describe('columns', () => {
       for (let i = 0; i < column.data.length; i += 1) column.data[i] = i * 7919;
     }
     columns[2]!.data.set([NaN, -0, -Infinity], 3 * 64);
-    const pages = [0, 1].map((page) => encodeColumns(columns, page));
+    const pages = [0, 1].map((page) => {
+      const alone = decode(encodePage(columns, page)) as Uint8Array;
+      expect(decode(encodePage(columns, page, [[3, [0.5]]]))).toEqual([alone, [[3, [0.5]]]]);
+      return alone;
+    });
     const read = [bytes8(), words32(4), floats64(3)];
     for (const column of read) column.reserve(128);
     for (const [page, bytes] of pages.entries()) decodeColumns(read, page, bytes);
@@ -18,7 +23,7 @@ describe('columns', () => {
   });
 
   it('are refused when a page is too short or too long', () => {
-    const page = encodeColumns([bytes8()], 0);
+    const page = decode(encodePage([bytes8()], 0)) as Uint8Array;
     for (const bytes of [page.subarray(1), new Uint8Array(page.length + 1)]) {
       expect(() => decodeColumns([bytes8()], 0, bytes)).toThrow(
         expect.objectContaining({ code: 'STATE_INCOMPLETE' }),

@@ -1,13 +1,17 @@
+import { FieldWriter } from '@millrace/wire';
 import { stateIncomplete } from './state-pages.ts';
 
 /** Slots of one page: what is written to the state together. */
 export const PAGE_SLOTS = 64;
+const PAGE_SHIFT = 6;
 
 type Numbers = Uint8Array | Uint32Array | Float64Array;
 
 /** One growable column of a table: `width` values for every slot. */
 export class Column<T extends Numbers = Numbers> {
   data: T;
+  /** The bytes of all of it. */
+  raw: Buffer;
   readonly width: number;
   readonly #make: (length: number) => T;
 
@@ -15,6 +19,7 @@ export class Column<T extends Numbers = Numbers> {
     this.#make = make;
     this.width = width;
     this.data = make(PAGE_SLOTS * width);
+    this.raw = rawOf(this.data);
   }
 
   /** Makes room for `slots` slots; what is there stays. */
@@ -24,6 +29,7 @@ export class Column<T extends Numbers = Numbers> {
     const grown = this.#make(length);
     (grown as Uint8Array).set(this.data as Uint8Array);
     this.data = grown;
+    this.raw = rawOf(grown);
   }
 }
 
@@ -34,19 +40,40 @@ export const words32 = (width = 1): Column<Uint32Array> =>
 export const floats64 = (width = 1): Column<Float64Array> =>
   new Column((length) => new Float64Array(length), width);
 
-/** The bytes of one page of all columns, one column after the other. */
-export function encodeColumns(columns: readonly Column[], page: number): Uint8Array {
-  const parts = columns.map((column) => pageOf(column, page));
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+function rawOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
-/** Puts the bytes of `encodeColumns` back; the columns must have room. */
+/** Pages are written one after the other: there are very many of them in one commit. */
+const writer = new FieldWriter(65_536);
+
+/**
+ * One page as MessagePack: the bytes of all columns, one column after the other, and what is
+ * `beside` them, if anything is.
+ */
+export function encodePage(
+  columns: readonly Column[],
+  page: number,
+  beside?: unknown[] | Uint8Array,
+): Uint8Array {
+  writer.reset();
+  if (beside !== undefined) writer.array(2);
+  let length = 0;
+  for (const column of columns) length += pageBytes(column);
+  writer.bytesOf(length);
+  for (const column of columns) {
+    const bytes = pageBytes(column);
+    writer.copy(column.raw, page * bytes, (page + 1) * bytes);
+  }
+  if (beside !== undefined) writer.value(beside);
+  return writer.take();
+}
+
+function pageBytes({ data, width }: Column): number {
+  return PAGE_SLOTS * width * data.BYTES_PER_ELEMENT;
+}
+
+/** Puts the bytes of all columns back; the columns must have room. */
 export function decodeColumns(columns: readonly Column[], page: number, bytes: Uint8Array): void {
   let at = 0;
   for (const column of columns) {
@@ -58,9 +85,9 @@ export function decodeColumns(columns: readonly Column[], page: number, bytes: U
   if (at !== bytes.length) throw stateIncomplete('a page is too long');
 }
 
-function pageOf({ data, width }: Column, page: number): Uint8Array {
-  const bytes = PAGE_SLOTS * width * data.BYTES_PER_ELEMENT;
-  return new Uint8Array(data.buffer, data.byteOffset + page * bytes, bytes);
+function pageOf(column: Column, page: number): Uint8Array {
+  const bytes = pageBytes(column);
+  return column.raw.subarray(page * bytes, (page + 1) * bytes);
 }
 
 /** The pages that changed since they were last taken. */
@@ -69,7 +96,7 @@ export class DirtyPages {
   #pages: number[] = [];
 
   mark(slot: number): void {
-    const page = (slot / PAGE_SLOTS) | 0;
+    const page = slot >>> PAGE_SHIFT;
     if (this.#flags[page] !== 1) this.#add(page);
   }
 

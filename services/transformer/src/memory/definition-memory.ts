@@ -1,6 +1,5 @@
-import { encode } from '@msgpack/msgpack';
 import { decodeSoundMsgpack, type FoldSettings } from '@millrace/wire';
-import { bytes8, DirtyPages, decodeColumns, encodeColumns, PAGE_SLOTS, words32 } from './column.ts';
+import { bytes8, DirtyPages, decodeColumns, encodePage, PAGE_SLOTS, words32 } from './column.ts';
 import { KeyIndex } from './key-index.ts';
 import { bytesOf, checkPages, pageAt, type ChangedPages, type StatePages } from './state-pages.ts';
 
@@ -76,7 +75,7 @@ export class DefinitionMemory {
     for (let page = pages; page < this.#pagesWritten; page += 1) into.set(`d${page}`, undefined);
     this.#pagesWritten = pages;
     for (const page of this.#dirty.take()) {
-      if (page < pages) into.set(`d${page}`, encode(encodeColumns(this.#columns, page)));
+      if (page < pages) into.set(`d${page}`, encodePage(this.#columns, page));
     }
   }
 

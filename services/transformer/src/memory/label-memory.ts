@@ -1,5 +1,4 @@
 import { SampleKind, type LabelSet } from '@millrace/model';
-import { encode } from '@msgpack/msgpack';
 import {
   decodeSoundMsgpack,
   type DataRecord,
@@ -9,7 +8,7 @@ import {
 import {
   decodeColumns,
   DirtyPages,
-  encodeColumns,
+  encodePage,
   floats64,
   PAGE_SLOTS,
   words32,
@@ -128,8 +127,7 @@ export class LabelMemory {
   takePages(into: ChangedPages): void {
     this.#close();
     for (const page of this.#dirty.take()) {
-      const columns = encodeColumns(this.#columns, page);
-      into.set(`l${page}`, encode([columns, this.#pages[page]!]));
+      into.set(`l${page}`, encodePage(this.#columns, page, this.#pages[page]));
     }
   }
 

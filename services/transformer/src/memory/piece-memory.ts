@@ -1,11 +1,10 @@
 import { ExponentialHistogram, HyperLogLog, PieceInputs } from '@millrace/model';
 import { decodeSoundMsgpack } from '@millrace/wire';
-import { encode } from '@msgpack/msgpack';
 import {
   bytes8,
   DirtyPages,
   decodeColumns,
-  encodeColumns,
+  encodePage,
   floats64,
   PAGE_SLOTS,
   type Column,
@@ -209,13 +208,15 @@ export class PieceMemory {
 
   #encodePage(page: number): Uint8Array {
     const sketches: [number, Uint8Array | null, Uint8Array | null, Uint8Array | null][] = [];
-    for (let slot = page * PAGE_SLOTS; slot < (page + 1) * PAGE_SLOTS; slot += 1) {
+    const hasSketches = this.histograms.size + this.distincts.size + this.inputs.size > 0;
+    const end = hasSketches ? (page + 1) * PAGE_SLOTS : 0;
+    for (let slot = page * PAGE_SLOTS; slot < end; slot += 1) {
       const histogram = this.histograms.get(slot)?.encode() ?? null;
       const distinct = this.distincts.get(slot)?.encode() ?? null;
       const inputs = this.inputs.get(slot)?.encode() ?? null;
       if (histogram ?? distinct ?? inputs) sketches.push([slot, histogram, distinct, inputs]);
     }
-    return encode([encodeColumns(this.#columns, page), sketches]);
+    return encodePage(this.#columns, page, sketches);
   }
 
   #decodePage(page: number, bytes: Uint8Array): void {

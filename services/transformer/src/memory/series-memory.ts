@@ -1,10 +1,9 @@
-import { encode } from '@msgpack/msgpack';
 import { decodeSoundMsgpack, type FoldSettings } from '@millrace/wire';
 import {
   bytes8,
   DirtyPages,
   decodeColumns,
-  encodeColumns,
+  encodePage,
   floats64,
   PAGE_SLOTS,
   words32,
@@ -233,7 +232,7 @@ export class SeriesMemory {
       const list = this.gaps.get(slot);
       if (list !== undefined) gaps.push([slot, list]);
     }
-    return encode([encodeColumns(this.#columns, page), gaps]);
+    return encodePage(this.#columns, page, gaps);
   }
 
   #decodePage(page: number, bytes: Uint8Array): void {
