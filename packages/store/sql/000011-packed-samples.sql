@@ -20,7 +20,7 @@ CREATE TABLE samples_head (
 ) PARTITION BY LIST (partition);
 CREATE INDEX samples_head_series_id ON samples_head (series_id);
 
--- One row for each part of samples_head; whoever changes that counts up `version` first, which
+-- One row for each part of samples_head; whoever changes that sets `version` anew first, which
 -- locks it. What is packed is not read from the table but remembered by whoever wrote it: as long
 -- as the version is the same, so are the rows.
 CREATE TABLE samples_head_versions (

@@ -1,2 +1,2 @@
 -- Locks the head of a partition; no row when somebody has changed it since it was read.
-UPDATE samples_head_versions SET version = version + 1 WHERE partition = $1 AND version = $2
+UPDATE samples_head_versions SET version = $3 WHERE partition = $1 AND version = $2

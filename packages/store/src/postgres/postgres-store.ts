@@ -71,10 +71,12 @@ export function createStoreOn(
   const parts = { pool, ranges, heads, scratch: [], log, clock, settings };
   const schema = remembered(() => readSchema({ pool, kinds: params.layouts, log }));
   return {
-    marks: (partition) =>
-      pool.use(`The marks of partition ${partition} could not be read`, (session) =>
+    marks: (partition) => {
+      heads.forget(partition);
+      return pool.use(`The marks of partition ${partition} could not be read`, (session) =>
         readMarks(session, partition),
-      ),
+      );
+    },
     openMark: (key) =>
       pool.use(`The mark of partition ${key.partition} could not be opened`, (session) =>
         openMark(session, key),

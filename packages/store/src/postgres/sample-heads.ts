@@ -21,6 +21,8 @@ export interface SampleHeads {
    */
   take(partition: number): Promise<SampleHead>;
   giveBack(partition: number, head: SampleHead): void;
+  /** Whoever begins anew with a partition believes nothing that was known of it before. */
+  forget(partition: number): void;
   /** Makes room where rows were deleted; goes on by itself. */
   vacuum(partition: number): void;
   /** Waits for what goes on by itself. */
@@ -82,6 +84,7 @@ export function createSampleHeads(
         if (usedUs - beforeUs > KEPT_US_MAX) known.delete(other);
       }
     },
+    forget: (partition) => void known.delete(partition),
     vacuum: (partition) => {
       if (vacuuming.has(partition)) return;
       vacuuming.set(

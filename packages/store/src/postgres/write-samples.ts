@@ -1,4 +1,5 @@
 import type { ApplySettings, BatchPlan } from './apply-batch.ts';
+import { randomInt } from 'node:crypto';
 import { StoreError, StoreErrorCode } from '../store-error.ts';
 import { insertAll, insertRows, type RefusedRow } from './row-set.ts';
 import { encodePackedCopy } from './packed-copy.ts';
@@ -14,6 +15,9 @@ export interface Packing {
   head: SampleHead;
   placement: Placement;
 }
+
+/** What `randomInt` can give. */
+const VERSION_END = 2 ** 48 - 1;
 
 /** The head is not what it was believed to be: nothing was changed, and it has to be read again. */
 export class HeadMoved extends StoreError {
@@ -43,9 +47,12 @@ export async function lockHead(
   const isTouched =
     placement.kind === 'packed' || samples.verified.length + samples.unverified.length > 0;
   if (!isTouched) return;
-  const { count } = await session.run('move-head', [batch.key.partition, head.version]);
-  if (count !== 1) throw new HeadMoved(batch.key.partition);
-  head.version += 1;
+  // Not the next number: a crash of the database may take commits back, and others make new ones.
+  const next = randomInt(VERSION_END);
+  const { partition } = batch.key;
+  const { count } = await session.run('move-head', [partition, head.version, next]);
+  if (count !== 1) throw new HeadMoved(partition);
+  head.version = next;
 }
 
 /** Every verified sample of the batch into one of three tables. */
