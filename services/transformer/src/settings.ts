@@ -8,7 +8,10 @@ export interface TransformerSettings {
   pollBytesMax: number;
   /** A partition idle for this long gets a tick. */
   tickMs: number;
-  /** State is committed this often while it changes. */
+  /**
+   * State is committed this often while it changes; less often when that would take more than a
+   * tenth of the time, and once a minute in any case.
+   */
   commitMs: number;
   /** Bytes of entries in one record of `metrics.series`. */
   recordBytesMax: number;
