@@ -10,7 +10,7 @@ export const PROTOCOL_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${STAGE}/partition-owner.ts`,
-        text: 'fold.apply(decodeEventsRecord(record.payload), record.appendTimeUs);',
+        text: 'fold.apply(decodeEventsRecord(record.payload, this.#room), record.appendTimeUs);',
         replacement: 'fold.apply(decodeEventsRecord(record.payload), this.#parts.clock.nowUs());',
       },
     ],
