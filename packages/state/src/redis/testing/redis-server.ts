@@ -217,8 +217,11 @@ class OwnRedisServer implements RedisServer {
       what: 'a replica in step with its redis-server',
       msMax: START_MS_MAX,
       isServing: async () => {
-        const told = await askRedis(port, (redis) => redis.info('replication'));
-        return told.includes('master_link_status:up');
+        const told = await askRedis(port, (redis) => redis.info());
+        // What it was sent at first it writes beside what it serves; killed before, it has nothing.
+        const hasWritten = /aof_rewrite_in_progress:0\s/.test(told);
+        const isScheduled = /aof_rewrite_scheduled:1/.test(told);
+        return told.includes('master_link_status:up') && hasWritten && !isScheduled;
       },
     });
     return {
