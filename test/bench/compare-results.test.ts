@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { compareResults, type BenchResults } from './compare-results.ts';
+import { compareResults, readResults, type BenchResults } from './compare-results.ts';
 import type { FullRateFigures } from './full-rate.ts';
 
 const LATENCIES = { count: 1, p50: 1, p95: 1, p99: 1, p999: 1, max: 1 };
@@ -35,6 +35,15 @@ test('a machine that is half as fast for both is no regression, a lower ratio is
   expect(compareResults(before, slower).filter(({ isWorse }) => isWorse)).toMatchObject([
     { what: 'hot-1s, 16 connections, rate to peer', before: 1, after: 0.8 },
   ]);
+});
+
+test('what npm says in front of a result is passed over; what is none is refused', () => {
+  const written = results([run('ours', 100, 4)]);
+  const text = `\n> millrace@0.1.0 bench\n> node\n\n${JSON.stringify(written, undefined, 2)}\n`;
+  expect(readResults(text, 'a.json')).toEqual(written);
+  for (const none of ['', 'no { JSON', '{"rebuild": {}}']) {
+    expect(() => readResults(none, 'a.json')).toThrow('a.json is no result');
+  }
 });
 
 test('turns are taken together, and without a peer the figures themselves are compared', () => {

@@ -19,6 +19,18 @@ export interface Comparison {
   text: string;
 }
 
+/** What is in front of it npm has said, unless it was told to be silent. */
+export function readResults(text: string, file: string): BenchResults {
+  const start = text.search(/^\{/m);
+  try {
+    const results = JSON.parse(text.slice(start)) as Partial<BenchResults>;
+    if (Array.isArray(results.fullRates)) return results as BenchResults;
+  } catch {
+    // Said below: what was found there instead tells nobody anything.
+  }
+  throw new Error(`${file} is no result of "npm run bench -- --json".`);
+}
+
 const WORSE_MAX = 0.15;
 
 /** Of each figure which way is better. */

@@ -7,7 +7,7 @@ import { abandonAll } from './abandon.ts';
 import { runAudits } from './audits.ts';
 import { benchParent } from './bench-directory.ts';
 import { readOptions, type BenchOptions, type ProfiledStage } from './bench-options.ts';
-import { compareResults, type BenchResults } from './compare-results.ts';
+import { compareResults, readResults, type BenchResults } from './compare-results.ts';
 import { callTree, dearest, findProfile } from './cpu-profile.ts';
 import { startDistributed } from './distributed-system.ts';
 import { flameGraph } from './flame-graph.ts';
@@ -180,7 +180,7 @@ async function findPeers(say: Say): Promise<SystemMaker[]> {
 
 async function compare({ compare: files, json }: BenchOptions): Promise<number> {
   const [before, after] = await Promise.all(
-    files!.map(async (file) => JSON.parse(await readFile(file, 'utf8')) as BenchResults),
+    files!.map(async (file) => readResults(await readFile(file, 'utf8'), file)),
   );
   const compared = compareResults(before!, after!);
   if (json) process.stdout.write(`${JSON.stringify(compared, undefined, 2)}\n`);
