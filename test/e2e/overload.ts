@@ -15,6 +15,8 @@ import {
 const MIB = 1024 * 1024;
 const VISIBLE_MS_MAX = 600_000;
 const AGE_MS = 3 * 3_600_000;
+/** Two million samples a second of 20,000 series. */
+const STEPS_A_SECOND_MAX = 100;
 /** Heads are given up after ten seconds; it is looked for once a second. */
 const HEAD_MS_MAX = 14_000;
 
@@ -60,8 +62,8 @@ export class OverloadWorld {
       series: 20_000,
       connections: 64,
       seconds,
-      // Every window is over and becomes final at once.
-      firstTimeMs: Date.now() - AGE_MS,
+      // Every window is over and becomes final at once, however many steps there will be.
+      firstTimeMs: Date.now() - AGE_MS - seconds * STEPS_A_SECOND_MAX * DEFAULT_LOAD.stepMs,
       retryMsMax: 300_000,
     };
     const load = await startLoad(settings);
