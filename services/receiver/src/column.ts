@@ -77,7 +77,7 @@ export class Uint32Column {
 }
 
 /** The columns that every sample has a value in. */
-export class SampleColumns {
+export class PartColumns {
   length = 0;
   #seriesIndex = new Uint32Array(FIRST_CAPACITY);
   #times = new Float64Array(FIRST_CAPACITY);

@@ -24,7 +24,6 @@ import { readRedrivenSample } from './redriven-sample.ts';
 import { Rejections, type RejectedSamples } from './rejections.ts';
 import { RemoteWriteRequest } from './remote-write-request.ts';
 import { RequestDraft } from './request-draft.ts';
-import { SeriesByLabels } from './series-by-labels.ts';
 import type { ReceiverSettings } from './settings.ts';
 import type { TenantCutters } from './tenant-cutters.ts';
 import type { TokenPosition } from './token.ts';
@@ -78,7 +77,6 @@ export class Intake {
   readonly #events: ReceiverEvents;
   readonly #logIds: readonly (string | undefined)[];
   readonly #deadlines: Deadlines;
-  readonly #series: SeriesByLabels;
   readonly #sessions: BatchSessions;
   #scratch: Uint8Array = new Uint8Array(0);
 
@@ -103,7 +101,6 @@ export class Intake {
     this.#logIds = params.logIds;
     const { clock, settings } = params;
     const cutter = params.cutters.of(params.tenant);
-    this.#series = new SeriesByLabels(cutter.series);
     this.#sessions = new BatchSessions({ table: cutter.series.table, settings });
     this.#deadlines = new Deadlines({ clock, ms: settings.appendTimeoutMs });
   }
@@ -202,7 +199,7 @@ export class Intake {
     const { body, producer, protocol } = request;
     const { draft, cutter, receivedAtUs } = into;
     const { labelLimits, histogramBytesMax } = this.#settings;
-    const series = this.#seriesOf(cutter);
+    const { seriesByLabels: series } = cutter;
     const arrivals = this.#arrivals;
     switch (protocol) {
       case 'remote_write.v1': {
@@ -231,12 +228,6 @@ export class Intake {
         return { body, producer };
       }
     }
-  }
-
-  /** Only a tenant of senders has series that are worth being found again by their labels. */
-  #seriesOf(cutter: PartCutter): SeriesByLabels {
-    const isOwn = cutter === this.#cutters.of(this.#tenant);
-    return isOwn ? this.#series : new SeriesByLabels(cutter.series);
   }
 
   /** Its labels were admitted once, perhaps under other limits. */

@@ -1,6 +1,6 @@
 import type { SampleKind, TimeUs } from '@millrace/model';
 import type { DataRecord, MetricMetadata } from '@millrace/wire';
-import { SampleColumns, Uint32Column } from './column.ts';
+import { PartColumns, Uint32Column } from './column.ts';
 import type { LaneDefinitions } from './lane-definitions.ts';
 import { PartSeries } from './part-series.ts';
 import type { SeriesNumber, SeriesTable } from './series-table.ts';
@@ -54,7 +54,7 @@ export class PartBuilder {
   readonly #lane: LaneDefinitions;
   readonly #series: PartSeries;
   readonly #refused = new Uint32Column();
-  readonly #samples = new SampleColumns();
+  readonly #samples = new PartColumns();
   #ids: string[] = [];
   #histograms: Uint8Array[] = [];
   #exemplars: DataRecord['exemplars'] = [];

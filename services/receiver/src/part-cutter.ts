@@ -2,6 +2,7 @@ import { fingerprintOf, METRIC_NAME_LABEL, partitionOf, type SampleKind } from '
 import type { MetricMetadata } from '@millrace/wire';
 import { LaneDefinitions, type DefinitionSettings } from './lane-definitions.ts';
 import { PartBuilder, type DraftPart } from './part-builder.ts';
+import { SeriesByLabels } from './series-by-labels.ts';
 import { SeriesCache } from './series-cache.ts';
 import type { SeriesNumber } from './series-table.ts';
 
@@ -17,6 +18,8 @@ export interface CutRequest {
  */
 export class PartCutter {
   readonly series: SeriesCache;
+  /** The same, for protocols that have no bytes of the labels. */
+  readonly seriesByLabels: SeriesByLabels;
   readonly #tenant: string;
   readonly #partBytesMax: number;
   readonly #builders: readonly PartBuilder[];
@@ -46,6 +49,7 @@ export class PartCutter {
         params.onSeriesForgotten();
       },
     });
+    this.seriesByLabels = new SeriesByLabels(this.series);
     const { table } = this.series;
     const nextSerial = (): number => (this.#serial += 1);
     this.#builders = Array.from({ length: params.partitions }, (_, partition) => {

@@ -53,15 +53,8 @@ export class RequestDraft {
     value: number,
     flags: number,
   ): void {
-    if (!(Math.abs(timeUs) <= TIME_US_MAX)) {
-      this.#rejectRange(ordinal, timeUs);
-      return;
-    }
-    const part = this.#cutter.place(series, kind, SAMPLE_BYTES);
-    if (timeUs > this.#latestUs && (flags & SampleFlag.untimed) === 0) {
-      this.#refuseFuture(part, ordinal, timeUs);
-      return;
-    }
+    const part = this.#placed(ordinal, series, kind, timeUs, flags, SAMPLE_BYTES);
+    if (part === undefined) return;
     part.sample(series, kind, timeUs, value, flags);
     this.accepted += 1;
   }
@@ -75,15 +68,8 @@ export class RequestDraft {
     flags: number,
     beside: Beside = NOTHING,
   ): void {
-    if (!(Math.abs(timeUs) <= TIME_US_MAX)) {
-      this.#rejectRange(ordinal, timeUs);
-      return;
-    }
-    const part = this.#cutter.place(series, kind, bytesOf(beside));
-    if (timeUs > this.#latestUs && (flags & SampleFlag.untimed) === 0) {
-      this.#refuseFuture(part, ordinal, timeUs);
-      return;
-    }
+    const part = this.#placed(ordinal, series, kind, timeUs, flags, bytesOf(beside));
+    if (part === undefined) return;
     part.sample(series, kind, timeUs, value, flags | flagsOf(beside));
     if (beside.id !== undefined) part.id(beside.id);
     if (beside.histogram !== undefined) part.histogram(beside.histogram);
@@ -103,6 +89,25 @@ export class RequestDraft {
     const part = this.#cutter.place(series, kind, exemplarBytes(exemplar.labels));
     if (exemplar.timeUs > this.#latestUs) this.exemplarsDropped += 1;
     else part.exemplar(series, kind, exemplar);
+  }
+
+  /** The part of a sample that takes so many bytes; undefined: its time is not taken. */
+  #placed(
+    ordinal: number,
+    series: SeriesNumber,
+    kind: SampleKind,
+    timeUs: TimeUs,
+    flags: number,
+    bytes: number,
+  ): PartBuilder | undefined {
+    if (!(Math.abs(timeUs) <= TIME_US_MAX)) {
+      this.#rejectRange(ordinal, timeUs);
+      return undefined;
+    }
+    const part = this.#cutter.place(series, kind, bytes);
+    if (timeUs <= this.#latestUs || (flags & SampleFlag.untimed) !== 0) return part;
+    this.#refuseFuture(part, ordinal, timeUs);
+    return undefined;
   }
 
   #rejectRange(ordinal: number, timeUs: TimeUs): void {

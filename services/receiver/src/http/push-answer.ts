@@ -34,17 +34,21 @@ export function pushAnswers(
   if (waitMs !== undefined && storeWait === undefined) throw waitUnavailable();
   return async (receipt) => {
     if (receipt.accepted === 0 && receipt.rejected.length > 0) return nothingAccepted(receipt);
-    const answer: EventsAnswer = {
-      accepted: receipt.accepted,
-      rejected: receipt.rejected,
-      identity: receipt.identity,
-      horizon: formatDuration(settings.identityHorizonMs),
-      token: encodeToken(receipt.positions),
-    };
+    const answer = eventsAnswer(receipt, settings);
     if (waitMs !== undefined && storeWait !== undefined) {
       answer.stored = await storeWait.wait(receipt.positions, waitMs, request.signal());
     }
     return jsonAnswer(200, answer);
+  };
+}
+
+export function eventsAnswer(receipt: Receipt, settings: ReceiverSettings): EventsAnswer {
+  return {
+    accepted: receipt.accepted,
+    rejected: receipt.rejected,
+    identity: receipt.identity,
+    horizon: formatDuration(settings.identityHorizonMs),
+    token: encodeToken(receipt.positions),
   };
 }
 

@@ -1,11 +1,9 @@
 import { REDRIVE_PROTOCOL, tellsReasons } from '@millrace/wire';
-import { formatDuration } from '../duration.ts';
 import type { Intake } from '../intake.ts';
 import type { InFlightBytes } from '../in-flight-bytes.ts';
 import type { RulesControl } from '../rules-control.ts';
 import type { ReceiverSettings } from '../settings.ts';
-import { encodeToken } from '../token.ts';
-import { nothingAccepted, type EventsAnswer } from './push-answer.ts';
+import { eventsAnswer, nothingAccepted } from './push-answer.ts';
 import { jsonAnswer, type HttpAnswer, type HttpRequest, type HttpRoute } from './http-exchange.ts';
 import { RequestError } from './problem.ts';
 import { producerIdentity } from './producer-identity.ts';
@@ -58,14 +56,7 @@ async function redrive(parts: Parts, request: HttpRequest): Promise<HttpAnswer> 
   const protocol = REDRIVE_PROTOCOL;
   const receipt = await intake.receive({ protocol, body, producer, tenant, lease });
   if (receipt.accepted === 0) return nothingAccepted(receipt);
-  const answer: EventsAnswer = {
-    accepted: receipt.accepted,
-    rejected: receipt.rejected,
-    identity: receipt.identity,
-    horizon: formatDuration(settings.identityHorizonMs),
-    token: encodeToken(receipt.positions),
-  };
-  return jsonAnswer(200, answer);
+  return jsonAnswer(200, eventsAnswer(receipt, settings));
 }
 
 /** Whose the letter is; undefined: the sender's own. Without authentication anybody may say so. */
