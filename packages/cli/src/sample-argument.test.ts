@@ -30,7 +30,7 @@ test('JSON is read as the receiver reads it', () => {
   expect(readSampleArgument('{"name": "a", "valeu": 1}')).toMatchObject({
     isRefused: true,
     reason: 'unknown_field',
-    remedy: expect.stringContaining('Samples have name'),
+    remedy: expect.stringContaining('Use only name'),
   });
 });
 

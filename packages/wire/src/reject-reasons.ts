@@ -146,9 +146,8 @@ export const REJECT_REASONS: Readonly<Record<RejectReason, RejectReasonEntry>> =
   ),
   unknown_field: entry(
     422,
-    'There is a field that does not exist',
-    'Samples have name, labels, value, time, kind and id, and all else belongs into labels; ' +
-      'the fields of batches are in packages/wire/batch.md.',
+    'The sample has a field that does not exist',
+    'Use only name, labels, value, time, kind and id; everything else belongs into labels.',
   ),
   missing_name: entry(
     422,

@@ -70,7 +70,7 @@ const TABLE_FIELDS = ['first', 'kinds', 'labels'] as const;
  * Reads a batch. Its columns stay where they are, and its labels are read when they are asked for:
  * all that is allocated is for series that come for the first time.
  *
- * @throws DecodeError `malformed_batch`, `unknown_field`, `unsupported_version`, `invalid_utf8`,
+ * @throws DecodeError `malformed_batch`, `unsupported_version`, `invalid_utf8`,
  *   `unknown_kind`, `empty_request`, `too_many_samples`, `too_many_labels`.
  */
 export function decodeBatch(body: Uint8Array, limits: BatchLimits = DEFAULT_BATCH_LIMITS): Batch {
@@ -261,7 +261,7 @@ const KEY_BYTES_MAX = 256;
 function unknownField(key: string, known: readonly string[]): DecodeError {
   const meant = closestWord(key, known);
   const hint = meant === undefined ? `there are ${known.join(', ')}` : `did you mean ${meant}?`;
-  return new DecodeError('unknown_field', `the batch has a field ${quote(key)}; ${hint}`);
+  return new DecodeError('malformed_batch', `the batch has a field ${quote(key)}; ${hint}`);
 }
 
 function missing(field: string): DecodeError {
