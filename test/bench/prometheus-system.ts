@@ -1,18 +1,11 @@
-import { spawn } from 'node:child_process';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '@millrace/runtime/testing';
-import { until } from '../integration/running-millrace.ts';
 import type { LoadResult, LoadSettings } from '../load/load-run.ts';
-import { figuresOf } from '../services/process-figures.ts';
-import { onAbandon } from './abandon.ts';
-import { ask, isAnswering } from './ask-peer.ts';
+import { ask } from './ask-peer.ts';
 import { bytesBelow, makeBenchDirectory } from './bench-directory.ts';
+import { startPeer } from './peer-process.ts';
 import type { SystemMaker, SystemUnderTest } from './system-under-test.ts';
-
-const READY_MS_MAX = 30_000;
-const STOP_MS_MAX = 60_000;
-const NOTHING = { cpuSeconds: 0, rssBytes: 0 };
 
 /**
  * Senders of several connections overtake one another, so samples may come out of order: without
@@ -42,33 +35,21 @@ async function startPrometheus(program: string): Promise<SystemUnderTest> {
     '--web.enable-remote-write-receiver',
     '--log.level=error',
   ];
-  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'] });
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  const abandoned = onAbandon(async () => {
-    child.kill('SIGKILL');
-    await rm(directory, { recursive: true, force: true });
-  });
-  await until('Prometheus is ready', READY_MS_MAX, async () => {
-    if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}`);
-    return await isAnswering(`${url}/-/ready`);
+  const peer = await startPeer({
+    ...{ program, args, directory },
+    readyUrl: `${url}/-/ready`,
+    stopSignal: 'SIGTERM',
   });
   return {
     name: 'prometheus',
     url,
     path: '/api/v1/write',
-    figures: () => ({ prometheus: figuresOf(child.pid!) ?? NOTHING }),
+    figures: () => ({ prometheus: peer.figures() }),
     // What it has acknowledged can be queried.
     untilVisible: () => Promise.resolve(),
     bytesKept: async () => ({ disk: await bytesBelow(data) }),
     faults: (load, result) => faultsOf(url, load, result),
-    stop: async () => {
-      child.kill('SIGTERM');
-      const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
-      await ended;
-      clearTimeout(late);
-      abandoned.over();
-      await rm(directory, { recursive: true, force: true });
-    },
+    stop: () => peer.stop(),
   };
 }
 

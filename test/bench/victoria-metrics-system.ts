@@ -1,17 +1,9 @@
-import { spawn } from 'node:child_process';
-import { rm } from 'node:fs/promises';
-import { until } from '../integration/running-millrace.ts';
 import type { LoadResult, LoadSettings } from '../load/load-run.ts';
 import { freePort } from '@millrace/runtime/testing';
-import { figuresOf } from '../services/process-figures.ts';
-import { onAbandon } from './abandon.ts';
-import { ask, isAnswering } from './ask-peer.ts';
+import { ask } from './ask-peer.ts';
 import { bytesBelow, makeBenchDirectory } from './bench-directory.ts';
+import { startPeer } from './peer-process.ts';
 import type { SystemMaker, SystemUnderTest } from './system-under-test.ts';
-
-const READY_MS_MAX = 30_000;
-const STOP_MS_MAX = 60_000;
-const NOTHING = { cpuSeconds: 0, rssBytes: 0 };
 
 /** VictoriaMetrics' single node with its defaults: it acknowledges before anything is durable. */
 export function victoriaMetrics(program: string): SystemMaker {
@@ -27,32 +19,20 @@ async function startVictoriaMetrics(program: string): Promise<SystemUnderTest> {
     `-httpListenAddr=127.0.0.1:${port}`,
     '-loggerLevel=ERROR',
   ];
-  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'] });
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  const abandoned = onAbandon(async () => {
-    child.kill('SIGKILL');
-    await rm(directory, { recursive: true, force: true });
-  });
-  await until('VictoriaMetrics is ready', READY_MS_MAX, async () => {
-    if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}`);
-    return await isAnswering(`${url}/health`);
+  const peer = await startPeer({
+    ...{ program, args, directory },
+    readyUrl: `${url}/health`,
+    stopSignal: 'SIGINT',
   });
   return {
     name: 'victoria-metrics',
     url,
     path: '/api/v1/write',
-    figures: () => ({ 'victoria-metrics': figuresOf(child.pid!) ?? NOTHING }),
+    figures: () => ({ 'victoria-metrics': peer.figures() }),
     untilVisible: async () => void (await ask(`${url}/internal/force_flush`)),
     bytesKept: async () => ({ disk: await bytesBelow(directory) }),
     faults: (load, result) => faultsOf(url, load, result),
-    stop: async () => {
-      child.kill('SIGINT');
-      const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
-      await ended;
-      clearTimeout(late);
-      abandoned.over();
-      await rm(directory, { recursive: true, force: true });
-    },
+    stop: () => peer.stop(),
   };
 }
 
