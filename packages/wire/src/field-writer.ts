@@ -39,18 +39,8 @@ export class FieldWriter {
     }
   }
 
-  /** A number in one of few forms: of columns' worth of records there is only a handful each. */
-  number(value: number): void {
-    this.#reserve(9);
-    const isWhole = Number.isSafeInteger(value) && !Object.is(value, -0);
-    if (!isWhole) this.#double(value);
-    else if (value >= -0x20 && value < 0x80) this.#bytes[this.#at++] = value & 0xff;
-    else if (value >= 0 && value < 2 ** 32) this.#word(0xce, value);
-    else this.#wide(value);
-  }
-
   /** A number in the form that takes the fewest bytes. */
-  shortest(value: number): void {
+  number(value: number): void {
     this.#reserve(9);
     if (!Number.isSafeInteger(value)) this.#double(value);
     else if (value >= -0x20 && value < 0x80) this.#bytes[this.#at++] = value & 0xff;
@@ -105,7 +95,7 @@ export class FieldWriter {
 
   /** Whatever a record may hold, arrays of it among them. */
   value(value: unknown): void {
-    if (typeof value === 'number') this.shortest(value);
+    if (typeof value === 'number') this.number(value);
     else if (typeof value === 'string') this.text(value);
     else if (value === undefined || value === null) this.#head(0xc0);
     else if (typeof value === 'boolean') this.#head(value ? 0xc3 : 0xc2);

@@ -111,7 +111,7 @@ export class SeriesRecordBuilder {
     row.reset();
     row.array(fields.length);
     for (const field of fields) {
-      if (typeof field === 'number') row.shortest(oneNaN(field));
+      if (typeof field === 'number') row.number(oneNaN(field));
       else row.value(field);
     }
     this.#take(type, row.length);
@@ -166,8 +166,8 @@ export class SeriesRecordBuilder {
     writer.array(this.#head.length + HEAD_FIELDS);
     for (const field of this.#head) writer.value(field);
     for (const { offset, ordinal } of [this.#from, to]) {
-      writer.shortest(offset);
-      writer.shortest(ordinal);
+      writer.number(offset);
+      writer.number(ordinal);
     }
     writer.bytes(bytesOf(Uint32Array.from(this.#runs)));
     writer.bytes(bytesOf(this.#seriesIds.subarray(0, 2 * n)));
@@ -177,7 +177,7 @@ export class SeriesRecordBuilder {
     writer.array(this.#rows.length);
     for (const { type, count, bytes } of this.#rows) {
       writer.array(2);
-      writer.shortest(type);
+      writer.number(type);
       writer.array(count);
       writer.raw(bytes.view());
     }
