@@ -22,13 +22,14 @@ export class SeriesTimes {
   readonly #times: number[] = [];
   #remembered: number[] = [];
   floorUs = -Infinity;
-  /** The shortest interval so far: samples out of turn make intervals of one step seem long. */
-  #shortestUs = Infinity;
+  /** The smallest usual step so far: samples out of turn make intervals of one step seem long. */
+  #stepUs: number;
   /** Gaps below were too many at some time. */
   #forgottenBelowUs = -Infinity;
 
   constructor(promise: TimesPromise) {
     this.#promise = promise;
+    this.#stepUs = promise.stepUs;
   }
 
   has(timeUs: number): boolean {
@@ -58,14 +59,11 @@ export class SeriesTimes {
     let at = this.#times.length;
     while (at > 0 && this.#times[at - 1]! > timeUs) at -= 1;
     this.#times.splice(at, 0, timeUs);
-    for (const beside of [this.#times[at - 1], this.#times[at + 1]]) {
-      if (beside === undefined) continue;
-      this.#shortestUs = Math.min(this.#shortestUs, Math.abs(timeUs - beside));
-    }
     if (timeUs > this.floorUs) {
       this.#remembered = [...this.#remembered, timeUs].sort((a, b) => a - b);
       if (this.#remembered.length > this.#promise.rememberedMax) {
         this.floorUs = this.#remembered.shift()!;
+        this.#stepUs = Math.min(this.#stepUs, usualStepUs(this.#remembered));
       }
     }
     this.#boundGaps();
@@ -73,7 +71,7 @@ export class SeriesTimes {
 
   #boundGaps(): void {
     const { gapsMax } = this.#promise;
-    const stepUs = Math.min(this.#promise.stepUs, this.#shortestUs);
+    const stepUs = this.#stepUs;
     let gaps = 0;
     for (let i = this.#times.length - 1; i > 0; i -= 1) {
       const [from, to] = [this.#times[i - 1]!, this.#times[i]!];
@@ -83,4 +81,10 @@ export class SeriesTimes {
       if (gaps === gapsMax) this.#forgottenBelowUs = from;
     }
   }
+}
+
+/** The lower quartile of the intervals between times, as ARCHITECTURE.md says it and why. */
+function usualStepUs(times: readonly number[]): number {
+  const intervals = times.slice(1).map((time, i) => time - times[i]!);
+  return intervals.sort((a, b) => a - b)[Math.floor(intervals.length / 4)] ?? Infinity;
 }
