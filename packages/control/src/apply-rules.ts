@@ -1,20 +1,11 @@
 import { errorKind, type Clock } from '@millrace/runtime';
-import { TOPIC_CONTROL, type Producer, type Stream } from '@millrace/stream';
-import { ControlRecordKind, encodeControlRecord, type ControlRecord } from '@millrace/wire';
+import type { Producer, Stream } from '@millrace/stream';
 import { appendBarrier } from './barrier.ts';
-import { checkFoldVersion } from './check-fold-version.ts';
 import { checkFrequency } from './check-frequency.ts';
-import { checkRulesSize } from './check-size.ts';
-import { barriersMissing, notBegun, outrunByOther } from './control-errors.ts';
-import {
-  begunRules,
-  completeChange,
-  planRules,
-  type RulesChange,
-  type RulesPlan,
-  type WantedRules,
-} from './plan-rules.ts';
+import { barriersMissing, notBegun } from './control-errors.ts';
+import { completeChange, planRules, type RulesChange, type RulesPlan } from './plan-rules.ts';
 import { HistoryReader } from './read-history.ts';
+import { nextVersion, recordVersion } from './record-version.ts';
 import type { RulesVersion } from './rules-history.ts';
 
 export interface ControlParts {
@@ -57,9 +48,8 @@ export async function applyRules(
   if (plan.isChanged) checkFrequency(known.versions, clock.nowUs());
   const producer = stream.producer();
   try {
-    const recorded = { after: before.number, plan, wanted };
     const version = plan.isChanged
-      ? await recordVersion({ stream, clock, history }, producer, recorded)
+      ? await recordVersion({ stream, clock, history }, producer, nextVersion(before, plan, wanted))
       : before;
     return { plan, version, barriers: await tellPartitions(parts, producer, version) };
   } finally {
@@ -67,42 +57,8 @@ export async function applyRules(
   }
 }
 
-/**
- * The version's records, to follow the one numbered `after` (0: none); resolves when it is known
- * that they are the ones that count.
- */
-export async function recordVersion(
-  { stream, clock, history }: ChangingParts,
-  producer: Producer,
-  change: Readonly<{ after: number; plan: RulesPlan; wanted: WantedRules }>,
-): Promise<RulesVersion> {
-  const { after, plan, wanted } = change;
-  checkFoldVersion(wanted);
-  checkRulesSize(wanted, stream.partitions);
-  const known = await history.read();
-  const append = async (record: ControlRecord): Promise<number> => {
-    const { offset } = await producer.append(TOPIC_CONTROL, 0, encodeControlRecord(record));
-    return known.numberAt(offset);
-  };
-  const editions = plan.unchanged.map(({ edition }) => edition);
-  for (const rule of begunRules(plan)) {
-    editions.push(await append({ kind: ControlRecordKind.edition, rule }));
-  }
-  const number = await append({
-    kind: ControlRecordKind.rules,
-    after,
-    editions: editions.sort((a, b) => a - b),
-    foldVersion: wanted.foldVersion,
-    settings: wanted.settings,
-    source: wanted.source,
-    appliedAtUs: clock.nowUs(),
-  });
-  const version = (await history.read()).versions.find((one) => one.number === number);
-  if (version === undefined) throw outrunByOther();
-  return version;
-}
-
-async function tellPartitions(
+/** Appends the version's barrier to every partition; resolves with their offsets. */
+export async function tellPartitions(
   { stream, clock }: ControlParts,
   producer: Producer,
   version: RulesVersion,

@@ -5,8 +5,8 @@ import type { RulesVersion } from './rules-history.ts';
 
 /** What tells a partition of P = `partitions` that this version is in force from there on. */
 export function barrierOf(version: RulesVersion, partitions: number): BarrierRecord {
-  const { number, after, foldVersion, settings, rules } = version;
-  return {
+  const { number, after, foldVersion, settings, rules, candidates } = version;
+  const record: BarrierRecord = {
     kind: EventsRecordKind.barrier,
     number,
     after,
@@ -14,6 +14,11 @@ export function barrierOf(version: RulesVersion, partitions: number): BarrierRec
     settings,
     rules,
     partitions,
+  };
+  if (candidates.length === 0) return record;
+  return {
+    ...record,
+    candidates: candidates.map((one) => ({ number: one.number, rules: one.rules })),
   };
 }
 

@@ -119,3 +119,33 @@ export function barriersMissing(
     cause,
   });
 }
+
+export function candidateUnknown(number: number, known: readonly number[]): MillraceError {
+  const there = known.length === 0 ? 'there is none' : `there is ${known.join(' and ')}`;
+  return new MillraceError({
+    code: 'CANDIDATE_UNKNOWN',
+    kind: 'permanent',
+    message: `Nothing numbered ${number} is folded beside the rules in force: ${there}.`,
+    remedy: 'Look at them with "millrace edition list".',
+  });
+}
+
+export function candidatesFull(candidatesMax: number): MillraceError {
+  return new MillraceError({
+    code: 'CANDIDATES_FULL',
+    kind: 'permanent',
+    message:
+      `${candidatesMax} sets of rules are folded beside those in force, and each of them costs ` +
+      'as much as the rules in force do. Nothing was changed.',
+    remedy: 'Free one with "millrace edition drop"; "millrace edition list" shows them.',
+  });
+}
+
+export function sinceInFuture(): MillraceError {
+  return new MillraceError({
+    code: 'REPROCESS_SINCE',
+    kind: 'permanent',
+    message: 'History cannot begin in the future. Nothing was changed.',
+    remedy: 'Give a time that is over, for example --since 2h.',
+  });
+}

@@ -6,6 +6,14 @@ export { CHANGE_PERIOD_US, VERSIONS_MAX } from './check-frequency.ts';
 export { checkRulesSize } from './check-size.ts';
 export { notBegun } from './control-errors.ts';
 export { ControlFollower, type FollowerParts } from './control-follower.ts';
+export {
+  beginCandidate,
+  CANDIDATES_MAX,
+  dropCandidate,
+  promoteCandidate,
+  type ChangedCandidates,
+} from './candidates.ts';
+export { orderJobs } from './order-jobs.ts';
 export { openControl, type OpenControl } from './open-control.ts';
 export {
   completeChange,
@@ -15,4 +23,9 @@ export {
   type WantedRules,
 } from './plan-rules.ts';
 export { HistoryReader, readHistory } from './read-history.ts';
-export { RulesHistory, type RulesVersion } from './rules-history.ts';
+export {
+  RulesHistory,
+  type Candidate,
+  type JobsOrder,
+  type RulesVersion,
+} from './rules-history.ts';

@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { MillraceError } from '@millrace/runtime';
 import { TOPIC_CONTROL, TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { ControlRecordKind, encodeControlRecord } from '@millrace/wire';
-import { recordVersion, type ChangingParts, type ControlParts } from './apply-rules.ts';
+import type { ChangingParts, ControlParts } from './apply-rules.ts';
 import { controlLost } from './control-errors.ts';
 import { planRules, type WantedRules } from './plan-rules.ts';
 import { HistoryReader } from './read-history.ts';
+import { nextVersion, recordVersion } from './record-version.ts';
 import type { RulesHistory, RulesVersion } from './rules-history.ts';
 
 const LOG_ID_BYTES = 16;
@@ -73,7 +74,7 @@ async function begin(
     // Whose record is the first one is only known now.
     if ((await parts.history.read()).newest !== undefined) return false;
     const plan = planRules(undefined, wanted);
-    await recordVersion(parts, producer, { after: 0, plan, wanted });
+    await recordVersion(parts, producer, nextVersion(undefined, plan, wanted));
     return true;
   } catch (error) {
     if (error instanceof MillraceError && error.code === 'RULES_OUTRUN') return false;

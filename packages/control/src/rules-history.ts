@@ -19,7 +19,29 @@ export interface RulesVersion {
   /** The rule file as a person wrote it; empty: none. */
   source: string;
   appliedAtUs: number;
+  /** What is folded beside the rules, the oldest first. */
+  candidates: readonly Candidate[];
 }
+
+/** Rules whose editions are folded beside those in force, and not shown until they are promoted. */
+export interface Candidate {
+  /** Of the version that began it, or the last one that had these rules in force. */
+  number: number;
+  rules: CompiledRules;
+  /** The rule file as a person wrote it; empty: none. */
+  source: string;
+  /** Jobs fold the past into it, see `ControlCandidate`. Infinity: they do not. */
+  sinceUs: number;
+}
+
+/** How the jobs of a candidate are to go on. */
+export interface JobsOrder {
+  isPaused: boolean;
+  /** Of each partition's job; 0: no bound. */
+  samplesPerSecondMax: number;
+}
+
+const AS_FAST_AS_IT_CAN: JobsOrder = { isPaused: false, samplesPerSecondMax: 0 };
 
 /** What the records of `metrics.control` say, read in their order. */
 export class RulesHistory {
@@ -34,6 +56,8 @@ export class RulesHistory {
   #firstNumber = 0;
   readonly #editions = new Map<number, UnnumberedRule>();
   readonly #versions: RulesVersion[] = [];
+  /** By candidate. */
+  readonly #jobs = new Map<number, JobsOrder>();
   /** By partition and log. */
   readonly #acknowledged = new Map<string, number>();
 
@@ -54,6 +78,11 @@ export class RulesHistory {
   /** Samples of a partition of that log that a person knows to be lost. */
   acknowledged(partition: number, logId: string): number {
     return this.#acknowledged.get(`${partition} ${logId}`) ?? 0;
+  }
+
+  /** What was said last about a candidate's jobs. */
+  jobsOrder(candidate: number): JobsOrder {
+    return this.#jobs.get(candidate) ?? AS_FAST_AS_IT_CAN;
   }
 
   /** The number of the edition or version whose record is there. */
@@ -88,6 +117,11 @@ export class RulesHistory {
           this.#acknowledged.set(`${partition} ${logId}`, Math.max(known, samples));
         }
         break;
+      case ControlRecordKind.jobs: {
+        const { candidate, isPaused, samplesPerSecondMax } = record;
+        this.#jobs.set(candidate, { isPaused, samplesPerSecondMax });
+        break;
+      }
     }
   }
 
@@ -96,8 +130,22 @@ export class RulesHistory {
       this.lost += 1;
       return;
     }
-    const { kind: _kind, editions, ...rest } = record;
-    const rules = readCompiledRules({
+    const { kind: _kind, editions, candidates = [], ...rest } = record;
+    const number = this.numberAt(offset);
+    this.#versions.push({
+      ...{ number, ...rest },
+      rules: this.#rulesOf(editions, offset),
+      candidates: candidates.map((one) => ({
+        // It cannot know its own number before it is there.
+        number: one.number === 0 ? number : one.number,
+        rules: this.#rulesOf(one.editions, offset),
+        ...{ source: one.source, sinceUs: one.sinceUs },
+      })),
+    });
+  }
+
+  #rulesOf(editions: readonly number[], offset: number): CompiledRules {
+    return readCompiledRules({
       version: 1,
       rules: editions.map((edition) => {
         const rule = this.#editions.get(edition);
@@ -105,6 +153,5 @@ export class RulesHistory {
         return { ...rule, edition };
       }),
     });
-    this.#versions.push({ number: this.numberAt(offset), rules, ...rest });
   }
 }

@@ -72,6 +72,11 @@ export function timeField(value: unknown, what: string): TimeUs {
   throw corruptRecord(`${what} is not a time`);
 }
 
+export function booleanField(value: unknown, what: string): boolean {
+  if (typeof value !== 'boolean') throw corruptRecord(`${what} is neither true nor false`);
+  return value;
+}
+
 export function stringField(value: unknown, what: string): string {
   if (typeof value !== 'string') throw corruptRecord(`${what} is not a string`);
   return value;

@@ -1,16 +1,24 @@
 import { encode } from '@msgpack/msgpack';
 import {
   arrayField,
+  booleanField,
   bytesColumn,
   corruptRecord,
   countField,
   decodeFields,
+  numberField,
   settingsField,
   stringField,
   timeField,
   unknownVersion,
 } from './columns.ts';
-import { CONTROL_RECORD_VERSION, ControlRecordKind, type ControlRecord } from './control-record.ts';
+import {
+  CONTROL_RECORD_VERSION,
+  ControlRecordKind,
+  type ControlCandidate,
+  type ControlRecord,
+  type ControlRulesRecord,
+} from './control-record.ts';
 
 /*
  * A record is one MessagePack array, the version first, then the kind:
@@ -19,11 +27,17 @@ import { CONTROL_RECORD_VERSION, ControlRecordKind, type ControlRecord } from '.
  *   edition  [1, 1, rule {…}]
  *   rules    [1, 2, after, [edition], fold version, settings {…}, source, appliedAt µs]
  *   acknowledgement [1, 3, [[partition, logId bin16, samples]], note, acknowledgedAt µs]
+ *   jobs     [1, 4, candidate, is paused, samples a second at most, changedAt µs]
+ *
+ * Rules with candidates are version 2, and end with [[number, [edition], source, since µs]]: a
+ * program of before would bring others into force without them.
  */
+
+const FIRST_VERSION = 1;
 
 /** The bytes of a record. */
 export function encodeControlRecord(record: ControlRecord): Uint8Array {
-  const head = [CONTROL_RECORD_VERSION, record.kind];
+  const head = [FIRST_VERSION, record.kind];
   switch (record.kind) {
     case ControlRecordKind.log:
       return encode([
@@ -35,15 +49,7 @@ export function encodeControlRecord(record: ControlRecord): Uint8Array {
     case ControlRecordKind.edition:
       return encode([...head, record.rule]);
     case ControlRecordKind.rules:
-      return encode([
-        ...head,
-        record.after,
-        record.editions,
-        record.foldVersion,
-        record.settings,
-        record.source,
-        record.appliedAtUs,
-      ]);
+      return encode(rulesFields(record));
     case ControlRecordKind.acknowledgement:
       return encode([
         ...head,
@@ -53,7 +59,20 @@ export function encodeControlRecord(record: ControlRecord): Uint8Array {
         record.note,
         record.acknowledgedAtUs,
       ]);
+    case ControlRecordKind.jobs: {
+      const { candidate, isPaused, samplesPerSecondMax, changedAtUs } = record;
+      return encode([...head, candidate, isPaused, samplesPerSecondMax, changedAtUs]);
+    }
   }
+}
+
+function rulesFields(record: ControlRulesRecord): unknown[] {
+  const { kind, after, editions, foldVersion, settings, source, appliedAtUs } = record;
+  const { candidates = [] } = record;
+  const fields = [kind, after, editions, foldVersion, settings, source, appliedAtUs];
+  if (candidates.length === 0) return [FIRST_VERSION, ...fields];
+  const beside = candidates.map((one) => [one.number, one.editions, one.source, one.sinceUs]);
+  return [CONTROL_RECORD_VERSION, ...fields, beside];
 }
 
 /**
@@ -63,7 +82,7 @@ export function encodeControlRecord(record: ControlRecord): Uint8Array {
  */
 export function decodeControlRecord(bytes: Uint8Array): ControlRecord {
   const fields = decodeFields(bytes);
-  if (fields[0] !== CONTROL_RECORD_VERSION) {
+  if (fields[0] !== FIRST_VERSION && fields[0] !== CONTROL_RECORD_VERSION) {
     throw unknownVersion('metrics.control', fields[0], CONTROL_RECORD_VERSION);
   }
   switch (fields[1]) {
@@ -78,15 +97,7 @@ export function decodeControlRecord(bytes: Uint8Array): ControlRecord {
       if (fields[2] === undefined) throw corruptRecord('it has no rule');
       return { kind: ControlRecordKind.edition, rule: fields[2] };
     case ControlRecordKind.rules:
-      return {
-        kind: ControlRecordKind.rules,
-        after: countField(fields[2], 'the version before'),
-        editions: arrayField(fields[3], 'editions').map((one) => countField(one, 'an edition')),
-        foldVersion: countField(fields[4], 'fold version'),
-        settings: settingsField(fields[5]),
-        source: stringField(fields[6], 'source'),
-        appliedAtUs: timeField(fields[7], 'appliedAt'),
-      };
+      return decodeRules(fields);
     case ControlRecordKind.acknowledgement:
       return {
         kind: ControlRecordKind.acknowledgement,
@@ -101,7 +112,43 @@ export function decodeControlRecord(bytes: Uint8Array): ControlRecord {
         note: stringField(fields[3], 'note'),
         acknowledgedAtUs: timeField(fields[4], 'acknowledgedAt'),
       };
+    case ControlRecordKind.jobs:
+      return {
+        kind: ControlRecordKind.jobs,
+        candidate: countField(fields[2], 'a candidate'),
+        isPaused: booleanField(fields[3], 'paused'),
+        samplesPerSecondMax: countField(fields[4], 'samples a second'),
+        changedAtUs: timeField(fields[5], 'changedAt'),
+      };
     default:
       throw corruptRecord(`it has the unknown kind ${String(fields[1])}`);
   }
+}
+
+function decodeRules(fields: unknown[]): ControlRulesRecord {
+  const record: ControlRulesRecord = {
+    kind: ControlRecordKind.rules,
+    after: countField(fields[2], 'the version before'),
+    editions: editionsField(fields[3]),
+    foldVersion: countField(fields[4], 'fold version'),
+    settings: settingsField(fields[5]),
+    source: stringField(fields[6], 'source'),
+    appliedAtUs: timeField(fields[7], 'appliedAt'),
+  };
+  const candidates = arrayField(fields[8] ?? [], 'candidates').map(candidateField);
+  return candidates.length === 0 ? record : { ...record, candidates };
+}
+
+function editionsField(value: unknown): number[] {
+  return arrayField(value, 'editions').map((one) => countField(one, 'an edition'));
+}
+
+function candidateField(value: unknown): ControlCandidate {
+  const [number, editions, source, sinceUs] = arrayField(value, 'a candidate');
+  return {
+    number: countField(number, 'a version'),
+    editions: editionsField(editions),
+    source: stringField(source, 'source'),
+    sinceUs: numberField(sinceUs, 'since'),
+  };
 }

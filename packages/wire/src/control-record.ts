@@ -1,10 +1,20 @@
 import type { TimeUs } from '@millrace/model';
 import type { FoldSettings } from './events-record.ts';
 
-export const CONTROL_RECORD_VERSION = 1;
+/**
+ * The newest version of records; readers accept it and the one before it. Only what an older
+ * program would understand wrongly is written with it: rules with candidates.
+ */
+export const CONTROL_RECORD_VERSION = 2;
 
 /** Kinds of records in `metrics.control`. On the wire: never renumber. */
-export const ControlRecordKind = { log: 0, edition: 1, rules: 2, acknowledgement: 3 } as const;
+export const ControlRecordKind = {
+  log: 0,
+  edition: 1,
+  rules: 2,
+  acknowledgement: 3,
+  jobs: 4,
+} as const;
 
 /** The first record: what cannot change as long as the log lives. The lowest offset wins. */
 export interface ControlLogRecord {
@@ -44,6 +54,37 @@ export interface ControlRulesRecord {
   /** The rule file as a person wrote it; empty: none. */
   source: string;
   appliedAtUs: TimeUs;
+  /** Rules that are folded beside, the oldest first. Absent: none. */
+  candidates?: ControlCandidate[];
+}
+
+/** Rules whose editions are folded beside those in force, and not shown until they are promoted. */
+export interface ControlCandidate {
+  /**
+   * The number of the version that began it; 0: it is this one. Of rules that were in force and
+   * are kept, the number of the version that brought them.
+   */
+  number: number;
+  /** Numbers of editions whose records are before this one, ascending. */
+  editions: number[];
+  /** The rule file as a person wrote it; empty: none. */
+  source: string;
+  /**
+   * Jobs fold the past into it: windows that hold this time, and all later ones, are whole.
+   * Infinity: nothing of the past was asked for.
+   */
+  sinceUs: TimeUs;
+}
+
+/** How the jobs of a candidate are to go on. The newest record about it counts. */
+export interface ControlJobsRecord {
+  kind: typeof ControlRecordKind.jobs;
+  /** Its number. */
+  candidate: number;
+  isPaused: boolean;
+  /** How many samples a second each partition's job folds at most; 0: as many as it can. */
+  samplesPerSecondMax: number;
+  changedAtUs: TimeUs;
 }
 
 /** What one partition of a log has lost, in all. */
@@ -67,4 +108,8 @@ export interface ControlAcknowledgementRecord {
 }
 
 export type ControlRecord =
-  ControlLogRecord | ControlEditionRecord | ControlRulesRecord | ControlAcknowledgementRecord;
+  | ControlLogRecord
+  | ControlEditionRecord
+  | ControlRulesRecord
+  | ControlAcknowledgementRecord
+  | ControlJobsRecord;

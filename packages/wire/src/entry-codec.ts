@@ -31,6 +31,7 @@ export type RowEntries = {
   [EntryType.metadata]: Entries['metadata'][number];
   [EntryType.edition]: Entries['editions'][number];
   [EntryType.editionEnd]: Entries['editionEnds'][number];
+  [EntryType.jobEnd]: Entries['jobEnds'][number];
 };
 
 type Row = readonly unknown[];
@@ -120,6 +121,20 @@ export const ROW_CODECS: { [K in RowEntryType]: RowCodec<RowEntries[K]> } = {
       untilUs: numberField(untilUs, 'a time'),
     }),
   },
+  [EntryType.jobEnd]: {
+    toRow: (e) => [
+      e.candidate,
+      e.position,
+      e.partitions,
+      e.editions.map(({ edition, fromUs }) => [edition, fromUs]),
+    ],
+    fromRow: ([candidate, position, partitions, editions]) => ({
+      candidate: countField(candidate, 'a candidate'),
+      position: countField(position, 'a position'),
+      partitions: countField(partitions, 'partitions'),
+      editions: arrayField(editions, 'editions').map(jobEdition),
+    }),
+  },
 };
 
 /** Which list of `Entries` holds the entries of a type. */
@@ -135,7 +150,16 @@ export const ENTRY_LISTS: { [K in RowEntryType]: Exclude<keyof Entries, 'samples
   [EntryType.metadata]: 'metadata',
   [EntryType.edition]: 'editions',
   [EntryType.editionEnd]: 'editionEnds',
+  [EntryType.jobEnd]: 'jobEnds',
 };
+
+function jobEdition(value: unknown): RowEntries[typeof EntryType.jobEnd]['editions'][number] {
+  const [edition, fromUs] = arrayField(value, 'an edition');
+  return {
+    edition: countField(edition, 'an edition'),
+    fromUs: arrayField(fromUs, 'times').map((one) => numberField(one, 'a time')),
+  };
+}
 
 function editionRow(e: RowEntries[typeof EntryType.edition]): Row {
   return [
@@ -148,6 +172,7 @@ function editionRow(e: RowEntries[typeof EntryType.edition]): Row {
     e.fromPartitionTimeUs,
     e.fromLargestTimeUs,
     e.partitions,
+    ...(e.candidate === undefined ? [] : [e.candidate]),
   ];
 }
 
@@ -161,6 +186,7 @@ function rowEdition([
   fromPartitionTimeUs,
   fromLargestTimeUs = fromPartitionTimeUs,
   partitions = 0,
+  candidate,
 ]: Row): RowEntries[typeof EntryType.edition] {
   return {
     edition: countField(edition, 'an edition'),
@@ -172,6 +198,7 @@ function rowEdition([
     fromPartitionTimeUs: numberField(fromPartitionTimeUs, 'a partition time'),
     fromLargestTimeUs: numberField(fromLargestTimeUs, 'a time'),
     partitions: countField(partitions, 'partitions'),
+    ...(candidate === undefined ? {} : { candidate: countField(candidate, 'a candidate') }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { encode } from '@msgpack/msgpack';
 import type { ColumnRoom } from './column-room.ts';
 import {
+  arrayField,
   bytesColumn,
   corruptRecord,
   countField,
@@ -15,6 +16,7 @@ import { decodeDataRecordV1 } from './data-record-v1.ts';
 import {
   EVENTS_RECORD_VERSION,
   EventsRecordKind,
+  type BarrierCandidate,
   type BarrierRecord,
   type EventsRecord,
 } from './events-record.ts';
@@ -28,9 +30,11 @@ import { FieldReader } from './field-reader.ts';
  *   tick     [1, 2, receivedAt µs]
  *   barrier  [1, 3, number, fold version, settings {…}, rules {…}, after, partitions]
  *            (the last two are absent in older logs: 0)
+ *            or [2, 3, …, partitions, [[number, rules {…}]]] with candidates
  *
- * Only data records have a second version. The others did not change, and stay readable to a
- * program of before, which so finds out whose log it is and where it cannot go on.
+ * Only data records and barriers with candidates have a second version. The others did not change,
+ * and stay readable to a program of before, which so finds out whose log it is and where it cannot
+ * go on.
  * Columns are byte strings of little-endian values: a reader takes them as typed arrays, and one
  * that knows the fingerprints never touches the symbols.
  */
@@ -45,15 +49,18 @@ export function encodeEventsRecord(record: EventsRecord): Uint8Array {
     case EventsRecordKind.tick:
       return encode([FIRST_VERSION, record.kind, record.receivedAtUs]);
     case EventsRecordKind.barrier:
-      return encode([FIRST_VERSION, record.kind, ...barrierFields(record)]);
+      return encode(barrierFields(record));
     case EventsRecordKind.data:
       return encodeDataRecord(record);
   }
 }
 
 function barrierFields(record: BarrierRecord): unknown[] {
-  const { number, foldVersion, settings, rules, after, partitions } = record;
-  return [number, foldVersion, settings, rules, after, partitions];
+  const { kind, number, foldVersion, settings, rules, after, partitions } = record;
+  const { candidates = [] } = record;
+  const fields = [kind, number, foldVersion, settings, rules, after, partitions];
+  if (candidates.length === 0) return [FIRST_VERSION, ...fields];
+  return [EVENTS_RECORD_VERSION, ...fields, candidates.map((one) => [one.number, one.rules])];
 }
 
 /**
@@ -66,10 +73,32 @@ export function decodeEventsRecord(bytes: Uint8Array, room?: ColumnRoom): Events
   const members = fields.members();
   if (members !== undefined && fields.number() === EVENTS_RECORD_VERSION) {
     const kind = fields.number();
+    if (kind === EventsRecordKind.barrier) return decodeBarrier(decodeFields(bytes));
     if (kind !== EventsRecordKind.data) throw unknownKind(kind);
     return decodeDataRecord(fields, members, room);
   }
   return decodeFirstVersion(decodeFields(bytes));
+}
+
+function decodeBarrier(fields: unknown[]): BarrierRecord {
+  if (fields[5] === undefined) throw corruptRecord('it has no rules');
+  const record: BarrierRecord = {
+    kind: EventsRecordKind.barrier,
+    number: countField(fields[2], 'barrier number'),
+    foldVersion: countField(fields[3], 'fold version'),
+    settings: settingsField(fields[4]),
+    rules: fields[5],
+    after: countField(fields[6] ?? 0, 'the version before'),
+    partitions: countField(fields[7] ?? 0, 'partitions'),
+  };
+  const candidates = arrayField(fields[8] ?? [], 'candidates').map(candidateField);
+  return candidates.length === 0 ? record : { ...record, candidates };
+}
+
+function candidateField(value: unknown): BarrierCandidate {
+  const [number, rules] = arrayField(value, 'a candidate');
+  if (rules === undefined) throw corruptRecord('a candidate has no rules');
+  return { number: countField(number, 'a version'), rules };
 }
 
 function decodeFirstVersion(fields: unknown[]): EventsRecord {
@@ -82,16 +111,7 @@ function decodeFirstVersion(fields: unknown[]): EventsRecord {
     case EventsRecordKind.tick:
       return { kind: EventsRecordKind.tick, receivedAtUs: timeField(fields[2], 'receivedAt') };
     case EventsRecordKind.barrier:
-      if (fields[5] === undefined) throw corruptRecord('it has no rules');
-      return {
-        kind: EventsRecordKind.barrier,
-        number: countField(fields[2], 'barrier number'),
-        foldVersion: countField(fields[3], 'fold version'),
-        settings: settingsField(fields[4]),
-        rules: fields[5],
-        after: countField(fields[6] ?? 0, 'the version before'),
-        partitions: countField(fields[7] ?? 0, 'partitions'),
-      };
+      return decodeBarrier(fields);
     case EventsRecordKind.data:
       return decodeDataRecordV1(fields);
     default:

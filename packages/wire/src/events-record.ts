@@ -39,6 +39,16 @@ export interface BarrierRecord {
   settings: FoldSettings;
   /** Compiled rules, in the form `@millrace/rules` reads back; every edition has its number. */
   rules: unknown;
+  /** What is folded beside them, the oldest first. Absent: nothing. */
+  candidates?: BarrierCandidate[];
+}
+
+/** Rules whose editions are folded beside those in force. */
+export interface BarrierCandidate {
+  /** The number of the version that began it. */
+  number: number;
+  /** Compiled rules, like those in force; their editions are no others. */
+  rules: unknown;
 }
 
 /** What folding depends on beside the data: it travels in the log, so that folding stays pure. */

@@ -42,6 +42,16 @@ const EVENTS: Record<string, EventsRecord> = {
     after: 4,
     partitions: 12,
   },
+  'events-v2-barrier-candidates': {
+    kind: EventsRecordKind.barrier,
+    number: 9,
+    foldVersion: 2,
+    settings: DEFAULT_FOLD_SETTINGS,
+    rules: { version: 1, rules: [] },
+    after: 7,
+    partitions: 12,
+    candidates: [{ number: 9, rules: { version: 1, rules: [] } }],
+  },
   'events-v1-data': {
     kind: EventsRecordKind.data,
     tenant: 'default',
@@ -260,6 +270,26 @@ const CONTROL: Record<string, ControlRecord> = {
     note: 'disk replaced',
     acknowledgedAtUs: T0,
   },
+  'control-v2-rules': {
+    kind: ControlRecordKind.rules,
+    after: 3,
+    editions: [1, 5],
+    foldVersion: 2,
+    settings: DEFAULT_FOLD_SETTINGS,
+    source: 'rules: []',
+    appliedAtUs: T0,
+    candidates: [
+      { number: 3, editions: [2], source: '', sinceUs: Infinity },
+      { number: 0, editions: [7, 8], source: 'rules: []', sinceUs: T0 - 1 },
+    ],
+  },
+  'control-v1-jobs': {
+    kind: ControlRecordKind.jobs,
+    candidate: 9,
+    isPaused: true,
+    samplesPerSecondMax: 50_000,
+    changedAtUs: T0,
+  },
 };
 
 describe('records of metrics.control', () => {
@@ -317,6 +347,14 @@ it('what begins and ends an edition reads back, also from records of before', ()
   const end = { edition: 3, position: 12, untilUs: T0 };
   const ends = ROW_CODECS[EntryType.editionEnd];
   expect(ends.fromRow(ends.toRow(end))).toEqual(end);
+  const ofCandidate = { ...entry, candidate: 9 };
+  expect(fromRow(toRow(ofCandidate))).toEqual(ofCandidate);
+  const job = {
+    ...{ candidate: 9, position: 12, partitions: 4 },
+    editions: [{ edition: 7, fromUs: [T0, T0 - 5] }],
+  };
+  const jobs = ROW_CODECS[EntryType.jobEnd];
+  expect(jobs.fromRow(decode(encode(jobs.toRow(job))) as unknown[])).toEqual(job);
 });
 
 describe('records of metrics.series', () => {

@@ -216,6 +216,7 @@ export function emptyEntries(samples: SampleColumns = NO_SAMPLES): Entries {
     metadata: [],
     editions: [],
     editionEnds: [],
+    jobEnds: [],
   };
 }
 

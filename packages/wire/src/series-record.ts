@@ -17,6 +17,7 @@ export const EntryType = {
   metadata: 9,
   edition: 10,
   editionEnd: 11,
+  jobEnd: 12,
 } as const;
 export type EntryType = (typeof EntryType)[keyof typeof EntryType];
 
@@ -99,6 +100,8 @@ export interface EditionEntry {
   fromLargestTimeUs: TimeUs;
   /** P of the log: once so many partitions have begun it, it can be served. 0: not known. */
   partitions: number;
+  /** The candidate it belongs to, which is not served until it is promoted. Absent: none. */
+  candidate?: number;
 }
 
 /** An edition that is not in force any more in this partition: late samples still reach it. */
@@ -108,6 +111,22 @@ export interface EditionEndEntry {
   position: number;
   /** Nothing is folded into windows that start at or after it. */
   untilUs: TimeUs;
+}
+
+/** The last entry of a job: it has folded this partition's past into a candidate's editions. */
+export interface JobEndEntry {
+  candidate: number;
+  /** Position in the events log of the barrier that began the editions: up to there. */
+  position: number;
+  /** P of the log: once so many partitions have ended it, the past is whole. */
+  partitions: number;
+  editions: JobEdition[];
+}
+
+export interface JobEdition {
+  edition: number;
+  /** Windows that start at or after it are whole: one time for each width of the edition. */
+  fromUs: TimeUs[];
 }
 
 /** Raw float samples as columns; `count` of them are valid. */
@@ -135,6 +154,7 @@ export interface Entries {
   metadata: MetadataEntry[];
   editions: EditionEntry[];
   editionEnds: EditionEndEntry[];
+  jobEnds: JobEndEntry[];
 }
 
 /** One record of `metrics.series`: all entries with addresses in [from, to). */

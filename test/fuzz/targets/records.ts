@@ -205,6 +205,31 @@ const controlRecords: fc.Arbitrary<ControlRecord> = fc.oneof(
     appliedAtUs: timeUs,
   }),
   plainRecord({
+    kind: fc.constant(ControlRecordKind.rules),
+    after: fc.maxSafeNat(),
+    editions: fc.array(fc.maxSafeNat(), { maxLength: 5 }),
+    foldVersion: fc.nat(),
+    settings: fc.constant(DEFAULT_FOLD_SETTINGS),
+    source: text,
+    appliedAtUs: timeUs,
+    candidates: fc.array(
+      plainRecord({
+        number: fc.maxSafeNat(),
+        editions: fc.array(fc.maxSafeNat(), { maxLength: 5 }),
+        source: text,
+        sinceUs: fc.oneof(timeUs, fc.constant(Infinity)),
+      }),
+      { minLength: 1, maxLength: 3 },
+    ),
+  }),
+  plainRecord({
+    kind: fc.constant(ControlRecordKind.jobs),
+    candidate: fc.maxSafeNat(),
+    isPaused: fc.boolean(),
+    samplesPerSecondMax: fc.maxSafeNat(),
+    changedAtUs: timeUs,
+  }),
+  plainRecord({
     kind: fc.constant(ControlRecordKind.acknowledgement),
     losses: fc.array(
       plainRecord({

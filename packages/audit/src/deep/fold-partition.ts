@@ -98,5 +98,6 @@ function firstOf(
     metadata: entries.metadata.slice(0, count(EntryType.metadata)),
     editions: entries.editions.slice(0, count(EntryType.edition)),
     editionEnds: entries.editionEnds.slice(0, count(EntryType.editionEnd)),
+    jobEnds: entries.jobEnds.slice(0, count(EntryType.jobEnd)),
   };
 }

@@ -61,6 +61,7 @@ export function planBatch(batch: StoreBatch, buffers: SampleBuffers): BatchPlan 
       metadata: all('metadata'),
       editions: all('editions'),
       editionEnds: all('editionEnds'),
+      jobEnds: all('jobEnds'),
     },
     samples: planSamples(
       chunks.map((chunk) => chunk.samples),

@@ -15,7 +15,7 @@ import { eventKey, histogramBits, partKey } from './identity-keys.ts';
 import { IncreaseFold } from './increase-fold.ts';
 import type { FoldTables, PartitionHead } from './partition-state.ts';
 import { RecordSeries } from './record-series.ts';
-import { RetiredFold } from './retired-fold.ts';
+import { BesideFold } from './beside-fold.ts';
 import { SeriesDefiner } from './series-definer.ts';
 import { SideColumns } from './side-columns.ts';
 import type { SeriesPlacement } from './series-placement.ts';
@@ -65,7 +65,7 @@ export class DataFold {
   readonly #series: RecordSeries;
   readonly #definer: SeriesDefiner;
   readonly #increases: IncreaseFold;
-  readonly #retired: RetiredFold;
+  readonly #beside: BesideFold;
   /** What the log was found to have lost, for the stage to tell; nothing depends on it. */
   readonly losses: Loss[] = [];
   readonly #at: FoldMoment = { offset: 0, logNumber: 0, partitionTimeUs: 0 };
@@ -89,7 +89,7 @@ export class DataFold {
     this.#definer = new SeriesDefiner(head, tables, out);
     this.#increases = new IncreaseFold(tables);
     const { windows } = tables;
-    this.#retired = new RetiredFold({ windows, series: this.#series, definer: this.#definer });
+    this.#beside = new BesideFold({ windows, series: this.#series, definer: this.#definer });
   }
 
   fold(record: DataRecord, offset: number): void {
@@ -115,7 +115,7 @@ export class DataFold {
       if (seenBefore && retried[retry] !== side.ordinal) ledger.duplicate += 1;
       else this.#foldSample(i);
     }
-    if (!seenBefore) this.#beside(record);
+    if (!seenBefore) this.#passBy(record);
   }
 
   #begin(record: DataRecord, offset: number): void {
@@ -322,13 +322,13 @@ export class DataFold {
     const { timeUs, placement } = sample;
     const { windows } = this.#tables;
     for (const target of placement.targets) windows.mark(target, timeUs, this.#at);
-    if (placement.retired.length > 0) this.#retired.mark(this.#record.tenant, sample, this.#at);
+    if (placement.beside.length > 0) this.#beside.mark(this.#record.tenant, sample, this.#at);
   }
 
   #foldIntoWindows(sample: CurrentSample): void {
     const { windows } = this.#tables;
     const { timeUs, value, flags, placement } = sample;
-    const { targets, retired, fingerprint } = placement;
+    const { targets, beside, fingerprint } = placement;
     const isHistogram = (flags & SampleFlag.histogram) !== 0;
     if ((flags & SampleFlag.start) !== 0 && !isHistogram) {
       this.#increases.noteStart(sample, this.#side.startUs);
@@ -339,7 +339,7 @@ export class DataFold {
       if (isHistogram) windows.count(target, timeUs, this.#at);
       else windows.fold(target, timeUs, value, increase, fingerprint, this.#at);
     }
-    if (retired.length > 0) this.#retired.fold(this.#record.tenant, sample, increase, this.#at);
+    if (beside.length > 0) this.#beside.fold(this.#record.tenant, sample, increase, this.#at);
     if (wantsIncrease) this.#increases.mend(sample, this.#at);
     const { watermarkUs } = this.#head;
     if (timeUs >= watermarkUs) return;
@@ -358,7 +358,7 @@ export class DataFold {
   }
 
   /** Exemplars and metadata pass by: they are no samples, and fold into nothing. */
-  #beside(record: DataRecord): void {
+  #passBy(record: DataRecord): void {
     for (const { seriesIndex, timeUs, value, labels } of record.exemplars) {
       const placement = this.#series.placement(seriesIndex);
       if (placement?.keepRaw !== true) continue;

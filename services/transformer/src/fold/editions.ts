@@ -32,16 +32,38 @@ export interface Generation {
   editions: RetiredEdition[];
 }
 
+/** Rules that a barrier brought beside those in force: nothing ends them but another barrier. */
+export interface CandidateRules {
+  /** Of the version that began it. */
+  number: number;
+  rules: CompiledRules;
+}
+
+/** What places series into editions that are folded and not in force. */
+export interface BesideRules {
+  rules: CompiledRules;
+  /** Of them, those that are folded. */
+  editions: ReadonlySet<number>;
+}
+
 /** Generations as the state's header keeps them. */
 export type SavedGeneration = [
   rules: CompiledRules,
   editions: [edition: number, untilUs: number, endUs: number][],
 ];
 
+/** The rules of a barrier. */
+export interface NextRules {
+  rules: CompiledRules;
+  candidates: readonly CandidateRules[];
+}
+
 /** What a barrier's rules did to the editions. */
 export interface EditionsChange {
-  begun: EditionPlan[];
+  begun: { plan: EditionPlan; candidate: number | undefined }[];
   retired: RetiredEdition[];
+  /** Editions of candidates that nobody wants any more: they end here. */
+  dropped: number[];
 }
 
 /** When editions change, in the partition's own time. */
@@ -53,16 +75,21 @@ export interface ChangeMoment {
   horizonUs: number;
 }
 
-/** The editions that are folded: those in force, and those that barriers retired. */
+/**
+ * The editions that are folded: those in force, those of candidates, and those that barriers
+ * retired.
+ */
 export class Editions {
   readonly #plans = new Map<number, EditionPlan>();
   #rules: CompiledRules;
+  #candidates: readonly CandidateRules[];
   #generations: Generation[] = [];
   #nextEndUs = Infinity;
 
-  constructor(rules: CompiledRules, saved: readonly SavedGeneration[] = []) {
+  constructor({ rules, candidates }: NextRules, saved: readonly SavedGeneration[] = []) {
     this.#rules = rules;
-    for (const { edition } of foldingRules(rules)) this.#plan(rules, edition);
+    this.#candidates = candidates;
+    for (const one of wantedEditions({ rules, candidates })) this.#plan(one.set, one.edition);
     for (const [ruleSet, editions] of saved) {
       const retired = editions.map(([edition, untilUs, endUs]) => ({ edition, untilUs, endUs }));
       for (const { edition, untilUs } of retired) this.#plan(ruleSet, edition).untilUs = untilUs;
@@ -85,40 +112,86 @@ export class Editions {
     return this.#generations;
   }
 
+  /** All that a log begins with. */
+  get atFirst(): EditionsChange['begun'] {
+    const wanted = wantedEditions({ rules: this.#rules, candidates: this.#candidates });
+    return wanted.map(({ edition, candidate }) => {
+      return { plan: this.#plans.get(edition)!, candidate };
+    });
+  }
+
+  /** What else takes samples: generations, the oldest first, then candidates. */
+  get beside(): BesideRules[] {
+    const numbersOf = (editions: readonly { edition: number }[]): ReadonlySet<number> =>
+      new Set(editions.map(({ edition }) => edition));
+    return [
+      ...this.#generations.map(({ rules, editions }) => {
+        return { rules, editions: numbersOf(editions) };
+      }),
+      ...this.#candidates.map(({ rules }) => {
+        return { rules, editions: numbersOf(foldingRules(rules)) };
+      }),
+    ];
+  }
+
   /** The first edition whose number would mean something else under these rules. */
-  findReused(next: CompiledRules): number | undefined {
-    const known = new Map(this.#rules.rules.map((rule) => [rule.edition, rule]));
-    return next.rules.find((rule) => {
-      const before = known.get(rule.edition);
-      if (before === undefined) return this.#plans.has(rule.edition);
-      return editionKey(before, this.#rules) !== editionKey(rule, next);
-    })?.edition;
+  findReused(next: NextRules): number | undefined {
+    const known = new Map<number, string>();
+    for (const set of setsOf({ rules: this.#rules, candidates: this.#candidates })) {
+      for (const rule of set.rules) known.set(rule.edition, editionKey(rule, set));
+    }
+    const seen = new Set<number>();
+    for (const set of setsOf(next)) {
+      for (const rule of set.rules) {
+        const { edition } = rule;
+        const before = known.get(edition);
+        const isSame =
+          before === undefined ? !this.#plans.has(edition) : before === editionKey(rule, set);
+        // Two sets that both fold an edition would fold each sample into it twice.
+        if (!isSame || seen.has(edition)) return edition;
+        seen.add(edition);
+      }
+    }
+    return undefined;
   }
 
   /** Brings other rules into force; those of which `findReused` finds nothing. */
-  change(next: CompiledRules, moment: ChangeMoment): EditionsChange {
+  change(next: NextRules, moment: ChangeMoment): EditionsChange {
     const before = this.#rules;
-    this.#rules = next;
-    const begun = foldingRules(next)
+    const besideBefore = this.#candidates;
+    this.#rules = next.rules;
+    this.#candidates = next.candidates;
+    const begun = wantedEditions(next)
       .filter(({ edition }) => !this.#plans.has(edition))
-      .map(({ edition }) => this.#plan(next, edition));
-    const goesOn = new Set(next.rules.map(({ edition }) => edition));
-    const names = new Set(foldingRules(next).map(({ name }) => name));
-    const retired: RetiredEdition[] = [];
-    for (const { edition, name, widthsUs } of foldingRules(before)) {
-      if (goesOn.has(edition)) continue;
+      .map(({ set, edition, candidate }) => ({ plan: this.#plan(set, edition), candidate }));
+    const goesOn = new Set(setsOf(next).flatMap(({ rules }) => rules.map((one) => one.edition)));
+    const ended = ({ edition }: CompiledRule): boolean => !goesOn.has(edition);
+    const retired = this.#retire(before, foldingRules(before).filter(ended), moment);
+    const dropped = besideBefore
+      .flatMap(({ rules }) => foldingRules(rules).filter(ended))
+      .map(({ edition }) => edition);
+    return { begun, retired, dropped };
+  }
+
+  #retire(
+    before: CompiledRules,
+    ended: readonly CompiledRule[],
+    moment: ChangeMoment,
+  ): RetiredEdition[] {
+    const names = new Set(foldingRules(this.#rules).map(({ name }) => name));
+    const retired = ended.map(({ edition, name, widthsUs }): RetiredEdition => {
       const overlapUs = names.has(name) ? moment.overlapUs : 0;
       const untilUs = secondBeyond(moment.largestUs + overlapUs);
       // Also the widest window that starts before it has its time, and its late samples theirs.
       const endUs = untilUs + Math.max(...widthsUs) + moment.horizonUs;
       this.#plans.get(edition)!.untilUs = untilUs;
-      retired.push({ edition, untilUs, endUs });
-    }
+      return { edition, untilUs, endUs };
+    });
     if (retired.length > 0) {
       this.#generations.push({ rules: rulesOf(before, retired), editions: retired });
       this.#schedule();
     }
-    return { begun, retired };
+    return retired;
   }
 
   /** Retired editions whose time is over. */
@@ -134,7 +207,7 @@ export class Editions {
     return over.flatMap(({ editions }) => editions.map(({ edition }) => edition));
   }
 
-  /** Forgets retired editions that have no open pieces any more. */
+  /** Forgets editions that ended and have no open pieces any more. */
   forget(ended: readonly number[]): void {
     for (const edition of ended) this.#plans.delete(edition);
     for (const generation of this.#generations) {
@@ -144,11 +217,13 @@ export class Editions {
     this.#schedule();
   }
 
-  /** What places series into the rules in force, and into each generation. */
-  placers(): { current: Placer; retired: Placer[] } {
+  /** What places series into the rules in force, and into each of those beside them. */
+  placers(): { current: Placer; beside: { placer: Placer; editions: ReadonlySet<number> }[] } {
     return {
       current: createPlacer(this.#rules),
-      retired: this.#generations.map(({ rules }) => createPlacer(rules)),
+      beside: this.beside.map(({ rules, editions }) => {
+        return { placer: createPlacer(rules), editions };
+      }),
     };
   }
 
@@ -169,6 +244,23 @@ export class Editions {
     const retired = this.#generations.flatMap(({ editions }) => editions);
     this.#nextEndUs = Math.min(Infinity, ...retired.map(({ endUs }) => endUs));
   }
+}
+
+/** The rules in force, and those beside them. */
+export function setsOf({ rules, candidates }: NextRules): CompiledRules[] {
+  return [rules, ...candidates.map((one) => one.rules)];
+}
+
+interface WantedEdition {
+  set: CompiledRules;
+  edition: number;
+  candidate: number | undefined;
+}
+
+function wantedEditions({ rules, candidates }: NextRules): WantedEdition[] {
+  const of = (set: CompiledRules, candidate: number | undefined): WantedEdition[] =>
+    foldingRules(set).map(({ edition }) => ({ set, edition, candidate }));
+  return [of(rules, undefined), ...candidates.map((one) => of(one.rules, one.number))].flat();
 }
 
 /** Those that fold something: a rule that drops has no windows, and so no edition here. */

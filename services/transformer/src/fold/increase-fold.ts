@@ -35,10 +35,10 @@ export class IncreaseFold {
     if (!isCounter(kind)) return;
     const { windows, dedupe, series } = this.#tables;
     const { inGap, previousTimeUs, previousValue, nextTimeUs, nextValue } = dedupe.neighbours;
-    const { targets, retired } = placement;
+    const { targets, beside } = placement;
     if (inGap) {
       for (const target of targets) windows.markIncrease(target, timeUs, at);
-      for (const target of retired) windows.markIncrease(target, timeUs, at);
+      for (const target of beside) windows.markIncrease(target, timeUs, at);
       return;
     }
     if (nextTimeUs !== nextTimeUs) return;
@@ -47,7 +47,7 @@ export class IncreaseFold {
     const after = increaseBetween(timeUs, value, nextTimeUs, nextValue, startUs);
     if (after === before) return;
     for (const target of targets) windows.increase(target, nextTimeUs, after - before, at);
-    for (const target of retired) windows.increase(target, nextTimeUs, after - before, at);
+    for (const target of beside) windows.increase(target, nextTimeUs, after - before, at);
   }
 }
 

@@ -13,7 +13,6 @@ import type { Loss } from '../memory/loss-memory.ts';
 import { DataFold, type FoldCounts } from './data-fold.ts';
 import { EDITION_OVERLAP_US, type EditionsChange } from './editions.ts';
 import { foldVersionUnknown, noBarrier } from './fold-errors.ts';
-import type { EditionPlan } from './edition-plan.ts';
 import { createTables, type FoldTables, type PartitionHead } from './partition-state.ts';
 import { readBarrier, type ReadBarrier } from './read-barrier.ts';
 
@@ -148,7 +147,7 @@ export class PartitionFold {
     }
   }
 
-  /** Forgets retired editions; what they have open is finished. */
+  /** Forgets editions that ended; what they have open is finished. */
   #endEditions({ editions, windows, placements }: FoldTables, ended: readonly number[]): void {
     if (ended.length === 0) return;
     this.#finish(windows.ofEditions(ended));
@@ -176,7 +175,7 @@ export class PartitionFold {
       const first = createTables(barrier);
       this.#adopt(first);
       this.#raiseWatermark(first);
-      for (const plan of first.editions.plans.values()) this.#putOutBegun(plan, record, offset);
+      for (const one of first.editions.atFirst) this.#putOutBegun(one, record, offset);
       return;
     }
     const change = tables.editions.change(rules, {
@@ -189,19 +188,31 @@ export class PartitionFold {
     if (barrier.foldVersion !== tables.barrier.foldVersion) tables.losses.startBehind(offset);
     tables.barrier = barrier;
     this.#putOutChange(change, record, offset);
+    this.#endEditions(tables, change.dropped);
     this.#changeSettings(tables, barrier.settings);
     tables.placements.change();
     this.#boundEditions(tables);
   }
 
-  #putOutChange({ begun, retired }: EditionsChange, record: BarrierRecord, offset: number): void {
-    for (const plan of begun) this.#putOutBegun(plan, record, offset);
+  #putOutChange(change: EditionsChange, record: BarrierRecord, offset: number): void {
+    const { begun, retired, dropped } = change;
+    for (const one of begun) this.#putOutBegun(one, record, offset);
     for (const { edition, untilUs } of retired) {
       this.#out.entry(EntryType.editionEnd, { edition, position: offset, untilUs });
     }
+    // What is open of them would be without all that follows.
+    for (const edition of dropped) {
+      const untilUs = Math.max(0, this.head.watermarkUs);
+      const end = { edition, position: offset, untilUs };
+      this.#out.entry(EntryType.editionEnd, end);
+    }
   }
 
-  #putOutBegun({ rule }: EditionPlan, { partitions }: BarrierRecord, offset: number): void {
+  #putOutBegun(
+    { plan: { rule }, candidate }: EditionsChange['begun'][number],
+    { partitions }: BarrierRecord,
+    offset: number,
+  ): void {
     this.#out.entry(EntryType.edition, {
       edition: rule.edition,
       rule: rule.name,
@@ -212,6 +223,7 @@ export class PartitionFold {
       fromPartitionTimeUs: this.head.partitionTimeUs,
       fromLargestTimeUs: this.head.largestTimeUs,
       partitions,
+      ...(candidate === undefined ? {} : { candidate }),
     });
   }
 

@@ -1,5 +1,4 @@
 import { MillraceError } from '@millrace/runtime';
-import { readCompiledRules } from '@millrace/rules';
 import { decodeSoundMsgpack, type FoldSettings } from '@millrace/wire';
 import { encode } from '@msgpack/msgpack';
 import { DefinitionMemory } from '../memory/definition-memory.ts';
@@ -16,10 +15,9 @@ import {
   type ChangedPages,
   type StatePages,
 } from '../memory/state-pages.ts';
-import { checkSettings } from './check-settings.ts';
 import { SeriesDedupe } from './dedupe.ts';
 import { Editions, type SavedGeneration } from './editions.ts';
-import type { BarrierInForce } from './read-barrier.ts';
+import { checkBarrierSettings, rulesOfBarrier, type BarrierInForce } from './read-barrier.ts';
 import { readSavedHeader, STATE_VERSION, type SavedHeader } from './saved-header.ts';
 import { Placements } from './series-placement.ts';
 import { WindowFold } from './window-fold.ts';
@@ -84,8 +82,8 @@ export function createTables(
   generations?: readonly SavedGeneration[],
 ): FoldTables {
   const settings = { ...barrier.settings };
-  const rules = readCompiledRules(barrier.rules);
-  checkSettings(settings, rules);
+  const rules = rulesOfBarrier(barrier);
+  checkBarrierSettings(settings, rules);
   const editions = new Editions(rules, generations);
   const placements = new Placements(editions);
   const series = new SeriesMemory(settings);

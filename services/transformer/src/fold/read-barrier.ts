@@ -1,16 +1,20 @@
 import { foldVersionNeeded, readCompiledRules, type CompiledRules } from '@millrace/rules';
-import { FOLD_VERSIONS, type BarrierRecord } from '@millrace/wire';
+import { FOLD_VERSIONS, type BarrierRecord, type FoldSettings } from '@millrace/wire';
 import { checkSettings, checkSettingsChange } from './check-settings.ts';
+import { setsOf, type NextRules } from './editions.ts';
 import { badSettings, editionReused, foldVersionUnknown } from './fold-errors.ts';
 import type { FoldTables } from './partition-state.ts';
 
 /** What brought the rules, settings and fold version in force. */
-export type BarrierInForce = Pick<BarrierRecord, 'number' | 'foldVersion' | 'settings' | 'rules'>;
+export type BarrierInForce = Pick<
+  BarrierRecord,
+  'number' | 'foldVersion' | 'settings' | 'rules' | 'candidates'
+>;
 
 /** A barrier that is to be taken, understood as a whole. */
 export interface ReadBarrier {
   barrier: BarrierInForce;
-  rules: CompiledRules;
+  rules: NextRules;
 }
 
 /**
@@ -28,15 +32,43 @@ export function readBarrier(
   if (record.number <= inForce || record.after > inForce) return undefined;
   const { number, foldVersion, settings } = record;
   if (!FOLD_VERSIONS.includes(foldVersion)) throw foldVersionUnknown(foldVersion, FOLD_VERSIONS);
-  const rules = readCompiledRules(record.rules);
-  checkNeeded(rules, foldVersion);
-  checkSettings(settings, rules);
+  const rules = rulesOfBarrier(record);
+  for (const set of setsOf(rules)) checkNeeded(set, foldVersion);
+  checkBarrierSettings(settings, rules);
   if (tables !== undefined) {
     checkSettingsChange(tables.settings, settings);
     const reused = tables.editions.findReused(rules);
     if (reused !== undefined) throw editionReused(offset, reused);
   }
-  return { barrier: { number, foldVersion, settings, rules: record.rules }, rules };
+  const { candidates } = record;
+  const barrier = { number, foldVersion, settings, rules: record.rules };
+  return { barrier: candidates === undefined ? barrier : { ...barrier, candidates }, rules };
+}
+
+/**
+ * The rules that it brings, and those beside them.
+ *
+ * @throws MillraceError RULES_UNREADABLE.
+ */
+export function rulesOfBarrier({
+  rules,
+  candidates = [],
+}: Pick<BarrierRecord, 'rules' | 'candidates'>): NextRules {
+  return {
+    rules: readCompiledRules(rules),
+    candidates: candidates.map((one) => {
+      return { number: one.number, rules: readCompiledRules(one.rules) };
+    }),
+  };
+}
+
+/**
+ * Refuses settings that cannot be, under any of the rules.
+ *
+ * @throws MillraceError FOLD_SETTINGS
+ */
+export function checkBarrierSettings(settings: FoldSettings, rules: NextRules): void {
+  for (const set of setsOf(rules)) checkSettings(settings, set);
 }
 
 function checkNeeded(rules: CompiledRules, foldVersion: number): void {

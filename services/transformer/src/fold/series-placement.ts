@@ -29,13 +29,13 @@ export interface SeriesPlacement extends DefinitionHint {
   keepRaw: boolean;
   /** The first rule that says it is not kept raw; undefined: it is. */
   rawDroppedBy: string | undefined;
-  /** Also when only a retired edition does. */
+  /** Also when only an edition does that is not in force. */
   wantsIncrease: boolean;
   /** The first rule that drops it; undefined: none does. Then there are no targets. */
   droppedBy: string | undefined;
   targets: readonly Target[];
-  /** Under the rules of before: most often none, and only for windows that began in time. */
-  retired: readonly Target[];
+  /** Under rules of before, only for windows that began in time, and of candidates. */
+  beside: readonly Target[];
   /**
    * Up to which partition time the input and all targets are defined, for samples of a kind, while
    * the memory of definitions has this life: then they need not be asked for.
@@ -49,14 +49,14 @@ const EVENTS_MAX = 65_536;
 const NO_TARGETS: readonly Target[] = [];
 
 /**
- * Places series by the rules in force, and by those that retired editions belonged to. Placements
- * are caches of a pure function: never state.
+ * Places series by the rules in force, by candidates, and by those that retired editions belonged
+ * to. Placements are caches of a pure function: never state.
  */
 export class Placements {
   readonly #editions: Editions;
   #placer!: Placer;
-  /** Of each generation, the oldest first. */
-  #retired: readonly Placer[] = [];
+  /** Of each generation, the oldest first, and of each candidate. */
+  #beside: ReturnType<Editions['placers']>['beside'] = [];
   readonly #bySlot: (SeriesPlacement | undefined)[] = [];
   readonly #events = new KeyIndex();
   readonly #byEvent: SeriesPlacement[] = [];
@@ -68,22 +68,22 @@ export class Placements {
 
   /** Other rules are in force: every series is placed anew. */
   change(): void {
-    const { current, retired } = this.#editions.placers();
+    const { current, beside } = this.#editions.placers();
     this.#placer = current;
-    this.#retired = retired;
+    this.#beside = beside;
     // Not emptied: an array that is filled anew from anywhere is no array to the engine.
     this.#bySlot.fill(undefined);
     this.#forgetEvents();
   }
 
-  /** Some retired editions are forgotten: they are taken out of the placements. */
+  /** Some editions are forgotten: they are taken out of the placements. */
   dropEnded(): void {
-    this.#retired = this.#editions.placers().retired;
+    this.#beside = this.#editions.placers().beside;
     const { plans } = this.#editions;
     for (const placements of [this.#bySlot, this.#byEvent]) {
       for (const placement of placements) {
-        if (placement === undefined || placement.retired.length === 0) continue;
-        placement.retired = placement.retired.filter(({ plan }) => plans.has(plan.edition));
+        if (placement === undefined || placement.beside.length === 0) continue;
+        placement.beside = placement.beside.filter(({ plan }) => plans.has(plan.edition));
       }
     }
   }
@@ -115,7 +115,7 @@ export class Placements {
 
   /** Labels of the output series of a target: too many to be kept. */
   outputLabels(input: LabelSet, { plan }: Target): LabelSet {
-    for (const placer of [this.#placer, ...this.#retired]) {
+    for (const placer of [this.#placer, ...this.#beside.map((one) => one.placer)]) {
       const { targets } = placer.place(input);
       const target = targets.find(({ rule }) => rule.edition === plan.edition);
       if (target !== undefined) return target.labels;
@@ -136,8 +136,8 @@ export class Placements {
     const { keepRaw, rawDroppedBy, droppedBy, targets: placed } = this.#placer.place(series.labels);
     const { plans } = this.#editions;
     const targets = placed.map((one) => targetOf(series, one, plans.get(one.rule.edition)!));
-    const retired = this.#placeRetired(series);
-    const wantsIncrease = [...targets, ...retired].some(({ plan }) => plan.wantsIncrease);
+    const beside = this.#placeBeside(series);
+    const wantsIncrease = [...targets, ...beside].some(({ plan }) => plan.wantsIncrease);
     return {
       fingerprint: series.fingerprint,
       keepRaw,
@@ -145,21 +145,20 @@ export class Placements {
       wantsIncrease,
       droppedBy,
       targets,
-      retired,
+      beside,
       defined: { kind: -1, untilUs: -Infinity, life: -1 },
       definitionSlot: -1,
     };
   }
 
-  #placeRetired(series: InputSeries): readonly Target[] {
-    if (this.#retired.length === 0) return NO_TARGETS;
-    return this.#editions.generations.flatMap(({ editions }, g) => {
-      const { targets } = this.#retired[g]!.place(series.labels);
-      return targets.flatMap((one) => {
-        const { edition } = one.rule;
-        const isRetired = editions.some((retired) => retired.edition === edition);
-        return isRetired ? [targetOf(series, one, this.#editions.plans.get(edition)!)] : [];
+  #placeBeside(series: InputSeries): readonly Target[] {
+    if (this.#beside.length === 0) return NO_TARGETS;
+    const { plans } = this.#editions;
+    return this.#beside.flatMap(({ placer, editions }) => {
+      const targets = placer.place(series.labels).targets.filter((one) => {
+        return editions.has(one.rule.edition);
       });
+      return targets.map((one) => targetOf(series, one, plans.get(one.rule.edition)!));
     });
   }
 }

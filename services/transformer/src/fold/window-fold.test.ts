@@ -20,7 +20,7 @@ class Bench {
   constructor(settings: Partial<FoldSettings> = {}) {
     const rule = { name: 'r', match: 'm', by: ['job'], widths: ['10s'], aggregates: AGGREGATES };
     const rules = compileRules({ rules: [rule] } as unknown as RuleFile);
-    const editions = new Editions(rules);
+    const editions = new Editions({ rules, candidates: [] });
     this.#placements = new Placements(editions);
     const all = { ...DEFAULT_FOLD_SETTINGS, ...settings };
     this.windows = new WindowFold(all, editions.plans);

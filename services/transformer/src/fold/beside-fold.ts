@@ -5,26 +5,26 @@ import type { RecordSeries } from './record-series.ts';
 import type { SeriesDefiner } from './series-definer.ts';
 import type { Target } from './series-placement.ts';
 
-interface RetiredFoldParts {
+interface BesideFoldParts {
   windows: WindowFold;
   series: RecordSeries;
   definer: SeriesDefiner;
 }
 
-/** What late samples do to editions that are not in force any more. */
-export class RetiredFold {
-  readonly #parts: RetiredFoldParts;
+/** What samples do to editions that are not in force: those of before, and candidates. */
+export class BesideFold {
+  readonly #parts: BesideFoldParts;
 
-  constructor(parts: RetiredFoldParts) {
+  constructor(parts: BesideFoldParts) {
     this.#parts = parts;
   }
 
-  /** Folds a fresh sample into the windows that began in time. */
+  /** Folds a fresh sample; into editions of before only where a window began in time. */
   fold(tenant: string, sample: CurrentSample, increase: number, at: FoldMoment): void {
     const { windows } = this.#parts;
     const { timeUs, value, flags, placement } = sample;
     const isHistogram = (flags & SampleFlag.histogram) !== 0;
-    for (const target of placement.retired) {
+    for (const target of placement.beside) {
       if (!takes(target, timeUs)) continue;
       this.#define(tenant, sample, target);
       if (isHistogram) windows.count(target, timeUs, at);
@@ -34,14 +34,14 @@ export class RetiredFold {
 
   /** Marks them: a sample that belongs there cannot be told from others. */
   mark(tenant: string, sample: CurrentSample, at: FoldMoment): void {
-    for (const target of sample.placement.retired) {
+    for (const target of sample.placement.beside) {
       if (!takes(target, sample.timeUs)) continue;
       this.#define(tenant, sample, target);
       this.#parts.windows.mark(target, sample.timeUs, at);
     }
   }
 
-  /** Not on first sight: most series come too late to have anything in a retired edition. */
+  /** Not on first sight: most series come too late to have anything in an edition of before. */
   #define(tenant: string, { s }: CurrentSample, target: Target): void {
     this.#parts.definer.defineOutput(tenant, this.#parts.series, s, target);
   }
