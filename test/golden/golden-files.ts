@@ -66,6 +66,13 @@ export const GOLDEN: readonly GoldenLog[] = [
         ({ record: { kind } }, i) => kind !== EventsRecordKind.data || i % 9 !== 8,
       ),
   },
+  {
+    // Rules are folded beside others, change places with them, and end.
+    name: 'fold-v2-candidates',
+    foldVersion: 2,
+    stateVersion: 2,
+    record: () => variedLog(269, { records: 60, changes: 0.3 }),
+  },
 ];
 
 interface GoldenLog {

@@ -200,11 +200,9 @@ export class PartitionFold {
     for (const { edition, untilUs } of retired) {
       this.#out.entry(EntryType.editionEnd, { edition, position: offset, untilUs });
     }
-    // What is open of them would be without all that follows.
+    // Nobody knows which of its windows will have got all.
     for (const edition of dropped) {
-      const untilUs = Math.max(0, this.head.watermarkUs);
-      const end = { edition, position: offset, untilUs };
-      this.#out.entry(EntryType.editionEnd, end);
+      this.#out.entry(EntryType.editionEnd, { edition, position: offset, untilUs: 0 });
     }
   }
 

@@ -35,7 +35,7 @@ export interface OracleExemplar {
 /** One edition as the log's barriers make it. */
 export interface OracleEdition {
   rule: CompiledRule;
-  /** The whole set it was in force with, at last. */
+  /** The whole set it was in force with, or beside what was, at last. */
   rules: CompiledRules;
   fromPosition: number;
   untilUs: number;
@@ -142,27 +142,45 @@ interface OracleMoment {
 function changeEditions(
   { editions, begun, ended }: OracleRun,
   before: BarrierRecord | undefined,
-  { rules: next, settings, partitions }: BarrierRecord,
+  next: BarrierRecord,
   { offset, timeUs, largestUs, skewUs }: OracleMoment,
 ): void {
+  const { settings, partitions } = next;
   const knownUs = Math.max(timeUs, largestUs);
-  const rules = next as CompiledRules;
-  const folding = rules.rules.filter(({ drop }) => drop !== true);
-  for (const rule of folding) {
-    const known = editions.get(rule.edition);
-    if (known === undefined) begun.push([rule.edition, offset, timeUs, largestUs, partitions]);
-    const fresh = { fromPosition: offset, untilUs: Infinity, endUs: Infinity };
-    editions.set(rule.edition, { ...(known ?? fresh), rule, rules });
+  const [inForce, ...beside] = setsOf(next);
+  for (const rules of [inForce!, ...beside]) {
+    for (const rule of foldingOf(rules)) {
+      const known = editions.get(rule.edition);
+      if (known === undefined) begun.push([rule.edition, offset, timeUs, largestUs, partitions]);
+      const fresh = { fromPosition: offset, untilUs: Infinity, endUs: Infinity };
+      editions.set(rule.edition, { ...(known ?? fresh), rule, rules });
+    }
   }
-  for (const rule of (before?.rules as CompiledRules | undefined)?.rules ?? []) {
-    if (rule.drop === true) continue;
-    if (rules.rules.some(({ edition }) => edition === rule.edition)) continue;
+  const goesOn = new Set(setsOf(next).flatMap(({ rules }) => rules.map(({ edition }) => edition)));
+  const [inForceBefore, ...besideBefore] = before === undefined ? [] : setsOf(before);
+  for (const rule of besideBefore.flatMap(foldingOf)) {
+    if (goesOn.has(rule.edition)) continue;
+    editions.get(rule.edition)!.endUs = -Infinity;
+    ended.push([rule.edition, offset, 0]);
+  }
+  const folding = foldingOf(inForce!);
+  for (const rule of inForceBefore === undefined ? [] : foldingOf(inForceBefore)) {
+    if (goesOn.has(rule.edition)) continue;
     const edition = editions.get(rule.edition)!;
     const isReplaced = folding.some(({ name }) => name === rule.name);
     edition.untilUs = beyond(isReplaced ? knownUs + HOUR + skewUs : knownUs);
     ended.push([rule.edition, offset, edition.untilUs]);
     edition.endUs = edition.untilUs + rule.widthsUs.at(-1)! + settings.identityHorizonUs;
   }
+}
+
+/** The rules in force, and those beside them. */
+function setsOf({ rules, candidates = [] }: BarrierRecord): CompiledRules[] {
+  return [rules, ...candidates.map((one) => one.rules)] as CompiledRules[];
+}
+
+function foldingOf({ rules }: CompiledRules): CompiledRule[] {
+  return rules.filter(({ drop }) => drop !== true);
 }
 
 /** The first whole second that is later. */

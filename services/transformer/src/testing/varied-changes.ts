@@ -81,6 +81,9 @@ export function variedRules(pick: Pick, foldVersion: number = FOLD_VERSION): Rul
   return { rules: rules.filter(({ drop }) => drop !== true || tellsReasons(foldVersion)) };
 }
 
+/** What comes next, with its share. */
+const WHAT = ['new', 'new', 'new', 'settings', 'beside', 'beside', 'again', 'early'] as const;
+
 /** Barriers as they may stand in a log: mostly new versions, some repeated, lower, or too early. */
 export class VariedChanges {
   readonly #versions: RuleVersions;
@@ -103,7 +106,7 @@ export class VariedChanges {
   }
 
   next(): BarrierRecord {
-    const what = this.#pick(['new', 'new', 'new', 'settings', 'again', 'early'] as const);
+    const what = this.#pick(WHAT);
     if (what === 'again') return this.#pick(this.#past);
     if (what === 'early') {
       // The one it follows is missing still: it comes next.
@@ -115,9 +118,20 @@ export class VariedChanges {
     return barrier;
   }
 
-  #change(what: 'new' | 'settings'): BarrierRecord {
+  #change(what: 'new' | 'settings' | 'beside'): BarrierRecord {
+    if (what === 'beside') return this.#changeCandidates();
     const settings = what === 'settings' ? this.#pick(this.#settings) : {};
     const { foldVersion } = this;
     return this.#versions.next(variedRules(this.#pick, foldVersion), settings, foldVersion);
+  }
+
+  /** There are none, then there is one, then it changes places, most often back again, and ends. */
+  #changeCandidates(): BarrierRecord {
+    const [candidate] = this.#versions.candidates;
+    if (candidate === undefined) {
+      return this.#versions.beginCandidate(variedRules(this.#pick, this.foldVersion));
+    }
+    const isDropped = this.#pick([false, false, true]);
+    return isDropped ? this.#versions.drop(candidate) : this.#versions.promote(candidate);
   }
 }
