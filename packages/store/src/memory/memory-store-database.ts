@@ -12,6 +12,7 @@ import type {
   StoredEditionStart,
   ExpiringTable,
   StoredMetadata,
+  StoredTotals,
 } from '../store-reader.ts';
 import { ServedEditions } from './served-editions.ts';
 
@@ -30,6 +31,23 @@ export interface MemoryHistogram extends Omit<MemorySample, 'value'> {
 
 export interface MemoryPiece extends Piece {
   partition: number;
+}
+
+export interface MemoryLetter extends DeadLetterEntry {
+  logId: string;
+  partition: number;
+  /** What it is of, where that is no sample. */
+  entry?: string;
+  isRedriven?: boolean;
+}
+
+type LetterMove =
+  'unverifiedToDeadLetter' | 'storedToDeadLetter' | 'deadLetterToDuplicate' | 'deadLetterToDropped';
+
+/** Nothing is refused here: what concerns letters is set by tests. */
+export interface MemoryMoves extends Partial<Pick<StoredTotals, LetterMove>> {
+  stored: number;
+  duplicate: number;
 }
 
 export interface MemoryReason {
@@ -64,8 +82,7 @@ export class MemoryStoreDatabase {
   /** When a series was first seen, by its id. */
   readonly firstSeen: Map<string, TimeUs> = new Map();
   unverified: (UnverifiedEntry & { partition: number })[] = [];
-  /** `entry`: what it is of, where that is no sample. */
-  deadLetters: (DeadLetterEntry & { logId: string; partition: number; entry?: string })[] = [];
+  deadLetters: MemoryLetter[] = [];
   /** Nothing expires by itself here. */
   readonly expired: { -readonly [table in ExpiringTable]?: TimeUs } = {};
   readonly editions: Map<number, EditionEntry> = new Map();
@@ -78,8 +95,8 @@ export class MemoryStoreDatabase {
   readonly shown: ServedEditions = new ServedEditions();
   /** By `logId partition tenant`. */
   readonly totals: Map<string, LedgerTotals & { partition: number }> = new Map();
-  /** Unverified samples that turned out stored or duplicate, under the same keys. */
-  readonly moves: Map<string, { stored: number; duplicate: number }> = new Map();
+  /** Unverified samples that turned out stored or duplicate, and letters, under the same keys. */
+  readonly moves: Map<string, MemoryMoves> = new Map();
 
   /** The ledger of a partition, as the SQL view of that name shows it. */
   ledger(partition: number): LedgerTotals[] {

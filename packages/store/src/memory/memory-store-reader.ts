@@ -136,18 +136,18 @@ function totalsOf(database: Contents): StoredTotals[] {
       source: 'live',
       unverifiedToStored: moves?.stored ?? 0,
       unverifiedToDuplicate: moves?.duplicate ?? 0,
-      unverifiedToDeadLetter: 0,
-      storedToDeadLetter: 0,
-      deadLetterToDuplicate: 0,
-      deadLetterToDropped: 0,
+      unverifiedToDeadLetter: moves?.unverifiedToDeadLetter ?? 0,
+      storedToDeadLetter: moves?.storedToDeadLetter ?? 0,
+      deadLetterToDuplicate: moves?.deadLetterToDuplicate ?? 0,
+      deadLetterToDropped: moves?.deadLetterToDropped ?? 0,
     };
   });
 }
 
 function letterOf(letter: Contents['deadLetters'][number]): StoredDeadLetter {
-  const { fingerprint, logId, partition, entry = 'sample', ...rest } = letter;
+  const { fingerprint, logId, partition, entry = 'sample', isRedriven = false, ...rest } = letter;
   const seriesId = fingerprint.slice(0, 8);
-  return { ...rest, logId, partition, source: 'live', entry, seriesId, isRedriven: false };
+  return { ...rest, logId, partition, source: 'live', entry, seriesId, isRedriven };
 }
 
 function samplesIn<T extends { seriesId: string; timeUs: number }>(
