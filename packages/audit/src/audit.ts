@@ -4,6 +4,8 @@ import { STREAM_CODES, StreamError, type Stream } from '@millrace/stream';
 import type { AuditSettings } from './audit-settings.ts';
 import { checkDeep } from './deep/check-deep.ts';
 import { Findings } from './findings.ts';
+import { GoneLetters } from './letters/gone-letters.ts';
+import { RefusedLetters } from './letters/refused-letters.ts';
 import { checkSeries } from './log/check-series.ts';
 import { compareLedger, shownLedger } from './ledger/compare-ledger.ts';
 import { expiredNotes, planAudit, type AuditPlan } from './plan.ts';
@@ -61,7 +63,10 @@ async function auditOnce(
   try {
     const { stream, signal } = components;
     const plan = await planAudit(stream, snapshot, { ...settings, signal });
-    const parts = { ...components, snapshot, plan, settings };
+    // Once, for all rounds: what accounts for one row accounts for no other.
+    const letters = await RefusedLetters.read(snapshot, plan);
+    const gone = new GoneLetters(plan, letters);
+    const parts = { ...components, snapshot, plan, settings, letters, gone };
     const report = settings.isDeep ? await checkDeep(parts) : await checkAll(parts);
     const durationMs = Math.max(1, (components.clock.nowUs() - startedUs) / 1000);
     const samples = report.partitions.reduce((sum, one) => sum + one.samples, 0);
@@ -80,6 +85,9 @@ export interface AuditParts extends AuditComponents {
   snapshot: StoreSnapshot;
   plan: AuditPlan;
   settings: AuditSettings;
+  /** What the store could not take, and what of it is not there any more. */
+  letters: RefusedLetters;
+  gone: GoneLetters;
 }
 
 export type CheckedReport = Omit<AuditReport, 'started' | 'durationMs' | 'samplesPerSecond'>;
@@ -135,7 +143,7 @@ async function checkAll(parts: AuditParts): Promise<CheckedReport> {
       unverified: sum('unverified'),
       older: sum('older'),
     },
-    notProven: [...notProven],
+    notProven: [...notProven, ...parts.gone.text()],
     notes,
     findings: found,
   };

@@ -8,8 +8,8 @@ import { RecordList } from './record-list.ts';
 import { RowComparison } from './rows/compare-rows.ts';
 import { compareUnverified } from './rows/compare-unverified.ts';
 import { matchMoved } from './rows/match-moved.ts';
-import { countRows, type RowCounts, type Settled } from './rows/missing-rows.ts';
-import { refusedRows, tellCounts, tellRows, tellStrange, type Teller } from './rows/tell-rows.ts';
+import { countRows, type Settled } from './rows/missing-rows.ts';
+import { tellCounts, tellRows, tellStrange, type Teller } from './rows/tell-rows.ts';
 import { SampleTable } from './sample-table.ts';
 import { SeriesBit, SeriesTable } from './series-table.ts';
 
@@ -40,7 +40,7 @@ const AWAY = 'Series that a rule does not keep raw: their samples are in windows
 
 /** Reads the whole log and the whole store, and compares the series of one part. */
 export async function checkRound(parts: AuditParts, params: RoundParams): Promise<RoundResult> {
-  const { plan, settings, snapshot } = parts;
+  const { plan, settings, snapshot, letters, gone } = parts;
   const { round, rounds } = params;
   const scope = { slices: rounds, slice: round };
   const tables: LogTables = {
@@ -77,7 +77,7 @@ export async function checkRound(parts: AuditParts, params: RoundParams): Promis
   const counts = countRows(tables, {
     ...{ fromUs, untilUs, exactFromUs, tenant: settings.tenant },
     positions: positionsOf(plan),
-    ...{ skipsMoved, refused: await refusedRows(snapshot), dropped: droppedOf(plan) },
+    ...{ skipsMoved, excuses: { letters, gone, isByArrival: false } },
   });
   await tellCounts(tables, counts, params);
   await tellRows(tables, comparison, params);
@@ -94,32 +94,12 @@ export async function checkRound(parts: AuditParts, params: RoundParams): Promis
       ...(skipsMoved ? [MET] : []),
       ...(partitions.some(({ hasUnlabelled }) => hasUnlabelled) ? [UNLABELLED] : []),
       ...(hasAway(tables) ? [AWAY] : []),
-      ...droppedText(counts),
     ],
   };
 }
 
 function hasAway({ series }: LogTables): boolean {
   return series.bits.subarray(0, series.size).some((bits) => (bits & SeriesBit.away) !== 0);
-}
-
-/** Dead letters that a person dropped, or that expired: nothing is left of so many rows. */
-export function droppedOf({ partitions, expired }: AuditPlan): (number | undefined)[] {
-  const dropped: (number | undefined)[] = [];
-  const haveExpired = expired.dead_letters !== -Infinity;
-  for (const { partition, totals } of partitions) {
-    dropped[partition] = totals.reduce((sum, one) => {
-      const refused = one.storedToDeadLetter + one.unverifiedToDeadLetter;
-      return sum + one.deadLetterToDropped + (haveExpired ? refused : 0);
-    }, 0);
-  }
-  return dropped;
-}
-
-export function droppedText({ dropped }: RowCounts): string[] {
-  return dropped === 0
-    ? []
-    : [`${dropped} rows are missing, as many dead letters were dropped or expired.`];
 }
 
 function positionsOf({ partitions }: AuditPlan): (number | undefined)[] {

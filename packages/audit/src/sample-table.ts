@@ -19,8 +19,8 @@ const UNTIMED_BIT = 16;
 const UNVERIFIED_BIT = 32;
 /** Its row must say so. */
 const MUST_SAY_BIT = 64;
-/** It came again as a dead letter: its row may be of either arrival. */
-const REDRIVEN_BIT = 128;
+/** It came again, and its row may be of either arrival. */
+const AGAIN_BIT = 128;
 
 const COUNT_MAX = 0xffff;
 const ROOM_MIN = 1024;
@@ -55,6 +55,8 @@ export class SampleTable {
   must: Uint16Array;
   may: Uint16Array;
   seen: Uint16Array;
+  /** Of entries that came again as dead letters and could have got a row then: how often. */
+  readonly redrives: Map<number, number> = new Map();
 
   constructor(expected: number) {
     const room = Math.max(ROOM_MIN, expected);
@@ -114,12 +116,12 @@ export class SampleTable {
     this.#bits[entry]! |= MUST_SAY_BIT;
   }
 
-  isRedriven(entry: number): boolean {
-    return (this.#bits[entry]! & REDRIVEN_BIT) !== 0;
+  hasComeAgain(entry: number): boolean {
+    return (this.#bits[entry]! & AGAIN_BIT) !== 0;
   }
 
-  setRedriven(entry: number): void {
-    this.#bits[entry]! |= REDRIVEN_BIT;
+  setComeAgain(entry: number): void {
+    this.#bits[entry]! |= AGAIN_BIT;
   }
 
   /** The entry, or -1. */

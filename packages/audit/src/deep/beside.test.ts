@@ -1,6 +1,7 @@
 import { TIGHT_SETTINGS, variedLog } from '@millrace/transformer/testing';
 import { beforeEach, expect, test } from 'vitest';
 import type { Finding } from '../report.ts';
+import { addLetter, countMoves } from '../testing/refuse-rows.ts';
 import { storeLog, type StoredLog } from '../testing/stored-log.ts';
 
 let stored: StoredLog;
@@ -39,6 +40,17 @@ test('an exemplar that the store refused is accounted for by its dead letter', a
   expect(await kinds()).toEqual([]);
 });
 
+test('an unverified sample that the store refused is accounted for by its letter', async () => {
+  const { unverified } = stored.database;
+  const [first] = unverified.splice(0, 2);
+  const { fingerprint, timeUs, value } = first!;
+  const seriesId = Buffer.from(fingerprint.subarray(0, 8)).toString('hex');
+  addLetter(stored, { seriesId, timeUs, value }, { entry: 'unverified sample' });
+  expect(await only('entry_missing')).toMatchObject({ count: 1 });
+  countMoves(stored, { unverifiedToDeadLetter: 2, deadLetterToDropped: 1 });
+  expect(await kinds()).toEqual([]);
+});
+
 test('metadata that differs, is gone, or belongs to nothing', async () => {
   const { metadata } = stored.database;
   const [[key, row] = ['', undefined]] = metadata;
@@ -68,6 +80,14 @@ test('an edition, or where it begins or ends', async () => {
   expect((await only('entry_missing')).offset).toBe(end.position);
   editionEnds.push(end, { ...end, edition: 99 });
   expect((await only('entry_unexpected')).message).toContain('the end of edition 99');
+});
+
+test('what is served is not compared while an edition has not begun everywhere', async () => {
+  const { editionStarts } = stored.database;
+  const said = async () => (await stored.run({ isDeep: true })).notProven.join(' ');
+  expect(await said()).not.toContain('what is served');
+  editionStarts[0]!.partitions += 1;
+  expect(await said()).toMatch(/Rule \S+: what is served was not compared, because not every/);
 });
 
 async function only(kind: Finding['kind']): Promise<Finding> {

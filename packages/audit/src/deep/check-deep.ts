@@ -1,6 +1,7 @@
 import type { AuditParts, CheckedReport } from '../audit.ts';
 import { Findings } from '../findings.ts';
 import { shownLedger } from '../ledger/compare-ledger.ts';
+import { redrivenGone } from '../letters/gone-letters.ts';
 import { roundsOf } from '../plain-round.ts';
 import { expiredNotes, type PartitionPlan } from '../plan.ts';
 import { formatTimeUs, type PartitionReport } from '../report.ts';
@@ -28,11 +29,13 @@ export async function checkDeep(parts: AuditParts): Promise<CheckedReport> {
   for (let round = 0; round < rounds; round += 1) {
     results.push(await deepRound({ ...parts, starts }, { round, rounds, findings, names }));
   }
-  const notProven = results.flatMap((result) => result.notProven);
+  const notProven = [...results.flatMap((result) => result.notProven), ...parts.gone.text()];
+  notProven.push(...unprovenBeside(parts, starts));
   const partitions = plan.partitions.map((one, i) => {
     const folded = results.map((result) => result.partitions[i]!);
     notProven.push(...unproven(one, starts[i]!));
-    return checkPartition({ plan: one, start: starts[i]!, folded, findings });
+    const forgotten = redrivenGone(one, parts.letters);
+    return checkPartition({ plan: one, start: starts[i]!, folded, forgotten, findings });
   });
   const rows: Record<string, number> = {};
   for (const result of results) {
@@ -55,10 +58,12 @@ function checkPartition(
     start: FoldStart;
     /** Of each round; all have folded the same records. */
     folded: readonly DeepPartition[];
+    /** Letters that were sent again and are not there any more. */
+    forgotten: number;
     findings: Findings;
   }>,
 ): PartitionReport {
-  const { plan, start, folded, findings } = params;
+  const { plan, start, folded, forgotten, findings } = params;
   const { partition, logId, mark, position } = plan;
   const { to, samples } = folded[0]!;
   if (to < mark.offset) {
@@ -69,7 +74,7 @@ function checkPartition(
         `records up to ${mark.offset}.`,
     });
   } else if (position !== undefined && position >= start.position) {
-    compareTotals(plan, folded, findings, start.position === 0);
+    compareTotals(plan, folded, findings, { isWhole: start.position === 0, forgotten });
   }
   const { madeAtUs } = start;
   return {
@@ -95,9 +100,34 @@ function unproven({ partition, mark, hasOtherLogs, position }: PartitionPlan, st
       `${formatTimeUs(start.largestTimeUs)} it is proven that none of the records from there on ` +
       'is missing, and not that none is too many.',
   );
+  sentences.push(
+    `Partition ${partition}: of its metadata and of unverified samples that are kept beside it is ` +
+      'proven that none is missing, and not that none is too many; what the store counted of ' +
+      'unverified samples that turned out stored or duplicates was not compared.',
+  );
   if ((position ?? 0) < start.position) {
     sentences.push(
       `Partition ${partition}: the store's ledger is of before the checkpoint, and was not compared.`,
+    );
+  }
+  return sentences;
+}
+
+/** What all partitions have together: one of which not all is known leaves it open. */
+function unprovenBeside({ stream, plan }: AuditParts, starts: readonly FoldStart[]): string[] {
+  const sentences: string[] = [];
+  const seenUs = Math.max(...starts.map(({ partitionTimeUs }) => partitionTimeUs));
+  if (seenUs !== -Infinity) {
+    sentences.push(
+      `Of series that were seen before ${formatTimeUs(seenUs)} neither the kind was compared nor ` +
+        'exactly when they were seen first and last: a fold began with a checkpoint.',
+    );
+  }
+  const isSome = plan.partitions.length < stream.partitions;
+  if (seenUs !== -Infinity || isSome) {
+    sentences.push(
+      `Of exemplars and editions${isSome ? ', and of definitions of series,' : ''} it is proven ` +
+        'that none of what was folded is missing, and not that none is too many.',
     );
   }
   return sentences;

@@ -1,7 +1,6 @@
 import { logNumberOf } from '@millrace/model';
-import type { StoredPiece, StoreSnapshot } from '@millrace/store';
+import type { StoredPiece } from '@millrace/store';
 import type { RoundParams } from '../plain-round.ts';
-import { refusedKey } from '../rows/missing-rows.ts';
 import type { DeepParts, Expectations } from './deep-round.ts';
 import {
   tellEditions,
@@ -14,12 +13,18 @@ import { tellDefinitions, tellPieces } from './tell-entries.ts';
 
 const HOUR_US = 3_600_000_000;
 
+/** Rows that were compared, and what could not be proven of them. */
+interface Compared {
+  rows: Record<string, number>;
+  notProven: string[];
+}
+
 /** Holds all that is no sample against what is stored, and tells what differs. */
 export async function compareEntries(
   parts: DeepParts,
   params: RoundParams,
   known: Readonly<{ expected: Expectations; exactFromUs: readonly number[] }>,
-): Promise<Record<string, number>> {
+): Promise<Compared> {
   const { plan, snapshot } = parts;
   const { expected, exactFromUs } = known;
   const { pieces, definitions, unverified } = expected;
@@ -43,11 +48,10 @@ export async function compareEntries(
   };
   await tellPieces(parts, pieces, params.findings, keptFromUs);
   await tellDefinitions(parts, definitions, params.findings);
-  tellUnverified(unverified, params.findings);
-  return {
-    ...{ pieces: pieces.rows, definitions: definitions.rows, unverified: unverified.rows },
-    ...(await compareBeside(parts, params, known)),
-  };
+  tellUnverified(unverified, parts, params.findings);
+  const beside = await compareBeside(parts, params, known);
+  const rows = { pieces: pieces.rows, definitions: definitions.rows, unverified: unverified.rows };
+  return { ...beside, rows: { ...rows, ...beside.rows } };
 }
 
 /** What is neither sample nor window nor series. */
@@ -55,8 +59,8 @@ async function compareBeside(
   parts: DeepParts,
   params: RoundParams,
   { expected, exactFromUs }: Parameters<typeof compareEntries>[2],
-): Promise<Record<string, number>> {
-  const { plan, starts, snapshot, stream } = parts;
+): Promise<Compared> {
+  const { plan, starts, snapshot, stream, letters } = parts;
   const { exemplars, metadata, editions } = expected;
   const { findings, round } = params;
   const isWhole = (partition: number): boolean => exactFromUs[partition] === -Infinity;
@@ -65,38 +69,24 @@ async function compareBeside(
   for await (const rows of snapshot.exemplars({ ...slice, fromUs: -Infinity, untilUs: Infinity })) {
     for (const row of rows) exemplars.compare(row, isAllWhole);
   }
-  const { rows: refused, metadataOf } = await readRefused(snapshot);
-  tellExemplars(exemplars, refused, findings);
+  tellExemplars(exemplars, letters, findings);
   // They are few, and in no slice.
-  if (round > 0) return { exemplars: exemplars.rows };
+  if (round > 0) return { rows: { exemplars: exemplars.rows }, notProven: [] };
   for await (const rows of snapshot.metadata()) {
     for (const row of rows) metadata.compare(row, stream.partitions, isWhole);
   }
-  tellMetadata(metadata, metadataOf, findings);
+  const notProven = tellMetadata(metadata, letters.metadataOf, findings);
   const stored = await snapshot.editions();
   const fromOf = (at: Readonly<{ logId: string; partition: number }>): number | undefined => {
     const i = plan.partitions.findIndex(({ partition }) => partition === at.partition);
     return plan.partitions[i]?.logId === at.logId ? starts[i]!.position : undefined;
   };
   tellEditions(editions.compare(stored, { isWhole: isAllWhole, fromOf }), findings);
-  tellServed(stored, findings);
-  return { exemplars: exemplars.rows, metadata: metadata.rows, editions: editions.rows };
-}
-
-/** What the store could not take: exemplars by series and time, and whose metadata. */
-async function readRefused(
-  snapshot: StoreSnapshot,
-): Promise<{ rows: Set<string>; metadataOf: Set<string> }> {
-  const rows = new Set<string>();
-  const metadataOf = new Set<string>();
-  for await (const letters of snapshot.deadLetters()) {
-    for (const { entry, tenant, seriesId, timeUs } of letters) {
-      if (entry === 'metadata') metadataOf.add(tenant);
-      if (entry !== 'exemplar' || seriesId === undefined || timeUs === undefined) continue;
-      rows.add(refusedKey(Buffer.from(seriesId).readBigInt64BE().toString(), timeUs));
-    }
-  }
-  return { rows, metadataOf };
+  notProven.push(...tellServed(stored, findings));
+  return {
+    rows: { exemplars: exemplars.rows, metadata: metadata.rows, editions: editions.rows },
+    notProven,
+  };
 }
 
 /** The first offset of which all pieces are known; undefined: nothing of the partition and log is. */

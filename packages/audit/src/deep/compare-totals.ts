@@ -15,9 +15,14 @@ export function compareTotals(
   /** Of each round; all have folded the same records. */
   rounds: readonly DeepPartition[],
   findings: Findings,
-  /** The fold began at the beginning of the log. */
-  isWhole: boolean,
+  params: Readonly<{
+    /** The fold began at the beginning of the log. */
+    isWhole: boolean;
+    /** Letters that were sent again and are not there any more. */
+    forgotten: number;
+  }>,
 ): void {
+  const { isWhole, forgotten } = params;
   const [first] = rounds;
   const expected = first!.totals;
   const tell = (tenant: string, name: string, wanted: number, found: number): void => {
@@ -39,7 +44,7 @@ export function compareTotals(
       tell(tenant, column, wanted?.[column] ?? 0, found?.[column] ?? 0);
     }
   }
-  if (isWhole) compareMoves({ partition, totals }, rounds, findings);
+  if (isWhole) compareMoves({ partition, totals, forgotten }, rounds, findings);
   const wanted = first!.newest?.position;
   if (wanted !== position) {
     findings.add('ledger_count', {
@@ -53,13 +58,13 @@ export function compareTotals(
 
 /** Rows that the store refused left these columns again. */
 function compareMoves(
-  { partition, totals }: Readonly<{ partition: number; totals: readonly StoredTotals[] }>,
+  params: Readonly<{ partition: number; totals: readonly StoredTotals[]; forgotten: number }>,
   rounds: readonly DeepPartition[],
   findings: Findings,
 ): void {
+  const { partition, totals, forgotten } = params;
   const sum = (of: (one: StoredTotals) => number): number =>
     totals.reduce((total, one) => total + of(one), 0);
-  const forgotten = rounds[0]!.forgottenLetters;
   const refused = sum((one) => one.unverifiedToDeadLetter) + forgotten;
   for (const [column, key] of [
     ['unverifiedToStored', 'toStored'],

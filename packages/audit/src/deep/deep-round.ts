@@ -1,11 +1,13 @@
 import type { LedgerEntry } from '@millrace/wire';
 import type { AuditParts } from '../audit.ts';
+import { redrivenGone } from '../letters/gone-letters.ts';
+import type { RefusedLetters } from '../letters/refused-letters.ts';
 import type { LogTables } from '../log/record-slots.ts';
 import { rawKeptFromUs, type AuditPlan } from '../plan.ts';
 import { RecordList } from '../record-list.ts';
 import { RowComparison } from '../rows/compare-rows.ts';
-import { countRows, type RefusedRows } from '../rows/missing-rows.ts';
-import { droppedOf, droppedText, type RoundParams } from '../plain-round.ts';
+import { countRows } from '../rows/missing-rows.ts';
+import type { RoundParams } from '../plain-round.ts';
 import { tellCounts, tellRows, tellStrange } from '../rows/tell-rows.ts';
 import { SampleTable } from '../sample-table.ts';
 import { SeriesTable } from '../series-table.ts';
@@ -18,7 +20,6 @@ import { ExpectedPieces } from './expected-pieces.ts';
 import { ExpectedSamples, type ExpectedMoves } from './expected-samples.ts';
 import { ExpectedUnverified } from './expected-unverified.ts';
 import type { FoldStart } from './fold-start.ts';
-import { RefusedArrivals } from './refused-arrivals.ts';
 import { foldPartition, type FoldedPartition } from './fold-partition.ts';
 
 /** With where the fold of each partition begins, in the order of the plan. */
@@ -32,8 +33,6 @@ export interface DeepPartition extends FoldedPartition {
   newest: LedgerEntry | undefined;
   totals: Map<string, LedgerEntry['totals'][number]>;
   moves: ExpectedMoves;
-  /** Letters that were sent again and are not there any more. */
-  forgottenLetters: number;
 }
 
 export interface DeepResult {
@@ -63,9 +62,8 @@ export async function deepRound(parts: DeepParts, params: RoundParams): Promise<
     records: new RecordList(),
     tenants: [''],
   };
-  const refused = await RefusedArrivals.read(parts.snapshot);
   const expected: Expectations = {
-    samples: new ExpectedSamples(tables, of, refused),
+    samples: new ExpectedSamples(tables, of, parts.letters.arrivals),
     pieces: new ExpectedPieces(of),
     definitions: new ExpectedDefinitions(of, seenFromUs(parts)),
     unverified: new ExpectedUnverified(of, plan.expired.unverified),
@@ -73,18 +71,11 @@ export async function deepRound(parts: DeepParts, params: RoundParams): Promise<
     metadata: new ExpectedMetadata(),
     editions: new ExpectedEditions(),
   };
-  const forgotten = forgottenOf(plan, refused);
-  const folded = await foldAll(parts, params, expected);
-  const partitions = folded.map((one, i): DeepPartition => {
-    return { ...one, forgottenLetters: forgotten[plan.partitions[i]!.partition] ?? 0 };
-  });
+  const partitions = await foldAll(parts, params, expected);
   const exactFromUs = exactTimes(parts);
-  const rows = await compareRows(parts, params, { tables, exactFromUs, refused });
-  return {
-    partitions,
-    notProven: rows.notProven,
-    rows: { ...rows.rows, ...(await compareEntries(parts, params, { expected, exactFromUs })) },
-  };
+  const rows = await compareRows(parts, params, { tables, exactFromUs });
+  const beside = await compareEntries(parts, params, { expected, exactFromUs });
+  return { partitions, rows: { ...rows, ...beside.rows }, notProven: beside.notProven };
 }
 
 /** Rows of a partition with this time or a later one are known, by partition. */
@@ -100,50 +91,37 @@ function exactTimes({ plan, starts, stream }: DeepParts): number[] {
 
 /** Samples and histograms. */
 async function compareRows(
-  { plan, snapshot, stream }: DeepParts,
+  { plan, snapshot, stream, letters, gone }: DeepParts,
   params: RoundParams,
-  known: Readonly<{
-    tables: LogTables;
-    exactFromUs: readonly number[];
-    refused: RefusedArrivals;
-  }>,
-): Promise<Pick<DeepResult, 'rows' | 'notProven'>> {
+  known: Readonly<{ tables: LogTables; exactFromUs: readonly number[] }>,
+): Promise<Record<string, number>> {
   const of = { slices: params.rounds, slice: params.round };
-  const { tables, exactFromUs, refused } = known;
+  const { tables, exactFromUs } = known;
   const fromUs = rawKeptFromUs(plan);
   const scope = { ...of, fromUs, untilUs: Infinity };
   const comparison = new RowComparison(tables, exactFromUs, {
     isDeep: true,
-    forgotten: forgottenOf(plan, refused),
+    forgotten: forgottenOf(plan, letters),
   });
   for await (const rows of snapshot.samples(scope)) comparison.samples(rows);
   const samples = comparison.rows;
   for await (const rows of snapshot.histograms(scope)) comparison.histograms(rows);
   const counts = countRows(tables, {
     ...{ fromUs, untilUs: Infinity, exactFromUs, tenant: undefined, positions: [] },
-    ...{ skipsMoved: false, refused: NONE, dropped: droppedOf(plan) },
+    ...{ skipsMoved: false, excuses: { letters, gone, isByArrival: true } },
   });
   await tellCounts(tables, counts, params);
   await tellRows(tables, comparison, params);
   const everything = { ...of, fromUs: -Infinity, untilUs: Infinity };
   const { partitions } = stream;
   await tellStrange(comparison, params, { snapshot, partitions, exactFromUs, scope: everything });
-  return {
-    rows: { samples, histograms: comparison.rows - samples },
-    notProven: droppedText(counts),
-  };
+  return { samples, histograms: comparison.rows - samples };
 }
 
-/** Whose refusal is in `RefusedArrivals`. */
-const NONE: RefusedRows = new Set();
-
 /** Letters that were sent again, and were dropped or expired since, by partition. */
-function forgottenOf({ partitions }: AuditPlan, { redriven }: RefusedArrivals): number[] {
+function forgottenOf({ partitions }: AuditPlan, letters: RefusedLetters): number[] {
   const forgotten: number[] = [];
-  for (const { partition, totals } of partitions) {
-    const sent = totals.reduce((sum, one) => sum + one.deadLetterToDuplicate, 0);
-    forgotten[partition] = Math.max(0, sent - (redriven.get(partition) ?? 0));
-  }
+  for (const one of partitions) forgotten[one.partition] = redrivenGone(one, letters);
   return forgotten;
 }
 
@@ -156,13 +134,13 @@ async function foldAll(
   parts: DeepParts,
   { round, rounds }: RoundParams,
   expected: Expectations,
-): Promise<Omit<DeepPartition, 'forgottenLetters'>[]> {
+): Promise<DeepPartition[]> {
   const { stream, plan, starts, settings, signal } = parts;
   const total = plan.partitions.reduce(
     (sum, { mark }, i) => sum + mark.offset - starts[i]!.position,
     0,
   );
-  const partitions: Omit<DeepPartition, 'forgottenLetters'>[] = [];
+  const partitions: DeepPartition[] = [];
   let before = 0;
   for (const [i, one] of plan.partitions.entries()) {
     const start = starts[i]!;

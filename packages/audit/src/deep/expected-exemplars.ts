@@ -1,8 +1,8 @@
 import { METRIC_NAME_LABEL, sortLabels } from '@millrace/model';
 import type { StoredExemplar } from '@millrace/store';
 import type { Entries } from '@millrace/wire';
+import type { RefusedLetters } from '../letters/refused-letters.ts';
 import { RowList } from '../rows/compare-rows.ts';
-import { refusedKey, type RefusedRows } from '../rows/missing-rows.ts';
 import { seriesIdText } from '../series-table.ts';
 import { DigestTable } from './digest-table.ts';
 import type { SliceOf } from './expected-samples.ts';
@@ -69,16 +69,19 @@ export class ExpectedExemplars {
     else if (isExact) this.unexpected.add(row);
   }
 
-  missing(refused: RefusedRows): RowList<MissingExemplar> {
+  /** Each that is not there takes one of the letters of its series and time. */
+  missing(letters: RefusedLetters): RowList<MissingExemplar> {
     const missing = new RowList<MissingExemplar>();
     const { size, partitions, offsets } = this.#table;
     for (let slot = 0; slot < size; slot += 1) {
       if (this.#left[slot]! <= 0) continue;
       const seriesId = seriesIdText(this.#ids[2 * slot]!, this.#ids[2 * slot + 1]!);
       const timeUs = this.#times[slot]!;
-      if (refused.has(refusedKey(seriesId, timeUs))) continue;
       const place = { partition: partitions[slot]!, offset: offsets[slot]! };
-      for (let i = 0; i < this.#left[slot]!; i += 1) missing.add({ ...place, seriesId, timeUs });
+      for (let i = 0; i < this.#left[slot]!; i += 1) {
+        if (letters.takeBeside('exemplar', seriesId, timeUs)) continue;
+        missing.add({ ...place, seriesId, timeUs });
+      }
     }
     return missing;
   }

@@ -1,10 +1,10 @@
 import { SampleFlag } from '@millrace/model';
 import type { Entries } from '@millrace/wire';
+import type { RefusedArrivals } from '../letters/refused-arrivals.ts';
 import type { LogTables } from '../log/record-slots.ts';
 import { histogramNumber } from '../log/side-values.ts';
 import { EntryKind, type NewEntry } from '../sample-table.ts';
 import { SeriesBit } from '../series-table.ts';
-import type { RefusedArrivals } from './refused-arrivals.ts';
 
 export interface SliceOf {
   slices: number;
@@ -112,7 +112,7 @@ export class ExpectedSamples {
     const { samples } = this.#tables;
     if (first >= 0 && samples.must[first]! > 0) {
       this.#moves.toDuplicate += 1;
-      samples.setRedriven(first);
+      samples.setComeAgain(first);
       return;
     }
     const entry = first < 0 ? samples.add(known) : first;

@@ -1,7 +1,10 @@
 import type { StoredUnverified } from '@millrace/store';
 import type { Entries, UnverifiedEntry } from '@millrace/wire';
 import { SampleFlag } from '@millrace/model';
+import type { GoneLetters } from '../letters/gone-letters.ts';
+import type { RefusedLetters } from '../letters/refused-letters.ts';
 import { RowList } from '../rows/compare-rows.ts';
+import { seriesIdText } from '../series-table.ts';
 import type { SliceOf } from './expected-samples.ts';
 import { WordDigest } from './word-digest.ts';
 
@@ -54,10 +57,19 @@ export class ExpectedUnverified {
     else if (isExact) this.unexpected.add(row);
   }
 
-  missing(): RowList<Omit<Expected, 'rows'>> {
+  /** Each that is not there takes a letter that is there, or one that is gone. */
+  missing(letters: RefusedLetters, gone: GoneLetters): RowList<Omit<Expected, 'rows'>> {
     const missing = new RowList<Omit<Expected, 'rows'>>();
     for (const { rows, ...one } of this.#expected.values()) {
-      for (let i = 0; i < rows; i += 1) missing.add(one);
+      const { fingerprint, timeUs } = one.entry;
+      const id = Buffer.from(fingerprint.subarray(0, 8));
+      const seriesId = seriesIdText(id.readUInt32BE(0), id.readUInt32BE(4));
+      for (let i = 0; i < rows; i += 1) {
+        if (letters.takeBeside('unverified sample', seriesId, timeUs)) continue;
+        // Sent again, it is kept with the time at which it came again.
+        if (gone.take(one.partition, { unsent: 0, redriven: 1 })) continue;
+        missing.add(one);
+      }
     }
     return missing;
   }

@@ -1,8 +1,9 @@
 import { fingerprintHex } from '@millrace/model';
 import type { StoredEditions, StoredMetadata, StoredServed } from '@millrace/store';
 import type { Findings } from '../findings.ts';
+import type { RefusedLetters } from '../letters/refused-letters.ts';
 import { formatTimeUs } from '../report.ts';
-import type { RefusedRows } from '../rows/missing-rows.ts';
+import type { DeepParts } from './deep-round.ts';
 import type { EditionFault } from './expected-editions.ts';
 import type { ExpectedExemplars } from './expected-exemplars.ts';
 import type { ExpectedMetadata } from './expected-metadata.ts';
@@ -10,8 +11,12 @@ import type { ExpectedUnverified } from './expected-unverified.ts';
 import { idOf } from './tell-entries.ts';
 
 /** Unverified samples. */
-export function tellUnverified(expected: ExpectedUnverified, findings: Findings): void {
-  const missing = expected.missing();
+export function tellUnverified(
+  expected: ExpectedUnverified,
+  { letters, gone }: Pick<DeepParts, 'letters' | 'gone'>,
+  findings: Findings,
+): void {
+  const missing = expected.missing(letters, gone);
   const [first] = missing.kept;
   if (first !== undefined) {
     const { partition, offset, entry } = first;
@@ -46,10 +51,10 @@ export function tellUnverified(expected: ExpectedUnverified, findings: Findings)
 
 export function tellExemplars(
   expected: ExpectedExemplars,
-  refused: RefusedRows,
+  letters: RefusedLetters,
   findings: Findings,
 ): void {
-  const missing = expected.missing(refused);
+  const missing = expected.missing(letters);
   const first = missing.kept.toSorted(
     (a, b) => a.partition - b.partition || a.offset - b.offset,
   )[0];
@@ -70,22 +75,30 @@ export function tellExemplars(
   findings.add('entry_unexpected', { seriesId, time, message }, expected.unexpected.count);
 }
 
-/** `refusedOf`: tenants of which the store refused metadata, so that some may be old or missing. */
+/** Returns what is excused because the store refused metadata: its letters name no metric. */
 export function tellMetadata(
   expected: ExpectedMetadata,
-  refusedOf: ReadonlySet<string>,
+  refusedOf: ReadonlyMap<string, number>,
   findings: Findings,
-): void {
+): string[] {
+  const excused = new Map<string, number>();
+  const isWrong = ({ tenant }: StoredMetadata): boolean => {
+    const taken = excused.get(tenant) ?? 0;
+    if (taken === (refusedOf.get(tenant) ?? 0)) return true;
+    excused.set(tenant, taken + 1);
+    return false;
+  };
   const what = ({ tenant, metric }: StoredMetadata): string =>
     `The metadata of ${metric} (tenant ${tenant})`;
-  const missing = expected.missing().kept.filter(({ row }) => !refusedOf.has(row.tenant));
+  const missing = expected.missing().kept.filter(({ row }) => isWrong(row));
   const [absent] = missing;
   if (absent !== undefined) {
     const { partition, offset, row } = absent;
     const place = { partition, offset, tenant: row.tenant, expected: metadataText(row) };
-    findings.add('entry_missing', { ...place, message: `${what(row)} is not stored.` });
+    const message = `${what(row)} is not stored.`;
+    findings.add('entry_missing', { ...place, message }, missing.length);
   }
-  const different = expected.different.kept.filter(({ row }) => !refusedOf.has(row.tenant));
+  const different = expected.different.kept.filter(({ row }) => isWrong(row));
   const [first] = different;
   if (first !== undefined) {
     const { partition, offset, row: wanted } = first.expected;
@@ -95,10 +108,17 @@ export function tellMetadata(
     findings.add('entry_differs', { ...place, message }, different.length);
   }
   const [strange] = expected.unexpected.kept;
-  if (strange === undefined) return;
-  const { tenant, partition } = strange;
-  const message = `${what(strange)} is stored; the log has no such.`;
-  findings.add('entry_unexpected', { tenant, partition, message }, expected.unexpected.count);
+  if (strange !== undefined) {
+    const { tenant, partition } = strange;
+    const message = `${what(strange)} is stored; the log has no such.`;
+    findings.add('entry_unexpected', { tenant, partition, message }, expected.unexpected.count);
+  }
+  return [...excused].map(([tenant, metrics]) => {
+    return (
+      `Tenant ${tenant}: the metadata of ${metrics} metrics is missing or old; as often or more ` +
+      'the store refused some, and which that was its dead letters do not say.'
+    );
+  });
 }
 
 function metadataText({ type, unit, help }: StoredMetadata): string {
@@ -119,12 +139,20 @@ export function tellEditions(faults: readonly EditionFault[], findings: Findings
 
 /**
  * What is shown follows from where editions began and ended. It is computed when one begins, so
- * while a partition has not begun one of a rule's it may lag behind.
+ * while a partition has not begun one of a rule's it may lag behind. Returns of which rules it was
+ * not compared for that reason.
  */
-export function tellServed(stored: StoredEditions, findings: Findings): void {
+export function tellServed(stored: StoredEditions, findings: Findings): string[] {
+  const notProven: string[] = [];
   const rules = new Set(stored.editions.map(({ rule }) => rule));
   for (const rule of rules) {
-    if (!hasBegunEverywhere(rule, stored)) continue;
+    if (!hasBegunEverywhere(rule, stored)) {
+      notProven.push(
+        `Rule ${rule}: what is served was not compared, because not every partition has begun ` +
+          'all of its editions yet.',
+      );
+      continue;
+    }
     const text = (served: readonly StoredServed[]): string =>
       served
         .filter((one) => one.rule === rule)
@@ -139,6 +167,7 @@ export function tellServed(stored: StoredEditions, findings: Findings): void {
       `ended it must be ${expected || 'none'}.`;
     findings.add('entry_differs', { expected, found, message });
   }
+  return notProven;
 }
 
 function hasBegunEverywhere(rule: string, { editions, starts }: StoredEditions): boolean {

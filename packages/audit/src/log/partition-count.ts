@@ -220,6 +220,7 @@ export class PartitionCount {
       if (current.isStale) current.value = NaN;
       const kind = current.isHistogram ? EntryKind.eventHistogram : EntryKind.event;
       const entry = this.#entryOf(current, kind);
+      this.#noteRedrive(entry);
       // What the store refused then is not there beside it.
       this.#expect(entry, samples.must[entry]! > 0);
       this.#tell(Fate.stored);
@@ -227,9 +228,18 @@ export class PartitionCount {
     }
     const known = samples.find(current.series, kindOf(current), current.timeUs, current.value);
     const entry = known < 0 ? this.#entryOf(current, kindOf(current)) : known;
-    samples.setRedriven(entry);
+    samples.setComeAgain(entry);
+    this.#noteRedrive(entry);
     if (current.isRaw && samples.must[entry] === 0) this.#expect(entry, known >= 0);
     this.#tell(current.isDropped ? Fate.dropped : Fate.unverified);
+  }
+
+  /** Refused again, it has a letter of its own beside that of its first arrival. */
+  #noteRedrive(entry: number): void {
+    const { samples } = this.#tables;
+    const { isRaw, isUncertain } = this.#current;
+    if (!isRaw || isUncertain || this.#isEdge || samples.must[entry] === 0) return;
+    samples.redrives.set(entry, (samples.redrives.get(entry) ?? 0) + 1);
   }
 
   /** An event that was not there before, unless it is so old that nobody can tell. */

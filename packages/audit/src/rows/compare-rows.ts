@@ -118,7 +118,7 @@ export class RowComparison {
       return;
     }
     const isUnverified = (rows.flags[i]! & SampleFlag.unverified) !== 0;
-    const isOfEither = samples.isRedriven(entry) && this.#forgotten[partition]! > 0;
+    const isOfEither = samples.hasComeAgain(entry) && this.#forgotten[partition]! > 0;
     const saysRight =
       !this.#isDeep || isOfEither || isUnverified === samples.mustSayUnverified(entry);
     const isRight = saysRight && isSameRow(samples, entry, rows, i, value);

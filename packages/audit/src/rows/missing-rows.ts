@@ -1,14 +1,8 @@
+import { isExcused, type Excuses } from '../letters/excuse-missing.ts';
 import type { LogTables } from '../log/record-slots.ts';
 import { EntryKind, type SampleTable } from '../sample-table.ts';
 import { SeriesBit, seriesIdText } from '../series-table.ts';
 import { RowList } from './compare-rows.ts';
-
-/** Dead letters by `seriesId time`: what the store refused is accounted for, and has no row. */
-export type RefusedRows = ReadonlySet<string>;
-
-export function refusedKey(seriesId: string, timeUs: number): string {
-  return `${seriesId} ${timeUs}`;
-}
 
 /** Samples of one tenant that the ledger of a partition counts, and that have their row. */
 export interface Settled {
@@ -27,8 +21,6 @@ export interface RowCounts {
   expected: number;
   /** What rows say of samples whose fate the log leaves open, by partition and tenant. */
   settled: Settled[];
-  /** Rows that are missed, and may be those whose dead letters were dropped. */
-  dropped: number;
 }
 
 /** Looks through all samples, after every row of the scope was held against them. */
@@ -42,23 +34,19 @@ export function countRows(
     positions: readonly (number | undefined)[];
     /** Only rows of this one; undefined: of all. */
     tenant: string | undefined;
-    refused: RefusedRows;
-    /** So many rows of a partition were refused, and a person dropped their dead letters. */
-    dropped: readonly (number | undefined)[];
+    excuses: Excuses;
     /** Of series whose rows could not all be matched, nothing is said. */
     skipsMoved: boolean;
   }>,
 ): RowCounts {
   const { samples, series, tenants } = tables;
-  const { fromUs, untilUs, exactFromUs, refused, skipsMoved } = params;
-  const dropped = [...params.dropped];
+  const { fromUs, untilUs, exactFromUs, excuses, skipsMoved } = params;
   const only = params.tenant === undefined ? undefined : tenants.indexOf(params.tenant);
   const counts: RowCounts = {
     missing: new RowList(),
     twice: new RowList(),
     expected: 0,
     settled: [],
-    dropped: 0,
   };
   const settle = settling(tables, params.positions, counts.settled);
   for (let entry = 0; entry < samples.size; entry += 1) {
@@ -71,12 +59,9 @@ export function countRows(
     const seen = samples.seen[entry]!;
     counts.expected += must;
     if (seen < must) {
-      if (isRefused(tables, entry, refused)) continue;
-      const partition = series.partitions[slot]!;
-      if (dropped[partition]! > 0) {
-        dropped[partition]! -= 1;
-        counts.dropped += 1;
-      } else counts.missing.add(entry);
+      const seriesId = seriesIdText(series.idHigh[slot]!, series.idLow[slot]!);
+      const at = { seriesId, timeUs, partition: series.partitions[slot]! };
+      if (!isExcused(samples, entry, at, excuses)) counts.missing.add(entry);
       continue;
     }
     if (must === 1 && seen === 1) settle(entry);
@@ -97,7 +82,7 @@ function settling(
     // Of the others the log leaves nothing open.
     if (samples.kind(entry) >= EntryKind.event || samples.isUntimed(entry)) return;
     // Which of the two arrivals its row is of, it does not say.
-    if (samples.isRedriven(entry)) return;
+    if (samples.hasComeAgain(entry)) return;
     const record = samples.records[entry]!;
     const partition = records.partition(record);
     if (!(records.offset(record) < (positions[partition] ?? 0))) return;
@@ -111,14 +96,6 @@ function settling(
     }
     one[samples.isUnverified(entry) ? 'unverified' : 'stored'] += 1;
   };
-}
-
-function isRefused(tables: LogTables, entry: number, refused: RefusedRows): boolean {
-  if (refused.size === 0) return false;
-  const { samples, series } = tables;
-  const slot = samples.series[entry]!;
-  const id = seriesIdText(series.idHigh[slot]!, series.idLow[slot]!);
-  return refused.has(refusedKey(id, samples.times[entry]!));
 }
 
 /** As a person reads a value. */

@@ -6,28 +6,10 @@ import { formatTimeUs } from '../report.ts';
 import type { SeriesNames } from '../series-names.ts';
 import { seriesIdText } from '../series-table.ts';
 import type { FoundRow, RowComparison } from './compare-rows.ts';
-import {
-  numberText,
-  refusedKey,
-  valueText,
-  type RefusedRows,
-  type RowCounts,
-} from './missing-rows.ts';
+import { numberText, valueText, type RowCounts } from './missing-rows.ts';
 
 /** Where findings go, and who names series. */
 export type Teller = Readonly<{ findings: Findings; names: SeriesNames }>;
-
-export async function refusedRows(snapshot: StoreSnapshot): Promise<RefusedRows> {
-  const refused = new Set<string>();
-  for await (const letters of snapshot.deadLetters()) {
-    for (const { entry, seriesId, timeUs } of letters) {
-      if (seriesId === undefined || timeUs === undefined) continue;
-      if (entry !== 'sample' && entry !== 'histogram') continue;
-      refused.add(refusedKey(Buffer.from(seriesId).readBigInt64BE().toString(), timeUs));
-    }
-  }
-  return refused;
-}
 
 export async function tellCounts(
   tables: LogTables,
