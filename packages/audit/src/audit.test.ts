@@ -70,6 +70,16 @@ describe('of a log with everything in it', () => {
       const settings = { ...TIGHT_SETTINGS, definitionsMax: 30 };
       const stored = await storeLog([leaveOutLabels(variedLog(seed, { records: 300, settings }))]);
       expect(stored.database.deadLetters.length).toBeGreaterThan(0);
+      const { findings, notProven } = await stored.run();
+      expect(findings).toEqual([]);
+      expect(notProven.join()).toContain('labels were defined last so long ago');
+    });
+
+    test('and forgotten because they are long, however few there are', async () => {
+      const labels = { long: 'x'.repeat(1500) };
+      const log = plainLog(0, 'default', { labels, settings: { definitionsMax: 8 } });
+      const stored = await storeLog([leaveOutLabels(log)]);
+      expect(stored.database.deadLetters.length).toBeGreaterThan(0);
       expect((await stored.run()).findings).toEqual([]);
     });
 

@@ -36,6 +36,9 @@ const MET = 'Rows of series whose samples have no time of their own: too many me
 const UNLABELLED =
   'Series whose labels lie in records that are gone, until they are defined again: what rules do ' +
   'with them is not known.';
+const FORGETTABLE =
+  'Series whose labels were defined last so long ago, or beside so much, that they may be ' +
+  'forgotten: each of their samples is stored or a dead letter, and which of both is not known.';
 const AWAY = 'Series that a rule does not keep raw: their samples are in windows, see --deep.';
 
 /** Reads the whole log and the whole store, and compares the series of one part. */
@@ -93,6 +96,7 @@ export async function checkRound(parts: AuditParts, params: RoundParams): Promis
     notProven: [
       ...(skipsMoved ? [MET] : []),
       ...(partitions.some(({ hasUnlabelled }) => hasUnlabelled) ? [UNLABELLED] : []),
+      ...(partitions.some(({ hasForgettable }) => hasForgettable) ? [FORGETTABLE] : []),
       ...(hasAway(tables) ? [AWAY] : []),
     ],
   };

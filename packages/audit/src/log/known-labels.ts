@@ -13,15 +13,21 @@ export class KnownLabels {
   /** The number of labels, then name and value of each. */
   #refs: Uint32Array = new Uint32Array(ROOM_MIN);
   #refsEnd = 0;
-  /** Series that were ever defined. */
+  /** Series that were ever defined, and bytes of their names and values. */
   size = 0;
+  bytes = 0;
 
   /** Notes that a series was defined at a partition time. */
-  note(series: number, partitionTimeUs: number, labels: () => LabelSet): void {
+  note(
+    series: number,
+    partitionTimeUs: number,
+    { labels, bytes }: Readonly<{ labels: () => LabelSet; bytes: () => number }>,
+  ): void {
     if (series >= this.#starts.length) this.#grow(series);
     this.#definedUs[series] = partitionTimeUs;
     if (this.#starts[series] !== UNDEFINED) return;
     this.size += 1;
+    this.bytes += bytes();
     this.#starts[series] = this.#refsEnd + 1;
     const set = labels();
     this.#push(set.length);

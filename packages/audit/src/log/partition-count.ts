@@ -78,6 +78,11 @@ export class PartitionCount {
     return this.#slots.hasPerhaps;
   }
 
+  /** Samples came whose labels may have been forgotten. */
+  get hasForgettable(): boolean {
+    return this.#slots.hasForgettable;
+  }
+
   /** By tenant, of the records so far. */
   tallies(): Map<string, Tally> {
     return new Map([...this.#tallies].map(([tenant, tally]) => [tenant, tally.copy()]));

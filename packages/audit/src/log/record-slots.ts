@@ -35,6 +35,8 @@ export type Labelled = (typeof Labelled)[keyof typeof Labelled];
 
 /** Labels are kept for an hour at least after they were defined. */
 const LABELS_KEPT_US_MIN = 3_600_000_000;
+/** And so many bytes of them for each series that may be defined. */
+const LABEL_BYTES_MAX = 512;
 /** How far a part of the series may differ from an equal one, and the bound from being reached. */
 const OVERFLOW_SHARE = 0.75;
 
@@ -51,6 +53,8 @@ export class RecordSlots {
   labelled: Uint8Array = new Uint8Array(256);
   /** Samples came of which the labels may lie in records that are not held any more. */
   hasPerhaps = false;
+  /** Samples came of which the labels lie in records, and may have been forgotten since. */
+  hasForgettable = false;
 
   /** `isCut`: records of before are not held any more. */
   constructor(
@@ -91,7 +95,10 @@ export class RecordSlots {
       this.of[place] = slot;
       series.bits[slot]! |= isEvent ? SeriesBit.events : SeriesBit.timed;
       if (!isEvent && isDefined) {
-        this.#labels.note(slot, partitionTimeUs, () => this.#reader.definedLabels(place));
+        this.#labels.note(slot, partitionTimeUs, {
+          labels: () => this.#reader.definedLabels(place),
+          bytes: () => this.#reader.labelBytes(place),
+        });
       } else if (!isEvent) {
         this.labelled[place] = this.#labelledOf(slot, rules, partitionTimeUs);
       }
@@ -110,8 +117,11 @@ export class RecordSlots {
     }
     const { seriesIdleUs = 0, definitionsMax = 0 } = rules.settings ?? {};
     const isOld = partitionTimeUs - definedUs > Math.max(seriesIdleUs, LABELS_KEPT_US_MIN);
-    const mayOverflow = this.#labels.size * this.#scope.slices > OVERFLOW_SHARE * definitionsMax;
-    return isOld || mayOverflow ? Labelled.perhaps : Labelled.yes;
+    const { size, bytes } = this.#labels;
+    const most = (OVERFLOW_SHARE * definitionsMax) / this.#scope.slices;
+    if (!isOld && size <= most && bytes <= LABEL_BYTES_MAX * most) return Labelled.yes;
+    this.hasForgettable = true;
+    return Labelled.perhaps;
   }
 
   #ask(slot: number, place: number, rules: RulesInForce): void {

@@ -25,6 +25,8 @@ export interface ScannedPartition {
   lostSamples: number;
   /** Samples came whose labels may lie in records that are not held any more. */
   hasUnlabelled: boolean;
+  /** Samples came whose labels may have been forgotten. */
+  hasForgettable: boolean;
   /** Rows older than this may come from before what the log holds; -Infinity: none can. */
   exactFromUs: number;
 }
@@ -78,6 +80,7 @@ export async function scanPartition(params: ScanParams): Promise<ScannedPartitio
     ...{ appendedAgain: count.appendedAgain, incomplete: count.receivers.incomplete() },
     tallies: tallies ?? count.tallies(),
     hasUnlabelled: count.hasUnlabelled,
+    hasForgettable: count.hasForgettable,
     lostSamples: lostSamples ?? count.receivers.lostSamples,
     exactFromUs: isWhole ? -Infinity : exactFrom(firstAppendUs, count.rules.settings),
   };

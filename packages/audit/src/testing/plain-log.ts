@@ -1,6 +1,6 @@
 import { fingerprintOf, partitionOf } from '@millrace/model';
 import { dataRecord, labelSetOf, logStart, type LoggedRecord } from '@millrace/transformer/testing';
-import { EventsRecordKind } from '@millrace/wire';
+import { EventsRecordKind, type FoldSettings } from '@millrace/wire';
 
 const START_US = 1_700_000_000_000_000;
 const SECOND_US = 1_000_000;
@@ -12,11 +12,15 @@ const PARTITIONS = 2;
  * A log that nothing is strange about: a sample of three gauges each second, by one receiver that
  * tells what it knows to be durable. Routed as in a log of two partitions.
  */
-export function plainLog(partition: number, tenant = 'default'): LoggedRecord[] {
-  const log = logStart(undefined, { latenessUs: SECOND_US }).map((one) => {
+export function plainLog(
+  partition: number,
+  tenant = 'default',
+  more: Readonly<{ labels?: Record<string, string>; settings?: Partial<FoldSettings> }> = {},
+): LoggedRecord[] {
+  const log = logStart(undefined, { latenessUs: SECOND_US, ...more.settings }).map((one) => {
     return { ...one, appendTimeUs: START_US };
   });
-  const series = seriesOf(partition, tenant);
+  const series = seriesOf(partition, tenant, more.labels);
   for (let i = 0; i < RECORDS; i += 1) {
     const timeUs = START_US + i * SECOND_US;
     const samples = series.map((labels, value) => ({ labels, timeUs, value }));
@@ -37,8 +41,12 @@ export function plainLog(partition: number, tenant = 'default'): LoggedRecord[] 
   return [...log, { record: tick, appendTimeUs: receivedAtUs }];
 }
 
-function seriesOf(partition: number, tenant: string): Record<string, string>[] {
-  const all = Array.from({ length: 64 }, (_, i) => ({ __name__: 'm', i: String(i) }));
+function seriesOf(
+  partition: number,
+  tenant: string,
+  more: Record<string, string> = {},
+): Record<string, string>[] {
+  const all = Array.from({ length: 64 }, (_, i) => ({ __name__: 'm', i: String(i), ...more }));
   return all
     .filter((labels) => {
       const fingerprint = fingerprintOf(tenant, labelSetOf(labels));
