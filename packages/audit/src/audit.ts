@@ -47,11 +47,18 @@ export async function audit(
     try {
       return await auditOnce(components, settings);
     } catch (error) {
-      // The log forgot, meanwhile, what was about to be read: less of it can be proven then.
-      const isForgotten = error instanceof StreamError && error.code === STREAM_CODES.outOfRange;
-      if (!isForgotten || attempt === ATTEMPTS_MAX) throw error;
+      if (!isForgotten(error) || attempt === ATTEMPTS_MAX) throw error;
     }
   }
+}
+
+/**
+ * The log forgot, meanwhile, what was about to be read: less of it can be proven then. Or the
+ * checkpoint that a fold begins with, which was whole when it was chosen: there are others.
+ */
+function isForgotten(error: unknown): boolean {
+  if (error instanceof StreamError) return error.code === STREAM_CODES.outOfRange;
+  return error instanceof MillraceError && error.code === 'CHECKPOINT_DAMAGED';
 }
 
 async function auditOnce(

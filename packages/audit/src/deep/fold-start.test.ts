@@ -2,6 +2,7 @@ import { pieceName } from '@millrace/model';
 import { TOPIC_CHECKPOINTS, TOPIC_EVENTS } from '@millrace/stream';
 import { leaveOutLabels, TIGHT_SETTINGS, variedLog } from '@millrace/transformer/testing';
 import { describe, expect, test } from 'vitest';
+import type { AuditProgress } from '../audit.ts';
 import type { Finding } from '../report.ts';
 import { storeLog, type StoredLog } from '../testing/stored-log.ts';
 
@@ -91,6 +92,29 @@ describe('which one it is', () => {
     expect(await from(events.at(-1)!.appendTimeUs + 86_400_000_000)).toBe(260);
     expect(await from(events[0]!.appendTimeUs - 86_400_000_000)).toBe(0);
     expect((await stored.run(DEEP)).partitions[0]!.from).toBe(0);
+  });
+
+  test('another one, when the log forgets it meanwhile', async () => {
+    const stored = await cutLog(2, [120, 200, 240, 260]);
+    const checkpoints = stored.log.partition(TOPIC_CHECKPOINTS, 0);
+    // Each is a chunk and a manifest, and is read again for each round.
+    const inRounds = { ...DEEP, samplesMax: 400 };
+    let [forgotten, most, before] = [0, 1, Infinity];
+    const forgetOldest = ({ round, done }: AuditProgress): void => {
+      const begins = round === 0 && done <= before;
+      before = round === 0 ? done : Infinity;
+      if (!begins || forgotten === most) return;
+      forgotten += 1;
+      checkpoints.release(checkpoints.bounds.start + 2);
+    };
+    const { findings, partitions } = await stored.run(inRounds, stored.log, forgetOldest);
+    expect(findings).toEqual([]);
+    expect(partitions[0]!.from).toBe(200);
+    // Not for ever.
+    most = Infinity;
+    const failing = stored.run(inRounds, stored.log, forgetOldest);
+    await expect(failing).rejects.toMatchObject({ code: 'CHECKPOINT_DAMAGED' });
+    expect(forgotten).toBe(4);
   });
 
   test('without any, it says what helps', async () => {

@@ -29,7 +29,7 @@ import {
   SeriesRecordBuilder,
   type Entries,
 } from '@millrace/wire';
-import { audit } from '../audit.ts';
+import { audit, type AuditProgress } from '../audit.ts';
 import { AUDIT_DEFAULTS, type AuditSettings } from '../audit-settings.ts';
 import type { AuditReport } from '../report.ts';
 
@@ -38,7 +38,11 @@ export interface StoredLog {
   log: MemoryLog;
   database: MemoryStoreDatabase;
   /** Audits the store against its log, or against another one. */
-  run(settings?: Partial<AuditSettings>, other?: MemoryLog): Promise<AuditReport>;
+  run(
+    settings?: Partial<AuditSettings>,
+    other?: MemoryLog,
+    onProgress?: (progress: AuditProgress) => void,
+  ): Promise<AuditReport>;
   /** The same log, but for one record. */
   copy(params: Readonly<{ without: Readonly<{ topic: Topic; offset: number }> }>): MemoryLog;
   /** Writes the rules of the log into `metrics.control`. */
@@ -93,12 +97,12 @@ export async function storeLog(
       return other;
     },
     beginControl: () => beginControl(log, partitions[0]!),
-    run: async (wanted = {}, other = log) => {
+    run: async (wanted = {}, other = log, onProgress = () => undefined) => {
       const stream = openMemoryStream(other);
       const store = createMemoryStoreReader(database);
       const all = { ...AUDIT_DEFAULTS, logWaitMsMax: 500, ...wanted };
       try {
-        return await audit({ stream, store, clock }, all);
+        return await audit({ stream, store, clock, onProgress }, all);
       } finally {
         await stream.close();
       }
