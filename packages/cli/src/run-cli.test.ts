@@ -53,6 +53,15 @@ test.each([
   expect(err).toContain('error: ');
 });
 
+test.each([
+  [['ledger', '--tenant', 'a', 'acknowledge']],
+  [['ledger', 'acknowledge', '--tenant', 'a']],
+])('%j: losses are those of all tenants', async (args) => {
+  const { code, out, err } = await run(...args);
+  expect({ code, out }).toEqual({ code: 2, out: '' });
+  expect(err).toMatch(/cannot be used with acknowledge: .* Nothing was noted in the log/);
+});
+
 test.each([['status'], ['lag'], ['sql', 'SELECT 1']].map((args) => [args]))(
   '%j says that nothing runs',
   async (args) => {

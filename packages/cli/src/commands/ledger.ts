@@ -11,6 +11,10 @@ interface LedgerFlags {
   dataDir?: string;
 }
 
+const OF_ONE_TENANT =
+  "error: option '--tenant <name>' cannot be used with acknowledge: losses are acknowledged for " +
+  'whole partitions, whoever owned the samples. Nothing was noted in the log; leave --tenant out.';
+
 export function addLedgerCommand(program: Command, context: CliContext): void {
   const ledger = program
     .command('ledger')
@@ -36,7 +40,8 @@ export function addLedgerCommand(program: Command, context: CliContext): void {
     .option('--data-dir <dir>', 'the data directory of the running process')
     .action(async (_: object, command: Command) => {
       // What both commands know, commander gives to the first of them.
-      const flags = command.optsWithGlobals<AcknowledgeFlags>();
+      const flags = command.optsWithGlobals<AcknowledgeFlags & Pick<LedgerFlags, 'tenant'>>();
+      if (flags.tenant !== undefined) command.error(OF_ONE_TENANT);
       const { acknowledgeLosses } = await import('../acknowledge-losses.ts');
       await acknowledgeLosses(context, flags);
     });
