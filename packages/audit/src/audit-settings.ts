@@ -1,6 +1,10 @@
 /** What an audit is asked to do. */
 export interface AuditSettings {
-  /** Samples with times in [sinceUs, untilUs); undefined: from the oldest, up to the newest. */
+  /**
+   * Samples with times in [sinceUs, untilUs); undefined: from the oldest, up to the newest. Of a
+   * deep audit, `sinceUs` is when something came, whatever its time: it begins with the newest
+   * checkpoint of before then.
+   */
   sinceUs: number | undefined;
   untilUs: number | undefined;
   /** Only what is wrong with this one is told. */

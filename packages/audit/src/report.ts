@@ -82,7 +82,7 @@ export interface AuditReport {
   started: string;
   durationMs: number;
   samplesPerSecond: number;
-  /** What it was asked to look at; undefined: everything. */
+  /** What it was asked to look at; undefined: everything. See `AuditSettings`. */
   since: string | undefined;
   until: string | undefined;
   tenant: string | undefined;

@@ -33,7 +33,7 @@ export async function checkDeep(parts: AuditParts): Promise<CheckedReport> {
   notProven.push(...unprovenBeside(parts, starts));
   const partitions = plan.partitions.map((one, i) => {
     const folded = results.map((result) => result.partitions[i]!);
-    notProven.push(...unproven(one, starts[i]!));
+    notProven.push(...unproven(one, starts[i]!, settings.sinceUs));
     const forgotten = redrivenGone(one, parts.letters);
     return checkPartition({ plan: one, start: starts[i]!, folded, forgotten, findings });
   });
@@ -84,7 +84,11 @@ function checkPartition(
   };
 }
 
-function unproven({ partition, mark, hasOtherLogs, position }: PartitionPlan, start: FoldStart) {
+function unproven(
+  { partition, mark, hasOtherLogs, position }: PartitionPlan,
+  start: FoldStart,
+  sinceUs = Infinity,
+): string[] {
   const sentences: string[] = [];
   if (mark.offset === 0) sentences.push(`Partition ${partition}: nothing of it is stored yet.`);
   if (hasOtherLogs) {
@@ -94,6 +98,12 @@ function unproven({ partition, mark, hasOtherLogs, position }: PartitionPlan, st
     );
   }
   if (start.position === 0) return sentences;
+  if (start.partitionTimeUs > sinceUs) {
+    sentences.push(
+      `Partition ${partition}: no checkpoint of before ${formatTimeUs(sinceUs)} is of use any ` +
+        `more; the fold began with one of ${formatTimeUs(start.partitionTimeUs)}.`,
+    );
+  }
   sentences.push(
     `Partition ${partition}: what records below ${start.position} put out was not compared: the ` +
       'fold began with a checkpoint. Of samples up to ' +

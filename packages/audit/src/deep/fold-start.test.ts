@@ -94,6 +94,16 @@ describe('which one it is', () => {
     expect((await stored.run(DEEP)).partitions[0]!.from).toBe(0);
   });
 
+  test('says so when none is of before the time to begin at', async () => {
+    const stored = await cutLog(2);
+    const { from, said } = await beginning(stored, 0);
+    expect(from).toBe(120);
+    expect(said).toMatch(
+      /^Partition 0: no checkpoint of before 1970-.* the fold began with one of/,
+    );
+    expect((await beginning(stored, Number.MAX_SAFE_INTEGER)).said).toBeUndefined();
+  });
+
   test('another one, when the log forgets it meanwhile', async () => {
     const stored = await cutLog(2, [120, 200, 240, 260]);
     const checkpoints = stored.log.partition(TOPIC_CHECKPOINTS, 0);
@@ -126,6 +136,15 @@ describe('which one it is', () => {
     await expect(tooEarly.run(DEEP)).rejects.toThrow(/the one at 40: events before \d+ are gone/);
   });
 });
+
+async function beginning(
+  stored: StoredLog,
+  sinceUs: number,
+): Promise<{ from: number; said: string | undefined }> {
+  const { partitions, notProven } = await stored.run({ ...DEEP, sinceUs });
+  const said = notProven.find((sentence) => sentence.includes('no checkpoint of before'));
+  return { from: partitions[0]!.from, said };
+}
 
 /** A log of which the events of before position 120 or so are gone. */
 async function cutLog(seed: number, checkpoints = CHECKPOINTS): Promise<StoredLog> {

@@ -46,6 +46,14 @@ test('says what was proven: ranges, counts, how fast, and what was not', () => {
   ]);
 });
 
+test('tells when samples are of, or came when everything is folded again', () => {
+  const since = '2026-01-01T00:00:00.000000Z';
+  expect(formatAudit({ ...PROVEN, since }, plain)).toContain(`looked at: from ${since}\n`);
+  expect(formatAudit({ ...PROVEN, since, mode: 'deep' }, plain)).toContain(
+    `looked at: what came after the newest checkpoint of before ${since}, in each partition as`,
+  );
+});
+
 test('names the first of each kind, and how many there are', () => {
   const place = { partition: 2, offset: 7, tenant: 'a', series: 'm{}', seriesId: '-5' };
   const text = formatAudit(

@@ -29,7 +29,7 @@ function headline(report: AuditReport, colours: Colours): string {
       : colours.red('broken: log and store do not agree');
   const scope = [
     ...(report.tenant === undefined ? [] : [`tenant ${report.tenant}`]),
-    ...(report.since === undefined ? [] : [`from ${report.since}`]),
+    ...(report.since === undefined ? [] : [sinceText(report.since, mode)]),
     ...(report.until === undefined ? [] : [`until ${report.until}`]),
   ];
   return [
@@ -38,6 +38,13 @@ function headline(report: AuditReport, colours: Colours): string {
       `${formatDurationMs(durationMs)}, ${samplesPerSecond} samples/s`,
     ...(scope.length === 0 ? [] : [`looked at: ${scope.join(', ')}`]),
   ].join('\n');
+}
+
+/** A deep audit looks at what came since, and the others at what says that it is of since. */
+function sinceText(since: string, mode: AuditReport['mode']): string {
+  return mode === 'plain'
+    ? `from ${since}`
+    : `what came after the newest checkpoint of before ${since}, in each partition as below`;
 }
 
 function partitionTable({ partitions }: AuditReport, colours: Colours): string {
