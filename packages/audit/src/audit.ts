@@ -71,7 +71,7 @@ async function auditOnce(
     const { stream, signal } = components;
     const plan = await planAudit(stream, snapshot, { ...settings, signal });
     // Once, for all rounds: what accounts for one row accounts for no other.
-    const letters = await RefusedLetters.read(snapshot, plan);
+    const letters = await RefusedLetters.read(snapshot, plan, settings.isDeep);
     const gone = new GoneLetters(plan, letters);
     const parts = { ...components, snapshot, plan, settings, letters, gone };
     const report = settings.isDeep ? await checkDeep(parts) : await checkAll(parts);

@@ -9,6 +9,7 @@ import { SeriesNames } from '../series-names.ts';
 import { compareTotals } from './compare-totals.ts';
 import { deepRound, type DeepPartition, type DeepResult } from './deep-round.ts';
 import { findFoldStart, type FoldStart } from './fold-start.ts';
+import { tellStrangeLetters } from './tell-letters.ts';
 
 /** Digests of pieces and definitions are held beside the samples. */
 const SHARE_OF_SAMPLES = 2;
@@ -29,6 +30,9 @@ export async function checkDeep(parts: AuditParts): Promise<CheckedReport> {
   for (let round = 0; round < rounds; round += 1) {
     results.push(await deepRound({ ...parts, starts }, { round, rounds, findings, names }));
   }
+  const isWhole = (partition: number): boolean =>
+    plan.partitions.some((one, i) => one.partition === partition && starts[i]!.position === 0);
+  tellStrangeLetters(parts, isWhole, findings);
   const notProven = [...results.flatMap((result) => result.notProven), ...parts.gone.text()];
   notProven.push(...unprovenBeside(parts, starts));
   const partitions = plan.partitions.map((one, i) => {
@@ -111,9 +115,9 @@ function unproven(
       'is missing, and not that none is too many.',
   );
   sentences.push(
-    `Partition ${partition}: of its metadata and of unverified samples that are kept beside it is ` +
-      'proven that none is missing, and not that none is too many; what the store counted of ' +
-      'unverified samples that turned out stored or duplicates was not compared.',
+    `Partition ${partition}: of its metadata, dead letters and unverified samples that are kept ` +
+      'beside it is proven that none is missing, and not that none is too many; what the store ' +
+      'counted of unverified samples that turned out stored or duplicates was not compared.',
   );
   if ((position ?? 0) < start.position) {
     sentences.push(

@@ -9,6 +9,7 @@ import {
   tellServed,
   tellUnverified,
 } from './tell-beside.ts';
+import { tellMissingLetters } from './tell-letters.ts';
 import { tellDefinitions, tellPieces } from './tell-entries.ts';
 
 const HOUR_US = 3_600_000_000;
@@ -27,7 +28,7 @@ export async function compareEntries(
 ): Promise<Compared> {
   const { plan, snapshot } = parts;
   const { expected, exactFromUs } = known;
-  const { pieces, definitions, unverified } = expected;
+  const { pieces, definitions, unverified, letters } = expected;
   const slice = { slices: params.rounds, slice: params.round };
   const everything = { ...slice, fromUs: -Infinity, untilUs: Infinity };
   for await (const rows of snapshot.pieces(everything)) {
@@ -49,8 +50,12 @@ export async function compareEntries(
   await tellPieces(parts, pieces, params.findings, keptFromUs);
   await tellDefinitions(parts, definitions, params.findings);
   tellUnverified(unverified, parts, params.findings);
+  tellMissingLetters(letters, params.findings);
   const beside = await compareBeside(parts, params, known);
-  const rows = { pieces: pieces.rows, definitions: definitions.rows, unverified: unverified.rows };
+  const rows = {
+    ...{ pieces: pieces.rows, definitions: definitions.rows },
+    ...{ unverified: unverified.rows, letters: letters.rows },
+  };
   return { ...beside, rows: { ...rows, ...beside.rows } };
 }
 

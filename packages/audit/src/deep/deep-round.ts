@@ -15,6 +15,7 @@ import { compareEntries } from './compare-entries.ts';
 import { ExpectedDefinitions } from './expected-definitions.ts';
 import { ExpectedEditions } from './expected-editions.ts';
 import { ExpectedExemplars } from './expected-exemplars.ts';
+import { ExpectedLetters } from './expected-letters.ts';
 import { ExpectedMetadata } from './expected-metadata.ts';
 import { ExpectedPieces } from './expected-pieces.ts';
 import { ExpectedSamples, type ExpectedMoves } from './expected-samples.ts';
@@ -46,6 +47,7 @@ export interface Expectations {
   pieces: ExpectedPieces;
   definitions: ExpectedDefinitions;
   unverified: ExpectedUnverified;
+  letters: ExpectedLetters;
   exemplars: ExpectedExemplars;
   metadata: ExpectedMetadata;
   editions: ExpectedEditions;
@@ -67,6 +69,7 @@ export async function deepRound(parts: DeepParts, params: RoundParams): Promise<
     pieces: new ExpectedPieces(of),
     definitions: new ExpectedDefinitions(of, seenFromUs(parts)),
     unverified: new ExpectedUnverified(of, plan.expired.unverified),
+    letters: new ExpectedLetters(of, parts),
     exemplars: new ExpectedExemplars(of, plan.expired.exemplars),
     metadata: new ExpectedMetadata(),
     editions: new ExpectedEditions(),
@@ -153,6 +156,7 @@ async function foldAll(
     expected.pieces.begin(one.partition);
     expected.definitions.begin(one.partition);
     expected.unverified.begin(one.partition);
+    expected.letters.begin(one.partition);
     expected.exemplars.begin(one.partition);
     expected.metadata.begin(one.partition, start.metadata);
     expected.editions.begin(one);
@@ -164,6 +168,7 @@ async function foldAll(
         expected.pieces.take(entries, offset);
         expected.definitions.take(entries, offset);
         expected.unverified.take(entries, offset);
+        expected.letters.take(entries, offset);
         expected.exemplars.take(entries, offset);
         expected.metadata.take(entries, offset);
         expected.editions.take(entries, offset);

@@ -15,10 +15,12 @@ describe('folded again, all is as it is stored', () => {
     expect(findings).toEqual([]);
     const { samples, histograms, finals, open, definitions, unverified } = stored.database;
     const { exemplars, metadata, editions, editionStarts, editionEnds } = stored.database;
+    const { deadLetters } = stored.database;
     expect(rows).toEqual({
       ...{ samples: samples.length, histograms: histograms.length },
       ...{ pieces: finals.length + open.size, definitions: definitions.size },
       ...{ unverified: unverified.length, exemplars: exemplars.length, metadata: metadata.size },
+      ...{ letters: deadLetters.length },
       editions: editions.size + editionStarts.length + editionEnds.length,
     });
   });

@@ -2,6 +2,7 @@ import { SAMPLE_ENTRIES, type StoredDeadLetter, type StoreSnapshot } from '@mill
 import { LIVE_SOURCE } from '@millrace/transformer';
 import { SERIES_UNDEFINED } from '@millrace/transformer/fold';
 import type { AuditPlan } from '../plan.ts';
+import { FoldLetters } from './fold-letters.ts';
 import { RefusedArrivals } from './refused-arrivals.ts';
 
 /** Letters of one series and time. */
@@ -29,25 +30,33 @@ const NO_LETTERS: LettersOf = { all: 0, open: 0 };
 const NONE_THERE: LettersThere = { refused: 0, undefined: 0, redriven: 0 };
 
 /**
- * What the store could not take, by its dead letters: read once, for all rounds. Letters of a series
- * are asked for in the one round that has it, so what one round takes no other misses.
+ * What the store could not take, by its dead letters: read once, for all rounds. Letters of a
+ * series are asked for in the one round that has it, so what one round takes no other misses.
  */
 export class RefusedLetters {
   readonly #rows = new Map<string, LettersOf>();
   readonly #beside = new Map<string, number>();
   readonly #there = new Map<number, LettersThere>();
   readonly #plan: AuditPlan;
+  readonly #isDeep: boolean;
   /** One by one, as a fold puts them out. */
   readonly arrivals: RefusedArrivals = new RefusedArrivals();
+  /** Those that the fold put out, where it is folded again. */
+  readonly ofFold: FoldLetters = new FoldLetters();
   /** How often it refused metadata, by tenant. */
   readonly metadataOf: Map<string, number> = new Map();
 
-  private constructor(plan: AuditPlan) {
+  private constructor(plan: AuditPlan, isDeep: boolean) {
     this.#plan = plan;
+    this.#isDeep = isDeep;
   }
 
-  static async read(snapshot: StoreSnapshot, plan: AuditPlan): Promise<RefusedLetters> {
-    const letters = new RefusedLetters(plan);
+  static async read(
+    snapshot: StoreSnapshot,
+    plan: AuditPlan,
+    isDeep: boolean,
+  ): Promise<RefusedLetters> {
+    const letters = new RefusedLetters(plan, isDeep);
     for await (const some of snapshot.deadLetters()) for (const one of some) letters.#add(one);
     return letters;
   }
@@ -90,6 +99,7 @@ export class RefusedLetters {
     const isUndefined = reason === SERIES_UNDEFINED;
     there[isUndefined ? 'undefined' : 'refused'] += 1;
     if (letter.isRedriven) there.redriven += 1;
+    if (isUndefined && this.#isDeep) this.ofFold.add(letter);
     if (entry === 'sample' || entry === 'histogram') this.#addRow(letter, plan.start === 0);
   }
 

@@ -30,8 +30,8 @@ export function addAuditCommand(program: Command, context: CliContext): void {
     .description('prove from the log and the store that every accepted sample is accounted for')
     .option(
       '--since <time>',
-      'only samples with times from then on: RFC 3339, or 2h for so long ago; with --deep what was ' +
-        'put out from the newest checkpoint of before then on, whatever its times',
+      'only samples with times from then on: RFC 3339, or 2h for so long ago; with --deep what ' +
+        'was put out from the newest checkpoint of before then on, whatever its times',
       time,
     )
     .option('--until <time>', 'only samples before then', time)
