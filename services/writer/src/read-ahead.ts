@@ -142,8 +142,11 @@ export class ReadAhead {
     if (this.#isFull || this.#end !== undefined) return 0;
     const { clock, settings } = this.#params;
     const { lingerMs, lingerEntriesPerSecondMin } = settings;
+    const nowUs = clock.nowUs();
+    // A clock that was set back must not hold batches back until it has caught up.
+    if (nowUs < this.#takenUs) this.#takenUs = nowUs;
     const worthMs = Math.min(lingerMs, (entries / lingerEntriesPerSecondMin) * 1000);
-    const moreMs = worthMs - (clock.nowUs() - this.#takenUs) / 1000;
+    const moreMs = worthMs - (nowUs - this.#takenUs) / 1000;
     return moreMs < 1 ? 0 : moreMs;
   }
 

@@ -114,6 +114,17 @@ describe('the writer', () => {
     await reaches(2);
   });
 
+  it('waits for no longer because the clock was set back', async () => {
+    let backUs = 0;
+    const clock = { ...systemClock, nowUs: () => systemClock.nowUs() - backUs };
+    bench.start({ clock }, { lingerEntriesPerSecondMin: 0.001, lingerMs: 5 });
+    await bench.append(recordsOf({ position: 2 }));
+    await reaches(2);
+    backUs = 3600e6;
+    await bench.append(recordsOf({ from: at(2), position: 4 }));
+    await reaches(4);
+  });
+
   it('keeps partitions apart', async () => {
     await bench.stop();
     bench = new WriterBench({ partitions: 3 });

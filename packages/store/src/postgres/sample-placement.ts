@@ -52,7 +52,8 @@ export function placeSamples(
   const waiting = samples.count;
   const series = samples.add(rows.samples, rows.verified);
   if (samples.count === 0) return { kind: 'head' };
-  head.sinceUs ??= nowUs;
+  // A clock that was set back must not let them wait until it has caught up.
+  if (head.sinceUs === undefined || nowUs < head.sinceUs) head.sinceUs = nowUs;
   const isDue = nowUs - head.sinceUs >= settings.headMsMax * 1000;
   const isDense =
     rows.verified.length >= settings.denseRowsMin &&
