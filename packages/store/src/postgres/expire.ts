@@ -4,6 +4,7 @@ import { StoreError, StoreErrorCode } from '../store-error.ts';
 import type { ExpiringTable } from '../store-reader.ts';
 import { timeParameter } from './array-parameters.ts';
 import type { PostgresPool } from './postgres-pool.ts';
+import { headVersion } from './sample-heads.ts';
 import { transaction, type Session } from './session.ts';
 import {
   RANGES_LOCK,
@@ -74,6 +75,7 @@ export async function expire(
   const lettersUs = nowUs - retention.deadLettersMs * 1000;
   result.rowsDeleted += await deleteBefore(pool, UNVERIFIED, rawUs);
   result.rowsDeleted += await deleteBefore(pool, DEAD_LETTERS, lettersUs);
+  result.rowsDeleted += await expireHeads(components, rawUs);
   if (result.dropped.length > 0 || result.rowsDeleted > 0) {
     log.info({ ...result }, 'Removed what is past its retention');
   }
@@ -126,20 +128,52 @@ async function tryDrop(
   { pool, layout, log }: Components,
   { name, table, untilUs }: StoredRange,
 ): Promise<boolean> {
-  try {
-    await pool.use(WHAT, (session) =>
-      transaction(session, async () => {
-        await session.command("SET LOCAL lock_timeout = '1s'");
-        await session.run('lock-ranges', [RANGES_LOCK]);
-        await session.run('note-expired', [table, timeParameter(untilUs)]);
-        await layout.dropRange(session, name);
-      }),
-    );
+  const drop = async (session: Session): Promise<true> => {
+    await session.command("SET LOCAL lock_timeout = '1s'");
+    await session.run('lock-ranges', [RANGES_LOCK]);
+    await session.run('note-expired', [table, timeParameter(untilUs)]);
+    await layout.dropRange(session, name);
     return true;
+  };
+  return (await unlessBusy({ pool, log, name }, drop)) ?? false;
+}
+
+/**
+ * Rows that wait to be packed, where nobody packs them any more: their partition stands still, is
+ * in no log of now, or the database has got another way to store samples.
+ */
+async function expireHeads({ pool, log }: Components, beforeUs: TimeUs): Promise<number> {
+  if (beforeUs === -Infinity) return 0;
+  const before = timeParameter(beforeUs);
+  const { rows } = await pool.use(WHAT, (session) =>
+    session.run<{ partition: number }>('read-expired-heads', [before]),
+  );
+  let deleted = 0;
+  for (const { partition } of rows) {
+    const name = `samples_head_${partition}`;
+    const count = await unlessBusy({ pool, log, name }, async (session) => {
+      // First of all: who remembers these rows would write them again otherwise.
+      await session.run('renew-head', [partition, headVersion()]);
+      const gone = await session.run('expire-head', [partition, before]);
+      if (gone.count > 0) await session.run('note-expired', ['samples', before]);
+      return gone.count;
+    });
+    deleted += count ?? 0;
+  }
+  return deleted;
+}
+
+/** One transaction; undefined when it could not get a lock in time. */
+async function unlessBusy<T>(
+  { pool, log, name }: Pick<Components, 'pool' | 'log'> & Readonly<{ name: string }>,
+  work: (session: Session) => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await pool.use(WHAT, (session) => transaction(session, () => work(session)));
   } catch (error) {
     if (!(error instanceof StoreError) || error.code !== StoreErrorCode.busy) throw error;
     log.info({ range: name }, 'What is past its retention is in use and stays for now');
-    return false;
+    return undefined;
   }
 }
 

@@ -55,7 +55,7 @@ it('samples of releases before are read, told from new ones and forgotten as eve
     ...{ series: seriesOf('up'), timeUs: NOON_US + second * SECOND_US, value: 2 },
     unverified: true,
   });
-  const samples = samplesOf([sample(0), sample(1)]);
+  const samples = samplesOf([sample(0), sample(8 * 86_400)]);
   const watermarkUs = NOON_US + 9 * 86_400 * SECOND_US;
   const ledger = [{ totals: [], partitionTimeUs: watermarkUs, watermarkUs, position: 1 }];
   const result = await store.apply(batchOf({ to: addressOf(1) }, { samples, ledger }));

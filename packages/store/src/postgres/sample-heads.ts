@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { SampleFlag } from '@millrace/model';
 import { errorText, type Clock, type Log } from '@millrace/runtime';
 import { HeadSamples } from './head-samples.ts';
@@ -28,6 +29,17 @@ export interface SampleHeads {
   /** Waits for what goes on by itself. */
   close(): Promise<void>;
 }
+
+/**
+ * A new version of a head, for whoever changes it. Not the next number: a crash of the database may
+ * take commits back, and others make new ones.
+ */
+export function headVersion(): number {
+  return randomInt(VERSION_END);
+}
+
+/** What `randomInt` can give. */
+const VERSION_END = 2 ** 48 - 1;
 
 /** It grows while somebody reads an old snapshot: deleted rows stay until that is over. */
 const HEAD_BYTES_MAX = 128 * 1024 * 1024;

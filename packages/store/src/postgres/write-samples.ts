@@ -1,11 +1,10 @@
 import type { ApplySettings, BatchPlan } from './apply-batch.ts';
-import { randomInt } from 'node:crypto';
 import { StoreError, StoreErrorCode } from '../store-error.ts';
 import { insertAll, insertRows, type RefusedRow } from './row-set.ts';
 import { encodePackedCopy } from './packed-copy.ts';
 import type { Packs } from './pack-samples.ts';
 import { orderBySeries } from './sample-copy.ts';
-import type { SampleHead } from './sample-heads.ts';
+import { headVersion, type SampleHead } from './sample-heads.ts';
 import type { Placement } from './sample-placement.ts';
 import { isDense, sampleRowSet } from './sample-rows.ts';
 import type { Session } from './session.ts';
@@ -15,9 +14,6 @@ export interface Packing {
   head: SampleHead;
   placement: Placement;
 }
-
-/** What `randomInt` can give. */
-const VERSION_END = 2 ** 48 - 1;
 
 /** The head is not what it was believed to be: nothing was changed, and it has to be read again. */
 export class HeadMoved extends StoreError {
@@ -47,8 +43,7 @@ export async function lockHead(
   const isTouched =
     placement.kind === 'packed' || samples.verified.length + samples.unverified.length > 0;
   if (!isTouched) return;
-  // Not the next number: a crash of the database may take commits back, and others make new ones.
-  const next = randomInt(VERSION_END);
+  const next = headVersion();
   const { partition } = batch.key;
   const { count } = await session.run('move-head', [partition, head.version, next]);
   if (count !== 1) throw new HeadMoved(partition);

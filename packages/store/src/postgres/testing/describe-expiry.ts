@@ -16,6 +16,7 @@ import { PACKING_AT_ONCE } from '../../testing/packing-at-once.ts';
 import type { TestServer } from '../../testing/test-server.ts';
 import { createPostgresStoreReader } from '../postgres-store-reader.ts';
 import { runQuery } from '../run-query.ts';
+import { PACKING_DEFAULTS, type PackingSettings } from '../sample-placement.ts';
 import { readContents } from './postgres-contents.ts';
 import { readRanges } from './read-ranges.ts';
 
@@ -149,6 +150,43 @@ export function describeExpiry(name: string, start: () => Promise<TestServer>): 
       await drop();
     });
 
+    it('forgets what waits to be packed; who remembers it writes it not again', async () => {
+      const { connection, drop } = await postgres.createDatabase();
+      const clock = { nowUs: () => NOON_US, sleep: () => Promise.reject(new Error('no')) };
+      const open = (packing: Partial<PackingSettings>) =>
+        postgres.openStore({
+          ...{ connection, log: silentLog, clock },
+          settings: { packing: { ...PACKING_DEFAULTS, ...packing } },
+        });
+      const store = open({ headRowsMin: 4, packSamplesMin: 1 });
+      const [standing, going] = [{ partition: 1 }, { partition: 0 }];
+      await store.openMark(keyOf(standing));
+      await store.openMark(keyOf(going));
+      const aged = (...ages: number[]) => ({
+        samples: samplesOf(
+          ages.map((age) => ({ series: UP, timeUs: NOON_US - age * DAY_US, value: age })),
+        ),
+      });
+      const [partitionTimeUs, watermarkUs] = [NOON_US, NOON_US - SECOND_US];
+      const ledger = [{ totals: [], partitionTimeUs, watermarkUs, position: 1 }];
+      await store.apply(batchOf({ to: addressOf(1), key: standing }, aged(9, 8)));
+      await store.apply(batchOf({ to: addressOf(1), key: going }, { ...aged(10, 8, 6), ledger }));
+      expect(await store.expire()).toEqual({ dropped: [], rowsDeleted: 4 });
+      const values = async () =>
+        (await readContents(connection)).samples.map(({ value }) => String(value)).toSorted();
+      expect(await values()).toEqual(['6']);
+      const expired = await expiredOf(connection);
+      expect(expired.samples).toBe(watermarkUs - 7 * DAY_US);
+      await store.apply(
+        batchOf({ from: addressOf(1), to: addressOf(2), key: going }, aged(1, 2, 3)),
+      );
+      expect(await rowsOf(connection, 'samples_head')).toBe(0);
+      expect(await values()).toEqual(['1', '2', '3', '6']);
+      expect((await store.expire()).rowsDeleted).toBe(0);
+      await store.close();
+      await drop();
+    });
+
     it('drops nothing of what somebody reads at one moment', async () => {
       const { connection, drop } = await postgres.createDatabase();
       const clock = { nowUs: () => NOON_US, sleep: () => Promise.reject(new Error('no')) };
@@ -182,6 +220,10 @@ export function describeExpiry(name: string, start: () => Promise<TestServer>): 
       await snapshot.close();
       await reader.close();
       return expired;
+    }
+
+    async function rowsOf(connection: PostgresConnection, table: string): Promise<unknown> {
+      return (await runQuery(connection, `SELECT count(*) FROM ${table}`)).rows[0]![0];
     }
 
     async function sleepers(connection: PostgresConnection): Promise<unknown> {

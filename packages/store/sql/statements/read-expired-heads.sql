@@ -1,0 +1,1 @@
+SELECT DISTINCT partition FROM samples_head WHERE time < $1
