@@ -2,9 +2,9 @@ import type { Address } from '@millrace/model';
 import { errorText, MillraceError, type PartitionStatus } from '@millrace/runtime';
 import { storeSilent } from './writer-errors.ts';
 
-/** What the store has of one partition, and where in the log that ends. */
+/** What the store has of the live source of one partition, and where in the log that ends. */
 export interface Applied {
-  /** Everything below this offset of the log is below the mark. */
+  /** Everything below this offset of the log, of whatever source, was applied no later. */
   position: number;
   logId: string;
   mark: Address;
@@ -23,6 +23,7 @@ export class PartitionProgress {
   partitionTimeUs: number | undefined;
   /** Since when the store has owed an answer; undefined while it owes none. */
   askingSinceUs: number | undefined;
+  #position: number | undefined;
   #applied: Applied | undefined;
   #state: PartitionStatus['state'] = 'starting';
   #reason: PartitionStatus['reason'];
@@ -39,21 +40,30 @@ export class PartitionProgress {
     return this.#reason;
   }
 
+  /** Everything below this offset of the log is applied; undefined until something is. */
+  get position(): number | undefined {
+    return this.#position;
+  }
+
+  /** Counted from live batches alone: another source has a mark of its own. */
   get applied(): Applied | undefined {
     return this.#applied;
   }
 
   begun(position: number, applied: Applied | undefined): void {
     this.#applied = applied;
+    this.#position = applied?.position;
     this.endOffset = Math.max(this.endOffset, position);
     // What could not be applied may fail again: only a commit ends that.
     const hasFailed = this.#state === 'waiting' || this.#state === 'stopped';
     if (!hasFailed || position === this.endOffset) this.running();
   }
 
-  commit(applied: Applied): void {
-    this.#applied = applied;
-    this.endOffset = Math.max(this.endOffset, applied.position);
+  /** A batch up to `position` is applied; `applied` when it was one of the live source. */
+  commit(position: number, applied: Applied | undefined): void {
+    this.#position = position;
+    if (applied !== undefined) this.#applied = applied;
+    this.endOffset = Math.max(this.endOffset, position);
     this.running();
   }
 
@@ -84,7 +94,7 @@ export class PartitionProgress {
       partition: this.partition,
       state: stuck === undefined ? this.#state : 'waiting',
       ...(reason === undefined ? {} : { reason }),
-      position: this.#applied?.position ?? 0,
+      position: this.#position ?? 0,
       endOffset: this.endOffset,
       lagMs: this.lagMs(nowUs),
       ...(this.partitionTimeUs === undefined ? {} : { partitionTimeUs: this.partitionTimeUs }),

@@ -96,12 +96,16 @@ export class PartitionWriter {
   commit(batch: SeriesBatch): void {
     const { key, to: mark, position } = batch;
     const { progress } = this.#params;
-    if (key.source === LIVE_SOURCE) this.#params.marks?.set(this.#partition, mark);
+    progress.pendingSinceUs = this.#ahead?.appendTimeUs;
+    if (key.source !== LIVE_SOURCE) {
+      progress.commit(position, undefined);
+      return;
+    }
+    this.#params.marks?.set(this.#partition, mark);
     for (const { ledger } of batch.chunks) {
       progress.partitionTimeUs = ledger.at(-1)?.partitionTimeUs ?? progress.partitionTimeUs;
     }
-    progress.pendingSinceUs = this.#ahead?.appendTimeUs;
-    progress.commit({ position, mark, logId: key.logId });
+    progress.commit(position, { position, mark, logId: key.logId });
   }
 
   async close(): Promise<void> {

@@ -29,7 +29,7 @@ export async function observe(
       if (!progresses().includes(progress)) continue;
       progress.endOffset = end;
       const lagMs = progress.lagMs(clock.nowUs());
-      const behindRecords = end - (progress.applied?.position ?? start);
+      const behindRecords = end - (progress.position ?? start);
       events.observed(partition, { lagMs, behindRecords });
     }
   });
@@ -38,14 +38,14 @@ export async function observe(
 /** While all goes well the reader has just been told, and nobody need be asked. */
 async function boundsOf(
   stream: Stream,
-  { partition, state, applied, readEnd }: PartitionProgress,
+  { partition, state, position, readEnd }: PartitionProgress,
 ): Promise<PartitionBounds> {
-  const end = state === 'running' && applied !== undefined ? readEnd() : undefined;
+  const end = state === 'running' && position !== undefined ? readEnd() : undefined;
   return end === undefined ? await stream.bounds(TOPIC_SERIES, partition) : { start: 0, end };
 }
 
 /**
- * Makes the store durable and lets the log forget what lies below. INVARIANT: the log is released
+ * Makes the store durable and lets the log forget what lies below. The log is released
  * only up to positions that were applied before a flush began whose marks are not behind them:
  * a commit that a crash of the database takes back must find its records again. And it is sought
  * again at once: of a partition that stands still no record comes by which it would be noticed.

@@ -298,6 +298,37 @@ describe('what the log may forget', () => {
     expect(samplesOf(bench.database)).toEqual(expectedSamples(0, 9));
   });
 
+  it('lies below what live batches have, whatever mark another source has', async () => {
+    await bench.stop();
+    const settings = { segmentBytes: 1_000, retentionMs: 0 };
+    bench = new WriterBench({
+      log: new MemoryLog({ partitions: 1, clock: systemClock, settings }),
+    });
+    let flushes = 0;
+    const store: Store = {
+      ...bench.store,
+      flushedMarks: async () => {
+        flushes += 1;
+        return bench.store.flushedMarks();
+      },
+    };
+    const { writer } = bench.start({ store }, { releaseMs: 2 });
+    await bench.append(recordsOf({ position: 5 }));
+    await bench.append(recordsOf({ position: 50, source: 'job' }));
+    // Far ahead of the live mark: it must not look as if that had been taken back.
+    await until(() => expect(statusOf(writer)).toMatchObject({ position: 55, endOffset: 55 }));
+    expect(statusOf(writer).partitionTimeUs).toBe(4e6);
+    const before = flushes;
+    await until(() => expect(flushes).toBeGreaterThan(before + 3));
+    const { start } = await bench.stream.bounds(TOPIC_SERIES, 0);
+    expect(start).toBeLessThanOrEqual(5);
+    expect(statusOf(writer)).toMatchObject({ state: 'running', position: 55 });
+    await bench.append(recordsOf({ from: at(5), position: 6 }));
+    await vi.waitFor(async () => {
+      expect((await bench.stream.bounds(TOPIC_SERIES, 0)).start).toBeGreaterThan(30);
+    });
+  });
+
   it('is told again when it could not be told', async () => {
     let calls = 0;
     const flushedMarks: Store['flushedMarks'] = async () => {
