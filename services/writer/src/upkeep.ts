@@ -45,7 +45,7 @@ async function boundsOf(
 }
 
 /**
- * Makes the store durable and lets the log forget what lies below. The log is released
+ * Makes the store durable and lets the log forget what lies below. INVARIANT: the log is released
  * only up to positions that were applied before a flush began whose marks are not behind them:
  * a commit that a crash of the database takes back must find its records again. And it is sought
  * again at once: of a partition that stands still no record comes by which it would be noticed.

@@ -18,16 +18,37 @@ describe('samples in the head', () => {
   });
 });
 
+describe('a batch of many samples of each series', () => {
+  const settings = { ...PACKING_DEFAULTS, densePerSeriesMin: 8, denseRowsMin: 80 };
+  const place = (head: SampleHead, rows: SampleRows): Placement['kind'] =>
+    placeSamples({ head, rows, settings, nowUs: NOON_US }).kind;
+
+  it('is packed at once', () => {
+    expect(place(emptyHead(), rowsOf(10, 8))).toBe('packed');
+    expect(place(emptyHead(), rowsOf(10, 7))).toBe('head');
+  });
+
+  it('waits with many series of which few wait already: their rows would be of one sample', () => {
+    const head = emptyHead();
+    expect(place(head, rowsOf(100))).toBe('head');
+    expect(place(head, rowsOf(10, 8))).toBe('head');
+    // 180 samples of 100 series; then there are eight of each.
+    expect(place(head, rowsOf(10, 61))).toBe('head');
+    expect(place(head, rowsOf(10, 8))).toBe('packed');
+  });
+});
+
 function emptyHead(): SampleHead {
   return { version: 0, samples: new HeadSamples(), sinceUs: undefined };
 }
 
-/** So many samples of as many series. */
-function rowsOf(count: number): SampleRows {
+/** So many samples of each of so many series. */
+function rowsOf(series: number, each = 1): SampleRows {
   const none = new Uint32Array(0);
+  const count = series * each;
   const samples = samplesOf(
     Array.from({ length: count }, (_, i) => ({
-      ...{ series: seriesOf('s', { i: String(i) }), timeUs: NOON_US, value: i },
+      ...{ series: seriesOf('s', { i: String(i % series) }), timeUs: NOON_US + i, value: i },
     })),
   );
   const verified = Uint32Array.from({ length: count }, (_, i) => i);

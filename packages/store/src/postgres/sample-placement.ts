@@ -13,7 +13,10 @@ export interface PackingSettings {
   headRowsMax: number;
   /** Nor do they wait longer, once something comes. */
   headMsMax: number;
-  /** A batch with so many samples of each series is packed at once, if it has … */
+  /**
+   * A batch with so many samples of each series is packed at once, when as many of each come with
+   * what waits already, and if it has …
+   */
   densePerSeriesMin: number;
   /** … so many at all. */
   denseRowsMin: number;
@@ -57,7 +60,8 @@ export function placeSamples(
   const isDue = nowUs - head.sinceUs >= settings.headMsMax * 1000;
   const isDense =
     rows.verified.length >= settings.denseRowsMin &&
-    rows.verified.length >= settings.densePerSeriesMin * series;
+    rows.verified.length >= settings.densePerSeriesMin * series &&
+    samples.count >= settings.densePerSeriesMin * samples.seriesCount;
   if (!isDue && !isDense && !isFull(samples, settings)) return { kind: 'head' };
   return { kind: 'packed', packs: packSamples(samples), emptied: waiting };
 }
