@@ -78,7 +78,7 @@ export type ApplySettings = Readonly<{
   isolate: boolean;
   /** See `StorageLayout`. */
   guard: string | undefined;
-  denseCopySetting: string | undefined;
+  backlogCopySetting: string | undefined;
   /** Encodes rows of COPY; nobody else uses it meanwhile. */
   writer: BinaryWriter;
 }>;
@@ -86,7 +86,7 @@ export type ApplySettings = Readonly<{
 const OUTRUN: ApplyResult = { outcome: 'outrun', deadLetters: 0, unverifiedDuplicates: 0 };
 
 /**
- * The whole batch in one transaction. INVARIANT 1: moving the mark is its first statement. It
+ * The whole batch in one transaction. INVARIANT: moving the mark is its first statement. It
  * locks the mark's row, so that of two writers the second waits and then finds the mark moved;
  * and it takes its snapshot before anything was read.
  */

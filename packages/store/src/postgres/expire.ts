@@ -12,7 +12,7 @@ import {
   type StorageLayout,
   type StoredRange,
 } from './storage-layout.ts';
-import { DAY_US } from './time-spans.ts';
+import { DAY_US, MINUTE_US } from './time-spans.ts';
 
 /** How long what is kept, in milliseconds of the pipeline's time. */
 export interface Retention {
@@ -178,7 +178,6 @@ async function unlessBusy<T>(
 }
 
 const DELETE_ROWS_MAX = 20_000;
-const MINUTE_US = 60_000_000;
 
 /** In portions, so that no statement takes long and no transaction holds many locks. */
 async function deleteBefore(

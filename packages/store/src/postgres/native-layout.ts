@@ -1,6 +1,6 @@
 import type { TimeUs } from '@millrace/model';
 import { timeParameter } from './array-parameters.ts';
-import type { ExpiringTable } from '../store-reader.ts';
+import { bigTableOf, EXPIRY_OF } from './big-tables.ts';
 import type { Session } from './session.ts';
 import type {
   LayoutKind,
@@ -9,7 +9,7 @@ import type {
   StorageLayout,
   StoredRange,
 } from './storage-layout.ts';
-import { DAY_US, HOUR_US, spanOf, type TimeRange } from './time-spans.ts';
+import { DAY_US, spanOf, type TimeRange } from './time-spans.ts';
 
 /** Partitions as every PostgreSQL has them, made by the writer before it needs them. */
 export const nativeLayout: LayoutKind = {
@@ -21,7 +21,7 @@ const LAYOUT: StorageLayout = {
   name: 'partitions',
   guard: undefined,
   isPacking: true,
-  denseCopySetting: undefined,
+  backlogCopySetting: undefined,
   homeOf,
   automaticRange: () => undefined,
   readRanges,
@@ -48,22 +48,12 @@ async function readRanges(session: Session): Promise<StoredRange[]> {
     return {
       name: row.name,
       home: homeOf(row.parent, widthUs),
-      retention:
-        widthUs === undefined ? 'raw' : widthUs < HOUR_US ? 'narrow windows' : 'wide windows',
-      table: expiringTable(row.parent, widthUs),
-      timeColumn:
-        row.parent === 'samples_packed' ? 'bucket' : widthUs === undefined ? 'time' : 'start',
+      ...EXPIRY_OF[bigTableOf(row.parent, widthUs)],
       isDeletable: true,
       fromUs: Number(row.from_us),
       untilUs: Number(row.until_us),
     };
   });
-}
-
-function expiringTable(parent: PartitionedTable, widthUs: TimeUs | undefined): ExpiringTable {
-  if (parent === 'samples_narrow' || parent === 'samples_packed') return 'samples';
-  if (parent !== 'windows') return parent;
-  return widthUs !== undefined && widthUs < HOUR_US ? 'windows_narrow' : 'windows_wide';
 }
 
 /** Around now a day (of wide windows: a month or a year), far from now a year. */

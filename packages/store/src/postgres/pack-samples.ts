@@ -1,11 +1,11 @@
 import type { HeadSamples } from './head-samples.ts';
 import { bucketOf } from './sample-copy.ts';
-import { DAY_US } from './time-spans.ts';
+import { DAY_US, MINUTE_US } from './time-spans.ts';
 
 /** Samples of one row at most: rows stay small enough to lie in a page as they are. */
 export const PACK_SAMPLES_MAX = 240;
 /** Minutes between the first and the last sample of a row, as `samples_packed` promises. */
-const PACK_US_MAX = 10 * 60_000_000;
+const PACK_US_MAX = 10 * MINUTE_US;
 
 /** Samples cut into rows of `samples_packed`. */
 export interface Packs {
@@ -44,8 +44,6 @@ function endOfPack(times: Float64Array, rows: Uint32Array, from: number, to: num
   while (end < last && times[rows[end]!]! < timeMax) end += 1;
   return end;
 }
-
-const MINUTE_US = 60_000_000;
 
 /** The time by which `samples_packed` is cut into ranges. */
 export function bucketOfPack({ samples, rows, starts }: Packs, pack: number): number {

@@ -174,10 +174,10 @@ async function attemptToApply(
   const what = `Entries of partition ${partition} (${source}) up to ${to.offset} are waiting`;
   const packing = layout.isPacking ? await placeIn(parts, plan) : undefined;
   await ensureRanges({ ranges: parts.ranges, layout, plan, packing, isolate });
-  const { guard, denseCopySetting } = layout;
+  const { guard, backlogCopySetting } = layout;
   const result = await parts.pool.use(what, (session) =>
     applyBatch(session, plan, {
-      ...{ inputsOid, packing, isolate, guard, denseCopySetting, writer },
+      ...{ inputsOid, packing, isolate, guard, backlogCopySetting, writer },
     }),
   );
   if (result.outcome !== 'applied' || packing === undefined) return result;

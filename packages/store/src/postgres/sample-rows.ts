@@ -44,15 +44,15 @@ export function planSamples(chunks: readonly SampleColumns[], buffers: SampleBuf
  * Whether rows, ordered by series, hold many samples of each, as a backlog does. A column store
  * keeps up to 1,000 rows of one series together; with a few in each it costs more than it saves.
  */
-export function isDense({ seriesIds }: SampleColumns, bySeries: Uint32Array): boolean {
+export function isBacklog({ seriesIds }: SampleColumns, bySeries: Uint32Array): boolean {
   let series = 0;
   for (let i = 0; i < bySeries.length; i += 1) {
     if (i === 0 || !isSameId(seriesIds, bySeries[i - 1]! * 8, bySeries[i]! * 8)) series += 1;
   }
-  return series > 0 && bySeries.length >= DENSE_ROWS_PER_SERIES * series;
+  return series > 0 && bySeries.length >= BACKLOG_ROWS_PER_SERIES * series;
 }
 
-const DENSE_ROWS_PER_SERIES = 100;
+const BACKLOG_ROWS_PER_SERIES = 100;
 
 function isSameId(ids: Uint8Array, a: number, b: number): boolean {
   for (let i = 0; i < 8; i += 1) if (ids[a + i] !== ids[b + i]) return false;

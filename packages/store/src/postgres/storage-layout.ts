@@ -48,8 +48,8 @@ export interface StorageLayout {
   readonly guard: string | undefined;
   /** Whether raw samples are packed. Where the database has columns for them they are not. */
   readonly isPacking: boolean;
-  /** A setting to be made in the transaction before many samples of few series are copied. */
-  readonly denseCopySetting: string | undefined;
+  /** A setting to be made in the transaction before a backlog is copied: see `isBacklog`. */
+  readonly backlogCopySetting: string | undefined;
   /** Names the place of such rows: what lies in one place shares its ranges. */
   homeOf(table: PartitionedTable, widthUs: TimeUs | undefined): string;
   /** Times for which the database makes ranges by itself when rows arrive. */

@@ -13,7 +13,7 @@ function layoutOf(params: { makes: boolean; automatic?: [number, number] }) {
     name: 'partitions',
     guard: undefined,
     isPacking: true,
-    denseCopySetting: undefined,
+    backlogCopySetting: undefined,
     homeOf: (table, widthUs) => `${table} ${widthUs}`,
     automaticRange: () =>
       params.automatic && { fromUs: params.automatic[0], untilUs: params.automatic[1] },

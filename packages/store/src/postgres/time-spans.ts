@@ -6,7 +6,8 @@ export interface TimeRange {
   untilUs: TimeUs;
 }
 
-export const HOUR_US: TimeUs = 3_600_000_000;
+export const MINUTE_US: TimeUs = 60_000_000;
+export const HOUR_US: TimeUs = 60 * MINUTE_US;
 export const DAY_US: TimeUs = 24 * HOUR_US;
 
 export function covers(range: TimeRange, timeUs: TimeUs): boolean {

@@ -6,7 +6,7 @@ import type { Packs } from './pack-samples.ts';
 import { orderBySeries } from './sample-copy.ts';
 import { headVersion, type SampleHead } from './sample-heads.ts';
 import type { Placement } from './sample-placement.ts';
-import { isDense, sampleRowSet } from './sample-rows.ts';
+import { isBacklog, sampleRowSet } from './sample-rows.ts';
 import type { Session } from './session.ts';
 
 /** What is known of the head of the batch's partition, and where the batch's samples go. */
@@ -71,17 +71,17 @@ export function writeVerifiedSamples(
 async function writeNarrow(
   session: Session,
   { samples: { samples, verified } }: BatchPlan,
-  { denseCopySetting, isolate, writer }: ApplySettings,
+  { backlogCopySetting, isolate, writer }: ApplySettings,
 ): Promise<RefusedRow[]> {
   const rows = orderBySeries(samples, verified);
-  if (denseCopySetting !== undefined && isDense(samples, rows)) {
-    await session.command(`SET LOCAL ${denseCopySetting}`);
+  if (backlogCopySetting !== undefined && isBacklog(samples, rows)) {
+    await session.command(`SET LOCAL ${backlogCopySetting}`);
   }
   const set = { samples, rows, counted: 'stored', partition: undefined, writer } as const;
   return insertRows(session, sampleRowSet(set), isolate);
 }
 
-/** INVARIANT 2: a sample leaves the head in the transaction that packs it. */
+/** INVARIANT: a sample leaves the head in the transaction that packs it. */
 async function pack(
   params: Readonly<{
     session: Session;

@@ -1,16 +1,15 @@
 import type { TimeUs } from '@millrace/model';
 import type { Log } from '@millrace/runtime';
 import { timeParameter } from '../postgres/array-parameters.ts';
+import { bigTableOf, EXPIRY_OF, type BigTable } from '../postgres/big-tables.ts';
 import type { Session } from '../postgres/session.ts';
 import type {
   LayoutKind,
   MissingRange,
-  RetentionClass,
   StorageLayout,
   StoredRange,
 } from '../postgres/storage-layout.ts';
 import { covers, DAY_US, HOUR_US, timesNear, type TimeRange } from '../postgres/time-spans.ts';
-import type { ExpiringTable } from '../store-reader.ts';
 import { readFeatures } from './timescale-features.ts';
 
 /**
@@ -30,17 +29,17 @@ export function hypertableLayout(): LayoutKind {
       const { directCompressSetting, ...decisions } = await readFeatures(session);
       const isPacking = directCompressSetting === undefined;
       tellOnce(log, decisions);
-      return { ...LAYOUT, isPacking, denseCopySetting: directCompressSetting };
+      return { ...LAYOUT, isPacking, backlogCopySetting: directCompressSetting };
     },
   };
 }
 
-const LAYOUT: Omit<StorageLayout, 'denseCopySetting' | 'isPacking'> = {
+const LAYOUT: Omit<StorageLayout, 'backlogCopySetting' | 'isPacking'> = {
   name: 'hypertables',
   // Without its library, after a restart of the server say, hypertables look like plain tables:
   // rows would go into them instead of into chunks, and be invisible when it is back.
   guard: 'SHOW timescaledb.license',
-  homeOf,
+  homeOf: bigTableOf,
   automaticRange,
   readRanges,
   createRange,
@@ -48,11 +47,6 @@ const LAYOUT: Omit<StorageLayout, 'denseCopySetting' | 'isPacking'> = {
     await session.run('drop-chunk', [name]);
   },
 };
-
-function homeOf(table: string, widthUs: TimeUs | undefined): string {
-  if (widthUs === undefined) return table;
-  return widthUs < HOUR_US ? `${table}_narrow` : `${table}_wide`;
-}
 
 /** What lies in one table has one answer: wide windows of all widths are kept for years. */
 function automaticRange(widthUs: TimeUs | undefined, nowUs: TimeUs): TimeRange {
@@ -62,7 +56,7 @@ function automaticRange(widthUs: TimeUs | undefined, nowUs: TimeUs): TimeRange {
 async function readRanges(session: Session): Promise<StoredRange[]> {
   const { rows } = await session.run<{
     name: string;
-    parent: string;
+    parent: BigTable;
     is_compressed: boolean;
     from_us: string;
     until_us: string;
@@ -70,35 +64,18 @@ async function readRanges(session: Session): Promise<StoredRange[]> {
   return rows.map((row) => ({
     name: row.name,
     home: row.parent,
-    retention: RETENTION_CLASSES[row.parent] ?? 'raw',
-    table: expiringTable(row.parent),
-    timeColumn:
-      row.parent === 'samples_packed'
-        ? 'bucket'
-        : row.parent in RETENTION_CLASSES
-          ? 'start'
-          : 'time',
+    ...EXPIRY_OF[row.parent],
     isDeletable: !row.is_compressed,
     fromUs: Number(row.from_us),
     untilUs: Number(row.until_us),
   }));
 }
 
-function expiringTable(name: string): ExpiringTable {
-  if (name === 'samples_narrow' || name === 'samples_packed') return 'samples';
-  return name as ExpiringTable;
-}
-
-const RETENTION_CLASSES: Readonly<Record<string, RetentionClass>> = {
-  windows_narrow: 'narrow windows',
-  windows_wide: 'wide windows',
-};
-
 async function createRange(session: Session, missing: MissingRange): Promise<void> {
   const { table, widthUs, timeUs } = missing;
   const near = automaticRange(widthUs, missing.nowUs);
   await session.run('create-chunk', [
-    homeOf(table, widthUs),
+    bigTableOf(table, widthUs),
     timeParameter(timeUs),
     chunkLengthUs(timeUs, near),
   ]);
