@@ -1,8 +1,11 @@
 import { SampleFlag } from '@millrace/model';
 import type { SampleColumns } from '@millrace/wire';
+import { idHalf, orderByIdHigh } from './series-order.ts';
 
 const ROWS_MIN = 1024;
 const SERIES_MIN = 256;
+/** Room is given back when there is more than so many times what is usual. */
+const ROOM_MAX = 8;
 
 /** Which rows belong to one series, series by series. */
 export interface SeriesOrder {
@@ -32,6 +35,9 @@ export class HeadSamples {
   #addition = 0;
   /** A series' number plus one, by the low half of its id; open addressing, at most half full. */
   #slots = new Int32Array(4 * SERIES_MIN);
+  /** The most that was held lately. */
+  #usualRows = 0;
+  #usualSeries = 0;
 
   /** Tells of how many series these are. */
   add(samples: SampleColumns, rows: Uint32Array): number {
@@ -57,12 +63,23 @@ export class HeadSamples {
     return added;
   }
 
+  /** Forgets all samples, and gives room back that was made for many more than are usual. */
   clear(): void {
+    this.#usualRows = Math.max(this.count, this.#usualRows >>> 1);
+    this.#usualSeries = Math.max(this.seriesCount, this.#usualSeries >>> 1);
+    this.#giveBack();
     this.count = 0;
     this.seriesCount = 0;
     this.#slots.fill(0);
     this.#lastAddition.fill(0);
     this.#addition = 0;
+  }
+
+  /** Bytes that all of it takes, used or not. */
+  get roomBytes(): number {
+    const ofRows = [this.times, this.values, this.flags, this.#series, this.#ordered];
+    const ofSeries = [this.#idHigh, this.#idLow, this.#lastAddition, this.#slots];
+    return [...ofRows, ...ofSeries].reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
   idHigh(row: number): number {
@@ -98,12 +115,15 @@ export class HeadSamples {
     };
   }
 
-  /** Neighbours in the index are then written one after the other. Valid until the next call. */
+  /** Valid until the next call. */
   bySeries(): SeriesOrder {
     const { count, seriesCount } = this;
     const series = this.#series;
     const starts = new Uint32Array(seriesCount + 1);
-    const placeOf = this.#placesById();
+    const placeOf = new Uint32Array(seriesCount);
+    orderByIdHigh(this.#idHigh.subarray(0, seriesCount)).forEach((number, place) => {
+      placeOf[number] = place;
+    });
     for (let row = 0; row < count; row += 1) starts[placeOf[series[row]!]! + 1]! += 1;
     for (let i = 0; i < seriesCount; i += 1) starts[i + 1]! += starts[i]!;
     const next = starts.slice();
@@ -122,22 +142,6 @@ export class HeadSamples {
       rows.subarray(from, to).sort((a, b) => times[a]! - times[b]! || a - b);
       return;
     }
-  }
-
-  /** Of each series its place in the order of signed ids. */
-  #placesById(): Uint32Array {
-    const { seriesCount } = this;
-    // 32 bits of the id above 21 bits of the number fill a float64's 53.
-    const keys = new Float64Array(seriesCount);
-    for (let i = 0; i < seriesCount; i += 1) {
-      keys[i] = ((this.#idHigh[i]! ^ SIGN_BIT) >>> 0) * SERIES_MAX + (i % SERIES_MAX);
-    }
-    if (seriesCount <= SERIES_MAX) keys.sort();
-    const places = new Uint32Array(seriesCount);
-    for (let i = 0; i < seriesCount; i += 1) {
-      places[seriesCount <= SERIES_MAX ? keys[i]! % SERIES_MAX : i] = i;
-    }
-    return places;
   }
 
   #seriesOf(high: number, low: number): number {
@@ -176,6 +180,25 @@ export class HeadSamples {
     this.#slots = slots;
   }
 
+  #giveBack(): void {
+    if (this.times.length > ROOM_MAX * Math.max(this.#usualRows, ROWS_MIN)) {
+      const length = 2 * Math.max(this.#usualRows, ROWS_MIN);
+      this.times = new Float64Array(length);
+      this.values = new Float64Array(length);
+      this.flags = new Uint8Array(length);
+      this.#series = new Uint32Array(length);
+      this.#ordered = new Uint32Array(0);
+    }
+    if (this.#idLow.length > ROOM_MAX * Math.max(this.#usualSeries, SERIES_MIN)) {
+      let length = SERIES_MIN;
+      while (length < 2 * this.#usualSeries) length *= 2;
+      this.#idHigh = new Uint32Array(length);
+      this.#idLow = new Uint32Array(length);
+      this.#lastAddition = new Uint32Array(length);
+      this.#slots = new Int32Array(4 * length);
+    }
+  }
+
   #reserveRows(count: number): void {
     if (count <= this.times.length) return;
     const length = Math.max(count, this.times.length * 2);
@@ -184,14 +207,6 @@ export class HeadSamples {
     this.flags = grown(this.flags, new Uint8Array(length));
     this.#series = grown(this.#series, new Uint32Array(length));
   }
-}
-
-const SIGN_BIT = 0x8000_0000;
-/** With more than that the order of their ids, which only saves time, is given up. */
-const SERIES_MAX = 2 ** 21;
-
-function idHalf(ids: Uint8Array, at: number): number {
-  return ((ids[at]! << 24) | (ids[at + 1]! << 16) | (ids[at + 2]! << 8) | ids[at + 3]!) >>> 0;
 }
 
 function grown<T extends Float64Array | Uint8Array | Uint32Array>(from: T, into: T): T {
