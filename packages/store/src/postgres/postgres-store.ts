@@ -15,7 +15,7 @@ import { createSampleHeads, type SampleHeads } from './sample-heads.ts';
 import { PACKING_DEFAULTS, placeSamples, type PackingSettings } from './sample-placement.ts';
 import { openLayout, type LayoutKind, type StorageLayout } from './storage-layout.ts';
 import { createStoredRanges, type StoredRanges } from './stored-ranges.ts';
-import { HeadMoved, type Packing } from './write-samples.ts';
+import { HeadMoved, NarrowTimesMissing, type Packing } from './write-samples.ts';
 
 export interface PostgresStoreSettings {
   /** As many batches (of different partitions) are applied at the same time, less one. */
@@ -129,10 +129,11 @@ async function apply(parts: Parts, batch: StoreBatch): Promise<ApplyResult> {
   const plan = planBatch(batch, scratch.buffers);
   const { partition, source } = batch.key;
   let isolate = false;
+  let narrowTimes: Float64Array = new Float64Array(0);
   for (let attempt = 1; ; attempt += 1) {
     const schema = await parts.schema.get();
     try {
-      const params = { plan, schema, isolate, writer: scratch.writer };
+      const params = { plan, schema, isolate, narrowTimes, writer: scratch.writer };
       const result = await attemptToApply(parts, params);
       if (attempt === 1) parts.scratch.push(scratch);
       return result;
@@ -140,6 +141,8 @@ async function apply(parts: Parts, batch: StoreBatch): Promise<ApplyResult> {
       const native = error instanceof StoreError ? (error.cause ?? error) : error;
       if (error instanceof HeadMoved && attempt < ATTEMPTS_MAX) {
         parts.log.debug({ partition, source }, 'What waits to be packed is read again');
+      } else if (error instanceof NarrowTimesMissing && attempt < ATTEMPTS_MAX) {
+        narrowTimes = error.times;
       } else if (isMissingPartition(native) && attempt < ATTEMPTS_MAX) {
         parts.ranges.forget();
       } else if (isRowFault(native) && !isolate) {
@@ -163,17 +166,18 @@ async function attemptToApply(
     plan: BatchPlan;
     schema: KnownSchema;
     isolate: boolean;
+    narrowTimes: Float64Array;
     writer: BinaryWriter;
   }>,
 ): Promise<ApplyResult> {
   const { heads } = parts;
-  const { plan, isolate, writer } = params;
+  const { plan, isolate, narrowTimes, writer } = params;
   const { layout, inputsOid } = params.schema;
   const { partition, source } = plan.batch.key;
   const { to } = plan.batch;
   const what = `Entries of partition ${partition} (${source}) up to ${to.offset} are waiting`;
-  const packing = layout.isPacking ? await placeIn(parts, plan) : undefined;
-  await ensureRanges({ ranges: parts.ranges, layout, plan, packing, isolate });
+  const packing = layout.isPacking ? await placeIn(parts, plan, narrowTimes) : undefined;
+  await ensureRanges({ ranges: parts.ranges, layout, plan, packing });
   const { guard, backlogCopySetting } = layout;
   const result = await parts.pool.use(what, (session) =>
     applyBatch(session, plan, {
@@ -187,11 +191,11 @@ async function attemptToApply(
   return result;
 }
 
-async function placeIn(parts: Parts, plan: BatchPlan): Promise<Packing> {
+async function placeIn(parts: Parts, plan: BatchPlan, narrowTimes: Float64Array): Promise<Packing> {
   const { heads, settings, clock } = parts;
   const head = await heads.take(plan.batch.key.partition);
   const params = { head, rows: plan.samples, settings: settings.packing, nowUs: clock.nowUs() };
-  return { head, placement: placeSamples(params) };
+  return { head, placement: placeSamples(params), narrowTimes };
 }
 
 async function ensureRanges(
@@ -200,10 +204,9 @@ async function ensureRanges(
     layout: StorageLayout;
     plan: BatchPlan;
     packing: Packing | undefined;
-    isolate: boolean;
   }>,
 ): Promise<void> {
-  const { ranges, layout, plan, packing, isolate } = params;
+  const { ranges, layout, plan, packing } = params;
   const { histograms, exemplars, finals } = plan.entries;
   const { samples, verified, unverified } = plan.samples;
   const sampleTimes = (rows: Uint32Array) => ({
@@ -218,9 +221,9 @@ async function ensureRanges(
     const { packs } = packing.placement;
     const buckets = { length: packs.count, at: (i: number) => bucketOfPack(packs, i) };
     await ranges.ensure(layout, { table: 'samples_packed', times: buckets });
-    // What is refused in packed form is tried as it is.
-    const all = { length: packs.rows.length, at: (i: number) => packs.samples.times[i]! };
-    if (isolate) await ranges.ensure(layout, { table: 'samples_narrow', times: all });
+    const { narrowTimes } = packing;
+    const narrow = { length: narrowTimes.length, at: (i: number) => narrowTimes[i]! };
+    await ranges.ensure(layout, { table: 'samples_narrow', times: narrow });
   } else if (packing === undefined) {
     await ranges.ensure(layout, { table: 'samples_narrow', times: sampleTimes(verified) });
     await ranges.ensure(layout, { table: 'samples_narrow', times: sampleTimes(unverified) });

@@ -13,6 +13,8 @@ import type { Session } from './session.ts';
 export interface Packing {
   head: SampleHead;
   placement: Placement;
+  /** Times for which `samples_narrow` has ranges, for samples that are refused in packed form. */
+  narrowTimes: Float64Array;
 }
 
 /** The head is not what it was believed to be: nothing was changed, and it has to be read again. */
@@ -26,6 +28,27 @@ export class HeadMoved extends StoreError {
         'Nothing is lost: the log keeps what is not stored yet, and it is applied again.',
       remedy: 'Look who changes samples_head; work goes on by itself.',
     });
+  }
+}
+
+/**
+ * Packs are refused and their samples have no range of `samples_narrow` to go to: nothing was
+ * changed. Ranges are not made beforehand: mostly none is refused, and each is one more part to
+ * look through for every query.
+ */
+export class NarrowTimesMissing extends StoreError {
+  readonly times: Float64Array;
+
+  constructor(times: Float64Array) {
+    super({
+      code: StoreErrorCode.busy,
+      kind: 'transient',
+      message:
+        'Packed samples are refused, other ones at each attempt. ' +
+        'Nothing is lost: the log keeps what is not stored yet, and it is applied again.',
+      remedy: 'Look at the constraints and triggers of samples_packed; work goes on by itself.',
+    });
+    this.times = times;
   }
 }
 
@@ -96,7 +119,7 @@ async function pack(
     const { count } = await session.run('empty-head', [partition]);
     if (count !== emptied) throw new HeadMoved(partition);
   }
-  const refused = await insertPacks(session, packs, settings);
+  const refused = await insertPacks(session, packs, { ...settings, packing });
   packing.head.samples.clear();
   packing.head.sinceUs = undefined;
   return refused;
@@ -106,7 +129,7 @@ async function pack(
 async function insertPacks(
   session: Session,
   packs: Packs,
-  { isolate, writer }: ApplySettings,
+  { isolate, writer, packing }: ApplySettings & Readonly<{ packing: Packing }>,
 ): Promise<RefusedRow[]> {
   const insert = async (_session: Session, from: number, to: number): Promise<[]> => {
     writer.clear();
@@ -121,6 +144,9 @@ async function insertPacks(
     ...packs.rows.subarray(packs.starts[row]!, packs.starts[row + 1]!),
   ]);
   const samples = packs.samples.columns(Uint32Array.from(rows));
+  const known = new Set(packing.narrowTimes);
+  if (!samples.times.every((timeUs) => known.has(timeUs)))
+    throw new NarrowTimesMissing(samples.times);
   const all = Uint32Array.from(rows.keys());
   const narrow = { samples, rows: all, counted: 'stored', partition: undefined, writer } as const;
   return insertRows(session, sampleRowSet(narrow), true);

@@ -19,9 +19,9 @@ import type { TestDatabase, TestServer } from '../../testing/test-server.ts';
 import type { PostgresStore } from '../postgres-store.ts';
 import { runQuery, type QueryValue } from '../run-query.ts';
 import { PACKING_DEFAULTS, type PackingSettings } from '../sample-placement.ts';
+import { MINUTE_US } from '../time-spans.ts';
 import { readContents, readLedger } from './postgres-contents.ts';
-
-const MINUTE_US = 60 * SECOND_US;
+import { readRanges } from './read-ranges.ts';
 
 /** Samples that wait in the head, and those that are packed: the same as they came, each once. */
 export function describePacking(name: string, start: () => Promise<TestServer>): void {
@@ -167,6 +167,19 @@ export function describePacking(name: string, start: () => Promise<TestServer>):
       expect(await readLedger(database.connection, 0)).toEqual([
         totalsOf({ accepted: 4, stored: 3, deadLetter: 1 }),
       ]);
+    });
+
+    it('that are refused get ranges of narrow rows, and no others do', async () => {
+      await refuseValue(sql, 42);
+      const store = open(PACKING_AT_ONCE);
+      await store.openMark(keyOf());
+      // So far from one another that no range of a native layout has two, wherever now is.
+      const far = 400 * 86_400;
+      const samples = [upAt(0), upAt(far), upAt(far + 1, { value: 42 }), upAt(2 * far)];
+      expect(await apply(store, samples)).toMatchObject({ deadLetters: 1 });
+      expect(await sizes()).toEqual([0, 2, 2, 1]);
+      const tables = (await readRanges(postgres, database.connection)).map(({ table }) => table);
+      expect(tables.filter((table) => table === 'samples_narrow')).toHaveLength(1);
     });
 
     it('are the same as they came, bit for bit, in rows that keep their promises', async () => {
