@@ -4,6 +4,7 @@ import { STREAM_CODES, StreamError, type Stream } from '@millrace/stream';
 import type { AuditSettings } from './audit-settings.ts';
 import { checkDeep } from './deep/check-deep.ts';
 import { Findings } from './findings.ts';
+import type { Differences } from './replay/differences.ts';
 import { GoneLetters } from './letters/gone-letters.ts';
 import { RefusedLetters } from './letters/refused-letters.ts';
 import { checkSeries } from './log/check-series.ts';
@@ -42,10 +43,20 @@ export async function audit(
   components: AuditComponents,
   settings: AuditSettings,
 ): Promise<AuditReport> {
+  return (await auditInto(components, settings, () => undefined)).report;
+}
+
+/** The same; what is not as the log says also goes into what `collect` makes for each attempt. */
+export async function auditInto<T extends Differences | undefined>(
+  components: AuditComponents,
+  settings: AuditSettings,
+  collect: () => T,
+): Promise<{ report: AuditReport; differences: T }> {
   checkPartitionExists(components.stream, settings.partition);
   for (let attempt = 1; ; attempt += 1) {
+    const differences = collect();
     try {
-      return await auditOnce(components, settings);
+      return { report: await auditOnce(components, settings, differences), differences };
     } catch (error) {
       if (!isForgotten(error) || attempt === ATTEMPTS_MAX) throw error;
     }
@@ -64,6 +75,7 @@ function isForgotten(error: unknown): boolean {
 async function auditOnce(
   components: AuditComponents,
   settings: AuditSettings,
+  differences: Differences | undefined,
 ): Promise<AuditReport> {
   const startedUs = components.clock.nowUs();
   const snapshot = await components.store.snapshot();
@@ -73,7 +85,7 @@ async function auditOnce(
     // Once, for all rounds: what accounts for one row accounts for no other.
     const letters = await RefusedLetters.read(snapshot, plan, settings.isDeep);
     const gone = new GoneLetters(plan, letters);
-    const parts = { ...components, snapshot, plan, settings, letters, gone };
+    const parts = { ...components, snapshot, plan, settings, letters, gone, differences };
     const report = settings.isDeep ? await checkDeep(parts) : await checkAll(parts);
     const durationMs = Math.max(1, (components.clock.nowUs() - startedUs) / 1000);
     const samples = report.partitions.reduce((sum, one) => sum + one.samples, 0);
@@ -95,6 +107,8 @@ export interface AuditParts extends AuditComponents {
   /** What the store could not take, and what of it is not there any more. */
   letters: RefusedLetters;
   gone: GoneLetters;
+  /** Collects what is not as the log says, row by row. */
+  differences?: Differences | undefined;
 }
 
 export type CheckedReport = Omit<AuditReport, 'started' | 'durationMs' | 'samplesPerSecond'>;

@@ -9,3 +9,15 @@ export {
   type LedgerReport,
   type PartitionReport,
 } from './report.ts';
+export {
+  REPLAYED_TABLES,
+  type DifferenceCounts,
+  type ReplayedTable,
+} from './replay/differences.ts';
+export {
+  replay,
+  REPLAY_DEFAULTS,
+  type ReplayComponents,
+  type ReplayReport,
+  type ReplaySettings,
+} from './replay/replay.ts';

@@ -3,6 +3,7 @@ import { exitCodeOf, exitCodes, type ExitCode } from '@millrace/runtime';
 import { version } from '@millrace/single/running';
 import type { CliContext } from './cli-context.ts';
 import { addAuditCommand } from './commands/audit.ts';
+import { addReplayCommand } from './commands/replay.ts';
 import { addCheckpointCommand } from './commands/checkpoint.ts';
 import { addConfigCommand } from './commands/config.ts';
 import { addDeadCommand } from './commands/dead.ts';
@@ -71,6 +72,7 @@ function buildProgram(context: CliContext, stdout: OutputStream, stderr: OutputS
   addRulesCommand(program, context);
   addExplainCommand(program, context);
   addAuditCommand(program, context);
+  addReplayCommand(program, context);
   addCheckpointCommand(program, context);
   addConfigCommand(program, context);
   addSetupCommand(program, context);

@@ -40,3 +40,14 @@ export {
   type StoreReader,
   type StoreSnapshot,
 } from './store-reader.ts';
+export type {
+  DefinitionRepair,
+  HistogramRepair,
+  HistogramValue,
+  PieceRepair,
+  RepairResult,
+  Repairs,
+  SampleRepair,
+  SampleValue,
+  StoreRepairer,
+} from './store-repairer.ts';

@@ -1,6 +1,7 @@
 import { logNumberOf } from '@millrace/model';
 import type { StoredPiece } from '@millrace/store';
 import type { RoundParams } from '../plain-round.ts';
+import { collectEntries } from '../replay/collect-differences.ts';
 import type { DeepParts, Expectations } from './deep-round.ts';
 import {
   tellEditions,
@@ -10,7 +11,7 @@ import {
   tellUnverified,
 } from './tell-beside.ts';
 import { tellMissingLetters } from './tell-letters.ts';
-import { tellDefinitions, tellPieces } from './tell-entries.ts';
+import { hasOtherDefinitions, tellDefinitions, tellPieces } from './tell-entries.ts';
 
 const HOUR_US = 3_600_000_000;
 
@@ -47,6 +48,11 @@ export async function compareEntries(
   const keptFromUs = (widthUs: number): number => {
     return plan.expired[widthUs < HOUR_US ? 'windows_narrow' : 'windows_wide'];
   };
+  const { differences } = parts;
+  if (differences !== undefined) {
+    const hasOthers = hasOtherDefinitions(parts);
+    await collectEntries(parts, differences, { expected, keptFromUs, hasOthers });
+  }
   await tellPieces(parts, pieces, params.findings, keptFromUs);
   await tellDefinitions(parts, definitions, params.findings);
   tellUnverified(unverified, parts, params.findings);

@@ -11,6 +11,7 @@ import type { RoundParams } from '../plain-round.ts';
 import { tellCounts, tellRows, tellStrange } from '../rows/tell-rows.ts';
 import { SampleTable } from '../sample-table.ts';
 import { SeriesTable } from '../series-table.ts';
+import { collectRows } from '../replay/collect-differences.ts';
 import { compareEntries } from './compare-entries.ts';
 import { ExpectedDefinitions } from './expected-definitions.ts';
 import { ExpectedEditions } from './expected-editions.ts';
@@ -94,7 +95,7 @@ function exactTimes({ plan, starts, stream }: DeepParts): number[] {
 
 /** Samples and histograms. */
 async function compareRows(
-  { plan, snapshot, stream, letters, gone }: DeepParts,
+  { plan, snapshot, stream, letters, gone, differences }: DeepParts,
   params: RoundParams,
   known: Readonly<{ tables: LogTables; exactFromUs: readonly number[] }>,
 ): Promise<Record<string, number>> {
@@ -113,6 +114,10 @@ async function compareRows(
     ...{ fromUs, untilUs: Infinity, exactFromUs, tenant: undefined, positions: [] },
     ...{ skipsMoved: false, excuses: { letters, gone, isByArrival: true } },
   });
+  if (differences !== undefined) {
+    const isAllKnown = exactFromUs.every((us) => us === -Infinity);
+    collectRows(differences, tables, { comparison, counts, isAllKnown });
+  }
   await tellCounts(tables, counts, params);
   await tellRows(tables, comparison, params);
   const everything = { ...of, fromUs: -Infinity, untilUs: Infinity };

@@ -89,6 +89,22 @@ export class ExpectedDefinitions {
     if (different.length > 0) this.different.add({ slot, row, what: different.join(', ') });
   }
 
+  /** What its row must be, of which `entry` tells the labels and `found` what there was before. */
+  mended(
+    slot: number,
+    entry: DefinitionEntry,
+    found: StoredDefinition | undefined,
+  ): StoredDefinition {
+    const { fingerprint, tenant, labels } = entry;
+    const [firstUs, lastUs] = [this.#firstSeenUs[slot]!, this.#lastSeenUs[slot]!];
+    const isOlder = found !== undefined && found.firstSeenUs <= this.#knownFromUs;
+    return {
+      ...{ fingerprint, tenant, labels, kind: this.#kind[slot]! },
+      firstSeenUs: isOlder ? Math.min(found.firstSeenUs, firstUs) : firstUs,
+      lastSeenUs: isOlder ? Math.max(found.lastSeenUs, lastUs) : lastUs,
+    };
+  }
+
   missing(): RowList<number> {
     const missing = new RowList<number>();
     const { seen, size } = this.#table;

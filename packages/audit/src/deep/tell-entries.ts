@@ -1,16 +1,10 @@
-import { formatLabels, type Piece } from '@millrace/model';
+import { formatLabels } from '@millrace/model';
 import type { Findings } from '../findings.ts';
 import type { ExpectedDefinitions } from './expected-definitions.ts';
 import type { ExpectedPieces } from './expected-pieces.ts';
 import type { DeepParts } from './deep-round.ts';
-import { foldPartition } from './fold-partition.ts';
-import { describePiece, differentColumns, pieceKey } from './piece-text.ts';
-import { WordDigest } from './word-digest.ts';
-
-interface PutOut {
-  piece: Piece;
-  isFinal: boolean;
-}
+import { describePiece, differentColumns } from './piece-text.ts';
+import { putOutAgain, type PutOut } from './put-out-again.ts';
 
 /** Pieces that differ are put out again, one of each kind: only their digests were kept. */
 export async function tellPieces(
@@ -32,8 +26,8 @@ export async function tellPieces(
   })[0];
   if (first !== undefined) {
     const { slot, row } = first;
-    const put = await putOutAgain(parts, expected, slot);
-    const { piece, isFinal } = put ?? { piece: row, isFinal: row.isFinal };
+    const again = await putOutAgain(parts, { pieces: { table, slots: new Set([slot]) } });
+    const { piece, isFinal } = again.pieces.get(slot) ?? { piece: row, isFinal: row.isFinal };
     const columns = differentColumns({ ...piece, isFinal }, row);
     findings.add(
       'entry_differs',
@@ -81,11 +75,12 @@ async function tellMissing(
 ): Promise<void> {
   const missing = expected.missing();
   if (missing.count === 0) return;
-  const found = await putOutAllAgain(parts, expected, new Set(missing.kept));
+  const slots = new Set(missing.kept);
+  const found = await putOutAgain(parts, { pieces: { table: expected.table, slots } });
   let count = 0;
   let first: { slot: number; put: PutOut } | undefined;
   for (const slot of missing.kept) {
-    const put = found.get(slot);
+    const put = found.pieces.get(slot);
     if (put === undefined || put.piece.startUs < keptFromUs(put.piece.widthUs)) continue;
     count += 1;
     first ??= { slot, put };
@@ -106,40 +101,9 @@ async function tellMissing(
   );
 }
 
-async function putOutAgain(
-  parts: DeepParts,
-  expected: ExpectedPieces,
-  slot: number,
-): Promise<PutOut | undefined> {
-  return (await putOutAllAgain(parts, expected, new Set([slot]))).get(slot);
-}
-
-/** Folds once more, and keeps the last entry of the wanted pieces. */
-async function putOutAllAgain(
-  { stream, plan, starts, settings, signal }: DeepParts,
-  { table }: ExpectedPieces,
-  wanted: ReadonlySet<number>,
-): Promise<Map<number, PutOut>> {
-  const found = new Map<number, PutOut>();
-  const digest = new WordDigest();
-  const partitions = new Set([...wanted].map((slot) => table.partitions[slot]!));
-  for (const [i, one] of plan.partitions.entries()) {
-    const { partition } = one;
-    if (!partitions.has(partition)) continue;
-    const take = (piece: Piece, isFinal: boolean): void => {
-      const key = pieceKey(digest, { piece, series: piece.fingerprint, partition });
-      const slot = table.find(key.high, key.low);
-      if (slot >= 0 && wanted.has(slot)) found.set(slot, { piece, isFinal });
-    };
-    await foldPartition({
-      ...{ stream, plan: one, start: starts[i]!, waitMsMax: settings.logWaitMsMax, signal },
-      onEntries: ({ open, finals }) => {
-        for (const piece of open) take(piece, false);
-        for (const piece of finals) take(piece, true);
-      },
-    });
-  }
-  return found;
+/** A store that went on from another log has its series too; other partitions put out the same. */
+export function hasOtherDefinitions({ settings, plan }: DeepParts): boolean {
+  return settings.partition !== undefined || plan.partitions.some((one) => one.hasOtherLogs);
 }
 
 export async function tellDefinitions(
@@ -148,9 +112,7 @@ export async function tellDefinitions(
   findings: Findings,
 ): Promise<void> {
   const { table, different, unexpected } = expected;
-  // A store that went on from another log has its series too; other partitions put out the same.
-  const hasOthers =
-    parts.settings.partition !== undefined || parts.plan.partitions.some((one) => one.hasOtherLogs);
+  const hasOthers = hasOtherDefinitions(parts);
   const [first] = different.kept;
   if (first !== undefined && !hasOthers) {
     const { row, what, slot } = first;

@@ -54,9 +54,11 @@ export class RowComparison {
   older = 0;
   readonly different: RowList<DifferentRow> = new RowList();
   /** Rows of series that the log has, and of no sample of theirs. */
-  readonly unexpected: RowList<FoundRow> = new RowList();
+  readonly unexpected: RowList<FoundRow & { isHistogram: boolean }> = new RowList();
   /** Rows of series that the log has not. */
   readonly strange: StrangeRows = new StrangeRows();
+  /** The same one by one. */
+  readonly strangeRows: RowList<FoundRow & { isHistogram: boolean }> = new RowList();
   /** Rows of series whose samples got other times than their own. */
   readonly moved: RowList<FoundRow & { isHistogram: boolean }> = new RowList();
 
@@ -101,7 +103,11 @@ export class RowComparison {
     const timeUs = rows.times[i]!;
     if (slot < 0) {
       if (timeUs < this.#leastExactUs) this.older += 1;
-      else this.strange.add(foundRow(rows, i, value));
+      else {
+        const row = foundRow(rows, i, value);
+        this.strange.add(row);
+        this.strangeRows.add({ ...row, isHistogram });
+      }
       return;
     }
     if (this.#only !== undefined && series.tenants[slot] !== this.#only) return;
@@ -114,7 +120,7 @@ export class RowComparison {
     const entry = findEntry(samples, { slot, bits, timeUs, value, isHistogram });
     if (entry < 0) {
       if (timeUs < this.#exactFromUs[partition]!) this.older += 1;
-      else this.unexpected.add(foundRow(rows, i, value));
+      else this.unexpected.add({ ...foundRow(rows, i, value), isHistogram });
       return;
     }
     const isUnverified = (rows.flags[i]! & SampleFlag.unverified) !== 0;

@@ -15,10 +15,10 @@ const MOVES_MAX = 64;
 export function matchMoved(
   comparison: RowComparison,
   tables: LogTables,
-): RowList<FoundRow>['kept'] {
+): RowList<FoundRow & { isHistogram: boolean }>['kept'] {
   const { series, samples } = tables;
   const rest: (FoundRow & { slot: number; isHistogram: boolean })[] = [];
-  const unmatched: FoundRow[] = [];
+  const unmatched: (FoundRow & { isHistogram: boolean })[] = [];
   for (const row of comparison.moved.kept) {
     const slot = series.find(row.idHigh, row.idLow);
     const bits = series.bits[slot]!;

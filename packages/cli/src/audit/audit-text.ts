@@ -47,7 +47,10 @@ function sinceText(since: string, mode: AuditReport['mode']): string {
     : `what came after the newest checkpoint of before ${since}, in each partition as below`;
 }
 
-function partitionTable({ partitions }: AuditReport, colours: Colours): string {
+export function partitionTable(
+  { partitions }: Pick<AuditReport, 'partitions'>,
+  colours: Colours,
+): string {
   const columns = [
     { title: 'partition', align: 'right' },
     { title: 'records from', align: 'right' },
@@ -96,7 +99,7 @@ function ledgerTable(ledger: readonly LedgerReport[], colours: Colours): string 
   return formatTable(columns, rows, colours);
 }
 
-function findingLines(finding: Finding, colours: Colours): string[] {
+export function findingLines(finding: Finding, colours: Colours): string[] {
   const { kind, count, message, tenant, seriesId, partition, offset } = finding;
   const more = count > 1 ? ` (the first of ${count})` : '';
   const place = [
@@ -111,7 +114,7 @@ function findingLines(finding: Finding, colours: Colours): string[] {
   ];
 }
 
-function list(
+export function list(
   title: string,
   sentences: readonly string[],
   colour: (text: string) => string,

@@ -1,7 +1,8 @@
 import { silentLog, systemClock } from '@millrace/runtime';
 import { usualDataDirectory } from '@millrace/single/running';
-import type { StoreReader } from '@millrace/store';
+import type { PostgresConnection, StoreRepairer, StoreReader } from '@millrace/store';
 import { createPostgresStoreReader } from '@millrace/store/postgres';
+import { createTimescaleStoreRepairer } from '@millrace/store/timescale';
 import type { Stream } from '@millrace/stream';
 import { kafkaConnectionOf, openKafkaStream } from '@millrace/stream/kafka';
 import { openSegmentView } from '@millrace/stream/segment';
@@ -18,6 +19,8 @@ const OPEN_MS = 5000;
 export interface Audited {
   stream: Stream;
   store: StoreReader;
+  /** Who puts rows right; made when it is asked for. */
+  repairer(): StoreRepairer;
   close(): Promise<void>;
 }
 
@@ -32,14 +35,13 @@ export async function openEmbedded(
   const connection = connectionOf(run, environment);
   const { log } = usualDataDirectory(chosen);
   const stream = await openSegmentView({ directory: log, clock: systemClock });
-  return audited(stream, createPostgresStoreReader({ connection }));
+  return audited(stream, connection);
 }
 
 /** Kafka and the database of the environment. */
 export async function openDistributed({ environment }: CliContext): Promise<Audited> {
   const { kafka, store } = readDistributedSettings(environment);
   if (store.url === undefined) throw storeUrlMissing();
-  const reader = createPostgresStoreReader({ connection: { url: store.url } });
   const stream = await openKafkaStream({
     connection: kafkaConnectionOf(kafka, NAME),
     topicPrefix: kafka.topicPrefix,
@@ -47,14 +49,17 @@ export async function openDistributed({ environment }: CliContext): Promise<Audi
     log: silentLog,
     settings: { openMs: OPEN_MS },
   });
-  return audited(stream, reader);
+  return audited(stream, { url: store.url });
 }
 
-function audited(stream: Stream, store: StoreReader): Audited {
+function audited(stream: Stream, connection: PostgresConnection): Audited {
+  const store = createPostgresStoreReader({ connection });
+  let repairer: StoreRepairer | undefined;
   return {
-    stream,
-    store,
+    ...{ stream, store },
+    repairer: () => (repairer ??= createTimescaleStoreRepairer({ connection, log: silentLog })),
     close: async () => {
+      await repairer?.close();
       await store.close();
       await stream.close();
     },

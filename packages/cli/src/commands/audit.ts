@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import pc from 'picocolors';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { AuditReport, AuditSettings } from '@millrace/audit';
 import { listenForShutdown, MillraceError, systemClock } from '@millrace/runtime';
-import { readTimeArgument } from '../audit/time-argument.ts';
+import { mebibytes, SAMPLE_BYTES, time, wholeNumber } from '../audit/audit-arguments.ts';
 import type { CliContext } from '../cli-context.ts';
 import { isDistributed } from '../distributed/is-distributed.ts';
 
@@ -20,8 +20,6 @@ interface AuditFlags {
   dataDir?: string;
 }
 
-/** Bytes that the audit holds of each sample, with room for what it cannot foresee. */
-const SAMPLE_BYTES = 44;
 const MIB = 1024 * 1024;
 
 export function addAuditCommand(program: Command, context: CliContext): void {
@@ -113,23 +111,4 @@ function broken({ findings }: AuditReport, files: readonly string[]): MillraceEr
 /** As part of a file's name. */
 function stamp({ started }: AuditReport): string {
   return started.replace(/\.\d+Z$/, 'Z').replace(/[-:]/g, '');
-}
-
-function time(text: string): number {
-  const timeUs = readTimeArgument(text, systemClock.nowUs());
-  if (timeUs === undefined) {
-    throw new InvalidArgumentError('It is neither RFC 3339 nor a duration such as 2h.');
-  }
-  return timeUs;
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('It is not a whole number.');
-  return Number(text);
-}
-
-function mebibytes(text: string): number {
-  const number = wholeNumber(text);
-  if (number < 16) throw new InvalidArgumentError('It is less than 16 MiB.');
-  return number;
 }

@@ -134,6 +134,23 @@ export function timeParameter(timeUs: TimeUs | undefined): Buffer | null {
   return into.written();
 }
 
+/** One float8 to the last bit; a text would make -0 of it 0. */
+export function floatParameter(value: number | undefined): Buffer | null {
+  if (value === undefined) return null;
+  const into = new BinaryWriter(8);
+  into.float64(value);
+  return into.written();
+}
+
+/** One interval of nothing but microseconds. */
+export function intervalParameter(us: TimeUs): Buffer {
+  const into = new BinaryWriter(16);
+  into.int64(us);
+  into.int32(0);
+  into.int32(0);
+  return into.written();
+}
+
 type WriteElement = (into: BinaryWriter, index: number) => void | false;
 
 function array(elementOid: number, count: number, write: WriteElement): Buffer {

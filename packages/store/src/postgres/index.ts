@@ -24,6 +24,7 @@ export {
   POSTGRES_STORE_READER_DEFAULTS,
   type PostgresStoreReaderSettings,
 } from './postgres-store-reader.ts';
+export { createPostgresStoreRepairer } from './postgres-store-repairer.ts';
 export {
   RUN_QUERY_DEFAULTS,
   runQuery,

@@ -1,5 +1,6 @@
 export { migrateTimescale, type HypertablesSetting } from './migrate-timescale.ts';
 export { createTimescaleStore } from './timescale-store.ts';
+export { createTimescaleStoreRepairer } from './timescale-store-repairer.ts';
 export type { MigrateParams, MigrateResult } from '../postgres/migrate.ts';
 export type {
   PostgresStore,

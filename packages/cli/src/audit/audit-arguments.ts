@@ -1,0 +1,25 @@
+import { InvalidArgumentError } from 'commander';
+import { systemClock } from '@millrace/runtime';
+import { readTimeArgument } from './time-argument.ts';
+
+/** Bytes that an audit holds of each sample, with room for what it cannot foresee. */
+export const SAMPLE_BYTES = 44;
+
+export function time(text: string): number {
+  const timeUs = readTimeArgument(text, systemClock.nowUs());
+  if (timeUs === undefined) {
+    throw new InvalidArgumentError('It is neither RFC 3339 nor a duration such as 2h.');
+  }
+  return timeUs;
+}
+
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('It is not a whole number.');
+  return Number(text);
+}
+
+export function mebibytes(text: string): number {
+  const number = wholeNumber(text);
+  if (number < 16) throw new InvalidArgumentError('It is less than 16 MiB.');
+  return number;
+}

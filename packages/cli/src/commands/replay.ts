@@ -1,0 +1,90 @@
+import { Option, type Command } from 'commander';
+import type { ReplayReport } from '@millrace/audit';
+import { listenForShutdown, MillraceError, systemClock } from '@millrace/runtime';
+import { mebibytes, SAMPLE_BYTES, time, wholeNumber } from '../audit/audit-arguments.ts';
+import type { CliContext } from '../cli-context.ts';
+import { isDistributed } from '../distributed/is-distributed.ts';
+
+interface ReplayFlags {
+  since?: number;
+  until?: number;
+  partition?: number;
+  memory: number;
+  repair?: boolean;
+  dryRun?: boolean;
+  json?: boolean;
+  dataDir?: string;
+}
+
+const MIB = 1024 * 1024;
+
+export function addReplayCommand(program: Command, context: CliContext): void {
+  program
+    .command('replay')
+    .description('fold the log again, compare with the store row by row, and repair what differs')
+    .option('--since <time>', 'samples and windows from then on: RFC 3339, or 2h', time)
+    .option('--until <time>', 'only those before then', time)
+    .option('--partition <number>', 'only this partition', wholeNumber)
+    .option('--memory <MiB>', 'memory for samples; more of them take more rounds', mebibytes, 512)
+    .option('--dry-run', 'change nothing (so it is unless --repair is given)')
+    .addOption(
+      new Option(
+        '--repair',
+        'make the store what the log says, and look again; writers may go on',
+      ).conflicts('dryRun'),
+    )
+    .option('--json', 'print the report as JSON')
+    .option('--data-dir <dir>', 'the data directory of the running process')
+    .action(async (flags: ReplayFlags) => await runReplay(context, flags));
+}
+
+async function runReplay(context: CliContext, flags: ReplayFlags): Promise<void> {
+  const { output } = context;
+  const { formatReplay } = await import('../audit/replay-text.ts');
+  const report = await replayed(context, flags);
+  const json = JSON.stringify(report, undefined, 2);
+  output.result(flags.json === true ? json : formatReplay(report, output.colours));
+  if (report.outcome === 'different') throw differs();
+}
+
+async function replayed(context: CliContext, flags: ReplayFlags): Promise<ReplayReport> {
+  const { replay, REPLAY_DEFAULTS } = await import('@millrace/audit');
+  const { openDistributed, openEmbedded } = await import('../audit/open-audited.ts');
+  const { showProgress } = await import('../audit/audit-progress.ts');
+  const isShared = flags.dataDir === undefined && isDistributed(context.environment);
+  const shutdown = listenForShutdown();
+  const audited = isShared
+    ? await openDistributed(context)
+    : await openEmbedded(context, flags.dataDir);
+  const progress = showProgress(context.output);
+  const { stream, store } = audited;
+  const { signal } = shutdown;
+  const parts = { stream, store, clock: systemClock, onProgress: progress.step, signal };
+  const settings = {
+    ...REPLAY_DEFAULTS,
+    sinceUs: flags.since,
+    untilUs: flags.until,
+    partition: flags.partition,
+    samplesMax: Math.floor((flags.memory * MIB) / SAMPLE_BYTES),
+  };
+  try {
+    return flags.repair === true
+      ? await replay({ ...parts, repairer: audited.repairer() }, settings)
+      : await replay(parts, settings);
+  } finally {
+    progress.end();
+    shutdown.dispose();
+    await audited.close();
+  }
+}
+
+function differs(): MillraceError {
+  return new MillraceError({
+    code: 'REPLAY_DIFFERS',
+    kind: 'permanent',
+    message: 'The store is not what the log says. It was a dry run: nothing was changed.',
+    remedy:
+      'Find out who changed the rows. "millrace replay --repair" with the same range makes the ' +
+      'store what the log says; until then queries show what is stored.',
+  });
+}

@@ -1,0 +1,4 @@
+SELECT partition FROM samples_head
+WHERE series_id = $1 AND time = $2 AND value IS NOT DISTINCT FROM $3::double precision
+  AND unverified = $4
+LIMIT 1
