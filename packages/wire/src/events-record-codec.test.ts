@@ -120,6 +120,27 @@ describe('data records of version 2', () => {
     }
     expect(decodeEventsRecord(encode(fields))).toEqual(SOUND);
   });
+
+  it.each([
+    ['has a key that is no text', [0x81, 0xc0, 0x01]],
+    ['is a time of no known length', [0xd4, 0xff, 0x00]],
+    ['holds such a map', [0x91, 0x81, 0xc0, 0x01]],
+    ['holds such a time', [0x91, 0xd4, 0xff, 0x00]],
+    ['is cut off', [0x92, 0x01]],
+    ['claims more than there is', [0xdd, 0xff, 0xff, 0xff, 0xff]],
+    ['is a map', [0x81, 0xa1, 0x61, 0x01]],
+  ])('of which a list %s are refused', (_what, list) => {
+    const fields = decode(encodeEventsRecord(SOUND)) as unknown[];
+    // Each of the lists in turn: whatever is in its place, and what lies before it stays.
+    for (const place of [24, 26, 27, 28]) {
+      const before = Buffer.concat(fields.slice(0, place).map((field) => encode(field)));
+      const after = Buffer.concat(fields.slice(place + 1).map((field) => encode(field)));
+      const bytes = Buffer.concat([Buffer.of(0xdc, 0, fields.length), before, Buffer.of(...list)]);
+      expect(() => decodeEventsRecord(Buffer.concat([bytes, after]))).toThrow(
+        expect.objectContaining({ code: 'WIRE_CORRUPT' }),
+      );
+    }
+  });
 });
 
 function broken(): DataRecord['definitions'] {

@@ -1,7 +1,6 @@
 import { corruptRecord, arrayField } from './columns.ts';
 import { FewTexts } from './few-texts.ts';
-import { MsgpackScanner } from './push/msgpack-scanner.ts';
-import { decodeSoundMsgpack, DEPTH_MAX } from './sound-msgpack.ts';
+import { decodeFirstMsgpack, decodeSoundMsgpack } from './sound-msgpack.ts';
 
 /**
  * Reads the MessagePack of a record field by field: the counterpart of `FieldWriter`. Every length
@@ -87,15 +86,14 @@ export class FieldReader {
       this.#at += 1;
       return [];
     }
-    const rest = this.#bytes.subarray(this.#at);
-    const scanner = new MsgpackScanner(rest, DEPTH_MAX, 'any text');
+    let list: ReturnType<typeof decodeFirstMsgpack>;
     try {
-      scanner.skip();
+      list = decodeFirstMsgpack(this.#bytes.subarray(this.#at));
     } catch (error) {
       throw corruptRecord(`${what} are not MessagePack`, error);
     }
-    this.#at += scanner.at;
-    return arrayField(decodeSoundMsgpack(rest.subarray(0, scanner.at)), what);
+    this.#at += list.length;
+    return arrayField(list.value, what);
   }
 
   /** Nothing may follow the last field. */
