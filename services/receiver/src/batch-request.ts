@@ -97,12 +97,15 @@ export class BatchRequest {
     }
     for (let entry = 0; entry < table.count; entry += 1) {
       const number = table.first + entry;
-      if (session.set(number, this.#placeOf(table, entry), table.kindOf(entry))) continue;
+      const place = this.#placeOf(table, entry);
+      // Before it is compared: where the series began anew, what the session holds is of before.
+      if (!this.#sessions.isCurrent(session)) return false;
+      if (session.set(number, place, table.kindOf(entry))) continue;
       const detail = `series number ${number} was told with other labels or another kind`;
       throw new DecodeError('session_conflict', detail);
     }
     this.#sessions.trim();
-    return this.#sessions.isCurrent(session);
+    return true;
   }
 
   #placeOf(table: BatchTable, entry: number): number {

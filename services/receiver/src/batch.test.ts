@@ -225,6 +225,18 @@ describe('what is remembered of sessions is bounded', () => {
     const tooMany = await send(batchOf([0], { table: tableOf(2, 'c', 'd', 'e', 'f') }));
     await expectRefused(tooMany, 413, 'too_many_samples');
   });
+
+  it('also in the middle of a table that goes on with numbers known before', async () => {
+    const { send, push, jobs } = await started({ settings: { seriesCacheCountMax: 3 } });
+    await send(batchOf([1], { table: tableOf(1, 'a', 'b') }));
+    await push([{ name: 'x', value: 1 }]);
+    // The first of them finds the cache full; the others mean what they did.
+    const told = await send(batchOf([0, 1, 2], { table: tableOf(0, 'c', 'a', 'b') }));
+    expect(told.status).toBe(200);
+    expect((await jobs()).filter((job) => job !== undefined)).toEqual(['a', 'c', 'a', 'b']);
+    const other = await send(batchOf([0], { table: tableOf(0, 'c', 'b') }));
+    await expectRefused(other, 409, 'session_conflict');
+  });
 });
 
 describe('the identity of a batch', () => {
