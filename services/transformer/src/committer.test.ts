@@ -22,6 +22,8 @@ class Bench {
   nowUs = 1e15;
   /** How long each commit takes. */
   tookMs = 0;
+  /** How long it takes until all before it is acknowledged. */
+  publishingMs = 0;
   acknowledged = true;
   outcomes: Outcome[] = [];
 
@@ -30,7 +32,12 @@ class Bench {
     const builder = new SeriesRecordBuilder(head, { offset: 0, ordinal: 0 }, 1e6);
     const fold = new PartitionFold(newPartitionHead(TEST_LOG_ID, 1), undefined, builder);
     this.owned = { fold, builder, committed: undefined };
-    const clock: Clock = { nowUs: () => this.nowUs, sleep: () => Promise.resolve() };
+    const clock: Clock = {
+      nowUs: () => this.nowUs,
+      sleep: async (ms) => {
+        this.nowUs += ms * 1000;
+      },
+    };
     const state: StateStore = {
       load: async () => undefined,
       commit: async (commit) => this.#commit(commit),
@@ -40,7 +47,10 @@ class Bench {
     // Only what a commit needs of it: whether all before it was acknowledged.
     const publisher = {
       pump: () => undefined,
-      settled: () => (this.acknowledged ? Promise.resolve() : new Promise(() => undefined)),
+      settled: async () => {
+        this.nowUs += this.publishingMs * 1000;
+        if (!this.acknowledged) await new Promise(() => undefined);
+      },
     } as unknown as Publisher;
     const events = createTransformerEvents(silentLog, createMeter());
     const settings = { ...DEFAULT_TRANSFORMER_SETTINGS, partitions: [0], commitMs: 1000 };
@@ -91,6 +101,33 @@ describe('Committer', () => {
     await bench.later(1000);
     expect(bench.commits).toHaveLength(1);
     await bench.later(betweenMs - tookMs - 1);
+    expect(bench.commits).toHaveLength(1);
+    await bench.later(1);
+    expect(bench.commits).toHaveLength(2);
+  });
+
+  it('is put off neither by publishing nor by a state that was away', async () => {
+    const bench = new Bench();
+    bench.publishingMs = 3000;
+    bench.tookMs = 150;
+    bench.outcomes = ['transient', 'transient'];
+    await bench.later(1000);
+    expect(bench.commits).toHaveLength(3);
+    // Its beginning was longer ago than ten times what the one call took that wrote the pages.
+    await bench.later(1);
+    expect(bench.commits).toHaveLength(4);
+  });
+
+  it('is put off by taking the pages', async () => {
+    const bench = new Bench();
+    // Half a second goes by while the head is encoded.
+    const get = (): number => {
+      bench.nowUs += 500_000;
+      return 1;
+    };
+    Object.defineProperty(bench.owned.fold.head, 'logNumber', { enumerable: true, get });
+    await bench.later(1000);
+    await bench.later(5000 - 500 - 1);
     expect(bench.commits).toHaveLength(1);
     await bench.later(1);
     expect(bench.commits).toHaveLength(2);

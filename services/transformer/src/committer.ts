@@ -31,8 +31,11 @@ export class Committer {
   readonly #owned: OwnedPartition;
   readonly #publisher: Publisher;
   #lastUs: number;
-  /** How long the last one took: what it keeps busy is shared with folding. */
-  #tookUs = 0;
+  /**
+   * How long the last one kept busy what it shares with folding: taking the pages and the call that
+   * wrote them. To wait, for publishing or for a state that is away, keeps nothing busy.
+   */
+  #busyUs = 0;
   #running: Promise<void> | undefined;
   #failure: { error: unknown } | undefined;
 
@@ -52,7 +55,7 @@ export class Committer {
     if (nowUs < this.#lastUs) this.#lastUs = nowUs;
     const sinceMs = (nowUs - this.#lastUs) / 1000;
     // A large state is committed less often: it only takes longer to fold again after a crash.
-    const shareMs = Math.min((COMMIT_SHARE * this.#tookUs) / 1000, COMMIT_MS_MAX);
+    const shareMs = Math.min((COMMIT_SHARE * this.#busyUs) / 1000, COMMIT_MS_MAX);
     const dueMs = Math.max(settings.commitMs, shareMs);
     if (this.#running === undefined && sinceMs >= dueMs) this.#begin();
   }
@@ -80,16 +83,15 @@ export class Committer {
     // Also an empty range is published: the next owner's first record must not leave a gap.
     builder.flush(head.position);
     this.#publisher.pump(() => head.position);
-    const commit: StateCommit = {
-      partition: this.#parts.partition,
-      expected: committed,
-      next,
-      pages: takePages(head, tables),
-    };
-    this.#parts.progress.commitBegins();
+    const { clock, partition, progress } = this.#parts;
+    const beganUs = clock.nowUs();
+    const pages = takePages(head, tables);
+    const takingUs = clock.nowUs() - beganUs;
+    const commit: StateCommit = { partition, expected: committed, next, pages };
+    progress.commitBegins();
     this.#running = this.#commit(commit).then(
-      () => {
-        this.#tookUs = this.#parts.clock.nowUs() - this.#lastUs;
+      (writingUs) => {
+        this.#busyUs = takingUs + writingUs;
         this.#owned.committed = next;
         this.#running = undefined;
       },
@@ -100,21 +102,24 @@ export class Committer {
     );
   }
 
-  async #commit(commit: StateCommit): Promise<void> {
+  /** Resolves with how long the call took that wrote the pages. */
+  async #commit(commit: StateCommit): Promise<number> {
     const { state, clock, signal, events, progress, partition } = this.#parts;
     await this.#publisher.settled();
     progress.begins('commit', clock.nowUs());
     const backoff = createBackoff({ clock });
     for (;;) {
       try {
+        const beganUs = clock.nowUs();
         const outcome = await state.commit(commit);
+        const writingUs = clock.nowUs() - beganUs;
         if (outcome === 'outrun') throw outrun(partition);
         let bytes = 0;
         for (const page of commit.pages.values()) bytes += page?.length ?? 0;
         events.committed(partition, commit.pages.size, bytes);
         progress.done('commit');
         progress.committed();
-        return;
+        return writingUs;
       } catch (error) {
         if (errorKind(error) !== 'transient') throw error;
         events.commitRetried(partition, error);
