@@ -1,5 +1,5 @@
 import { SampleKind } from '@millrace/model';
-import type { IncomingRequest } from '@millrace/receiver';
+import type { PushedRequest } from '@millrace/receiver';
 import type { TestSample } from '@millrace/transformer/testing';
 import { encodeSimRequest } from './encode-sim-request.ts';
 import type { Random } from './random.ts';
@@ -8,7 +8,7 @@ import { besidesOf, isRemote, type SimBesides } from './sim-besides.ts';
 import { contradicting, nextSample, simSeriesOf, type SimSeries } from './sim-series.ts';
 
 /** One request of a producer: what it sends until it is answered. */
-export interface SimRequest extends Omit<IncomingRequest, 'lease'>, SimBesides {
+export interface SimRequest extends PushedRequest, SimBesides {
   samples: readonly TestSample[];
   /** After so many attempts its sender gives up, whatever became of them. */
   attemptsMax: number;

@@ -1,7 +1,7 @@
 export type { CheckpointsAnswer } from './http/checkpoints-route.ts';
 export type { EventsAnswer } from './http/push-answer.ts';
 export type { ProducerIdentity } from './identity.ts';
-export type { IncomingRequest, Protocol, Receipt } from './intake.ts';
+export type { Protocol, PushedRequest, Receipt, ReceivedRequest } from './intake.ts';
 export { openLog, readLogIds } from './open-log.ts';
 export { OverloadError } from './overload-error.ts';
 export type { AcknowledgeBody } from './http/acknowledge-route.ts';

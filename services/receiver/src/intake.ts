@@ -31,16 +31,27 @@ import type { TokenPosition } from './token.ts';
 export type Protocol =
   `events.${PushFormat}` | 'batch.v1' | 'remote_write.v1' | typeof REDRIVE_PROTOCOL;
 
-export interface IncomingRequest {
-  protocol: Protocol;
+/** What a producer sends: its samples are the sender's own. */
+export interface PushedRequest {
+  protocol: Exclude<Protocol, typeof REDRIVE_PROTOCOL>;
   /** Of remote write the snappy block, of the others what was sent without its encoding. */
   body: Uint8Array;
   producer: ProducerIdentity | undefined;
-  /** Whose it is, where that is not the sender's own. */
-  tenant?: string | undefined;
+}
+
+/** A dead letter that is sent again. */
+export interface RedriveRequest extends Omit<PushedRequest, 'protocol'> {
+  protocol: typeof REDRIVE_PROTOCOL;
+  /** Whose it is; undefined: the sender's own. */
+  tenant: string | undefined;
+}
+
+export type ReceivedRequest = PushedRequest | RedriveRequest;
+
+export type IncomingRequest = ReceivedRequest & {
   /** Holds the body's bytes; the intake hands it on to what the body becomes. */
   lease: Lease;
-}
+};
 
 /** What became of a request that could be understood. Nothing accepted: nothing was appended. */
 export interface Receipt {
@@ -144,7 +155,8 @@ export class Intake {
    * buffer that is decompressed into and the numbering of records belong to one request at a time.
    */
   #admit(request: IncomingRequest): Admitted {
-    const { lease, tenant = this.#tenant } = request;
+    const { lease } = request;
+    const tenant = this.#tenantOf(request);
     const rejections = new Rejections({
       examplesMax: this.#settings.rejectedExamplesMax,
       exampleLengthMax: this.#settings.rejectedExampleLengthMax,
@@ -189,6 +201,11 @@ export class Intake {
     } finally {
       cutter.series.rest();
     }
+  }
+
+  #tenantOf(request: ReceivedRequest): string {
+    const named = request.protocol === REDRIVE_PROTOCOL ? request.tenant : undefined;
+    return named ?? this.#tenant;
   }
 
   /** Decodes into the draft. */

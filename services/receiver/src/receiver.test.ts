@@ -1,9 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import { SampleFlag, SampleKind } from '@millrace/model';
-import { IdentityKind } from '@millrace/wire';
+import { IdentityKind, REDRIVE_PROTOCOL } from '@millrace/wire';
 import { describe, expect, it } from 'vitest';
 import type { EventsAnswer } from './http/push-answer.ts';
 import type { Problem } from './http/problem.ts';
+import type { PushedRequest } from './intake.ts';
 import { eventually } from './testing/eventually.ts';
 import { closedGate } from './testing/gated-producer.ts';
 import { messagePack } from './testing/message-pack.ts';
@@ -230,6 +231,18 @@ describe('a request from inside the process', () => {
     });
     expect(await samples()).toHaveLength(1);
     expect((await records())[0]!.receiver).toBe('ab'.repeat(8));
+  });
+
+  it("is the own tenant's, whatever it names: only a dead letter may be of another", async () => {
+    const { receiver, records } = await start({ partitions: 1 });
+    const pushed = { protocol: 'events.json', body, producer: undefined } as const;
+    await receiver.receive({ ...pushed, tenant: 'acme' } as PushedRequest);
+    const letter = Buffer.from('{"labels":{"__name__":"a"},"kind":"gauge","timeUs":1,"value":"1"}');
+    const producer = { kind: 'key', key: 'k' } as const;
+    const redriven = { protocol: REDRIVE_PROTOCOL, body: letter, producer } as const;
+    await receiver.receive({ ...redriven, tenant: 'acme' });
+    await receiver.receive({ ...redriven, tenant: undefined });
+    expect((await records()).map(({ tenant }) => tenant)).toEqual(['default', 'acme', 'default']);
   });
 
   it('keeps the same bounds', async () => {

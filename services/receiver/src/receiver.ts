@@ -17,7 +17,7 @@ import { redriveRoute } from './http/redrive-route.ts';
 import { remoteWriteRoutes } from './http/remote-write-route.ts';
 import { rulesRoutes } from './http/rules-route.ts';
 import { InFlightBytes } from './in-flight-bytes.ts';
-import { Intake, type IncomingRequest, type Receipt } from './intake.ts';
+import { Intake, type Receipt, type ReceivedRequest } from './intake.ts';
 import { OverloadError } from './overload-error.ts';
 import { PartCutter } from './part-cutter.ts';
 import { healthOf, Life, stageStatus } from './receiver-status.ts';
@@ -63,7 +63,7 @@ export interface Receiver extends Stage {
    * @throws DecodeError when it is refused as a whole, a transient MillraceError when it is to be
    *   sent again.
    */
-  receive(request: Omit<IncomingRequest, 'lease'>): Promise<Receipt>;
+  receive(request: ReceivedRequest): Promise<Receipt>;
 }
 
 // Authentication, which will tell tenants apart, comes later.

@@ -1,5 +1,5 @@
 import { DecodeError } from '@millrace/wire';
-import type { Intake, Protocol } from '../intake.ts';
+import type { Intake, PushedRequest } from '../intake.ts';
 import type { InFlightBytes } from '../in-flight-bytes.ts';
 import type { ReceiverSettings } from '../settings.ts';
 import type { StoreWait } from '../store-wait.ts';
@@ -8,7 +8,7 @@ import { producerIdentity } from './producer-identity.ts';
 import { pushAnswers } from './push-answer.ts';
 import { bodyEncoding, readBody } from './request-body.ts';
 
-const PROTOCOLS: Readonly<Record<string, Protocol>> = {
+const PROTOCOLS: Readonly<Record<string, PushedRequest['protocol']>> = {
   // A sender that names no type most likely sends JSON; the decoder tells if not.
   '': 'events.json',
   'application/json': 'events.json',
@@ -46,7 +46,7 @@ async function receive(parts: Parts, request: HttpRequest): Promise<HttpAnswer> 
   return await answer(receipt);
 }
 
-function protocolOf(request: HttpRequest): Protocol {
+function protocolOf(request: HttpRequest): PushedRequest['protocol'] {
   const { type } = mediaTypeOf(request);
   const protocol = Object.hasOwn(PROTOCOLS, type) ? PROTOCOLS[type] : undefined;
   if (protocol !== undefined) return protocol;
