@@ -3,8 +3,13 @@
  * before they read the next: memory outside of the heap costs more to make than to fill.
  */
 export class ColumnRoom {
-  #buffer = new ArrayBuffer(ROOM_MIN);
+  #buffer: ArrayBuffer;
   #taken = 0;
+
+  /** It grows where a record needs more. */
+  constructor(bytesMin: number = ROOM_BYTES_MIN) {
+    this.#buffer = new ArrayBuffer(bytesMin);
+  }
 
   /** The columns of the record before are not valid any more. */
   reset(): void {
@@ -12,17 +17,21 @@ export class ColumnRoom {
   }
 
   floats(length: number): Float64Array {
-    return new Float64Array(this.#buffer, this.#take(8 * length), length);
+    const at = this.#take(8 * length);
+    return new Float64Array(this.#buffer, at, length);
   }
 
   words(length: number): Uint32Array {
-    return new Uint32Array(this.#buffer, this.#take(4 * length), length);
+    const at = this.#take(4 * length);
+    return new Uint32Array(this.#buffer, at, length);
   }
 
   bytes(length: number): Uint8Array {
-    return new Uint8Array(this.#buffer, this.#take(length), length);
+    const at = this.#take(length);
+    return new Uint8Array(this.#buffer, at, length);
   }
 
+  /** Where so many bytes begin: perhaps in another buffer than the columns before. */
   #take(bytes: number): number {
     // What was taken of the smaller one stays with whoever has it.
     if (this.#taken + bytes > this.#buffer.byteLength) {
@@ -36,4 +45,4 @@ export class ColumnRoom {
   }
 }
 
-const ROOM_MIN = 65_536;
+const ROOM_BYTES_MIN = 65_536;
