@@ -4,6 +4,7 @@ import { MillraceError } from '@millrace/runtime';
 import { dataRecord, type TestPart } from '@millrace/transformer/testing';
 import {
   CheckpointRecordKind,
+  ColumnRoom,
   ControlRecordKind,
   decodeCheckpointRecord,
   decodeControlRecord,
@@ -99,6 +100,25 @@ function soundEvents(record: EventsRecord): SoundInput {
   };
 }
 
+/** One for all inputs, as a partition's owner has one for all records. */
+const USED_ROOM = new ColumnRoom();
+
+function readEventsInRoom(bytes: Uint8Array, room: ColumnRoom): EventsRecord | string {
+  // As a record of a fetch lies: anywhere between others.
+  const fetched = new Uint8Array(bytes.length + 3);
+  fetched.set(bytes, 3);
+  try {
+    return decodeEventsRecord(fetched.subarray(3), room);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    return String(error);
+  }
+}
+
+function eventsOf(outcome: Outcome): EventsRecord | string {
+  return 'refusal' in outcome ? String(outcome.refusal) : (outcome.value as ReadEvents).record;
+}
+
 interface ReadEvents {
   record: EventsRecord;
   labels: unknown[];
@@ -128,10 +148,14 @@ export const eventsRecord: FuzzTarget = {
       .constantFrom(...goldenRecords('events-'))
       .map((bytes) => ({ bytes, check: () => undefined })),
   ),
-  agree: (_, outcome) => {
+  agree: (bytes, outcome) => {
+    // One that is full of the record before, and one that grows while it is filled.
+    for (const room of [USED_ROOM, new ColumnRoom(16)]) {
+      assert.deepStrictEqual(readEventsInRoom(bytes, room), eventsOf(outcome));
+    }
     if ('refusal' in outcome) return;
-    // What was accepted can be written, and reads the same again.
     const { record } = outcome.value as ReadEvents;
+    // What was accepted can be written, and reads the same again.
     assert.deepStrictEqual(decodeEventsRecord(encodeEventsRecord(record)), record);
   },
   warp: warpMsgpack,
