@@ -23,6 +23,7 @@ import {
 import {
   EVENTS_RECORD_VERSION,
   EventsRecordKind,
+  FIRST_EVENTS_RECORD_VERSION,
   type DataRecord,
   type Definitions,
 } from './events-record.ts';
@@ -51,12 +52,17 @@ import {
  *          ids [str], start times f64[], histograms [bin], exemplars [[…]], metadata [[…]],
  *          acknowledged samples, acknowledged from]
  *
+ * The first version was written before series could be left undefined: it has no `defined`, for it
+ * defines all of its series, and folds no `kinds`. In older logs it also lacks the last two fields,
+ * which are 0 and -1 then.
+ *
  * So a sample of a series that the log knows takes 24 bytes, or 16 and 8 of its series and value
  * when all have one time. There are thousands of such records a second: no list of fields is made
  * of one, and what is folded is not looked at sample by sample.
  */
 
 const FIELDS = 31;
+const FIELDS_OF_FIRST: readonly number[] = [28, 30];
 const NO_BYTES = new Uint8Array(0);
 const NO_WORDS = new Uint32Array(0);
 const NO_NUMBERS = new Float64Array(0);
@@ -105,15 +111,18 @@ export function encodeDataRecord(record: DataRecord): Uint8Array {
 }
 
 /**
- * Reads a data record, of which version and kind were read. Columns may share its memory, or lie
- * in the room.
+ * Reads a data record of either version, up to whose kind it was read. Columns may share its
+ * memory, or lie in the room.
  */
 export function decodeDataRecord(
   fields: FieldReader,
-  members: number,
+  head: Readonly<{ version: number; members: number }>,
   room: ColumnRoom | undefined,
 ): DataRecord {
-  if (members !== FIELDS) throw corruptRecord(`it has ${members} fields`);
+  const { version, members } = head;
+  const isFirst = version === FIRST_EVENTS_RECORD_VERSION;
+  const isWhole = isFirst ? FIELDS_OF_FIRST.includes(members) : members === FIELDS;
+  if (!isWhole) throw corruptRecord(`it has ${members} fields`);
   const tenant = fields.text('tenant');
   const protocol = fields.text('protocol');
   const identityKind = identityKindField(fields.number());
@@ -127,7 +136,8 @@ export function decodeDataRecord(
   const samples = countField(fields.number(), 'sample count');
   const fingerprints = fields.bytes('fingerprints');
   const kinds = fields.bytes('kinds');
-  const definitions = readDefinitions(fields);
+  const rows = isFirst ? ascendingFromZero(kinds.length) : words(fields, 'defined');
+  const definitions = readDefinitions(fields, rows);
   const seriesIndex = words(fields, 'series index', room);
   const times = numbers(fields, 'times', room);
   const values = numbers(fields, 'values', room);
@@ -138,11 +148,12 @@ export function decodeDataRecord(
   const flags = fields.bytes('flags');
   const series = fingerprints.length / FINGERPRINT_BYTES;
   const folded = {
-    kinds: kinds.length === 1 && series > 1,
+    kinds: !isFirst && kinds.length === 1 && series > 1,
     seriesIndex: seriesIndex.length === 0,
     times: times.length === 1 && samples > 1,
     flags: flags.length === 0,
   };
+  const hasAcknowledged = members !== FIELDS_OF_FIRST[0];
   const record: DataRecord = {
     kind: EventsRecordKind.data,
     tenant,
@@ -167,16 +178,16 @@ export function decodeDataRecord(
     histograms: fields.list('histograms').map((one) => bytesColumn(one, 'a histogram')),
     exemplars: fields.list('exemplars').map(exemplarField),
     metadata: fields.list('metadata').map(metadataField),
-    acknowledgedSamples: countField(fields.number(), 'acknowledged samples'),
-    acknowledgedFrom: acknowledgedFromField(fields.number()),
+    acknowledgedSamples: hasAcknowledged ? countField(fields.number(), 'acknowledged samples') : 0,
+    acknowledgedFrom: hasAcknowledged ? acknowledgedFromField(fields.number()) : -1,
   };
   fields.end();
   return checkDataRecord(record, folded);
 }
 
-function readDefinitions(fields: FieldReader): Definitions {
+function readDefinitions(fields: FieldReader, rows: Uint32Array): Definitions {
   return {
-    rows: words(fields, 'defined'),
+    rows,
     symbolBytes: fields.bytes('symbols'),
     symbolLengths: words(fields, 'symbol lengths'),
     labelCounts: fields.bytes('label counts'),

@@ -8,14 +8,16 @@ import {
   timeField,
 } from './columns.ts';
 import { IdentityKind, type DataRecord, type MetricMetadata } from './events-record.ts';
-import { FewTexts } from './few-texts.ts';
+import { TextCache } from './text-cache.ts';
 
 /** Bytes as hex: a receiver, a log. */
 export function hexField(bytes: Uint8Array): string {
-  return HEXES.of(bytes);
+  return HEXES.of(bytes, 0, bytes.length);
 }
 
-const HEXES = new FewTexts((bytes) => Buffer.from(bytes).toString('hex'));
+const HEXES = new TextCache((bytes, start, end) =>
+  Buffer.from(bytes.subarray(start, end)).toString('hex'),
+);
 
 export function identityKindField(value: unknown): IdentityKind {
   const known = IDENTITY_KINDS.find((kind) => kind === value);

@@ -12,10 +12,10 @@ import {
 } from './columns.ts';
 import { decodeDataRecord, encodeDataRecord } from './data-record-codec.ts';
 import { hexField } from './data-record-fields.ts';
-import { decodeDataRecordV1 } from './data-record-v1.ts';
 import {
   EVENTS_RECORD_VERSION,
   EventsRecordKind,
+  FIRST_EVENTS_RECORD_VERSION,
   type BarrierCandidate,
   type BarrierRecord,
   type EventsRecord,
@@ -26,7 +26,7 @@ import { FieldReader } from './field-reader.ts';
  * A record is one MessagePack array, the version first, then the kind:
  *
  *   log      [1, 0, logId bin16]
- *   data     [2, 1, …] as in `data-record-codec.ts`, or [1, 1, …] as in `data-record-v1.ts`
+ *   data     [2, 1, …] or [1, 1, …] as in `data-record-codec.ts`
  *   tick     [1, 2, receivedAt µs]
  *   barrier  [1, 3, number, fold version, settings {…}, rules {…}, after, partitions]
  *            (the last two are absent in older logs: 0)
@@ -39,15 +39,13 @@ import { FieldReader } from './field-reader.ts';
  * that knows the fingerprints never touches the symbols.
  */
 
-const FIRST_VERSION = 1;
-
 /** The bytes of a record. They do not share memory with it. */
 export function encodeEventsRecord(record: EventsRecord): Uint8Array {
   switch (record.kind) {
     case EventsRecordKind.log:
-      return encode([FIRST_VERSION, record.kind, Buffer.from(record.logId, 'hex')]);
+      return encode([FIRST_EVENTS_RECORD_VERSION, record.kind, Buffer.from(record.logId, 'hex')]);
     case EventsRecordKind.tick:
-      return encode([FIRST_VERSION, record.kind, record.receivedAtUs]);
+      return encode([FIRST_EVENTS_RECORD_VERSION, record.kind, record.receivedAtUs]);
     case EventsRecordKind.barrier:
       return encode(barrierFields(record));
     case EventsRecordKind.data:
@@ -59,7 +57,7 @@ function barrierFields(record: BarrierRecord): unknown[] {
   const { kind, number, foldVersion, settings, rules, after, partitions } = record;
   const { candidates = [] } = record;
   const fields = [kind, number, foldVersion, settings, rules, after, partitions];
-  if (candidates.length === 0) return [FIRST_VERSION, ...fields];
+  if (candidates.length === 0) return [FIRST_EVENTS_RECORD_VERSION, ...fields];
   return [EVENTS_RECORD_VERSION, ...fields, candidates.map((one) => [one.number, one.rules])];
 }
 
@@ -71,13 +69,32 @@ export function decodeEventsRecord(bytes: Uint8Array, room?: ColumnRoom): Events
   room?.reset();
   const fields = new FieldReader(bytes);
   const members = fields.members();
-  if (members !== undefined && fields.number() === EVENTS_RECORD_VERSION) {
-    const kind = fields.number();
-    if (kind === EventsRecordKind.barrier) return decodeBarrier(decodeFields(bytes));
-    if (kind !== EventsRecordKind.data) throw unknownKind(kind);
-    return decodeDataRecord(fields, members, room);
+  if (members !== undefined && members > 1) {
+    const version = fields.number();
+    const isKnown = version === EVENTS_RECORD_VERSION || version === FIRST_EVENTS_RECORD_VERSION;
+    if (isKnown && fields.number() === EventsRecordKind.data) {
+      return decodeDataRecord(fields, { version, members }, room);
+    }
   }
-  return decodeFirstVersion(decodeFields(bytes));
+  return decodeControlling(decodeFields(bytes));
+}
+
+/** Records that say how to go on: there are few of them. */
+function decodeControlling(fields: unknown[]): EventsRecord {
+  const [version, kind] = fields;
+  if (version !== FIRST_EVENTS_RECORD_VERSION && version !== EVENTS_RECORD_VERSION) {
+    throw unknownVersion('metrics.events', version, EVENTS_RECORD_VERSION);
+  }
+  if (kind === EventsRecordKind.barrier) return decodeBarrier(fields);
+  if (version !== FIRST_EVENTS_RECORD_VERSION) throw unknownKind(kind);
+  switch (kind) {
+    case EventsRecordKind.log:
+      return { kind: EventsRecordKind.log, logId: hexField(bytesColumn(fields[2], 'log id')) };
+    case EventsRecordKind.tick:
+      return { kind: EventsRecordKind.tick, receivedAtUs: timeField(fields[2], 'receivedAt') };
+    default:
+      throw unknownKind(kind);
+  }
 }
 
 function decodeBarrier(fields: unknown[]): BarrierRecord {
@@ -99,24 +116,6 @@ function candidateField(value: unknown): BarrierCandidate {
   const [number, rules] = arrayField(value, 'a candidate');
   if (rules === undefined) throw corruptRecord('a candidate has no rules');
   return { number: countField(number, 'a version'), rules };
-}
-
-function decodeFirstVersion(fields: unknown[]): EventsRecord {
-  if (fields[0] !== FIRST_VERSION) {
-    throw unknownVersion('metrics.events', fields[0], EVENTS_RECORD_VERSION);
-  }
-  switch (fields[1]) {
-    case EventsRecordKind.log:
-      return { kind: EventsRecordKind.log, logId: hexField(bytesColumn(fields[2], 'log id')) };
-    case EventsRecordKind.tick:
-      return { kind: EventsRecordKind.tick, receivedAtUs: timeField(fields[2], 'receivedAt') };
-    case EventsRecordKind.barrier:
-      return decodeBarrier(fields);
-    case EventsRecordKind.data:
-      return decodeDataRecordV1(fields);
-    default:
-      throw unknownKind(fields[1]);
-  }
 }
 
 function unknownKind(kind: unknown): Error {

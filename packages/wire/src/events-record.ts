@@ -5,6 +5,8 @@ import type { TimeUs } from '@millrace/model';
  * The other kinds did not change with it: they are still written as version 1.
  */
 export const EVENTS_RECORD_VERSION = 2;
+/** The one before it. */
+export const FIRST_EVENTS_RECORD_VERSION = 1;
 
 /** Kinds of records in a partition of `metrics.events`. On the wire: never renumber. */
 export const EventsRecordKind = { log: 0, data: 1, tick: 2, barrier: 3 } as const;

@@ -1,6 +1,6 @@
 import { corruptRecord, arrayField } from './columns.ts';
-import { FewTexts } from './few-texts.ts';
 import { decodeFirstMsgpack, decodeSoundMsgpack } from './sound-msgpack.ts';
+import { TextCache } from './text-cache.ts';
 
 /**
  * Reads the MessagePack of a record field by field: the counterpart of `FieldWriter`. Every length
@@ -77,7 +77,7 @@ export class FieldReader {
     const isText = (head & 0xe0) === 0xa0 || (head >= 0xd9 && head <= 0xdb);
     if (!isText) throw corruptRecord(`${what} is not a string`);
     this.#pass(head < 0xc0 ? head & 0x1f : this.#length(1 << (head - 0xd9)));
-    return TEXTS.of(this.#bytes.subarray(start, this.#at));
+    return TEXTS.of(this.#bytes, start, this.#at);
   }
 
   /** A list of anything. */
@@ -122,5 +122,7 @@ export class FieldReader {
 
 /** Of float32, float64, then the unsigned and the signed whole numbers. */
 const NUMBER_WIDTHS: readonly number[] = [4, 8, 1, 2, 4, 8, 1, 2, 4, 8];
-/** By their whole MessagePack. */
-const TEXTS = new FewTexts((bytes) => decodeSoundMsgpack(bytes) as string);
+/** Tenants, protocols: by their whole MessagePack. */
+const TEXTS = new TextCache(
+  (bytes, start, end) => decodeSoundMsgpack(bytes.subarray(start, end)) as string,
+);

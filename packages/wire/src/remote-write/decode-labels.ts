@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Label } from '@millrace/model';
 import { DecodeError } from '../decode-error.ts';
 import { ProtoReader, tagOf, WireType } from './proto-reader.ts';
-import { TextCache } from './text-cache.ts';
+import { TextCache } from '../text-cache.ts';
 
 /**
  * A series' labels are held as objects only once they are asked for. More than any limit of

@@ -4,9 +4,9 @@ const PLACES = 4096;
 const LENGTH_MAX = 48;
 
 /**
- * Texts by the bytes of their UTF-8. New series come with names and values of others: to compare
- * their bytes is five times as fast as to check them and make a text of them. A text that falls
- * onto the place of another one takes it.
+ * Texts by the bytes that they are made of. New series come with names and values of others, and
+ * records with the tenants and receivers of others: to compare bytes is five times as fast as to
+ * check them and make a text of them. A text that falls onto the place of another one takes it.
  */
 export class TextCache {
   readonly #read: (bytes: Uint8Array, start: number, end: number) => string;
