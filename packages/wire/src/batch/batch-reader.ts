@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { DecodeError } from '../decode-error.ts';
+import { labelText } from '../label-text.ts';
 
 /**
  * Reads the few kinds of MessagePack values that a batch consists of
@@ -65,23 +66,39 @@ export class BatchReader {
     return this.#pass(this.#number(1 << (head - 0xc4)));
   }
 
-  /** A text, which also begins at `start` then. */
   text(what: string, bytesMax: number): string {
-    const head = this.#byte();
-    const isShort = (head & 0xe0) === 0xa0;
-    if (!isShort && (head < 0xd9 || head > 0xdb)) throw this.#unfit(what, 'a text');
-    const length = this.#pass(isShort ? head & 0x1f : this.#number(1 << (head - 0xd9)));
-    if (length > bytesMax) throw this.malformed(`${what} takes more than ${bytesMax} bytes`);
+    const length = this.passText(what, bytesMax);
     const { buffer, byteOffset } = this.bytes;
-    const part = Buffer.from(buffer, byteOffset + this.start, length);
-    if (!isUtf8(part)) {
+    return Buffer.from(buffer, byteOffset + this.start, length).toString('utf8');
+  }
+
+  /** Passes a text, which also begins at `start` then, and tells how many bytes it takes. */
+  passText(what: string, bytesMax: number): number {
+    const length = this.#textLength(what);
+    if (length > bytesMax) throw this.malformed(`${what} takes more than ${bytesMax} bytes`);
+    for (let i = this.start; i < this.at; i += 1) {
+      if (this.bytes[i]! < 0x80) continue;
+      if (isUtf8(this.bytes.subarray(this.start, this.at))) return length;
       throw new DecodeError('invalid_utf8', `the text at byte ${this.start} is not UTF-8`);
     }
-    return part.toString('utf8');
+    return length;
+  }
+
+  /** A label's text that was passed, and so checked, before. */
+  labelText(): string {
+    this.#textLength('a label');
+    return labelText(this.bytes, this.start, this.at);
   }
 
   malformed(what: string): DecodeError {
     return new DecodeError('malformed_batch', `${what}, at byte ${this.at}`);
+  }
+
+  #textLength(what: string): number {
+    const head = this.#byte();
+    const isShort = (head & 0xe0) === 0xa0;
+    if (!isShort && (head < 0xd9 || head > 0xdb)) throw this.#unfit(what, 'a text');
+    return this.#pass(isShort ? head & 0x1f : this.#number(1 << (head - 0xd9)));
   }
 
   #byte(): number {

@@ -1,7 +1,7 @@
 import type { Label, SampleKind } from '@millrace/model';
 import { encode } from '@msgpack/msgpack';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { DecodeError } from '../decode-error.ts';
 import { decodeBatch } from './decode-batch.ts';
 import { encodeBatch, type BatchFields } from './encode-batch.ts';
@@ -50,6 +50,22 @@ function meantBy({ producer, session, sequence, table, series, timesUs, values }
 }
 
 describe('a batch', () => {
+  it('has texts made of its labels when they are asked for, and checked before', () => {
+    const labels = Array.from({ length: 50 }, (_, i) => ['__name__', `température ${i}`]);
+    const body = encode({ ...SOUND, table: { ...SOUND.table, labels } });
+    const texts = vi.spyOn(Buffer.prototype, 'toString');
+    const { table } = decodeBatch(body);
+    const made = texts.mock.results.map(({ value }) => value as string);
+    texts.mockRestore();
+    expect(made).toContain('labels');
+    expect(made.filter((text) => text.startsWith('temp') || text === '__name__')).toEqual([]);
+    expect(Array.from(labels, (_, i) => table!.labelsOf(i).flat())).toEqual(labels);
+    // The last of them in Latin-1, where none is asked for.
+    const broken = Uint8Array.from(body);
+    broken[Buffer.from(body).lastIndexOf('é') + 1] = 0x41;
+    expect(refusalOf(broken).reason).toBe('invalid_utf8');
+  });
+
   it('reads back as it was written, at any place of any buffer', () => {
     fc.assert(
       fc.property(arbitraryBatch, fc.nat({ max: 9 }), (fields, offset) => {

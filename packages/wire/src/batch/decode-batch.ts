@@ -194,18 +194,18 @@ function tableOf(
       `there are ${kinds.length} kinds for ${count} series; give one for each, or one for all`,
     );
   }
+  const reader = new BatchReader(bytes);
   return {
     first,
     count,
     kindOf: (entry) => (kinds.length === 1 ? kinds[0] : kinds[entry]) as SampleKind,
     labelsOf: (entry) => {
-      const reader = new BatchReader(bytes);
       reader.at = starts[entry]!;
-      const texts = reader.array('labels');
-      return Array.from({ length: texts / 2 }, (): Label => {
-        const name = reader.text('a label', TEXT_BYTES_MAX);
-        return [name, reader.text('a label', TEXT_BYTES_MAX)];
-      });
+      const labels: Label[] = [];
+      for (let left = reader.array('labels'); left > 0; left -= 2) {
+        labels.push([reader.labelText(), reader.labelText()]);
+      }
+      return labels;
     },
   };
 }
@@ -234,7 +234,7 @@ function passLabels(reader: BatchReader, { tableMax }: BatchLimits): Uint32Array
       const detail = `series ${entry} of the table has more than ${LABELS_MAX} labels`;
       throw new DecodeError('too_many_labels', detail);
     }
-    for (let text = 0; text < texts; text += 1) reader.text('a label', TEXT_BYTES_MAX);
+    for (let text = 0; text < texts; text += 1) reader.passText('a label', TEXT_BYTES_MAX);
   }
   return starts;
 }

@@ -1,8 +1,7 @@
-import { isUtf8 } from 'node:buffer';
 import type { Label } from '@millrace/model';
 import { DecodeError } from '../decode-error.ts';
+import { labelText } from '../label-text.ts';
 import { ProtoReader, tagOf, WireType } from './proto-reader.ts';
-import { TextCache } from '../text-cache.ts';
 
 /**
  * A series' labels are held as objects only once they are asked for. More than any limit of
@@ -30,7 +29,7 @@ export function decodeLabels(bytes: Uint8Array, start: number, end: number): Lab
     if (labels.length === LABELS_MAX) {
       throw new DecodeError('too_many_labels', `a series has more than ${LABELS_MAX} labels`);
     }
-    labels.push(decodeLabel(reader, reader.length(end), cachedText));
+    labels.push(decodeLabel(reader, reader.length(end), labelText));
   }
   return labels;
 }
@@ -55,19 +54,6 @@ export function decodeLabel(
     reader.at = textEnd;
   }
   return [name, value];
-}
-
-/** Names and values that other series had as well, of whichever request. */
-const texts = new TextCache(strictText);
-const cachedText = (bytes: Uint8Array, start: number, end: number): string =>
-  texts.of(bytes, start, end);
-
-/** Text that identifies a series: two invalid ones must not become the same. */
-function strictText(bytes: Uint8Array, start: number, end: number): string {
-  const part = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
-  if (isUtf8(part)) return part.toString('utf8');
-  const shown = JSON.stringify(part.subarray(0, 48).toString('latin1'));
-  throw new DecodeError('invalid_utf8', `a label holds ${shown} (shown as Latin-1)`);
 }
 
 /** Beyond it a help text or an exemplar's label is cut: a record has to hold it. */
