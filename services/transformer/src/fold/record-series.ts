@@ -19,7 +19,8 @@ export class RecordSeries {
   /** By number in the record, where its slot is known. */
   readonly #placements: (SeriesPlacement | undefined)[] = [];
   #slots = new Int32Array(SERIES_MIN);
-  #defined = new Uint8Array(SERIES_MIN);
+  /** By number in the record, 1 once `isFirst` was asked about it. */
+  #met = new Uint8Array(SERIES_MIN);
   /**
    * By slot, the slot that came behind it in the record before: senders repeat themselves, and
    * comparing a key costs less than looking for one. A guess: it may be out of date.
@@ -41,7 +42,7 @@ export class RecordSeries {
     // A copy: the record's may not be aligned.
     this.#keyBytes.set(record.fingerprints);
     this.#slots.fill(NOT_LOOKED, 0, count);
-    this.#defined.fill(0, 0, count);
+    this.#met.fill(0, 0, count);
     this.#last = NOTHING;
     if (record.definitions.rows.length === 0) return;
     const { labels } = this.#tables;
@@ -74,8 +75,8 @@ export class RecordSeries {
 
   /** True the first time it is asked about a series of this record. */
   isFirst(s: number): boolean {
-    if (this.#defined[s] !== 0) return false;
-    this.#defined[s] = 1;
+    if (this.#met[s] !== 0) return false;
+    this.#met[s] = 1;
     return true;
   }
 
@@ -133,7 +134,7 @@ export class RecordSeries {
 
   #grow(count: number): void {
     this.#slots = new Int32Array(2 * count);
-    this.#defined = new Uint8Array(2 * count);
+    this.#met = new Uint8Array(2 * count);
     this.keys = new Uint32Array(8 * count);
     this.#keyBytes = new Uint8Array(this.keys.buffer);
   }
