@@ -16,6 +16,8 @@ export type RejectReason =
   | 'session_conflict'
   | 'empty_request'
   | 'too_many_samples'
+  | 'too_many_series'
+  | 'too_many_metadata'
   | 'sample_too_large'
   | 'not_an_object'
   | 'unknown_field'
@@ -133,6 +135,16 @@ export const REJECT_REASONS: Readonly<Record<RejectReason, RejectReasonEntry>> =
     413,
     'The request holds too many samples',
     'Split the samples over several requests.',
+  ),
+  too_many_metadata: entry(
+    413,
+    'The request holds too many entries of metadata',
+    'Split the metadata over several requests.',
+  ),
+  too_many_series: entry(
+    413,
+    'The request holds too many series',
+    'Split the series over several requests; those of a batch by a table in each.',
   ),
   sample_too_large: entry(
     422,

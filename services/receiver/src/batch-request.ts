@@ -44,7 +44,7 @@ export class BatchRequest {
    * stays, for it is true of the session and not of the batch.
    *
    * @throws DecodeError `unknown_session`, `session_conflict`, `malformed_batch`,
-   *   `too_many_samples`.
+   *   `too_many_series`.
    */
   take(batch: Batch): void {
     const session = this.#learn(batch);
@@ -85,7 +85,7 @@ export class BatchRequest {
     const anew = this.#sessions.of(producer, name);
     if (this.#learnTable(anew, table)) return anew;
     const detail = `a table of ${table.count} series is more than the receiver remembers`;
-    throw new DecodeError('too_many_samples', detail);
+    throw new DecodeError('too_many_series', detail);
   }
 
   /** False when series got other numbers meanwhile. */

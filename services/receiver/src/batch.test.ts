@@ -223,7 +223,7 @@ describe('what is remembered of sessions is bounded', () => {
     expect(told.status).toBe(200);
     expect((await jobs()).filter((job) => job !== undefined)).toEqual(['a', 'b', 'a', 'b']);
     const tooMany = await send(batchOf([0], { table: tableOf(2, 'c', 'd', 'e', 'f') }));
-    await expectRefused(tooMany, 413, 'too_many_samples');
+    await expectRefused(tooMany, 413, 'too_many_series');
   });
 
   it('also in the middle of a table that goes on with numbers known before', async () => {

@@ -185,7 +185,9 @@ describe('a batch is refused as a whole', () => {
     const limits = { samplesMax: 1, tableMax: 1 };
     expect(() => decodeBatch(body, limits)).toThrow(/more than 1 samples/);
     const long = encode(table({ first: 0, labels: [[], []] }));
-    expect(() => decodeBatch(long, limits)).toThrow(/more than 1 series/);
+    expect(() => decodeBatch(long, limits)).toThrow(
+      expect.objectContaining({ reason: 'too_many_series' }),
+    );
   });
 
   it('that claims gigabytes, before anything is allocated', () => {

@@ -71,7 +71,7 @@ const TABLE_FIELDS = ['first', 'kinds', 'labels'] as const;
  * all that is allocated is for series that come for the first time.
  *
  * @throws DecodeError `malformed_batch`, `unsupported_version`, `invalid_utf8`,
- *   `unknown_kind`, `empty_request`, `too_many_samples`, `too_many_labels`.
+ *   `unknown_kind`, `empty_request`, `too_many_samples`, `too_many_series`, `too_many_labels`.
  */
 export function decodeBatch(body: Uint8Array, limits: BatchLimits = DEFAULT_BATCH_LIMITS): Batch {
   if (body.length === 0) throw new DecodeError('empty_request', 'the body is empty');
@@ -223,7 +223,7 @@ function readKinds(reader: BatchReader): Uint8Array {
 function passLabels(reader: BatchReader, { tableMax }: BatchLimits): Uint32Array {
   const count = reader.array('labels');
   if (count > tableMax) {
-    throw new DecodeError('too_many_samples', `its table has more than ${tableMax} series`);
+    throw new DecodeError('too_many_series', `its table has more than ${tableMax} series`);
   }
   const starts = new Uint32Array(count);
   for (let entry = 0; entry < count; entry += 1) {

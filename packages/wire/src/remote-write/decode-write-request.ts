@@ -33,7 +33,7 @@ const KNOWN_IN_SERIES = 0b11110;
  * Decodes an (uncompressed) `prometheus.WriteRequest` of remote write 1.0 into a sink, without
  * an object for any series or sample.
  *
- * @throws DecodeError `malformed_protobuf`, or `too_many_samples` beyond the limits.
+ * @throws DecodeError `malformed_protobuf`, or `too_many_…` beyond the limits.
  */
 export function decodeWriteRequest(
   body: Uint8Array,
@@ -50,7 +50,7 @@ export function decodeWriteRequest(
       decodeSeries(reader, reader.length(end), sink, budget);
       if (budget.samplesMax < 0) throw tooMany('samples', limits.samplesMax);
     } else if (tag === METADATA) {
-      if ((budget.metadataMax -= 1) < 0) throw tooMany('metadata entries', limits.metadataMax);
+      if ((budget.metadataMax -= 1) < 0) throw tooMany('metadata', limits.metadataMax);
       const metadata = decodeMetadata(reader, reader.length(end));
       if (metadata !== undefined) sink.metadata(metadata);
     } else {
@@ -169,6 +169,6 @@ function tellScatteredLabels(
   sink.series(run, 0, labelBytes);
 }
 
-function tooMany(what: string, max: number): DecodeError {
-  return new DecodeError('too_many_samples', `the request has more than ${max} ${what}`);
+function tooMany(what: 'series' | 'samples' | 'metadata', max: number): DecodeError {
+  return new DecodeError(`too_many_${what}`, `the request has more than ${max} ${what}`);
 }
