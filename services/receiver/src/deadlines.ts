@@ -14,8 +14,9 @@ interface Waiting {
  * and a race for each request cost more than its samples.
  */
 export class Deadlines {
+  /** How long each is waited for. */
+  readonly ms: number;
   readonly #clock: Clock;
-  readonly #sliceMs: number;
   /** In the order in which they began to wait, and so of their deadlines. */
   readonly #waiting = new Set<Waiting>();
   #slice = 0;
@@ -24,7 +25,7 @@ export class Deadlines {
 
   constructor(params: Readonly<{ clock: Clock; ms: number }>) {
     this.#clock = params.clock;
-    this.#sliceMs = params.ms / SLICES;
+    this.ms = params.ms;
   }
 
   /**
@@ -60,7 +61,7 @@ export class Deadlines {
     this.#isTicking = true;
     try {
       while (this.#waiting.size > 0) {
-        await this.#clock.sleep(this.#sliceMs, signal);
+        await this.#clock.sleep(this.ms / SLICES, signal);
         this.#slice += 1;
         this.#giveUpOnLate();
       }

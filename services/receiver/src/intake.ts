@@ -11,7 +11,7 @@ import {
 } from '@millrace/wire';
 import type { Append, Appender } from './appender.ts';
 import { ArrivalClock } from './arrival-clock.ts';
-import { Deadlines } from './deadlines.ts';
+import type { Deadlines } from './deadlines.ts';
 import type { ReceiverEvents } from './events.ts';
 import { BatchRequest } from './batch-request.ts';
 import { BatchSessions } from './batch-sessions.ts';
@@ -95,6 +95,8 @@ export class Intake {
     params: Readonly<{
       clock: Clock;
       settings: ReceiverSettings;
+      /** How long a sender waits for the log. */
+      deadlines: Deadlines;
       tenant: string;
       cutters: TenantCutters;
       appender: Appender;
@@ -110,15 +112,9 @@ export class Intake {
     this.#arrivals = new ArrivalClock(params.clock);
     this.#events = params.events;
     this.#logIds = params.logIds;
-    const { clock, settings } = params;
-    const cutter = params.cutters.of(params.tenant);
-    this.#sessions = new BatchSessions({ table: cutter.series.table, settings });
-    this.#deadlines = new Deadlines({ clock, ms: settings.appendTimeoutMs });
-  }
-
-  /** Ends its timer. Appends that are waited for then are waited for without a deadline. */
-  stop(): void {
-    this.#deadlines.stop();
+    const { table } = params.cutters.of(params.tenant).series;
+    this.#sessions = new BatchSessions({ table, settings: params.settings });
+    this.#deadlines = params.deadlines;
   }
 
   /** Throws RECEIVER_OVERLOADED while the log is so slow that more requests would only pile up. */
@@ -265,7 +261,7 @@ export class Intake {
 
   /** The append's outcome, or a transient error when it takes too long. */
   async #durable(append: Append): ReturnType<() => Append['durable']> {
-    const { appendTimeoutMs: ms } = this.#settings;
+    const { ms } = this.#deadlines;
     const late = (): Error => {
       append.abandoned = true;
       return new OverloadError('append_age', `the log has not flushed for ${ms} ms`);

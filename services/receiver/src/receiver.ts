@@ -3,6 +3,7 @@ import type { CheckpointOutcome } from '@millrace/checkpoint';
 import type { Clock, Dependency, Log, Meter, Stage, StageStatus } from '@millrace/runtime';
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { Appender } from './appender.ts';
+import { Deadlines } from './deadlines.ts';
 import { createReceiverEvents } from './events.ts';
 import { batchRoute } from './http/batch-route.ts';
 import { acknowledgeRoute } from './http/acknowledge-route.ts';
@@ -75,7 +76,7 @@ export function createReceiver(
   settings: ReceiverSettings,
 ): Receiver {
   const { stream, clock, meter, logIds, makeCheckpoints } = components;
-  const { intake, inFlight, storeWait, appender, events, producer, rules } = assemble(
+  const { deadlines, intake, inFlight, storeWait, appender, events, producer, rules } = assemble(
     components,
     settings,
   );
@@ -132,7 +133,8 @@ export function createReceiver(
       events.stopping();
       storeWait?.stop();
       await Promise.all([app.close(), rules.stop(settings.stopMsMax)]);
-      intake.stop();
+      // Whoever still waits does so without a deadline.
+      deadlines.stop();
       // Appends whose senders no longer wait may still be under way.
       await producer.close();
       events.stopped();
@@ -178,11 +180,12 @@ function assemble(components: ReceiverComponents, settings: ReceiverSettings) {
   const { partBytesMax } = settings;
   const letters = { partitions, partBytesMax, definitions: settings };
   const cutters = new TenantCutters({ tenant: TENANT, cutter }, letters);
-  const intake = new Intake({ clock, settings, tenant: TENANT, cutters, appender, events, logIds });
+  const deadlines = new Deadlines({ clock, ms: settings.appendTimeoutMs });
+  const requests = { tenant: TENANT, cutters, appender, events, logIds };
+  const intake = new Intake({ clock, settings, deadlines, ...requests });
   const { waitersMax } = settings;
   const storeWait =
     stored === undefined ? undefined : new StoreWait({ stored, clock, waitersMax, events });
-  const { appendTimeoutMs: timeoutMs } = settings;
-  const rules = new RulesControl({ stream, clock, events, timeoutMs });
-  return { intake, inFlight, storeWait, appender, events, producer, rules };
+  const rules = new RulesControl({ stream, clock, events, deadlines });
+  return { deadlines, intake, inFlight, storeWait, appender, events, producer, rules };
 }

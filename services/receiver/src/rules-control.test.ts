@@ -2,6 +2,7 @@ import { systemClock } from '@millrace/runtime';
 import { TOPIC_CONTROL, type Stream } from '@millrace/stream';
 import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
 import { expect, it } from 'vitest';
+import { Deadlines } from './deadlines.ts';
 import { RulesControl } from './rules-control.ts';
 import { beginRules } from './testing/begin-rules.ts';
 import { eventually } from './testing/eventually.ts';
@@ -42,7 +43,8 @@ it('reads once for all who ask at once, and once more for those who came meanwhi
   const stream = openMemoryStream(new MemoryLog({ partitions: 2, clock }));
   const { number } = await beginRules(stream);
   const { seen, waiting, opened } = gatedReads(stream);
-  const rules = new RulesControl({ stream: seen, clock, events, timeoutMs: 10_000 });
+  const deadlines = new Deadlines({ clock, ms: 10_000 });
+  const rules = new RulesControl({ stream: seen, clock, events, deadlines });
   const first = rules.read();
   await eventually(() => waiting.length === 1);
   const others = Array.from({ length: 20 }, () => rules.read());
@@ -58,7 +60,8 @@ it('gives up a log that does not answer, and asks it anew the next time', async 
   const stream = openMemoryStream(new MemoryLog({ partitions: 2, clock }));
   const { number } = await beginRules(stream);
   const { seen, waiting } = gatedReads(stream);
-  const rules = new RulesControl({ stream: seen, clock, events, timeoutMs: 20 });
+  const deadlines = new Deadlines({ clock, ms: 20 });
+  const rules = new RulesControl({ stream: seen, clock, events, deadlines });
   await expect(rules.read()).rejects.toMatchObject({ code: 'RULES_LOG_SLOW', kind: 'transient' });
   waiting.length = 0;
   const again = rules.read();

@@ -16,8 +16,8 @@ import {
 import { MillraceError, type Clock } from '@millrace/runtime';
 import type { Stream } from '@millrace/stream';
 import type { PartitionLoss } from '@millrace/wire';
+import { Deadlines } from './deadlines.ts';
 import type { ReceiverEvents } from './events.ts';
-import { withinTime } from './within-time.ts';
 
 /** The rules of the log with what came before them. */
 export interface KnownRules {
@@ -37,8 +37,8 @@ interface Parts {
   stream: Stream;
   clock: Clock;
   events: Pick<ReceiverEvents, 'rulesApplied' | 'rulesNotApplied'>;
-  /** How long the log may take. */
-  timeoutMs: number;
+  /** How long the log may take for whatever a person asks of it. */
+  deadlines: Deadlines;
 }
 
 /** Reads and changes the rules of the log, for people who ask through HTTP. */
@@ -85,10 +85,10 @@ export class RulesControl {
    */
   async apply(change: RulesChange): Promise<AppliedRules> {
     if (this.#applying !== undefined) throw busy();
-    const { clock, timeoutMs: ms } = this.#parts;
+    const { deadlines } = this.#parts;
     const doing = this.#applyAndTell(change);
     this.#applying = doing;
-    return await withinTime({ clock, ms, doing, late: () => logSlow('change', ms) });
+    return await deadlines.within(doing, () => logSlow('change', deadlines.ms));
   }
 
   /**
@@ -97,9 +97,9 @@ export class RulesControl {
    * @throws MillraceError as `read`.
    */
   async acknowledge(losses: readonly PartitionLoss[], note: string): Promise<void> {
-    const { stream, clock, timeoutMs: ms } = this.#parts;
+    const { stream, clock, deadlines } = this.#parts;
     const doing = acknowledgeLosses({ stream, clock }, losses, note);
-    await withinTime({ clock, ms, doing, late: () => acknowledgeSlow(ms) });
+    await deadlines.within(doing, () => acknowledgeSlow(deadlines.ms));
   }
 
   /** Waits for a change that is under way, so that its barriers are not cut off. */
@@ -108,8 +108,9 @@ export class RulesControl {
     const doing = this.#applying;
     if (doing === undefined) return;
     // However it ends: that was told, and the next apply completes what is missing.
-    const late = (): Error => logSlow('change', ms);
-    await withinTime({ clock, ms, doing, late }).catch(() => undefined);
+    const patience = new Deadlines({ clock, ms });
+    await patience.within(doing, () => logSlow('change', ms)).catch(() => undefined);
+    patience.stop();
   }
 
   /** Tells of it also when nobody waits any more. */
@@ -137,17 +138,12 @@ export class RulesControl {
 
   #beginReading(): Promise<RulesHistory> {
     this.#readingNext = undefined;
-    const { clock, timeoutMs: ms } = this.#parts;
+    const { deadlines } = this.#parts;
     const late = new AbortController();
-    const reading = withinTime({
-      clock,
-      ms,
-      doing: this.#asked.read(late.signal),
-      late: () => {
-        const error = logSlow('read', ms);
-        late.abort(error);
-        return error;
-      },
+    const reading = deadlines.within(this.#asked.read(late.signal), () => {
+      const error = logSlow('read', deadlines.ms);
+      late.abort(error);
+      return error;
     });
     this.#reading = reading;
     const end = (): void => {
