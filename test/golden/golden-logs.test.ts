@@ -51,7 +51,7 @@ it('the logs hold everything there is to fold', () => {
 /** Where the labels of few series are remembered, samples without them would be lost. */
 function remembersLabels(log: readonly LoggedRecord[]): boolean {
   return log.every(({ record }) => {
-    if (record.kind === EventsRecordKind.barrier) return record.settings.definitionsMax > 1000;
+    if (record.kind === EventsRecordKind.barrier) return record.settings.labelSetsMax > 1000;
     if (record.kind !== EventsRecordKind.data) return true;
     return record.definitions.rows.length === record.kinds.length;
   });

@@ -30,7 +30,7 @@ const CHANGES: readonly Partial<FoldSettings>[] = [
   { rollupPublishUs: 60 * SECOND_US },
   { appendCapUs: 60 * SECOND_US },
   { piecesMax: 25 },
-  { piecesMax: 4000, definitionsMax: 100 },
+  { piecesMax: 4000, definitionsMax: 100, labelSetsMax: 100 },
 ];
 
 /** The first version of the rules: nobody disturbs the one that begins a log. */

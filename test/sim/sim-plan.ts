@@ -91,7 +91,7 @@ const SECOND_US = 1_000_000;
 const MINUTE_US = 60 * SECOND_US;
 
 /** Bounds whose reaching costs nothing but repeated definitions and more pieces. */
-const TIGHT_BOUNDS: Partial<FoldSettings> = { definitionsMax: 7, metadataMax: 1 };
+const TIGHT_BOUNDS: Partial<FoldSettings> = { definitionsMax: 7, labelSetsMax: 7, metadataMax: 1 };
 
 /** Most runs are short, some are long, and each has its own mixture of what goes wrong. */
 export function planRun(seed: number): SimPlan {
@@ -176,7 +176,7 @@ export function planRun(seed: number): SimPlan {
     endsWithOtherLog: seed % 4 === 3,
   };
   // Receivers must not count on more labels being remembered than are.
-  if (plan.settings.definitionsMax !== undefined) plan.receivers.definitionsBetweenMax = 0;
+  if (plan.settings.labelSetsMax !== undefined) plan.receivers.definitionsBetweenMax = 0;
   return plan;
 }
 

@@ -67,7 +67,7 @@ describe('of a log with everything in it', () => {
     });
 
     test.each(seeds.slice(0, 4))('and forgotten all the time, seed %i', async (seed) => {
-      const settings = { ...TIGHT_SETTINGS, definitionsMax: 30 };
+      const settings = { ...TIGHT_SETTINGS, labelSetsMax: 30 };
       const stored = await storeLog([leaveOutLabels(variedLog(seed, { records: 300, settings }))]);
       expect(stored.database.deadLetters.length).toBeGreaterThan(0);
       const { findings, notProven } = await stored.run();

@@ -2,6 +2,7 @@ import { endianness } from 'node:os';
 import { TIME_US_MAX, type TimeUs } from '@millrace/model';
 import { MillraceError } from '@millrace/runtime';
 import type { FoldSettings } from './events-record.ts';
+import { completeSettings } from './fold-settings.ts';
 import { decodeSoundMsgpack } from './sound-msgpack.ts';
 
 // Columns are the bytes of typed arrays: records written on another byte order would be misread.
@@ -105,7 +106,10 @@ export function pairsField(value: unknown, what: string): [string, string][] {
 export function settingsField(value: unknown): FoldSettings {
   const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
   if (isMap && Object.values(value).every((one) => typeof one === 'number')) {
-    return value as FoldSettings;
+    // Where even that is missing there is nothing to complete.
+    return 'definitionsMax' in value
+      ? completeSettings(value as FoldSettings)
+      : (value as FoldSettings);
   }
   throw corruptRecord('its settings are not numbers by name');
 }

@@ -65,11 +65,13 @@ export interface FoldSettings {
   gapsMax: number;
   /** Series one partition remembers for dedupe; the least recently seen are forgotten. */
   seriesMax: number;
-  /**
-   * Series one partition remembers as defined, and label sets it remembers: many times as many as
-   * receivers count on (`definitionsBetweenMax`), or samples become dead letters.
-   */
+  /** Series one partition remembers as defined for the store; beyond, all are defined again. */
   definitionsMax: number;
+  /**
+   * Label sets one partition remembers: many times as many as receivers count on
+   * (`definitionsBetweenMax`), or samples become dead letters. Older logs mean `definitionsMax`.
+   */
+  labelSetsMax: number;
   /** Metrics one partition remembers the metadata of. */
   metadataMax: number;
   /** A series idle for this long is forgotten. */

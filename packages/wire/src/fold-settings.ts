@@ -12,6 +12,7 @@ export const DEFAULT_FOLD_SETTINGS: FoldSettings = {
   gapsMax: 16,
   seriesMax: 2_000_000,
   definitionsMax: 4_000_000,
+  labelSetsMax: 4_000_000,
   metadataMax: 100_000,
   seriesIdleUs: 24 * HOUR_US,
   identityHorizonUs: 6 * HOUR_US,
@@ -23,3 +24,11 @@ export const DEFAULT_FOLD_SETTINGS: FoldSettings = {
   futureSkewUs: 5 * MINUTE_US,
   appendCapUs: 5 * MINUTE_US,
 };
+
+/** Settings as logs and states have them, with what was not told apart in older ones. */
+export function completeSettings(
+  settings: Omit<FoldSettings, 'labelSetsMax'> & Partial<FoldSettings>,
+): FoldSettings {
+  const { labelSetsMax = settings.definitionsMax } = settings;
+  return { ...settings, labelSetsMax };
+}

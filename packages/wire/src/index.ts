@@ -66,7 +66,7 @@ export { ColumnRoom } from './column-room.ts';
 export { FieldWriter } from './field-writer.ts';
 export { corruptRecord } from './columns.ts';
 export { DefinitionReader, encodeDefinitions, metricOf } from './definitions.ts';
-export { DEFAULT_FOLD_SETTINGS } from './fold-settings.ts';
+export { completeSettings, DEFAULT_FOLD_SETTINGS } from './fold-settings.ts';
 export { FOLD_VERSION, FOLD_VERSIONS, tellsReasons } from './fold-version.ts';
 export { decodeEventsRecord, encodeEventsRecord } from './events-record-codec.ts';
 export {

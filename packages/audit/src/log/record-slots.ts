@@ -115,10 +115,10 @@ export class RecordSlots {
       this.hasPerhaps = true;
       return Labelled.perhaps;
     }
-    const { seriesIdleUs = 0, definitionsMax = 0 } = rules.settings ?? {};
+    const { seriesIdleUs = 0, labelSetsMax = 0 } = rules.settings ?? {};
     const isOld = partitionTimeUs - definedUs > Math.max(seriesIdleUs, LABELS_KEPT_US_MIN);
     const { size, bytes } = this.#labels;
-    const most = (OVERFLOW_SHARE * definitionsMax) / this.#scope.slices;
+    const most = (OVERFLOW_SHARE * labelSetsMax) / this.#scope.slices;
     if (!isOld && size <= most && bytes <= LABEL_BYTES_MAX * most) return Labelled.yes;
     this.hasForgettable = true;
     return Labelled.perhaps;

@@ -61,7 +61,7 @@ describe.each<[what: string, Omit<VariedLogParams, 'records'>]>([
 function roomy(log: readonly LoggedRecord[]): LoggedRecord[] {
   return log.map((one) => {
     if (one.record.kind !== EventsRecordKind.barrier) return one;
-    const settings = { ...one.record.settings, definitionsMax: 1000 };
+    const settings = { ...one.record.settings, labelSetsMax: 1000 };
     return { ...one, record: { ...one.record, settings } };
   });
 }
@@ -224,7 +224,7 @@ describe('labels are forgotten', () => {
 
   it('by their bound: those that were not defined for longest', () => {
     const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
-    const log = new PartLog({ definitionsMax: 8 });
+    const log = new PartLog({ labelSetsMax: 8 });
     for (const name of names) log.part([gauge(name, 1)], [0]);
     // Their notes are an hour old: what is defined now counts as the newest.
     log.wait(HOUR).part([gauge('a', 2), gauge('b', 2)], [0, 1]);

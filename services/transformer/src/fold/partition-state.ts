@@ -1,5 +1,5 @@
 import { MillraceError } from '@millrace/runtime';
-import { decodeSoundMsgpack, type FoldSettings } from '@millrace/wire';
+import { completeSettings, decodeSoundMsgpack, type FoldSettings } from '@millrace/wire';
 import { encode } from '@msgpack/msgpack';
 import { DefinitionMemory } from '../memory/definition-memory.ts';
 import { IdentityMemory } from '../memory/identity-memory.ts';
@@ -168,10 +168,10 @@ export interface LoadedState {
 
 function load(pages: StatePages): LoadedState {
   const header = readSavedHeader(pageAt(pages, HEADER_KEY));
-  const { barrier } = header;
-  if (barrier === undefined) {
+  if (header.barrier === undefined) {
     return { head: { watermarkUs: -Infinity, skewMaxUs: 0, ...header.head }, tables: undefined };
   }
+  const barrier = { ...header.barrier, settings: completeSettings(header.barrier.settings) };
   const { latenessUs, futureSkewUs } = barrier.settings;
   const head: PartitionHead = {
     watermarkUs: header.head.partitionTimeUs - latenessUs,

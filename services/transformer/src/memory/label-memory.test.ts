@@ -55,8 +55,8 @@ describe('LabelMemory', () => {
     });
     const params = [fc.array(step, { maxLength: 30 }), fc.integer({ min: 8, max: 160 })] as const;
     fc.assert(
-      fc.property(...params, (steps, definitionsMax) => {
-        const settings = { definitionsMax, seriesIdleUs: IDLE_US };
+      fc.property(...params, (steps, labelSetsMax) => {
+        const settings = { labelSetsMax, seriesIdleUs: IDLE_US };
         const plain = new LabelMemory(settings);
         let other = new LabelMemory(settings);
         const pages = new Map<string, Uint8Array>();
@@ -68,7 +68,7 @@ describe('LabelMemory', () => {
             learn(memory, series, nowUs);
           }
           expect(other.bound()).toBe(plain.bound());
-          expect(plain.size).toBeLessThanOrEqual(definitionsMax);
+          expect(plain.size).toBeLessThanOrEqual(labelSetsMax);
           expect(known(other)).toEqual(known(plain));
           if (reload) other = reloaded(other, settings, pages);
         }
@@ -81,7 +81,7 @@ describe('LabelMemory', () => {
     const sight = fc.record({ series: fc.nat(20), laterUs: fc.nat(HOUR_US) });
     fc.assert(
       fc.property(fc.array(sight, { maxLength: 60 }), (sights) => {
-        const memory = new LabelMemory({ definitionsMax: 100, seriesIdleUs: IDLE_US });
+        const memory = new LabelMemory({ labelSetsMax: 100, seriesIdleUs: IDLE_US });
         const definedUs = new Map<number, number>();
         let nowUs = T0;
         for (const { series, laterUs } of sights) {
@@ -101,7 +101,7 @@ describe('LabelMemory', () => {
   });
 
   it('is bounded by the bytes of labels too, and tells whose were forgotten', () => {
-    const memory = new LabelMemory({ definitionsMax: 10, seriesIdleUs: IDLE_US });
+    const memory = new LabelMemory({ labelSetsMax: 10, seriesIdleUs: IDLE_US });
     const forgotten: number[] = [];
     memory.onForget = (keys, at) => forgotten.push(KEYS.indexOf(keys[at]!) / 4);
     for (let s = 0; s < 4; s += 1) {
@@ -116,8 +116,29 @@ describe('LabelMemory', () => {
     expect(memory.bound()).toBe(0);
   });
 
+  it('keeps what was defined until three eighths of its bound were defined since', () => {
+    const step = fc.uniqueArray(fc.nat(SERIES - 1), { maxLength: 20 });
+    const steps = fc.array(step, { minLength: 10, maxLength: 40 });
+    fc.assert(
+      fc.property(steps, fc.constantFrom(16, 40, 64), (all, max) => {
+        const memory = new LabelMemory({ labelSetsMax: max, seriesIdleUs: IDLE_US });
+        const definitions: number[] = [];
+        for (const [i, series] of all.entries()) {
+          // All within the hour.
+          learn(memory, series, T0 + i);
+          memory.bound();
+          definitions.push(...series);
+          const newest = definitions.slice(-Math.floor((3 / 8) * max));
+          const forgotten = newest.filter((s) => memory.labels(KEYS, 4 * s) === undefined);
+          expect(forgotten).toEqual([]);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   it('does not write pages again for what is defined again within the hour', () => {
-    const memory = new LabelMemory({ definitionsMax: 1000, seriesIdleUs: IDLE_US });
+    const memory = new LabelMemory({ labelSetsMax: 1000, seriesIdleUs: IDLE_US });
     const pages = new Map<string, Uint8Array | undefined>();
     const all = Array.from({ length: SERIES }, (_, s) => s);
     learn(memory, all, T0);

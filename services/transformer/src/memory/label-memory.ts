@@ -50,13 +50,13 @@ export class LabelMemory {
   readonly #slots = new Slots();
   readonly #dirty = new DirtyPages();
   readonly #due = new DueList();
-  readonly #settings: Pick<FoldSettings, 'definitionsMax' | 'seriesIdleUs'>;
+  readonly #settings: Pick<FoldSettings, 'labelSetsMax' | 'seriesIdleUs'>;
   #turns = 0;
   #bytesInAll = 0;
   /** Called with the key of a series whose labels are forgotten, for caches beside the state. */
   onForget: (keys: Uint32Array, at: number) => void = () => undefined;
 
-  constructor(settings: Pick<FoldSettings, 'definitionsMax' | 'seriesIdleUs'>) {
+  constructor(settings: Pick<FoldSettings, 'labelSetsMax' | 'seriesIdleUs'>) {
     this.#settings = settings;
     this.#definedUs.data.fill(NaN);
   }
@@ -84,10 +84,7 @@ export class LabelMemory {
       const k = 4 * s;
       const slot = this.#index.find(keys[k]!, keys[k + 1]!, keys[k + 2]!, keys[k + 3]!);
       if (slot < 0) this.#add(keys, k, reader, s, partitionTimeUs);
-      // Not each time: key frames would change every page of the state every few minutes.
-      else if (this.#definedUs.data[slot]! + HOUR_US <= partitionTimeUs) {
-        this.#note(slot, partitionTimeUs);
-      }
+      else if (this.#isNoteOld(slot, partitionTimeUs)) this.#note(slot, partitionTimeUs);
     }
   }
 
@@ -109,12 +106,12 @@ export class LabelMemory {
 
   /** Holds the bound: those that were not defined for longest go. Returns how many. */
   bound(): number {
-    const { definitionsMax } = this.#settings;
-    const bytesMax = LABEL_BYTES_MAX * definitionsMax;
+    const { labelSetsMax } = this.#settings;
+    const bytesMax = LABEL_BYTES_MAX * labelSetsMax;
     const { size } = this;
-    if (size <= definitionsMax && this.#bytesInAll <= bytesMax) return 0;
+    if (size <= labelSetsMax && this.#bytesInAll <= bytesMax) return 0;
     // Some more than needed, so that not every record has to sort again.
-    const keep = Math.floor((definitionsMax / 8) * 7);
+    const keep = Math.floor((labelSetsMax / 8) * 7);
     const keepBytes = Math.floor((bytesMax / 8) * 7);
     const turns = this.#turn.data;
     for (const slot of this.#used().sort((a, b) => turns[a]! - turns[b]!)) {
@@ -168,6 +165,17 @@ export class LabelMemory {
     this.#bytesInAll += this.#bytes.data[slot];
     this.#note(slot, timeUs);
     this.#due.add(slot, this.#dueSecond(slot));
+  }
+
+  /**
+   * Not each definition is noted: key frames would change every page of the state every few
+   * minutes. But when half as many as are remembered were noted since, the next one is. The bound
+   * leaves the newest seven eighths: so what was defined stays until three eighths were noted after
+   * it, however many came within the hour.
+   */
+  #isNoteOld(slot: number, partitionTimeUs: number): boolean {
+    if (this.#definedUs.data[slot]! + HOUR_US <= partitionTimeUs) return true;
+    return this.#turns - this.#turn.data[slot]! > this.#settings.labelSetsMax / 2;
   }
 
   #note(slot: number, partitionTimeUs: number): void {

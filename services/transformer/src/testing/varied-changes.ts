@@ -68,7 +68,13 @@ export const VARIED_SETTINGS: readonly Partial<FoldSettings>[] = [
   { latenessUs: 10 * SECOND, rollupPublishUs: MINUTE, seriesIdleUs: 5 * MINUTE },
   { retainUs: 0, rollupPublishUs: 120 * MINUTE, publishUs: SECOND, gapsMax: 1 },
   { identityHorizonUs: 40 * SECOND, futureSkewUs: 0, pieceInputsMax: 2, identitiesMax: 6 },
-  { identityHorizonUs: 30 * MINUTE, futureSkewUs: 20 * MINUTE, piecesMax: 20, definitionsMax: 9 },
+  {
+    identityHorizonUs: 30 * MINUTE,
+    futureSkewUs: 20 * MINUTE,
+    piecesMax: 20,
+    definitionsMax: 9,
+    labelSetsMax: 9,
+  },
   { seriesMax: 8, metadataMax: 2, appendCapUs: SECOND, seriesIdleUs: 60 * MINUTE, gapsMax: 8 },
 ];
 

@@ -46,6 +46,7 @@ export const TIGHT_SETTINGS: Partial<FoldSettings> = {
   seriesMax: 12,
   identitiesMax: 8,
   definitionsMax: 20,
+  labelSetsMax: 20,
   metadataMax: 3,
   pieceInputsMax: 3,
   gapsMax: 2,
