@@ -77,7 +77,7 @@ describe('of a log with everything in it', () => {
 
     test('and forgotten because they are long, however few there are', async () => {
       const labels = { long: 'x'.repeat(1500) };
-      const log = plainLog(0, 'default', { labels, settings: { definitionsMax: 8 } });
+      const log = plainLog(0, 'default', { labels, settings: { labelSetsMax: 8 } });
       const stored = await storeLog([leaveOutLabels(log)]);
       expect(stored.database.deadLetters.length).toBeGreaterThan(0);
       expect((await stored.run()).findings).toEqual([]);
