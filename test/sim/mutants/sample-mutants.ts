@@ -64,8 +64,8 @@ export const SAMPLE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${FOLD}/data-fold.ts`,
-        text: 'if (!seenBefore) this.#beside(record);',
-        replacement: 'this.#beside(record);',
+        text: 'if (!seenBefore) this.#passBy(record);',
+        replacement: 'this.#passBy(record);',
       },
     ],
   },
