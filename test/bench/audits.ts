@@ -1,4 +1,4 @@
-import type { AuditReport } from '@millrace/audit';
+import type { AuditReport, ReplayReport } from '@millrace/audit';
 import { Playground } from '../integration/running-millrace.ts';
 import { startLoad } from '../load/load-process.ts';
 import { DEFAULT_LOAD, type LoadSettings } from '../load/load-run.ts';
@@ -16,7 +16,7 @@ export interface AuditsParams {
 }
 
 export interface AuditFigures {
-  /** With `--deep` or without. */
+  /** The command. */
   mode: string;
   samples: number;
   rows: Readonly<Record<string, number>>;
@@ -33,13 +33,17 @@ const LEDGER_MS_MAX = 60_000;
 const LOOK_MS = 100;
 const QUIET = { MILLRACE_SELF_METRICS__INTERVAL_MS: '1h' };
 
-/** Fills a log and a store, and audits them both ways while nothing else comes in. */
+/** Fills a log and a store, and audits and replays them while nothing else comes in. */
 export async function runAudits(params: AuditsParams): Promise<AuditFigures[]> {
   const playground = await Playground.make(await benchParent());
   const abandoned = onAbandon(() => playground.remove());
   try {
     await fill(playground, params);
-    return [await auditOnce(playground, []), await auditOnce(playground, ['--deep'])];
+    return [
+      await auditOnce(playground, ['audit']),
+      await auditOnce(playground, ['audit', '--deep']),
+      await auditOnce(playground, ['replay']),
+    ];
   } finally {
     abandoned.over();
     await playground.remove();
@@ -69,9 +73,12 @@ async function fill(playground: Playground, params: AuditsParams): Promise<void>
   say(`${result.samples} samples of ${series} series are stored`);
 }
 
-async function auditOnce(playground: Playground, flags: readonly string[]): Promise<AuditFigures> {
+async function auditOnce(
+  playground: Playground,
+  command: readonly string[],
+): Promise<AuditFigures> {
   const begun = performance.now();
-  const { child, ended, stdout, stderr } = playground.start(['audit', '--json', ...flags]);
+  const { child, ended, stdout, stderr } = playground.start([...command, '--json']);
   let rssBytes = 0;
   const looking = setInterval(() => {
     rssBytes = Math.max(rssBytes, figuresOf(child.pid!)?.rssBytes ?? 0);
@@ -79,12 +86,16 @@ async function auditOnce(playground: Playground, flags: readonly string[]): Prom
   const code = await ended.finally(() => clearInterval(looking));
   const tookMs = performance.now() - begun;
   if (stdout() === '') throw new Error(`the audit ended with ${code}: ${stderr()}`);
-  const report = JSON.parse(stdout()) as AuditReport;
+  const report = JSON.parse(stdout()) as AuditReport | ReplayReport;
   return {
-    mode: ['audit', ...flags].join(' '),
+    mode: command.join(' '),
     samples: report.partitions.reduce((sum, { samples }) => sum + samples, 0),
-    rows: report.rows,
+    rows: 'rows' in report ? report.rows : rowsOf(report),
     ...{ tookMs, auditMs: report.durationMs, rssBytes },
     faults: report.findings.map(({ message }) => message),
   };
+}
+
+function rowsOf({ tables }: ReplayReport): Record<string, number> {
+  return Object.fromEntries(Object.entries(tables).map(([table, { rows }]) => [table, rows]));
 }

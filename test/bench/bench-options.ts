@@ -15,7 +15,7 @@ ${names.join('\n')}
                     thread, written to the directory that is printed
   --rebuild         instead of the above: many series, checkpoints, and a state that is lost
   --queries         instead of the above: what people ask in SQL, over a day of 1,000 series
-  --audit           instead of the above: both audits of many samples
+  --audit           instead of the above: both audits of many samples, and a dry replay
   --samples N       of --audit: how many (10000000)
   --series N        of --rebuild: how many (1000000)
   --steps N         samples of each (2)
