@@ -11,8 +11,8 @@ import { deepRound, type DeepPartition, type DeepResult } from './deep-round.ts'
 import { findFoldStart, type FoldStart } from './fold-start.ts';
 import { tellStrangeLetters } from './tell-letters.ts';
 
-/** Digests of pieces and definitions are held beside the samples. */
-const SHARE_OF_SAMPLES = 2;
+/** Of samples only sums are held, and digests of pieces and definitions: about one for so many. */
+const SAMPLES_OF_DIGEST = 8;
 
 /** Folds the log with the production code, and compares every entry with what is stored. */
 export async function checkDeep(parts: AuditParts): Promise<CheckedReport> {
@@ -24,7 +24,7 @@ export async function checkDeep(parts: AuditParts): Promise<CheckedReport> {
     const { sinceUs } = settings;
     starts.push(await findFoldStart({ stream, plan: one, sinceUs, signal }));
   }
-  const samplesMax = Math.ceil(settings.samplesMax / SHARE_OF_SAMPLES);
+  const samplesMax = settings.samplesMax * SAMPLES_OF_DIGEST;
   const rounds = roundsOf(plan, { ...settings, samplesMax });
   const results: DeepResult[] = [];
   for (let round = 0; round < rounds; round += 1) {

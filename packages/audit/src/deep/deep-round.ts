@@ -1,9 +1,9 @@
-import type { LedgerEntry } from '@millrace/wire';
+import type { Entries, LedgerEntry } from '@millrace/wire';
 import type { AuditParts } from '../audit.ts';
 import { redrivenGone } from '../letters/gone-letters.ts';
 import type { RefusedLetters } from '../letters/refused-letters.ts';
 import type { LogTables } from '../log/record-slots.ts';
-import { rawKeptFromUs, type AuditPlan } from '../plan.ts';
+import { rawKeptFromUs, type AuditPlan, type PartitionPlan } from '../plan.ts';
 import { RecordList } from '../record-list.ts';
 import { RowComparison } from '../rows/compare-rows.ts';
 import { countRows } from '../rows/missing-rows.ts';
@@ -19,10 +19,11 @@ import { ExpectedExemplars } from './expected-exemplars.ts';
 import { ExpectedLetters } from './expected-letters.ts';
 import { ExpectedMetadata } from './expected-metadata.ts';
 import { ExpectedPieces } from './expected-pieces.ts';
-import { ExpectedSamples, type ExpectedMoves } from './expected-samples.ts';
+import { ExpectedSamples, type ExpectedMoves, type SliceOf } from './expected-samples.ts';
 import { ExpectedUnverified } from './expected-unverified.ts';
 import type { FoldStart } from './fold-start.ts';
 import { foldPartition, type FoldedPartition } from './fold-partition.ts';
+import { RowSums, type DoubtfulSeries } from './row-sums.ts';
 
 /** With where the fold of each partition begins, in the order of the plan. */
 export interface DeepParts extends AuditParts {
@@ -44,7 +45,6 @@ export interface DeepResult {
 }
 
 export interface Expectations {
-  samples: ExpectedSamples;
   pieces: ExpectedPieces;
   definitions: ExpectedDefinitions;
   unverified: ExpectedUnverified;
@@ -59,14 +59,10 @@ export async function deepRound(parts: DeepParts, params: RoundParams): Promise<
   const { plan } = parts;
   const { round: slice, rounds: slices } = params;
   const of = { slices, slice };
-  const tables: LogTables = {
-    series: new SeriesTable(),
-    samples: new SampleTable(Math.ceil((plan.held / slices) * 1.02)),
-    records: new RecordList(),
-    tenants: [''],
-  };
+  const exactFromUs = exactTimes(parts);
+  const refused = parts.letters.arrivals;
+  const sums = new RowSums(of, { exactFromUs, keptFromUs: rawKeptFromUs(plan), refused });
   const expected: Expectations = {
-    samples: new ExpectedSamples(tables, of, parts.letters.arrivals),
     pieces: new ExpectedPieces(of),
     definitions: new ExpectedDefinitions(of, seenFromUs(parts)),
     unverified: new ExpectedUnverified(of, plan.expired.unverified),
@@ -75,11 +71,105 @@ export async function deepRound(parts: DeepParts, params: RoundParams): Promise<
     metadata: new ExpectedMetadata(),
     editions: new ExpectedEditions(),
   };
-  const partitions = await foldAll(parts, params, expected);
-  const exactFromUs = exactTimes(parts);
-  const rows = await compareRows(parts, params, { tables, exactFromUs });
+  const folded = await foldAll(parts, params, takeAll(expected, sums));
+  const { rows, doubtful } = await sumUp(parts, of, sums);
+  const partitions = folded.map((one) => ({ ...one, moves: NO_MOVES }));
+  const again =
+    doubtful === undefined ? [] : await compareDoubtful(parts, params, { doubtful, exactFromUs });
+  for (const moves of again) {
+    partitions.forEach((one, i) => {
+      const { toStored, toDuplicate } = one.moves;
+      const more = moves[i]!;
+      one.moves = {
+        toStored: toStored + more.toStored,
+        toDuplicate: toDuplicate + more.toDuplicate,
+      };
+    });
+  }
   const beside = await compareEntries(parts, params, { expected, exactFromUs });
   return { partitions, rows: { ...rows, ...beside.rows }, notProven: beside.notProven };
+}
+
+const NO_MOVES: ExpectedMoves = { toStored: 0, toDuplicate: 0 };
+
+/** Hands entries on to all that expect any. */
+function takeAll(expected: Expectations, sums: RowSums): TakesEntries {
+  const { pieces, definitions, unverified, letters, exemplars, metadata, editions } = expected;
+  return {
+    begin: (plan, start) => {
+      sums.begin(plan.partition);
+      pieces.begin(plan.partition);
+      definitions.begin(plan.partition);
+      unverified.begin(plan.partition);
+      letters.begin(plan.partition);
+      exemplars.begin(plan.partition);
+      metadata.begin(plan.partition, start.metadata);
+      editions.begin(plan);
+    },
+    take: (entries, offset) => {
+      sums.take(entries);
+      pieces.take(entries, offset);
+      definitions.take(entries, offset);
+      unverified.take(entries, offset);
+      letters.take(entries, offset);
+      exemplars.take(entries, offset);
+      metadata.take(entries, offset);
+      editions.take(entries, offset);
+    },
+  };
+}
+
+/** Takes all rows away from what was expected; what is left has to be looked at. */
+async function sumUp(
+  { plan, snapshot, signal }: DeepParts,
+  of: SliceOf,
+  sums: RowSums,
+): Promise<{ rows: Record<string, number>; doubtful: DoubtfulSeries | undefined }> {
+  const scope = { ...of, fromUs: rawKeptFromUs(plan), untilUs: Infinity };
+  for await (const rows of snapshot.samples(scope)) {
+    signal?.throwIfAborted();
+    sums.samples(rows);
+  }
+  const samples = sums.rows;
+  for await (const rows of snapshot.histograms(scope)) sums.histograms(rows);
+  return { rows: { samples, histograms: sums.rows - samples }, doubtful: sums.doubtful() };
+}
+
+/** Folds once more for the rows of doubtful series, in as many rounds as that takes. */
+async function compareDoubtful(
+  parts: DeepParts,
+  params: RoundParams,
+  known: Readonly<{ doubtful: DoubtfulSeries; exactFromUs: readonly number[] }>,
+): Promise<ExpectedMoves[][]> {
+  const { doubtful, exactFromUs } = known;
+  const rounds = Math.max(1, Math.ceil(doubtful.samples / parts.settings.samplesMax));
+  const moves: ExpectedMoves[][] = [];
+  for (let i = 0; i < rounds; i += 1) {
+    const slices = params.rounds * rounds;
+    const slice = params.round + i * params.rounds;
+    const tables: LogTables = {
+      series: new SeriesTable(),
+      samples: new SampleTable(Math.ceil((doubtful.samples / rounds) * 1.02)),
+      records: new RecordList(),
+      tenants: [''],
+    };
+    const refused = parts.letters.arrivals;
+    const isWanted = doubtful.has;
+    const samples = new ExpectedSamples(tables, { slices, slice }, { refused, isWanted });
+    const moved: ExpectedMoves[] = parts.plan.partitions.map(() => ({ ...NO_MOVES }));
+    await foldAll(
+      parts,
+      { ...params, round: slice, rounds: slices },
+      {
+        begin: ({ partition }, _start, i) => samples.begin(partition, moved[i]!),
+        take: (entries, offset) => samples.take(entries, offset),
+      },
+    );
+    const of = { ...params, round: slice, rounds: slices };
+    await compareRows(parts, of, { tables, exactFromUs, isWanted });
+    moves.push(moved);
+  }
+  return moves;
 }
 
 /** Rows of a partition with this time or a later one are known, by partition. */
@@ -97,18 +187,22 @@ function exactTimes({ plan, starts, stream }: DeepParts): number[] {
 async function compareRows(
   { plan, snapshot, stream, letters, gone, differences }: DeepParts,
   params: RoundParams,
-  known: Readonly<{ tables: LogTables; exactFromUs: readonly number[] }>,
-): Promise<Record<string, number>> {
+  known: Readonly<{
+    tables: LogTables;
+    exactFromUs: readonly number[];
+    isWanted: (idHigh: number, idLow: number) => boolean;
+  }>,
+): Promise<void> {
   const of = { slices: params.rounds, slice: params.round };
-  const { tables, exactFromUs } = known;
+  const { tables, exactFromUs, isWanted } = known;
   const fromUs = rawKeptFromUs(plan);
   const scope = { ...of, fromUs, untilUs: Infinity };
   const comparison = new RowComparison(tables, exactFromUs, {
     isDeep: true,
     forgotten: forgottenOf(plan, letters),
+    isWanted,
   });
   for await (const rows of snapshot.samples(scope)) comparison.samples(rows);
-  const samples = comparison.rows;
   for await (const rows of snapshot.histograms(scope)) comparison.histograms(rows);
   const counts = countRows(tables, {
     ...{ fromUs, untilUs: Infinity, exactFromUs, tenant: undefined, positions: [] },
@@ -123,7 +217,6 @@ async function compareRows(
   const everything = { ...of, fromUs: -Infinity, untilUs: Infinity };
   const { partitions } = stream;
   await tellStrange(comparison, params, { snapshot, partitions, exactFromUs, scope: everything });
-  return { samples, histograms: comparison.rows - samples };
 }
 
 /** Letters that were sent again, and were dropped or expired since, by partition. */
@@ -138,45 +231,37 @@ function seenFromUs({ starts }: DeepParts): number {
   return Math.max(...starts.map(({ partitionTimeUs }) => partitionTimeUs));
 }
 
+/** Who is told of what a fold puts out. */
+interface TakesEntries {
+  /** Entries of partition `i` of the plan follow. */
+  begin(plan: PartitionPlan, start: FoldStart, i: number): void;
+  take(entries: Entries, offset: number): void;
+}
+
 async function foldAll(
   parts: DeepParts,
   { round, rounds }: RoundParams,
-  expected: Expectations,
-): Promise<DeepPartition[]> {
+  takes: TakesEntries,
+): Promise<Omit<DeepPartition, 'moves'>[]> {
   const { stream, plan, starts, settings, signal } = parts;
   const total = plan.partitions.reduce(
     (sum, { mark }, i) => sum + mark.offset - starts[i]!.position,
     0,
   );
-  const partitions: DeepPartition[] = [];
+  const partitions: Omit<DeepPartition, 'moves'>[] = [];
   let before = 0;
   for (const [i, one] of plan.partitions.entries()) {
     const start = starts[i]!;
-    const moves: ExpectedMoves = { toStored: 0, toDuplicate: 0 };
     const totals: DeepPartition['totals'] = new Map(
       start.totals.map((some) => [some.tenant, some]),
     );
     let newest: LedgerEntry | undefined;
-    expected.samples.begin(one.partition, moves);
-    expected.pieces.begin(one.partition);
-    expected.definitions.begin(one.partition);
-    expected.unverified.begin(one.partition);
-    expected.letters.begin(one.partition);
-    expected.exemplars.begin(one.partition);
-    expected.metadata.begin(one.partition, start.metadata);
-    expected.editions.begin(one);
+    takes.begin(one, start, i);
     const base = before - start.position;
     const folded = await foldPartition({
       ...{ stream, plan: one, start, waitMsMax: settings.logWaitMsMax, signal },
       onEntries: (entries, offset) => {
-        expected.samples.take(entries, offset);
-        expected.pieces.take(entries, offset);
-        expected.definitions.take(entries, offset);
-        expected.unverified.take(entries, offset);
-        expected.letters.take(entries, offset);
-        expected.exemplars.take(entries, offset);
-        expected.metadata.take(entries, offset);
-        expected.editions.take(entries, offset);
+        takes.take(entries, offset);
         for (const entry of entries.ledger) {
           newest = entry;
           for (const some of entry.totals) totals.set(some.tenant, some);
@@ -185,7 +270,7 @@ async function foldAll(
       },
     });
     before += one.mark.offset - start.position;
-    partitions.push({ ...folded, newest, totals, moves });
+    partitions.push({ ...folded, newest, totals });
   }
   return partitions;
 }

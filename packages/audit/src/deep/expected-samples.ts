@@ -34,6 +34,7 @@ export class ExpectedSamples {
   readonly #tables: LogTables;
   readonly #of: SliceOf;
   readonly #refused: RefusedArrivals;
+  readonly #isWanted: (idHigh: number, idLow: number) => boolean;
   #partition = 0;
   #record = 0;
   #moves: ExpectedMoves = { toStored: 0, toDuplicate: 0 };
@@ -41,10 +42,19 @@ export class ExpectedSamples {
     ...{ idHigh: 0, idLow: 0, timeUs: 0, value: 0, flags: 0, isHistogram: false },
   };
 
-  constructor(tables: LogTables, of: SliceOf, refused: RefusedArrivals) {
+  /** `isWanted`: rows of other series are right. */
+  constructor(
+    tables: LogTables,
+    of: SliceOf,
+    params: Readonly<{
+      refused: RefusedArrivals;
+      isWanted: (idHigh: number, idLow: number) => boolean;
+    }>,
+  ) {
     this.#tables = tables;
     this.#of = of;
-    this.#refused = refused;
+    this.#refused = params.refused;
+    this.#isWanted = params.isWanted;
   }
 
   /** Counts moves of the partition whose entries follow. */
@@ -79,6 +89,7 @@ export class ExpectedSamples {
   #expect({ idHigh, idLow, timeUs, value, flags, isHistogram }: OneRow): void {
     const { slices, slice } = this.#of;
     if (slices > 1 && idLow % slices !== slice) return;
+    if (!this.#isWanted(idHigh, idLow)) return;
     const { samples, series } = this.#tables;
     const slot = this.#seriesOf(idHigh, idLow);
     const stale = (flags & SampleFlag.stale) !== 0;

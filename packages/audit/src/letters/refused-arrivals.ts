@@ -10,6 +10,14 @@ export class RefusedArrivals {
     this.#left.set(key, (this.#left.get(key) ?? 0) + 1);
   }
 
+  /** Of which series there are any left. */
+  *series(): Iterable<[idHigh: number, idLow: number]> {
+    for (const key of this.#left.keys()) {
+      const [idHigh, idLow] = key.split(' ');
+      yield [Number(idHigh), Number(idLow)];
+    }
+  }
+
   /** Whether an arrival was refused; the next one of the same may not have been. */
   take(arrival: Arrival): boolean {
     if (this.#left.size === 0) return false;

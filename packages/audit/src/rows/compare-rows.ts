@@ -48,6 +48,7 @@ export class RowComparison {
   /** Number of the only tenant that is looked at. */
   readonly #only: number | undefined;
   readonly #isDeep: boolean;
+  readonly #isWanted: (idHigh: number, idLow: number) => boolean;
   readonly #forgotten: readonly number[];
   rows = 0;
   /** Rows from before the log, of which nothing can be said. */
@@ -65,6 +66,7 @@ export class RowComparison {
   /**
    * `isDeep`: the fold said which rows are unverified. `forgotten`: of so many letters of each
    * partition that came again nobody knows any more that their first arrival was refused.
+   * `isWanted`: rows of other series are right.
    */
   constructor(
     tables: LogTables,
@@ -73,9 +75,11 @@ export class RowComparison {
       tenant?: string | undefined;
       isDeep?: boolean;
       forgotten?: readonly number[];
+      isWanted?: (idHigh: number, idLow: number) => boolean;
     }> = {},
   ) {
-    const { tenant, isDeep = false, forgotten = [] } = params;
+    const { tenant, isDeep = false, forgotten = [], isWanted = () => true } = params;
+    this.#isWanted = isWanted;
     this.#forgotten = forgotten;
     this.#isDeep = isDeep;
     this.#only = tenant === undefined ? undefined : tables.tenants.indexOf(tenant);
@@ -99,6 +103,7 @@ export class RowComparison {
 
   #row(rows: SampleRowColumns, i: number, value: number, isHistogram: boolean): void {
     const { series, samples } = this.#tables;
+    if (!this.#isWanted(rows.idHigh[i]!, rows.idLow[i]!)) return;
     const slot = series.find(rows.idHigh[i]!, rows.idLow[i]!);
     const timeUs = rows.times[i]!;
     if (slot < 0) {
