@@ -6,6 +6,22 @@ export {
   type UnverifiedSample,
   type UnverifiedSeries,
 } from './dead-letter.ts';
+export type {
+  DiffChange,
+  DiffCounts,
+  DiffParams,
+  DropProgress,
+  EditionDiff,
+  EditionList,
+  EditionSize,
+  EditionStore,
+  JobProgress,
+  ListedEdition,
+  ListedPromotion,
+  PromotedRule,
+  Promotion,
+  StartRange,
+} from './edition-store.ts';
 export {
   ledgerReport,
   ofTenant,

@@ -24,6 +24,18 @@ export const StoreErrorCode = {
   closed: 'STORE_CLOSED',
   /** A person's query failed: permanent. */
   query: 'STORE_QUERY',
+  /** An edition is not in the store, or not yet: transient. */
+  editionUnknown: 'EDITION_UNKNOWN',
+  /** The past of a candidate is not folded to its end: transient. */
+  jobsNotEnded: 'JOBS_NOT_ENDED',
+  /** Windows of an edition are not whole from so early a time on: permanent. */
+  editionNotCovered: 'EDITION_NOT_COVERED',
+  /** Rules that came into force later are shown instead: permanent. */
+  editionOvertaken: 'EDITION_OVERTAKEN',
+  /** Rows of an edition were deleted: permanent. */
+  editionDropped: 'EDITION_DROPPED',
+  /** An edition is what is shown of its rule: permanent. */
+  editionServed: 'EDITION_SERVED',
 } as const;
 export type StoreErrorCode = (typeof StoreErrorCode)[keyof typeof StoreErrorCode];
 
