@@ -5,6 +5,7 @@ import type {
   EditionEndEntry,
   EditionEntry,
   ExemplarEntry,
+  JobEndEntry,
   MetadataEntry,
   UnverifiedEntry,
 } from '@millrace/wire';
@@ -114,10 +115,30 @@ export interface StoredExemplar extends Omit<ExemplarEntry, 'fingerprint'> {
 export type StoredMetadata = MetadataEntry;
 
 /** A row of `editions`; `definition` as JSON. */
-export type StoredEdition = Pick<
+export interface StoredEdition extends Pick<
   EditionEntry,
   'edition' | 'rule' | 'definition' | 'widthsUs' | 'aggregates'
->;
+> {
+  /** The candidate that it was begun for; undefined: none. */
+  candidate: number | undefined;
+  /** Its windows that are not served may be gone. */
+  isDropped: boolean;
+}
+
+/** A job that ended. */
+export interface StoredJobEnd extends JobEndEntry {
+  logId: string;
+  partition: number;
+}
+
+/** What a person has decided to show of a rule. */
+export interface StoredPromotion {
+  rule: string;
+  version: number;
+  /** Undefined: nothing. */
+  edition: number | undefined;
+  fromUs: TimeUs;
+}
 
 /** Where an edition began in one partition of a log. */
 export interface StoredEditionStart extends Pick<
@@ -146,6 +167,8 @@ export interface StoredEditions {
   editions: StoredEdition[];
   starts: StoredEditionStart[];
   ends: StoredEditionEnd[];
+  jobEnds: StoredJobEnd[];
+  promotions: StoredPromotion[];
   served: StoredServed[];
   /** What must be served, computed again from where editions began and ended. */
   toServe: StoredServed[];

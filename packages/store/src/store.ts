@@ -15,6 +15,8 @@ export interface StoredMark {
   logNumber: number;
   /** The address below which everything is applied. */
   mark: Address;
+  /** Nothing more is taken of this source of this log, whatever comes: its job ended. */
+  isClosed?: true;
 }
 
 /** Entries of one contiguous range of addresses; the writer has cut it at the mark. */
@@ -47,13 +49,15 @@ export interface Store {
   /** The newest log's mark of every source of a partition; empty when it has none. */
   marks(partition: number): Promise<ReadonlyMap<string, StoredMark>>;
   /**
-   * Creates the mark of a log at ADDRESS_ZERO. Permanent `StoreError` STORE_OTHER_LOG when the
+   * Creates the mark of a log at ADDRESS_ZERO; that of a job whose candidate was dropped is closed
+   * at once. A job goes on with the log that the live source goes on with. Permanent `StoreError` STORE_OTHER_LOG when the
    * partition and source have a mark of another log that was not accepted.
    */
   openMark(key: MarkKey): Promise<void>;
   /**
    * One transaction: first the compare-and-set of the mark from `from` to `to`, then the entries.
-   * `outrun` when the mark is not `from`: nothing happened, read it again. A row the store
+   * `outrun` when the mark is not `from`, or closed: nothing happened, read it again. The last entry
+   * of a job closes its mark. A row the store
    * refuses for ever is isolated, dead-lettered in the same transaction, and its count moved
    * from stored to dead letter. A transient `StoreError` says nothing about the outcome.
    */

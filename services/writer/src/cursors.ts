@@ -19,10 +19,13 @@ export type Verdict = 'below' | 'covers' | 'gap';
 export class Cursors {
   readonly #partition: number;
   readonly #bySource = new Map<string, Cursor>();
+  /** Log ids of the sources of which nothing more is taken. */
+  readonly #closed = new Map<string, string>();
 
   constructor(partition: number, marks: ReadonlyMap<string, StoredMark>) {
     this.#partition = partition;
-    for (const [source, { logId, logNumber, mark }] of marks) {
+    for (const [source, { logId, logNumber, mark, isClosed }] of marks) {
+      if (isClosed === true) this.#closed.set(source, logId);
       const key = { logId, logNumber, partition, source };
       this.#bySource.set(source, { key, next: mark, hasMark: true });
     }
@@ -54,6 +57,8 @@ export class Cursors {
 
   verdict(header: SeriesRecordHeader): Verdict {
     const { next } = this.at(header);
+    // Whatever it holds: a job that was dropped on the way leaves a gap.
+    if (this.#closed.get(header.source) === header.logId) return 'below';
     if (compareAddress(header.to, next) <= 0) return 'below';
     return compareAddress(header.from, next) > 0 ? 'gap' : 'covers';
   }

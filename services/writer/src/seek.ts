@@ -29,8 +29,8 @@ type Where = Readonly<{ stream: Stream; partition: number }>;
  *
  * Records follow one another without a gap, but a range may occur again further on, put out by
  * an owner that went back. So the binary search may end behind the record it should find. And it
- * looks for the live source only: a job opens its mark before its first record, and as soon as
- * there is one, reading starts at the first record of the log that the marks are of.
+ * looks for the live source only: as long as the mark of a job is open, reading starts at the first
+ * record of the log that the marks are of.
  */
 export async function seek(
   where: Where,
@@ -39,13 +39,14 @@ export async function seek(
 ): Promise<number> {
   const { stream, partition } = where;
   const live = marks.get(LIVE_SOURCE);
+  const isAlone = [...marks.values()].filter(({ isClosed }) => isClosed !== true).length === 1;
   for (;;) {
     signal.throwIfAborted();
     const { start, end } = await stream.bounds(TOPIC_SERIES, partition);
     if (live === undefined) return start;
     const isDone = (header: SeriesRecordHeader): boolean => {
       if (header.logId !== live.logId) return header.logNumber < live.logNumber;
-      return marks.size === 1 && compareAddress(header.to, live.mark) <= 0;
+      return isAlone && compareAddress(header.to, live.mark) <= 0;
     };
     try {
       return await firstNotDone({ ...where, isDone, start, end, signal });

@@ -97,7 +97,7 @@ interface Row {
   text: string;
 }
 
-function editionRow(one: StoredEdition): Row {
+function editionRow(one: Omit<StoredEdition, 'candidate' | 'isDropped'>): Row {
   const { edition, rule, definition, widthsUs, aggregates } = one;
   const columns = { rule, definition: inOrder(JSON.parse(definition)), widthsUs, aggregates };
   const what = `edition ${edition} of rule ${rule}`;

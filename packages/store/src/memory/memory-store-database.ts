@@ -11,6 +11,7 @@ import type {
   StoredEditionEnd,
   StoredEditionStart,
   ExpiringTable,
+  StoredJobEnd,
   StoredMetadata,
   StoredTotals,
 } from '../store-reader.ts';
@@ -89,6 +90,7 @@ export class MemoryStoreDatabase {
   /** Where editions began and ended. */
   editionStarts: StoredEditionStart[] = [];
   editionEnds: StoredEditionEnd[] = [];
+  jobEnds: StoredJobEnd[] = [];
   /** The served edition by rule. */
   readonly served: Map<string, number> = new Map();
   /** Which edition is shown for which windows. */

@@ -30,19 +30,20 @@ type Contents = Pick<
   | ('marks' | 'totals' | 'moves' | 'samples' | 'histograms' | 'finals' | 'open')
   | ('definitions' | 'firstSeen' | 'unverified' | 'deadLetters')
   | 'expired'
-  | ('exemplars' | 'metadata' | 'editions' | 'editionStarts' | 'editionEnds')
+  | ('exemplars' | 'metadata' | 'editions' | 'editionStarts' | 'editionEnds' | 'jobEnds')
 > & { served: StoredServed[] };
 
 function copyOf(database: MemoryStoreDatabase): Contents {
   const { marks, totals, moves, samples, histograms, finals, open } = database;
   const { definitions, firstSeen, unverified, deadLetters } = database;
-  const { exemplars, metadata, editions, editionStarts, editionEnds } = database;
+  const { exemplars, metadata, editions, editionStarts, editionEnds, jobEnds } = database;
   const { expired } = database;
   return structuredClone({
     expired,
     ...{ marks, totals, moves, samples, histograms, finals, open },
     ...{ definitions, firstSeen, unverified, deadLetters },
-    ...{ exemplars, metadata, editions, editionStarts, editionEnds, served: servedOf(database) },
+    ...{ exemplars, metadata, editions, editionStarts, editionEnds, jobEnds },
+    served: servedOf(database),
   });
 }
 
@@ -107,12 +108,13 @@ function snapshotOf(database: Contents): StoreSnapshot {
 
 /** What is served here was computed when it came, and is not computed again. */
 function editionsOf(database: Contents): StoredEditions {
-  const { editions, editionStarts: starts, editionEnds: ends, served } = database;
+  const { editions, editionStarts: starts, editionEnds: ends, jobEnds, served } = database;
   return {
-    ...{ starts, ends, served, toServe: served },
-    editions: [...editions.values()].map(({ edition, rule, definition, widthsUs, aggregates }) => ({
-      ...{ edition, rule, definition, widthsUs, aggregates },
-    })),
+    ...{ starts, ends, served, toServe: served, jobEnds, promotions: [] },
+    editions: [...editions.values()].map((one) => {
+      const { edition, rule, definition, widthsUs, aggregates, candidate } = one;
+      return { edition, rule, definition, widthsUs, aggregates, candidate, isDropped: false };
+    }),
   };
 }
 

@@ -10,6 +10,8 @@ import { otherLog } from '../other-log.ts';
 import type { ApplyResult, MarkKey, Store, StoreBatch, StoredMark } from '../store.ts';
 import { MemoryStoreDatabase, type MemoryMark } from './memory-store-database.ts';
 
+const LIVE_SOURCE = 'live';
+
 export interface MemoryStore extends Store {
   acceptLog(key: MarkKey): Promise<void>;
 }
@@ -27,7 +29,7 @@ export function createMemoryStore(
       const partitions = new Set(database.marks.map(({ partition }) => partition));
       const marks = new Map<number, StoredMark>();
       for (const partition of partitions) {
-        const live = newestMarks(database, partition).get('live');
+        const live = newestMarks(database, partition).get(LIVE_SOURCE);
         if (live !== undefined) marks.set(partition, live);
       }
       return marks;
@@ -38,9 +40,9 @@ export function createMemoryStore(
 
 function newestMarks(database: MemoryStoreDatabase, partition: number): Map<string, StoredMark> {
   const newest = new Map<string, StoredMark>();
-  for (const { partition: at, source, logId, logNumber, mark } of database.marks) {
+  for (const { partition: at, source, logId, logNumber, mark, isOpen } of database.marks) {
     if (at !== partition || (newest.get(source)?.logNumber ?? -1) > logNumber) continue;
-    newest.set(source, { logId, logNumber, mark });
+    newest.set(source, { logId, logNumber, mark, ...(isOpen ? {} : { isClosed: true }) });
   }
   return newest;
 }
@@ -48,16 +50,24 @@ function newestMarks(database: MemoryStoreDatabase, partition: number): Map<stri
 function openMark(database: MemoryStoreDatabase, key: MarkKey): void {
   const known = newestMarks(database, key.partition).get(key.source);
   if (known?.logId === key.logId) return;
-  if (known !== undefined) throw otherLog(key, known);
+  if (known !== undefined) {
+    const live = newestMarks(database, key.partition).get(LIVE_SOURCE);
+    if (key.source === LIVE_SOURCE || live?.logId !== key.logId) throw otherLog(key, known);
+    closeMarks(database, key);
+  }
   insertMark(database, key);
 }
 
 function acceptLog(database: MemoryStoreDatabase, key: MarkKey): void {
   if (newestMarks(database, key.partition).get(key.source)?.logId === key.logId) return;
-  for (const mark of database.marks) {
-    if (mark.partition === key.partition && mark.source === key.source) mark.isOpen = false;
-  }
+  closeMarks(database, key);
   insertMark(database, key);
+}
+
+function closeMarks(database: MemoryStoreDatabase, { partition, source }: MarkKey): void {
+  for (const mark of database.marks) {
+    if (mark.partition === partition && mark.source === source) mark.isOpen = false;
+  }
 }
 
 function insertMark(database: MemoryStoreDatabase, key: MarkKey): void {
@@ -96,6 +106,10 @@ function apply(database: MemoryStoreDatabase, batch: StoreBatch): ApplyResult {
     database.unverified.push(...chunk.unverified.map((one) => ({ ...one, partition })));
     database.deadLetters.push(...chunk.deadLetters.map((one) => ({ ...one, logId, partition })));
     applyLedger(database, mark, chunk);
+    for (const end of chunk.jobEnds) {
+      database.jobEnds.push({ ...end, logId, partition });
+      mark.isOpen = false;
+    }
   }
   return { outcome: 'applied', deadLetters: 0, unverifiedDuplicates };
 }
@@ -113,13 +127,14 @@ function applyDefinitions(database: MemoryStoreDatabase, chunk: Entries): void {
   }
   for (const edition of chunk.editions) {
     if (!database.editions.has(edition.edition)) database.editions.set(edition.edition, edition);
+    if (edition.candidate !== undefined) continue;
     if (!database.served.has(edition.rule)) database.served.set(edition.rule, edition.edition);
   }
 }
 
 function applyEditions(
   database: MemoryStoreDatabase,
-  { logId, partition }: MarkKey,
+  { logId, logNumber, partition }: MarkKey,
   { editions, editionEnds }: Entries,
 ): void {
   for (const end of editionEnds) {
@@ -131,6 +146,11 @@ function applyEditions(
     const { edition, fromPosition, fromPartitionTimeUs, fromLargestTimeUs, partitions } = entry;
     const started = { edition, fromPosition, fromPartitionTimeUs, fromLargestTimeUs, partitions };
     database.editionStarts.push({ ...started, logId, partition });
+    if (entry.candidate === undefined) continue;
+    const source = `job-${entry.candidate}`;
+    if (newestMarks(database, partition).get(source)?.logId === logId) continue;
+    closeMarks(database, { logId, logNumber, partition, source });
+    insertMark(database, { logId, logNumber, partition, source });
   }
 }
 

@@ -60,6 +60,8 @@ export class ServedEditions {
     }
     const reachedUs = Math.max(entry.fromPartitionTimeUs, entry.fromLargestTimeUs);
     if (!begun.reachedUs.has(partition)) begun.reachedUs.set(partition, reachedUs);
+    // Of candidates nothing is shown.
+    if (entry.candidate !== undefined) return;
     const ranges = this.#byRule.get(rule);
     if (ranges === undefined)
       this.#byRule.set(rule, [{ edition, fromUs: -Infinity, isWhole: true }]);

@@ -4,7 +4,7 @@ import type { ApplyResult, StoreBatch } from '../store.ts';
 import { timeParameter } from './array-parameters.ts';
 import type { BinaryWriter } from './binary-writer.ts';
 import { definitionRowSet, metadataRowSet } from './definition-rows.ts';
-import { editionEndRowSet, editionRowSet } from './edition-rows.ts';
+import { editionEndRowSet, editionRowSet, jobEndRowSet } from './edition-rows.ts';
 import {
   countReasons,
   insertDeadLetters,
@@ -160,6 +160,7 @@ async function writeEntries(
   await write(exemplarRowSet(entries.exemplars));
   await write(finalRowSet(entries.finals, context));
   await write(openRowSet(entries.open, context));
+  await endJobs(session, plan, write);
   await write(unverifiedRowSet(entries.unverified, key.partition));
   const told = entries.deadLetters.map(deadLetterOf);
   await insertDeadLetters(session, key, [...told, ...refused]);
@@ -173,6 +174,18 @@ async function writeEntries(
     ...(refused.length === 0 ? {} : { deadLettersBy: countedBy(refused) }),
     unverifiedDuplicates: duplicates,
   };
+}
+
+/** What a job puts out last closes its mark: nothing can follow it, whoever runs it again. */
+async function endJobs(
+  session: Session,
+  { batch, entries }: BatchPlan,
+  write: Write,
+): Promise<void> {
+  const { logId, partition, source } = batch.key;
+  if (entries.jobEnds.length === 0) return;
+  await write(jobEndRowSet(entries.jobEnds, batch.key));
+  await session.run('end-mark', [logId, partition, source]);
 }
 
 function countedBy(refused: readonly RefusedRow[]): Record<string, number> {

@@ -40,8 +40,11 @@ export function fingerprintCheckArray(count: number, at: At<Uint8Array>): Buffer
   return array(OID.int8, count, (into, i) => into.bytes(at(i), 8, 8));
 }
 
-export function int8Array(count: number, at: At<number>): Buffer {
-  return array(OID.int8, count, (into, i) => into.int64(at(i)));
+export function int8Array(count: number, at: At<number | undefined>): Buffer {
+  return array(OID.int8, count, (into, i) => {
+    const value = at(i);
+    return value === undefined ? false : into.int64(value);
+  });
 }
 
 export function float8Array(count: number, at: At<number | undefined>): Buffer {

@@ -1,18 +1,17 @@
-import type { EditionEndEntry, EditionEntry } from '@millrace/wire';
+import type { EditionEndEntry, EditionEntry, JobEndEntry } from '@millrace/wire';
+import type { MarkKey } from '../store.ts';
 import { int8Array, jsonbArray, textArray, timeArray } from './array-parameters.ts';
 import { letterPayload, type RowSet } from './row-set.ts';
+import type { Session } from './session.ts';
 
 const ROWS_MAX = 1000;
 
-interface Place {
-  logId: string;
-  partition: number;
-}
+type Place = Pick<MarkKey, 'logId' | 'logNumber' | 'partition'>;
 
 /** Editions that came into force, and with that perhaps what is served: `ranges_to_serve`. */
 export function editionRowSet(
   editions: readonly EditionEntry[],
-  { logId, partition }: Place,
+  { logId, logNumber, partition }: Place,
 ): RowSet {
   return {
     entry: 'edition',
@@ -35,16 +34,61 @@ export function editionRowSet(
         timeArray(n, (i) => some[i]!.fromPartitionTimeUs),
         timeArray(n, (i) => some[i]!.fromLargestTimeUs),
         int8Array(n, (i) => some[i]!.partitions),
+        int8Array(n, (i) => some[i]!.candidate),
         logId,
         partition,
       ]);
+      for (const candidate of new Set(some.map((one) => one.candidate))) {
+        if (candidate === undefined) continue;
+        const source = jobSource(candidate);
+        await session.run('close-marks', [partition, source, logId]);
+        await session.run('await-job', [logId, logNumber, partition, source]);
+      }
       await session.run('lock-editions', [rules]);
-      await session.run('unserve-editions', [rules]);
-      await session.run('serve-editions', [rules]);
+      await serveAnew(session, rules);
       return [];
     },
     letter: (row) => ({ payload: letterPayload(editions[row]) }),
   };
+}
+
+/** What a candidate's jobs are the source of. */
+export function jobSource(candidate: number): string {
+  return `job-${candidate}`;
+}
+
+/** Brings what is served of some rules to what is to be; whoever asks has locked their editions. */
+export async function serveAnew(
+  session: Session,
+  rules: Buffer | readonly string[],
+): Promise<void> {
+  await session.run('unserve-editions', [rules]);
+  await session.run('serve-editions', [rules]);
+}
+
+/** Jobs that have folded this partition's past; the last one of a candidate makes its past whole. */
+export function jobEndRowSet(ends: readonly JobEndEntry[], { logId, partition }: Place): RowSet {
+  return {
+    entry: 'job_end',
+    count: ends.length,
+    rowsMax: 1,
+    insert: async (session, from) => {
+      const { candidate, position, partitions, editions } = ends[from]!;
+      await session.run('lock-job-ends', [candidate]);
+      await session.run('insert-job-ends', [
+        ...[candidate, position, partitions, JSON.stringify(editions.map(pastOf))],
+        ...[logId, partition],
+      ]);
+      await session.run('complete-pasts', [candidate]);
+      return [];
+    },
+    letter: (row) => ({ payload: letterPayload(ends[row]) }),
+  };
+}
+
+/** JSON has no infinity: since ever is null. */
+function pastOf({ edition, fromUs }: JobEndEntry['editions'][number]): object {
+  return { edition, from_us: fromUs.map((us) => (Number.isFinite(us) ? us : null)) };
 }
 
 /** Editions that ended in this partition. */

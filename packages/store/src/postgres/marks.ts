@@ -6,6 +6,8 @@ import { transaction, type Session } from './session.ts';
 /** First of the pair of numbers that opening marks of one partition locks by. */
 const MARKS_LOCK = 471_158;
 
+const LIVE_SOURCE = 'live';
+
 interface MarkRow {
   source: string;
   partition: number;
@@ -13,6 +15,7 @@ interface MarkRow {
   log_number: string;
   mark_offset: string;
   mark_ordinal: string;
+  is_closed?: boolean;
 }
 
 export async function readMarks(
@@ -29,7 +32,12 @@ export function openMark(session: Session, key: MarkKey): Promise<void> {
     await session.run('lock-marks', [MARKS_LOCK, key.partition]);
     const known = (await readMarks(session, key.partition)).get(key.source);
     if (known?.logId === key.logId) return;
-    if (known !== undefined) throw otherLog(key, known);
+    if (known !== undefined) {
+      const live = (await readMarks(session, key.partition)).get(LIVE_SOURCE);
+      // Of jobs nobody accepts anything: they follow what was accepted for the partition.
+      if (key.source === LIVE_SOURCE || live?.logId !== key.logId) throw otherLog(key, known);
+      await session.run('close-marks', [key.partition, key.source, key.logId]);
+    }
     await insertMark(session, key);
   });
 }
@@ -69,6 +77,7 @@ function markOf(row: MarkRow): StoredMark {
     logId: row.log_id,
     logNumber: Number(row.log_number),
     mark: { offset: Number(row.mark_offset), ordinal: Number(row.mark_ordinal) },
+    ...(row.is_closed === true ? { isClosed: true } : {}),
   };
 }
 

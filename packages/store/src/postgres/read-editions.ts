@@ -3,6 +3,8 @@ import type {
   StoredEditionEnd,
   StoredEditions,
   StoredEditionStart,
+  StoredJobEnd,
+  StoredPromotion,
   StoredServed,
 } from '../store-reader.ts';
 
@@ -14,11 +16,15 @@ export async function readEditions(rowsOf: Rows): Promise<StoredEditions> {
   const editions = await rowsOf<EditionRow>('read-editions');
   const starts = await rowsOf<StartRow>('read-edition-starts');
   const ends = await rowsOf<EndRow>('read-edition-ends');
+  const jobEnds = await rowsOf<JobEndRow>('read-job-ends');
+  const promotions = await rowsOf<PromotionRow>('read-promotions');
   const served = await rowsOf<ServedRow>('read-served');
   return {
     editions: editions.map(editionOf),
     starts: starts.map(startOf),
     ends: ends.map(endOf),
+    jobEnds: jobEnds.map(jobEndOf),
+    promotions: promotions.map(promotionOf),
     served: served.filter(({ computed }) => !computed).map(servedOf),
     toServe: served.filter(({ computed }) => computed).map(servedOf),
   };
@@ -30,12 +36,16 @@ interface EditionRow {
   definition: string;
   widths_us: string[];
   aggregates: string[];
+  candidate: string | null;
+  dropped: boolean;
 }
 
 function editionOf(row: EditionRow): StoredEdition {
-  const { rule, definition, aggregates } = row;
+  const { rule, definition, aggregates, dropped: isDropped } = row;
   const widthsUs = row.widths_us.map(Number);
-  return { edition: Number(row.edition), rule, definition, widthsUs, aggregates };
+  const candidate = row.candidate === null ? undefined : Number(row.candidate);
+  const edition = Number(row.edition);
+  return { edition, rule, definition, widthsUs, aggregates, candidate, isDropped };
 }
 
 interface StartRow {
@@ -76,6 +86,41 @@ function endOf(row: EndRow): StoredEditionEnd {
     position: Number(row.position),
     untilUs: Number(row.until_us),
   };
+}
+
+interface JobEndRow {
+  candidate: string;
+  log_id: string;
+  partition: number;
+  position: string;
+  partitions: number;
+  editions: { edition: number; from_us: (number | null)[] }[];
+}
+
+function jobEndOf(row: JobEndRow): StoredJobEnd {
+  return {
+    candidate: Number(row.candidate),
+    logId: row.log_id,
+    partition: row.partition,
+    position: Number(row.position),
+    partitions: row.partitions,
+    editions: row.editions.map(({ edition, from_us: fromUs }) => {
+      return { edition, fromUs: fromUs.map((us) => us ?? -Infinity) };
+    }),
+  };
+}
+
+export interface PromotionRow {
+  rule: string;
+  version: string;
+  edition: string | null;
+  from_us: string;
+}
+
+export function promotionOf(row: PromotionRow): StoredPromotion {
+  const edition = row.edition === null ? undefined : Number(row.edition);
+  const { rule, version, from_us: fromUs } = row;
+  return { rule, version: Number(version), edition, fromUs: Number(fromUs) };
 }
 
 interface ServedRow {

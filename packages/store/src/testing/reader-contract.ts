@@ -179,13 +179,37 @@ export function describeStoreReader(name: string, create: () => Promise<ReaderHa
       const read = await snapshot!.editions();
       const [{ definition, ...one } = edition] = read.editions;
       const { definition: written, ...other } = edition;
-      expect(one).toEqual(other);
+      expect(one).toEqual({ ...other, candidate: undefined, isDropped: false });
       expect(JSON.parse(definition)).toEqual(JSON.parse(written));
       const at = { logId: keyOf().logId, partition: 0 };
       expect(read.starts).toEqual([{ edition: 7, ...at, ...start, partitions: 1 }]);
       expect(read.ends).toEqual([{ ...end, ...at }]);
       const shown = [{ rule: 'rollup', edition: 7, fromUs: -Infinity, untilUs: Infinity }];
       expect([read.served, read.toServe]).toEqual([shown, shown]);
+    });
+
+    it('gives back candidates and the ends of their jobs, and shows nothing of them', async () => {
+      const start = { fromPosition: 3, fromPartitionTimeUs: NOON_US, fromLargestTimeUs: NOON_US };
+      const edition = {
+        ...{ edition: 41, rule: 'rollup', definition: '{}', widthsUs: [SECOND_US] },
+        ...{ aggregates: ['sum'], ...start, partitions: 1, candidate: 40 },
+      };
+      const end = {
+        ...{ candidate: 40, position: 3, partitions: 1 },
+        editions: [{ edition: 41, fromUs: [-Infinity, NOON_US + 1] }],
+      };
+      await store.apply(batchOf({ to: addressOf(4) }, { editions: [edition] }));
+      const key = { source: 'job-40' };
+      await store.apply(batchOf({ to: addressOf(4), key }, { jobEnds: [end] }));
+      const read = await (await look()).editions();
+      expect(read.editions).toMatchObject([{ edition: 41, candidate: 40, isDropped: false }]);
+      expect(read.jobEnds).toEqual([{ ...end, logId: keyOf().logId, partition: 0 }]);
+      expect([read.served, read.toServe, read.promotions]).toEqual([[], [], []]);
+      const positions = await snapshot!.positions();
+      expect(positions.find(({ source }) => source === 'job-40')).toMatchObject({
+        ...{ isOpen: false, mark: addressOf(4) },
+      });
+      expect(positions).toHaveLength(2);
     });
 
     it('gives back definitions, histograms, unverified samples and dead letters', async () => {

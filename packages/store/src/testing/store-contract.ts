@@ -13,6 +13,7 @@ import {
   TENANT,
   totalsOf,
 } from './entries.ts';
+import { describeJobs } from './job-contract.ts';
 import { describeLedger } from './ledger-contract.ts';
 import { describeMarks } from './mark-contract.ts';
 import type { StoreContents, StoreHarness } from './store-contents.ts';
@@ -39,6 +40,7 @@ export function describeStore(name: string, create: () => Promise<StoreHarness>)
       harness.contents().then((contents) => contents[what]);
 
     describeMarks(() => ({ harness, store }));
+    describeJobs(() => ({ harness, store }));
     describeLedger(() => ({ harness, store }));
     describeUnverified(() => ({ harness, store }));
     describeWindows(() => ({ harness, store }));
