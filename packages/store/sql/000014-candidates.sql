@@ -413,7 +413,7 @@ $$;
 -- but for windows that it is served for. Blocks, because there is no index by edition, and because
 -- they bound what one statement does, whatever lies there.
 CREATE FUNCTION delete_dropped_windows(leaf regclass, from_block bigint, until_block bigint)
-RETURNS bigint LANGUAGE plpgsql AS $$
+RETURNS bigint LANGUAGE plpgsql STRICT AS $$
 DECLARE
   deleted bigint;
 BEGIN

@@ -154,6 +154,12 @@ export function intervalParameter(us: TimeUs): Buffer {
   return into.written();
 }
 
+/** The same where it may be infinite. */
+export function boundParameter(timeUs: TimeUs): Buffer | string {
+  if (timeUs === Infinity) return 'infinity';
+  return timeUs === -Infinity ? '-infinity' : timeParameter(timeUs)!;
+}
+
 type WriteElement = (into: BinaryWriter, index: number) => void | false;
 
 function array(elementOid: number, count: number, write: WriteElement): Buffer {

@@ -20,6 +20,11 @@ export {
 export { readLedger } from './read-ledger.ts';
 export { readLosses, type StoredLoss } from './read-losses.ts';
 export {
+  createPostgresEditionStore,
+  POSTGRES_EDITION_STORE_DEFAULTS,
+  type PostgresEditionStoreSettings,
+} from './postgres-edition-store.ts';
+export {
   createPostgresStoreReader,
   POSTGRES_STORE_READER_DEFAULTS,
   type PostgresStoreReaderSettings,

@@ -4,6 +4,7 @@ import type { ApplyResult, MarkKey, Store, StoreBatch } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import { applyBatch, planBatch, type BatchPlan } from './apply-batch.ts';
 import { BinaryWriter } from './binary-writer.ts';
+import { freeDropped } from './drop-editions.ts';
 import { expire, RETENTION_DEFAULTS, type ExpireResult, type Retention } from './expire.ts';
 import { acceptLog, flushMarks, openMark, readMarks } from './marks.ts';
 import { nativeLayout } from './native-layout.ts';
@@ -39,7 +40,7 @@ export const POSTGRES_STORE_DEFAULTS: PostgresStoreSettings = {
 export interface PostgresStore extends Store {
   /** `millrace setup --accept-new-log`: goes on with this log, the one before it is closed. */
   acceptLog(key: MarkKey): Promise<void>;
-  /** Forgets what is older than its retention. Cheap when nothing is; call it every hour or so. */
+  /** Forgets what is older than its retention, and what was dropped. Cheap when nothing is; call it every hour or so. */
   expire(): Promise<ExpireResult>;
 }
 
@@ -90,7 +91,10 @@ export function createStoreOn(
     expire: async () => {
       ranges.forget();
       const { layout } = await schema.get();
-      return expire({ pool, layout, clock, log, retention: settings.retention });
+      const expired = await expire({ pool, layout, clock, log, retention: settings.retention });
+      const freed = await freeDropped(pool);
+      if (freed > 0) log.info({ rows: freed }, 'Deleted windows of dropped editions');
+      return { ...expired, rowsDeleted: expired.rowsDeleted + freed };
     },
     close: async () => {
       await heads.close();

@@ -114,16 +114,17 @@ export interface PromotionRow {
   rule: string;
   version: string;
   edition: string | null;
-  from_us: string;
+  from_us: number;
+  promoted_us: number;
 }
 
 export function promotionOf(row: PromotionRow): StoredPromotion {
   const edition = row.edition === null ? undefined : Number(row.edition);
   const { rule, version, from_us: fromUs } = row;
-  return { rule, version: Number(version), edition, fromUs: Number(fromUs) };
+  return { rule, version: Number(version), edition, fromUs };
 }
 
-interface ServedRow {
+export interface ServedRow {
   computed: boolean;
   rule: string;
   edition: string;
@@ -131,7 +132,12 @@ interface ServedRow {
   until_us: string | null;
 }
 
-function servedOf({ rule, edition, from_us: from, until_us: until }: ServedRow): StoredServed {
+export function servedOf({
+  rule,
+  edition,
+  from_us: from,
+  until_us: until,
+}: ServedRow): StoredServed {
   return {
     ...{ rule, edition: Number(edition) },
     fromUs: from === null ? -Infinity : Number(from),

@@ -1,6 +1,7 @@
 export { migrateTimescale, type HypertablesSetting } from './migrate-timescale.ts';
 export { createTimescaleStore } from './timescale-store.ts';
 export { createTimescaleStoreRepairer } from './timescale-store-repairer.ts';
+export { createPostgresEditionStore } from '../postgres/postgres-edition-store.ts';
 export type { MigrateParams, MigrateResult } from '../postgres/migrate.ts';
 export type {
   PostgresStore,

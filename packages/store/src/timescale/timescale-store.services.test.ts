@@ -6,9 +6,13 @@ import { describeFaults } from '../postgres/testing/describe-faults.ts';
 import { describePacking } from '../postgres/testing/describe-packing.ts';
 import { describeLetters } from '../postgres/testing/describe-letters.ts';
 import { describeFunctions } from '../postgres/testing/describe-functions.ts';
+import { describePromotions } from '../postgres/testing/describe-promotions.ts';
 import { describeViews } from '../postgres/testing/describe-views.ts';
 import { readContents, readLedger, readReasons } from '../postgres/testing/postgres-contents.ts';
+import { createPostgresEditionStore } from '../postgres/postgres-edition-store.ts';
+import type { PostgresStore } from '../postgres/postgres-store.ts';
 import { createPostgresStoreReader } from '../postgres/postgres-store-reader.ts';
+import { describeEditionStore } from '../testing/edition-contract.ts';
 import { describeStoreReader } from '../testing/reader-contract.ts';
 import { describeStore } from '../testing/store-contract.ts';
 import type { TestServer } from '../testing/test-server.ts';
@@ -38,6 +42,15 @@ describe.skipIf('missing' in timescale)('with hypertables', () => {
         dispose: drop,
       };
     });
+    describeEditionStore('TimescaleDB', async () => {
+      const { connection, drop } = await server.createDatabase();
+      return {
+        open: () => createTimescaleStore({ connection, log: silentLog }),
+        openEditions: () => createPostgresEditionStore({ connection, log: silentLog }),
+        upkeep: async (store) => void (await (store as PostgresStore).expire()),
+        dispose: drop,
+      };
+    });
     describeStoreReader('TimescaleDB', async () => {
       const { connection, drop } = await server.createDatabase();
       return {
@@ -47,6 +60,7 @@ describe.skipIf('missing' in timescale)('with hypertables', () => {
       };
     });
   });
+  describePromotions('TimescaleDB', start);
   describeViews('TimescaleDB', start);
   describeFunctions('TimescaleDB', start);
   describeFaults('TimescaleDB', start);

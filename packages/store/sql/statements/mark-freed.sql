@@ -1,0 +1,1 @@
+UPDATE editions SET freed = true WHERE edition = ANY ($1::bigint[]) AND dropped

@@ -1,0 +1,15 @@
+SELECT DISTINCT ON (known.candidate, started.partition)
+  known.candidate, started.partition, started.log_id, started.from_position AS end_position,
+  EXISTS (
+    SELECT FROM job_ends AS ended
+    WHERE ended.candidate = known.candidate AND ended.partition = started.partition
+  ) AS has_ended,
+  coalesce(job.mark_offset, 0) AS position
+FROM editions AS known
+JOIN edition_starts AS started ON started.edition = known.edition
+LEFT JOIN positions AS live ON live.source = 'live'
+  AND live.partition = started.partition AND live.log_id = started.log_id
+LEFT JOIN positions AS job ON job.source = 'job-' || known.candidate
+  AND job.partition = started.partition AND job.log_id = started.log_id
+WHERE known.candidate IS NOT NULL
+ORDER BY known.candidate, started.partition, live.log_number DESC NULLS LAST
