@@ -50,7 +50,9 @@ CREATE OR REPLACE FUNCTION ranges_to_serve(rules text[])
 RETURNS TABLE (rule text, range tstzrange, edition bigint)
 LANGUAGE sql STABLE AS $$
   WITH successions AS (
-    SELECT one.rule, one.edition, one.widths, one.edition AS place, NULL::timestamptz AS promoted_from
+    SELECT
+      one.rule, one.edition, one.widths, one.edition AS place,
+      NULL::timestamptz AS promoted_from
     FROM editions AS one
     WHERE one.rule = ANY (rules) AND one.candidate IS NULL
     UNION ALL
@@ -127,7 +129,7 @@ LANGUAGE sql STABLE AS $$
   SELECT
     given.width,
     CASE WHEN live.is_begun THEN coalesce(past.from_times[given.place], live.reached) END,
-    (SELECT min(ended.until_time) FROM edition_ends AS ended WHERE ended.edition = known.edition)
+    ended.until_time
   FROM editions AS known
   CROSS JOIN LATERAL unnest(known.widths) WITH ORDINALITY AS given(width, place)
   LEFT JOIN edition_pasts AS past ON past.edition = known.edition
@@ -138,10 +140,15 @@ LANGUAGE sql STABLE AS $$
         + interval '1 microsecond' AS reached
     FROM edition_starts AS started WHERE started.edition = known.edition
   ) AS live
+  CROSS JOIN LATERAL (
+    SELECT min(one.until_time) AS until_time
+    FROM edition_ends AS one WHERE one.edition = known.edition
+  ) AS ended
   WHERE known.edition = of_edition
 $$;
 
--- As before, but windows that jobs have folded are whole.
+-- As before, but windows that jobs have folded are whole; and inputs are collected by what
+-- PostgreSQL has for it, which is a third of the time where there are none.
 CREATE OR REPLACE VIEW series_windows AS
 SELECT
   shown.rule,
@@ -178,10 +185,22 @@ SELECT
   distinct_count(merged_sketch(
     array_agg(piece."distinct") FILTER (WHERE piece."distinct" IS NOT NULL)
   )) AS distinct_count,
-  merge_inputs(piece.inputs ORDER BY piece.partition, piece.piece) AS inputs,
-  sum_last(merge_inputs(piece.inputs ORDER BY piece.partition, piece.piece)) AS sum_last,
-  avg_last(merge_inputs(piece.inputs ORDER BY piece.partition, piece.piece)) AS avg_last,
-  count_series(merge_inputs(piece.inputs ORDER BY piece.partition, piece.piece)) AS count_series,
+  merged_inputs(
+    array_agg(piece.inputs ORDER BY piece.partition, piece.piece)
+      FILTER (WHERE (piece.inputs).series_ids IS NOT NULL)
+  ) AS inputs,
+  sum_last(merged_inputs(
+    array_agg(piece.inputs ORDER BY piece.partition, piece.piece)
+      FILTER (WHERE (piece.inputs).series_ids IS NOT NULL)
+  )) AS sum_last,
+  avg_last(merged_inputs(
+    array_agg(piece.inputs ORDER BY piece.partition, piece.piece)
+      FILTER (WHERE (piece.inputs).series_ids IS NOT NULL)
+  )) AS avg_last,
+  count_series(merged_inputs(
+    array_agg(piece.inputs ORDER BY piece.partition, piece.piece)
+      FILTER (WHERE (piece.inputs).series_ids IS NOT NULL)
+  )) AS count_series,
   count(*) AS pieces,
   -- Something that belongs here could not be folded exactly.
   bool_or(piece.marked) AS marked,
@@ -260,10 +279,22 @@ SELECT
   distinct_count(merged_sketch(
     array_agg(piece."distinct") FILTER (WHERE piece."distinct" IS NOT NULL)
   )) AS distinct_count,
-  merge_inputs(piece.inputs ORDER BY piece.partition, piece.piece) AS inputs,
-  sum_last(merge_inputs(piece.inputs ORDER BY piece.partition, piece.piece)) AS sum_last,
-  avg_last(merge_inputs(piece.inputs ORDER BY piece.partition, piece.piece)) AS avg_last,
-  count_series(merge_inputs(piece.inputs ORDER BY piece.partition, piece.piece)) AS count_series,
+  merged_inputs(
+    array_agg(piece.inputs ORDER BY piece.partition, piece.piece)
+      FILTER (WHERE (piece.inputs).series_ids IS NOT NULL)
+  ) AS inputs,
+  sum_last(merged_inputs(
+    array_agg(piece.inputs ORDER BY piece.partition, piece.piece)
+      FILTER (WHERE (piece.inputs).series_ids IS NOT NULL)
+  )) AS sum_last,
+  avg_last(merged_inputs(
+    array_agg(piece.inputs ORDER BY piece.partition, piece.piece)
+      FILTER (WHERE (piece.inputs).series_ids IS NOT NULL)
+  )) AS avg_last,
+  count_series(merged_inputs(
+    array_agg(piece.inputs ORDER BY piece.partition, piece.piece)
+      FILTER (WHERE (piece.inputs).series_ids IS NOT NULL)
+  )) AS count_series,
   count(*) AS pieces,
   -- Something that belongs here could not be folded exactly.
   bool_or(piece.marked) AS marked,
@@ -303,64 +334,82 @@ LEFT JOIN series_definitions AS known ON known.series_id = piece.series_id
 GROUP BY
   shown.rule, piece.edition, piece.series_id, known.series_id, piece.width, piece.start;
 
--- How two editions differ in windows that start in [from_time, until_time): a row for each window of
--- each series. `change`: added (in the second alone), removed, changed, equal; partial: one of them
--- is not whole there; incomplete: it still grows. Columns are compared exactly; NaN equals NaN.
--- `numbers_before`, `numbers_after`: see `largest_changes`.
+-- How two editions differ in windows that start in [from_time, until_time): a row for each window
+-- of each series. `change`: added (in the second alone), removed, changed, equal; partial: one of
+-- them is not whole there; incomplete: it still grows. Columns are compared exactly; NaN equals
+-- NaN. `numbers_before`, `numbers_after`: see `largest_changes`.
 CREATE FUNCTION compare_editions(
   before bigint, after bigint, from_time timestamptz, until_time timestamptz
 ) RETURNS TABLE (
   change text, series_id bigint, tenant text, metric text, labels jsonb, width interval,
   start timestamptz, numbers_before double precision[], numbers_after double precision[]
 ) LANGUAGE sql STABLE AS $$
-  WITH compared AS (
+  WITH one AS (
     SELECT
-      edition = before AS is_before, shown.series_id, shown.tenant, shown.metric, shown.labels,
-      shown.width, shown.start,
-      ROW(
-        count, sum, min, max, first, first_time, last, last_time, increase, histogram, "distinct",
-        inputs, marked
-      ) AS columns,
-      ARRAY[
-        count, sum, avg, min, max, first, last, increase, distinct_count, sum_last, avg_last,
-        count_series
-      ]::double precision[] AS numbers
+      series_id, width, start, count, sum, min, max, first, first_time, last, last_time, increase,
+      histogram, "distinct", inputs, marked
     FROM edition_windows AS shown
-    WHERE edition IN (before, after) AND shown.start >= from_time AND shown.start < until_time
+    WHERE shown.edition = before
+      AND shown.start >= from_time AND shown.start < until_time
+  ), other AS (
+    SELECT
+      series_id, width, start, count, sum, min, max, first, first_time, last, last_time, increase,
+      histogram, "distinct", inputs, marked
+    FROM edition_windows AS shown
+    WHERE shown.edition = after
+      AND shown.start >= from_time AND shown.start < until_time
   ), both_sides AS (
+    -- Either side is computed once; numbers only where somebody looks at them.
     SELECT
       series_id, width, start,
-      coalesce(one.tenant, other.tenant) AS tenant,
-      coalesce(one.metric, other.metric) AS metric,
-      coalesce(one.labels, other.labels) AS labels,
-      one.columns AS columns_before, one.numbers AS numbers_before,
-      other.columns AS columns_after, other.numbers AS numbers_after
-    FROM (SELECT * FROM compared WHERE is_before) AS one
-    FULL JOIN (SELECT * FROM compared WHERE NOT is_before) AS other
-      USING (series_id, width, start)
+      one.count IS NULL AS is_added, other.count IS NULL AS is_removed,
+      ROW(
+        one.count, one.sum, one.min, one.max, one.first, one.first_time,
+        one.last, one.last_time, one.increase, one.histogram, one."distinct",
+        one.inputs, one.marked
+      ) IS DISTINCT FROM ROW(
+        other.count, other.sum, other.min, other.max, other.first, other.first_time,
+        other.last, other.last_time, other.increase, other.histogram, other."distinct",
+        other.inputs, other.marked
+      ) AS is_changed,
+      ARRAY[
+        one.count, one.sum, divide_floats(one.sum, nullif(one.count, 0)::double precision),
+        one.min, one.max, one.first, one.last, one.increase,
+        distinct_count(one."distinct"), sum_last(one.inputs), avg_last(one.inputs),
+        count_series(one.inputs)
+      ]::double precision[] AS numbers_before,
+      ARRAY[
+        other.count, other.sum, divide_floats(other.sum, nullif(other.count, 0)::double precision),
+        other.min, other.max, other.first, other.last, other.increase,
+        distinct_count(other."distinct"), sum_last(other.inputs), avg_last(other.inputs),
+        count_series(other.inputs)
+      ]::double precision[] AS numbers_after
+    FROM one FULL JOIN other USING (series_id, width, start)
   )
   SELECT
     CASE
-      WHEN both_sides.start + both_sides.width > newest.watermark THEN 'incomplete'
+      WHEN both_sides.start + both_sides.width > (SELECT smallest_watermark()) THEN 'incomplete'
       WHEN NOT coalesce(both_sides.start >= covered_before.from_time, covered_before.width IS NULL)
         OR both_sides.start >= covered_before.until_time
         OR NOT coalesce(both_sides.start >= covered_after.from_time, covered_after.width IS NULL)
         OR both_sides.start >= covered_after.until_time THEN 'partial'
-      WHEN columns_before IS NULL THEN 'added'
-      WHEN columns_after IS NULL THEN 'removed'
-      WHEN columns_before IS DISTINCT FROM columns_after THEN 'changed'
+      WHEN is_added THEN 'added'
+      WHEN is_removed THEN 'removed'
+      WHEN is_changed THEN 'changed'
       ELSE 'equal'
     END,
-    both_sides.series_id, both_sides.tenant, both_sides.metric, both_sides.labels,
-    both_sides.width, both_sides.start, both_sides.numbers_before, both_sides.numbers_after
+    both_sides.series_id, known.tenant, known.metric, known.labels, both_sides.width,
+    both_sides.start, both_sides.numbers_before, both_sides.numbers_after
   FROM both_sides
-  CROSS JOIN (SELECT smallest_watermark() AS watermark) AS newest
-  LEFT JOIN edition_coverage(before) AS covered_before ON covered_before.width = both_sides.width
-  LEFT JOIN edition_coverage(after) AS covered_after ON covered_after.width = both_sides.width
+  LEFT JOIN edition_coverage(before) AS covered_before
+    ON covered_before.width = both_sides.width
+  LEFT JOIN edition_coverage(after) AS covered_after
+    ON covered_after.width = both_sides.width
+  LEFT JOIN series_definitions AS known ON known.series_id = both_sides.series_id
 $$;
 
--- The numbers of windows that changed most, relative to the larger of both; 1 where only one of them
--- is a finite number.
+-- The numbers of windows that changed most, relative to the larger of both; 1 where only one of
+-- them is a finite number.
 CREATE FUNCTION largest_changes(
   before bigint, after bigint, from_time timestamptz, until_time timestamptz, changes_max integer
 ) RETURNS TABLE (
@@ -409,9 +458,9 @@ LANGUAGE sql STABLE AS $$
     AND NOT EXISTS (SELECT FROM pg_inherits AS child WHERE child.inhparent = parts.oid)
 $$;
 
--- Internal: deletes what lies in some blocks of a table of windows and belongs to a dropped edition,
--- but for windows that it is served for. Blocks, because there is no index by edition, and because
--- they bound what one statement does, whatever lies there.
+-- Internal: deletes what lies in some blocks of a table of windows and belongs to a dropped
+-- edition, but for windows that it is served for. Blocks, because there is no index by edition, and
+-- because they bound what one statement does, whatever lies there.
 CREATE FUNCTION delete_dropped_windows(leaf regclass, from_block bigint, until_block bigint)
 RETURNS bigint LANGUAGE plpgsql STRICT AS $$
 DECLARE

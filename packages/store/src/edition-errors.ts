@@ -61,8 +61,8 @@ export function editionOvertaken(
     code: StoreErrorCode.editionOvertaken,
     kind: 'permanent',
     message:
-      `Rule ${rule} came into force again after version ${version}, as ${later}, and that is what ` +
-      'is to be shown. Nothing was changed.',
+      `Rule ${rule} came into force again after version ${version}, as ${later}, and that is ` +
+      'what is to be shown. Nothing was changed.',
     remedy: `Take what came later back first, or apply the rules that you want. ${LIST}`,
   });
 }

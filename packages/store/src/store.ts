@@ -50,16 +50,16 @@ export interface Store {
   marks(partition: number): Promise<ReadonlyMap<string, StoredMark>>;
   /**
    * Creates the mark of a log at ADDRESS_ZERO; that of a job whose candidate was dropped is closed
-   * at once. A job goes on with the log that the live source goes on with. Permanent `StoreError` STORE_OTHER_LOG when the
-   * partition and source have a mark of another log that was not accepted.
+   * at once. A job goes on with the log that the live source goes on with. Permanent `StoreError`
+   * STORE_OTHER_LOG when the partition and source have a mark of another log that was not accepted.
    */
   openMark(key: MarkKey): Promise<void>;
   /**
    * One transaction: first the compare-and-set of the mark from `from` to `to`, then the entries.
-   * `outrun` when the mark is not `from`, or closed: nothing happened, read it again. The last entry
-   * of a job closes its mark. A row the store
-   * refuses for ever is isolated, dead-lettered in the same transaction, and its count moved
-   * from stored to dead letter. A transient `StoreError` says nothing about the outcome.
+   * `outrun` when the mark is not `from`, or closed: nothing happened, read it again. The last
+   * entry of a job closes its mark. A row the store refuses for ever is isolated, dead-lettered in
+   * the same transaction, and its count moved from stored to dead letter. A transient `StoreError`
+   * says nothing about the outcome.
    */
   apply(batch: StoreBatch): Promise<ApplyResult>;
   /** Makes everything applied so far durable and returns the marks that are. */

@@ -42,6 +42,20 @@ describe('Cursors', () => {
     expect(both.verdict(header(at(0), at(1), { source: 'job' }))).toBe('covers');
   });
 
+  it('passes over whatever comes of a job that is closed, and takes it of another log', () => {
+    const key = { logId: LOG, logNumber: 2 };
+    const closed = new Cursors(0, new Map([['job', { ...key, mark: at(4), isClosed: true }]]));
+    for (const [from, to] of [
+      [at(0), at(5)],
+      [at(4), at(9)],
+      [at(7), at(9)],
+    ] as const) {
+      expect(closed.verdict(header(from, to, { source: 'job' }))).toBe('below');
+    }
+    const other = { source: 'job', logId: 'cd'.repeat(16), logNumber: 3 };
+    expect(closed.verdict(header(at(0), at(1), other))).toBe('covers');
+  });
+
   it('expects a new log, and a source that is new, from their beginnings', () => {
     const newer = { logId: 'cd'.repeat(16), logNumber: 3 };
     expect(cursors().at(header(at(0), at(1), newer))).toMatchObject({

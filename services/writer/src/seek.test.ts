@@ -50,6 +50,8 @@ describe('seek', () => {
     expect(await seek({ stream, partition: 0 }, marks, signal)).toBe(9);
     marks.set('job', { logId: TEST_LOG_ID, logNumber: 1, mark: { offset: 1, ordinal: 0 } });
     expect(await seek({ stream, partition: 0 }, marks, signal)).toBe(4);
+    marks.set('job', { ...marks.get('job')!, isClosed: true });
+    expect(await seek({ stream, partition: 0 }, marks, signal)).toBe(9);
   });
 
   it('takes records of an older log for done, and those of a newer one for open', async () => {

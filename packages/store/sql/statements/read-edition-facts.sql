@@ -1,6 +1,6 @@
 SELECT
-  known.edition, known.rule, known.definition::text AS definition, known.aggregates, known.candidate,
-  known.dropped,
+  known.edition, known.rule, known.definition::text AS definition, known.aggregates,
+  known.candidate, known.dropped,
   (extract(epoch FROM known.created_at) * 1000000)::float8 AS created_us,
   ARRAY(
     SELECT (extract(epoch FROM width) * 1000000)::float8

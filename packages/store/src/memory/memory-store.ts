@@ -146,8 +146,10 @@ function applyEditions(
     const { edition, fromPosition, fromPartitionTimeUs, fromLargestTimeUs, partitions } = entry;
     const started = { edition, fromPosition, fromPartitionTimeUs, fromLargestTimeUs, partitions };
     database.editionStarts.push({ ...started, logId, partition });
-    if (entry.candidate === undefined) continue;
-    const source = `job-${entry.candidate}`;
+    // Of rules that were in force before they became a candidate there is no job.
+    const { candidate } = database.editions.get(edition) ?? entry;
+    if (candidate === undefined || candidate !== entry.candidate) continue;
+    const source = `job-${candidate}`;
     if (newestMarks(database, partition).get(source)?.logId === logId) continue;
     closeMarks(database, { logId, logNumber, partition, source });
     insertMark(database, { logId, logNumber, partition, source });

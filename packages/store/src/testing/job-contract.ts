@@ -39,6 +39,16 @@ export function describeJobs(subject: Subject): void {
     expect((await subject().store.marks(0)).get(SOURCE)).toEqual(mark);
   });
 
+  it('looks for no job of rules that were in force before they became a candidate', async () => {
+    const { store } = subject();
+    await store.openMark(keyOf());
+    const { candidate, ...inForce } = edition;
+    await store.apply(batchOf({ to: addressOf(10) }, { editions: [inForce] }));
+    const again = batchOf({ from: addressOf(10), to: addressOf(11) }, { editions: [edition] });
+    expect(await store.apply(again)).toEqual(APPLIED);
+    expect((await store.marks(0)).has(`job-${candidate}`)).toBe(false);
+  });
+
   it('closes the mark of a job with its last entry, once', async () => {
     await begin();
     const { store, harness } = subject();
