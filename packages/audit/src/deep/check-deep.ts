@@ -9,6 +9,7 @@ import { SeriesNames } from '../series-names.ts';
 import { compareTotals } from './compare-totals.ts';
 import { deepRound, type DeepPartition, type DeepResult } from './deep-round.ts';
 import { findFoldStart, type FoldStart } from './fold-start.ts';
+import { PastWindows } from './past-windows.ts';
 import { tellStrangeLetters } from './tell-letters.ts';
 
 /** Of samples only sums are held, and digests of pieces and definitions: about one for so many. */
@@ -26,15 +27,16 @@ export async function checkDeep(parts: AuditParts): Promise<CheckedReport> {
   }
   const samplesMax = settings.samplesMax * SAMPLES_OF_DIGEST;
   const rounds = roundsOf(plan, { ...settings, samplesMax });
+  const past = new PastWindows(await parts.snapshot.editions(), await parts.snapshot.positions());
   const results: DeepResult[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    results.push(await deepRound({ ...parts, starts }, { round, rounds, findings, names }));
+    results.push(await deepRound({ ...parts, starts, past }, { round, rounds, findings, names }));
   }
   const isWhole = (partition: number): boolean =>
     plan.partitions.some((one, i) => one.partition === partition && starts[i]!.position === 0);
   tellStrangeLetters(parts, isWhole, findings);
   const notProven = [...results.flatMap((result) => result.notProven), ...parts.gone.text()];
-  notProven.push(...unprovenBeside(parts, starts));
+  notProven.push(...unprovenBeside(parts, starts), ...past.text());
   const partitions = plan.partitions.map((one, i) => {
     const folded = results.map((result) => result.partitions[i]!);
     notProven.push(...unproven(one, starts[i]!, settings.sinceUs));

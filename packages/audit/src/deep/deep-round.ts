@@ -23,11 +23,13 @@ import { ExpectedSamples, type ExpectedMoves, type SliceOf } from './expected-sa
 import { ExpectedUnverified } from './expected-unverified.ts';
 import type { FoldStart } from './fold-start.ts';
 import { foldPartition, type FoldedPartition } from './fold-partition.ts';
+import type { PastWindows } from './past-windows.ts';
 import { RowSums, type DoubtfulSeries } from './row-sums.ts';
 
 /** With where the fold of each partition begins, in the order of the plan. */
 export interface DeepParts extends AuditParts {
   starts: readonly FoldStart[];
+  past: PastWindows;
 }
 
 /** What one partition's entries say, beside rows. */
@@ -63,7 +65,7 @@ export async function deepRound(parts: DeepParts, params: RoundParams): Promise<
   const refused = parts.letters.arrivals;
   const sums = new RowSums(of, { exactFromUs, keptFromUs: rawKeptFromUs(plan), refused });
   const expected: Expectations = {
-    pieces: new ExpectedPieces(of),
+    pieces: new ExpectedPieces(of, parts.past),
     definitions: new ExpectedDefinitions(of, seenFromUs(parts)),
     unverified: new ExpectedUnverified(of, plan.expired.unverified),
     letters: new ExpectedLetters(of, parts),
@@ -227,7 +229,9 @@ function forgottenOf({ partitions }: AuditPlan, letters: RefusedLetters): number
 }
 
 /** Series that were seen first after this time are known; -Infinity: all of them. */
-function seenFromUs({ starts }: DeepParts): number {
+function seenFromUs({ starts, past }: DeepParts): number {
+  // A job defines series as of when they were, which need not be there any more.
+  if (past.hasJobs) return Infinity;
   return Math.max(...starts.map(({ partitionTimeUs }) => partitionTimeUs));
 }
 

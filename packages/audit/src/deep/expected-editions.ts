@@ -97,9 +97,13 @@ interface Row {
   text: string;
 }
 
-function editionRow(one: Omit<StoredEdition, 'candidate' | 'isDropped'>): Row {
-  const { edition, rule, definition, widthsUs, aggregates } = one;
-  const columns = { rule, definition: inOrder(JSON.parse(definition)), widthsUs, aggregates };
+function editionRow(
+  one: Omit<StoredEdition, 'candidate' | 'isDropped'> &
+    Readonly<{ candidate?: number | undefined }>,
+): Row {
+  const { edition, rule, definition, widthsUs, aggregates, candidate } = one;
+  const parsed = inOrder(JSON.parse(definition));
+  const columns = { rule, definition: parsed, widthsUs, aggregates, candidate };
   const what = `edition ${edition} of rule ${rule}`;
   return { key: `e ${edition}`, what, text: JSON.stringify(columns) };
 }

@@ -4,6 +4,7 @@ import type { StoredPiece } from '@millrace/store';
 import { RowList } from '../rows/compare-rows.ts';
 import { DigestTable } from './digest-table.ts';
 import type { SliceOf } from './expected-samples.ts';
+import type { PastWindows } from './past-windows.ts';
 import { pieceDigest, pieceKey } from './piece-text.ts';
 import { WordDigest } from './word-digest.ts';
 
@@ -16,14 +17,16 @@ export class ExpectedPieces {
   readonly #table = new DigestTable();
   readonly #digest = new WordDigest();
   readonly #of: SliceOf;
+  readonly #past: PastWindows;
   #partition = 0;
   rows = 0;
   readonly different: RowList<{ slot: number; row: StoredPiece }> = new RowList();
   readonly unexpected: RowList<StoredPiece> = new RowList();
   readonly twice: RowList<{ slot: number; row: StoredPiece }> = new RowList();
 
-  constructor(of: SliceOf) {
+  constructor(of: SliceOf, past: PastWindows) {
     this.#of = of;
+    this.#past = past;
   }
 
   get table(): DigestTable {
@@ -43,6 +46,7 @@ export class ExpectedPieces {
   #expect(piece: Piece, isFinal: boolean, offset: number): void {
     const { slices, slice } = this.#of;
     const { fingerprint } = piece;
+    if (this.#past.isDropped(piece.edition)) return;
     const low = Buffer.from(fingerprint.buffer, fingerprint.byteOffset, 8).readUInt32BE(4);
     if (slices > 1 && low % slices !== slice) return;
     const series = fingerprint;
@@ -56,6 +60,7 @@ export class ExpectedPieces {
 
   /** Holds a row against what is expected. `openedFrom`: all that was opened from there is known. */
   compare(row: StoredPiece, openedFrom: number): void {
+    if (this.#past.passesOver(row)) return;
     this.rows += 1;
     const { seriesId: series, partition } = row;
     const table = this.#table;
