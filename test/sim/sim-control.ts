@@ -1,6 +1,15 @@
-import { applyRules, openControl, readHistory, type ControlParts } from '@millrace/control';
-import { compileRules } from '@millrace/rules';
-import { errorKind } from '@millrace/runtime';
+import {
+  applyRules,
+  beginCandidate,
+  CANDIDATES_MAX,
+  dropCandidate,
+  openControl,
+  promoteCandidate,
+  readHistory,
+  type ControlParts,
+} from '@millrace/control';
+import { compileRules, type CompiledRules } from '@millrace/rules';
+import { errorKind, MillraceError } from '@millrace/runtime';
 import type { Stream } from '@millrace/stream';
 import { FOLD_VERSIONS } from '@millrace/transformer/testing';
 import { DEFAULT_FOLD_SETTINGS, type FoldSettings } from '@millrace/wire';
@@ -76,11 +85,14 @@ export class SimControl {
     const process = start();
     const parts = { stream: process.stream(openStream()), clock: process.clock };
     this.#underWay += 1;
-    const applying = applyRules(parts, { rules, settings, ...newer, source: '' }).then(
+    const change = random.chance(0.4)
+      ? this.#changeCandidates(parts, rules)
+      : applyRules(parts, { rules, settings, ...newer, source: '' });
+    const applying = change.then(
       () => undefined,
       (error: unknown) => {
         // What was recorded is completed by the owners; what was not never was.
-        if (errorKind(error) !== 'transient') onDefect(error);
+        if (errorKind(error) !== 'transient' && !isLate(error)) onDefect(error);
       },
     );
     // Who died on the way never comes back.
@@ -90,9 +102,28 @@ export class SimControl {
     });
   }
 
+  /** Rules beside those in force: there are some, they change places, or they are dropped. */
+  async #changeCandidates(parts: ControlParts, rules: CompiledRules): Promise<unknown> {
+    const { random } = this.#parts;
+    const known = (await readHistory(parts.stream)).newest?.candidates ?? [];
+    const candidate = known.length === 0 ? undefined : random.pick(known);
+    const isMore = known.length < CANDIDATES_MAX && random.chance(0.3);
+    if (candidate === undefined || isMore) {
+      return await beginCandidate(parts, { rules, source: '', sinceUs: 0 });
+    }
+    const change = random.chance(0.6) ? promoteCandidate : dropCandidate;
+    return await change(parts, candidate.number);
+  }
+
   /** Number of the newest version there is. */
   async newest(): Promise<number> {
     const history = await readHistory(this.#parts.openStream());
     return history.newest?.number ?? 0;
   }
+}
+
+/** Somebody else was faster: what it was about is not there any more, or there are enough. */
+function isLate(error: unknown): boolean {
+  if (!(error instanceof MillraceError)) return false;
+  return error.code === 'CANDIDATE_UNKNOWN' || error.code === 'CANDIDATES_FULL';
 }

@@ -153,4 +153,26 @@ export const FOLD_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'a candidate gets nothing',
+    emphasis: Emphasis.changes,
+    patches: [
+      {
+        file: `${FOLD}/editions.ts`,
+        text: '...this.#candidates.map(({ rules }) => {',
+        replacement: '...this.#candidates.slice(2).map(({ rules }) => {',
+      },
+    ],
+  },
+  {
+    name: 'rules that are promoted over take their editions with them',
+    emphasis: Emphasis.changes,
+    patches: [
+      {
+        file: `${FOLD}/editions.ts`,
+        text: 'const goesOn = new Set(setsOf(next).flatMap(({ rules }) =>',
+        replacement: 'const goesOn = new Set([next.rules].flatMap(({ rules }) =>',
+      },
+    ],
+  },
 ];
