@@ -76,6 +76,7 @@ export {
   listEntries,
   type AddressedEntry,
 } from './series-record-codec.ts';
+export type { RowEntries, RowEntryType } from './entry-codec.ts';
 export { SeriesRecordBuilder, type SealedRecord } from './series-record-builder.ts';
 export {
   decodeBatch,

@@ -78,6 +78,11 @@ export class SeriesRecordBuilder {
     return this.#bytes;
   }
 
+  /** Whether entries of this type are wanted at all: making them costs something. */
+  takes(_type: EntryType): boolean {
+    return true;
+  }
+
   /** What follows is decided at the record with this offset. */
   begin(offset: number): void {
     this.#offset = offset;

@@ -47,9 +47,12 @@ export class BesideFold {
   }
 }
 
-/** Whether any window of the time began before the target's edition ended. */
+/** Whether any window of the time began before the target's edition ended, and not too early. */
 function takes({ plan }: Target, timeUs: number): boolean {
-  const { untilUs, widthsUs } = plan;
+  const { untilUs, widthsUs, fromUs } = plan;
+  if (fromUs !== undefined) {
+    return widthsUs.some((widthUs, w) => Math.floor(timeUs / widthUs) * widthUs >= fromUs[w]!);
+  }
   return (
     timeUs < untilUs || widthsUs.some((widthUs) => Math.floor(timeUs / widthUs) * widthUs < untilUs)
   );

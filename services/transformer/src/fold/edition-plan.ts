@@ -18,6 +18,11 @@ export interface EditionPlan {
   wantsInputs: boolean;
   /** Nothing is folded into windows that start at or after it. Infinity while in force. */
   untilUs: number;
+  /**
+   * Of each width: nothing is folded into windows that start before it. Undefined: there is no such
+   * bound; jobs have one.
+   */
+  fromUs: readonly number[] | undefined;
 }
 
 export function planEdition(rule: CompiledRule): EditionPlan {
@@ -37,5 +42,6 @@ export function planEdition(rule: CompiledRule): EditionPlan {
     wantsDistinct: columns.includes('distinct'),
     wantsInputs: columns.includes('inputs'),
     untilUs: Infinity,
+    fromUs: undefined,
   };
 }

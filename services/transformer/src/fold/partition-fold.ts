@@ -135,6 +135,7 @@ export class PartitionFold {
   }
 
   #putOutOpen(slots: readonly number[]): void {
+    if (!this.#out.takes(EntryType.open)) return;
     const { windows } = this.#tables!;
     for (const slot of slots) this.#out.entry(EntryType.open, windows.entry(slot));
   }

@@ -153,12 +153,7 @@ export function stateVersionOf(pages: StatePages): number {
 
 /** Reads what `takePages` wrote over time. A missing page is a refusal, never zero. */
 export function loadPages(pages: StatePages): LoadedState {
-  try {
-    return load(pages);
-  } catch (error) {
-    if (error instanceof MillraceError) throw error;
-    throw stateIncomplete('a page of it cannot be read', error);
-  }
+  return reading(() => load(pages));
 }
 
 export interface LoadedState {
@@ -166,29 +161,78 @@ export interface LoadedState {
   tables: FoldTables | undefined;
 }
 
+/**
+ * The same for a fold of its own: what is remembered of series, requests and receivers, which no
+ * rules decide, under the barrier that `barrierOf` makes of the one in force. Without what rules
+ * made of it: open pieces, retired editions, and which series are defined.
+ */
+export function loadMemory(
+  pages: StatePages,
+  barrierOf: (inForce: BarrierInForce) => BarrierInForce,
+): LoadedState {
+  return reading(() => {
+    const header = readSavedHeader(pageAt(pages, HEADER_KEY));
+    const barrier = barrierInForce(header);
+    if (barrier === undefined) return { head: headOf(header), tables: undefined };
+    const tables = createTables(barrierOf(barrier));
+    loadRemembered(tables, header, pages);
+    return { head: headOf(header, barrier), tables };
+  });
+}
+
+/** The pages that `loadMemory` reads beside the header. */
+export function memoryPages(pages: StatePages): Map<string, Uint8Array> {
+  return new Map([...pages].filter(([key]) => key !== HEADER_KEY && !/^[pd]\d+$/.test(key)));
+}
+
+/** How far a state is, without reading more of it. */
+export function headOfPages(pages: StatePages): { head: PartitionHead; inForce: number } {
+  return reading(() => {
+    const header = readSavedHeader(pageAt(pages, HEADER_KEY));
+    const barrier = barrierInForce(header);
+    return { head: headOf(header, barrier), inForce: barrier?.number ?? 0 };
+  });
+}
+
+function reading<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof MillraceError) throw error;
+    throw stateIncomplete('a page of it cannot be read', error);
+  }
+}
+
 function load(pages: StatePages): LoadedState {
   const header = readSavedHeader(pageAt(pages, HEADER_KEY));
-  if (header.barrier === undefined) {
-    return { head: { watermarkUs: -Infinity, skewMaxUs: 0, ...header.head }, tables: undefined };
-  }
-  const barrier = { ...header.barrier, settings: completeSettings(header.barrier.settings) };
-  const { latenessUs, futureSkewUs } = barrier.settings;
-  const head: PartitionHead = {
-    watermarkUs: header.head.partitionTimeUs - latenessUs,
-    skewMaxUs: futureSkewUs,
-    ...header.head,
-  };
+  const barrier = barrierInForce(header);
+  if (barrier === undefined) return { head: headOf(header), tables: undefined };
   const tables = createTables(barrier, header.generations);
+  loadRemembered(tables, header, pages);
+  tables.definitions.load(header.definitionsEnd, pages);
+  tables.windows.pieces.load(header.pieces, pages);
+  tables.windows.restore();
+  tables.ledger.load(header.ledger);
+  return { head: headOf(header, barrier), tables };
+}
+
+function barrierInForce({ barrier }: SavedHeader): BarrierInForce | undefined {
+  return barrier && { ...barrier, settings: completeSettings(barrier.settings) };
+}
+
+function headOf({ head }: SavedHeader, barrier?: BarrierInForce): PartitionHead {
+  if (barrier === undefined) return { watermarkUs: -Infinity, skewMaxUs: 0, ...head };
+  const { latenessUs, futureSkewUs } = barrier.settings;
+  const watermarkUs = head.partitionTimeUs - latenessUs;
+  return { watermarkUs, skewMaxUs: futureSkewUs, ...head };
+}
+
+function loadRemembered(tables: FoldTables, header: SavedHeader, pages: StatePages): void {
   tables.series.load(header.seriesEnd, pages);
   tables.identities.load(header.identities, pages);
   tables.identities.floorUs = header.identityFloorUs;
   tables.receivers.load(header.receivers);
   if (header.losses !== undefined) tables.losses.load(header.losses);
-  tables.definitions.load(header.definitionsEnd, pages);
   tables.labels.load(header.labelsEnd ?? 0, pages);
   tables.metadata.load(header.metadataSize, pages);
-  tables.windows.pieces.load(header.pieces, pages);
-  tables.windows.restore();
-  tables.ledger.load(header.ledger);
-  return { head, tables };
 }

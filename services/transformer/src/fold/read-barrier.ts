@@ -28,8 +28,7 @@ export function readBarrier(
   offset: number,
   tables: FoldTables | undefined,
 ): ReadBarrier | undefined {
-  const inForce = tables?.barrier.number ?? 0;
-  if (record.number <= inForce || record.after > inForce) return undefined;
+  if (!isNextBarrier(record, tables)) return undefined;
   const { number, foldVersion, settings } = record;
   if (!FOLD_VERSIONS.includes(foldVersion)) throw foldVersionUnknown(foldVersion, FOLD_VERSIONS);
   const rules = rulesOfBarrier(record);
@@ -43,6 +42,15 @@ export function readBarrier(
   const { candidates } = record;
   const barrier = { number, foldVersion, settings, rules: record.rules };
   return { barrier: candidates === undefined ? barrier : { ...barrier, candidates }, rules };
+}
+
+/** Whether it is to be taken: it is newer than what is in force, and nothing is missing between. */
+export function isNextBarrier(
+  { number, after }: BarrierRecord,
+  tables: Pick<FoldTables, 'barrier'> | undefined,
+): boolean {
+  const inForce = tables?.barrier.number ?? 0;
+  return number > inForce && after <= inForce;
 }
 
 /**

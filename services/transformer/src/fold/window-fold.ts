@@ -203,6 +203,7 @@ export class WindowFold {
     const widthUs = plan.widthsUs[w]!;
     const startUs = Math.floor(timeUs / widthUs) * widthUs;
     if (startUs >= plan.untilUs) return -1;
+    if (plan.fromUs !== undefined && startUs < plan.fromUs[w]!) return -1;
     const slot = this.#findOrOpen(target, widthUs, startUs, at);
     hints[2 * w] = slot;
     hints[2 * w + 1] = this.pieces.field(slot, PieceField.turn);
