@@ -14,6 +14,7 @@ export {
   type ChangedCandidates,
 } from './candidates.ts';
 export { orderJobs } from './order-jobs.ts';
+export { candidatesWithJobs, heldByJobs, JOB_OVER_POSITION } from './held-by-jobs.ts';
 export { openControl, type OpenControl } from './open-control.ts';
 export {
   completeChange,

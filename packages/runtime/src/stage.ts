@@ -25,6 +25,26 @@ export interface StageStatus {
   ready: boolean;
   /** Those it owns now. */
   partitions: PartitionStatus[];
+  /** Jobs that fold the past of these partitions. What becomes of them does not affect `ready`. */
+  jobs?: JobStatus[];
+}
+
+/** How far the past of one partition is folded under a candidate's rules. */
+export interface JobStatus {
+  candidate: number;
+  partition: number;
+  /** Waiting: for its turn, or because something has no answer. */
+  state: 'waiting' | 'running' | 'paused' | 'stopped' | 'over';
+  /** Why it waits or stopped. */
+  reason?: PartitionStatus['reason'];
+  /** Next offset of `metrics.events` that it will fold. */
+  position: number;
+  /** Where it ends: at first the end of the partition when it began, which is not before that. */
+  endPosition: number;
+  /** Folded in a second, lately. */
+  samplesPerSecond: number;
+  /** Committed: nothing before it is needed any more, also after a crash. */
+  committedPosition?: number;
 }
 
 export interface PartitionStatus {

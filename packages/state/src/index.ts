@@ -8,4 +8,5 @@ export {
   type StatePositionReader,
   type StateStore,
 } from './state.ts';
+export type { StatePlaces } from './state-places.ts';
 export { isCorruptState, STATE_CODES, StateError, type StateCode } from './state-error.ts';

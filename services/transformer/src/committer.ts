@@ -13,9 +13,9 @@ interface CommitterParts {
   clock: Clock;
   /** Ends everything: what is not committed by then is folded again by the next owner. */
   signal: AbortSignal;
-  events: TransformerEvents;
+  events: Pick<TransformerEvents, 'committed' | 'commitRetried'>;
   progress: OwnerProgress;
-  settings: TransformerSettings;
+  settings: Pick<TransformerSettings, 'commitMs'>;
 }
 
 /** Commits take a tenth of the time at most, unless they take longer than a minute can hold. */

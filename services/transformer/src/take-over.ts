@@ -245,7 +245,7 @@ function expired(partition: number, position: number, start: number): MillraceEr
   });
 }
 
-function noLogRecord(partition: number): MillraceError {
+export function noLogRecord(partition: number): MillraceError {
   return new MillraceError({
     code: 'TRANSFORMER_NO_LOG_ID',
     kind: 'permanent',

@@ -22,4 +22,9 @@ export class MemoryStateDatabase {
     this.#partitions.set(partition, created);
     return created;
   }
+
+  /** As if there had never been one. */
+  forget(partition: number): void {
+    this.#partitions.delete(partition);
+  }
 }

@@ -53,6 +53,13 @@ export function openRedisStateStore(
     settings?: Partial<RedisStateSettings>;
   }>,
 ): RedisStateStore {
+  return new OpenRedisStateStore(connectToRedis(params));
+}
+
+/** What a store, or several of them, are opened on. @throws StateError STATE_BAD_SETTINGS */
+export function connectToRedis(
+  params: Parameters<typeof openRedisStateStore>[0],
+): ConstructorParameters<typeof OpenRedisStateStore>[0] {
   const { url, keyPrefix = 'millrace', log = silentLog } = params;
   const settings = { ...REDIS_STATE_DEFAULTS, ...params.settings };
   const address = readRedisUrl(url);
@@ -60,10 +67,10 @@ export function openRedisStateStore(
   const check = createServerCheck({ where: address.text, log });
   const onReady = (client: Parameters<typeof check>[0]): void => void check(client);
   const connection = openRedisConnection({ address, log, settings, onReady });
-  return new OpenRedisStateStore({ connection, place: address.text, keyPrefix, settings });
+  return { connection, place: address.text, keyPrefix, settings };
 }
 
-class OpenRedisStateStore implements RedisStateStore {
+export class OpenRedisStateStore implements RedisStateStore {
   readonly #connection: RedisConnection;
   readonly #place: string;
   readonly #keyPrefix: string;

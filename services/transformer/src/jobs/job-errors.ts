@@ -1,0 +1,37 @@
+import { MillraceError } from '@millrace/runtime';
+
+/** The past that was asked for cannot be folded whole: part of it is not there any more. */
+export function logCut(
+  params: Readonly<{
+    partition: number;
+    candidate: number;
+    /** From where on windows have to be whole. */
+    wholeFromUs: number;
+    /** The first event that the log holds. */
+    start: number;
+    /** From where on they could be; undefined: from nowhere. */
+    possibleFromUs: number | undefined;
+  }>,
+): MillraceError {
+  const { partition, candidate, wholeFromUs, start, possibleFromUs } = params;
+  return new MillraceError({
+    code: 'REPROCESS_LOG_CUT',
+    kind: 'permanent',
+    message:
+      `The job of candidate ${candidate} needs windows of partition ${partition} from ` +
+      `${timeText(wholeFromUs)} on. Events before offset ${start} are past their retention, and ` +
+      'no checkpoint is there that was made before the first sample of those windows. Nothing ' +
+      'was folded, and live folding goes on.',
+    remedy:
+      possibleFromUs === undefined
+        ? `"millrace edition drop ${candidate}": only what comes from now on can be folded.`
+        : `"millrace edition drop ${candidate}", and then "millrace reprocess --since ` +
+          `${timeText(possibleFromUs)}", or later.`,
+  });
+}
+
+/** @throws never: also of what is no time of a calendar. */
+function timeText(timeUs: number): string {
+  const date = new Date(timeUs / 1000);
+  return Number.isNaN(date.getTime()) ? `${timeUs} µs` : date.toISOString();
+}

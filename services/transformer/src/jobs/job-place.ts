@@ -1,0 +1,136 @@
+import { JOB_OVER_POSITION } from '@millrace/control';
+import { readEvent, recordDigest } from '@millrace/checkpoint';
+import { isCorruptState, type CommittedState, type StateStore } from '@millrace/state';
+import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
+import { decodeSoundMsgpack } from '@millrace/wire';
+import { encode } from '@msgpack/msgpack';
+import { headOfPages } from '../fold/partition-state.ts';
+import type { Job } from './job.ts';
+import { beginJob, logIdOf } from './job-start.ts';
+import { continueJob, type OpenedJob } from './job-state.ts';
+
+/** Beside the pages of the state: what is known of where it ends. */
+const END_KEY = 'job';
+/** All that is left of a job that is over. */
+const OVER_KEY = 'over';
+
+interface PlaceParts {
+  stream: Stream;
+  store: StateStore;
+  partition: number;
+  recordBytesMax: number;
+  signal: AbortSignal;
+  onDiscarded: (why: string) => void;
+}
+
+/** A job that can be folded on, and what is committed of it. */
+export interface FoundJob extends OpenedJob {
+  committed: { logId: string; position: number } | undefined;
+  endPosition: number;
+  /** What has to be committed before anything else is, once all before it is published. */
+  first: ReadonlyMap<string, Uint8Array | undefined> | undefined;
+}
+
+/**
+ * Finds a job as it was left, or begins it. `over`: there is nothing left to do; undefined: there
+ * is no log yet.
+ *
+ * @throws MillraceError REPROCESS_LOG_CUT; what log and state throw.
+ */
+export async function findJob(parts: PlaceParts, job: Job): Promise<FoundJob | 'over' | undefined> {
+  const { stream, partition } = parts;
+  const committed = await loadSound(parts);
+  if (committed !== undefined) {
+    const known = await continued(parts, job, committed);
+    if (known === 'over' || !('useless' in known)) return known;
+    parts.onDiscarded(known.useless);
+  }
+  const begun = await beginJob(parts, job);
+  if (begun === undefined) return undefined;
+  const { end: endPosition } = await stream.bounds(TOPIC_EVENTS, partition);
+  const first = new Map<string, Uint8Array | undefined>(begun.pages);
+  first.set(END_KEY, encode(endPosition));
+  for (const key of committed?.pages.keys() ?? []) if (!first.has(key)) first.set(key, undefined);
+  const at = committed && { logId: committed.logId, position: committed.position };
+  const { fold, builder } = begun;
+  return { fold, builder, committed: at, endPosition, first };
+}
+
+/** Otherwise why the state is of no use. */
+async function continued(
+  parts: PlaceParts,
+  job: Job,
+  committed: CommittedState,
+): Promise<FoundJob | 'over' | { useless: string }> {
+  const { logId, position, pages } = committed;
+  try {
+    const why = await whyOtherLog(parts, committed);
+    if (why !== undefined) return { useless: why };
+    if (position === JOB_OVER_POSITION) return 'over';
+    const opened = continueJob(job, pages, parts.recordBytesMax);
+    const endPosition = readEnd(pages) ?? position;
+    return { ...opened, committed: { logId, position }, endPosition, first: undefined };
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    return { useless: 'its pages cannot be read' };
+  }
+}
+
+/** Leaves a note that the job is over in the place of its state, so that nobody begins it anew. */
+export async function noteOver(
+  { store, partition }: Pick<PlaceParts, 'store' | 'partition'>,
+  logId: string,
+): Promise<'committed' | 'outrun'> {
+  const committed = await store.load(partition);
+  if (committed?.position === JOB_OVER_POSITION && committed.logId === logId) return 'committed';
+  const pages = new Map<string, Uint8Array | undefined>();
+  for (const key of committed?.pages.keys() ?? []) pages.set(key, undefined);
+  pages.set(OVER_KEY, encode(true));
+  return await store.commit({
+    partition,
+    expected: committed && { logId: committed.logId, position: committed.position },
+    next: { logId, position: JOB_OVER_POSITION },
+    pages,
+  });
+}
+
+/** Undefined: there is nothing, or what there was contradicts itself and is gone. */
+async function loadSound(parts: PlaceParts): Promise<CommittedState | undefined> {
+  const { store, partition, onDiscarded } = parts;
+  try {
+    return await store.load(partition);
+  } catch (error) {
+    if (!isCorruptState(error)) throw error;
+    if (await store.discardCorrupt(partition)) onDiscarded('it contradicts itself');
+    return await store.load(partition);
+  }
+}
+
+/** Undefined when the log goes on from the state. */
+async function whyOtherLog(
+  parts: PlaceParts,
+  { logId, position, pages }: CommittedState,
+): Promise<string | undefined> {
+  const { stream, partition } = parts;
+  const { start, end } = await stream.bounds(TOPIC_EVENTS, partition);
+  if (start === 0 && (end === 0 || (await logIdOf(parts)) !== logId)) return 'it is of another log';
+  if (position === JOB_OVER_POSITION) return undefined;
+  if (position > end) return `metrics.events ends at ${end}, before its position ${position}`;
+  if (position < start) return `events before ${start} are gone, and its position is ${position}`;
+  if (position - 1 < start) return undefined;
+  const { lastDigest } = headOfPages(pages).head;
+  if (lastDigest === '') return undefined;
+  const digest = recordDigest(await readEvent(parts, position - 1));
+  return digest === lastDigest ? undefined : 'metrics.events has another history';
+}
+
+function isUnreadable(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'STATE_INCOMPLETE' || code === 'STATE_VERSION';
+}
+
+function readEnd(pages: ReadonlyMap<string, Uint8Array>): number | undefined {
+  const page = pages.get(END_KEY);
+  const value = page === undefined ? undefined : decodeSoundMsgpack(page);
+  return typeof value === 'number' && Number.isSafeInteger(value) ? value : undefined;
+}

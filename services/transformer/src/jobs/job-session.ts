@@ -1,0 +1,285 @@
+import { MillraceError, type Backoff, type Clock } from '@millrace/runtime';
+import { recordDigest } from '@millrace/checkpoint';
+import type { StateStore } from '@millrace/state';
+import {
+  TOPIC_EVENTS,
+  type PartitionReader,
+  type Producer,
+  type Stream,
+  type StreamRecord,
+} from '@millrace/stream';
+import { ColumnRoom, decodeEventsRecord, EventsRecordKind } from '@millrace/wire';
+import { Committer } from '../committer.ts';
+import { Publisher } from '../publisher.ts';
+import { notSetUp, type OwnedPartition } from '../take-over.ts';
+import type { Job } from './job.ts';
+import type { JobEvents, JobKey } from './job-events.ts';
+import { findJob, noteOver, type FoundJob } from './job-place.ts';
+import type { JobProgress } from './job-progress.ts';
+import type { JobSettings } from './job-settings.ts';
+
+export interface JobSessionParts {
+  key: JobKey;
+  job: Job;
+  stream: Stream;
+  store: StateStore;
+  producer: Producer;
+  clock: Clock;
+  events: JobEvents;
+  settings: JobSettings;
+  progress: JobProgress;
+  backoff: Backoff;
+  /** Whether to commit, and to leave the rest for later. */
+  isToRest: () => boolean;
+  /** Ends the reading; what was folded is still published and committed. */
+  stopping: AbortSignal;
+  /** Ends everything under way. */
+  killing: AbortSignal;
+}
+
+const READ_WAIT_MS = 1000;
+
+/** One stretch of a job's work: it resolves when the job is over, or is to rest. */
+export async function workOnJob(parts: JobSessionParts): Promise<void> {
+  const { key, progress, stream, store, settings, events } = parts;
+  const { partition } = key;
+  const found = await findJob(
+    {
+      ...{ stream, store, partition },
+      recordBytesMax: settings.recordBytesMax,
+      signal: parts.killing,
+      onDiscarded: (why) => events.discarded(key, why),
+    },
+    parts.job,
+  );
+  if (found === undefined) throw notSetUp(partition);
+  if (found === 'over') {
+    progress.over();
+    return;
+  }
+  const ended = new AbortController();
+  try {
+    await new JobSession(parts, found, ended.signal).run();
+  } finally {
+    ended.abort();
+  }
+}
+
+class JobSession {
+  readonly #parts: JobSessionParts;
+  readonly #found: FoundJob;
+  readonly #owned: OwnedPartition;
+  readonly #signal: AbortSignal;
+  readonly #publisher: Publisher;
+  /** A record is folded before the next is read. */
+  readonly #room = new ColumnRoom();
+  #toldUs: number;
+
+  constructor(parts: JobSessionParts, found: FoundJob, ended: AbortSignal) {
+    this.#parts = parts;
+    this.#found = found;
+    const { builder, committed } = found;
+    this.#owned = { fold: found.fold.fold, builder, committed };
+    this.#signal = AbortSignal.any([ended, parts.killing]);
+    this.#publisher = this.#createPublisher();
+    this.#toldUs = parts.clock.nowUs();
+  }
+
+  async run(): Promise<void> {
+    const { progress, stream, key } = this.#parts;
+    const { position } = this.#found.fold.head;
+    progress.takenOver(position);
+    progress.endOffset = Math.max(this.#found.endPosition, position);
+    await this.#commitFirst();
+    const committer = this.#createCommitter();
+    const reader = stream.reader(TOPIC_EVENTS, key.partition, position);
+    try {
+      await this.#foldOn(reader, committer);
+    } finally {
+      await reader.close();
+    }
+  }
+
+  /**
+   * A job that begins says so in `metrics.series` first: that nothing lies before its position.
+   * Without that, whoever goes on from what is committed would leave a gap.
+   */
+  async #commitFirst(): Promise<void> {
+    const { store, key, progress, events } = this.#parts;
+    const { first, builder } = this.#found;
+    const { logId, position } = this.#found.fold.head;
+    if (first === undefined) events.goesOn(key, position);
+    else {
+      builder.flush(position);
+      this.#publisher.pump(() => position);
+      await this.#publisher.settled();
+      const next = { logId, position };
+      const expected = this.#owned.committed;
+      const commit = { partition: key.partition, expected, next, pages: first };
+      if ((await store.commit(commit)) === 'outrun') throw outrun(key);
+      this.#owned.committed = next;
+      events.begun(key, position);
+    }
+    progress.committedPosition = position;
+  }
+
+  async #foldOn(reader: PartitionReader, committer: Committer): Promise<void> {
+    const { progress, backoff, isToRest } = this.#parts;
+    const { fold } = this.#found;
+    const publisher = this.#publisher;
+    try {
+      while (!isToRest()) {
+        const records = await this.#read(reader);
+        progress.running();
+        const hasMet = await this.#fold(records);
+        publisher.pump(() => fold.head.position);
+        await publisher.room();
+        if (hasMet) {
+          await this.#end(committer);
+          return;
+        }
+        committer.commitWhenDue();
+        this.#noteCommitted();
+        backoff.reset();
+        this.#tell();
+        await progress.samples.settle(isToRest, this.#signal);
+        await progress.published.settle(isToRest, this.#signal);
+      }
+      await committer.commitLast();
+      this.#noteCommitted();
+    } finally {
+      await committer.settled();
+    }
+  }
+
+  async #read(reader: PartitionReader): Promise<readonly StreamRecord[]> {
+    const { stopping: signal, settings } = this.#parts;
+    try {
+      return await reader.next({ bytesMax: settings.pollBytesMax, waitMs: READ_WAIT_MS, signal });
+    } catch (error) {
+      if (signal.aborted) return [];
+      throw error;
+    }
+  }
+
+  /** True: it came to the barrier that began the candidate. In slices: others have their turn. */
+  async #fold(records: readonly StreamRecord[]): Promise<boolean> {
+    const { clock, settings, progress } = this.#parts;
+    const { fold } = this.#found;
+    let sliceUs = clock.nowUs();
+    let last: StreamRecord | undefined;
+    let hasMet = false;
+    for (const record of records) {
+      if (record.offset !== fold.head.position) {
+        throw new Error(`record ${record.offset} was read at position ${fold.head.position}`);
+      }
+      hasMet = !this.#apply(record);
+      if (hasMet) break;
+      last = record;
+      if (Math.abs(clock.nowUs() - sliceUs) < settings.sliceMs * 1000) continue;
+      await clock.sleep(1, this.#signal);
+      sliceUs = clock.nowUs();
+    }
+    // What the log has lost was told when it came.
+    fold.fold.takeLosses();
+    if (last !== undefined) fold.head.lastDigest = recordDigest(last.payload);
+    const { position } = fold.head;
+    const appendTimesUs = last === undefined ? [] : [last.appendTimeUs];
+    progress.folded(position, appendTimesUs);
+    return hasMet;
+  }
+
+  #apply({ payload, appendTimeUs }: StreamRecord): boolean {
+    const { progress, events, key } = this.#parts;
+    const record = decodeEventsRecord(payload, this.#room);
+    if (!this.#found.fold.apply(record, appendTimeUs)) return false;
+    if (record.kind !== EventsRecordKind.data) return true;
+    const samples = record.values.length;
+    progress.samples.use(samples);
+    progress.rate.note(samples);
+    events.folded(key, samples);
+    return true;
+  }
+
+  /** Puts out all that is open, and leaves a note that it is over. */
+  async #end(committer: Committer): Promise<void> {
+    const { store, key, progress, events } = this.#parts;
+    const { fold } = this.#found;
+    const publisher = this.#publisher;
+    for (const _ of fold.end()) {
+      publisher.pump(() => fold.head.position);
+      await publisher.room();
+      await progress.published.settle(() => false, this.#signal);
+    }
+    publisher.pump(() => fold.head.position);
+    await publisher.settled();
+    // In the middle of the last record nothing is committed: the note takes the place of all.
+    await committer.settled();
+    const { position, logId } = fold.head;
+    if ((await noteOver({ store, partition: key.partition }, logId)) === 'outrun') {
+      throw outrun(key);
+    }
+    progress.position = position;
+    progress.over();
+    events.over(key, position);
+    events.observed(progress.jobStatus);
+  }
+
+  #noteCommitted(): void {
+    this.#parts.progress.committedPosition = this.#owned.committed?.position;
+  }
+
+  #tell(): void {
+    const { clock, settings, events, progress } = this.#parts;
+    events.observed(progress.jobStatus);
+    const nowUs = clock.nowUs();
+    if (Math.abs(nowUs - this.#toldUs) < settings.tellMs * 1000) return;
+    this.#toldUs = nowUs;
+    events.told(progress.jobStatus);
+  }
+
+  #createPublisher(): Publisher {
+    const { key, producer, clock, events, settings, progress } = this.#parts;
+    const { builder } = this.#found;
+    return new Publisher({
+      ...{ partition: key.partition, builder, producer, clock, signal: this.#signal },
+      pendingBytesMax: settings.pendingBytesMax,
+      onSend: () => progress.begins('publish', clock.nowUs()),
+      onRetry: (error) => {
+        progress.failed('publish', error, clock.nowUs());
+        events.retried(key, 'publish', error);
+      },
+      onPublished: ({ payload }) => {
+        progress.done('publish');
+        progress.published.use(payload.length);
+        events.published(key, payload.length);
+      },
+    });
+  }
+
+  #createCommitter(): Committer {
+    const { key, store: state, clock, settings, progress, events } = this.#parts;
+    const { partition } = key;
+    return new Committer(
+      {
+        ...{ partition, state, clock, signal: this.#signal, progress, settings },
+        events: {
+          committed: (_partition, _pages, bytes) => events.committed(key, bytes),
+          commitRetried: (_partition, error) => events.retried(key, 'commit', error),
+        },
+      },
+      this.#owned,
+      this.#publisher,
+    );
+  }
+}
+
+function outrun({ candidate, partition }: JobKey): MillraceError {
+  return new MillraceError({
+    code: 'TRANSFORMER_OUTRUN',
+    kind: 'outrun',
+    message:
+      `Somebody else committed the job of candidate ${candidate} in partition ${partition}; its ` +
+      'state is loaded again.',
+  });
+}
