@@ -21,6 +21,8 @@ export class Cursors {
   readonly #bySource = new Map<string, Cursor>();
   /** Log ids of the sources of which nothing more is taken. */
   readonly #closed = new Map<string, string>();
+  /** Sources of which entries are missing, while the partition goes on without them. */
+  readonly #aside = new Set<string>();
 
   constructor(partition: number, marks: ReadonlyMap<string, StoredMark>) {
     this.#partition = partition;
@@ -55,7 +57,13 @@ export class Cursors {
     this.#bySource.set(cursor.key.source, cursor);
   }
 
+  /** Nothing of its source is taken any more. */
+  setAside(cursor: Cursor): void {
+    this.#aside.add(cursor.key.source);
+  }
+
   verdict(header: SeriesRecordHeader): Verdict {
+    if (this.#aside.has(header.source)) return 'below';
     const { next } = this.at(header);
     // Whatever it holds: a job that was dropped on the way leaves a gap.
     if (this.#closed.get(header.source) === header.logId) return 'below';

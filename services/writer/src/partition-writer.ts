@@ -133,11 +133,13 @@ export class PartitionWriter {
 
   /**
    * Goes on at the record that continues what is applied, wherever in the log it lies; until
-   * there is one, the partition is stopped with the reason.
+   * there is one, the partition is stopped with the reason. Without what is missing of a job it
+   * goes on: nobody is shown that before it is whole.
    */
   async #bridge(gap: Gap): Promise<void> {
     const { stream, settings, progress, events, signal } = this.#params;
     const { cursor } = gap;
+    const isLive = cursor.key.source === LIVE_SOURCE;
     // Of a log that the store does not accept, missing entries are not the reason to tell.
     await this.mark(cursor);
     cursor.hasMark = true;
@@ -150,14 +152,16 @@ export class PartitionWriter {
       signal,
       onMissing: ({ to, isForgotten }) => {
         const error = this.#missing(cursor, to ?? gap.from, isForgotten);
-        progress.stopped(error);
+        if (isLive) progress.stopped(error);
         events.missing(this.#partition, error);
+        return isLive;
       },
     });
-    events.found(this.#partition, offset);
+    if (offset === undefined) this.#cursors.setAside(cursor);
+    else events.found(this.#partition, offset);
     progress.running();
     await this.close();
-    this.#open(offset);
+    this.#open(offset ?? gap.offset);
   }
 
   #missing(cursor: Cursor, to: Address, hasForgotten: boolean): ReturnType<typeof missingEntries> {

@@ -17,6 +17,8 @@ export interface Gap {
   cursor: Cursor;
   /** Where the record begins that came instead. */
   from: Address;
+  /** Its offset. */
+  offset: number;
   appendTimeUs: number;
 }
 
@@ -175,7 +177,7 @@ export class ReadAhead {
     this.#wasBelow = verdict === 'below';
     if (verdict === 'below') return this.#skip(offset);
     if (verdict === 'gap') {
-      this.#finish({ gap: { cursor, from: record.from, appendTimeUs } });
+      this.#finish({ gap: { cursor, from: record.from, offset, appendTimeUs } });
       return undefined;
     }
     if (cursor !== expected) record = decodeSeriesRecord(bytes, cursor.next);

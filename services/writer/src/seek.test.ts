@@ -20,7 +20,7 @@ async function streamWith(records: readonly SealedRecord[]): Promise<Stream> {
 
 const marksAt = (mark: Address, logNumber = 1): Map<string, StoredMark> =>
   new Map([['live', { logId: TEST_LOG_ID, logNumber, mark }]]);
-const find = (stream: Stream, mark: Address, onMissing: (missing: Missing) => void) => {
+const find = (stream: Stream, mark: Address, onMissing: (missing: Missing) => boolean) => {
   const key = { logId: TEST_LOG_ID, logNumber: 1, partition: 0, source: 'live' };
   const cursor = { key, next: mark, hasMark: true };
   const how = { readBytesMax: 1000, readWaitMs: 1000, signal };
@@ -28,7 +28,7 @@ const find = (stream: Stream, mark: Address, onMissing: (missing: Missing) => vo
 };
 const logRecord = (logId: string): Uint8Array =>
   encodeEventsRecord({ kind: EventsRecordKind.log, logId });
-const never = (): void => expect.unreachable();
+const never = (): boolean => expect.unreachable();
 
 describe('seek', () => {
   it('ends at the first record that is not wholly below the mark', async () => {
@@ -42,15 +42,38 @@ describe('seek', () => {
     }
   });
 
-  it('starts at the first record held, with marks of jobs at the first of their log', async () => {
+  it('ends where the first of all sources goes on, as they are applied in one order', async () => {
+    const source = 'job-7';
+    const sources = [
+      ...recordsOf({ position: 6 }),
+      ...recordsOf({ position: 3, source }),
+      ...recordsOf({ from: { offset: 6, ordinal: 0 }, position: 9 }),
+      ...recordsOf({ from: { offset: 3, ordinal: 0 }, position: 5, source }),
+    ];
+    const stream = await streamWith(sources);
+    for (const [live, job, expected] of [
+      [4, 0, 4],
+      [6, 1, 7],
+      [8, 3, 11],
+      [9, 4, 13],
+      [9, 5, 14],
+    ] as const) {
+      const marks = marksAt({ offset: live, ordinal: 0 });
+      const mark = { offset: job, ordinal: 0 };
+      marks.set(source, { logId: TEST_LOG_ID, logNumber: 1, mark });
+      expect(await seek({ stream, partition: 0 }, marks, signal)).toBe(expected);
+      // Of a job that was dropped nothing more is taken.
+      marks.set(source, { ...marks.get(source)!, isClosed: true });
+      const found = await seek({ stream, partition: 0 }, marks, signal);
+      expect(found).toBeGreaterThanOrEqual(expected);
+    }
+  });
+
+  it('starts at the first record held, or of the log that the marks are of', async () => {
     const older = recordsOf({ position: 4, logId: 'cd'.repeat(16), logNumber: 0 });
     const stream = await streamWith([...older, ...recordsOf({ position: 10 })]);
     expect(await seek({ stream, partition: 0 }, new Map(), signal)).toBe(0);
     const marks = marksAt({ offset: 5, ordinal: 0 });
-    expect(await seek({ stream, partition: 0 }, marks, signal)).toBe(9);
-    marks.set('job', { logId: TEST_LOG_ID, logNumber: 1, mark: { offset: 1, ordinal: 0 } });
-    expect(await seek({ stream, partition: 0 }, marks, signal)).toBe(4);
-    marks.set('job', { ...marks.get('job')!, isClosed: true });
     expect(await seek({ stream, partition: 0 }, marks, signal)).toBe(9);
   });
 
@@ -83,7 +106,7 @@ describe('findCovering', () => {
         });
         const mark = { offset: Math.min(markOffset, reached - 1), ordinal: 1 };
         const stream = await streamWith(records);
-        const found = records[await find(stream, mark, never)]!;
+        const found = records[(await find(stream, mark, never))!]!;
         expect(compareAddress(found.from, mark)).toBeLessThanOrEqual(0);
         expect(compareAddress(found.to, mark)).toBeGreaterThan(0);
       }),
@@ -99,6 +122,7 @@ describe('findCovering', () => {
       told.push(missing);
       const [again] = recordsOf({ from: { offset: 3, ordinal: 0 }, position: 9, offsetsMax: 9 });
       void stream.producer().append(TOPIC_SERIES, 0, again!.payload);
+      return true;
     });
     expect(await finding).toBe(7);
     expect(told).toEqual([{ to: { offset: 9, ordinal: 0 }, isForgotten: false }]);

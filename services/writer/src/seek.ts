@@ -27,10 +27,10 @@ type Where = Readonly<{ stream: Stream; partition: number }>;
  * An offset to start reading at: what lies before it is below the marks, as far as one can tell
  * by looking at few records. A gap found from there may be none: `findCovering` looks at all.
  *
- * Records follow one another without a gap, but a range may occur again further on, put out by
- * an owner that went back. So the binary search may end behind the record it should find. And it
- * looks for the live source only: as long as the mark of a job is open, reading starts at the first
- * record of the log that the marks are of.
+ * All sources are applied in the order of this log, so what is below its source's mark ends at one
+ * offset for all of them. Records follow one another without a gap, but a range may occur again
+ * further on, put out by an owner that went back: so the binary search may end behind the record
+ * it should find.
  */
 export async function seek(
   where: Where,
@@ -39,14 +39,16 @@ export async function seek(
 ): Promise<number> {
   const { stream, partition } = where;
   const live = marks.get(LIVE_SOURCE);
-  const isAlone = [...marks.values()].filter(({ isClosed }) => isClosed !== true).length === 1;
   for (;;) {
     signal.throwIfAborted();
     const { start, end } = await stream.bounds(TOPIC_SERIES, partition);
     if (live === undefined) return start;
     const isDone = (header: SeriesRecordHeader): boolean => {
       if (header.logId !== live.logId) return header.logNumber < live.logNumber;
-      return isAlone && compareAddress(header.to, live.mark) <= 0;
+      const stored = marks.get(header.source);
+      if (stored?.logId !== header.logId) return false;
+      if (stored.isClosed === true) return true;
+      return compareAddress(header.to, stored.mark) <= 0;
     };
     try {
       return await firstNotDone({ ...where, isDone, start, end, signal });
@@ -108,7 +110,8 @@ export interface Missing {
 
 /**
  * Looks at every record held, then at every one that is appended, until one continues what the
- * cursor has; its offset. `onMissing` is told once, when the end is reached without.
+ * cursor has; its offset. `onMissing` is told once, when the end is reached without; undefined when
+ * it says that nobody waits.
  */
 export async function findCovering(
   params: Where &
@@ -117,9 +120,10 @@ export async function findCovering(
       readBytesMax: number;
       readWaitMs: number;
       signal: AbortSignal;
-      onMissing: (missing: Missing) => void;
+      /** False: it gives up for now. */
+      onMissing: (missing: Missing) => boolean;
     }>,
-): Promise<number> {
+): Promise<number | undefined> {
   const { stream, partition, cursor, readBytesMax, signal } = params;
   const { start } = await stream.bounds(TOPIC_SERIES, partition);
   const reader = stream.reader(TOPIC_SERIES, partition, start);
@@ -138,7 +142,8 @@ export async function findCovering(
         if (isBehind && (to === undefined || compareAddress(header.from, to) < 0)) to = header.from;
       }
       if (records.length > 0 || waitMs > 0) continue;
-      params.onMissing({ to, isForgotten: start > 0 && to !== undefined && to === first });
+      const isForgotten = start > 0 && to !== undefined && to === first;
+      if (!params.onMissing({ to, isForgotten })) return undefined;
       waitMs = params.readWaitMs;
     }
   } finally {

@@ -46,6 +46,25 @@ describe('entries that are missing', () => {
     expect(statusOf(writer, 1).state).toBe('running');
   });
 
+  it('of a job stop nothing but that job', async () => {
+    const source = 'job-7';
+    await bench.append(recordsOf({ position: 3 }));
+    await bench.append(recordsOf({ position: 2, source }));
+    await bench.append(recordsOf({ from: at(4), position: 6, source }));
+    await bench.append(recordsOf({ from: at(3), position: 8 }));
+    const { writer } = bench.start();
+    await reaches(8);
+    await until(() => expect(statusOf(writer)).toMatchObject({ state: 'running', position: 12 }));
+    const markOfJob = () => bench.database.marks.find((mark) => mark.source === source)?.mark;
+    expect(markOfJob()).toEqual(at(2));
+    // What is put out again is taken by whoever looks anew.
+    await bench.append(recordsOf({ from: at(1), position: 6, source }));
+    await writer.stop();
+    bench.start();
+    await until(() => expect(markOfJob()).toEqual(at(6)));
+    expect(samplesOf(bench.database)).toHaveLength(3 * (8 + 6));
+  });
+
   it('are taken as soon as they are put out again', async () => {
     await bench.append(recordsOf({ position: 3 }));
     await bench.append(recordsOf({ from: at(5), position: 9 }));
