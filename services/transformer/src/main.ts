@@ -13,7 +13,12 @@ import {
   type SettingsDefinition,
   type StageHost,
 } from '@millrace/runtime';
-import { openRedisStateStore, redisDefinition, type RedisSection } from '@millrace/state/redis';
+import {
+  openRedisStatePlaces,
+  openRedisStateStore,
+  redisDefinition,
+  type RedisSection,
+} from '@millrace/state/redis';
 import { createSharedStage, TOPIC_EVENTS } from '@millrace/stream';
 import {
   DEFAULT_KAFKA_GROUP_SETTINGS,
@@ -94,6 +99,8 @@ async function compose(
   const connection = kafkaConnectionOf(kafka, NAME);
   const state = openRedisStateStore({ ...redis, log });
   host.onClose(() => state.close());
+  const jobPlaces = openRedisStatePlaces({ ...redis, log });
+  host.onClose(() => jobPlaces.close());
   const bounds = { compression, retentionMs, openMs: OPEN_MS };
   const stream = await host.wait.until('kafka', () =>
     openKafkaStream({ connection, topicPrefix, clock, log, settings: bounds, signal }),
@@ -101,7 +108,7 @@ async function compose(
   host.onClose(() => stream.close());
   const letGoMsMax = stopMsMax * LET_GO_PART;
   const stage = createTransformer(
-    { stream, state, clock, log, meter },
+    { stream, state, clock, log, meter, jobPlaces },
     {
       ...DEFAULT_TRANSFORMER_SETTINGS,
       ...settings.transformer,

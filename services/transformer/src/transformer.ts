@@ -9,10 +9,13 @@ import {
 } from '@millrace/runtime';
 import { ControlFollower } from '@millrace/control';
 import type { CheckpointOutcome } from '@millrace/checkpoint';
-import type { StateStore } from '@millrace/state';
+import type { StatePlaces, StateStore } from '@millrace/state';
 import type { Stream } from '@millrace/stream';
 import { Checkpoints, makeHere, type MakeCheckpoint } from './checkpoints.ts';
 import { createTransformerEvents } from './events.ts';
+import { createJobEvents } from './jobs/job-events.ts';
+import { DEFAULT_JOB_SETTINGS } from './jobs/job-settings.ts';
+import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { observe } from './observe.ts';
 import { PartitionOwner } from './partition-owner.ts';
 import type { TransformerSettings } from './settings.ts';
@@ -25,6 +28,8 @@ export interface TransformerComponents {
   meter: Meter;
   /** Left out: in this thread, which loads and checks the state meanwhile. */
   makeCheckpoint?: MakeCheckpoint;
+  /** Where states of jobs are; left out: jobs are done by somebody else. */
+  jobPlaces?: StatePlaces;
 }
 
 export interface Transformer extends PartitionedStage {
@@ -62,6 +67,7 @@ export function createTransformer(
   const acknowledged = (partition: number, logId: string) => control.acknowledged(partition, logId);
   const known = { versionsAfter, acknowledged };
   const parts = { stream, state, producer, clock, events, settings, checkpoints, ...known };
+  const jobs = jobsOf(components, settings);
   let hasGivenUp = false;
   const owned = new OwnedPartitions(
     {
@@ -77,6 +83,7 @@ export function createTransformer(
   );
   const run = async (): Promise<void> => {
     control.run().catch(events.controlStopped);
+    jobs?.run().catch(events.controlStopped);
     const ended = new AbortController();
     const { signal } = ended;
     const observing = observe({ stream, clock, events, signal }, () => owned.tasks);
@@ -86,6 +93,7 @@ export function createTransformer(
       await Promise.race([owned.run(), observing]);
     } finally {
       ended.abort();
+      await jobs?.stop();
       await control.stop();
       await checkpoints.stop();
       // Of an owner that was given up an append may be under way: that ends with the stream.
@@ -99,17 +107,36 @@ export function createTransformer(
   };
   return {
     run: () => (running ??= run()),
-    own: (partitions) => owned.own(partitions),
-    stop: () => settled(owned.stop()),
-    kill: () => settled(owned.kill()),
+    own: async (partitions) => {
+      await Promise.all([owned.own(partitions), jobs?.own(partitions)]);
+    },
+    stop: () => settled(both(owned.stop(), jobs?.stop())),
+    kill: () => settled(both(owned.kill(), jobs?.kill())),
     checkpoint: (how) => {
       const partitions = how.isAsked
         ? owned.statuses.map(({ partition }) => partition)
         : checkpoints.recent;
       return checkpoints.makeAll(partitions, how);
     },
-    status: () => statusOf(owned.statuses),
+    status: () => ({
+      ...statusOf(owned.statuses),
+      ...(jobs === undefined ? {} : { jobs: jobs.statuses() }),
+    }),
   };
+}
+
+/** In the same thread as live folding: in slices, one at a time. */
+function jobsOf(
+  { stream, jobPlaces, clock, log, meter }: TransformerComponents,
+  { partitions, stopMsMax }: TransformerSettings,
+): Jobs | undefined {
+  if (jobPlaces === undefined) return undefined;
+  const parts = { stream, places: jobPlaces, clock, events: createJobEvents(log, meter) };
+  return createJobs(parts, { ...DEFAULT_JOB_SETTINGS, stopMsMax }, partitions);
+}
+
+async function both(...ending: (Promise<void> | undefined)[]): Promise<void> {
+  await Promise.all(ending);
 }
 
 function statusOf(partitions: PartitionStatus[]): StageStatus {

@@ -17,7 +17,13 @@ import {
   type SettingsDefinition,
   type StageHost,
 } from '@millrace/runtime';
-import { openRedisStateStore, redisDefinition, type RedisSection } from '@millrace/state/redis';
+import { heldByJobs, HistoryReader } from '@millrace/control';
+import {
+  openRedisStatePlaces,
+  openRedisStateStore,
+  redisDefinition,
+  type RedisSection,
+} from '@millrace/state/redis';
 import {
   createTimescaleStore,
   migrateTimescale,
@@ -102,6 +108,8 @@ async function compose(host: StageHost, settings: WriterProcessSettings): Promis
   const connection = kafkaConnectionOf(kafka, NAME);
   const state = openRedisStateStore({ ...redis, log });
   host.onClose(() => state.close());
+  const places = openRedisStatePlaces({ ...redis, log });
+  host.onClose(() => places.close());
   const { url, retention } = section;
   const store = createTimescaleStore({ connection: { url }, log, clock, settings: { retention } });
   host.onClose(() => store.close());
@@ -112,7 +120,9 @@ async function compose(host: StageHost, settings: WriterProcessSettings): Promis
   );
   host.onClose(() => stream.close());
   const letGoMsMax = stopMsMax * LET_GO_PART;
+  const history = new HistoryReader(stream);
   const releasing = releasingEvents(store, {
+    heldFrom: (partition) => heldByJobs({ history, places }, partition),
     retention: new CheckpointRetention({ stream }, settings.checkpoint),
     log,
     readPosition: (partition) => state.readPosition(partition),

@@ -13,7 +13,11 @@ const PARTITIONS = 4;
 /** Of each partition. An event before the position stays as well. */
 const CHECKPOINTS = [3, 5, 6, 8];
 
-async function begin(readPosition: ReadStatePosition, log: Log = silentLog) {
+async function begin(
+  readPosition: ReadStatePosition,
+  log: Log = silentLog,
+  heldFrom?: (partition: number) => Promise<number>,
+) {
   // Every record is a segment of its own and past its retention at once.
   const settings = { segmentBytes: 1, retentionMs: 0 };
   const memory = new MemoryLog({ partitions: PARTITIONS, clock: systemClock, settings });
@@ -30,7 +34,8 @@ async function begin(readPosition: ReadStatePosition, log: Log = silentLog) {
   }
   const owned = () => [0, 1, 2];
   const retention = new CheckpointRetention({ stream }, DEFAULT_CHECKPOINT_SETTINGS);
-  const parts = { retention, readPosition, owned, log };
+  const held = heldFrom === undefined ? {} : { heldFrom };
+  const parts = { retention, readPosition, owned, log, ...held };
   const store = releasingEvents(createMemoryStore(database), parts);
   const starts = async (): Promise<number[]> => {
     const bounds = Array.from({ length: PARTITIONS }, (_, p) => stream.bounds(TOPIC_EVENTS, p));
@@ -70,4 +75,22 @@ test('a state that cannot be asked costs room and nothing else, and is told once
   isAway = true;
   await store.flushedMarks();
   expect(warnings.length).toBe(2);
+});
+
+test('what a job still has to fold is kept, and all while nobody knows what that is', async () => {
+  const folded = { logId: TEST_LOG_ID, position: 9 };
+  const held = [Infinity, 4, 0];
+  const { store, starts } = await begin(
+    async () => folded,
+    silentLog,
+    async (partition) => {
+      if (partition === 2 && held[2] === 0) throw new Error('it is away');
+      return held[partition]!;
+    },
+  );
+  await store.flushedMarks();
+  expect(await starts()).toEqual([5, 2, 0, 0]);
+  held[1] = held[2] = Infinity;
+  await store.flushedMarks();
+  expect(await starts()).toEqual([5, 5, 5, 0]);
 });

@@ -19,6 +19,8 @@ export function releasingEvents(
     retention: CheckpointRetention;
     readPosition: ReadStatePosition;
     owned: () => readonly number[];
+    /** Below it no job needs an event of a partition any more; left out: there are no jobs. */
+    heldFrom?: (partition: number) => Promise<number>;
     log: Log;
   }>,
 ): Store {
@@ -46,7 +48,7 @@ export function releasingEvents(
 }
 
 async function releaseAll(
-  { retention, readPosition, owned }: Parameters<typeof releasingEvents>[1],
+  { retention, readPosition, owned, heldFrom = noneHeld }: Parameters<typeof releasingEvents>[1],
   marks: ReadonlyMap<number, StoredMark>,
 ): Promise<void> {
   retention.keepOnly(owned());
@@ -55,9 +57,12 @@ async function releaseAll(
     if (stored === undefined) return;
     const folded = await readPosition(partition);
     if (folded?.logId !== stored.logId) return;
-    const position = Math.min(folded.position, stored.mark.offset);
+    const held = await heldFrom(partition);
+    const position = Math.min(folded.position, stored.mark.offset, held);
     await retention.release(partition, { logId: stored.logId, position });
   });
   const ended = await Promise.allSettled(releases);
   for (const one of ended) if (one.status === 'rejected') throw one.reason;
 }
+
+const noneHeld = async (): Promise<number> => Infinity;

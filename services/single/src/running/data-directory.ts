@@ -8,6 +8,8 @@ export interface DataDirectory {
   path: string;
   log: string;
   state: string;
+  /** States of jobs; not there before the first job is done. */
+  jobs: string;
   postgres: string;
   /** Tells other programs where the running process listens; absent when none runs. */
   runFile: string;
@@ -27,6 +29,7 @@ export function chooseDataDirectory(
     path,
     log: join(path, 'log'),
     state: join(path, 'state'),
+    jobs: join(path, 'jobs'),
     postgres: join(path, 'postgres'),
     runFile: join(path, 'run.json'),
   };

@@ -62,7 +62,7 @@ export function startStageThreads(
   const series = new MessageChannel();
   const common = {
     settings,
-    directories: { log: directory.log, state: directory.state },
+    directories: { log: directory.log, state: directory.state, jobs: directory.jobs },
     colours,
     sharedLog: createSegmentShared(partitions),
     sharedPositions: createSharedPositions(partitions),

@@ -12,7 +12,7 @@ export type StageName = StageStatus['stage'];
 export interface ThreadData {
   stage: StageName;
   settings: SingleSettings;
-  directories: Readonly<{ log: string; state: string }>;
+  directories: Readonly<{ log: string; state: string; jobs: string }>;
   colours: boolean;
   /** Of the log: flushed ends of every partition. */
   sharedLog: SharedArrayBuffer;

@@ -25,7 +25,8 @@ export interface ThreadHost {
 
 /** Answers the supervisor's calls with what `build` returns beside what all threads have. */
 export function hostStage<T extends StageThread>(
-  build: (host: ThreadHost) => Omit<T, 'measure' | 'exposition'>,
+  /** `measure` and `exposition` where the thread has more to tell than its meter. */
+  build: (host: ThreadHost) => Omit<T, 'measure' | 'exposition'> & Partial<StageThread>,
 ): void {
   if (parentPort === null) throw new Error('a stage thread was started outside of a worker');
   const data = workerData as ThreadData;

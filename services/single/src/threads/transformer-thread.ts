@@ -12,6 +12,7 @@ import {
 import { openState } from '../open-state.ts';
 import { openWithCheckpoints } from '../open-with-checkpoints.ts';
 import { createCheckpointMaker, type CheckpointMaker } from './checkpoint-maker.ts';
+import { createJobsHost, type JobsHost } from './jobs-host.ts';
 import type { TransformerThread } from './thread-data.ts';
 import { hostStage } from './thread-host.ts';
 
@@ -25,6 +26,7 @@ hostStage<TransformerThread>((host) => {
   let maker: CheckpointMaker | undefined;
   let retention: CheckpointRetention | undefined;
   let transformer: Transformer | undefined;
+  let jobs: JobsHost | undefined;
   return {
     open: async () => {
       const how = { directory: directories.state, partitions: settings.partitions };
@@ -59,12 +61,15 @@ hostStage<TransformerThread>((host) => {
         },
       );
       host.run(transformer);
+      jobs = createJobsHost({ stream, clock, log }, data);
     },
     release: async (flushed) => {
       for (const { partition, logId, offset } of flushed) {
         const committed = await state?.readPosition(partition);
         if (committed?.logId !== logId) continue;
-        const position = Math.min(committed.position, offset);
+        // What jobs still have to fold stays, also while nobody knows what that is.
+        const held = jobs?.heldFrom(partition) ?? 0;
+        const position = Math.min(committed.position, offset, held);
         await retention?.release(partition, { logId, position });
       }
     },
@@ -74,9 +79,22 @@ hostStage<TransformerThread>((host) => {
       await limit.end();
       return outcomes ?? [];
     },
-    status: () => transformer?.status() ?? { stage: 'transformer', ready: false, partitions: [] },
-    stop: async () => await transformer?.stop(),
+    status: () => {
+      const none = { stage: 'transformer', ready: false, partitions: [] } as const;
+      const status = transformer?.status() ?? { ...none, partitions: [] };
+      return { ...status, jobs: jobs?.statuses() ?? [] };
+    },
+    measure: async () => [...(await meter.measurements()), ...((await jobs?.measure()) ?? [])],
+    exposition: async () => {
+      const mine = await meter.exposition();
+      const theirs = (await jobs?.exposition()) ?? '';
+      return theirs === '' ? mine : `${mine.trimEnd()}\n${theirs}`;
+    },
+    stop: async () => {
+      await Promise.all([transformer?.stop(), jobs?.close()]);
+    },
     close: async () => {
+      await jobs?.close();
       await maker?.close();
       await stream?.close();
       await state?.close();

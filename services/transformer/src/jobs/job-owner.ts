@@ -25,6 +25,7 @@ export interface JobOwnerParts {
   settings: JobSettings;
   /** How many fold at a time. */
   turns: Turns;
+  isPressed?: () => boolean;
 }
 
 const PAUSED_LOOK_MS = 500;

@@ -29,6 +29,8 @@ export interface JobSessionParts {
   settings: JobSettings;
   progress: JobProgress;
   backoff: Backoff;
+  /** Whether what arrives gets on slowly. */
+  isPressed?: () => boolean;
   /** Whether to commit, and to leave the rest for later. */
   isToRest: () => boolean;
   /** Ends the reading; what was folded is still published and committed. */
@@ -38,6 +40,8 @@ export interface JobSessionParts {
 }
 
 const READ_WAIT_MS = 1000;
+const PRESSED_LOOK_MS = 100;
+const PRESSED_MS_MAX = 2000;
 
 /** One stretch of a job's work: it resolves when the job is over, or is to rest. */
 export async function workOnJob(parts: JobSessionParts): Promise<void> {
@@ -144,11 +148,21 @@ class JobSession {
         this.#tell();
         await progress.samples.settle(isToRest, this.#signal);
         await progress.published.settle(isToRest, this.#signal);
+        await this.#holdBack();
       }
       await committer.commitLast();
       this.#noteCommitted();
     } finally {
       await committer.settled();
+    }
+  }
+
+  /** What arrives goes first; and yet the past gets on, or it would never be folded. */
+  async #holdBack(): Promise<void> {
+    const { clock, isPressed, isToRest } = this.#parts;
+    for (let ms = 0; ms < PRESSED_MS_MAX; ms += PRESSED_LOOK_MS) {
+      if (isPressed?.() !== true || isToRest()) return;
+      await clock.sleep(PRESSED_LOOK_MS, this.#signal);
     }
   }
 

@@ -18,6 +18,8 @@ export interface JobsComponents {
   places: StatePlaces;
   clock: Clock;
   events: JobEvents;
+  /** Whether what arrives gets on slowly: then jobs hold back. Left out: nobody knows. */
+  isPressed?: () => boolean;
 }
 
 /** The jobs of all candidates in the partitions that are owned here. */

@@ -1,0 +1,117 @@
+import { mkdirSync } from 'node:fs';
+import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
+import {
+  createConsoleLog,
+  createMeter,
+  measureThread,
+  systemClock,
+  type JobStatus,
+  type Measurement,
+} from '@millrace/runtime';
+import { openLmdbStatePlaces } from '@millrace/state/lmdb';
+import { TOPIC_SERIES } from '@millrace/stream';
+import { openSegmentStream } from '@millrace/stream/segment';
+import {
+  createJobEvents,
+  createJobs,
+  DEFAULT_JOB_SETTINGS,
+  type Jobs,
+} from '@millrace/transformer';
+import { openState } from '../open-state.ts';
+import type { SingleSettings } from '../settings.ts';
+import { storeLag } from './store-lag.ts';
+import type { ThreadData } from './thread-data.ts';
+import { createThreadLink } from './thread-link.ts';
+
+/** What the thread is born with. */
+export interface JobsThreadData {
+  directories: ThreadData['directories'];
+  sharedLog: SharedArrayBuffer;
+  sharedPositions: SharedArrayBuffer;
+  settings: Pick<SingleSettings, 'partitions' | 'log' | 'logging'>;
+  colours: boolean;
+  /** To the owner of `metrics.series`. */
+  port: MessagePort;
+}
+
+/** What it is asked for. */
+export interface JobsThread {
+  look(): JobsLook;
+  measure(): Promise<Measurement[]>;
+  exposition(): Promise<string>;
+  /** Commits what is folded, and closes everything. */
+  close(): Promise<void>;
+}
+
+/** How its jobs are. */
+export interface JobsLook {
+  statuses: JobStatus[];
+  /** By partition: below it no job needs an event any more. */
+  heldFrom: number[];
+  /** There is nothing left to do. */
+  isIdle: boolean;
+}
+
+// The thread that folds the past under other rules: whoever folds what arrives must not wait for
+// that. It lives as long as there is something to fold.
+if (parentPort === null) throw new Error('the jobs thread was started outside of a worker');
+
+const { directories, sharedLog, sharedPositions, settings, colours, port } =
+  workerData as JobsThreadData;
+const { partitions, logging } = settings;
+const clock = systemClock;
+const log = createConsoleLog({ logging, colours, fields: { stage: 'transformer' } });
+const meter = createMeter();
+measureThread('jobs', meter);
+const all = Array.from({ length: partitions }, (_, partition) => partition);
+
+interface Opened {
+  jobs: Jobs;
+  close(): Promise<void>;
+}
+
+async function open(): Promise<Opened> {
+  mkdirSync(directories.jobs, { recursive: true, mode: 0o700 });
+  const places = openLmdbStatePlaces({
+    directory: directories.jobs,
+    // After an unclean end each is tried out first, as the live one is.
+    open: (directory) => openState({ clock, log }, { directory, partitions }),
+  });
+  const stream = await openSegmentStream({
+    ...{ directory: directories.log, partitions, shared: sharedLog, owns: [] },
+    peers: new Map([[TOPIC_SERIES, port]]),
+    ...{ clock, log, settings: settings.log },
+  });
+  const lag = storeLag({ stream, clock }, sharedPositions);
+  const jobs = createJobs(
+    { stream, places, clock, events: createJobEvents(log, meter), isPressed: lag.isPressed },
+    DEFAULT_JOB_SETTINGS,
+    all,
+  );
+  void jobs.run();
+  const close = async (): Promise<void> => {
+    await jobs.stop();
+    await lag.stop();
+    await stream.close();
+    await places.close();
+  };
+  return { jobs, close };
+}
+
+const opening = open();
+// Whoever looks is told.
+opening.catch(() => undefined);
+
+createThreadLink(parentPort, {
+  look: async () => {
+    const { jobs } = await opening;
+    return {
+      statuses: jobs.statuses(),
+      heldFrom: all.map((partition) => jobs.heldFrom(partition)),
+      isIdle: jobs.isIdle(),
+    };
+  },
+  measure: () => meter.measurements(),
+  exposition: () => meter.exposition(),
+  close: async () => await (await opening).close(),
+} satisfies Readonly<Record<keyof JobsThread, unknown>>);
