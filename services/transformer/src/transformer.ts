@@ -44,11 +44,45 @@ export interface Transformer extends PartitionedStage {
   ): Promise<CheckpointOutcome[]>;
 }
 
-/** The stage: one owner for each of its partitions, side by side. */
+/** The stage: one owner for each of its partitions, side by side, and their jobs beside them. */
 export function createTransformer(
   components: TransformerComponents,
   settings: TransformerSettings,
 ): Transformer {
+  const live = createLive(components, settings);
+  const { jobPlaces: places, stream, clock, log, meter } = components;
+  if (places === undefined) return live;
+  const { partitions, stopMsMax } = settings;
+  const parts = { stream, places, clock, events: createJobEvents(log, meter) };
+  return withJobs(live, createJobs(parts, { ...DEFAULT_JOB_SETTINGS, stopMsMax }, partitions));
+}
+
+function withJobs(live: Transformer, jobs: Jobs): Transformer {
+  return {
+    ...live,
+    run: async () => {
+      const over = jobs.run();
+      try {
+        await live.run();
+      } finally {
+        await jobs.stop();
+        await over;
+      }
+    },
+    own: async (partitions) => {
+      await Promise.all([live.own(partitions), jobs.own(partitions)]);
+    },
+    stop: async () => {
+      await Promise.all([live.stop(), jobs.stop()]);
+    },
+    kill: async () => {
+      await Promise.all([live.kill(), jobs.kill()]);
+    },
+    status: () => ({ ...live.status(), jobs: jobs.statuses() }),
+  };
+}
+
+function createLive(components: TransformerComponents, settings: TransformerSettings): Transformer {
   const { stream, state, clock } = components;
   const { stopMsMax: letGoMsMax, lookAgainMs } = settings;
   const events = createTransformerEvents(components.log, components.meter);
@@ -67,7 +101,6 @@ export function createTransformer(
   const acknowledged = (partition: number, logId: string) => control.acknowledged(partition, logId);
   const known = { versionsAfter, acknowledged };
   const parts = { stream, state, producer, clock, events, settings, checkpoints, ...known };
-  const jobs = jobsOf(components, settings);
   let hasGivenUp = false;
   const owned = new OwnedPartitions(
     {
@@ -83,7 +116,6 @@ export function createTransformer(
   );
   const run = async (): Promise<void> => {
     control.run().catch(events.controlStopped);
-    jobs?.run().catch(events.controlStopped);
     const ended = new AbortController();
     const { signal } = ended;
     const observing = observe({ stream, clock, events, signal }, () => owned.tasks);
@@ -93,7 +125,6 @@ export function createTransformer(
       await Promise.race([owned.run(), observing]);
     } finally {
       ended.abort();
-      await jobs?.stop();
       await control.stop();
       await checkpoints.stop();
       // Of an owner that was given up an append may be under way: that ends with the stream.
@@ -107,36 +138,17 @@ export function createTransformer(
   };
   return {
     run: () => (running ??= run()),
-    own: async (partitions) => {
-      await Promise.all([owned.own(partitions), jobs?.own(partitions)]);
-    },
-    stop: () => settled(both(owned.stop(), jobs?.stop())),
-    kill: () => settled(both(owned.kill(), jobs?.kill())),
+    own: (partitions) => owned.own(partitions),
+    stop: () => settled(owned.stop()),
+    kill: () => settled(owned.kill()),
     checkpoint: (how) => {
       const partitions = how.isAsked
         ? owned.statuses.map(({ partition }) => partition)
         : checkpoints.recent;
       return checkpoints.makeAll(partitions, how);
     },
-    status: () => ({
-      ...statusOf(owned.statuses),
-      ...(jobs === undefined ? {} : { jobs: jobs.statuses() }),
-    }),
+    status: () => statusOf(owned.statuses),
   };
-}
-
-/** In the same thread as live folding: in slices, one at a time. */
-function jobsOf(
-  { stream, jobPlaces, clock, log, meter }: TransformerComponents,
-  { partitions, stopMsMax }: TransformerSettings,
-): Jobs | undefined {
-  if (jobPlaces === undefined) return undefined;
-  const parts = { stream, places: jobPlaces, clock, events: createJobEvents(log, meter) };
-  return createJobs(parts, { ...DEFAULT_JOB_SETTINGS, stopMsMax }, partitions);
-}
-
-async function both(...ending: (Promise<void> | undefined)[]): Promise<void> {
-  await Promise.all(ending);
 }
 
 function statusOf(partitions: PartitionStatus[]): StageStatus {

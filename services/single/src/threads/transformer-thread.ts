@@ -1,5 +1,5 @@
 import { CheckpointRetention } from '@millrace/checkpoint';
-import { limitTime, MillraceError } from '@millrace/runtime';
+import { limitTime, MillraceError, type Meter, type StageStatus } from '@millrace/runtime';
 import { TOPIC_CHECKPOINTS, TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
 import type { SegmentStream } from '@millrace/stream/segment';
 import { isCorruptState } from '@millrace/state';
@@ -79,28 +79,33 @@ hostStage<TransformerThread>((host) => {
       await limit.end();
       return outcomes ?? [];
     },
-    status: () => {
-      const none = { stage: 'transformer', ready: false, partitions: [] } as const;
-      const status = transformer?.status() ?? { ...none, partitions: [] };
-      return { ...status, jobs: jobs?.statuses() ?? [] };
-    },
-    measure: async () => [...(await meter.measurements()), ...((await jobs?.measure()) ?? [])],
-    exposition: async () => {
-      const mine = await meter.exposition();
-      const theirs = (await jobs?.exposition()) ?? '';
-      return theirs === '' ? mine : `${mine.trimEnd()}\n${theirs}`;
-    },
-    stop: async () => {
-      await Promise.all([transformer?.stop(), jobs?.close()]);
-    },
+    status: () => ({ ...statusOf(transformer), jobs: jobs?.statuses() ?? [] }),
+    ...metricsOf(meter, () => jobs),
+    stop: async () => void (await Promise.all([transformer?.stop(), jobs?.close()])),
     close: async () => {
-      await jobs?.close();
-      await maker?.close();
-      await stream?.close();
-      await state?.close();
+      for (const one of [jobs, maker, stream, state]) await one?.close();
     },
   };
 });
+
+function statusOf(transformer: Transformer | undefined): StageStatus {
+  return transformer?.status() ?? { stage: 'transformer', ready: false, partitions: [] };
+}
+
+/** Those of this thread, and of that of the jobs. */
+function metricsOf(
+  meter: Meter,
+  jobs: () => JobsHost | undefined,
+): Pick<TransformerThread, 'measure' | 'exposition'> {
+  return {
+    measure: async () => [...(await meter.measurements()), ...((await jobs()?.measure()) ?? [])],
+    exposition: async () => {
+      const mine = await meter.exposition();
+      const theirs = (await jobs()?.exposition()) ?? '';
+      return theirs === '' ? mine : `${mine.trimEnd()}\n${theirs}`;
+    },
+  };
+}
 
 async function logIdOf(state: LmdbStateStore, partition: number): Promise<string | undefined> {
   try {
