@@ -64,15 +64,17 @@ test(
     // What arrives meanwhile belongs to the live folding of both.
     for (let i = 0; i < 10; i += 1) await pushSales(millrace, fromMs + 500, i + 25);
     let folded = 0;
+    let jobs: JobStatus[] = [];
     for (let kill = 0; kill < 2; kill += 1) {
       const enough = folded + 5;
       await until('a job has committed something', SOON_MS_MAX, async () => {
-        folded = (await jobsOf(millrace)).reduce((sum, one) => sum + committedOf(one), 0);
+        jobs = await jobsOf(millrace);
+        folded = jobs.reduce((sum, one) => sum + committedOf(one), 0);
         return folded >= enough;
       });
+      expect(jobs.every(({ state }) => state === 'over')).toBe(false);
       await killed(millrace);
       millrace = await playground.up({ env: ENV });
-      expect((await jobsOf(millrace)).every(({ state }) => state === 'over')).toBe(false);
     }
     await killed(millrace);
     await whileStopped(async (stream) => {
@@ -80,12 +82,10 @@ test(
     });
     millrace = await playground.up({ env: ENV });
     await until('all jobs are over', SOON_MS_MAX, async () => {
-      const jobs = await jobsOf(millrace);
+      jobs = await jobsOf(millrace);
       return jobs.length === PARTITIONS && jobs.every(({ state }) => state === 'over');
     });
-    expect((await jobsOf(millrace)).map(({ candidate }) => candidate)).toEqual(
-      Array.from({ length: PARTITIONS }, () => number),
-    );
+    expect(new Set(jobs.map(({ candidate }) => candidate))).toEqual(new Set([number]));
     for (const rule of ['sales', 'default']) await expectSame(rule, sinceUs);
     expect(millrace.output()).not.toMatch(/WRITER_GAP|Job stopped/);
   },
