@@ -11,7 +11,7 @@ import { HistoryReader } from './read-history.ts';
 
 const LOG = 'a1b2c3d4e5f60718293a4b5c6d7e8f90';
 
-it('holds events back to what the slowest job has committed, until it is over or gone', async () => {
+it('holds events back to what the slowest job has committed, until it is over', async () => {
   const stream = openMemoryStream(new MemoryLog({ partitions: 2, clock }));
   const source = 'rules: [{name: a, match: m, widths: [10s], aggregates: [sum]}]';
   const parsed = parseRules(source);
