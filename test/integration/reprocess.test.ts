@@ -6,6 +6,7 @@ import { silentLog, systemClock, type JobStatus, type StageStatus } from '@millr
 import { TOPICS, type Stream } from '@millrace/stream';
 import { openSegmentStream } from '@millrace/stream/segment';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { editionWindowsSql } from './edition-windows.ts';
 import { Playground, push, until, type RunningMillrace } from './running-millrace.ts';
 
 const PARTITIONS = 4;
@@ -21,19 +22,6 @@ const RULES = `rules:
     widths: [10s, 1m]
     aggregates: [count, sum, min, max, first, last, increase, quantile]
 `;
-
-/** Merged as readers merge pieces, and told apart by nothing but what they are of. */
-const WINDOWS = `
-  SELECT rule, series_id::text, width::text, start,
-    sum(count)::int AS count, round(sum(sum)::numeric, 6)::text AS sum,
-    min(min) AS min, max(max) AS max, round(sum(increase)::numeric, 6)::text AS increase,
-    min(first_time) AS first_time, max(last_time) AS last_time, bool_or(marked) AS marked
-  FROM (SELECT * FROM windows UNION ALL SELECT * FROM windows_open) AS pieces
-  JOIN (SELECT edition, rule, row_number() OVER (PARTITION BY rule ORDER BY edition) AS turn
-        FROM editions) AS one USING (edition)
-  WHERE start >= $FROM AND turn = $TURN AND rule = $RULE
-  GROUP BY rule, series_id, width, start
-  ORDER BY series_id, width, start`;
 
 let playground: Playground;
 beforeEach(async () => {
@@ -98,11 +86,7 @@ async function expectSame(rule: string, sinceUs: number): Promise<void> {
   const widest = rule === 'sales' ? MINUTE_MS : 60 * MINUTE_MS;
   const fromMs = Math.ceil(sinceUs / 1000 / widest) * widest - widest;
   const read = async (turn: number): Promise<unknown[]> =>
-    await playground.sql(
-      WINDOWS.replace('$FROM', `'${new Date(fromMs).toISOString()}'`)
-        .replace('$TURN', String(turn))
-        .replace('$RULE', `'${rule}'`),
-    );
+    await playground.sql(editionWindowsSql({ rule, turn, fromMs }));
   let inForce: unknown[] = [];
   let beside: unknown[] = [];
   await until(`windows of ${rule} are the same`, SOON_MS_MAX, async () => {
