@@ -5,14 +5,14 @@ import { parseRules } from '@millrace/rules';
 import { silentLog, systemClock, type JobStatus, type StageStatus } from '@millrace/runtime';
 import { TOPICS, type Stream } from '@millrace/stream';
 import { openSegmentStream } from '@millrace/stream/segment';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
 import { editionWindowsSql } from './edition-windows.ts';
 import { Playground, push, until, type RunningMillrace } from './running-millrace.ts';
 
 const PARTITIONS = 4;
 const MINUTE_MS = 60_000;
 const TEST_MS_MAX = 240_000;
-const SOON_MS_MAX = 90_000;
+const SOON_MS_MAX = 60_000;
 const REQUESTS = 60;
 
 const RULES = `rules:
@@ -37,6 +37,7 @@ test(
     const fromMs = Math.floor(Date.now() / MINUTE_MS - 40) * MINUTE_MS;
     const sinceUs = (fromMs + 12 * MINUTE_MS) * 1000;
     let millrace = await playground.up({ env: ENV });
+    onTestFailed(() => void process.stderr.write(millrace.output().slice(-8000)));
     for (let i = 0; i < REQUESTS; i += 1) await pushSales(millrace, fromMs, i);
     await killed(millrace);
     const number = await whileStopped(async (stream) => {

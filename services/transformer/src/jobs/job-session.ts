@@ -78,6 +78,7 @@ class JobSession {
   /** A record is folded before the next is read. */
   readonly #room = new ColumnRoom();
   #toldUs: number;
+  #isResting = false;
 
   constructor(parts: JobSessionParts, found: FoundJob, ended: AbortSignal) {
     this.#parts = parts;
@@ -128,27 +129,14 @@ class JobSession {
   }
 
   async #foldOn(reader: PartitionReader, committer: Committer): Promise<void> {
-    const { progress, backoff, isToRest } = this.#parts;
-    const { fold } = this.#found;
-    const publisher = this.#publisher;
     try {
-      while (!isToRest()) {
+      while (!this.#rests()) {
         const records = await this.#read(reader);
-        progress.running();
-        const hasMet = await this.#fold(records);
-        publisher.pump(() => fold.head.position);
-        await publisher.room();
-        if (hasMet) {
+        this.#parts.progress.running();
+        if (await this.#fold(records, committer)) {
           await this.#end(committer);
           return;
         }
-        committer.commitWhenDue();
-        this.#noteCommitted();
-        backoff.reset();
-        this.#tell();
-        await progress.samples.settle(isToRest, this.#signal);
-        await progress.published.settle(isToRest, this.#signal);
-        await this.#holdBack();
       }
       await committer.commitLast();
       this.#noteCommitted();
@@ -157,11 +145,16 @@ class JobSession {
     }
   }
 
+  /** Once it is to rest it does: what it has read and not folded is read again. */
+  #rests(): boolean {
+    return (this.#isResting ||= this.#parts.isToRest());
+  }
+
   /** What arrives goes first; and yet the past gets on, or it would never be folded. */
   async #holdBack(): Promise<void> {
-    const { clock, isPressed, isToRest } = this.#parts;
+    const { clock, isPressed } = this.#parts;
     for (let ms = 0; ms < PRESSED_MS_MAX; ms += PRESSED_LOOK_MS) {
-      if (isPressed?.() !== true || isToRest()) return;
+      if (isPressed?.() !== true || this.#rests()) return;
       await clock.sleep(PRESSED_LOOK_MS, this.#signal);
     }
   }
@@ -177,30 +170,45 @@ class JobSession {
   }
 
   /** True: it came to the barrier that began the candidate. In slices: others have their turn. */
-  async #fold(records: readonly StreamRecord[]): Promise<boolean> {
+  async #fold(records: readonly StreamRecord[], committer: Committer): Promise<boolean> {
     const { clock, settings, progress } = this.#parts;
     const { fold } = this.#found;
     let sliceUs = clock.nowUs();
     let last: StreamRecord | undefined;
-    let hasMet = false;
     for (const record of records) {
       if (record.offset !== fold.head.position) {
         throw new Error(`record ${record.offset} was read at position ${fold.head.position}`);
       }
-      hasMet = !this.#apply(record);
-      if (hasMet) break;
+      if (!this.#apply(record)) return true;
       last = record;
-      if (Math.abs(clock.nowUs() - sliceUs) < settings.sliceMs * 1000) continue;
-      await clock.sleep(1, this.#signal);
+      const isInSlice = Math.abs(clock.nowUs() - sliceUs) < settings.sliceMs * 1000;
+      if (isInSlice && !progress.samples.isOwed) continue;
+      await this.#endSlice(last, committer);
+      if (this.#rests()) return false;
       sliceUs = clock.nowUs();
     }
+    await this.#endSlice(last, committer);
+    return false;
+  }
+
+  async #endSlice(last: StreamRecord | undefined, committer: Committer): Promise<void> {
+    const { clock, progress, backoff } = this.#parts;
+    const { fold } = this.#found;
+    const isOver = (): boolean => this.#rests();
+    if (last !== undefined) fold.head.lastDigest = recordDigest(last.payload);
     // What the log has lost was told when it came.
     fold.fold.takeLosses();
-    if (last !== undefined) fold.head.lastDigest = recordDigest(last.payload);
-    const { position } = fold.head;
-    const appendTimesUs = last === undefined ? [] : [last.appendTimeUs];
-    progress.folded(position, appendTimesUs);
-    return hasMet;
+    progress.folded(fold.head.position, last === undefined ? [] : [last.appendTimeUs]);
+    this.#publisher.pump(() => fold.head.position);
+    await this.#publisher.room();
+    committer.commitWhenDue();
+    this.#noteCommitted();
+    backoff.reset();
+    this.#tell();
+    await progress.samples.settle(isOver, this.#signal);
+    await progress.published.settle(isOver, this.#signal);
+    await this.#holdBack();
+    await clock.sleep(1, this.#signal);
   }
 
   #apply({ payload, appendTimeUs }: StreamRecord): boolean {

@@ -19,7 +19,12 @@ export class Pace {
 
   use(amount: number): void {
     this.#pay();
-    this.#owed += amount;
+    if (this.#perSecondMax() > 0) this.#owed += amount;
+  }
+
+  get isOwed(): boolean {
+    this.#pay();
+    return this.#owed > 0;
   }
 
   /** Resolves when all that was used is paid for, or when it `isOver`. */
