@@ -26,7 +26,15 @@ export interface JobsHost {
   close(): Promise<void>;
 }
 
-type HostComponents = Readonly<{ stream: SegmentStream; clock: Clock; log: Log }>;
+type HostComponents = Readonly<{
+  stream: SegmentStream;
+  clock: Clock;
+  log: Log;
+  /** Of the thread; left out: the built one beside this file. */
+  entry?: URL;
+}>;
+
+const BUILT_ENTRY = new URL('./jobs-thread.js', import.meta.url);
 
 type HostData = Pick<
   ThreadData,
@@ -150,8 +158,11 @@ class OpenJobsHost implements JobsHost {
       settings: { partitions, log, logging },
       port: channel.port2,
     };
-    const worker = new Worker(new URL('./jobs-thread.js', import.meta.url), {
+    const { entry } = this.#components;
+    const worker = new Worker(entry ?? BUILT_ENTRY, {
       workerData,
+      // What a test runs under is not for what is built.
+      ...(entry === undefined ? {} : { execArgv: [] }),
       transferList: [channel.port2],
     });
     const link = createThreadLink<JobsThread>(worker, {});

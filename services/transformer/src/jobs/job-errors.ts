@@ -30,6 +30,11 @@ export function logCut(
   });
 }
 
+/** Whether a job cannot begin, because of the log. */
+export function isLogCut(error: unknown): boolean {
+  return error instanceof MillraceError && error.code === 'REPROCESS_LOG_CUT';
+}
+
 /** @throws never: also of what is no time of a calendar. */
 function timeText(timeUs: number): string {
   const date = new Date(timeUs / 1000);

@@ -5,11 +5,12 @@ import {
   type Clock,
   type JobStatus,
 } from '@millrace/runtime';
-import type { JobsOrder } from '@millrace/control';
+import { JOB_OVER_POSITION, type JobsOrder } from '@millrace/control';
 import type { StatePlaces } from '@millrace/state';
 import type { Producer, Stream } from '@millrace/stream';
 import { loadAgainWhenOutdated } from '../take-over.ts';
 import type { Job } from './job.ts';
+import { isLogCut } from './job-errors.ts';
 import type { JobEvents, JobKey } from './job-events.ts';
 import { JobProgress } from './job-progress.ts';
 import { workOnJob } from './job-session.ts';
@@ -116,6 +117,8 @@ export class JobOwner {
       // Also a defect: whoever folds what arrives goes on.
       if (!progress.isStoppedFor(error)) events.stopped(this.key, error);
       progress.stopped(error);
+      // It noted that it needs no event.
+      if (isLogCut(error)) progress.committedPosition = JOB_OVER_POSITION;
       await clock.sleep(settings.lookAgainMs, signal).catch(() => undefined);
       return;
     }

@@ -6,6 +6,7 @@ import { decodeSoundMsgpack } from '@millrace/wire';
 import { encode } from '@msgpack/msgpack';
 import { headOfPages } from '../fold/partition-state.ts';
 import type { Job } from './job.ts';
+import { isLogCut } from './job-errors.ts';
 import { beginJob, logIdOf } from './job-start.ts';
 import { continueJob, type OpenedJob } from './job-state.ts';
 
@@ -13,6 +14,10 @@ import { continueJob, type OpenedJob } from './job-state.ts';
 const END_KEY = 'job';
 /** All that is left of a job that is over. */
 const OVER_KEY = 'over';
+/** What stands there instead when the log does not reach back as far as it has to begin. */
+const CUT_KEY = 'cut';
+/** Of a job that never began. */
+const NO_LOG_ID = 'none';
 
 interface PlaceParts {
   stream: Stream;
@@ -43,9 +48,9 @@ export async function findJob(parts: PlaceParts, job: Job): Promise<FoundJob | '
   if (committed !== undefined) {
     const known = await continued(parts, job, committed);
     if (known === 'over' || !('useless' in known)) return known;
-    parts.onDiscarded(known.useless);
+    if (!isNotedCut(committed)) parts.onDiscarded(known.useless);
   }
-  const begun = await beginJob(parts, job);
+  const begun = await begin(parts, job, committed);
   if (begun === undefined) return undefined;
   const { end: endPosition } = await stream.bounds(TOPIC_EVENTS, partition);
   const first = new Map<string, Uint8Array | undefined>(begun.pages);
@@ -66,7 +71,7 @@ async function continued(
   try {
     const why = await whyOtherLog(parts, committed);
     if (why !== undefined) return { useless: why };
-    if (position === JOB_OVER_POSITION) return 'over';
+    if (position === JOB_OVER_POSITION) return pages.has(OVER_KEY) ? 'over' : { useless: 'cut' };
     const opened = continueJob(job, pages, parts.recordBytesMax);
     const endPosition = readEnd(pages) ?? position;
     return { ...opened, committed: { logId, position }, endPosition, first: undefined };
@@ -76,16 +81,48 @@ async function continued(
   }
 }
 
+/**
+ * A job that cannot begin notes that it needs no event: a past that cannot be folded must not keep
+ * the log from forgetting what nobody else needs. It is looked at again all the same.
+ */
+async function begin(
+  parts: PlaceParts,
+  job: Job,
+  committed: CommittedState | undefined,
+): ReturnType<typeof beginJob> {
+  try {
+    return await beginJob(parts, job);
+  } catch (error) {
+    if (!isLogCut(error) || isNotedCut(committed)) throw error;
+    await note(parts, { logId: committed?.logId ?? NO_LOG_ID, committed, key: CUT_KEY });
+    throw error;
+  }
+}
+
+function isNotedCut(committed: CommittedState | undefined): boolean {
+  return committed?.position === JOB_OVER_POSITION && committed.pages.has(CUT_KEY);
+}
+
 /** Leaves a note that the job is over in the place of its state, so that nobody begins it anew. */
 export async function noteOver(
   { store, partition }: Pick<PlaceParts, 'store' | 'partition'>,
   logId: string,
 ): Promise<'committed' | 'outrun'> {
   const committed = await store.load(partition);
-  if (committed?.position === JOB_OVER_POSITION && committed.logId === logId) return 'committed';
+  const isNoted = committed?.position === JOB_OVER_POSITION && committed.pages.has(OVER_KEY);
+  if (isNoted && committed.logId === logId) return 'committed';
+  return await note({ store, partition }, { logId, committed, key: OVER_KEY });
+}
+
+/** In the place of whatever was there. */
+async function note(
+  { store, partition }: Pick<PlaceParts, 'store' | 'partition'>,
+  what: Readonly<{ logId: string; committed: CommittedState | undefined; key: string }>,
+): Promise<'committed' | 'outrun'> {
+  const { logId, committed, key } = what;
   const pages = new Map<string, Uint8Array | undefined>();
-  for (const key of committed?.pages.keys() ?? []) pages.set(key, undefined);
-  pages.set(OVER_KEY, encode(true));
+  for (const known of committed?.pages.keys() ?? []) pages.set(known, undefined);
+  pages.set(key, encode(true));
   return await store.commit({
     partition,
     expected: committed && { logId: committed.logId, position: committed.position },

@@ -1,4 +1,10 @@
-import { dropCandidate, JOB_OVER_POSITION, orderJobs } from '@millrace/control';
+import {
+  dropCandidate,
+  heldByJobs,
+  HistoryReader,
+  JOB_OVER_POSITION,
+  orderJobs,
+} from '@millrace/control';
 import { createMeter, silentLog } from '@millrace/runtime';
 import {
   MemoryStateDatabase,
@@ -206,6 +212,11 @@ describe('jobs', () => {
     const [, stopped] = jobs.statuses();
     expect(stopped!.candidate).toBe(late.number);
     expect(stopped!.reason).toMatchObject({ code: 'REPROCESS_LOG_CUT' });
+    // It keeps no event from being forgotten, also in the eyes of other processes.
+    expect(jobs.heldFrom(0)).toBe(Infinity);
+    const places = openMemoryStatePlaces(bench.database);
+    expect(await heldByJobs({ history: new HistoryReader(stream), places }, 0)).toBe(Infinity);
+    expect(jobs.isIdle()).toBe(false);
     expect(stopped!.reason!.remedy).toMatch(/reprocess --since 2023-11-14T/);
     await jobs.stop();
     await running;

@@ -115,7 +115,9 @@ class OpenJobs implements Jobs {
 
   isIdle(): boolean {
     if (this.#history === undefined) return false;
-    return this.#wanted().every((key) => this.#heldBy(key) === Infinity);
+    return this.#wanted().every((key) => {
+      return this.#lanes.get(nameOf(key))?.owner.status.state === 'over';
+    });
   }
 
   #heldBy(key: JobKey): number {
