@@ -85,7 +85,7 @@ describe.skipIf(missing.length > 0)('the past, folded on a cluster', { timeout: 
     await load.stop();
     let both: unknown[][] = [];
     const read = (turn: number): Promise<unknown[]> =>
-      world.store.rows(editionWindowsSql({ rule: 'sales', turn, fromMs }));
+      world.store.rows(editionWindowsSql({ rule: 'sales', turn, sinceMs: fromMs }));
     await until('both editions have the same windows', SOON_MS_MAX, async () => {
       both = [await read(1), await read(2)];
       return JSON.stringify(both[0]) === JSON.stringify(both[1]);

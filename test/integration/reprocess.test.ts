@@ -84,10 +84,8 @@ const ENV = { MILLRACE_TRANSFORMER__COMMIT_MS: '500ms' };
 
 /** Both editions of a rule have the same windows, as soon as all is stored. */
 async function expectSame(rule: string, sinceUs: number): Promise<void> {
-  const widest = rule === 'sales' ? MINUTE_MS : 60 * MINUTE_MS;
-  const fromMs = Math.ceil(sinceUs / 1000 / widest) * widest - widest;
   const read = async (turn: number): Promise<unknown[]> =>
-    await playground.sql(editionWindowsSql({ rule, turn, fromMs }));
+    await playground.sql(editionWindowsSql({ rule, turn, sinceMs: sinceUs / 1000 }));
   let inForce: unknown[] = [];
   let beside: unknown[] = [];
   await until(`windows of ${rule} are the same`, SOON_MS_MAX, async () => {
