@@ -28,7 +28,7 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'services/writer/src/release-events.ts',
-        text: 'const position = Math.min(folded.position, stored.mark.offset);',
+        text: 'const position = Math.min(folded.position, stored.mark.offset, held);',
         replacement: 'const { position } = folded;',
       },
     ],

@@ -107,8 +107,9 @@ class OpenJobsHost implements JobsHost {
         await this.#lookOnce();
         this.#isFailing = false;
       } catch (error) {
+        if (signal.aborted) break;
         waitMs = RESTART_MS;
-        if (!signal.aborted && !this.#isFailing) {
+        if (!this.#isFailing) {
           log.warn({ error: errorText(error) }, 'Jobs are held up; they are looked at again.');
         }
         this.#isFailing = true;
@@ -131,7 +132,7 @@ class OpenJobsHost implements JobsHost {
     const isGone = [...this.#done].some((candidate) => !candidates.includes(candidate));
     if (this.#running === undefined && isDone && !isGone) return;
     this.#running ??= this.#start();
-    const look = await this.#running.link.call('look');
+    const look = await untilAborted(this.#running.link.call('look'), this.#stopping.signal);
     this.#look = look;
     const told = new Set(look.statuses.map(({ candidate }) => candidate));
     if (!look.isIdle || !candidates.every((candidate) => told.has(candidate))) return;
@@ -188,6 +189,20 @@ class OpenJobsHost implements JobsHost {
     this.#running = undefined;
     running?.link.close(new Error('the jobs thread was told to end'));
     await running?.worker.terminate();
+  }
+}
+
+/** Whoever stops does not wait for a thread that is still opening its files. */
+async function untilAborted<T>(doing: Promise<T>, signal: AbortSignal): Promise<T> {
+  let abort = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason as Error);
+  });
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([doing, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }
 
