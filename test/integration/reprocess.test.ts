@@ -75,7 +75,7 @@ test(
       return jobs.length === PARTITIONS && jobs.every(({ state }) => state === 'over');
     });
     expect(new Set(jobs.map(({ candidate }) => candidate))).toEqual(new Set([number]));
-    for (const rule of ['sales', 'default']) await expectSame(rule, sinceUs);
+    for (const rule of ['sales', 'rollup']) await expectSame(rule, sinceUs);
     expect(millrace.output()).not.toMatch(/WRITER_GAP|Job stopped/);
   },
 );
