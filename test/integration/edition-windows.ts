@@ -1,11 +1,12 @@
 /**
- * Windows of one edition of a rule, `turn` 1 being its oldest, that hold a time, and all later ones:
- * merged as readers merge pieces, and told apart by nothing but what they are of.
+ * Windows of one edition of a rule, `turn` 1 being its oldest, that hold a time, and all later
+ * ones: merged as readers merge pieces, and told apart by nothing but what they are of.
  */
 export function editionWindowsSql(
   params: Readonly<{ rule: string; turn: number; sinceMs: number }>,
 ): string {
   const { rule, turn, sinceMs } = params;
+  const since = new Date(sinceMs).toISOString();
   return `
     SELECT series_id::text, width::text, start::text,
       sum(count)::int AS count, round(sum(sum)::numeric, 6)::text AS sum,
@@ -18,7 +19,7 @@ export function editionWindowsSql(
       SELECT edition, rule, row_number() OVER (PARTITION BY rule ORDER BY edition) AS turn
       FROM editions
     ) AS one USING (edition)
-    WHERE start + width > '${new Date(sinceMs).toISOString()}' AND turn = ${turn} AND rule = '${rule}'
+    WHERE start + width > '${since}' AND turn = ${turn} AND rule = '${rule}'
     GROUP BY series_id, width, start
     ORDER BY series_id, width, start`;
 }
