@@ -77,16 +77,43 @@ it('changes places when it is promoted, and back again', async () => {
   const promoted = await promoteCandidate(parts, begun.version.number);
   expect(namesOf(promoted.version)).toEqual(namesOf(begun.candidate!));
   expect(promoted.version.source).toBe(begun.candidate!.source);
-  expect(promoted.candidate).toMatchObject({ number: applied.number, sinceUs: Infinity });
+  const { number: keptNumber } = promoted.version;
+  expect(promoted.candidate).toMatchObject({ number: keptNumber, sinceUs: Infinity });
   expect(editionsOf(promoted.candidate!)).toEqual(editionsOf(applied));
   expect((await applyRules(parts, rulesOf(rule('b', '30s')))).plan.isChanged).toBe(false);
-  const back = await promoteCandidate(parts, promoted.candidate!.number);
+  const back = await promoteCandidate(parts, keptNumber);
   expect(editionsOf(back.version)).toEqual(editionsOf(applied));
   expect(editionsOf(back.version)).not.toEqual(editionsOf(before));
   expect(editionsOf(back.candidate!)).toEqual(editionsOf(begun.candidate!));
-  const dropped = await dropCandidate(parts, back.candidate!.number);
+  // Whatever becomes of them, rules are called by one number.
+  expect(back.candidate!.number).toBe(begun.version.number);
+  const again = await promoteCandidate(parts, begun.version.number);
+  expect(again.candidate!.number).toBe(keptNumber);
+  const dropped = await dropCandidate(parts, keptNumber);
   expect(dropped.version.candidates).toEqual([]);
   expect(await lastBarrier(stream, 0)).not.toHaveProperty('candidates');
+});
+
+it('only tells the partitions again what is promoted or dropped already', async () => {
+  const stream = await openStream();
+  const parts = { stream, clock };
+  const { number } = (await beginCandidate(parts, { ...rulesOf(rule('b', '30s')), sinceUs: 0 }))
+    .version;
+  const kept = (await promoteCandidate(parts, number)).candidate!.number;
+  expect(kept).not.toBe(number);
+  const { end } = await stream.bounds(TOPIC_CONTROL, 0);
+  const barriersIn = async () => (await stream.bounds(TOPIC_EVENTS, 0)).end;
+  const before = await barriersIn();
+  const again = await promoteCandidate(parts, number);
+  expect(again.version.rules.rules.map(({ name }) => name)).toContain('b');
+  await expect(dropCandidate(parts, number)).rejects.toMatchObject({ code: 'CANDIDATE_IN_FORCE' });
+  expect((await stream.bounds(TOPIC_CONTROL, 0)).end).toBe(end);
+  await dropCandidate(parts, kept);
+  const { end: dropped } = await stream.bounds(TOPIC_CONTROL, 0);
+  expect((await dropCandidate(parts, kept)).version.candidates).toEqual([]);
+  await expect(promoteCandidate(parts, kept)).rejects.toMatchObject({ code: 'CANDIDATE_UNKNOWN' });
+  expect((await stream.bounds(TOPIC_CONTROL, 0)).end).toBe(dropped);
+  expect(await barriersIn()).toBeGreaterThanOrEqual(before + 3);
 });
 
 it('is refused when there are two, when it begins in the future, when there is none', async () => {

@@ -1,11 +1,17 @@
 import type { Producer } from '@millrace/stream';
 import { tellPartitions, type ChangingParts, type ControlParts } from './apply-rules.ts';
 import { checkFrequency } from './check-frequency.ts';
-import { candidatesFull, candidateUnknown, notBegun, sinceInFuture } from './control-errors.ts';
+import {
+  candidateInForce,
+  candidatesFull,
+  candidateUnknown,
+  notBegun,
+  sinceInFuture,
+} from './control-errors.ts';
 import type { WantedRules } from './plan-rules.ts';
 import { HistoryReader } from './read-history.ts';
 import { allBegun, noneBegun, recordVersion, type NextVersion } from './record-version.ts';
-import type { Candidate, RulesVersion } from './rules-history.ts';
+import type { Candidate, RulesHistory, RulesVersion } from './rules-history.ts';
 
 /** How many rule sets are folded beside those in force: one that is tried, one that is kept. */
 export const CANDIDATES_MAX = 2;
@@ -42,35 +48,55 @@ export async function beginCandidate(
 
 /**
  * Brings a candidate's rules into force, with the editions they have; the rules that were in force
- * become a candidate, so that they can be promoted again. Changes nothing of what is shown: that
- * is the store's business.
+ * become a candidate, so that they can be promoted again. Rules that were a candidate before have
+ * the number of then. Changes nothing of what is shown: that is the store's business. Of rules that
+ * are in force already it only tells the partitions again.
  *
  * @throws MillraceError CANDIDATE_UNKNOWN; and what `applyRules` throws.
  */
 export async function promoteCandidate(parts: Parts, number: number): Promise<ChangedCandidates> {
-  const changed = await change(parts, (before) => {
-    const wanted = candidateOf(before, number);
+  let keptEditions: readonly number[] = [];
+  const changed = await change(parts, (before, history) => {
+    const wanted = before.candidates.find((one) => one.number === number);
+    if (wanted === undefined && isInForce(history, number)) return undefined;
+    if (wanted === undefined) throw unknown(before, number);
     const { rules, source } = before;
-    const kept = { number: before.number, rules, source, sinceUs: Infinity };
+    keptEditions = editionsOf(before);
+    // One that never was a candidate gets the number of this version, which it cannot know yet.
+    const known = history.candidateOf(keptEditions)?.number ?? 0;
+    const kept = { number: known, rules, source, sinceUs: Infinity };
     const candidates = before.candidates.map((one) => (one === wanted ? kept : one));
     return { ...goOn(before), rules: noneBegun(wanted), candidates };
   });
-  const { candidates, after } = changed.version;
-  return { ...changed, candidate: candidates.find((one) => one.number === after) };
+  const kept = (one: Candidate): boolean => isSame(editionsOf(one), keptEditions);
+  return { ...changed, candidate: changed.version.candidates.find(kept) };
 }
 
 /**
- * Ends folding a candidate.
+ * Ends folding a candidate. Of one that was dropped before it only tells the partitions again.
  *
- * @throws MillraceError CANDIDATE_UNKNOWN; and what `applyRules` throws.
+ * @throws MillraceError CANDIDATE_UNKNOWN, CANDIDATE_IN_FORCE; and what `applyRules` throws.
  */
 export async function dropCandidate(parts: Parts, number: number): Promise<ChangedCandidates> {
-  const changed = await change(parts, (before) => {
-    const dropped = candidateOf(before, number);
+  const changed = await change(parts, (before, history) => {
+    const dropped = before.candidates.find((one) => one.number === number);
+    if (dropped === undefined) {
+      if (history.candidate(number) === undefined) throw unknown(before, number);
+      if (isInForce(history, number)) throw candidateInForce(number);
+      return undefined;
+    }
     const candidates = before.candidates.filter((one) => one !== dropped);
     return { ...goOn(before), candidates };
   });
   return { ...changed, candidate: undefined };
+}
+
+/** Whether rules that were a candidate with this number are the ones in force. */
+export function isInForce(history: RulesHistory, number: number): boolean {
+  const { newest } = history;
+  const known = history.candidate(number);
+  if (newest === undefined || known === undefined) return false;
+  return isSame(editionsOf(known), editionsOf(newest));
 }
 
 function goOn(before: RulesVersion): NextVersion {
@@ -82,28 +108,35 @@ function goOn(before: RulesVersion): NextVersion {
   };
 }
 
-function candidateOf({ candidates }: RulesVersion, number: number): Candidate {
-  const found = candidates.find((one) => one.number === number);
-  if (found !== undefined) return found;
-  throw candidateUnknown(
-    number,
-    candidates.map((one) => one.number),
-  );
+function editionsOf({ rules }: Pick<Candidate, 'rules'>): number[] {
+  return rules.rules.map(({ edition }) => edition);
+}
+
+function isSame(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((edition, i) => edition === b[i]);
+}
+
+function unknown({ candidates }: RulesVersion, number: number): Error {
+  const known = candidates.map((one) => one.number);
+  return candidateUnknown(number, known);
 }
 
 async function change(
   parts: Parts,
-  next: (before: RulesVersion) => NextVersion,
+  next: (before: RulesVersion, history: RulesHistory) => NextVersion | undefined,
 ): Promise<Omit<ChangedCandidates, 'candidate'>> {
   const { stream, clock, history = new HistoryReader(stream) } = parts;
   const known = await history.read();
   const before = known.newest;
   if (before === undefined) throw notBegun();
-  const wanted = next(before);
-  checkFrequency(known.versions, clock.nowUs());
+  const wanted = next(before, known);
+  if (wanted !== undefined) checkFrequency(known.versions, clock.nowUs());
   const producer: Producer = stream.producer();
   try {
-    const version = await recordVersion({ stream, clock, history }, producer, wanted);
+    const version =
+      wanted === undefined
+        ? before
+        : await recordVersion({ stream, clock, history }, producer, wanted);
     return { version, barriers: await tellPartitions(parts, producer, version) };
   } finally {
     await producer.close();

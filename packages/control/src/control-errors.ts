@@ -130,6 +130,15 @@ export function candidateUnknown(number: number, known: readonly number[]): Mill
   });
 }
 
+export function candidateInForce(number: number): MillraceError {
+  return new MillraceError({
+    code: 'CANDIDATE_IN_FORCE',
+    kind: 'permanent',
+    message: `The rules numbered ${number} were promoted and are in force. Nothing was changed.`,
+    remedy: 'Go back to those of before with "millrace edition rollback", then drop them.',
+  });
+}
+
 export function candidatesFull(candidatesMax: number): MillraceError {
   return new MillraceError({
     code: 'CANDIDATES_FULL',

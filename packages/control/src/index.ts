@@ -1,5 +1,10 @@
 export { acknowledgeLosses } from './acknowledge-losses.ts';
-export { applyRules, type AppliedRules, type ControlParts } from './apply-rules.ts';
+export {
+  applyRules,
+  type AppliedRules,
+  type ChangingParts,
+  type ControlParts,
+} from './apply-rules.ts';
 export { appendBarrier, barrierOf, firstBarrierOf, type BarrierParts } from './barrier.ts';
 export { checkFoldVersion } from './check-fold-version.ts';
 export { CHANGE_PERIOD_US, VERSIONS_MAX } from './check-frequency.ts';
@@ -10,6 +15,7 @@ export {
   beginCandidate,
   CANDIDATES_MAX,
   dropCandidate,
+  isInForce,
   promoteCandidate,
   type ChangedCandidates,
 } from './candidates.ts';

@@ -25,7 +25,7 @@ export interface RulesVersion {
 
 /** Rules whose editions are folded beside those in force, and not shown until they are promoted. */
 export interface Candidate {
-  /** Of the version that began it, or the last one that had these rules in force. */
+  /** Of the version that began it, or in which rules that were in force became it. Never another's. */
   number: number;
   rules: CompiledRules;
   /** The rule file as a person wrote it; empty: none. */
@@ -83,6 +83,25 @@ export class RulesHistory {
   /** What was said last about a candidate's jobs. */
   jobsOrder(candidate: number): JobsOrder {
     return this.#jobs.get(candidate) ?? AS_FAST_AS_IT_CAN;
+  }
+
+  /** The rules that were a candidate with this number, as they were last; undefined: none ever. */
+  candidate(number: number): Candidate | undefined {
+    return this.#lastCandidate((one) => one.number === number);
+  }
+
+  /** The candidate that had exactly these editions, as it was last; undefined: none ever. */
+  candidateOf(editions: readonly number[]): Candidate | undefined {
+    return this.#lastCandidate(({ rules: { rules } }) => {
+      return (
+        rules.length === editions.length && rules.every((one, i) => one.edition === editions[i])
+      );
+    });
+  }
+
+  #lastCandidate(isWanted: (one: Candidate) => boolean): Candidate | undefined {
+    const version = this.#versions.findLast(({ candidates }) => candidates.some(isWanted));
+    return version?.candidates.find(isWanted);
   }
 
   /** The number of the edition or version whose record is there. */

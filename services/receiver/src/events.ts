@@ -31,6 +31,10 @@ export interface ReceiverEvents {
   seriesForgotten(): void;
   /** Somebody applied rules, and every partition was told; perhaps for the second time. */
   rulesApplied(applied: AppliedRules): void;
+  /** Rules beside those in force began, changed places with them, or are folded no more. */
+  candidateChanged(
+    change: Readonly<{ what: 'begun' | 'promoted' | 'dropped'; version: number }>,
+  ): void;
   /** Somebody tried to, and was told why not. */
   rulesNotApplied(failure: Readonly<{ error: unknown }>): void;
   /** An error that nobody expected; the sender got 503, so nothing is lost by it. */
@@ -101,8 +105,12 @@ export function createReceiverEvents(
 function rulesEvents(
   log: Log,
   metrics: ReturnType<typeof receiverMetrics>,
-): Pick<ReceiverEvents, 'rulesApplied' | 'rulesNotApplied'> {
+): Pick<ReceiverEvents, 'rulesApplied' | 'rulesNotApplied' | 'candidateChanged'> {
   return {
+    candidateChanged: (change) => {
+      metrics.candidatesChanged.add(1, { change: change.what });
+      log.info(change, 'Rules beside those in force were changed.');
+    },
     rulesApplied: ({ plan, version }) => {
       metrics.rulesApplied.add(1);
       const { added, changed, removed } = plan;
@@ -138,6 +146,11 @@ function receiverMetrics(meter: Meter) {
     overloads: counter('overloads', 'Requests put off because a bound is reached.', ['bound']),
     rulesApplied: counter('rules_applied', 'Times rules were applied here.'),
     rulesNotApplied: counter('rules_not_applied', 'Times rules could not be applied here.'),
+    candidatesChanged: counter(
+      'candidates_changed',
+      'Times rules beside those in force were begun, promoted or dropped here.',
+      ['change'],
+    ),
     connectionsDropped: counter('connections_dropped', 'Connections beyond the bound.'),
     seriesForgotten: counter('series_forgotten', 'Times the series cache started from nothing.'),
     appendSeconds: meter.histogram({

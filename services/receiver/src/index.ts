@@ -1,3 +1,9 @@
+export type {
+  CandidateAnswer,
+  CandidatesAnswer,
+  JobsAnswer,
+  ShownCandidate,
+} from './candidates-answer.ts';
 export type { CheckpointsAnswer } from './http/checkpoints-route.ts';
 export type { EventsAnswer } from './http/push-answer.ts';
 export type { ProducerIdentity } from './identity.ts';

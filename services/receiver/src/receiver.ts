@@ -7,6 +7,7 @@ import { Deadlines } from './deadlines.ts';
 import { createReceiverEvents } from './events.ts';
 import { batchRoute } from './http/batch-route.ts';
 import { acknowledgeRoute } from './http/acknowledge-route.ts';
+import { candidatesRoutes } from './http/candidates-route.ts';
 import { checkpointsRoute } from './http/checkpoints-route.ts';
 import { eventsRoute } from './http/events-route.ts';
 import { foldVersionRoute } from './http/fold-version-route.ts';
@@ -94,6 +95,7 @@ export function createReceiver(
       ...(makeCheckpoints === undefined ? [] : [checkpointsRoute(makeCheckpoints)]),
       ...rulesRoutes({ rules, inFlight, settings, partitions }),
       foldVersionRoute({ rules, inFlight, settings }),
+      ...candidatesRoutes({ rules, inFlight, settings, partitions }),
       redriveRoute({ intake, inFlight, rules, settings }),
       acknowledgeRoute({ rules, inFlight, settings, partitions }),
       ledgerRoute({ ledger: components.ledger, settings }),

@@ -148,11 +148,11 @@ function summaryOf(version: RulesVersion, before: RulesVersion | undefined): Ver
   };
 }
 
-function shownRule(rule: CompiledRule): ShownRule {
+export function shownRule(rule: CompiledRule): ShownRule {
   const { name, ...rest } = writtenRule(rule);
   return { name, edition: rule.edition, ...rest };
 }
 
-function timeText(timeUs: number): string {
+export function timeText(timeUs: number): string {
   return new Date(timeUs / 1000).toISOString();
 }

@@ -8,7 +8,8 @@ import { beginRules } from './testing/begin-rules.ts';
 import { eventually } from './testing/eventually.ts';
 
 const clock = systemClock;
-const events = { rulesApplied: () => undefined, rulesNotApplied: () => undefined };
+const nothing = (): undefined => undefined;
+const events = { rulesApplied: nothing, rulesNotApplied: nothing, candidateChanged: nothing };
 
 /** A log whose readers answer when a test says so. */
 function gatedReads(stream: Stream) {

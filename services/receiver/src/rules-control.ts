@@ -1,13 +1,21 @@
 import {
   acknowledgeLosses,
   applyRules,
+  beginCandidate,
   checkFoldVersion,
   checkRulesSize,
   completeChange,
+  dropCandidate,
   HistoryReader,
   notBegun,
+  orderJobs,
   planRules,
+  promoteCandidate,
   type AppliedRules,
+  type Candidate,
+  type ChangedCandidates,
+  type ChangingParts,
+  type JobsOrder,
   type RulesChange,
   type RulesHistory,
   type RulesPlan,
@@ -36,7 +44,7 @@ export interface PlannedRules {
 interface Parts {
   stream: Stream;
   clock: Clock;
-  events: Pick<ReceiverEvents, 'rulesApplied' | 'rulesNotApplied'>;
+  events: Pick<ReceiverEvents, 'rulesApplied' | 'rulesNotApplied' | 'candidateChanged'>;
   /** How long the log may take for whatever a person asks of it. */
   deadlines: Deadlines;
 }
@@ -49,7 +57,7 @@ export class RulesControl {
   readonly #changed: HistoryReader;
   #reading: Promise<RulesHistory> | undefined;
   #readingNext: Promise<RulesHistory> | undefined;
-  #applying: Promise<AppliedRules> | undefined;
+  #applying: Promise<unknown> | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -84,10 +92,33 @@ export class RulesControl {
    *   RULES_LOG_SLOW, CONTROL_…, what the log throws.
    */
   async apply(change: RulesChange): Promise<AppliedRules> {
-    if (this.#applying !== undefined) throw busy();
-    const { deadlines } = this.#parts;
-    const doing = this.#applyAndTell(change);
-    this.#applying = doing;
+    const { events } = this.#parts;
+    return await this.#alone(async (parts) => {
+      const applied = await applyRules(parts, change);
+      events.rulesApplied(applied);
+      return applied;
+    });
+  }
+
+  /** Folds rules beside those in force. @throws MillraceError CANDIDATES_FULL, REPROCESS_SINCE; and as `apply`. */
+  async begin(wanted: Pick<Candidate, 'rules' | 'source' | 'sinceUs'>): Promise<ChangedCandidates> {
+    return await this.#changeCandidate('begun', (parts) => beginCandidate(parts, wanted));
+  }
+
+  /** Changes places with the rules in force. @throws MillraceError CANDIDATE_UNKNOWN; and as `apply`. */
+  async promote(number: number): Promise<ChangedCandidates> {
+    return await this.#changeCandidate('promoted', (parts) => promoteCandidate(parts, number));
+  }
+
+  /** @throws MillraceError CANDIDATE_UNKNOWN, CANDIDATE_IN_FORCE; and as `apply`. */
+  async drop(number: number): Promise<ChangedCandidates> {
+    return await this.#changeCandidate('dropped', (parts) => dropCandidate(parts, number));
+  }
+
+  /** Says how a candidate's jobs are to go on. @throws MillraceError CANDIDATE_UNKNOWN; and as `read`. */
+  async order(number: number, change: Partial<JobsOrder>): Promise<JobsOrder> {
+    const { stream, clock, deadlines } = this.#parts;
+    const doing = orderJobs({ stream, clock }, number, change);
     return await deadlines.within(doing, () => logSlow('change', deadlines.ms));
   }
 
@@ -113,19 +144,35 @@ export class RulesControl {
     patience.stop();
   }
 
-  /** Tells of it also when nobody waits any more. */
-  async #applyAndTell(change: RulesChange): Promise<AppliedRules> {
+  async #changeCandidate(
+    what: 'begun' | 'promoted' | 'dropped',
+    doing: (parts: ChangingParts) => Promise<ChangedCandidates>,
+  ): Promise<ChangedCandidates> {
     const { events } = this.#parts;
-    try {
-      const applied = await applyRules({ ...this.#parts, history: this.#changed }, change);
-      events.rulesApplied(applied);
-      return applied;
-    } catch (error) {
-      events.rulesNotApplied({ error });
-      throw error;
-    } finally {
-      this.#applying = undefined;
-    }
+    return await this.#alone(async (parts) => {
+      const changed = await doing(parts);
+      events.candidateChanged({ what, version: changed.version.number });
+      return changed;
+    });
+  }
+
+  /** One change at a time. It goes on, and is told, also when nobody waits any more. */
+  async #alone<T>(change: (parts: ChangingParts) => Promise<T>): Promise<T> {
+    if (this.#applying !== undefined) throw busy();
+    const { deadlines, events } = this.#parts;
+    const changeAndTell = async (): Promise<T> => {
+      try {
+        return await change({ ...this.#parts, history: this.#changed });
+      } catch (error) {
+        events.rulesNotApplied({ error });
+        throw error;
+      } finally {
+        this.#applying = undefined;
+      }
+    };
+    const doing = changeAndTell();
+    this.#applying = doing;
+    return await deadlines.within(doing, () => logSlow('change', deadlines.ms));
   }
 
   /** However many ask at once, one reads, and one more for those who came while it did. */

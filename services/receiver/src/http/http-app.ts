@@ -99,11 +99,21 @@ function addRoutes(app: FastifyInstance, parts: Parts): void {
   }
   app.setNotFoundHandler(async (request, reply) => {
     const path = request.url.split('?', 1)[0] ?? '';
-    const allowed = methods.get(path);
+    const route = [...methods.keys()].find((known) => matchesPath(known, path));
+    const allowed = route === undefined ? undefined : methods.get(route);
     const answer = allowed === undefined ? notFound(path) : notAllowed(request.method, allowed);
-    events.answered({ route: allowed === undefined ? 'none' : path, status: answer.status });
+    events.answered({ route: route ?? 'none', status: answer.status });
     return await sendBehindBody(request, reply, answer, bytesMax);
   });
+}
+
+function matchesPath(route: string, path: string): boolean {
+  const wanted = route.split('/');
+  const given = path.split('/');
+  return (
+    wanted.length === given.length &&
+    wanted.every((segment, i) => segment === given[i] || segment.startsWith(':'))
+  );
 }
 
 async function answerTo(
@@ -125,6 +135,7 @@ function toHttpRequest(request: FastifyRequest, reply: FastifyReply): HttpReques
   const { url } = request;
   return {
     query: () => new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?') + 1) : ''),
+    parameter: (name) => (request.params as Record<string, string | undefined>)[name] ?? '',
     headers: request.headers,
     body: request.raw,
     signal: () => {

@@ -4,6 +4,8 @@ import type { Readable } from 'node:stream';
 /** A request as the routes see it, whatever serves HTTP. */
 export interface HttpRequest {
   query(): URLSearchParams;
+  /** What stands in the path where the route's has `:name`. */
+  parameter(name: string): string;
   headers: IncomingHttpHeaders;
   /** The bytes as they come over the wire. */
   body: Readable;
@@ -19,6 +21,7 @@ export interface HttpAnswer {
 
 export interface HttpRoute {
   method: 'GET' | 'POST';
+  /** Segments such as `:number` stand for any text without a slash. */
   path: string;
   /** Errors become problem answers. */
   handle(request: HttpRequest): Promise<HttpAnswer>;

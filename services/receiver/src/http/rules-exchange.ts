@@ -12,6 +12,10 @@ const STATUS_OF: ReadonlyMap<string, number> = new Map([
   ['RULES_TOO_OFTEN', 409],
   ['RULES_TOO_BIG', 413],
   ['RULES_FOLD_VERSION', 409],
+  ['REPROCESS_SINCE', 422],
+  ['CANDIDATES_FULL', 409],
+  ['CANDIDATE_UNKNOWN', 404],
+  ['CANDIDATE_IN_FORCE', 409],
 ]);
 
 /**

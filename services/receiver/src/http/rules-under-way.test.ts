@@ -70,7 +70,10 @@ describe('a change of rules', () => {
     expect((await apply(one, file('b'))).status).toBe(200);
   });
 
-  it('loses against one of another process that was faster', async () => {
+  it.each([
+    ['rules', PATH],
+    ['rules beside those in force', '/api/v1/candidates?since_us=0'],
+  ])('loses against one of another process that was faster: %s', async (_, path) => {
     const log = new MemoryLog({ partitions: 2, clock: systemClock });
     const gate = closedGate();
     const slowStream = openMemoryStream(log);
@@ -89,7 +92,7 @@ describe('a change of rules', () => {
       components: { stream: openMemoryStream(log), logIds: [undefined, undefined] },
     });
     await beginRules(openMemoryStream(log));
-    const losing = apply(slow, file('a'));
+    const losing = slow.post(path, file('a'), { 'content-type': 'application/yaml' });
     await eventually(() => gate.waiting > 0);
     expect((await apply(fast, file('b'))).status).toBe(200);
     gate.open();

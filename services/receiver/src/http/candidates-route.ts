@@ -1,0 +1,157 @@
+import type { ChangedCandidates, JobsOrder } from '@millrace/control';
+import { candidateAnswer, candidatesAnswer, jobsAnswer } from '../candidates-answer.ts';
+import type { InFlightBytes } from '../in-flight-bytes.ts';
+import type { RulesControl } from '../rules-control.ts';
+import type { ReceiverSettings } from '../settings.ts';
+import { jsonAnswer, type HttpAnswer, type HttpRequest, type HttpRoute } from './http-exchange.ts';
+import { RequestError } from './problem.ts';
+import { readBody } from './request-body.ts';
+import { readRules, RULE_FILE_TYPES } from './rule-file-body.ts';
+import { checkType, explained, invalidParameter } from './rules-exchange.ts';
+
+interface Parts {
+  rules: RulesControl;
+  inFlight: InFlightBytes;
+  settings: ReceiverSettings;
+  partitions: number;
+}
+
+type Handle = (parts: Parts, request: HttpRequest) => Promise<HttpAnswer>;
+
+const PATH = '/api/v1/candidates';
+const TYPES = ['application/json'] as const;
+const BODY_BYTES_MAX = 1024;
+
+/**
+ * Rules that are folded beside those in force: `GET /api/v1/candidates`; `POST` there with
+ * `?since_us=N` and a rule file begins one; `POST …/NUMBER/promote`, `…/drop` with `{}`;
+ * `POST …/NUMBER/jobs` with `{"paused": true}` or `{"samplesPerSecond": 1000}`.
+ */
+export function candidatesRoutes(parts: Parts): HttpRoute[] {
+  const route = (method: HttpRoute['method'], path: string, handle: Handle): HttpRoute => {
+    return { method, path, handle: (request) => explained(parts, handle(parts, request)) };
+  };
+  return [
+    route('GET', PATH, show),
+    route('POST', PATH, begin),
+    route('POST', `${PATH}/:number/promote`, async (_, request) => {
+      return await change(parts, request, (number) => parts.rules.promote(number));
+    }),
+    route('POST', `${PATH}/:number/drop`, async (_, request) => {
+      return await change(parts, request, (number) => parts.rules.drop(number));
+    }),
+    route('POST', `${PATH}/:number/jobs`, order),
+  ];
+}
+
+async function show({ rules, partitions }: Parts): Promise<HttpAnswer> {
+  const { history, inForce } = await rules.read();
+  return jsonAnswer(200, candidatesAnswer(inForce, history, partitions));
+}
+
+async function begin(parts: Parts, request: HttpRequest): Promise<HttpAnswer> {
+  checkType(request, RULE_FILE_TYPES);
+  const sinceUs = sinceOf(request.query().get('since_us'));
+  const wanted = await readRules(parts, request);
+  return await told(parts, await parts.rules.begin({ ...wanted, sinceUs }));
+}
+
+async function change(
+  parts: Parts,
+  request: HttpRequest,
+  doing: (number: number) => Promise<ChangedCandidates>,
+): Promise<HttpAnswer> {
+  checkType(request, TYPES);
+  const number = numberOf(request);
+  await readObject(parts, request);
+  return await told(parts, await doing(number));
+}
+
+async function order(parts: Parts, request: HttpRequest): Promise<HttpAnswer> {
+  checkType(request, TYPES);
+  const number = numberOf(request);
+  const wanted = orderIn(await readObject(parts, request));
+  return jsonAnswer(200, jobsAnswer(await parts.rules.order(number, wanted)));
+}
+
+async function told({ rules }: Parts, changed: ChangedCandidates): Promise<HttpAnswer> {
+  const { history } = await rules.read();
+  return jsonAnswer(200, candidateAnswer(changed, history));
+}
+
+/** Microseconds since the epoch; a negative time is none of anybody's history. */
+function sinceOf(text: string | null): number {
+  if (text !== null && /^\d{1,16}$/.test(text) && Number.isSafeInteger(Number(text))) {
+    return Number(text);
+  }
+  const given = text === null ? 'missing' : JSON.stringify(text.slice(0, 40));
+  throw invalidParameter(
+    `since_us is ${given}, and no time`,
+    'Say from when on history is computed again: ?since_us= with microseconds since 1970.',
+  );
+}
+
+function numberOf(request: HttpRequest): number {
+  const text = request.parameter('number');
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new RequestError({
+    status: 404,
+    code: 'candidate_unknown',
+    title: 'There are no such rules',
+    detail: `${JSON.stringify(text.slice(0, 40))} is no number of a candidate`,
+    remedy: `Look at them with GET ${PATH}, or "millrace edition list".`,
+  });
+}
+
+async function readObject(
+  { inFlight }: Parts,
+  request: HttpRequest,
+): Promise<Record<string, unknown>> {
+  const lease = inFlight.lease();
+  const bounds = { requestBytesMax: BODY_BYTES_MAX, decodedBytesMax: BODY_BYTES_MAX };
+  try {
+    const body = await readBody({ body: request.body, encoding: 'identity', bounds, lease });
+    const read: unknown = JSON.parse(body.toString('utf8'));
+    if (typeof read !== 'object' || read === null) throw invalidBody('it is not an object');
+    return { ...read };
+  } catch (error) {
+    throw error instanceof SyntaxError ? invalidBody('it is not JSON') : error;
+  } finally {
+    lease.release();
+  }
+}
+
+function orderIn({
+  paused,
+  samplesPerSecond,
+  ...rest
+}: Record<string, unknown>): Partial<JobsOrder> {
+  const [other] = Object.keys(rest);
+  if (other !== undefined)
+    throw invalidBody(`nothing is known of ${JSON.stringify(other.slice(0, 40))}`);
+  if (paused === undefined && samplesPerSecond === undefined) throw invalidBody('it is empty');
+  const isRate = Number.isSafeInteger(samplesPerSecond) && (samplesPerSecond as number) > 0;
+  if (samplesPerSecond !== undefined && samplesPerSecond !== null && !isRate) {
+    throw invalidBody('samplesPerSecond is neither a whole number above 0 nor null');
+  }
+  if (paused !== undefined && typeof paused !== 'boolean') {
+    throw invalidBody('paused is neither true nor false');
+  }
+  return {
+    ...(paused === undefined ? {} : { isPaused: paused }),
+    ...(samplesPerSecond === undefined
+      ? {}
+      : { samplesPerSecondMax: (samplesPerSecond as number | null) ?? 0 }),
+  };
+}
+
+function invalidBody(detail: string): RequestError {
+  return new RequestError({
+    status: 400,
+    code: 'invalid_order',
+    title: 'The body does not say what is to be done',
+    detail,
+    remedy:
+      'Send {} to promote or drop, and {"paused": true} or {"samplesPerSecond": 1000} to jobs.',
+  });
+}
