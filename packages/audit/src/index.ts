@@ -1,5 +1,6 @@
 export { audit, type AuditComponents, type AuditProgress } from './audit.ts';
 export { AUDIT_DEFAULTS, type AuditSettings } from './audit-settings.ts';
+export { readLog, type LogRange } from './log/read-log.ts';
 export {
   FINDING_KINDS,
   formatTimeUs,

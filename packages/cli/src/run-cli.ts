@@ -11,6 +11,7 @@ import { addExplainCommand } from './commands/explain.ts';
 import { addHealthCommand } from './commands/health.ts';
 import { addLagCommand } from './commands/lag.ts';
 import { addLedgerCommand } from './commands/ledger.ts';
+import { addPreviewCommand } from './commands/preview.ts';
 import { addRulesCommand } from './commands/rules.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addSetupCommand } from './commands/setup.ts';
@@ -71,6 +72,7 @@ function buildProgram(context: CliContext, stdout: OutputStream, stderr: OutputS
   addHealthCommand(program, context);
   addRulesCommand(program, context);
   addExplainCommand(program, context);
+  addPreviewCommand(program, context);
   addAuditCommand(program, context);
   addReplayCommand(program, context);
   addCheckpointCommand(program, context);

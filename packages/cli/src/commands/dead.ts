@@ -4,6 +4,7 @@ import { MillraceError } from '@millrace/runtime';
 import type { DeadLetter, DeadLetterFilter, PostgresConnection } from '@millrace/store';
 import type { CliContext } from '../cli-context.ts';
 import { formatLetter, formatLetters } from '../dead-text.ts';
+import { jsonText } from '../json-text.ts';
 import { receiverUrl, sendRedriven } from '../receiver-client.ts';
 import { redriveLetters, type RedrivenLetter } from '../redrive-letters.ts';
 import { storeConnection } from '../store-connection.ts';
@@ -102,7 +103,7 @@ async function list(context: CliContext, flags: DeadFlags & { redriven?: boolean
   const { listDeadLetters } = await import('@millrace/store/postgres');
   const withRedriven = flags.redriven === true;
   const letters = await listDeadLetters(connection, { ...filterOf(flags), withRedriven });
-  if (flags.json === true) output.result(lettersJson(letters));
+  if (flags.json === true) output.result(jsonText(letters));
   else if (letters.length === 0) output.notice('There are none.');
   else output.result(formatLetters(letters, output.colours));
   if (letters.length === flags.limit) {
@@ -114,7 +115,7 @@ async function show(context: CliContext, id: string, flags: DeadFlags): Promise<
   const { output } = context;
   const connection = await storeConnection(context, flags.dataDir);
   const [letter] = await lettersOf(connection, [id], { limit: 1, withRedriven: true });
-  if (flags.json === true) output.result(lettersJson(letter));
+  if (flags.json === true) output.result(jsonText(letter));
   else output.result(formatLetter(letter!, output.colours));
 }
 
@@ -243,15 +244,4 @@ function notAllRedriven(left: number, of: number): MillraceError {
     message: `${left} of ${of} dead letters were not sent again, for the reasons above.`,
     remedy: 'Do the same again once the reason is gone: what was sent counts once.',
   });
-}
-
-/** Numbers that JSON lacks as their names. */
-function lettersJson(letters: unknown): string {
-  return JSON.stringify(
-    letters,
-    (_key, value: unknown) => {
-      return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
-    },
-    2,
-  );
 }
