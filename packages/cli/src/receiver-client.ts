@@ -151,7 +151,8 @@ export function checkUrl(given: string): string {
   });
 }
 
-async function ask(url: URL, request: RequestInit, file?: string): Promise<unknown> {
+/** Asks a receiver; `file` names what was sent to be changed. @throws MillraceError RECEIVER_…, RuleFileError. */
+export async function ask(url: URL, request: RequestInit, file?: string): Promise<unknown> {
   let answer: Response;
   let text: string;
   try {

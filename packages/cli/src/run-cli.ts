@@ -7,11 +7,13 @@ import { addReplayCommand } from './commands/replay.ts';
 import { addCheckpointCommand } from './commands/checkpoint.ts';
 import { addConfigCommand } from './commands/config.ts';
 import { addDeadCommand } from './commands/dead.ts';
+import { addEditionCommand } from './commands/edition.ts';
 import { addExplainCommand } from './commands/explain.ts';
 import { addHealthCommand } from './commands/health.ts';
 import { addLagCommand } from './commands/lag.ts';
 import { addLedgerCommand } from './commands/ledger.ts';
 import { addPreviewCommand } from './commands/preview.ts';
+import { addReprocessCommand } from './commands/reprocess.ts';
 import { addRulesCommand } from './commands/rules.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addSetupCommand } from './commands/setup.ts';
@@ -56,6 +58,8 @@ function buildProgram(context: CliContext, stdout: OutputStream, stderr: OutputS
     .version(version, '-V, --version', 'print the version')
     .helpCommand('help [command]', 'show what a command does')
     .showHelpAfterError('(millrace --help shows all commands)')
+    // So that an option behind a subcommand is the subcommand's, whatever is before it has.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void stdout.write(text),
@@ -73,6 +77,8 @@ function buildProgram(context: CliContext, stdout: OutputStream, stderr: OutputS
   addRulesCommand(program, context);
   addExplainCommand(program, context);
   addPreviewCommand(program, context);
+  addReprocessCommand(program, context);
+  addEditionCommand(program, context);
   addAuditCommand(program, context);
   addReplayCommand(program, context);
   addCheckpointCommand(program, context);

@@ -9,7 +9,7 @@ export { appendBarrier, barrierOf, firstBarrierOf, type BarrierParts } from './b
 export { checkFoldVersion } from './check-fold-version.ts';
 export { CHANGE_PERIOD_US, VERSIONS_MAX } from './check-frequency.ts';
 export { checkRulesSize } from './check-size.ts';
-export { notBegun } from './control-errors.ts';
+export { candidateInForce, candidateUnknown, notBegun } from './control-errors.ts';
 export { ControlFollower, type FollowerParts } from './control-follower.ts';
 export {
   beginCandidate,

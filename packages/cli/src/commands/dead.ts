@@ -1,8 +1,8 @@
-import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { MillraceError } from '@millrace/runtime';
 import type { DeadLetter, DeadLetterFilter, PostgresConnection } from '@millrace/store';
 import type { CliContext } from '../cli-context.ts';
+import { confirm } from '../confirm.ts';
 import { formatLetter, formatLetters } from '../dead-text.ts';
 import { jsonText } from '../json-text.ts';
 import { receiverUrl, sendRedriven } from '../receiver-client.ts';
@@ -170,36 +170,18 @@ async function drop(
   checkChosen(ids, flags);
   const connection = await storeConnection(context, flags.dataDir);
   const letters = await lettersOf(connection, ids, { ...filterOf(flags), withRedriven: true });
-  if (letters.length > 0 && flags.yes !== true) await confirm(letters.length);
+  if (letters.length > 0 && flags.yes !== true) {
+    await confirm(
+      `Delete ${letters.length} dead letters for ever?`,
+      `${letters.length} dead letters would be deleted for ever; nothing was.`,
+    );
+  }
   const { deleteDeadLetters } = await import('@millrace/store/postgres');
   const chosen = letters.map(({ id }) => id);
   const deleted = chosen.length === 0 ? 0 : await deleteDeadLetters(connection, chosen);
   if (flags.json === true) output.result(JSON.stringify({ deleted }, undefined, 2));
   else if (deleted === 0) output.result('Nothing matches; nothing was deleted.');
   else output.result(`${deleted} deleted; their samples count as dropped by hand.`);
-}
-
-async function confirm(letters: number): Promise<void> {
-  if (!process.stdin.isTTY) {
-    throw new MillraceError({
-      code: 'CONFIRMATION_NEEDED',
-      kind: 'permanent',
-      message: `${letters} dead letters would be deleted for ever; nothing was.`,
-      remedy: 'Say --yes, where nobody can be asked.',
-    });
-  }
-  const asking = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await asking.question(`Delete ${letters} dead letters for ever? [y/N] `);
-    if (/^y(?:es)?$/i.test(answer.trim())) return;
-  } finally {
-    asking.close();
-  }
-  throw new MillraceError({
-    code: 'NOT_CONFIRMED',
-    kind: 'aborted',
-    message: 'Nothing was deleted.',
-  });
 }
 
 /** @throws MillraceError DEAD_LETTER_UNKNOWN: one that was named is not there. */

@@ -1,0 +1,187 @@
+import { InvalidArgumentError, type Command } from 'commander';
+import { listenForShutdown, MillraceError, systemClock } from '@millrace/runtime';
+import { readRuleFile } from '@millrace/single/running';
+import type { CliContext } from '../cli-context.ts';
+import { askCandidates, sendCandidate, sendJobsOrder } from '../editions/candidates-client.ts';
+import { findReprocessed } from '../editions/find-rule-set.ts';
+import { followJobs } from '../editions/follow-jobs.ts';
+import { lookAtJobs } from '../editions/look-at-jobs.ts';
+import { withEditions, type Editions } from '../editions/open-editions.ts';
+import { formatRuleSet, jobsText } from '../editions/rule-sets-text.ts';
+import { ruleSets } from '../editions/rule-sets.ts';
+import { jsonText } from '../json-text.ts';
+import { receiverUrl, type ReceiverFlags } from '../receiver-client.ts';
+import { tellingFaults } from '../rule-file-report.ts';
+import { timeArgument } from '../time-argument.ts';
+import { candidateNumber } from './edition.ts';
+import { withCommonOptions } from './rules.ts';
+
+interface ReprocessFlags extends ReceiverFlags {
+  json?: boolean;
+  rules?: string;
+  since?: number;
+  rate?: number;
+  detach?: boolean;
+}
+
+interface JobFlags extends ReceiverFlags {
+  json?: boolean;
+  follow?: boolean;
+}
+
+const START = 'Start it with "millrace up".';
+
+export function addReprocessCommand(program: Command, context: CliContext): void {
+  const reprocess = withCommonOptions(
+    program
+      .command('reprocess')
+      .description('fold history again under other rules, beside what is shown')
+      .option('--rules <file>', 'the rule file')
+      .option('--since <time>', 'from then on: 2026-11-29T12:00:00Z, or 2h ago', timeArgument)
+      .option('--rate <samples>', 'fold at most so many a second, in all partitions', rateArgument)
+      .option('--detach', 'do not wait until it is through'),
+  );
+  reprocess.enablePositionalOptions();
+  reprocess.action(async (flags: ReprocessFlags, command: Command) => {
+    const { rules, since } = flags;
+    if (rules === undefined) return command.error('error: say --rules FILE (--help shows more)');
+    if (since === undefined) return command.error('error: say --since, as --since 2h');
+    await begin(context, flags, { config: rules, sinceUs: since });
+  });
+  withCommonOptions(
+    reprocess
+      .command('status')
+      .description('show how far it is; with --follow until it is through')
+      .argument('[number]', 'of which rules; not needed while there are no others', candidateNumber)
+      .option('--follow', 'go on showing it until it is through, or Ctrl-C'),
+  ).action(async (number: number | undefined, flags: JobFlags) => {
+    await status(context, number, flags);
+  });
+  for (const [name, paused, description] of [
+    ['pause', true, 'let it rest where it is; nothing is lost'],
+    ['resume', false, 'let it go on'],
+  ] as const) {
+    withCommonOptions(
+      reprocess
+        .command(name)
+        .description(description)
+        .argument('[number]', 'of which rules', candidateNumber),
+    ).action(async (number: number | undefined, flags: JobFlags) => {
+      await order(context, { number, paused }, flags);
+    });
+  }
+}
+
+async function begin(
+  context: CliContext,
+  flags: ReprocessFlags,
+  { config, sinceUs }: Readonly<{ config: string; sinceUs: number }>,
+): Promise<void> {
+  const { output, program } = context;
+  const isJson = flags.json === true;
+  const url = await receiverUrl(context, flags, START);
+  const { version, candidate } = await tellingFaults(output, isJson, async () => {
+    const read = await readRuleFile({ config, cwd: process.cwd() });
+    const sent = { file: read?.file ?? config, source: read?.source ?? '' };
+    return await sendCandidate(url, sent, sinceUs);
+  });
+  if (candidate === null) throw new Error(`version ${version} began no candidate`);
+  const { number, since } = candidate;
+  if (flags.rate !== undefined) {
+    const { partitions } = await askCandidates(url);
+    const samplesPerSecond = Math.max(1, Math.floor(flags.rate / partitions));
+    await sendJobsOrder(url, number, { samplesPerSecond });
+  }
+  const names = candidate.rules.map(({ name }) => name).join(', ');
+  output.notice(`${number}: ${names}, folded beside version ${version} and since ${since}.`);
+  if (flags.detach !== true) await follow(context, flags, number);
+  if (isJson) output.result(jsonText({ number, since, isFollowed: flags.detach !== true }));
+  else output.result(nextLines(program, number, flags.detach === true).join('\n'));
+}
+
+async function follow(context: CliContext, flags: ReceiverFlags, number: number): Promise<void> {
+  const { output, program } = context;
+  const shutdown = listenForShutdown();
+  try {
+    await withEditions(context, flags, async (editions) => {
+      const { partitions } = await askCandidates(editions.url);
+      await followJobs({
+        ...{ number, partitions, output, program, clock: systemClock, signal: shutdown.signal },
+        look: async () => await lookAtJobs(context, flags, editions, number),
+      });
+    });
+  } finally {
+    shutdown.dispose();
+  }
+}
+
+function nextLines(program: string, number: number, isDetached: boolean): string[] {
+  if (!isDetached) {
+    return [
+      `History is folded under ${number}. Compare with "${program} edition diff ${number}", show it`,
+      `with "${program} edition promote ${number}".`,
+    ];
+  }
+  return [
+    `History is being folded under ${number}: "${program} reprocess status ${number}" tells how far`,
+    `it is, "reprocess pause ${number}" lets it rest, "edition drop ${number}" gives it up.`,
+  ];
+}
+
+async function status(
+  context: CliContext,
+  wanted: number | undefined,
+  flags: JobFlags,
+): Promise<void> {
+  const { output } = context;
+  const show = async ({ url, store }: Editions): Promise<number> => {
+    const answer = await askCandidates(url);
+    const { number } = findReprocessed(answer, wanted);
+    const set = ruleSets(answer, await store.list()).find((one) => one.number === number)!;
+    const stopped = (await lookAtJobs(context, flags, { url, store }, number)).stopped;
+    if (flags.json === true) output.result(jsonText({ ...set, stopped }));
+    else {
+      output.result(formatRuleSet(set, output.colours));
+      if (set.jobs !== null) output.result(`folded: ${jobsText(set.jobs)}`);
+      for (const { partition, code, message } of stopped) {
+        output.result(output.colours.red(`partition ${partition} stopped: ${code}: ${message}`));
+      }
+    }
+    return number;
+  };
+  const number = await withEditions(context, flags, show);
+  if (flags.follow !== true) return;
+  await follow(context, flags, number);
+}
+
+async function order(
+  context: CliContext,
+  wanted: Readonly<{ number: number | undefined; paused: boolean }>,
+  flags: JobFlags,
+): Promise<void> {
+  const { output, program } = context;
+  const url = await receiverUrl(context, flags, START);
+  const { number, since } = findReprocessed(await askCandidates(url), wanted.number);
+  if (since === null) throw nothingFolded(number);
+  const jobs = await sendJobsOrder(url, number, { paused: wanted.paused });
+  if (flags.json === true) output.result(jsonText({ number, ...jobs }));
+  else if (wanted.paused) {
+    output.result(`${number} rests; "${program} reprocess resume ${number}" lets it go on.`);
+  } else output.result(`${number} goes on.`);
+}
+
+function nothingFolded(number: number): MillraceError {
+  return new MillraceError({
+    code: 'REPROCESS_NONE',
+    kind: 'permanent',
+    message: `Nothing of the past is folded under the rules numbered ${number}.`,
+    remedy: 'Look at what there is with "millrace edition list".',
+  });
+}
+
+function rateArgument(text: string): number {
+  const [, digits, unit = ''] = /^(\d{1,9})([kM]?)$/.exec(text) ?? [];
+  const rate = Number(digits) * ({ k: 1000, M: 1_000_000 }[unit] ?? 1);
+  if (rate > 0) return rate;
+  throw new InvalidArgumentError('It is a number of samples above 0, as 50000 or 50k.');
+}

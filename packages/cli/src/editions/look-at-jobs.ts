@@ -1,0 +1,81 @@
+import { errorKind } from '@millrace/runtime';
+import type { StageStatus } from '@millrace/runtime';
+import type { JobProgress } from '@millrace/store';
+import { dataDirOf, type CliContext } from '../cli-context.ts';
+import { isDistributed } from '../distributed/is-distributed.ts';
+import type { ReceiverFlags } from '../receiver-client.ts';
+import { askStatus } from '../running-single.ts';
+import { askCandidates } from './candidates-client.ts';
+import type { Editions } from './open-editions.ts';
+
+/** What is known of a candidate's jobs at one moment. */
+export interface JobLook {
+  /** Of the store; partitions that have not begun the candidate are missing. */
+  progress: readonly JobProgress[];
+  paused: boolean;
+  /** Of the process that folds them; undefined: it cannot be asked. */
+  samplesPerSecond: number | undefined;
+  lagMs: number | undefined;
+  /** Why jobs of partitions stopped for good. */
+  stopped: readonly StoppedJob[];
+  /** True once it is no candidate any more. */
+  isGone: boolean;
+}
+
+export interface StoppedJob {
+  partition: number;
+  code: string;
+  message: string;
+  remedy: string | undefined;
+}
+
+type JobStatus = NonNullable<StageStatus['jobs']>[number];
+
+/** The store knows what has come of jobs; the process, if it is ours to ask, how it goes. */
+export async function lookAtJobs(
+  context: CliContext,
+  flags: ReceiverFlags,
+  { url, store }: Editions,
+  number: number,
+): Promise<JobLook> {
+  const { candidates } = await askCandidates(url);
+  const candidate = candidates.find((one) => one.number === number);
+  const { jobs } = await store.list();
+  const stages = await stagesOf(context, flags);
+  const mine = stages
+    .flatMap((stage) => stage.jobs ?? [])
+    .filter((one) => one.candidate === number);
+  const lags = stages
+    .filter(({ stage }) => stage !== 'receiver')
+    .flatMap(({ partitions }) => partitions.map(({ lagMs }) => lagMs));
+  return {
+    progress: jobs.get(number) ?? [],
+    paused: candidate?.jobs.paused ?? false,
+    samplesPerSecond: mine.length === 0 ? undefined : sumOfRates(mine),
+    lagMs: lags.length === 0 ? undefined : Math.max(...lags),
+    stopped: mine.flatMap(stoppedJob),
+    isGone: candidate === undefined,
+  };
+}
+
+/** Of the one process; the stages of a cluster are too many to be asked each second. */
+async function stagesOf(context: CliContext, flags: ReceiverFlags): Promise<StageStatus[]> {
+  if (flags.dataDir === undefined && isDistributed(context.environment)) return [];
+  try {
+    return (await askStatus(dataDirOf(context, flags.dataDir))).stages;
+  } catch (error) {
+    // It only tells how fast it goes. Whoever is named by --url may have another data directory.
+    if (errorKind(error) === 'defect') throw error;
+    return [];
+  }
+}
+
+function sumOfRates(jobs: readonly JobStatus[]): number {
+  return jobs.reduce((sum, { samplesPerSecond }) => sum + samplesPerSecond, 0);
+}
+
+function stoppedJob({ state, partition, reason }: JobStatus): StoppedJob[] {
+  if (state !== 'stopped') return [];
+  const { code = 'JOB_STOPPED', message = 'It stopped.', remedy } = reason ?? {};
+  return [{ partition, code, message, remedy }];
+}

@@ -1,0 +1,82 @@
+import type { CandidatesAnswer } from '@millrace/receiver';
+import { errorKind, errorText, MillraceError } from '@millrace/runtime';
+import type { EditionList, ListedPromotion, PromotedRule } from '@millrace/store';
+import { askCandidates, sendChange } from './candidates-client.ts';
+import { findRuleSet } from './find-rule-set.ts';
+import type { Editions } from './open-editions.ts';
+import { foldingEditions } from './rule-sets.ts';
+
+export interface Promoted {
+  number: number;
+  /** The version that brought the rules into force; undefined: it was only planned. */
+  version: number | undefined;
+  /** Nothing was left to do. */
+  isRepeated: boolean;
+  /** What the rules of before are called now; undefined: nothing changed place. */
+  replaced: number | undefined;
+  rules: readonly PromotedRule[];
+}
+
+/**
+ * Shows rules that were folded beside those in force. First it is asked whether the store would;
+ * then they come into force in the log, which changes nothing that anybody sees; then the store
+ * shows them. Whoever dies between, repeats it.
+ *
+ * @throws MillraceError CANDIDATE_UNKNOWN, PROMOTION_INCOMPLETE; what receiver and store throw.
+ */
+export async function promote(
+  { url, store }: Editions,
+  params: Readonly<{
+    number: number;
+    fromUs: number | undefined;
+    isPlan: boolean;
+    onPlan: (rules: readonly PromotedRule[]) => void;
+  }>,
+): Promise<Promoted> {
+  const { number, fromUs, isPlan, onPlan } = params;
+  const answer = await askCandidates(url);
+  const { rules, isInForce } = findRuleSet(answer, number);
+  const editions = foldingEditions(rules);
+  const done = isInForce ? promotionInForce(answer, await store.list()) : undefined;
+  if (done !== undefined) {
+    const { version } = done;
+    return { number, version, isRepeated: true, replaced: undefined, rules: done.rules };
+  }
+  const planned = await store.rehearse({ editions, fromUs });
+  onPlan(planned);
+  if (isPlan) {
+    return { number, version: undefined, isRepeated: false, replaced: undefined, rules: planned };
+  }
+  const { version, candidate } = await sendChange(url, number, 'promote');
+  try {
+    const promoted = await store.promote({ version, editions, fromUs });
+    return { number, version, isRepeated: false, replaced: candidate?.number, rules: promoted };
+  } catch (error) {
+    throw incomplete(number, error);
+  }
+}
+
+/** The promotion by which the rules in force are shown; undefined: they are not, by any. */
+export function promotionInForce(
+  { inForce }: CandidatesAnswer,
+  { promotions }: EditionList,
+): ListedPromotion | undefined {
+  const wanted = foldingEditions(inForce.rules);
+  return promotions.findLast(({ rules }) => {
+    const shown = new Set(rules.flatMap(({ edition }) => edition ?? []));
+    return wanted.length > 0 && wanted.every((edition) => shown.has(edition));
+  });
+}
+
+function incomplete(number: number, cause: unknown): MillraceError {
+  if (errorKind(cause) === 'defect') throw cause;
+  return new MillraceError({
+    code: 'PROMOTION_INCOMPLETE',
+    kind: errorKind(cause),
+    message:
+      `The rules numbered ${number} are in force in the log, and the store does not show them ` +
+      `yet: ${errorText(cause)} What is shown is what it was; nothing is lost.`,
+    remedy: `Run "millrace edition promote ${number}" again: it completes what is missing.`,
+    cause,
+  });
+}

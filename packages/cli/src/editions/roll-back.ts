@@ -1,0 +1,99 @@
+import type { CandidatesAnswer, ShownRule } from '@millrace/receiver';
+import { errorKind, errorText, MillraceError } from '@millrace/runtime';
+import type { PromotedRule } from '@millrace/store';
+import { askRules } from '../receiver-client.ts';
+import { askCandidates, sendChange } from './candidates-client.ts';
+import type { Editions } from './open-editions.ts';
+import { promotionInForce } from './promote.ts';
+import { isHidden } from './rule-sets.ts';
+
+export interface RolledBack {
+  /** The rules that are not shown any more; null: they never were a candidate. */
+  number: number | null;
+  /** The version that brings those of before back into force. */
+  version: number;
+  /** What those of before were called meanwhile. */
+  restored: number;
+  /** What was shown until now; empty: the store had been rolled back before. */
+  rules: readonly PromotedRule[];
+}
+
+/** Versions without other rules that may lie between: settings and ways to fold. */
+const VERSIONS_BACK_MAX = 20;
+
+/**
+ * Shows again what was shown before the rules in force were promoted: the store first, in one
+ * transaction, then the log. Whoever dies between, repeats it.
+ *
+ * @throws MillraceError NOTHING_PROMOTED, ROLLBACK_GONE, ROLLBACK_INCOMPLETE; what receiver and
+ *   store throw.
+ */
+export async function rollBack({ url, store }: Editions): Promise<RolledBack> {
+  const answer = await askCandidates(url);
+  const { inForce, candidates } = answer;
+  const stored = await store.list();
+  const promotion = promotionInForce(answer, stored);
+  if (promotion === undefined && !isHidden(answer, stored)) throw nothingPromoted(answer);
+  const before = await rulesBefore(url, answer);
+  const restored = candidates.find(({ rules }) => isSame(rules, before));
+  if (restored === undefined) throw gone(answer);
+  const { version } = promotion ?? inForce;
+  const rules = await store.rollBack({ version });
+  try {
+    const changed = await sendChange(url, restored.number, 'promote');
+    const { number } = restored;
+    return { number: inForce.candidate, version: changed.version, restored: number, rules };
+  } catch (error) {
+    throw incomplete(error);
+  }
+}
+
+/** The newest rules that were in force before those that are. */
+async function rulesBefore(url: string, { inForce }: CandidatesAnswer): Promise<ShownRule[]> {
+  const { versions } = await askRules(url);
+  const at = versions.findIndex(({ version }) => version === inForce.version);
+  for (const { version } of versions.slice(at + 1, at + 1 + VERSIONS_BACK_MAX)) {
+    const { rules } = await askRules(url, String(version));
+    if (!isSame(rules, inForce.rules)) return rules;
+  }
+  return [];
+}
+
+function isSame(a: readonly ShownRule[], b: readonly ShownRule[]): boolean {
+  return a.length === b.length && a.every(({ edition }, i) => edition === b[i]?.edition);
+}
+
+function nothingPromoted({ inForce }: CandidatesAnswer): MillraceError {
+  return new MillraceError({
+    code: 'NOTHING_PROMOTED',
+    kind: 'permanent',
+    message:
+      `The rules in force, version ${inForce.version}, are shown and were not promoted: there is ` +
+      'nothing to roll back. Nothing was changed.',
+    remedy: 'Apply the rules you want with "millrace rules apply"; "rules list --versions" tells.',
+  });
+}
+
+function gone({ inForce }: CandidatesAnswer): MillraceError {
+  return new MillraceError({
+    code: 'ROLLBACK_GONE',
+    kind: 'permanent',
+    message:
+      `The rules that were in force before version ${inForce.version} are not folded any more: ` +
+      'they were dropped. Nothing was changed.',
+    remedy: 'Fold them again with "millrace reprocess"; "millrace rules show VERSION" has them.',
+  });
+}
+
+function incomplete(cause: unknown): MillraceError {
+  if (errorKind(cause) === 'defect') throw cause;
+  return new MillraceError({
+    code: 'ROLLBACK_INCOMPLETE',
+    kind: errorKind(cause),
+    message:
+      'What is shown is what it was before, and the log still has the other rules in force: ' +
+      `${errorText(cause)}`,
+    remedy: 'Run "millrace edition rollback" again: it completes what is missing.',
+    cause,
+  });
+}
