@@ -103,7 +103,7 @@ describe('reprocess', () => {
     await stored.endJobs(number, rules, SINCE_US);
     const { code, out, err } = await stored.run('reprocess', 'status', '--follow');
     expect(code).toBe(0);
-    expect(out).toMatch(/^folded: whole$/m);
+    expect(out).toMatch(/, folded whole$/m);
     expect(err).toMatch(/^100 %, 2 of 2 partitions, /m);
   });
 
@@ -121,7 +121,9 @@ describe('reprocess', () => {
     await stored.endJobs(number, rules, SINCE_US);
     const { code, out, err } = await waiting;
     expect(code).toBe(0);
-    expect(err).toMatch(new RegExp(`^${number}: rollup, a, folded beside version \\d+ and since `));
+    expect(err).toMatch(
+      new RegExp(`^${number}: rollup, a, folded beside the rules in force, and since `),
+    );
     expect(out).toMatch(`History is folded under ${number}. Compare with`);
   });
 

@@ -7,7 +7,7 @@ import { findReprocessed } from '../editions/find-rule-set.ts';
 import { followJobs } from '../editions/follow-jobs.ts';
 import { lookAtJobs } from '../editions/look-at-jobs.ts';
 import { withEditions, type Editions } from '../editions/open-editions.ts';
-import { formatRuleSet, jobsText } from '../editions/rule-sets-text.ts';
+import { formatRuleSet } from '../editions/rule-sets-text.ts';
 import { ruleSets } from '../editions/rule-sets.ts';
 import { jsonText } from '../json-text.ts';
 import { receiverUrl, type ReceiverFlags } from '../receiver-client.ts';
@@ -93,7 +93,7 @@ async function begin(
     await sendJobsOrder(url, number, { samplesPerSecond });
   }
   const names = candidate.rules.map(({ name }) => name).join(', ');
-  output.notice(`${number}: ${names}, folded beside version ${version} and since ${since}.`);
+  output.notice(`${number}: ${names}, folded beside the rules in force, and since ${since}.`);
   if (flags.detach !== true) await follow(context, flags, number);
   if (isJson) output.result(jsonText({ number, since, isFollowed: flags.detach !== true }));
   else output.result(nextLines(program, number, flags.detach === true).join('\n'));
@@ -142,7 +142,6 @@ async function status(
     if (flags.json === true) output.result(jsonText({ ...set, stopped }));
     else {
       output.result(formatRuleSet(set, output.colours));
-      if (set.jobs !== null) output.result(`folded: ${jobsText(set.jobs)}`);
       for (const { partition, code, message } of stopped) {
         output.result(output.colours.red(`partition ${partition} stopped: ${code}: ${message}`));
       }

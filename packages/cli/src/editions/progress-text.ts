@@ -20,7 +20,7 @@ export function progressText(progress: ShownProgress): string {
     `${Math.floor(share * 100)} %`,
     `${ended} of ${partitions} partitions`,
     progress.paused ? 'paused' : rate,
-    ...(leftMs === undefined ? [] : [`${formatDurationMs(leftMs)} left`]),
+    ...(leftMs === undefined || share === 1 ? [] : [`${formatDurationMs(leftMs)} left`]),
     ...(lagMs === undefined ? [] : [`live ${formatDurationMs(lagMs)} behind`]),
   ].join(', ');
 }

@@ -31,16 +31,25 @@ export function formatRuleSet(set: RuleSet, colours: Colours): string {
     ...(since === null ? [] : [`history since ${since}`]),
     ...(jobs === null ? [] : [`folded ${jobsText(jobs)}`]),
   ];
-  const columns = [
-    ...[{ title: 'rule' }, { title: 'edition' }, { title: 'shown' }, { title: 'whole from' }],
-    ...(['rows', 'series', 'size'] as const).map((title) => ({ title, align: 'right' as const })),
-  ];
+  const titles = [{ title: 'rule' }, { title: 'edition' }, { title: 'shown' }, WHOLE];
+  // Counting reads all windows: only who asked for it gets it.
+  const isCounted = rules.some(({ stored }) => stored !== null && stored.size !== null);
+  const sizes = (['rows', 'series', 'size'] as const).map((title) => {
+    return { title, align: 'right' as const };
+  });
+  const columns = isCounted ? [...titles, ...sizes] : titles;
   return [
     head.join(', '),
     ...(unfinished === null ? [] : [colours.yellow(unfinished)]),
-    formatTable(columns, rules.map(ruleRow), colours),
+    formatTable(
+      columns,
+      rules.map((rule) => ruleRow(rule).slice(0, columns.length)),
+      colours,
+    ),
   ].join('\n');
 }
+
+const WHOLE = { title: 'whole from' };
 
 function ruleRow({ rule, edition, drops, stored }: RuleSetRule): string[] {
   if (drops) return [rule, String(edition), 'drops', '–', '–', '–', '–'];
@@ -73,13 +82,7 @@ function wholeText({ whole }: StoredRule): string {
     .join(', ');
 }
 
-export function jobsText({
-  ended,
-  partitions,
-  share,
-  paused,
-  samplesPerSecond,
-}: JobsSummary): string {
+function jobsText({ ended, partitions, share, paused, samplesPerSecond }: JobsSummary): string {
   if (ended === partitions) return 'whole';
   const rate =
     samplesPerSecond === null ? '' : `, at most ${samplesPerSecond.toLocaleString('en-US')}/s`;

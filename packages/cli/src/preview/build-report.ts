@@ -64,7 +64,7 @@ export function buildReport(all: Found): PreviewReport {
       planned: rawCost(found, ({ counts }) => counts.raw.planned),
     },
     estimates: ESTIMATES,
-    notCovered: found.flatMap(notCoveredOf),
+    notCovered: found.flatMap((one) => notCoveredOf(one, sinceUs)),
   };
 }
 
@@ -148,28 +148,42 @@ function examplesOf(
   { edition, aggregates }: CompiledRule,
   found: readonly PartitionPreview[],
 ): ExampleWindow[] {
-  const examples = found.flatMap(({ counts }) => [
-    ...counts.editions.get(edition)!.examples.values(),
-  ]);
+  const examples = found.flatMap(({ partition, counts }) => {
+    const { examples: its } = counts.editions.get(edition)!;
+    return [...its.values()].map((one) => ({ ...one, partition }));
+  });
   const complete = examples.filter(({ isComplete }) => isComplete);
   const open = examples.filter(({ isComplete }) => !isComplete);
-  return [...complete, ...open].slice(0, EXAMPLES_MAX).map(({ labels, piece, isComplete }) => ({
-    labels: formatLabels(labels),
-    width: formatWidth(piece.widthUs),
-    start: formatTimeUs(piece.startUs),
-    complete: isComplete,
-    values: windowValues(piece, aggregates),
-  }));
+  return [...complete, ...open]
+    .slice(0, EXAMPLES_MAX)
+    .map(({ labels, partition, piece, isComplete }) => ({
+      partition,
+      labels: formatLabels(labels),
+      width: formatWidth(piece.widthUs),
+      start: formatTimeUs(piece.startUs),
+      complete: isComplete,
+      values: windowValues(piece, aggregates),
+    }));
 }
 
-function notCoveredOf({ partition, bound, untilUs, fromUs }: PartitionPreview): string[] {
-  if (bound === undefined) return [];
+function notCoveredOf(
+  { partition, bound, untilUs, fromUs }: PartitionPreview,
+  sinceUs: number,
+): string[] {
+  const began =
+    fromUs > sinceUs
+      ? [`Partition ${partition}: the log begins at ${formatTimeUs(fromUs)}, within the range.`]
+      : [];
+  if (bound === undefined) return began;
   const reasons = {
     samples: 'the bound of --samples was reached',
-    series: `there are too many series`,
+    series: 'there are too many series',
     time: 'the bound of --seconds was reached',
   };
   const what =
     untilUs > fromUs ? `what came after ${formatTimeUs(untilUs)}` : 'anything of the range';
-  return [`Partition ${partition}: ${what} was not looked at, because ${reasons[bound]}.`];
+  return [
+    ...began,
+    `Partition ${partition}: ${what} was not looked at, because ${reasons[bound]}.`,
+  ];
 }

@@ -59,6 +59,7 @@ export async function previewPartition(
   const range = { topic: TOPIC_EVENTS, partition, from: start.position, to: end } as const;
   let samples = 0;
   let records = 0;
+  let fromUs = sinceUs;
   let bound: PartitionPreview['bound'];
   for await (const { offset, appendTimeUs, payload } of readLog(stream, {
     ...range,
@@ -73,6 +74,11 @@ export async function previewPartition(
     records += 1;
     const isInRange = fold.head.partitionTimeUs >= sinceUs;
     if (record.kind === EventsRecordKind.data) {
+      // A log that began within the range says nothing of the time before it.
+      if (samples === 0 && start.position === 0) {
+        fromUs = Math.max(sinceUs, fold.head.partitionTimeUs);
+        counts.beginAt(fromUs);
+      }
       samples += record.values.length;
       onSamples(record.values.length);
       if (isInRange) counts.learn(record, fold);
@@ -83,11 +89,11 @@ export async function previewPartition(
   }
   takeOpen(fold, rules, counts);
   counts.end();
-  const untilUs = Math.max(sinceUs, fold.head.partitionTimeUs);
+  const untilUs = Math.max(fromUs, fold.head.partitionTimeUs);
   const { position, madeAtUs } = start;
   return {
     ...{ partition, start: { position, madeAtUs }, counts, records },
-    ...{ samples, fromUs: sinceUs, untilUs, bound },
+    ...{ samples, fromUs, untilUs, bound },
   };
 }
 

@@ -64,6 +64,8 @@ export interface PreviewedRule {
 }
 
 export interface ExampleWindow {
+  /** Of which it is a piece; readers merge those of all. */
+  partition: number;
   labels: string;
   width: string;
   start: string;

@@ -24,7 +24,7 @@ export function formatPreview(file: string, report: PreviewReport, colours: Colo
     }),
     '',
     rawLine(report),
-    ...rules.flatMap(exampleLines),
+    ...rules.flatMap((rule) => exampleLines(rule, report.partitions.length)),
     '',
     ...notCovered.map((sentence) => colours.yellow(sentence)),
     ...estimates.map((sentence) => colours.dim(sentence)),
@@ -64,11 +64,12 @@ function rawLine({ raw: { current, planned } }: PreviewReport): string {
   );
 }
 
-function exampleLines({ rule, examples }: PreviewedRule): string[] {
+function exampleLines({ rule, examples }: PreviewedRule, partitions: number): string[] {
   if (examples.length === 0) return [];
+  const of = partitions === 1 ? '' : ' (pieces of one partition each)';
   return [
     '',
-    `${rule}, for example:`,
+    `${rule}, for example${of}:`,
     ...examples.map(({ labels, width, start, complete, values }) => {
       const shown = Object.entries(values).map(([name, value]) => `${name} ${short(value)}`);
       const state = complete ? '' : ' (not over yet)';

@@ -40,7 +40,7 @@ export class RuleCounts {
   readonly raw: RawCounts = { planned: 0, current: 0 };
   readonly rawByRule: Map<number, RawCounts> = new Map();
   readonly #rules: PreviewRules;
-  readonly #sinceUs: number;
+  #sinceUs: number;
   readonly #inputs = new Map<string, Input>();
 
   constructor(rules: PreviewRules, sinceUs: number) {
@@ -51,6 +51,11 @@ export class RuleCounts {
       const counts = { ...empty, seriesOut: new Set<string>(), widths: new Map<number, never>() };
       this.editions.set(edition, { ...counts, examples: new Map<string, never>() });
     }
+  }
+
+  /** The log has nothing from before then: the range begins there. */
+  beginAt(sinceUs: number): void {
+    this.#sinceUs = sinceUs;
   }
 
   /** Input series that are known. */
