@@ -8,7 +8,7 @@ import { followJobs } from '../editions/follow-jobs.ts';
 import { lookAtJobs } from '../editions/look-at-jobs.ts';
 import { withEditions, type Editions } from '../editions/open-editions.ts';
 import { formatRuleSet } from '../editions/rule-sets-text.ts';
-import { ruleSets } from '../editions/rule-sets.ts';
+import { jobsSummary, ruleSets } from '../editions/rule-sets.ts';
 import { jsonText } from '../json-text.ts';
 import { receiverUrl, type ReceiverFlags } from '../receiver-client.ts';
 import { tellingFaults } from '../rule-file-report.ts';
@@ -137,8 +137,10 @@ async function status(
   const show = async ({ url, store }: Editions): Promise<number> => {
     const answer = await askCandidates(url);
     const { number } = findReprocessed(answer, wanted);
-    const set = ruleSets(answer, await store.list()).find((one) => one.number === number)!;
-    const stopped = (await lookAtJobs(context, flags, { url, store }, number)).stopped;
+    const found = ruleSets(answer, await store.list()).find((one) => one.number === number)!;
+    const { stopped, progress } = await lookAtJobs(context, flags, { url, store }, number);
+    const jobs = found.jobs && { ...found.jobs, ...jobsSummary(progress, answer.partitions) };
+    const set = { ...found, jobs };
     if (flags.json === true) output.result(jsonText({ ...set, stopped }));
     else {
       output.result(formatRuleSet(set, output.colours));

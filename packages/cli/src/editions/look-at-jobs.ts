@@ -10,7 +10,7 @@ import type { Editions } from './open-editions.ts';
 
 /** What is known of a candidate's jobs at one moment. */
 export interface JobLook {
-  /** Of the store; partitions that have not begun the candidate are missing. */
+  /** Of the store, or of the process where that is ahead; what has not begun is missing. */
   progress: readonly JobProgress[];
   paused: boolean;
   /** Of the process that folds them; undefined: it cannot be asked. */
@@ -49,13 +49,28 @@ export async function lookAtJobs(
     .filter(({ stage }) => stage !== 'receiver')
     .flatMap(({ partitions }) => partitions.map(({ lagMs }) => lagMs));
   return {
-    progress: jobs.get(number) ?? [],
+    progress: furthest(jobs.get(number) ?? [], mine),
     paused: candidate?.jobs.paused ?? false,
     samplesPerSecond: mine.length === 0 ? undefined : sumOfRates(mine),
     lagMs: lags.length === 0 ? undefined : Math.max(...lags),
     stopped: mine.flatMap(stoppedJob),
     isGone: candidate === undefined,
   };
+}
+
+/** Results are stored some time after they were folded, and most of them at the end. */
+export function furthest(
+  stored: readonly JobProgress[],
+  folding: readonly Pick<JobStatus, 'partition' | 'position' | 'endPosition'>[],
+): JobProgress[] {
+  const progress = new Map(stored.map((one) => [one.partition, one]));
+  for (const { partition, position, endPosition } of folding) {
+    const known = progress.get(partition) ?? { partition, logId: '', hasEnded: false, position: 0 };
+    // Until the store has begun the candidate, the process alone knows where its job ends.
+    const ends = { endPosition, ...known };
+    progress.set(partition, { ...ends, position: Math.max(known.position, position) });
+  }
+  return [...progress.values()];
 }
 
 /** Of the one process; the stages of a cluster are too many to be asked each second. */
