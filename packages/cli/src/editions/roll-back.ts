@@ -29,9 +29,8 @@ const VERSIONS_BACK_MAX = 20;
  *   store throw.
  */
 export async function rollBack({ url, store }: Editions): Promise<RolledBack> {
-  const answer = await askCandidates(url);
+  const [answer, stored] = await Promise.all([askCandidates(url), store.list()]);
   const { inForce, candidates } = answer;
-  const stored = await store.list();
   const promotion = promotionInForce(answer, stored);
   if (promotion === undefined && !isHidden(answer, stored)) throw nothingPromoted(answer);
   const before = await rulesBefore(url, answer);
