@@ -58,8 +58,6 @@ function buildProgram(context: CliContext, stdout: OutputStream, stderr: OutputS
     .version(version, '-V, --version', 'print the version')
     .helpCommand('help [command]', 'show what a command does')
     .showHelpAfterError('(millrace --help shows all commands)')
-    // So that an option behind a subcommand is the subcommand's, whatever is before it has.
-    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void stdout.write(text),

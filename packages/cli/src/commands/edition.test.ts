@@ -142,6 +142,7 @@ describe('reprocess', () => {
       ['--since', '2h'],
       ['--since', 'soon'],
       ['pause', 'x'],
+      ['pause', '--rate', '5'],
     ]) {
       expect((await stored.run('reprocess', ...args)).code).toBe(2);
     }

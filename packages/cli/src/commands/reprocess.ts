@@ -41,7 +41,6 @@ export function addReprocessCommand(program: Command, context: CliContext): void
       .option('--rate <samples>', 'fold at most so many a second, in all partitions', rateArgument)
       .option('--detach', 'do not wait until it is through'),
   );
-  reprocess.enablePositionalOptions();
   reprocess.action(async (flags: ReprocessFlags, command: Command) => {
     const { rules, since } = flags;
     if (rules === undefined) return command.error('error: say --rules FILE (--help shows more)');
@@ -54,8 +53,8 @@ export function addReprocessCommand(program: Command, context: CliContext): void
       .description('show how far it is; with --follow until it is through')
       .argument('[number]', 'of which rules; not needed while there are no others', candidateNumber)
       .option('--follow', 'go on showing it until it is through, or Ctrl-C'),
-  ).action(async (number: number | undefined, flags: JobFlags) => {
-    await status(context, number, flags);
+  ).action(async (number: number | undefined, _: object, command: Command) => {
+    await status(context, number, jobFlags(command));
   });
   for (const [name, paused, description] of [
     ['pause', true, 'let it rest where it is; nothing is lost'],
@@ -66,10 +65,23 @@ export function addReprocessCommand(program: Command, context: CliContext): void
         .command(name)
         .description(description)
         .argument('[number]', 'of which rules', candidateNumber),
-    ).action(async (number: number | undefined, flags: JobFlags) => {
-      await order(context, { number, paused }, flags);
+    ).action(async (number: number | undefined, _: object, command: Command) => {
+      await order(context, { number, paused }, jobFlags(command));
     });
   }
+}
+
+/** What both commands know, commander gives to the first of them. */
+function jobFlags(command: Command): JobFlags {
+  const { rules, since, rate, detach, ...flags } = command.optsWithGlobals<
+    JobFlags & ReprocessFlags
+  >();
+  const given = Object.entries({ rules, since, rate, detach }).filter(
+    ([, one]) => one !== undefined,
+  );
+  const [name] = given[0] ?? [];
+  if (name === undefined) return flags;
+  return command.error(`error: option '--${name}' is of "reprocess" alone; nothing was changed`);
 }
 
 async function begin(
