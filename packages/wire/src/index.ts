@@ -46,6 +46,7 @@ export {
   type ControlRulesRecord,
   type PartitionLoss,
 } from './control-record.ts';
+export { isJobSource, jobSource } from './job-source.ts';
 export { decodeControlRecord, encodeControlRecord } from './control-record-codec.ts';
 export {
   CHECKPOINT_RECORD_VERSION,

@@ -1,4 +1,5 @@
 import { openedAt } from '@millrace/model';
+import { isJobSource } from '@millrace/wire';
 import type { StoredEditions, StoredPiece, StoredPosition } from '@millrace/store';
 
 /** Windows that live folding alone does not explain: what jobs folded, and what was dropped. */
@@ -18,7 +19,7 @@ export class PastWindows {
     }
     const dropped = editions.filter(({ isDropped }) => isDropped);
     this.#dropped = new Set(dropped.map(({ edition }) => edition));
-    this.#hasJobs = positions.some(({ source }) => source.startsWith('job-'));
+    this.#hasJobs = positions.some(({ source }) => isJobSource(source));
   }
 
   /** Whether jobs have put anything out: then series may be known for longer than they live. */
@@ -45,8 +46,8 @@ export class PastWindows {
     const sentences: string[] = [];
     if (this.#hasJobs) {
       sentences.push(
-        `Windows that jobs have folded out of the past (${this.#pieces} pieces) were not compared; ` +
-          'of series it is proven that none is missing, and not that none is too many.',
+        `Windows that jobs have folded out of the past (${this.#pieces} pieces) were not ` +
+          'compared; of series it is proven that none is missing, and not that none is too many.',
       );
     }
     if (this.#dropped.size > 0) {

@@ -1,4 +1,9 @@
-import type { EditionEndEntry, EditionEntry, JobEndEntry } from '@millrace/wire';
+import {
+  jobSource,
+  type EditionEndEntry,
+  type EditionEntry,
+  type JobEndEntry,
+} from '@millrace/wire';
 import type { MarkKey } from '../store.ts';
 import { int8Array, jsonbArray, textArray, timeArray } from './array-parameters.ts';
 import { letterPayload, type RowSet } from './row-set.ts';
@@ -50,11 +55,6 @@ export function editionRowSet(
     },
     letter: (row) => ({ payload: letterPayload(editions[row]) }),
   };
-}
-
-/** What a candidate's jobs are the source of. */
-export function jobSource(candidate: number): string {
-  return `job-${candidate}`;
 }
 
 /** Brings what is served of some rules to what is to be; whoever asks has locked their editions. */

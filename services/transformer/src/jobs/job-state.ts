@@ -7,9 +7,10 @@ import {
   takePages,
   type LoadedState,
 } from '../fold/partition-state.ts';
+import { jobSource } from '@millrace/wire';
 import { FOLD_VERSION } from '../fold/partition-fold.ts';
 import type { StatePages } from '../memory/state-pages.ts';
-import { barrierOfJob, jobSource, type Job } from './job.ts';
+import { barrierOfJob, type Job } from './job.ts';
 import { JobFold } from './job-fold.ts';
 import { JobRecordBuilder } from './job-record-builder.ts';
 

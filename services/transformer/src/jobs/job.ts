@@ -14,23 +14,23 @@ export interface Job {
   partitions: number;
 }
 
-/** Who put out a job's entries. */
-export function jobSource(candidate: number): string {
-  return `job-${candidate}`;
+/** No sample before it gets into any window of the job: the first start of one that holds `sinceUs`. */
+export function wholeFromUs({ rules, sinceUs }: Pick<Job, 'rules' | 'sinceUs'>): number {
+  const widths = rules.rules.flatMap(({ widthsUs }) => widthsUs);
+  return Math.min(sinceUs, ...widths.map((widthUs) => Math.floor(sinceUs / widthUs) * widthUs));
 }
 
-/** No sample before it gets into any window of the job. */
-export function wholeFromUs(job: Job): number {
-  return Math.min(job.sinceUs, ...jobEditions(job).flatMap(({ fromUs }) => fromUs));
-}
-
-/** What the job folds into, and from which window on. */
-export function jobEditions({ rules, sinceUs }: Pick<Job, 'rules' | 'sinceUs'>): JobEdition[] {
-  return rules.rules
+/**
+ * What the job folds into, and from which window on: of every width from where the widest begins,
+ * which has to be read in any case, or nothing could be shown of all widths before its next one.
+ */
+export function jobEditions(job: Pick<Job, 'rules' | 'sinceUs'>): JobEdition[] {
+  const fromUs = wholeFromUs(job);
+  return job.rules.rules
     .filter(({ drop }) => drop !== true)
     .map(({ edition, widthsUs }) => ({
       edition,
-      fromUs: widthsUs.map((widthUs) => Math.floor(sinceUs / widthUs) * widthUs),
+      fromUs: widthsUs.map((widthUs) => Math.ceil(fromUs / widthUs) * widthUs),
     }));
 }
 

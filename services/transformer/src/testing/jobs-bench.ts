@@ -19,11 +19,12 @@ import {
   encodeEventsRecord,
   EventsRecordKind,
   FOLD_VERSION,
+  jobSource,
   listEntries,
   type EventsRecord,
   type FoldSettings,
 } from '@millrace/wire';
-import { jobSource, type Job } from '../jobs/job.ts';
+import type { Job } from '../jobs/job.ts';
 import { createJobEvents } from '../jobs/job-events.ts';
 import { DEFAULT_JOB_SETTINGS, type JobSettings } from '../jobs/job-settings.ts';
 import { createJobs, type Jobs } from '../jobs/jobs.ts';
