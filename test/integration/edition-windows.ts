@@ -1,12 +1,13 @@
 /**
  * Windows of one edition of a rule, `turn` 1 being its oldest, that hold a time, and all later
- * ones: merged as readers merge pieces, and told apart by nothing but what they are of.
+ * ones that end by another: merged as readers merge pieces, and told apart by nothing but what they
+ * are of.
  */
 export function editionWindowsSql(
-  params: Readonly<{ rule: string; turn: number; sinceMs: number }>,
+  params: Readonly<{ rule: string; turn: number; sinceMs: number; untilMs: number }>,
 ): string {
-  const { rule, turn, sinceMs } = params;
-  const since = new Date(sinceMs).toISOString();
+  const { rule, turn, sinceMs, untilMs } = params;
+  const [since, until] = [new Date(sinceMs).toISOString(), new Date(untilMs).toISOString()];
   return `
     SELECT series_id::text, width::text, start::text,
       sum(count)::int AS count, round(sum(sum)::numeric, 6)::text AS sum,
@@ -19,7 +20,8 @@ export function editionWindowsSql(
       SELECT edition, rule, row_number() OVER (PARTITION BY rule ORDER BY edition) AS turn
       FROM editions
     ) AS one USING (edition)
-    WHERE start + width > '${since}' AND turn = ${turn} AND rule = '${rule}'
+    WHERE start + width > '${since}' AND start + width <= '${until}'
+      AND turn = ${turn} AND rule = '${rule}'
     GROUP BY series_id, width, start
     ORDER BY series_id, width, start`;
 }
