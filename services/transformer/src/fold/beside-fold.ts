@@ -28,7 +28,7 @@ export class BesideFold {
       if (!takes(target, timeUs)) continue;
       this.#define(tenant, sample, target);
       if (isHistogram) windows.count(target, timeUs, at);
-      else windows.fold(target, timeUs, value, increase, placement.fingerprint, at);
+      else windows.fold(target, timeUs, value, increase, at);
     }
   }
 

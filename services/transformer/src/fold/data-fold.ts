@@ -54,6 +54,10 @@ const SERIES_UNDEFINED_DETAIL =
 /** Losses that wait to be told: more of them at once say no more than these. */
 const LOSSES_MAX = 64;
 const NO_ORDINALS = new Uint32Array(0);
+const NO_MOMENT = {
+  ...{ offset: 0, logNumber: 0, partitionTimeUs: 0 },
+  ...{ keys: NO_ORDINALS, keyBytes: new Uint8Array(0), key: 0, row: 0 },
+};
 const FIRST_SEEN: PartVerdict = { seenBefore: false, retried: NO_ORDINALS };
 
 /** Folds data records: dedupe, place, fold. */
@@ -68,7 +72,7 @@ export class DataFold {
   readonly #beside: BesideFold;
   /** What the log was found to have lost, for the stage to tell; nothing depends on it. */
   readonly losses: Loss[] = [];
-  readonly #at: FoldMoment = { offset: 0, logNumber: 0, partitionTimeUs: 0 };
+  readonly #at: FoldMoment;
   #sample: CurrentSample | undefined;
   #record!: DataRecord;
   #isRedriven = false;
@@ -86,6 +90,7 @@ export class DataFold {
     this.#out = out;
     this.#counts = counts;
     this.#series = new RecordSeries(head, tables);
+    this.#at = { ...NO_MOMENT, caches: tables.placements.timed };
     this.#definer = new SeriesDefiner(head, tables, out);
     this.#increases = new IncreaseFold(tables);
     const { windows } = tables;
@@ -126,6 +131,8 @@ export class DataFold {
     this.#at.offset = offset;
     this.#at.logNumber = this.#head.logNumber;
     this.#at.partitionTimeUs = this.#head.partitionTimeUs;
+    this.#at.keys = this.#series.keys;
+    this.#at.keyBytes = this.#series.keyBytes;
   }
 
   get #tellsReasons(): boolean {
@@ -199,6 +206,9 @@ export class DataFold {
     const timeUs = record.times[i]!;
     const value = record.values[i]!;
     const flags = record.flags[i]!;
+    this.#at.key = 4 * s;
+    this.#at.row = series.row(s);
+    this.#at.caches = series.caches(s);
     const sample = this.#sample;
     if (sample === undefined) {
       return (this.#sample = { i, s, kind, slot, placement, timeUs, value, flags });
@@ -234,10 +244,10 @@ export class DataFold {
   }
 
   /** By id, or by the request alone. */
-  #judgeEvent({ i, flags, placement }: CurrentSample): Verdict {
+  #judgeEvent({ i, s, flags }: CurrentSample): Verdict {
     const { identities } = this.#tables;
     if ((flags & SampleFlag.id) !== 0) {
-      const key = eventKey(placement.fingerprint, this.#side.id);
+      const key = eventKey(this.#series.fingerprint(s), this.#side.id);
       if (identities.find(key, 0) >= 0) return Verdict.duplicate;
       identities.add(key, 0, this.#head.partitionTimeUs);
     } else if (this.#record.identityKind === IdentityKind.none) return Verdict.fresh;
@@ -292,7 +302,7 @@ export class DataFold {
       this.#out.sample(this.#series.keys, 4 * sample.s, timeUs, value, flags);
       return;
     }
-    const { fingerprint } = sample.placement;
+    const fingerprint = this.#series.fingerprint(sample.s);
     // A copy: the record's memory is used again before the entry is written.
     const histogram = this.#side.histogram.slice();
     this.#out.entry(EntryType.histogram, { fingerprint, timeUs, flags, histogram });
@@ -311,7 +321,7 @@ export class DataFold {
     if (placement.keepRaw) this.#putOutRaw(sample, flags);
     else {
       const { tenant, receivedAtUs } = this.#record;
-      const { fingerprint } = placement;
+      const fingerprint = this.#series.fingerprint(sample.s);
       const entry = { tenant, fingerprint, timeUs, value, flags, receivedAtUs };
       this.#out.entry(EntryType.unverified, entry);
     }
@@ -328,7 +338,7 @@ export class DataFold {
   #foldIntoWindows(sample: CurrentSample): void {
     const { windows } = this.#tables;
     const { timeUs, value, flags, placement } = sample;
-    const { targets, beside, fingerprint } = placement;
+    const { targets, beside } = placement;
     const isHistogram = (flags & SampleFlag.histogram) !== 0;
     if ((flags & SampleFlag.start) !== 0 && !isHistogram) {
       this.#increases.noteStart(sample, this.#side.startUs);
@@ -337,7 +347,7 @@ export class DataFold {
     const increase = wantsIncrease ? this.#increases.of(sample) : 0;
     for (const target of targets) {
       if (isHistogram) windows.count(target, timeUs, this.#at);
-      else windows.fold(target, timeUs, value, increase, fingerprint, this.#at);
+      else windows.fold(target, timeUs, value, increase, this.#at);
     }
     if (beside.length > 0) this.#beside.fold(this.#record.tenant, sample, increase, this.#at);
     if (wantsIncrease) this.#increases.mend(sample, this.#at);
@@ -362,7 +372,7 @@ export class DataFold {
     for (const { seriesIndex, timeUs, value, labels } of record.exemplars) {
       const placement = this.#series.placement(seriesIndex);
       if (placement?.keepRaw !== true) continue;
-      const { fingerprint } = placement;
+      const fingerprint = this.#series.fingerprint(seriesIndex);
       this.#out.entry(EntryType.exemplar, { fingerprint, timeUs, value, labels });
     }
     for (const metadata of record.metadata) {

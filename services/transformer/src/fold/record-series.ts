@@ -1,6 +1,7 @@
 import { SampleKind, type LabelSet } from '@millrace/model';
 import { DefinitionReader, type DataRecord } from '@millrace/wire';
 import type { FoldTables, PartitionHead } from './partition-state.ts';
+import type { SeriesCaches } from './series-caches.ts';
 import type { InputSeries, SeriesPlacement } from './series-placement.ts';
 
 const NOT_LOOKED = -2;
@@ -13,12 +14,15 @@ export class RecordSeries {
   readonly #tables: FoldTables;
   /** The fingerprints as lanes, four for each series; what lies behind them is of an earlier one. */
   keys: Uint32Array = new Uint32Array(4 * SERIES_MIN);
-  #keyBytes = new Uint8Array(this.keys.buffer);
+  /** The same memory as bytes. */
+  keyBytes: Uint8Array = new Uint8Array(this.keys.buffer);
   #record!: DataRecord;
   #definitions!: DefinitionReader;
   /** By number in the record, where its slot is known. */
   readonly #placements: (SeriesPlacement | undefined)[] = [];
   #slots = new Int32Array(SERIES_MIN);
+  /** Where what was found of a series the last time stands in `caches`. */
+  #rows = new Int32Array(SERIES_MIN);
   /** By number in the record, 1 once `isFirst` was asked about it. */
   #met = new Uint8Array(SERIES_MIN);
   /**
@@ -40,10 +44,11 @@ export class RecordSeries {
     if (count > this.#slots.length) this.#grow(count);
     while (this.#placements.length < count) this.#placements.push(undefined);
     // A copy: the record's may not be aligned.
-    this.#keyBytes.set(record.fingerprints);
+    this.keyBytes.set(record.fingerprints);
     this.#slots.fill(NOT_LOOKED, 0, count);
     this.#met.fill(0, 0, count);
     this.#last = NOTHING;
+    this.#tables.placements.boundEvents();
     if (record.definitions.rows.length === 0) return;
     const { labels } = this.#tables;
     labels.learn(record, this.#definitions, this.keys, this.#head.partitionTimeUs);
@@ -62,6 +67,16 @@ export class RecordSeries {
   /** The slot in the series memory, or -1 for events. Legal once the placement was asked for. */
   slot(s: number): number {
     return this.#slots[s]!;
+  }
+
+  /** Where what was found of the series the last time is kept. Legal as `slot` is. */
+  row(s: number): number {
+    return this.#rows[s]!;
+  }
+
+  caches(s: number): SeriesCaches {
+    const { timed, untimed } = this.#tables.placements;
+    return this.#record.kinds[s] === SampleKind.event ? untimed : timed;
   }
 
   /** Legal when it has a placement. */
@@ -89,7 +104,10 @@ export class RecordSeries {
   /** Of events each record has the labels, whether or not their placement is still known. */
   #lookAtEvents(s: number): SeriesPlacement | undefined {
     if (this.#definitions.row(s) < 0) return undefined;
-    return this.#tables.placements.ofEvents(this.keys, 4 * s, () => this.#input(s, this.labels(s)));
+    const { placements } = this.#tables;
+    const row = placements.eventRow(this.keys, 4 * s, () => this.#input(this.labels(s)));
+    this.#rows[s] = row;
+    return placements.ofEvents(row);
   }
 
   #lookAtTimed(s: number): SeriesPlacement | undefined {
@@ -99,6 +117,7 @@ export class RecordSeries {
     const known = slot < 0 ? undefined : placements.find(slot);
     if (known !== undefined) {
       this.#slots[s] = slot;
+      this.#rows[s] = slot;
       return known;
     }
     const labels = this.#knownLabels(s);
@@ -108,7 +127,8 @@ export class RecordSeries {
       series.touch(slot, this.#head.partitionTimeUs);
     }
     this.#slots[s] = slot;
-    return placements.add(slot, this.#input(s, labels));
+    this.#rows[s] = slot;
+    return placements.add(slot, this.#input(labels));
   }
 
   /** The slot of the series whose key is at `k`, or -1. */
@@ -128,15 +148,16 @@ export class RecordSeries {
     return this.#definitions.labels(s) ?? this.#tables.labels.labels(this.keys, 4 * s);
   }
 
-  #input(s: number, labels: LabelSet): InputSeries {
-    return { tenant: this.#record.tenant, fingerprint: this.fingerprint(s), labels };
+  #input(labels: LabelSet): InputSeries {
+    return { tenant: this.#record.tenant, labels };
   }
 
   #grow(count: number): void {
     this.#slots = new Int32Array(2 * count);
+    this.#rows = new Int32Array(2 * count);
     this.#met = new Uint8Array(2 * count);
     this.keys = new Uint32Array(8 * count);
-    this.#keyBytes = new Uint8Array(this.keys.buffer);
+    this.keyBytes = new Uint8Array(this.keys.buffer);
   }
 
   #growFollower(slot: number): void {

@@ -13,6 +13,8 @@ export class SeriesDefiner {
   readonly #definitions: DefinitionMemory;
   readonly #placements: Placements;
   readonly #out: SeriesRecordBuilder;
+  /** Of the series at hand, which is its own output. */
+  readonly #hint: DefinitionHint = { definitionSlot: -1 };
 
   constructor(head: PartitionHead, tables: FoldTables, out: SeriesRecordBuilder) {
     this.#head = head;
@@ -27,40 +29,56 @@ export class SeriesDefiner {
     const kind = series.kind(s);
     const definitions = this.#definitions;
     const timeUs = this.#head.partitionTimeUs;
-    const { defined } = input;
+    const caches = series.caches(s);
+    const row = series.row(s);
     const { life } = definitions;
-    if (defined.kind === kind && defined.life === life && timeUs < defined.untilUs) return;
-    if (input.keepRaw && this.#isDue(series.keys, 4 * s, kind, input)) {
-      this.#putOut(tenant, kind, input.fingerprint, series.labels(s));
+    const isDefined =
+      timeUs < caches.definedUntilUs[row]! &&
+      caches.definedKinds[row] === kind &&
+      caches.definedLives[row] === life;
+    if (isDefined) return;
+    if (input.keepRaw && this.#isInputDue(series, s)) {
+      this.#putOut(tenant, kind, series.fingerprint(s), series.labels(s));
     }
     let untilUs = definitions.dueUs(series.keys, 4 * s, timeUs);
     for (const target of input.targets) {
       this.defineOutput(tenant, series, s, target);
-      untilUs = Math.min(untilUs, definitions.dueUs(target.keys, 0, timeUs));
+      const { output } = target;
+      if (output === undefined) continue;
+      untilUs = Math.min(untilUs, definitions.dueUs(output.keys, 0, timeUs));
     }
-    defined.kind = kind;
-    defined.untilUs = untilUs;
+    caches.definedKinds[row] = kind;
+    caches.definedUntilUs[row] = untilUs;
     // Unless one of them took the place of another.
-    defined.life = definitions.life === life ? life : NOT_DEFINED;
+    caches.definedLives[row] = definitions.life === life ? life : NOT_DEFINED;
   }
 
   /** Defines what an input series is aggregated into under one edition. */
   defineOutput(tenant: string, series: RecordSeries, s: number, target: Target): void {
-    const { sameSeries, fingerprint, keys } = target;
-    if (sameSeries && series.placement(s)!.keepRaw) return;
+    const { output } = target;
+    if (output === undefined) {
+      if (series.placement(s)!.keepRaw || !this.#isInputDue(series, s)) return;
+      this.#putOut(tenant, series.kind(s), series.fingerprint(s), series.labels(s));
+      return;
+    }
+    const { keys, fingerprint } = output;
+    const timeUs = this.#head.partitionTimeUs;
     // Inputs of several kinds may meet in one output series: it has none of them.
-    const kind = sameSeries ? series.kind(s) : SampleKind.unknown;
-    if (!this.#isDue(keys, 0, kind, target)) return;
-    this.#putOut(
-      tenant,
-      kind,
-      fingerprint,
-      this.#placements.outputLabels(series.labels(s), target),
-    );
+    const kind = SampleKind.unknown;
+    if (!this.#definitions.isDue(keys, 0, kind, timeUs, output)) return;
+    const labels = this.#placements.outputLabels(series.labels(s), target);
+    this.#putOut(tenant, kind, fingerprint, labels);
   }
 
-  #isDue(keys: Uint32Array, at: number, kind: SampleKind, hint: DefinitionHint): boolean {
-    return this.#definitions.isDue(keys, at, kind, this.#head.partitionTimeUs, hint);
+  #isInputDue(series: RecordSeries, s: number): boolean {
+    const hint = this.#hint;
+    const { definitionSlots } = series.caches(s);
+    const row = series.row(s);
+    hint.definitionSlot = definitionSlots[row]!;
+    const timeUs = this.#head.partitionTimeUs;
+    const isDue = this.#definitions.isDue(series.keys, 4 * s, series.kind(s), timeUs, hint);
+    definitionSlots[row] = hint.definitionSlot;
+    return isDue;
   }
 
   #putOut(tenant: string, kind: SampleKind, fingerprint: Uint8Array, labels: LabelSet): void {

@@ -4,27 +4,35 @@ import type { DefinitionHint } from '../memory/definition-memory.ts';
 import { KeyIndex } from '../memory/key-index.ts';
 import type { EditionPlan } from './edition-plan.ts';
 import type { Editions } from './editions.ts';
+import { SeriesCaches } from './series-caches.ts';
 
-/** One output series of an input series, in one edition. */
-export interface Target extends DefinitionHint {
+/** Where samples go in one edition. Series that agree in all of it share it. */
+export interface Target {
   plan: EditionPlan;
+  /** Undefined: the output series is the input series, whichever that is. */
+  output: OutputSeries | undefined;
+  /** Where `SeriesCaches` keeps hints of input series that are their own output. */
+  lane: number;
+  /** What `distinct` counts; undefined: the sample's value. */
+  distinctText: string | undefined;
+  /** Unlike that of any other target. */
+  number: number;
+}
+
+/** A series that others are aggregated into. */
+export interface OutputSeries extends DefinitionHint {
   fingerprint: Uint8Array;
   /** The fingerprint as four lanes. */
   keys: Uint32Array;
-  /** The output series is the input series. */
-  sameSeries: boolean;
-  /** What `distinct` counts; undefined: the sample's value. */
-  distinctText: string | undefined;
   /**
    * For each width the slot and the turn of its newest piece: looked at first, trusted never. A
-   * plain array: a typed one takes ten times the memory, and there are very many.
+   * plain array: a typed one takes ten times the memory, and there may be very many.
    */
   hints: number[];
 }
 
-/** One input series, and what the rules do with it. */
-export interface SeriesPlacement extends DefinitionHint {
-  fingerprint: Uint8Array;
+/** What the rules do with a series. Most series share it with very many others. */
+export interface SeriesPlacement {
   /** As the rules in force say, like `targets`. */
   keepRaw: boolean;
   /** The first rule that says it is not kept raw; undefined: it is. */
@@ -36,15 +44,12 @@ export interface SeriesPlacement extends DefinitionHint {
   targets: readonly Target[];
   /** Under rules of before, only for windows that began in time, and of candidates. */
   beside: readonly Target[];
-  /**
-   * Up to which partition time the input and all targets are defined, for samples of a kind, while
-   * the memory of definitions has this life: then they need not be asked for.
-   */
-  defined: { kind: number; untilUs: number; life: number };
 }
 
 /** Placements of events, which are not tied to a remembered series, that are kept at a time. */
 const EVENTS_MAX = 65_536;
+/** Targets and placements that are looked for before others like them are made. */
+const SHARED_MAX = 65_536;
 
 const NO_TARGETS: readonly Target[] = [];
 
@@ -60,6 +65,14 @@ export class Placements {
   readonly #bySlot: (SeriesPlacement | undefined)[] = [];
   readonly #events = new KeyIndex();
   readonly #byEvent: SeriesPlacement[] = [];
+  readonly #targets = new Map<string, Target>();
+  readonly #shared = new Map<string, SeriesPlacement>();
+  readonly #lanes = new Map<number, number>();
+  #targetsMade = 0;
+  /** Of remembered series, by slot. */
+  readonly timed: SeriesCaches = new SeriesCaches();
+  /** Of series of events, by the row that `eventRow` gives them. */
+  readonly untimed: SeriesCaches = new SeriesCaches();
 
   constructor(editions: Editions) {
     this.#editions = editions;
@@ -74,11 +87,16 @@ export class Placements {
     // Not emptied: an array that is filled anew from anywhere is no array to the engine.
     this.#bySlot.fill(undefined);
     this.#forgetEvents();
+    this.#forgetShared();
+    this.#lanes.clear();
+    this.timed.clearLanes();
+    this.untimed.clearLanes();
   }
 
   /** Some editions are forgotten: they are taken out of the placements. */
   dropEnded(): void {
     this.#beside = this.#editions.placers().beside;
+    this.#forgetShared();
     const { plans } = this.#editions;
     for (const placements of [this.#bySlot, this.#byEvent]) {
       for (const placement of placements) {
@@ -97,20 +115,29 @@ export class Placements {
     const placement = this.#place(series);
     while (this.#bySlot.length < slot) this.#bySlot.push(undefined);
     this.#bySlot[slot] = placement;
+    this.timed.reset(slot);
     return placement;
   }
 
-  /** The placement of a series of events, whose key is at `at`. */
-  ofEvents(keys: Uint32Array, at: number, series: () => InputSeries): SeriesPlacement {
+  /** Holds the bound of series of events; rows that were given before mean nothing any more. */
+  boundEvents(): void {
+    if (this.#byEvent.length >= EVENTS_MAX) this.#forgetEvents();
+  }
+
+  /** The row of a series of events, whose key is at `at`: valid until the bound is held. */
+  eventRow(keys: Uint32Array, at: number, series: () => InputSeries): number {
     const [a, b, c, d] = [keys[at]!, keys[at + 1]!, keys[at + 2]!, keys[at + 3]!];
     const known = this.#events.find(a, b, c, d);
-    if (known >= 0) return this.#byEvent[known]!;
-    if (this.#byEvent.length >= EVENTS_MAX) this.#forgetEvents();
-    const placement = this.#place(series());
-    const slot = this.#byEvent.push(placement) - 1;
-    this.#events.reserve(slot + 1);
-    this.#events.insert(slot, a, b, c, d);
-    return placement;
+    if (known >= 0) return known;
+    const row = this.#byEvent.push(this.#place(series())) - 1;
+    this.#events.reserve(row + 1);
+    this.#events.insert(row, a, b, c, d);
+    this.untimed.reset(row);
+    return row;
+  }
+
+  ofEvents(row: number): SeriesPlacement {
+    return this.#byEvent[row]!;
   }
 
   /** Labels of the output series of a target: too many to be kept. */
@@ -132,23 +159,27 @@ export class Placements {
     this.#events.clear();
   }
 
+  #forgetShared(): void {
+    this.#targets.clear();
+    this.#shared.clear();
+  }
+
   #place(series: InputSeries): SeriesPlacement {
     const { keepRaw, rawDroppedBy, droppedBy, targets: placed } = this.#placer.place(series.labels);
     const { plans } = this.#editions;
-    const targets = placed.map((one) => targetOf(series, one, plans.get(one.rule.edition)!));
+    const targets = placed.map((one) => this.#targetOf(series, one, plans.get(one.rule.edition)!));
     const beside = this.#placeBeside(series);
+    const numbers = (some: readonly Target[]) => some.map(({ number }) => number).join();
+    const name = JSON.stringify([
+      ...[keepRaw, rawDroppedBy, droppedBy],
+      ...[numbers(targets), numbers(beside)],
+    ]);
+    const known = this.#shared.get(name);
+    if (known !== undefined) return known;
     const wantsIncrease = [...targets, ...beside].some(({ plan }) => plan.wantsIncrease);
-    return {
-      fingerprint: series.fingerprint,
-      keepRaw,
-      rawDroppedBy,
-      wantsIncrease,
-      droppedBy,
-      targets,
-      beside,
-      defined: { kind: -1, untilUs: -Infinity, life: -1 },
-      definitionSlot: -1,
-    };
+    const placement = { keepRaw, rawDroppedBy, wantsIncrease, droppedBy, targets, beside };
+    this.#shared.set(name, placement);
+    return placement;
   }
 
   #placeBeside(series: InputSeries): readonly Target[] {
@@ -158,32 +189,56 @@ export class Placements {
       const targets = placer.place(series.labels).targets.filter((one) => {
         return editions.has(one.rule.edition);
       });
-      return targets.map((one) => targetOf(series, one, plans.get(one.rule.edition)!));
+      return targets.map((one) => this.#targetOf(series, one, plans.get(one.rule.edition)!));
     });
+  }
+
+  #targetOf(
+    { tenant }: InputSeries,
+    { sameSeries, labels, distinctText }: PlacementTarget,
+    plan: EditionPlan,
+  ): Target {
+    const fingerprint = sameSeries ? undefined : fingerprintOf(tenant, labels);
+    const output = fingerprint === undefined ? '' : Buffer.from(fingerprint).toString('latin1');
+    // A text that is none differs from every text.
+    const text = distinctText === undefined ? '' : `=${distinctText}`;
+    const name = `${plan.edition}/${output}/${text}`;
+    const known = this.#targets.get(name);
+    if (known !== undefined) return known;
+    if (this.#targets.size >= SHARED_MAX || this.#shared.size >= SHARED_MAX) this.#forgetShared();
+    const target: Target = {
+      plan,
+      output: fingerprint && outputOf(fingerprint, plan),
+      lane: fingerprint === undefined ? this.#laneOf(plan) : -1,
+      distinctText,
+      number: (this.#targetsMade += 1),
+    };
+    this.#targets.set(name, target);
+    return target;
+  }
+
+  #laneOf({ edition, widthsUs }: EditionPlan): number {
+    const known = this.#lanes.get(edition);
+    if (known !== undefined) return known;
+    const lane = this.#lanes.size;
+    this.#lanes.set(edition, lane);
+    for (const caches of [this.timed, this.untimed]) caches.addLane(lane, widthsUs.length);
+    return lane;
   }
 }
 
-function targetOf(
-  { tenant, fingerprint }: InputSeries,
-  { sameSeries, labels, distinctText }: PlacementTarget,
-  plan: EditionPlan,
-): Target {
-  const output = sameSeries ? fingerprint : fingerprintOf(tenant, labels);
+function outputOf(fingerprint: Uint8Array, plan: EditionPlan): OutputSeries {
   return {
-    plan,
-    fingerprint: output,
-    keys: lanesOf(output),
-    sameSeries,
-    distinctText,
+    fingerprint,
+    keys: lanesOf(fingerprint),
     hints: new Array<number>(2 * plan.widthsUs.length).fill(NaN),
     definitionSlot: -1,
   };
 }
 
-/** What a placement is computed from. Nobody else may change the fingerprint afterwards. */
+/** What a placement is computed from. */
 export interface InputSeries {
   tenant: string;
-  fingerprint: Uint8Array;
   labels: LabelSet;
 }
 

@@ -2,8 +2,8 @@ import { compileRules, type RuleFile } from '@millrace/rules';
 import { DEFAULT_FOLD_SETTINGS, type FoldSettings } from '@millrace/wire';
 import { describe, expect, it } from 'vitest';
 import { Editions } from './editions.ts';
-import { Placements, type Target } from './series-placement.ts';
-import { WindowFold } from './window-fold.ts';
+import { lanesOf, Placements, type Target } from './series-placement.ts';
+import { WindowFold, type FoldMoment } from './window-fold.ts';
 
 const SECOND = 1_000_000;
 const MINUTE = 60 * SECOND;
@@ -14,6 +14,8 @@ const T0 = 1_700_000_040 * SECOND;
 class Bench {
   readonly windows: WindowFold;
   readonly #placements: Placements;
+  /** The series that was asked for last: what is folded is of it. */
+  #series = 0;
   offset = 10;
   nowUs = T0;
 
@@ -28,23 +30,31 @@ class Bench {
 
   /** The target under edition 1 (roll-ups) or 2 (by job) of series number `n`. */
   target(n: number, edition: 1 | 2 = 2): Target {
-    const fingerprint = new Uint8Array(16).fill(n);
+    this.#series = n;
     const labels: [string, string][] = [
       ['__name__', 'm'],
       ['instance', 'x'],
       ['job', `${n}`],
     ];
-    const { targets } = this.#placements.add(n, { tenant: 'default', fingerprint, labels });
+    const { targets } = this.#placements.add(n, { tenant: 'default', labels });
     return targets.find(({ plan }) => plan.edition === edition)!;
   }
 
-  get at(): { offset: number; logNumber: number; partitionTimeUs: number } {
-    return { offset: this.offset, logNumber: 1, partitionTimeUs: this.nowUs };
+  get at(): FoldMoment {
+    return this.#at(this.#series);
   }
 
-  fold(target: Target, timeUs: number, value = 1, increase = 0, input = 1): void {
-    const fingerprint = new Uint8Array(16).fill(input);
-    this.windows.fold(target, timeUs, value, increase, fingerprint, this.at);
+  #at(series: number): FoldMoment {
+    const keyBytes = new Uint8Array(16).fill(series);
+    return {
+      ...{ offset: this.offset, logNumber: 1, partitionTimeUs: this.nowUs },
+      ...{ keys: lanesOf(keyBytes), keyBytes, key: 0 },
+      ...{ caches: this.#placements.timed, row: series },
+    };
+  }
+
+  fold(target: Target, timeUs: number, value = 1, increase = 0, input = this.#series): void {
+    this.windows.fold(target, timeUs, value, increase, this.#at(input));
   }
 }
 

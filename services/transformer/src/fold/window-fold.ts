@@ -10,13 +10,21 @@ import { DueList, secondAfter } from '../memory/due-list.ts';
 import { PIECE_FIELDS, PieceField, PieceMemory } from '../memory/piece-memory.ts';
 import type { EditionPlan } from './edition-plan.ts';
 import { pieceEntry } from './piece-entry.ts';
+import type { SeriesCaches } from './series-caches.ts';
 import type { Target } from './series-placement.ts';
 
-/** Where and when something is folded. */
+/** Where and when something is folded, and of which series. */
 export interface FoldMoment {
   offset: number;
   logNumber: number;
   partitionTimeUs: number;
+  /** The input series' fingerprint begins at lane `key`; the same memory as bytes. */
+  keys: Uint32Array;
+  keyBytes: Uint8Array;
+  key: number;
+  /** What was found of it the last time stands there. */
+  caches: SeriesCaches;
+  row: number;
 }
 
 /** Folds samples into the open pieces of their windows, and knows which pieces are due. */
@@ -35,14 +43,7 @@ export class WindowFold {
   }
 
   /** Folds one value, and what it adds to the increase, into every width of a target. */
-  fold(
-    target: Target,
-    timeUs: number,
-    value: number,
-    increase: number,
-    input: Uint8Array,
-    at: FoldMoment,
-  ): void {
+  fold(target: Target, timeUs: number, value: number, increase: number, at: FoldMoment): void {
     const { plan } = target;
     const widths = plan.widthsUs.length;
     for (let w = 0; w < widths; w += 1) {
@@ -66,7 +67,7 @@ export class WindowFold {
       }
       if (plan.wantsHistogram) this.#histogram(slot).add(value);
       if (plan.wantsDistinct) this.#countDistinct(slot, target, value);
-      if (plan.wantsInputs) this.#noteInput(slot, input, timeUs, value);
+      if (plan.wantsInputs) this.#noteInput(slot, at, timeUs, value);
     }
   }
 
@@ -177,14 +178,16 @@ export class WindowFold {
   /** The slot of the piece to fold into, or -1 where the edition takes nothing any more. */
   #pieceAt(target: Target, w: number, timeUs: number, at: FoldMoment): number {
     const { pieces } = this;
-    const { hints, plan } = target;
+    const { plan } = target;
+    const hints = hintsOf(target, at);
+    const h = hintAt(target, w, at);
     const numbers = pieces.numbers.data;
-    let slot = hints[2 * w]! | 0;
+    let slot = hints[h]! | 0;
     const n = slot * PIECE_FIELDS;
     const startUs = numbers[n + PieceField.startUs]!;
     // A turn is never given twice: where it still is, there is the piece that was found before.
     const isSame =
-      numbers[n + PieceField.turn] === hints[2 * w + 1] &&
+      numbers[n + PieceField.turn] === hints[h + 1] &&
       timeUs >= startUs &&
       // At its very end, dividing may round into the next one: then that is what counts.
       timeUs - startUs < plan.widthsUs[w]! - ROUNDED_US &&
@@ -199,24 +202,28 @@ export class WindowFold {
 
   /** The same where it is not the one of the sample before. */
   #pieceOf(target: Target, w: number, timeUs: number, at: FoldMoment): number {
-    const { hints, plan } = target;
+    const { plan } = target;
     const widthUs = plan.widthsUs[w]!;
     const startUs = Math.floor(timeUs / widthUs) * widthUs;
     if (startUs >= plan.untilUs) return -1;
     if (plan.fromUs !== undefined && startUs < plan.fromUs[w]!) return -1;
     const slot = this.#findOrOpen(target, widthUs, startUs, at);
-    hints[2 * w] = slot;
-    hints[2 * w + 1] = this.pieces.field(slot, PieceField.turn);
+    const hints = hintsOf(target, at);
+    const h = hintAt(target, w, at);
+    hints[h] = slot;
+    hints[h + 1] = this.pieces.field(slot, PieceField.turn);
     return slot;
   }
 
   #findOrOpen(target: Target, widthUs: number, startUs: number, at: FoldMoment): number {
     const { pieces } = this;
     const window = { edition: target.plan.edition, widthUs, startUs };
-    const known = pieces.find(target.keys, window);
+    const keys = target.output?.keys ?? at.keys;
+    const key = target.output === undefined ? at.key : 0;
+    const known = pieces.find(keys, key, window);
     if (known >= 0) return known;
     const name = pieceName(at.logNumber, at.offset);
-    const slot = pieces.open(target.keys, target.fingerprint, window, name);
+    const slot = pieces.open(keys, key, window, name);
     // When it is due depends on when it was touched.
     pieces.touch(slot, at.partitionTimeUs, at.offset);
     this.#noteChanged(slot);
@@ -284,19 +291,28 @@ export class WindowFold {
     else distinct.addText(target.distinctText);
   }
 
-  #noteInput(slot: number, input: Uint8Array, timeUs: number, value: number): void {
+  #noteInput(slot: number, { keyBytes, key }: FoldMoment, timeUs: number, value: number): void {
     let inputs = this.pieces.inputs.get(slot);
     if (inputs === undefined) {
       inputs = PieceInputs.empty();
       this.pieces.inputs.set(slot, inputs);
     }
     const isFull = inputs.size >= this.#settings.pieceInputsMax;
-    if (isFull && !inputs.has(input, 0)) this.pieces.mark(slot);
-    else inputs.set(input, 0, timeUs, value);
+    if (isFull && !inputs.has(keyBytes, 4 * key)) this.pieces.mark(slot);
+    else inputs.set(keyBytes, 4 * key, timeUs, value);
   }
 }
 
 const ROUNDED_US = 2;
+
+/** For each width the slot and the turn of the newest piece. */
+function hintsOf({ output, lane }: Target, { caches }: FoldMoment): number[] | Float64Array {
+  return output === undefined ? caches.hints(lane) : output.hints;
+}
+
+function hintAt({ output, plan }: Target, w: number, { row }: FoldMoment): number {
+  return output === undefined ? 2 * (row * plan.widthsUs.length + w) : 2 * w;
+}
 
 /** NaN counts only while there is nothing else; of equal ones (0, -0) the first stays. */
 function minOf(a: number, b: number): number {

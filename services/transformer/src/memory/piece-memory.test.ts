@@ -42,11 +42,11 @@ describe('PieceMemory', () => {
         let turns = 0;
         for (const { series, window, remove, reload } of steps) {
           const key = JSON.stringify([series, window]);
-          const slot = memory.find(KEYS[series]!, window);
+          const slot = memory.find(KEYS[series]!, 0, window);
           const turn = slot < 0 ? undefined : memory.field(slot, PieceField.turn);
           expect(turn).toBe(known.get(key));
           if (slot < 0) {
-            const opened = memory.open(KEYS[series]!, FINGERPRINTS[series]!, window, turns + 100);
+            const opened = memory.open(KEYS[series]!, 0, window, turns + 100);
             expect(memory.field(opened, PieceField.name)).toBe(turns + 100);
             known.set(key, turns);
             turns += 1;
@@ -71,7 +71,7 @@ describe('PieceMemory', () => {
     const pages = new Map<string, Uint8Array>();
     const window: WindowKey = { edition: 2, widthUs: SECOND, startUs: 0 };
     const slots = Array.from({ length: 200 }, (_, i) =>
-      memory.open(KEYS[0]!, FINGERPRINTS[0]!, { ...window, startUs: i * SECOND }, i),
+      memory.open(KEYS[0]!, 0, { ...window, startUs: i * SECOND }, i),
     );
     for (const slot of slots) {
       for (let field = 5; field < 16; field += 1) {
@@ -108,7 +108,7 @@ describe('PieceMemory', () => {
     }
     expect(loaded.histograms.has(slots[70]!)).toBe(false);
     // A slot that is used again starts with nothing of the one before.
-    const again = loaded.open(KEYS[1]!, FINGERPRINTS[1]!, window, 5);
+    const again = loaded.open(KEYS[1]!, 0, window, 5);
     expect(again).toBe(slots[70]);
     expect([loaded.field(again, PieceField.count), loaded.isMarked(again)]).toEqual([0, false]);
     expect(loaded.field(again, PieceField.turn)).toBe(200);

@@ -65,6 +65,8 @@ export class PieceMemory {
   readonly distincts: Map<number, HyperLogLog> = new Map();
   readonly inputs: Map<number, PieceInputs> = new Map();
 
+  /** The fingerprints' memory as lanes. */
+  #lanes: Uint32Array;
   readonly #index = new KeyIndex();
   readonly #slots = new Slots();
   readonly #dirty = new DirtyPages();
@@ -74,6 +76,7 @@ export class PieceMemory {
   constructor() {
     this.#columns = [this.#index.keys, this.numbers, this.bits, this.fingerprints];
     this.numbers.data.fill(NaN);
+    this.#lanes = new Uint32Array(this.fingerprints.data.buffer);
   }
 
   get size(): number {
@@ -97,18 +100,26 @@ export class PieceMemory {
     return this.fingerprints.data.slice(16 * slot, 16 * slot + 16);
   }
 
-  /** The slot of a window's open piece, or -1. */
-  find(keys: Uint32Array, window: WindowKey): number {
-    const [a, b, c, d] = windowKeys(keys, window);
+  /** The slot of the open piece of a window of the series whose key is at `at`, or -1. */
+  find(keys: Uint32Array, at: number, window: WindowKey): number {
+    const [a, b, c, d] = windowKeys(keys, at, window);
     return this.#index.find(a, b, c, d);
   }
 
   /** Opens a piece with nothing folded. */
-  open(keys: Uint32Array, fingerprint: Uint8Array, window: WindowKey, name: number): number {
+  open(keys: Uint32Array, at: number, window: WindowKey, name: number): number {
     const slot = this.#slots.take();
     this.#reserve(slot + 1);
-    const [a, b, c, d] = windowKeys(keys, window);
+    const [a, b, c, d] = windowKeys(keys, at, window);
     this.#index.insert(slot, a, b, c, d);
+    this.#openNumbers(slot, window, name);
+    this.bits.data[slot] = 0;
+    for (let lane = 0; lane < 4; lane += 1) this.#lanes[4 * slot + lane] = keys[at + lane]!;
+    this.#dirty.mark(slot);
+    return slot;
+  }
+
+  #openNumbers(slot: number, window: WindowKey, name: number): void {
     const numbers = this.numbers.data;
     const at = slot * PIECE_FIELDS;
     numbers[at + PieceField.turn] = this.#turns;
@@ -128,10 +139,6 @@ export class PieceMemory {
     numbers[at + PieceField.increase] = 0;
     numbers[at + PieceField.touchedUs] = -Infinity;
     numbers[at + PieceField.touchedOffset] = -1;
-    this.bits.data[slot] = 0;
-    this.fingerprints.data.set(fingerprint, 16 * slot);
-    this.#dirty.mark(slot);
-    return slot;
   }
 
   isUsed(slot: number): boolean {
@@ -237,6 +244,7 @@ export class PieceMemory {
     if (slots <= before) return;
     const room = Math.ceil(Math.max(2 * before, slots) / PAGE_SLOTS) * PAGE_SLOTS;
     for (const column of this.#columns) column.reserve(room);
+    this.#lanes = new Uint32Array(this.fingerprints.data.buffer);
     this.numbers.data.fill(NaN, before * PIECE_FIELDS);
   }
 }
@@ -250,6 +258,7 @@ const SECOND_US = 1_000_000;
  */
 function windowKeys(
   keys: Uint32Array,
+  at: number,
   { edition, widthUs, startUs }: WindowKey,
 ): [number, number, number, number] {
   const start = startUs / SECOND_US;
@@ -259,9 +268,9 @@ function windowKeys(
   let mix = Math.imul(startLow ^ Math.imul(width, 0x9e3779b1), 0x85ebca6b) ^ edition;
   mix = Math.imul(mix ^ (mix >>> 15), 0xc2b2ae35);
   return [
-    (keys[0]! ^ mix ^ (mix >>> 13)) >>> 0,
-    (keys[1]! ^ edition ^ (startHigh << 24)) >>> 0,
-    (keys[2]! ^ startLow) >>> 0,
-    (keys[3]! ^ width) >>> 0,
+    (keys[at]! ^ mix ^ (mix >>> 13)) >>> 0,
+    (keys[at + 1]! ^ edition ^ (startHigh << 24)) >>> 0,
+    (keys[at + 2]! ^ startLow) >>> 0,
+    (keys[at + 3]! ^ width) >>> 0,
   ];
 }
