@@ -3,7 +3,7 @@ import { TIME_US_MAX, type TimeUs } from '@millrace/model';
 import { MillraceError } from '@millrace/runtime';
 import type { FoldSettings } from './events-record.ts';
 import { completeSettings } from './fold-settings.ts';
-import { decodeSoundMsgpack } from './sound-msgpack.ts';
+import { readValue } from './value-reader.ts';
 
 // Columns are the bytes of typed arrays: records written on another byte order would be misread.
 if (endianness() !== 'LE') {
@@ -19,7 +19,7 @@ if (endianness() !== 'LE') {
 export function decodeFields(bytes: Uint8Array): unknown[] {
   let fields: unknown;
   try {
-    fields = decodeSoundMsgpack(bytes);
+    fields = readValue(bytes);
   } catch (error) {
     throw corruptRecord('it is not MessagePack', error);
   }

@@ -3,7 +3,7 @@ import { DecodeError } from './decode-error.ts';
 import { MsgpackScanner } from './push/msgpack-scanner.ts';
 
 /** Deeper than any record: rules within generations within a header. */
-const DEPTH_MAX = 32;
+export const DEPTH_MAX = 32;
 
 /**
  * Decodes MessagePack that may be damaged. The library makes room for whatever an array or a map

@@ -41,7 +41,8 @@ const MIB = 1024 * 1024;
 
 export const DEFAULT_WRITER_SETTINGS: WriterSettings = {
   batchRecordsMax: 4000,
-  batchBytesMax: 16 * MIB,
+  // Definitions and pieces take many times their bytes while they are objects.
+  batchBytesMax: 4 * MIB,
   batchEntriesMax: 100_000,
   lingerEntriesPerSecondMin: 10_000,
   lingerMs: 1000,

@@ -27,18 +27,19 @@ export function definitionRowSet(entries: readonly DefinitionEntry[]): RowSet {
     count: definitions.length,
     rowsMax: ROWS_MAX,
     insert: async (session, from, to) => {
+      const some = definitions.slice(from, to);
       // Two series with one id in one statement would make it fail as a whole.
-      const rows = range(from, to).filter((row) => !sameId(definitions, row - 1, row, from));
+      const rows = some.filter((one, i) => i === 0 || !isSameId(one, some[i - 1]!));
       const { rows: taken } = await session.run<{ series_id: string }>(
         'define-series',
-        parameters(rows.map((row) => definitions[row]!)),
+        parameters(rows),
       );
       if (taken.length === to - from) return [];
       const ids = new Set(taken.map((row) => BigInt(row.series_id)));
-      const good = new Set(rows.filter((row) => ids.has(idOf(definitions[row]!))));
-      return range(from, to)
-        .filter((row) => !good.has(row))
-        .map((row) => ({ row, reason: 'series_id_collision', detail: COLLISION }));
+      const good = new Set(rows.filter(({ fingerprint }) => ids.has(seriesIdOf(fingerprint))));
+      return some.flatMap((one, i) =>
+        good.has(one) ? [] : [{ row: from + i, reason: 'series_id_collision', detail: COLLISION }],
+      );
     },
     letter: (row) => {
       const { tenant, fingerprint } = definitions[row]!;
@@ -50,31 +51,59 @@ export function definitionRowSet(entries: readonly DefinitionEntry[]): RowSet {
 const COLLISION =
   'Another series with the same series_id was there first; the samples of both now share it.';
 
+interface Definition extends Omit<DefinitionEntry, 'seenUs'> {
+  firstUs: number;
+  lastUs: number;
+}
+
+/** Of each series the last one, with the first and the last time at which it was seen. */
 function mergeDefinitions(entries: readonly DefinitionEntry[]): Definition[] {
-  const byKey = new Map<string, Definition>();
-  for (const { seenUs, ...entry } of entries) {
-    const key = Buffer.from(entry.fingerprint).toString('hex');
-    const known = byKey.get(key);
-    byKey.set(key, {
+  const merged: Definition[] = [];
+  for (const { seenUs, ...entry } of inOrder(entries)) {
+    const known = merged.at(-1);
+    if (known === undefined || !isSame(known.fingerprint, entry.fingerprint)) {
+      merged.push({ ...entry, firstUs: seenUs, lastUs: seenUs });
+      continue;
+    }
+    merged[merged.length - 1] = {
       ...entry,
-      firstUs: Math.min(seenUs, known?.firstUs ?? seenUs),
-      lastUs: Math.max(seenUs, known?.lastUs ?? seenUs),
-    });
+      firstUs: Math.min(seenUs, known.firstUs),
+      lastUs: Math.max(seenUs, known.lastUs),
+    };
   }
-  return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, definition]) => definition);
+  return merged;
 }
 
-function range(from: number, to: number): number[] {
-  return Array.from({ length: to - from }, (_, i) => from + i);
+/** By the bytes of the fingerprint; of one series as they came. */
+function inOrder(entries: readonly DefinitionEntry[]): DefinitionEntry[] {
+  // Six bytes tell nearly all of them apart, and numbers are compared without a call.
+  const keys = Float64Array.from(entries, ({ fingerprint }) => leadingBytes(fingerprint));
+  const order = Uint32Array.from(entries.keys());
+  order.sort(
+    (a, b) =>
+      keys[a]! - keys[b]! ||
+      Buffer.compare(entries[a]!.fingerprint, entries[b]!.fingerprint) ||
+      a - b,
+  );
+  return Array.from(order, (i) => entries[i]!);
 }
 
-function idOf(definition: Definition): bigint {
-  return seriesIdOf(definition.fingerprint);
+function leadingBytes(fingerprint: Uint8Array): number {
+  let number = 0;
+  for (let i = 0; i < 6; i += 1) number = number * 256 + fingerprint[i]!;
+  return number;
 }
 
-function sameId(all: readonly Definition[], a: number, b: number, from: number): boolean {
-  return a >= from && idOf(all[a]!) === idOf(all[b]!);
+function isSame(a: Uint8Array, b: Uint8Array, length: number = a.length): boolean {
+  for (let i = 0; i < length; i += 1) if (a[i] !== b[i]) return false;
+  return true;
 }
+
+function isSameId(a: Definition, b: Definition): boolean {
+  return isSame(a.fingerprint, b.fingerprint, SERIES_ID_BYTES);
+}
+
+const SERIES_ID_BYTES = 8;
 
 function parameters(definitions: readonly Definition[]): unknown[] {
   const n = definitions.length;
@@ -92,8 +121,21 @@ function parameters(definitions: readonly Definition[]): unknown[] {
 
 /** Labels as a JSON object, without the metric's name. */
 export function labelsJson(labels: readonly (readonly [name: string, value: string])[]): string {
-  return JSON.stringify(Object.fromEntries(labels.filter(([name]) => name !== METRIC_NAME_LABEL)));
+  let json = '{';
+  for (const [name, value] of labels) {
+    if (name === METRIC_NAME_LABEL) continue;
+    if (json.length > 1) json += ',';
+    json += `${quoted(name)}:${quoted(value)}`;
+  }
+  return `${json}}`;
 }
+
+/** Text as JSON; most of it needs nothing but the quotes. */
+function quoted(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
+}
+
+const PLAIN = /^[ !#-[\]-~]*$/;
 
 /** Metadata of metrics, the last of each, in an order that cannot deadlock. */
 export function metadataRowSet(entries: readonly MetadataEntry[]): RowSet {
