@@ -6,6 +6,7 @@ import { Committer } from './committer.ts';
 import { createTransformerEvents } from './events.ts';
 import { FOLD_VERSION, PartitionFold } from './fold/partition-fold.ts';
 import { newPartitionHead } from './fold/partition-state.ts';
+import { LargeCommits } from './large-commits.ts';
 import { OwnerProgress } from './owner-progress.ts';
 import type { Publisher } from './publisher.ts';
 import { DEFAULT_TRANSFORMER_SETTINGS } from './settings.ts';
@@ -26,6 +27,7 @@ class Bench {
   publishingMs = 0;
   acknowledged = true;
   outcomes: Outcome[] = [];
+  readonly largeCommits = new LargeCommits();
 
   constructor() {
     const head = { logId: TEST_LOG_ID, logNumber: 1, source: 'live', foldVersion: FOLD_VERSION };
@@ -56,7 +58,8 @@ class Bench {
     const settings = { ...DEFAULT_TRANSFORMER_SETTINGS, partitions: [0], commitMs: 1000 };
     const { signal } = this.over;
     const progress = new OwnerProgress(0);
-    const parts = { partition: 0, state, clock, signal, events, progress, settings };
+    const { largeCommits } = this;
+    const parts = { partition: 0, state, clock, signal, events, progress, largeCommits, settings };
     this.committer = new Committer(parts, this.owned, publisher);
   }
 

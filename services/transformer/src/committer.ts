@@ -2,6 +2,7 @@ import { createBackoff, errorKind, MillraceError, type Clock } from '@millrace/r
 import type { StateCommit, StateStore } from '@millrace/state';
 import type { TransformerEvents } from './events.ts';
 import { takePages } from './fold/partition-state.ts';
+import type { LargeCommits } from './large-commits.ts';
 import type { OwnerProgress } from './owner-progress.ts';
 import type { Publisher } from './publisher.ts';
 import type { TransformerSettings } from './settings.ts';
@@ -15,12 +16,15 @@ interface CommitterParts {
   signal: AbortSignal;
   events: Pick<TransformerEvents, 'committed' | 'commitRetried'>;
   progress: OwnerProgress;
+  largeCommits: LargeCommits;
   settings: Pick<TransformerSettings, 'commitMs'>;
 }
 
 /** Commits take a tenth of the time at most, unless they take longer than a minute can hold. */
 const COMMIT_SHARE = 10;
 const COMMIT_MS_MAX = 60_000;
+/** One that was larger than this waits for those of other partitions to end. */
+const LARGE_BYTES = 16 * 1024 * 1024;
 
 /**
  * Commits State(n) once every entry below n is acknowledged, by compare-and-set on the position.
@@ -36,6 +40,7 @@ export class Committer {
    * wrote them. To wait, for publishing or for a state that is away, keeps nothing busy.
    */
   #busyUs = 0;
+  #bytes = 0;
   #running: Promise<void> | undefined;
   #failure: { error: unknown } | undefined;
 
@@ -57,7 +62,10 @@ export class Committer {
     // A large state is committed less often: it only takes longer to fold again after a crash.
     const shareMs = Math.min((COMMIT_SHARE * this.#busyUs) / 1000, COMMIT_MS_MAX);
     const dueMs = Math.max(settings.commitMs, shareMs);
-    if (this.#running === undefined && sinceMs >= dueMs) this.#begin();
+    if (this.#running !== undefined || sinceMs < dueMs) return;
+    const { largeCommits, partition } = this.#parts;
+    if (this.#bytes > LARGE_BYTES && !largeCommits.begin(partition, nowUs)) return;
+    this.#begin();
   }
 
   /** Commits what is folded and waits for it. */
@@ -78,18 +86,22 @@ export class Committer {
     const { head, tables } = this.#owned.fold;
     const { committed, builder } = this.#owned;
     this.#lastUs = this.#parts.clock.nowUs();
-    if (committed?.logId === head.logId && committed.position === head.position) return;
+    if (committed?.logId === head.logId && committed.position === head.position) {
+      this.#parts.largeCommits.end(this.#parts.partition);
+      return;
+    }
     const next = { logId: head.logId, position: head.position };
     // Also an empty range is published: the next owner's first record must not leave a gap.
     builder.flush(head.position);
     this.#publisher.pump(() => head.position);
-    const { clock, partition, progress } = this.#parts;
+    const { clock, partition, progress, largeCommits } = this.#parts;
     const beganUs = clock.nowUs();
     const pages = takePages(head, tables);
     const takingUs = clock.nowUs() - beganUs;
     const commit: StateCommit = { partition, expected: committed, next, pages };
     progress.commitBegins();
-    this.#running = this.#commit(commit).then(
+    const ended = this.#commit(commit).finally(() => largeCommits.end(partition));
+    this.#running = ended.then(
       (writingUs) => {
         this.#busyUs = takingUs + writingUs;
         this.#owned.committed = next;
@@ -116,6 +128,7 @@ export class Committer {
         if (outcome === 'outrun') throw outrun(partition);
         let bytes = 0;
         for (const page of commit.pages.values()) bytes += page?.length ?? 0;
+        this.#bytes = bytes;
         events.committed(partition, commit.pages.size, bytes);
         progress.done('commit');
         progress.committed();

@@ -22,6 +22,7 @@ import { Committer } from './committer.ts';
 import { countBatch, lostSamples } from './count-batch.ts';
 import type { TransformerEvents } from './events.ts';
 import { samplesLost } from './fold/fold-errors.ts';
+import type { LargeCommits } from './large-commits.ts';
 import { OwnerProgress } from './owner-progress.ts';
 import { Publisher } from './publisher.ts';
 import type { TransformerSettings } from './settings.ts';
@@ -35,6 +36,7 @@ export interface OwnerParts {
   events: TransformerEvents;
   settings: TransformerSettings;
   checkpoints: Checkpoints;
+  largeCommits: LargeCommits;
   /** Versions of the rules after the one with this number, as far as they are known here. */
   versionsAfter: (number: number) => readonly RulesVersion[];
   /** Samples of a partition of that log that a person knows to be lost. */

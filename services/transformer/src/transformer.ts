@@ -17,6 +17,7 @@ import { createJobEvents } from './jobs/job-events.ts';
 import { DEFAULT_JOB_SETTINGS } from './jobs/job-settings.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { observe } from './observe.ts';
+import { LargeCommits } from './large-commits.ts';
 import { PartitionOwner } from './partition-owner.ts';
 import type { TransformerSettings } from './settings.ts';
 
@@ -100,7 +101,9 @@ function createLive(components: TransformerComponents, settings: TransformerSett
   });
   const acknowledged = (partition: number, logId: string) => control.acknowledged(partition, logId);
   const known = { versionsAfter, acknowledged };
-  const parts = { stream, state, producer, clock, events, settings, checkpoints, ...known };
+  const largeCommits = new LargeCommits();
+  const shared = { checkpoints, largeCommits, ...known };
+  const parts = { stream, state, producer, clock, events, settings, ...shared };
   let hasGivenUp = false;
   const owned = new OwnedPartitions(
     {

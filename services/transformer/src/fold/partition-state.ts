@@ -8,6 +8,7 @@ import { LedgerMemory } from '../memory/ledger-memory.ts';
 import { LossMemory } from '../memory/loss-memory.ts';
 import { MetadataMemory } from '../memory/metadata-memory.ts';
 import { ReceiverMemory } from '../memory/receiver-memory.ts';
+import { beginPages } from '../memory/page-memory.ts';
 import { SeriesMemory } from '../memory/series-memory.ts';
 import {
   pageAt,
@@ -119,6 +120,7 @@ export function createTables(
 /** The pages that changed since they were last taken, the header among them. */
 export function takePages(head: PartitionHead, tables: FoldTables | undefined): ChangedPages {
   const pages: ChangedPages = new Map();
+  beginPages();
   tables?.series.takePages(pages);
   tables?.identities.takePages(pages);
   tables?.definitions.takePages(pages);
@@ -143,6 +145,8 @@ export function takePages(head: PartitionHead, tables: FoldTables | undefined): 
     ledger: tables?.ledger.save() ?? [[], []],
   };
   pages.set(HEADER_KEY, encode(header));
+  // What is kept is the caller's from here on.
+  beginPages();
   return pages;
 }
 

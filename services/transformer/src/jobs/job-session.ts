@@ -10,6 +10,7 @@ import {
 } from '@millrace/stream';
 import { ColumnRoom, decodeEventsRecord, EventsRecordKind } from '@millrace/wire';
 import { Committer } from '../committer.ts';
+import { LargeCommits } from '../large-commits.ts';
 import { Publisher } from '../publisher.ts';
 import { notSetUp, type OwnedPartition } from '../take-over.ts';
 import type { Job } from './job.ts';
@@ -284,6 +285,8 @@ class JobSession {
     const { partition } = key;
     return new Committer(
       {
+        // Its own turn: whether others commit meanwhile is none of a job's business.
+        largeCommits: new LargeCommits(),
         ...{ partition, state, clock, signal: this.#signal, progress, settings },
         events: {
           committed: (_partition, _pages, bytes) => events.committed(key, bytes),

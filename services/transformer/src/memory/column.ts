@@ -1,4 +1,5 @@
 import { FieldWriter } from '@millrace/wire';
+import { keepPage } from './page-memory.ts';
 import { stateIncomplete } from './state-pages.ts';
 
 /** Slots of one page: what is written to the state together. */
@@ -66,7 +67,7 @@ export function encodePage(
     writer.copy(column.raw, page * bytes, (page + 1) * bytes);
   }
   if (beside !== undefined) writer.value(beside);
-  return writer.take();
+  return keepPage(writer.view());
 }
 
 function pageBytes({ data, width }: Column): number {

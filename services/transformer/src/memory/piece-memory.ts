@@ -72,10 +72,12 @@ export class PieceMemory {
   readonly #dirty = new DirtyPages();
   readonly #columns: readonly Column[];
   #turns = 0;
+  /** Slots below it say themselves whether they are used. */
+  #cleared = 0;
 
   constructor() {
     this.#columns = [this.#index.keys, this.numbers, this.bits, this.fingerprints];
-    this.numbers.data.fill(NaN);
+    this.#clearPage(0);
     this.#lanes = new Uint32Array(this.fingerprints.data.buffer);
   }
 
@@ -110,6 +112,7 @@ export class PieceMemory {
   open(keys: Uint32Array, at: number, window: WindowKey, name: number): number {
     const slot = this.#slots.take();
     this.#reserve(slot + 1);
+    if (slot >= this.#cleared) this.#clearPage(slot);
     const [a, b, c, d] = windowKeys(keys, at, window);
     this.#index.insert(slot, a, b, c, d);
     this.#openNumbers(slot, window, name);
@@ -209,6 +212,7 @@ export class PieceMemory {
     for (let page = 0; page * PAGE_SLOTS < end; page += 1) {
       this.#decodePage(page, pageAt(pages, `p${page}`));
     }
+    this.#cleared = Math.max(this.#cleared, Math.ceil(end / PAGE_SLOTS) * PAGE_SLOTS);
     this.#slots.restore(end, (slot) => this.isUsed(slot));
     for (const slot of this.used()) this.#index.adopt(slot);
   }
@@ -245,7 +249,13 @@ export class PieceMemory {
     const room = Math.ceil(Math.max(2 * before, slots) / PAGE_SLOTS) * PAGE_SLOTS;
     for (const column of this.#columns) column.reserve(room);
     this.#lanes = new Uint32Array(this.fingerprints.data.buffer);
-    this.numbers.data.fill(NaN, before * PIECE_FIELDS);
+  }
+
+  /** No slot of a page is used. Page by page: memory that nobody touched costs nothing. */
+  #clearPage(slot: number): void {
+    const from = slot - (slot % PAGE_SLOTS);
+    this.#cleared = from + PAGE_SLOTS;
+    this.numbers.data.fill(NaN, from * PIECE_FIELDS, this.#cleared * PIECE_FIELDS);
   }
 }
 

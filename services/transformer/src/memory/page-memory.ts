@@ -1,0 +1,34 @@
+/** Pages up to so many bytes of one commit have memory of their own. */
+const PLAIN_BYTES_MAX = 8 * 1024 * 1024;
+/**
+ * Above 32 MiB the C library maps memory and gives it back; thousands of pages of some kilobytes
+ * each would stay with the process for ever, scattered as they are, and of a large state they are
+ * hundreds of megabytes. What is not written of a slab costs nothing.
+ */
+const SLAB_BYTES = 33 * 1024 * 1024;
+
+let taken = 0;
+let slab: Uint8Array = new Uint8Array(0);
+let slabEnd = 0;
+
+/** The pages that follow are of one commit, however many they are. */
+export function beginPages(): void {
+  taken = 0;
+  slab = new Uint8Array(0);
+  slabEnd = 0;
+}
+
+/** A copy of a page that stays as it is. */
+export function keepPage(bytes: Uint8Array): Uint8Array {
+  const { length } = bytes;
+  taken += length;
+  if (taken <= PLAIN_BYTES_MAX) return new Uint8Array(bytes);
+  if (slabEnd + length > slab.length) {
+    slab = new Uint8Array(Math.max(SLAB_BYTES, length));
+    slabEnd = 0;
+  }
+  const page = slab.subarray(slabEnd, slabEnd + length);
+  page.set(bytes);
+  slabEnd += length;
+  return page;
+}
