@@ -15,6 +15,8 @@ ${names.join('\n')}
                     thread, written to the directory that is printed
   --rebuild         instead of the above: many series, checkpoints, and a state that is lost
   --queries         instead of the above: what people ask in SQL, over a day of 1,000 series
+  --catch-up        instead of the above: the store stands still while data comes, and goes on
+  --away-seconds N  of --catch-up: for so long, at --rate; it is sent at full rate (1800)
   --audit           instead of the above: both audits of many samples, and a dry replay
   --samples N       of --audit: how many (10000000)
   --series N        of --rebuild: how many (1000000)
@@ -47,6 +49,8 @@ export interface BenchOptions {
   rebuild: boolean;
   queries: boolean;
   audit: boolean;
+  catchUp: boolean;
+  awaySeconds: number;
   samples: number;
   series: number;
   steps: number;
@@ -82,6 +86,8 @@ export function readOptions(): BenchOptions {
     rebuild: values.rebuild,
     queries: values.queries,
     audit: values.audit,
+    catchUp: values['catch-up'],
+    awaySeconds: positive('away-seconds', values['away-seconds']),
     samples: positive('samples', values.samples),
     series: positive('series', values.series),
     steps: positive('steps', values.steps),
@@ -111,6 +117,8 @@ function parse() {
         rebuild: { type: 'boolean', default: false },
         queries: { type: 'boolean', default: false },
         audit: { type: 'boolean', default: false },
+        'catch-up': { type: 'boolean', default: false },
+        'away-seconds': { type: 'string', default: '1800' },
         samples: { type: 'string', default: '10000000' },
         series: { type: 'string', default: '1000000' },
         steps: { type: 'string', default: '2' },

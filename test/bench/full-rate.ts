@@ -28,6 +28,8 @@ export interface FullRateFigures {
   visibleAfterMs: number;
   ackMs: LatencySummary;
   cost: Cost;
+  /** Where each series was sent once before: what that took. */
+  firstSight?: FirstSight | undefined;
   /** What the one process' cost consists of. */
   stageCost: StageCost;
   /** What sending cost, on the same processors: CPU seconds per million samples. */
@@ -35,6 +37,14 @@ export interface FullRateFigures {
   bytesPerSample: Readonly<Record<string, number>>;
   retries: Readonly<Record<string, number>>;
   faults: readonly string[];
+}
+
+/** Series that nobody knew. */
+export interface FirstSight {
+  series: number;
+  /** A second, from the first byte sent to the last one seen in a query. */
+  storedRate: number;
+  cost: Cost;
 }
 
 /**
@@ -101,18 +111,19 @@ async function measure(
   rate: number,
 ): Promise<FullRateFigures> {
   const { stepMs, series } = payload;
-  const endMs = Date.now() + seconds * 1000;
-  const firstTimeMs = Math.round(endMs - (rate * seconds * stepMs) / series);
+  const isKnown = payload.isKnownBefore === true;
+  const spanMs = (rate * seconds * stepMs) / series + (isKnown ? stepMs : 0);
+  const firstTimeMs = Math.round(Date.now() + seconds * 1000 - spanMs);
+  const base: LoadSettings = {
+    ...{ ...DEFAULT_LOAD, ...payload, connections, firstTimeMs },
+    ...{ url: system.url, path: system.path, protocol: system.protocol ?? 'remote-write' },
+  };
+  const firstSight = isKnown ? await sendOnce(system, base) : undefined;
   const load: LoadSettings = {
-    ...DEFAULT_LOAD,
-    ...payload,
-    url: system.url,
-    path: system.path,
-    protocol: system.protocol ?? 'remote-write',
-    connections,
+    ...base,
     seconds,
-    firstTimeMs,
-    stepsMax: Math.floor((endMs - firstTimeMs) / stepMs),
+    firstStep: isKnown ? 1 : 0,
+    stepsMax: Math.floor((Date.now() + seconds * 1000 - firstTimeMs) / stepMs),
   };
   const process = await startLoad(load);
   const bytesBefore = await system.bytesKept();
@@ -137,6 +148,7 @@ async function measure(
     visibleAfterMs: seenMs - sentMs,
     ackMs: result.ackMs,
     cost,
+    firstSight,
     stageCost,
     senderCost: (result.cpuSeconds / result.samples) * 1_000_000,
     bytesPerSample: Object.fromEntries(
@@ -148,4 +160,16 @@ async function measure(
     retries: result.retries,
     faults: await system.faults(load, result),
   };
+}
+
+async function sendOnce(system: SystemUnderTest, base: LoadSettings): Promise<FirstSight> {
+  const load: LoadSettings = { ...base, stepsMax: 1 };
+  const process = await startLoad(load);
+  const watch = watchFigures(system);
+  const startMs = performance.now();
+  process.go();
+  const result = await process.result;
+  await system.untilVisible(load, result);
+  const storedRate = result.samples / ((performance.now() - startMs) / 1000);
+  return { series: load.series, storedRate, cost: watch.end(result.samples) };
 }

@@ -7,6 +7,7 @@ import { abandonAll } from './abandon.ts';
 import { runAudits } from './audits.ts';
 import { benchParent } from './bench-directory.ts';
 import { readOptions, type BenchOptions, type ProfiledStage } from './bench-options.ts';
+import { runCatchUp } from './catch-up.ts';
 import { compareResults, readResults, type BenchResults } from './compare-results.ts';
 import { callTree, dearest, findProfile } from './cpu-profile.ts';
 import { startDistributed } from './distributed-system.ts';
@@ -20,6 +21,7 @@ import { runRebuild } from './rebuild.ts';
 import { runQueries } from './queries.ts';
 import {
   describeAudits,
+  describeCatchUp,
   describeFullRate,
   describePaced,
   describeQueries,
@@ -55,6 +57,7 @@ async function bench(params: BenchOptions): Promise<number> {
   if (params.rebuild) return await benchRebuild(params, say);
   if (params.queries) return await benchQueries(params, say);
   if (params.audit) return await benchAudits(params, say);
+  if (params.catchUp) return await benchCatchUp(params, say);
   const millrace: SystemMaker<MillraceSystem> = {
     name: 'millrace',
     start: distributed ? startDistributed : startMillrace,
@@ -103,6 +106,17 @@ async function benchAudits({ samples, json }: BenchOptions, say: Say): Promise<n
   say(describeAudits(audits));
   if (json) process.stdout.write(`${JSON.stringify({ audits }, undefined, 2)}\n`);
   return audits.every(({ faults }) => faults.length === 0) ? 0 : 1;
+}
+
+async function benchCatchUp(params: BenchOptions, say: Say): Promise<number> {
+  const { rate, awaySeconds, seconds, json } = params;
+  const figures = await runCatchUp({
+    ...{ rate, awaySeconds, seconds, connections: params.connections.at(-1)! },
+    say: (text) => say(`  ${text}`),
+  });
+  say(describeCatchUp(figures));
+  if (json) process.stdout.write(`${JSON.stringify({ catchUp: figures }, undefined, 2)}\n`);
+  return figures.faults.length === 0 ? 0 : 1;
 }
 
 /** A B A B: what the machine does meanwhile hits both. Without peers one round tells enough. */

@@ -6,7 +6,7 @@ import { StoreClient } from '../services/store-client.ts';
 import { checkStoredLoad, untilLoadVisible } from '../services/stored-load.ts';
 import { benchParent, bytesBelow } from './bench-directory.ts';
 import { onAbandon } from './abandon.ts';
-import type { LoadResult, LoadSettings } from '../load/load-run.ts';
+import { samplesOf, type LoadResult, type LoadSettings } from '../load/load-run.ts';
 import type { StartOptions, SystemUnderTest } from './system-under-test.ts';
 
 const VISIBLE_MS_MAX = 600_000;
@@ -98,10 +98,11 @@ export async function faultsOf(
 ): Promise<string[]> {
   const stored = await checkStoredLoad(store, load, result);
   const faults = [...stored.wrong];
-  if (stored.rows !== result.samples) {
-    faults.unshift(`${result.samples} samples were acknowledged, ${stored.rows} rows are stored`);
+  const acknowledged = samplesOf(load, result);
+  if (stored.rows !== acknowledged) {
+    faults.unshift(`${acknowledged} samples were acknowledged, ${stored.rows} rows are stored`);
   }
-  const { fault } = await settledLedger(store, result.samples, LEDGER_MS_MAX);
+  const { fault } = await settledLedger(store, acknowledged, LEDGER_MS_MAX);
   if (fault !== undefined) faults.push(`the ledger: ${fault}`);
   return faults;
 }

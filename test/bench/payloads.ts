@@ -1,7 +1,10 @@
 import type { LoadSettings } from '../load/load-run.ts';
 
 /** What is sent, apart from how fast. */
-export type Payload = Pick<LoadSettings, 'series' | 'seriesPerRequest' | 'stepMs' | 'values'>;
+export type Payload = Pick<LoadSettings, 'series' | 'seriesPerRequest' | 'stepMs' | 'values'> & {
+  /** Each series is sent once before the measured run, which is told for itself. */
+  readonly isKnownBefore?: boolean;
+};
 
 /** By name, as `--payload` takes it; the first is what is sent unless told otherwise. */
 export const PAYLOADS: Readonly<Record<string, Payload & { readonly what: string }>> = {
@@ -32,6 +35,7 @@ export const PAYLOADS: Readonly<Record<string, Payload & { readonly what: string
     seriesPerRequest: 1000,
     stepMs: 10_000,
     values: 'real',
+    isKnownBefore: true,
   },
 };
 

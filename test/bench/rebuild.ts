@@ -196,7 +196,8 @@ async function startAndCatchUp(
   return { millrace, takesDataMs, caughtUpMs: performance.now() - begun };
 }
 
-async function untilFolded({ info }: RunningMillrace): Promise<void> {
+/** Until the transformer has folded all that is in the log. */
+export async function untilFolded({ info }: Pick<RunningMillrace, 'info'>): Promise<void> {
   await until('all partitions are caught up', REBUILT_MS_MAX, async () => {
     const answer = await fetch(`${info.url}/api/v1/status`);
     const { stages } = (await answer.json()) as SingleStatus;

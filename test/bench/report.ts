@@ -1,5 +1,6 @@
 import type { LatencySummary } from '../load/latencies.ts';
 import type { AuditFigures } from './audits.ts';
+import type { CatchUpFigures } from './catch-up.ts';
 import type { Cost } from './cost.ts';
 import type { FullRateFigures } from './full-rate.ts';
 import type { PacedFigures } from './paced.ts';
@@ -19,6 +20,8 @@ export function describeFullRate(figures: FullRateFigures): string {
     ['ack', latencies(figures.ackMs)],
     ...costs(figures.cost),
     ...stageCosts(figures),
+    ['price', price(figures.cost)],
+    ...firstSight(figures),
     ['sender', `${figures.senderCost.toFixed(2)} CPU-s per million`],
     ['bytes per sample', bytesPerSample(figures.bytesPerSample)],
     ...outcome(figures),
@@ -85,6 +88,18 @@ export function describeAudits(audits: readonly AuditFigures[]): string {
   return lines('millrace, everything stored once', rows);
 }
 
+export function describeCatchUp(figures: CatchUpFigures): string {
+  const { rate, awaySeconds, backlog, sentMs, caughtUpMs, caughtUpRate, sustainedRate } = figures;
+  const times = (other: number): string => `${(caughtUpRate / other).toFixed(1)} times`;
+  return lines(`millrace, after ${count(awaySeconds)} s without the store`, [
+    ['backlog', `${count(backlog)} samples: ${count(rate)}/s, sent in ${ms(sentMs)}`],
+    ['caught up', `after ${ms(caughtUpMs)}: ${count(caughtUpRate)} samples/s`],
+    ['against the rate before', `${times(rate)} ${count(rate)}/s, which came all the time`],
+    ['against the full rate', `${times(sustainedRate)} ${count(sustainedRate)}/s, sent and stored`],
+    ...outcome({ faults: figures.faults, samples: backlog, retries: {} }),
+  ]);
+}
+
 /** Of the same round, because machines differ from hour to hour. */
 export function describeRatios(
   rounds: readonly (readonly [FullRateFigures, FullRateFigures])[],
@@ -110,6 +125,25 @@ function costs(cost: Cost): [string, string][] {
     `${cpuSecondsPerMillion.toFixed(2)} CPU-s per million, ${cores.toFixed(2)} cores, ` +
       `at most ${count(rssBytesMax / MIB)} MiB`,
   ]);
+}
+
+/** Dollars for an hour of one core: about what clouds ask for one that is rented by the hour. */
+const CORE_HOUR_PRICE = 0.04;
+
+function price(cost: Cost): string {
+  const dollars = (cpu(cost) / 3600) * CORE_HOUR_PRICE;
+  return (
+    `$${dollars.toFixed(6)} of processor time per million samples, ` +
+    `if a core costs $${CORE_HOUR_PRICE} an hour (an assumption)`
+  );
+}
+
+function firstSight({ firstSight: seen }: FullRateFigures): [string, string][] {
+  if (seen === undefined) return [];
+  return [
+    ['before, on first sight', `${count(seen.series)} series stored, ${count(seen.storedRate)}/s`],
+    ...costs(seen.cost).map(([part, text]): [string, string] => [`  ${part}`, text]),
+  ];
 }
 
 /** What is left is for all: garbage is collected, and files are written, by helpers. */

@@ -1,4 +1,4 @@
-import type { LoadResult, LoadSettings } from '../load/load-run.ts';
+import { samplesOf, type LoadResult, type LoadSettings } from '../load/load-run.ts';
 import { freePort } from '@millrace/runtime/testing';
 import { ask } from './ask-peer.ts';
 import { bytesBelow, makeBenchDirectory } from './bench-directory.ts';
@@ -48,5 +48,6 @@ async function faultsOf(url: string, load: LoadSettings, result: LoadResult): Pr
   const text = await ask(`${url}/api/v1/query?${query.toString()}`);
   const answer = JSON.parse(text) as { data: { result: { value: [number, string] }[] } };
   const stored = Number(answer.data.result[0]?.value[1] ?? 0);
-  return stored === result.samples ? [] : [`${result.samples} acknowledged, ${stored} stored`];
+  const sent = samplesOf(load, result);
+  return stored === sent ? [] : [`${sent} acknowledged, ${stored} stored`];
 }

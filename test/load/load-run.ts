@@ -24,6 +24,8 @@ export interface LoadSettings {
   /** Step s of every series has the time `firstTimeMs + s * stepMs`. */
   readonly firstTimeMs: number;
   readonly stepMs: number;
+  /** Steps below it were sent before, by another run. */
+  readonly firstStep: number;
   /** No request is begun later; undefined: until `stepsMax`. */
   readonly seconds: number | undefined;
   /** Latencies of requests that are due earlier are not told: all is new then, and slower. */
@@ -44,6 +46,7 @@ export const DEFAULT_LOAD: Omit<LoadSettings, 'url' | 'firstTimeMs'> = {
   seriesPerRequest: 1000,
   values: 'steps',
   stepMs: 1000,
+  firstStep: 0,
   seconds: undefined,
   warmUpSeconds: 0,
   stepsMax: Number.MAX_SAFE_INTEGER,
@@ -62,7 +65,7 @@ export interface LoadResult {
   readonly cpuSeconds: number;
   /** Of a request, from when it was due (paced) or begun to its acknowledgement. */
   readonly ackMs: LatencySummary;
-  /** How many steps, from 0 on, each group of `seriesPerRequest` series has. */
+  /** How many steps, from 0 on and those of runs before with them, each group of `seriesPerRequest` series has. */
   readonly stepsOfGroup: readonly number[];
   readonly retries: Readonly<Record<string, number>>;
 }
@@ -84,7 +87,8 @@ export class LoadRun {
     this.#settings = settings;
     this.#templates = templatesOf(settings);
     this.#free = this.#templates.map((template) => [template]);
-    this.#stepsOfGroup = this.#templates.map(() => 0);
+    this.#stepsOfGroup = this.#templates.map(() => settings.firstStep);
+    this.#next = settings.firstStep * this.#templates.length;
   }
 
   /** Acknowledged so far. */
@@ -128,10 +132,11 @@ export class LoadRun {
     const recordFromMs = startMs + warmUpSeconds * 1000;
     const endMs = seconds === undefined ? Infinity : startMs + seconds * 1000;
     const rate = this.#settings.rate ?? Infinity;
+    const first = this.#settings.firstStep * groups;
     for (;;) {
       const number = this.#next;
       const step = Math.floor(number / groups);
-      const dueMs = startMs + (number * seriesPerRequest * 1000) / rate;
+      const dueMs = startMs + ((number - first) * seriesPerRequest * 1000) / rate;
       if (step >= stepsMax || Math.max(dueMs, performance.now()) >= endMs) return;
       if (signal?.aborted === true) return;
       this.#next += 1;
@@ -163,6 +168,16 @@ export class LoadRun {
       template.refused(status) ? template.body : undefined;
     return { path: this.#settings.path, headers, body, mended };
   }
+}
+
+/** Samples of all steps, those of runs before with them. */
+export function samplesOf(
+  { series, seriesPerRequest }: Pick<LoadSettings, 'series' | 'seriesPerRequest'>,
+  { stepsOfGroup }: Pick<LoadResult, 'stepsOfGroup'>,
+): number {
+  return stepsOfGroup.reduce((sum, steps, group) => {
+    return sum + steps * Math.min(seriesPerRequest, series - group * seriesPerRequest);
+  }, 0);
 }
 
 function templatesOf(settings: LoadSettings): readonly RequestTemplate[] {

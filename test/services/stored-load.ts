@@ -9,8 +9,14 @@ type SentLoad = Pick<
 >;
 
 const POLL_MS = 50;
-/** Every so many series are looked at while waiting: a look at all of them is dearer. */
+/**
+ * Every so many series are looked at while waiting: a look at all of them is dearer, and takes
+ * from what is waited for.
+ */
 const SPOT_EVERY = 97;
+const SPOTS_MAX = 200;
+/** Then so many of them, spread over all requests; each row is counted by `checkStoredLoad`. */
+const LOOKED_AT_MAX = 20_000;
 
 /** Series number, as `loadSeries` writes it into the labels. */
 const LOAD_SERIES = `
@@ -18,7 +24,7 @@ const LOAD_SERIES = `
     right(labels ->> 'endpoint', 4)::integer * 100 + right(labels ->> 'pod', 2)::integer AS i
   FROM series WHERE metric = $1`;
 
-/** Resolves when the last sample of every series can be queried. */
+/** Resolves when the last sample of every series (of many, of very many) can be queried. */
 export async function untilLoadVisible(
   store: StoreClient,
   load: SentLoad,
@@ -26,45 +32,69 @@ export async function untilLoadVisible(
   msMax: number,
 ): Promise<void> {
   const deadlineMs = performance.now() + msMax;
-  const wanted = result.stepsOfGroup.map((steps, group) =>
-    steps === 0 ? 0 : Math.min(load.seriesPerRequest, load.series - group * load.seriesPerRequest),
-  );
-  const all = wanted.reduce((sum, series) => sum + series, 0);
-  for (const every of [SPOT_EVERY, 1]) {
+  const spotEvery = Math.max(SPOT_EVERY, Math.ceil(load.series / SPOTS_MAX));
+  for (const every of [spotEvery, Math.ceil(load.series / LOOKED_AT_MAX)]) {
+    const wanted = Array.from({ length: Math.ceil(load.series / every) }, (_, n) => n * every);
+    const all = wanted.filter((i) => lastTimeOf(i, load, result) !== null).length;
+    let spots: Spot[] = [];
     for (;;) {
-      const { seen, known } = await countVisible(store, load, result, every);
-      if (every === 1 ? seen === all : known > 0 && seen === known) break;
+      const begunMs = performance.now();
+      if (spots.length < all) spots = await spotsOf(store, load, result, every);
+      const seen = await countVisible(store, spots);
+      if (seen === all) break;
       if (performance.now() > deadlineMs) {
         throw new Error(`${all - seen} of ${all} last samples cannot be queried after ${msMax} ms`);
       }
-      await sleep(POLL_MS);
+      await sleep(Math.max(POLL_MS, performance.now() - begunMs));
     }
   }
 }
 
-async function countVisible(
+interface Spot {
+  id: string;
+  /** Of its last sample. */
+  time: string;
+}
+
+function lastTimeOf(
+  i: number,
+  { seriesPerRequest, firstTimeMs, stepMs }: SentLoad,
+  { stepsOfGroup }: Pick<LoadResult, 'stepsOfGroup'>,
+): string | null {
+  const steps = stepsOfGroup[Math.floor(i / seriesPerRequest)] ?? 0;
+  return steps === 0 ? null : new Date(firstTimeMs + (steps - 1) * stepMs).toISOString();
+}
+
+/** Those of the series to be looked at that are known and have samples. */
+async function spotsOf(
   store: StoreClient,
   load: SentLoad,
-  { stepsOfGroup }: Pick<LoadResult, 'stepsOfGroup'>,
+  result: Pick<LoadResult, 'stepsOfGroup'>,
   every: number,
-): Promise<{ seen: number; known: number }> {
-  const lastTimes = stepsOfGroup.map((steps) =>
-    steps === 0 ? null : new Date(load.firstTimeMs + (steps - 1) * load.stepMs).toISOString(),
+): Promise<Spot[]> {
+  const known = await store.rows<{ id: string; i: number }>(
+    `SELECT series_id::text AS id, i FROM (${LOAD_SERIES}) AS load WHERE i % $2 = 0`,
+    [load.metric, every],
   );
-  return await store.row(
-    `WITH wanted AS (
-       SELECT series_id, ($2::timestamptz[])[i / $3 + 1] AS time FROM (${LOAD_SERIES}) AS load
-       WHERE i % $4 = 0
-     )
-     SELECT count(*)::integer AS known, count(*) FILTER (WHERE EXISTS (
+  return known.flatMap(({ id, i }) => {
+    const time = lastTimeOf(i, load, result);
+    return time === null ? [] : [{ id, time }];
+  });
+}
+
+async function countVisible(store: StoreClient, spots: readonly Spot[]): Promise<number> {
+  const { seen } = await store.row<{ seen: number }>(
+    `SELECT count(*) FILTER (WHERE EXISTS (
        SELECT FROM samples
        WHERE samples.series_id = wanted.series_id AND samples.time = wanted.time
          AND samples.bucket >= date_trunc('minute', wanted.time)
          AND samples.bucket < wanted.time + interval '10 minutes'
        OFFSET 0
-     ))::integer AS seen FROM wanted WHERE time IS NOT NULL`,
-    [load.metric, lastTimes, load.seriesPerRequest, every],
+     ))::integer AS seen
+     FROM unnest($1::bigint[], $2::timestamptz[]) AS wanted(series_id, time)`,
+    [spots.map(({ id }) => id), spots.map(({ time }) => time)],
   );
+  return seen;
 }
 
 /** What is stored of a load, beside what should be. */

@@ -79,6 +79,7 @@ export type ApplySettings = Readonly<{
   /** See `StorageLayout`. */
   guard: string | undefined;
   backlogCopySetting: string | undefined;
+  copiesWindows: boolean;
   /** Encodes rows of COPY; nobody else uses it meanwhile. */
   writer: BinaryWriter;
 }>;
@@ -138,7 +139,8 @@ async function writeEntries(
 ): Promise<ApplyResult> {
   const { key } = plan.batch;
   const { entries } = plan;
-  const context = { partition: key.partition, inputsOid: settings.inputsOid };
+  const { inputsOid, copiesWindows } = settings;
+  const context = { partition: key.partition, inputsOid, copiesWindows };
   const refused: RefusedRow[] = [];
   const write = async (rows: RowSet): Promise<RefusedRow[]> => {
     const some = await insertRows(session, rows, settings.isolate);

@@ -115,7 +115,8 @@ export function inputsArray(
 const INPUTS_HEADER_BYTES = 5;
 const INPUT_BYTES = 24;
 
-function writeInputs(into: BinaryWriter, inputs: Uint8Array): void {
+/** Piece inputs as a value of `series_inputs`, without its length. */
+export function writeInputs(into: BinaryWriter, inputs: Uint8Array): void {
   const view = new DataView(inputs.buffer, inputs.byteOffset, inputs.byteLength);
   const count = view.getUint32(1);
   const place = (i: number) => INPUTS_HEADER_BYTES + INPUT_BYTES * i;

@@ -22,6 +22,7 @@ const LAYOUT: StorageLayout = {
   guard: undefined,
   isPacking: true,
   backlogCopySetting: undefined,
+  copiesWindows: true,
   homeOf,
   automaticRange: () => undefined,
   readRanges,

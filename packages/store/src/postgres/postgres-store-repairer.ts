@@ -170,7 +170,7 @@ async function repairPiece(
   const { rows: there } = await session.run<{ final: boolean }>('is-piece-there', key);
   // A final one takes the place of what is open of it.
   if (there.some(({ final }) => final || !insert.isFinal)) return false;
-  const context = { partition, inputsOid };
+  const context = { partition, inputsOid, copiesWindows: false };
   const set = insert.isFinal ? finalRowSet([insert], context) : openRowSet([insert], context);
   await set.insert(session, 0, 1);
   return true;

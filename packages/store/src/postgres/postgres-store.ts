@@ -182,10 +182,10 @@ async function attemptToApply(
   const what = `Entries of partition ${partition} (${source}) up to ${to.offset} are waiting`;
   const packing = layout.isPacking ? await placeIn(parts, plan, narrowTimes) : undefined;
   await ensureRanges({ ranges: parts.ranges, layout, plan, packing });
-  const { guard, backlogCopySetting } = layout;
+  const { guard, backlogCopySetting, copiesWindows } = layout;
   const result = await parts.pool.use(what, (session) =>
     applyBatch(session, plan, {
-      ...{ inputsOid, packing, isolate, guard, backlogCopySetting, writer },
+      ...{ inputsOid, packing, isolate, guard, backlogCopySetting, copiesWindows, writer },
     }),
   );
   if (result.outcome !== 'applied' || packing === undefined) return result;

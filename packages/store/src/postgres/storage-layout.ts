@@ -50,6 +50,8 @@ export interface StorageLayout {
   readonly isPacking: boolean;
   /** A setting to be made in the transaction before a backlog is copied: see `isBacklog`. */
   readonly backlogCopySetting: string | undefined;
+  /** Whether `windows` is a table, which rows can be copied into. */
+  readonly copiesWindows: boolean;
   /** Names the place of such rows: what lies in one place shares its ranges. */
   homeOf(table: PartitionedTable, widthUs: TimeUs | undefined): string;
   /** Times for which the database makes ranges by itself when rows arrive. */

@@ -14,6 +14,7 @@ function layoutOf(params: { makes: boolean; automatic?: [number, number] }) {
     guard: undefined,
     isPacking: true,
     backlogCopySetting: undefined,
+    copiesWindows: true,
     homeOf: (table, widthUs) => `${table} ${widthUs}`,
     automaticRange: () =>
       params.automatic && { fromUs: params.automatic[0], untilUs: params.automatic[1] },

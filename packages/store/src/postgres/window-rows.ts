@@ -10,10 +10,11 @@ import {
   widthArray,
 } from './array-parameters.ts';
 import { letterPayload, type RowSet } from './row-set.ts';
+import { encodeWindowCopy } from './window-copy.ts';
 
 const PIECE_ROWS_MAX = 5_000;
 
-type PieceContext = Readonly<{ partition: number; inputsOid: number }>;
+type PieceContext = Readonly<{ partition: number; inputsOid: number; copiesWindows: boolean }>;
 
 /** Pieces that may still change: one row each, the given revision replaces what is there. */
 export function openRowSet(pieces: readonly Piece[], context: PieceContext): RowSet {
@@ -25,7 +26,9 @@ export function openRowSet(pieces: readonly Piece[], context: PieceContext): Row
 /** Pieces that will not change again: appended, and no longer open. */
 export function finalRowSet(pieces: readonly Piece[], context: PieceContext): RowSet {
   return pieceRowSet('window', pieces, async (session, some) => {
-    await session.run('insert-finals', pieceParameters(some, context));
+    if (context.copiesWindows) {
+      await session.copy('copy-windows', encodeWindowCopy(some, context.partition));
+    } else await session.run('insert-finals', pieceParameters(some, context));
     await session.run('delete-open', pieceKeys(some, context));
   });
 }

@@ -39,6 +39,7 @@ const LAYOUT: Omit<StorageLayout, 'backlogCopySetting' | 'isPacking'> = {
   // Without its library, after a restart of the server say, hypertables look like plain tables:
   // rows would go into them instead of into chunks, and be invisible when it is back.
   guard: 'SHOW timescaledb.license',
+  copiesWindows: false,
   homeOf: bigTableOf,
   automaticRange,
   readRanges,
