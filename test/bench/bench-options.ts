@@ -1,7 +1,9 @@
 import { parseArgs } from 'node:util';
+import { OTHER_PAYLOADS } from './other-payloads.ts';
 import { DEFAULT_PAYLOAD, PAYLOADS } from './payloads.ts';
 
-const names = Object.entries(PAYLOADS).map(([name, { what }]) => `    ${name.padEnd(10)} ${what}`);
+const all = { ...PAYLOADS, ...OTHER_PAYLOADS };
+const names = Object.entries(all).map(([name, { what }]) => `    ${name.padEnd(10)} ${what}`);
 
 const USAGE = `npm run bench -- [options]   (figures are printed, none is asserted)
   --payload NAME    what is sent (${DEFAULT_PAYLOAD}):
@@ -70,9 +72,13 @@ export function readOptions(): BenchOptions {
     process.stdout.write(`${USAGE}\n`);
     process.exit(0);
   }
+  const isOther = Object.hasOwn(OTHER_PAYLOADS, values.payload);
+  if (isOther && (values.batch || values.distributed || values.peers)) {
+    return misused(`--payload ${values.payload} is for the one process, without peers`);
+  }
   if (values.batch && values.distributed) return misused('--batch is for the one process');
   return {
-    payload: oneOf('payload', values.payload, Object.keys(PAYLOADS)),
+    payload: oneOf('payload', values.payload, Object.keys(all)),
     seconds: positive('seconds', values.seconds),
     pacedSeconds: positive('paced-seconds', values['paced-seconds']),
     warmUpSeconds: positive('warm-up-seconds', values['warm-up-seconds']),

@@ -14,6 +14,8 @@ import { startDistributed } from './distributed-system.ts';
 import { flameGraph } from './flame-graph.ts';
 import { runFullRate, type FullRateFigures } from './full-rate.ts';
 import { startMillrace, startMillraceForBatches, type MillraceSystem } from './millrace-system.ts';
+import { OTHER_PAYLOADS } from './other-payloads.ts';
+import { runOtherRate } from './other-rate.ts';
 import { runPaced, type PacedFigures } from './paced.ts';
 import { PAYLOADS } from './payloads.ts';
 import { prometheus } from './prometheus-system.ts';
@@ -134,7 +136,7 @@ async function byTurns(
   }>,
 ): Promise<FullRateFigures[]> {
   const { payload: payloadName, millrace, peers, say, profile, ...rest } = params;
-  const payload = PAYLOADS[payloadName]!;
+  const other = OTHER_PAYLOADS[payloadName];
   const all: FullRateFigures[] = [];
   const pairs: [FullRateFigures, FullRateFigures][] = [];
   for (let round = 0; round < (peers.length === 0 ? 1 : params.rounds); round += 1) {
@@ -144,12 +146,10 @@ async function byTurns(
         profile === undefined || maker !== millrace
           ? undefined
           : await mkdtemp(join(tmpdir(), 'millrace-profile-'));
-      const measured = await runFullRate(maker, {
-        ...rest,
-        payload,
-        payloadName,
-        profileDirectory,
-      });
+      const how = { ...rest, payloadName, profileDirectory };
+      const measured = await (other === undefined
+        ? runFullRate(maker, { ...how, payload: PAYLOADS[payloadName]! })
+        : runOtherRate(startMillrace, other, how));
       say(describeFullRate(measured));
       if (profileDirectory !== undefined) await tellProfile(profileDirectory, profile!, say);
       figures.push(measured);

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Playground } from '../integration/running-millrace.ts';
 import { settledLedger } from '../services/ledger-check.ts';
@@ -20,13 +21,14 @@ export interface MillraceSystem extends SystemUnderTest {
 /** Millrace as `npm start` runs it, on a directory of its own. */
 export async function startMillrace({
   profileDirectory,
+  rules,
 }: StartOptions = {}): Promise<MillraceSystem> {
   const playground = await Playground.make(await benchParent());
   const abandoned = onAbandon(() => playground.remove());
   try {
     // Its own metrics once and then no more: they would be counted with the load.
     const { info, child, ended } = await playground.up({
-      env: { MILLRACE_SELF_METRICS__INTERVAL_MS: '1h' },
+      env: { MILLRACE_SELF_METRICS__INTERVAL_MS: '1h', ...(await rulesOf(playground, rules)) },
       nodeArgs:
         profileDirectory === undefined
           ? []
@@ -59,6 +61,16 @@ export async function startMillrace({
     await playground.remove();
     throw error;
   }
+}
+
+async function rulesOf(
+  { path }: Playground,
+  rules: string | undefined,
+): Promise<Record<string, string>> {
+  if (rules === undefined) return {};
+  const file = join(path, 'rules.yaml');
+  await writeFile(file, rules);
+  return { MILLRACE_CONFIG: file };
 }
 
 /** The same, to which the load is sent as native columnar batches. */

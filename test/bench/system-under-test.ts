@@ -34,4 +34,6 @@ export interface SystemMaker<T extends SystemUnderTest = SystemUnderTest> {
 export interface StartOptions {
   /** Where Node writes a CPU profile of each thread when the system stops. */
   readonly profileDirectory?: string | undefined;
+  /** The rule file that is in force from the start; of Millrace as one process. */
+  readonly rules?: string | undefined;
 }

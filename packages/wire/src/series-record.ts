@@ -1,4 +1,4 @@
-import type { Address, LedgerTotals, Piece, TimeUs } from '@millrace/model';
+import type { Address, LabelSet, LedgerTotals, Piece, TimeUs } from '@millrace/model';
 import type { MetricMetadata } from './events-record.ts';
 
 export const SERIES_RECORD_VERSION = 1;
@@ -36,7 +36,7 @@ export interface DefinitionEntry {
   fingerprint: Uint8Array;
   tenant: string;
   /** Sorted by name bytes, `__name__` included. */
-  labels: [name: string, value: string][];
+  labels: LabelSet;
   /** SampleKind of the samples that brought it. */
   kind: number;
   /** Partition time when it was put out: the store's first or last seen. */

@@ -85,7 +85,7 @@ export class SeriesDefiner {
     this.#out.entry(EntryType.definition, {
       fingerprint,
       tenant,
-      labels: labels.map(([name, value]) => [name, value]),
+      labels,
       kind,
       seenUs: this.#head.partitionTimeUs,
     });
