@@ -11,6 +11,8 @@ export interface PartCost {
   /** Processors kept busy on average. */
   cores: number;
   rssBytesMax: number;
+  /** Resident and no page of a file. */
+  ownBytesMax?: number;
 }
 
 const LOOK_MS = 250;
@@ -45,9 +47,13 @@ export function watchFigures(system: SystemUnderTest): FigureWatch {
   const startMs = performance.now();
   const before = system.figures();
   const rssBytesMax: Record<string, number> = {};
+  const ownBytesMax: Record<string, number> = {};
   const look = (): Readonly<Record<string, PartFigures>> => {
     const figures = system.figures();
-    for (const [part, { rssBytes }] of Object.entries(figures)) {
+    for (const [part, { rssBytes, fileBytes }] of Object.entries(figures)) {
+      if (fileBytes !== undefined) {
+        ownBytesMax[part] = Math.max(ownBytesMax[part] ?? 0, rssBytes - fileBytes);
+      }
       rssBytesMax[part] = Math.max(rssBytesMax[part] ?? 0, rssBytes);
     }
     return figures;
@@ -67,6 +73,7 @@ export function watchFigures(system: SystemUnderTest): FigureWatch {
               cpuSecondsPerMillion: (used / samples) * 1_000_000,
               cores: used / tookSeconds,
               rssBytesMax: rssBytesMax[part] ?? 0,
+              ...(ownBytesMax[part] === undefined ? {} : { ownBytesMax: ownBytesMax[part] }),
             },
           ];
         }),

@@ -1,7 +1,7 @@
 import type { LatencySummary } from '../load/latencies.ts';
 import type { AuditFigures } from './audits.ts';
 import type { CatchUpFigures } from './catch-up.ts';
-import type { Cost } from './cost.ts';
+import type { Cost, PartCost } from './cost.ts';
 import type { FullRateFigures } from './full-rate.ts';
 import type { PacedFigures } from './paced.ts';
 import type { QueriesFigures } from './queries.ts';
@@ -120,11 +120,20 @@ function cpu(cost: Cost): number {
 }
 
 function costs(cost: Cost): [string, string][] {
-  return Object.entries(cost).map(([part, { cpuSecondsPerMillion, cores, rssBytesMax }]) => [
+  return Object.entries(cost).map(([part, { cpuSecondsPerMillion, cores, ...memory }]) => [
     part,
     `${cpuSecondsPerMillion.toFixed(2)} CPU-s per million, ${cores.toFixed(2)} cores, ` +
-      `at most ${count(rssBytesMax / MIB)} MiB`,
+      `at most ${memoryText(memory)}`,
   ]);
+}
+
+function memoryText({
+  rssBytesMax,
+  ownBytesMax,
+}: Pick<PartCost, 'rssBytesMax' | 'ownBytesMax'>): string {
+  const all = `${count(rssBytesMax / MIB)} MiB`;
+  // The rest are pages of files, which the kernel takes back when it wants memory.
+  return ownBytesMax === undefined ? all : `${all}, without files ${count(ownBytesMax / MIB)} MiB`;
 }
 
 /** Dollars for an hour of one core: about what clouds ask for one that is rented by the hour. */

@@ -23,6 +23,7 @@ export interface SystemUnderTest {
 export interface PartFigures {
   cpuSeconds: number;
   rssBytes: number;
+  fileBytes?: number;
 }
 
 /** Starts a system on an empty directory. */

@@ -4,6 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 export interface ProcessFigures {
   cpuSeconds: number;
   rssBytes: number;
+  /** Of it pages of files: the kernel takes them back when it wants memory. Not told of a tree. */
+  fileBytes?: number;
 }
 
 /** Of /proc/PID/stat, counted from the state, which is the first field behind the name. */
@@ -16,8 +18,8 @@ const TICKS_PER_SECOND = 100;
 export function figuresOf(pid: number): ProcessFigures | undefined {
   const cpuSeconds = readCpuSeconds(pid, CPU_TICKS.own);
   if (cpuSeconds === undefined) return undefined;
-  const { own, shared } = readMemory(pid);
-  return { cpuSeconds, rssBytes: own + shared };
+  const { own, shared, files } = readMemory(pid);
+  return { cpuSeconds, rssBytes: own + shared, fileBytes: files };
 }
 
 /**
@@ -26,7 +28,7 @@ export function figuresOf(pid: number): ProcessFigures | undefined {
  */
 export function figuresOfDescendants(pid: number): ProcessFigures {
   let cpuSeconds = 0;
-  const sum: Memory = { own: 0, shared: 0 };
+  const sum = { own: 0, shared: 0 };
   for (const descendant of descendantsOf(pid)) {
     cpuSeconds += readCpuSeconds(descendant, CPU_TICKS.withReaped) ?? 0;
     const { own, shared } = readMemory(descendant);
@@ -46,13 +48,16 @@ function readCpuSeconds(pid: number, fields: readonly number[]): number | undefi
 interface Memory {
   own: number;
   shared: number;
+  /** Of the shared ones. */
+  files: number;
 }
 
 function readMemory(pid: number): Memory {
   const status = readProc(`${pid}/status`) ?? '';
   const bytes = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0) * 1024;
-  return { own: bytes('RssAnon'), shared: bytes('RssFile') + bytes('RssShmem') };
+  const files = bytes('RssFile');
+  return { own: bytes('RssAnon'), shared: files + bytes('RssShmem'), files };
 }
 
 function descendantsOf(pid: number): number[] {
