@@ -2,7 +2,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { decodeBatch, decodeWriteRequest, uncompressSnappy } from '@millrace/wire';
 import { afterEach, expect, test } from 'vitest';
-import { DEFAULT_LOAD, LoadRun, type LoadSettings } from './load-run.ts';
+import {
+  DEFAULT_LOAD,
+  LoadRun,
+  samplesOf as samplesOfLoad,
+  type LoadSettings,
+} from './load-run.ts';
 import { loadHundredths, loadTotal } from './load-values.ts';
 
 const FIRST_TIME_MS = 1_750_000_000_000;
@@ -95,6 +100,25 @@ test.each(['steps', 'real'] as const)('the sum of all values of a series, %s', (
     expect(all.every(Number.isInteger)).toBe(true);
     expect(loadTotal(values, 50, index)).toBe(all.reduce((sum, one) => sum + one));
   }
+});
+
+test('goes on where another run ended', async () => {
+  const times = new Set<string>();
+  const settings = {
+    ...(await settingsFor(async (request, response) => {
+      for (const sample of samplesOf(await bodyOf(request)).keys())
+        times.add(sample.split(' ')[0]!);
+      response.writeHead(204).end();
+    })),
+    series: 25,
+    seriesPerRequest: 10,
+    firstStep: 2,
+    stepsMax: 4,
+  };
+  const result = await new LoadRun(settings).run();
+  expect(result).toMatchObject({ samples: 50, requests: 6, stepsOfGroup: [4, 4, 4] });
+  expect(samplesOfLoad(settings, result)).toBe(100);
+  expect([...times].toSorted()).toEqual([2000, 3000].map((ms) => String(FIRST_TIME_MS + ms)));
 });
 
 test('a refusal that no retry mends ends the run', async () => {
