@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { MillraceError, type StageStatus } from '@millrace/runtime';
 import type { StoredPositions } from '@millrace/receiver';
@@ -41,6 +42,12 @@ export interface StageHandle<T extends StageThread & Callable<T>> {
  * idle: what is short-lived here are buffers, which live outside of the heap.
  */
 const YOUNG_GENERATION_MB_MAX = 12;
+/**
+ * Megabytes of its old generation, buffers included, before all of it is looked through for the
+ * first time. Left to the engine that is so little that a busy thread does it two or three times a
+ * second, each time on all processors, and finds nothing to speak of.
+ */
+const OLD_GENERATION_MB_MIN = 128;
 /** A thread that is busy for longer shows what it said before. */
 const STATUS_MS_MAX = 1000;
 
@@ -58,6 +65,8 @@ export function startStageThreads(
 ): StageThreads {
   const { settings, directory, colours } = params;
   const { partitions } = settings;
+  // No limit that a thread can be given, and read when a thread's heap is made.
+  setFlagsFromString(`--initial-old-space-size=${OLD_GENERATION_MB_MIN}`);
   const events = new MessageChannel();
   const series = new MessageChannel();
   const common = {
