@@ -46,6 +46,23 @@ describe('against snappyjs', () => {
     );
   });
 
+  test('keeps every bit of what would be no number, or a zero', () => {
+    // Signalling and quiet ones, of both signs: the first is how Prometheus says "stale".
+    const word = fc.constantFrom(
+      ...['020000000000f07f', '010000000000f87f', '010000000000f0ff', 'ffffffffffffffff'],
+      ...['0000000000000080', '0000000000000000', '0123456789abcdef'],
+    );
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 40 }), fc.nat({ max: 7 }), (words, shift) => {
+        const once = Buffer.concat([Buffer.alloc(shift, 1), hex(words.join(''))]);
+        const plain = Uint8Array.from(Buffer.concat([once, once]));
+        const uncompressed = uncompressSnappy(compressSnappy(plain), BYTES_MAX);
+        expect(Buffer.compare(uncompressed, plain)).toBe(0);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   test('agrees with it on any elements, malformed ones included', () => {
     // Tags and distances that often fit, so that both outcomes are frequent.
     const element = fc.oneof(

@@ -100,8 +100,9 @@ function uncompressElements(
         output.set(body.subarray(at, at + literal), to);
       } else {
         for (let i = 0; i < literal; i += 8) {
-          target.setInt32(to + i, input.getInt32(at + i));
-          target.setInt32(to + i + 4, input.getInt32(at + i + 4));
+          const eight = input.getFloat64(at + i, true);
+          if (isNumber(eight)) target.setFloat64(to + i, eight, true);
+          else copyHalves(input, at + i, target, to + i);
         }
       }
       at += literal;
@@ -126,8 +127,9 @@ function uncompressElements(
     const from = to - back;
     if (back >= 8) {
       for (let i = 0; i < count; i += 8) {
-        target.setInt32(to + i, target.getInt32(from + i));
-        target.setInt32(to + i + 4, target.getInt32(from + i + 4));
+        const eight = target.getFloat64(from + i, true);
+        if (isNumber(eight)) target.setFloat64(to + i, eight, true);
+        else copyHalves(target, from + i, target, to + i);
       }
     } else {
       // Source and target overlap: each byte may be one that this copy has written.
@@ -136,6 +138,16 @@ function uncompressElements(
     to += count;
   }
   if (to !== length) throw malformed(`${length} bytes were claimed, ${to} are there`, at);
+}
+
+/** Eight bytes go as one double: halves take half as long again. Only of NaN may bits be lost. */
+function isNumber(eight: number): boolean {
+  return eight === eight;
+}
+
+function copyHalves(input: DataView, at: number, target: DataView, to: number): void {
+  target.setInt32(to, input.getInt32(at));
+  target.setInt32(to + 4, input.getInt32(at + 4));
 }
 
 function littleEndian(bytes: Uint8Array, at: number, count: number): number {

@@ -28,25 +28,20 @@ export class KeyStore {
 
   /**
    * Whether the key is what `view` has from `start` on, where its length has to be there. Eight
-   * bytes at a time, as doubles: that is twice as fast as a call of `Buffer.compare`. Equal doubles
-   * have equal bytes, unless they are zero; that NaN equals nothing is put right below.
+   * bytes at a time, the last ones again where they are fewer: that is twice as fast as a call of
+   * `Buffer.compare`.
    */
   equals(key: number, view: DataView, start: number): boolean {
     const place = this.#places.data[key]!;
     const at = place & (CHUNK_BYTES - 1);
     const length = this.#lengths.data[key]!;
     const own = this.#views[place >>> CHUNK_BITS]!;
-    let i = 0;
-    for (; i + 8 <= length; i += 8) {
-      const mine = own.getFloat64(at + i);
-      if (mine === view.getFloat64(start + i) && mine !== 0) continue;
-      if (own.getInt32(at + i) !== view.getInt32(start + i)) return false;
-      if (own.getInt32(at + i + 4) !== view.getInt32(start + i + 4)) return false;
+    if (length < 8) return areEqualBytes(own, at, view, start, length);
+    const last = length - 8;
+    for (let i = 0; i < last; i += 8) {
+      if (!areEqualEights(own, at + i, view, start + i)) return false;
     }
-    for (; i < length; i += 1) {
-      if (own.getUint8(at + i) !== view.getUint8(start + i)) return false;
-    }
-    return true;
+    return areEqualEights(own, at + last, view, start + last);
   }
 
   /** Keeps a copy of `bytes[start, end)` under the next number. */
@@ -92,4 +87,26 @@ export class KeyStore {
     this.#bytes += chunk.length;
     return number;
   }
+}
+
+/** As doubles: equal ones have equal bytes, unless they are zero; and NaN equals nothing. */
+function areEqualEights(own: DataView, at: number, other: DataView, start: number): boolean {
+  const eight = own.getFloat64(at, true);
+  if (eight === other.getFloat64(start, true) && eight !== 0) return true;
+  return (
+    own.getInt32(at) === other.getInt32(start) && own.getInt32(at + 4) === other.getInt32(start + 4)
+  );
+}
+
+function areEqualBytes(
+  own: DataView,
+  at: number,
+  other: DataView,
+  start: number,
+  length: number,
+): boolean {
+  for (let i = 0; i < length; i += 1) {
+    if (own.getUint8(at + i) !== other.getUint8(start + i)) return false;
+  }
+  return true;
 }
