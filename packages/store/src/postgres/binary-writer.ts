@@ -45,6 +45,28 @@ export class BinaryWriter {
     this.#at += 4;
   }
 
+  /** Elements of an array, each behind its length. */
+  int16Elements(elements: Float64Array, count: number): void {
+    this.reserve(6 * count);
+    const view = this.#view;
+    for (let i = 0, at = this.#at; i < count; i += 1, at += 6) {
+      view.setInt32(at, 2);
+      view.setInt16(at + 4, elements[i]!);
+    }
+    this.#at += 6 * count;
+  }
+
+  /** Likewise. */
+  int32Elements(elements: Float64Array, count: number): void {
+    this.reserve(8 * count);
+    const view = this.#view;
+    for (let i = 0, at = this.#at; i < count; i += 1, at += 8) {
+      view.setInt32(at, 4);
+      view.setInt32(at + 4, elements[i]!);
+    }
+    this.#at += 8 * count;
+  }
+
   uint32(value: number): void {
     this.reserve(4);
     this.#view.setUint32(this.#at, value);

@@ -25,6 +25,8 @@ export class HeadSamples {
   times: Float64Array = new Float64Array(ROWS_MIN);
   values: Float64Array = new Float64Array(ROWS_MIN);
   flags: Uint8Array = new Uint8Array(ROWS_MIN);
+  /** Bits that any of them has: most often none, and then they need not be looked at. */
+  flagsOfAny = 0;
   #series = new Uint32Array(ROWS_MIN);
   #ordered = new Uint32Array(0);
   /** 8 bytes of each series' id, as two halves. */
@@ -33,6 +35,12 @@ export class HeadSamples {
   /** In which call of `add` a series was met last. */
   #lastAddition = new Uint32Array(SERIES_MIN);
   #addition = 0;
+  /**
+   * By series the one that came behind it: records repeat themselves, and comparing an id costs
+   * less than looking for one. A guess: any other number does no harm.
+   */
+  #followers = new Uint32Array(SERIES_MIN);
+  #last = 0;
   /** A series' number plus one, by the low half of its id; open addressing, at most half full. */
   #slots = new Int32Array(4 * SERIES_MIN);
   /** The most that was held lately. */
@@ -48,8 +56,7 @@ export class HeadSamples {
     for (let i = 0; i < rows.length; i += 1) {
       const row = rows[i]!;
       const into = this.count;
-      const [high, low] = [idHalf(seriesIds, row * 8), idHalf(seriesIds, row * 8 + 4)];
-      const series = this.#seriesOf(high, low);
+      const series = this.#next(idHalf(seriesIds, row * 8), idHalf(seriesIds, row * 8 + 4));
       if (this.#lastAddition[series] !== this.#addition) {
         this.#lastAddition[series] = this.#addition;
         added += 1;
@@ -57,7 +64,9 @@ export class HeadSamples {
       this.#series[into] = series;
       this.times[into] = Math.floor(times[row]!);
       this.values[into] = values[row]!;
-      this.flags[into] = flags[row]! & (SampleFlag.stale | SampleFlag.unverified);
+      const kept = flags[row]! & (SampleFlag.stale | SampleFlag.unverified);
+      this.flags[into] = kept;
+      this.flagsOfAny |= kept;
       this.count = into + 1;
     }
     return added;
@@ -70,6 +79,8 @@ export class HeadSamples {
     this.#giveBack();
     this.count = 0;
     this.seriesCount = 0;
+    this.flagsOfAny = 0;
+    this.#last = 0;
     this.#slots.fill(0);
     this.#lastAddition.fill(0);
     this.#addition = 0;
@@ -78,7 +89,7 @@ export class HeadSamples {
   /** Bytes that all of it takes, used or not. */
   get roomBytes(): number {
     const ofRows = [this.times, this.values, this.flags, this.#series, this.#ordered];
-    const ofSeries = [this.#idHigh, this.#idLow, this.#lastAddition, this.#slots];
+    const ofSeries = [this.#idHigh, this.#idLow, this.#lastAddition, this.#followers, this.#slots];
     return [...ofRows, ...ofSeries].reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
@@ -144,6 +155,16 @@ export class HeadSamples {
     }
   }
 
+  #next(high: number, low: number): number {
+    const guess = this.#followers[this.#last]!;
+    const isRight =
+      guess < this.seriesCount && this.#idLow[guess] === low && this.#idHigh[guess] === high;
+    if (isRight) return (this.#last = guess);
+    const series = this.#seriesOf(high, low);
+    this.#followers[this.#last] = series;
+    return (this.#last = series);
+  }
+
   #seriesOf(high: number, low: number): number {
     const mask = this.#slots.length - 1;
     for (let slot = low & mask; ; slot = (slot + 1) & mask) {
@@ -170,6 +191,7 @@ export class HeadSamples {
     this.#idHigh = grown(this.#idHigh, new Uint32Array(this.#idHigh.length * 2));
     this.#idLow = grown(this.#idLow, new Uint32Array(this.#idLow.length * 2));
     this.#lastAddition = grown(this.#lastAddition, new Uint32Array(this.#lastAddition.length * 2));
+    this.#followers = grown(this.#followers, new Uint32Array(this.#followers.length * 2));
     const slots = new Int32Array(this.#slots.length * 2);
     const mask = slots.length - 1;
     for (let number = 0; number < this.seriesCount; number += 1) {
@@ -195,6 +217,7 @@ export class HeadSamples {
       this.#idHigh = new Uint32Array(length);
       this.#idLow = new Uint32Array(length);
       this.#lastAddition = new Uint32Array(length);
+      this.#followers = new Uint32Array(length);
       this.#slots = new Int32Array(4 * length);
     }
   }

@@ -55,6 +55,11 @@ function writePack(into: BinaryWriter, packs: Packs, pack: number): void {
   writeValues(into, 'small', to - from);
   writeValues(into, 'large', to - from);
   writeValues(into, 'floats', to - from);
+  if (samples.flagsOfAny === 0) {
+    into.int32(-1);
+    into.int32(-1);
+    return;
+  }
   writePlaces(into, from, to, (i) => samples.isStale(rows[i]!));
   writePlaces(into, from, to, (i) => samples.isUnverified(rows[i]!));
 }
@@ -88,16 +93,10 @@ function writeValues(into: BinaryWriter, form: ScaledValues['form'], count: numb
   const { elements } = values;
   if (form === 'small') {
     writeArrayHead(into, INT2, count);
-    for (let i = 0; i < count; i += 1) {
-      into.int32(2);
-      into.int16(elements[i]!);
-    }
+    into.int16Elements(elements, count);
   } else if (form === 'large') {
     writeArrayHead(into, INT4, count);
-    for (let i = 0; i < count; i += 1) {
-      into.int32(4);
-      into.int32(elements[i]!);
-    }
+    into.int32Elements(elements, count);
   } else {
     writeArrayHead(into, FLOAT8, count);
     for (let i = 0; i < count; i += 1) {

@@ -21,50 +21,82 @@ export class ScaledValues {
   divisor = 1;
   /** Of stale samples, which have no value, any. */
   readonly elements: Float64Array;
+  readonly #values: Float64Array;
+  readonly #stale: Uint8Array;
 
   constructor(rowsMax: number) {
     this.elements = new Float64Array(rowsMax);
+    this.#values = new Float64Array(rowsMax);
+    this.#stale = new Uint8Array(rowsMax);
   }
 
   fit(samples: HeadSamples, rows: Uint32Array, from: number, to: number): void {
+    const count = this.#gather(samples, rows, from, to);
+    const values = this.#values;
     const { elements } = this;
-    const divisor = divisorOf(samples, rows, from, to);
+    const divisor = this.#scale(count);
     let min = Infinity;
     let max = -Infinity;
-    for (let i = from; i < to; i += 1) {
-      if (samples.isStale(rows[i]!)) continue;
-      const value = samples.values[rows[i]!]!;
-      const integer = Math.round(value * divisor);
-      if (integer / divisor !== value || Math.abs(integer) > INTEGER_MAX) min = -Infinity;
-      elements[i - from] = integer;
-      min = Math.min(min, integer);
-      max = Math.max(max, integer);
+    for (let i = 0; i < count; i += 1) {
+      if (this.#stale[i] !== 0) continue;
+      const integer = elements[i]!;
+      if (integer < min) min = integer;
+      if (integer > max) max = integer;
     }
+    if (divisor === undefined || max > INTEGER_MAX || min < -INTEGER_MAX) min = -Infinity;
     if (min > max) min = max = 0;
     const span = max - min + 1;
     this.form = span <= SMALL_SPAN ? 'small' : span <= LARGE_SPAN ? 'large' : 'floats';
-    this.divisor = divisor;
+    this.divisor = divisor ?? NaN;
     this.base = min + (this.form === 'small' ? SMALL_SPAN : LARGE_SPAN) / 2;
+    for (let i = 0; i < count; i += 1) {
+      if (this.form === 'floats') elements[i] = values[i]!;
+      else elements[i] = (this.#stale[i] === 0 ? elements[i]! : min) - this.base;
+    }
+  }
+
+  /** Values of one series lie far from one another, and are looked at several times. */
+  #gather(samples: HeadSamples, rows: Uint32Array, from: number, to: number): number {
+    const { values, flagsOfAny } = samples;
     for (let i = from; i < to; i += 1) {
       const row = rows[i]!;
-      if (this.form === 'floats') elements[i - from] = samples.values[row]!;
-      else elements[i - from] = (samples.isStale(row) ? min : elements[i - from]!) - this.base;
+      this.#values[i - from] = values[row]!;
+      this.#stale[i - from] = flagsOfAny !== 0 && samples.isStale(row) ? 1 : 0;
     }
+    return to - from;
   }
-}
 
-/** The smallest power of ten that makes integers of all values; NaN when there is none. */
-function divisorOf(samples: HeadSamples, rows: Uint32Array, from: number, to: number): number {
-  let digits = 0;
-  for (let i = from; i < to; i += 1) {
-    if (samples.isStale(rows[i]!)) continue;
-    const value = samples.values[rows[i]!]!;
-    if (Object.is(value, -0)) return NaN;
-    for (; digits < POWERS_OF_TEN.length; digits += 1) {
-      const divisor = POWERS_OF_TEN[digits]!;
-      if (Math.round(value * divisor) / divisor === value) break;
+  /**
+   * Makes the elements integers and returns the smallest power of ten by which all values are;
+   * undefined when there is none.
+   */
+  #scale(count: number): number | undefined {
+    const { elements } = this;
+    let digits = 0;
+    let divisor = 1;
+    /** Before it elements are by a smaller power. */
+    let raisedAt = 0;
+    for (let i = 0; i < count; i += 1) {
+      if (this.#stale[i] !== 0) continue;
+      const value = this.#values[i]!;
+      if (value === 0 && Object.is(value, -0)) return undefined;
+      let integer = Math.round(value * divisor);
+      while (integer / divisor !== value) {
+        digits += 1;
+        if (digits === POWERS_OF_TEN.length) return undefined;
+        divisor = POWERS_OF_TEN[digits]!;
+        integer = Math.round(value * divisor);
+        raisedAt = i;
+      }
+      elements[i] = integer;
     }
-    if (digits === POWERS_OF_TEN.length) return NaN;
+    for (let i = 0; i < raisedAt; i += 1) {
+      if (this.#stale[i] !== 0) continue;
+      const value = this.#values[i]!;
+      const integer = Math.round(value * divisor);
+      if (integer / divisor !== value) return undefined;
+      elements[i] = integer;
+    }
+    return divisor;
   }
-  return POWERS_OF_TEN[digits]!;
 }
