@@ -69,6 +69,36 @@ describe('migrations', () => {
   });
 });
 
+describe('statistics', () => {
+  it('are collected only of columns that plans depend on, also in later partitions', async () => {
+    const { connection, drop } = await postgres.createDatabase();
+    await migratePostgres({ connection, log: silentLog });
+    const change = (text: string) => runQuery(connection, text, { write: true });
+    await change(`SELECT create_store_partition('samples_packed', 'packed_of_then', NULL,
+      '2026-03-01', '2026-03-02')`);
+    await change(`INSERT INTO packed_of_then (series_id, bucket, start, base, step, divisor, count,
+        small)
+      SELECT n, '2026-03-01', '2026-03-01', 0, 1, 1, 2, ARRAY[1, 2]
+      FROM generate_series(1, 99) AS n`);
+    await change(`SELECT create_store_partition('windows', 'windows_of_then', '5 minutes',
+      '2026-03-01', '2026-03-02')`);
+    await change(`INSERT INTO windows_of_then (edition, series_id, width, start, partition, piece,
+        count, sum, marked)
+      SELECT 1, n, '5 minutes', '2026-03-01', 0, n, n, n, false FROM generate_series(1, 99) AS n`);
+    await change('ANALYZE packed_of_then, windows_of_then');
+    const { rows } = await runQuery(
+      connection,
+      `SELECT tablename::text, string_agg(attname, ' ' ORDER BY attname) FROM pg_stats
+       WHERE tablename LIKE '%_of_then' GROUP BY 1 ORDER BY 1`,
+    );
+    expect(rows).toEqual([
+      ['packed_of_then', 'bucket series_id'],
+      ['windows_of_then', 'edition partition piece series_id start width'],
+    ]);
+    await drop();
+  });
+});
+
 describe('the README', () => {
   it('runs every example of the README', async () => {
     const examples = await readmeExamples();
