@@ -2,7 +2,7 @@ import type { Piece } from '@millrace/model';
 import { emptyEntries, type Entries } from '@millrace/wire';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { coalesce } from './series-batch.ts';
+import { addToBatch, batchOf, coalesce, type DecodedRecord } from './series-batch.ts';
 
 /** What the store has of pieces after some transactions. */
 function applyAll(transactions: readonly (readonly Entries[])[]): unknown {
@@ -115,3 +115,39 @@ function split<T>(items: readonly T[], lengths: Iterator<number>): T[][] {
   }
   return parts;
 }
+
+describe('a batch', () => {
+  const recordOf = (offset: number, change: Partial<Entries>): DecodedRecord => {
+    const key = { logId: 'a', logNumber: 1, partition: 0, source: 'live' };
+    const [from, to] = [
+      { offset, ordinal: 0 },
+      { offset: offset + 1, ordinal: 0 },
+    ];
+    const record = { ...key, foldVersion: 2, from, to, entries: { ...emptyEntries(), ...change } };
+    return { key, hasMark: true, from, record, bytes: 10, offset, appendTimeUs: 0 };
+  };
+  const metadata = (n: number): Partial<Entries> => ({
+    metadata: Array.from({ length: n }, () => {
+      return { tenant: 'a', metric: 'm', type: 'gauge', help: '', unit: '' };
+    }),
+  });
+  const samples = (count: number): Partial<Entries> => ({
+    samples: { ...emptyEntries().samples, count },
+  });
+  const bounds = {
+    ...{ batchRecordsMax: 9, batchBytesMax: 1000, batchEntriesMax: 100, batchObjectsMax: 10 },
+  };
+
+  it('takes many samples, and few of what is many times as large while it waits', () => {
+    const batch = batchOf(recordOf(0, metadata(6)));
+    expect(addToBatch(batch, recordOf(1, metadata(5)), bounds)).toBe(false);
+    expect(addToBatch(batch, recordOf(1, metadata(4)), bounds)).toBe(true);
+    expect(addToBatch(batch, recordOf(2, samples(90)), bounds)).toBe(true);
+    expect(addToBatch(batch, recordOf(3, samples(1)), bounds)).toBe(false);
+    expect(batch).toMatchObject({ entries: 100, objects: 10, records: 3 });
+    // By itself a record is never too large.
+    expect(addToBatch(batchOf(recordOf(0, metadata(50))), recordOf(1, samples(1)), bounds)).toBe(
+      true,
+    );
+  });
+});

@@ -16,6 +16,8 @@ export interface SeriesBatch {
   records: number;
   bytes: number;
   entries: number;
+  /** Of those, the ones that are no samples. */
+  objects: number;
   /** Position behind its last record, and behind records after it that had nothing new. */
   position: number;
   /** When the log took its first record. */
@@ -44,6 +46,7 @@ export function batchOf(decoded: DecodedRecord): SeriesBatch {
     records: 1,
     bytes,
     entries: countEntries(record.entries),
+    objects: countObjects(record.entries),
     position: offset + 1,
     appendTimeUs,
   };
@@ -53,20 +56,26 @@ export function batchOf(decoded: DecodedRecord): SeriesBatch {
 export function addToBatch(
   batch: SeriesBatch,
   decoded: DecodedRecord,
-  bounds: Pick<WriterSettings, 'batchRecordsMax' | 'batchBytesMax' | 'batchEntriesMax'>,
+  bounds: Pick<
+    WriterSettings,
+    'batchRecordsMax' | 'batchBytesMax' | 'batchEntriesMax' | 'batchObjectsMax'
+  >,
 ): boolean {
   const { record } = decoded;
   const entries = countEntries(record.entries);
+  const objects = countObjects(record.entries);
   const fits =
     batch.records < bounds.batchRecordsMax &&
     batch.bytes + decoded.bytes <= bounds.batchBytesMax &&
-    batch.entries + entries <= bounds.batchEntriesMax;
+    batch.entries + entries <= bounds.batchEntriesMax &&
+    (objects === 0 || batch.objects + objects <= bounds.batchObjectsMax);
   if (!fits || !isSameKey(batch.key, record)) return false;
   batch.chunks.push(record.entries);
   batch.to = record.to;
   batch.records += 1;
   batch.bytes += decoded.bytes;
   batch.entries += entries;
+  batch.objects += objects;
   batch.position = decoded.offset + 1;
   return true;
 }
@@ -96,7 +105,11 @@ export function coalesce(chunks: readonly Entries[]): readonly Entries[] {
 
 /** Rows that a chunk may become. */
 export function countEntries(entries: Entries): number {
-  let count = entries.samples.count;
+  return entries.samples.count + countObjects(entries);
+}
+
+function countObjects(entries: Entries): number {
+  let count = 0;
   for (const list of Object.values(entries)) if (Array.isArray(list)) count += list.length;
   return count;
 }

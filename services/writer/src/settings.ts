@@ -10,6 +10,8 @@ export interface WriterSettings {
   batchRecordsMax: number;
   batchBytesMax: number;
   batchEntriesMax: number;
+  /** Of entries that are no samples: as objects they take ten times their bytes. */
+  batchObjectsMax: number;
   /**
    * While so many entries a second and more come, a batch waits for others since the one before, at
    * most for so long: the store packs samples of one series into one row, and rows of many samples
@@ -41,9 +43,9 @@ const MIB = 1024 * 1024;
 
 export const DEFAULT_WRITER_SETTINGS: WriterSettings = {
   batchRecordsMax: 4000,
-  // Definitions and pieces take many times their bytes while they are objects.
-  batchBytesMax: 4 * MIB,
-  batchEntriesMax: 100_000,
+  batchBytesMax: 16 * MIB,
+  batchEntriesMax: 300_000,
+  batchObjectsMax: 30_000,
   lingerEntriesPerSecondMin: 10_000,
   lingerMs: 1000,
   readBytesMax: MIB,
