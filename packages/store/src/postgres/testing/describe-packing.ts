@@ -201,7 +201,7 @@ export function describePacking(name: string, start: () => Promise<TestServer>):
             await apply(some[store]!, mine);
           }
         }),
-        { numRuns: 40 },
+        { numRuns: 120 },
       );
       const found = new Map<string, string[]>();
       for (const row of (await readContents(database.connection)).samples) {
