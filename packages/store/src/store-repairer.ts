@@ -22,6 +22,8 @@ export interface SampleRepair {
   timeUs: TimeUs;
   remove: SampleValue | undefined;
   insert: SampleValue | undefined;
+  /** So many rows like `insert` were there, with its time and value, and stay. */
+  present: number;
 }
 
 /** The same of a histogram. Which of several rows goes is not asked: `remove` has no bytes. */
@@ -31,6 +33,8 @@ export interface HistogramRepair {
   timeUs: TimeUs;
   remove: boolean;
   insert: HistogramValue | undefined;
+  /** So many rows of its time were there, and stay, when there is nothing to remove. */
+  present: number;
 }
 
 export interface PieceRepair {
@@ -57,6 +61,9 @@ export interface Repairs {
 export interface RepairResult {
   repaired: number;
   passedOver: number;
+  /** Rows that the database refused, and why it refused the first of them. */
+  refused: number;
+  refusal: string | undefined;
 }
 
 /**

@@ -27,7 +27,9 @@ export async function checkDeep(parts: AuditParts): Promise<CheckedReport> {
   }
   const samplesMax = settings.samplesMax * SAMPLES_OF_DIGEST;
   const rounds = roundsOf(plan, { ...settings, samplesMax });
-  const past = new PastWindows(await parts.snapshot.editions(), await parts.snapshot.positions());
+  const logIds = new Map(plan.partitions.map((one) => [one.partition, one.logId]));
+  const { snapshot } = parts;
+  const past = new PastWindows(await snapshot.editions(), await snapshot.positions(), logIds);
   const results: DeepResult[] = [];
   for (let round = 0; round < rounds; round += 1) {
     results.push(await deepRound({ ...parts, starts, past }, { round, rounds, findings, names }));

@@ -13,8 +13,6 @@ import {
 import { tellMissingLetters } from './tell-letters.ts';
 import { hasOtherDefinitions, tellDefinitions, tellPieces } from './tell-entries.ts';
 
-const HOUR_US = 3_600_000_000;
-
 /** Rows that were compared, and what could not be proven of them. */
 interface Compared {
   rows: Record<string, number>;
@@ -27,7 +25,7 @@ export async function compareEntries(
   params: RoundParams,
   known: Readonly<{ expected: Expectations; exactFromUs: readonly number[] }>,
 ): Promise<Compared> {
-  const { plan, snapshot } = parts;
+  const { snapshot } = parts;
   const { expected, exactFromUs } = known;
   const { pieces, definitions, unverified, letters } = expected;
   const slice = { slices: params.rounds, slice: params.round };
@@ -45,15 +43,12 @@ export async function compareEntries(
   for await (const rows of snapshot.unverified(everything)) {
     for (const row of rows) unverified.compare(row, exactFromUs[row.partition] === -Infinity);
   }
-  const keptFromUs = (widthUs: number): number => {
-    return plan.expired[widthUs < HOUR_US ? 'windows_narrow' : 'windows_wide'];
-  };
   const { differences } = parts;
   if (differences !== undefined) {
     const hasOthers = hasOtherDefinitions(parts);
-    await collectEntries(parts, differences, { expected, keptFromUs, hasOthers });
+    await collectEntries(parts, differences, { expected, hasOthers });
   }
-  await tellPieces(parts, pieces, params.findings, keptFromUs);
+  await tellPieces(parts, pieces, params.findings);
   await tellDefinitions(parts, definitions, params.findings);
   tellUnverified(unverified, parts, params.findings);
   tellMissingLetters(letters, params.findings);

@@ -1,3 +1,4 @@
+import type { Piece } from '@millrace/model';
 import type { Entries, LedgerEntry } from '@millrace/wire';
 import type { AuditParts } from '../audit.ts';
 import { redrivenGone } from '../letters/gone-letters.ts';
@@ -24,7 +25,7 @@ import { ExpectedUnverified } from './expected-unverified.ts';
 import type { FoldStart } from './fold-start.ts';
 import { foldPartition, type FoldedPartition } from './fold-partition.ts';
 import type { PastWindows } from './past-windows.ts';
-import { RowSums, type DoubtfulSeries } from './row-sums.ts';
+import { RowSums, type DoubtfulSeries, type TimeScope } from './row-sums.ts';
 
 /** With where the fold of each partition begins, in the order of the plan. */
 export interface DeepParts extends AuditParts {
@@ -63,9 +64,12 @@ export async function deepRound(parts: DeepParts, params: RoundParams): Promise<
   const of = { slices, slice };
   const exactFromUs = exactTimes(parts);
   const refused = parts.letters.arrivals;
-  const sums = new RowSums(of, { exactFromUs, keptFromUs: rawKeptFromUs(plan), refused });
+  const sums = new RowSums(of, { exactFromUs, scope: rowScope(parts), refused });
   const expected: Expectations = {
-    pieces: new ExpectedPieces(of, parts.past),
+    pieces: new ExpectedPieces(of, {
+      past: parts.past,
+      isLookedAt: (piece) => isLookedAt(parts, piece),
+    }),
     definitions: new ExpectedDefinitions(of, seenFromUs(parts)),
     unverified: new ExpectedUnverified(of, plan.expired.unverified),
     letters: new ExpectedLetters(of, parts),
@@ -91,6 +95,25 @@ export async function deepRound(parts: DeepParts, params: RoundParams): Promise<
   const beside = await compareEntries(parts, params, { expected, exactFromUs });
   return { partitions, rows: { ...rows, ...beside.rows }, notProven: beside.notProven };
 }
+
+/** Times of rows that are compared: those that are kept, and of them those that are asked for. */
+function rowScope({ plan, differences }: DeepParts): TimeScope {
+  const { sinceUs, untilUs } = differences?.range ?? EVERYTHING;
+  return { fromUs: Math.max(rawKeptFromUs(plan), sinceUs), untilUs };
+}
+
+/** The same of windows; those that are past their retention are missed by nobody. */
+function isLookedAt(
+  { plan, differences }: DeepParts,
+  { startUs, widthUs }: Pick<Piece, 'startUs' | 'widthUs'>,
+): boolean {
+  const { sinceUs, untilUs } = differences?.range ?? EVERYTHING;
+  const kept = plan.expired[widthUs < HOUR_US ? 'windows_narrow' : 'windows_wide'];
+  return startUs >= kept && startUs + widthUs > sinceUs && startUs < untilUs;
+}
+
+const HOUR_US = 3_600_000_000;
+const EVERYTHING = { sinceUs: -Infinity, untilUs: Infinity };
 
 const NO_MOVES: ExpectedMoves = { toStored: 0, toDuplicate: 0 };
 
@@ -123,11 +146,12 @@ function takeAll(expected: Expectations, sums: RowSums): TakesEntries {
 
 /** Takes all rows away from what was expected; what is left has to be looked at. */
 async function sumUp(
-  { plan, snapshot, signal }: DeepParts,
+  parts: DeepParts,
   of: SliceOf,
   sums: RowSums,
 ): Promise<{ rows: Record<string, number>; doubtful: DoubtfulSeries | undefined }> {
-  const scope = { ...of, fromUs: rawKeptFromUs(plan), untilUs: Infinity };
+  const { snapshot, signal } = parts;
+  const scope = { ...of, ...rowScope(parts) };
   for await (const rows of snapshot.samples(scope)) {
     signal?.throwIfAborted();
     sums.samples(rows);
@@ -187,7 +211,7 @@ function exactTimes({ plan, starts, stream }: DeepParts): number[] {
 
 /** Samples and histograms. */
 async function compareRows(
-  { plan, snapshot, stream, letters, gone, differences }: DeepParts,
+  parts: DeepParts,
   params: RoundParams,
   known: Readonly<{
     tables: LogTables;
@@ -195,10 +219,11 @@ async function compareRows(
     isWanted: (idHigh: number, idLow: number) => boolean;
   }>,
 ): Promise<void> {
+  const { plan, snapshot, stream, letters, gone, differences } = parts;
   const of = { slices: params.rounds, slice: params.round };
   const { tables, exactFromUs, isWanted } = known;
-  const fromUs = rawKeptFromUs(plan);
-  const scope = { ...of, fromUs, untilUs: Infinity };
+  const times = rowScope(parts);
+  const scope = { ...of, ...times };
   const comparison = new RowComparison(tables, exactFromUs, {
     isDeep: true,
     forgotten: forgottenOf(plan, letters),
@@ -207,7 +232,7 @@ async function compareRows(
   for await (const rows of snapshot.samples(scope)) comparison.samples(rows);
   for await (const rows of snapshot.histograms(scope)) comparison.histograms(rows);
   const counts = countRows(tables, {
-    ...{ fromUs, untilUs: Infinity, exactFromUs, tenant: undefined, positions: [] },
+    ...{ ...times, exactFromUs, tenant: undefined, positions: [] },
     ...{ skipsMoved: false, excuses: { letters, gone, isByArrival: true } },
   });
   if (differences !== undefined) {

@@ -5,7 +5,7 @@ import { RowList } from '../rows/compare-rows.ts';
 import { DigestTable } from './digest-table.ts';
 import type { SliceOf } from './expected-samples.ts';
 import type { PastWindows } from './past-windows.ts';
-import { pieceDigest, pieceKey } from './piece-text.ts';
+import { pieceDigest, pieceKey, type AnyPiece } from './piece-text.ts';
 import { WordDigest } from './word-digest.ts';
 
 /** Bits of `seen`. */
@@ -18,15 +18,21 @@ export class ExpectedPieces {
   readonly #digest = new WordDigest();
   readonly #of: SliceOf;
   readonly #past: PastWindows;
+  readonly #isLookedAt: (piece: AnyPiece) => boolean;
   #partition = 0;
   rows = 0;
   readonly different: RowList<{ slot: number; row: StoredPiece }> = new RowList();
   readonly unexpected: RowList<StoredPiece> = new RowList();
   readonly twice: RowList<{ slot: number; row: StoredPiece }> = new RowList();
 
-  constructor(of: SliceOf, past: PastWindows) {
+  /** `isLookedAt`: nothing is said of others. */
+  constructor(
+    of: SliceOf,
+    params: Readonly<{ past: PastWindows; isLookedAt: (piece: AnyPiece) => boolean }>,
+  ) {
     this.#of = of;
-    this.#past = past;
+    this.#past = params.past;
+    this.#isLookedAt = params.isLookedAt;
   }
 
   get table(): DigestTable {
@@ -46,7 +52,7 @@ export class ExpectedPieces {
   #expect(piece: Piece, isFinal: boolean, offset: number): void {
     const { slices, slice } = this.#of;
     const { fingerprint } = piece;
-    if (this.#past.isDropped(piece.edition)) return;
+    if (this.#past.isDropped(piece.edition) || !this.#isLookedAt(piece)) return;
     const low = Buffer.from(fingerprint.buffer, fingerprint.byteOffset, 8).readUInt32BE(4);
     if (slices > 1 && low % slices !== slice) return;
     const series = fingerprint;
@@ -60,7 +66,7 @@ export class ExpectedPieces {
 
   /** Holds a row against what is expected. `openedFrom`: all that was opened from there is known. */
   compare(row: StoredPiece, openedFrom: number): void {
-    if (this.#past.passesOver(row)) return;
+    if (!this.#isLookedAt(row) || this.#past.passesOver(row)) return;
     this.rows += 1;
     const { seriesId: series, partition } = row;
     const table = this.#table;

@@ -7,9 +7,11 @@ import {
 import type { LedgerTotals } from '@millrace/model';
 import { errorKind, errorText, MillraceError } from '@millrace/runtime';
 import type { StoredMetadata } from '@millrace/store';
-import type { Stream } from '@millrace/stream';
+import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { STATE_VERSIONS_READ } from '@millrace/transformer';
 import { loadPages, newPartitionHead, type LoadedState } from '@millrace/transformer/fold';
+import { decodeEventsRecord, EventsRecordKind } from '@millrace/wire';
+import { readRecord } from '../log/read-log.ts';
 import type { PartitionPlan } from '../plan.ts';
 
 /** Where the fold of one partition begins: at the beginning of the log, or at a checkpoint. */
@@ -49,7 +51,9 @@ const MOVED_US_MAX = 1000;
 export async function findFoldStart(wanted: Wanted): Promise<FoldStart> {
   const { plan, sinceUs } = wanted;
   const isWhole = plan.start === 0;
-  if (plan.logId === undefined || (isWhole && sinceUs === undefined)) return beginningOf(plan);
+  if (plan.logId === undefined) return beginningOf(plan);
+  if (isWhole) await checkLog(wanted, plan.logId);
+  if (isWhole && sinceUs === undefined) return beginningOf(plan);
   const passedOver: string[] = [];
   const usable = await usableCheckpoints(wanted, passedOver);
   for (const placed of inOrder(usable, sinceUs, isWhole)) {
@@ -62,6 +66,16 @@ export async function findFoldStart(wanted: Wanted): Promise<FoldStart> {
   }
   if (isWhole) return beginningOf(plan);
   throw logCut(plan, passedOver);
+}
+
+/** Of another log the fold would be another one: everything stored would look like too much. */
+async function checkLog({ stream, plan }: Wanted, logId: string): Promise<void> {
+  const { partition, mark } = plan;
+  const bytes = await readRecord(stream, { topic: TOPIC_EVENTS, partition, offset: 0 });
+  const record = bytes === undefined ? undefined : decodeEventsRecord(bytes);
+  if (record === undefined && mark.offset === 0) return;
+  const found = record?.kind === EventsRecordKind.log ? record.logId : undefined;
+  if (found !== logId) throw otherLog(partition, logId, found);
 }
 
 function beginningOf({ logId, logNumber }: PartitionPlan): FoldStart {
@@ -148,5 +162,17 @@ function logCut({ partition, start }: PartitionPlan, passedOver: readonly string
     remedy:
       'Run "millrace checkpoint now": once the store has gone past it, --deep begins there. ' +
       'Without --deep the audit compares all that the log still holds.',
+  });
+}
+
+function otherLog(partition: number, logId: string, found: string | undefined): MillraceError {
+  const is = found === undefined ? 'does not begin as a log does' : `is log ${found}`;
+  return new MillraceError({
+    code: 'AUDIT_OTHER_LOG',
+    kind: 'permanent',
+    message:
+      `Partition ${partition} of metrics.events ${is}; the store's rows are of log ${logId}. ` +
+      'Nothing was compared, and nothing was changed.',
+    remedy: 'Check that log and database belong together: brokers, topic prefix, data directory.',
   });
 }

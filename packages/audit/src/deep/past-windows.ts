@@ -11,9 +11,15 @@ export class PastWindows {
   /** Pieces that jobs have put out. */
   #pieces = 0;
 
-  constructor({ editions, starts }: StoredEditions, positions: readonly StoredPosition[]) {
+  /** `logIds`: of each partition the log that is looked at. */
+  constructor(
+    { editions, starts }: StoredEditions,
+    positions: readonly StoredPosition[],
+    logIds: ReadonlyMap<number, string | undefined>,
+  ) {
     const candidates = new Map(editions.map((one) => [one.edition, one.candidate]));
-    for (const { edition, partition, fromPosition } of starts) {
+    for (const { edition, partition, logId, fromPosition } of starts) {
+      if (logIds.get(partition) !== logId) continue;
       if (candidates.get(edition) === undefined) continue;
       this.#begun.set(`${edition} ${partition}`, fromPosition);
     }

@@ -52,7 +52,8 @@ function doubtful(
   { exactFromUs = -Infinity, keptFromUs = -Infinity } = {},
 ): number[] {
   const refused = new RefusedArrivals();
-  const of = { exactFromUs: [exactFromUs], keptFromUs, refused };
+  const scope = { fromUs: keptFromUs, untilUs: Infinity };
+  const of = { exactFromUs: [exactFromUs], scope, refused };
   const sums = new RowSums({ slices: 1, slice: 0 }, of);
   sums.begin(0);
   sums.take(entriesOf(expected));

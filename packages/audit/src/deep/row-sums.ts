@@ -8,6 +8,12 @@ import type { SliceOf } from './expected-samples.ts';
 
 const NOTHING = -1;
 
+/** Times in [fromUs, untilUs); infinities are legal. */
+export interface TimeScope {
+  fromUs: number;
+  untilUs: number;
+}
+
 /** Series of which every row has to be looked at. */
 export interface DoubtfulSeries {
   /** Expected rows of them. */
@@ -26,8 +32,8 @@ export class RowSums {
   /** Rows of a partition older than this may come from before the log. */
   readonly #exactFromUs: readonly number[];
   readonly #leastExactUs: number;
-  /** What is older may be past its retention. */
-  readonly #keptFromUs: number;
+  /** Rows of other times are not looked at: those before may be past their retention. */
+  readonly #scope: TimeScope;
   readonly #series = new SeriesTable();
   /** Digests in two lanes, and counts, by series. */
   #lanes: Int32Array = new Int32Array(4 * 1024);
@@ -43,14 +49,14 @@ export class RowSums {
     of: SliceOf,
     params: Readonly<{
       exactFromUs: readonly number[];
-      keptFromUs: number;
+      scope: TimeScope;
       refused: RefusedArrivals;
     }>,
   ) {
-    const { exactFromUs, keptFromUs, refused } = params;
+    const { exactFromUs, scope, refused } = params;
     this.#of = of;
     this.#exactFromUs = exactFromUs;
-    this.#keptFromUs = keptFromUs;
+    this.#scope = scope;
     this.#leastExactUs = Math.min(...exactFromUs, Infinity);
     for (const [idHigh, idLow] of refused.series()) {
       this.#doubtful[this.#slotOf(idHigh, idLow)] = 1;
@@ -92,7 +98,7 @@ export class RowSums {
     this.rows += rows.count;
   }
 
-  /** After all rows of times that are kept. Undefined: they are what the log says. */
+  /** After all rows of the scope. Undefined: they are what the log says. */
   doubtful(): DoubtfulSeries | undefined {
     const lanes = this.#lanes;
     let samples = 0;
@@ -116,7 +122,7 @@ export class RowSums {
   }
 
   #expect(idHigh: number, idLow: number, timeUs: number, value: number, flags: number): void {
-    if (timeUs < this.#keptFromUs) return;
+    if (timeUs < this.#scope.fromUs || timeUs >= this.#scope.untilUs) return;
     const slot = this.#slotOf(idHigh, idLow);
     this.#lanes[4 * slot + 3]! += 1;
     const isUnverified = (flags & SampleFlag.unverified) !== 0;

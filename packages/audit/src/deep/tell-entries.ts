@@ -4,14 +4,13 @@ import type { ExpectedDefinitions } from './expected-definitions.ts';
 import type { ExpectedPieces } from './expected-pieces.ts';
 import type { DeepParts } from './deep-round.ts';
 import { describePiece, differentColumns } from './piece-text.ts';
-import { putOutAgain, type PutOut } from './put-out-again.ts';
+import { putOutAgain } from './put-out-again.ts';
 
 /** Pieces that differ are put out again, one of each kind: only their digests were kept. */
 export async function tellPieces(
   parts: DeepParts,
   expected: ExpectedPieces,
   findings: Findings,
-  keptFromUs: (widthUs: number) => number,
 ): Promise<void> {
   const { table, different, twice, unexpected } = expected;
   const place = (slot: number): { partition: number; offset: number } => ({
@@ -63,30 +62,21 @@ export async function tellPieces(
       unexpected.count,
     );
   }
-  await tellMissing(parts, expected, findings, keptFromUs);
+  await tellMissing(parts, expected, findings);
 }
 
-/** What is past its retention is not missed; which that is, only the pieces themselves tell. */
 async function tellMissing(
   parts: DeepParts,
   expected: ExpectedPieces,
   findings: Findings,
-  keptFromUs: (widthUs: number) => number,
 ): Promise<void> {
   const missing = expected.missing();
-  if (missing.count === 0) return;
-  const slots = new Set(missing.kept);
-  const found = await putOutAgain(parts, { pieces: { table: expected.table, slots } });
-  let count = 0;
-  let first: { slot: number; put: PutOut } | undefined;
-  for (const slot of missing.kept) {
-    const put = found.pieces.get(slot);
-    if (put === undefined || put.piece.startUs < keptFromUs(put.piece.widthUs)) continue;
-    count += 1;
-    first ??= { slot, put };
-  }
-  if (first === undefined) return;
-  const { slot, put } = first;
+  const [slot] = missing.kept;
+  if (slot === undefined) return;
+  const slots = new Set([slot]);
+  const again = await putOutAgain(parts, { pieces: { table: expected.table, slots } });
+  const put = again.pieces.get(slot);
+  if (put === undefined) throw new Error('a piece was put out once, and not again');
   const { fingerprint } = put.piece;
   findings.add(
     'entry_missing',
@@ -97,7 +87,7 @@ async function tellMissing(
       message: `A ${describePiece(put.piece, fingerprint.subarray(0, 8))} is not stored.`,
       expected: put.isFinal ? 'final' : 'open',
     },
-    count,
+    missing.count,
   );
 }
 

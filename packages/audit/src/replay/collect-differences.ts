@@ -3,7 +3,7 @@ import type { DeepParts, Expectations } from '../deep/deep-round.ts';
 import { histogramKey, putOutAgain } from '../deep/put-out-again.ts';
 import type { LogTables } from '../log/record-slots.ts';
 import { EntryKind } from '../sample-table.ts';
-import type { FoundRow, RowComparison } from '../rows/compare-rows.ts';
+import type { FoundRow, RowComparison, RowList } from '../rows/compare-rows.ts';
 import type { RowCounts } from '../rows/missing-rows.ts';
 import type { Differences } from './differences.ts';
 
@@ -21,7 +21,8 @@ export function collectRows(
     const rows = samples.must[entry]! - samples.seen[entry]!;
     const insert = expectedValue(tables, entry);
     for (let i = 0; i < rows; i += 1) {
-      differences.sample('missing', atOf(tables, entry), { insert });
+      const present = samples.seen[entry]! + i;
+      differences.sample('missing', atOf(tables, entry), { insert, present });
     }
   }
   for (const { entry, row } of comparison.different.kept) {
@@ -40,6 +41,12 @@ export function collectRows(
   for (const row of comparison.unexpected.kept) removeRow(row);
   // Rows of a series that the log has not may be from before what is known of it.
   if (isAllKnown) for (const row of comparison.strangeRows.kept) removeRow(row);
+  const beyond = ({ count, kept }: RowList<unknown>): number => count - kept.length;
+  differences.more('samples', 'missing', beyond(counts.missing));
+  differences.more('samples', 'changed', beyond(comparison.different));
+  const unexpected = [counts.twice, comparison.unexpected, comparison.strangeRows];
+  const more = unexpected.reduce((sum, list) => sum + beyond(list), 0);
+  differences.more('samples', 'unexpected', more);
 }
 
 function atOf({ samples, series }: LogTables, entry: number): At {
@@ -61,14 +68,14 @@ export async function collectEntries(
   differences: Differences,
   known: Readonly<{
     expected: Expectations;
-    keptFromUs: (widthUs: number) => number;
     /** Of a store that has more logs than this one, definitions are not told apart. */
     hasOthers: boolean;
   }>,
 ): Promise<void> {
-  const { expected, keptFromUs, hasOthers } = known;
+  const { expected, hasOthers } = known;
   const { pieces, definitions } = expected;
-  const missingPieces = pieces.missing().kept;
+  const missing = pieces.missing();
+  const missingPieces = missing.kept;
   const missingDefinitions = hasOthers ? [] : definitions.missing().kept;
   const differentDefinitions = hasOthers ? [] : definitions.different.kept;
   const again = await putOutAgain(parts, {
@@ -85,8 +92,7 @@ export async function collectEntries(
     ),
   });
   for (const slot of missingPieces) {
-    const put = again.pieces.get(slot);
-    if (put === undefined || put.piece.startUs < keptFromUs(put.piece.widthUs)) continue;
+    const put = again.pieces.get(slot)!;
     const insert = { ...put.piece, isFinal: put.isFinal };
     differences.piece(pieces.table.partitions[slot]!, undefined, insert);
   }
@@ -94,6 +100,10 @@ export async function collectEntries(
     const put = again.pieces.get(slot)!;
     differences.piece(row.partition, row, { ...put.piece, isFinal: put.isFinal });
   }
+  differences.more('windows', 'missing', missing.count - missingPieces.length);
+  differences.more('windows', 'changed', pieces.different.count - pieces.different.kept.length);
+  const { unexpected } = pieces;
+  differences.more('windows', 'unexpected', unexpected.count - unexpected.kept.length);
   for (const { row } of pieces.twice.kept) differences.piece(row.partition, row, undefined);
   for (const row of pieces.unexpected.kept) differences.piece(row.partition, row, undefined);
   const insertOf = (slot: number, row: StoredDefinition | undefined): StoredDefinition =>

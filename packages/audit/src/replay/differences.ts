@@ -47,38 +47,47 @@ export class Differences {
   readonly wanted: HistogramWanted[] = [];
   readonly pieces: PieceRepair[] = [];
   readonly definitions: DefinitionRepair[] = [];
-  readonly #range: ReplayRange;
+  /** What is compared. */
+  readonly range: ReplayRange;
   #kept = 0;
 
   constructor(range: ReplayRange) {
-    this.#range = range;
+    this.range = range;
   }
 
-  /** Found, but not kept to be repaired. */
-  get left(): number {
+  get total(): number {
     const all = REPLAYED_TABLES.flatMap((table) => Object.values(this.counts[table]) as number[]);
-    return all.reduce((sum, count) => sum + count, 0) - this.#kept;
+    return all.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Rows that were found and not kept one by one: there are too many. */
+  more(table: ReplayedTable, kind: keyof DifferenceCounts, rows: number): void {
+    this.counts[table][kind] += rows;
   }
 
   sample(
     kind: keyof DifferenceCounts,
     at: Readonly<{ idHigh: number; idLow: number; timeUs: number; isHistogram: boolean }>,
-    change: Readonly<{ remove?: FoundRow | SampleValue; insert?: SampleValue }>,
+    change: Readonly<{
+      remove?: FoundRow | SampleValue;
+      insert?: SampleValue;
+      /** Rows of the series and time that are there and stay, see `SampleRepair`. */
+      present?: number;
+    }>,
   ): void {
     const { timeUs, isHistogram } = at;
-    if (!this.#isIn(timeUs, timeUs)) return;
     this.counts[isHistogram ? 'histograms' : 'samples'][kind] += 1;
     if (!this.#keeps()) return;
     const seriesId = idBytes(at.idHigh, at.idLow);
-    const { remove, insert } = change;
+    const { remove, insert, present = 0 } = change;
     if (!isHistogram) {
       const gone = remove === undefined ? undefined : valueOf(remove);
-      this.samples.push({ seriesId, timeUs, remove: gone, insert });
+      this.samples.push({ seriesId, timeUs, remove: gone, insert, present });
     } else if (insert === undefined) {
-      this.histograms.push({ seriesId, timeUs, remove: remove !== undefined, insert });
+      this.histograms.push({ seriesId, timeUs, remove: remove !== undefined, insert, present });
     } else {
       const { isUnverified } = insert;
-      this.wanted.push({ seriesId, timeUs, remove: remove !== undefined, isUnverified });
+      this.wanted.push({ seriesId, timeUs, remove: remove !== undefined, present, isUnverified });
     }
   }
 
@@ -87,8 +96,6 @@ export class Differences {
     remove: StoredPiece | undefined,
     insert: (Piece & Readonly<{ isFinal: boolean }>) | undefined,
   ): void {
-    const { startUs, widthUs } = (insert ?? remove)!;
-    if (!this.#isIn(startUs, startUs + widthUs - 1)) return;
     this.counts.windows[kindOf(remove, insert)] += 1;
     if (this.#keeps()) this.pieces.push({ partition, remove, insert });
   }
@@ -96,12 +103,6 @@ export class Differences {
   definition(remove: StoredDefinition | undefined, insert: StoredDefinition | undefined): void {
     this.counts.series[kindOf(remove, insert)] += 1;
     if (this.#keeps()) this.definitions.push({ remove, insert });
-  }
-
-  /** Whether anything from the first to the last of these times is looked at. */
-  #isIn(firstUs: number, lastUs: number): boolean {
-    const { sinceUs, untilUs } = this.#range;
-    return lastUs >= sinceUs && firstUs < untilUs;
   }
 
   #keeps(): boolean {

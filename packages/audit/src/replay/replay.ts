@@ -6,12 +6,7 @@ import { DEFAULT_FOLD_SETTINGS } from '@millrace/wire';
 import { auditInto, type AuditComponents } from '../audit.ts';
 import { AUDIT_DEFAULTS } from '../audit-settings.ts';
 import { formatTimeUs, type AuditReport } from '../report.ts';
-import {
-  Differences,
-  REPLAYED_TABLES,
-  type DifferenceCounts,
-  type ReplayedTable,
-} from './differences.ts';
+import { Differences, type DifferenceCounts, type ReplayedTable } from './differences.ts';
 
 export interface ReplaySettings {
   /** Samples and windows with times in [sinceUs, untilUs); undefined: all there are. */
@@ -43,14 +38,16 @@ export interface ReplayReport extends Pick<
   'started' | 'durationMs' | 'partitions' | 'notProven' | 'notes' | 'findings'
 > {
   format: 1;
-  outcome: 'same' | 'different' | 'repaired';
+  /** `beside`: rows are what the log says, and something else is not, see `findings`. */
+  outcome: 'same' | 'different' | 'repaired' | 'beside';
   since: string | undefined;
   until: string | undefined;
   /** What was found first. */
   tables: Record<ReplayedTable, DifferenceCounts & { rows: number }>;
-  /** Rows put right, and rows that had changed meanwhile. */
+  /** Rows put right, rows that had changed meanwhile, rows that the database refused. */
   repaired: number;
   passedOver: number;
+  refused: number;
   /** Samples folded again, of all rounds, and how many a second. */
   samples: number;
   samplesPerSecond: number;
@@ -64,7 +61,9 @@ const ROUNDS_MAX = 6;
  * by row. With a repairer it makes the store what the log says, and looks again: it is done when
  * nothing differs any more.
  *
- * @throws MillraceError REPLAY_UNREPAIRED when something differs all the same; what `audit` throws.
+ * @throws MillraceError REPLAY_RANGE; REPLAY_LOG_SHORT: the store has more than the log, which then
+ *   cannot say what is right;
+ *   REPLAY_UNREPAIRED when something differs all the same; what `audit` throws.
  */
 export async function replay(
   components: ReplayComponents,
@@ -73,6 +72,7 @@ export async function replay(
   const { repairer, clock, ...parts } = components;
   const { sinceUs, untilUs, ...rest } = settings;
   const range = { sinceUs: sinceUs ?? -Infinity, untilUs: untilUs ?? Infinity };
+  if (range.sinceUs >= range.untilUs) throw emptyRange();
   const startedUs = clock.nowUs();
   const wanted = {
     ...{ ...AUDIT_DEFAULTS, ...rest, isDeep: true },
@@ -81,16 +81,18 @@ export async function replay(
   };
   const collect = (): Differences => new Differences(range);
   let first: ReplayReport['tables'] | undefined;
-  const done = { repaired: 0, passedOver: 0 };
+  const done = { repaired: 0, passedOver: 0, refused: 0 };
+  let refusal: string | undefined;
   let samples = 0;
+  let isVain = false;
   for (let round = 1; ; round += 1) {
     const { report, differences } = await auditInto({ ...parts, clock }, wanted, collect);
-    const total = totalOf(differences);
+    const { total } = differences;
     samples += report.partitions.reduce((sum, one) => sum + one.samples, 0);
     first ??= tablesOf(report, differences);
     const isOver = total === 0 || repairer === undefined;
     if (isOver) {
-      const outcome = total > 0 ? 'different' : done.repaired > 0 ? 'repaired' : 'same';
+      const outcome = outcomeOf(total, report.findings.length, done.repaired);
       const durationMs = Math.max(1, Math.round((clock.nowUs() - startedUs) / 1000));
       const { partitions, notProven, notes, findings } = report;
       return {
@@ -101,10 +103,17 @@ export async function replay(
         samplesPerSecond: Math.round((1000 * samples) / durationMs),
       };
     }
-    if (round === ROUNDS_MAX) throw unrepaired(total, done.repaired);
+    // What the log lost would be taken from the store, which has it alone.
+    const short = report.findings.find(({ kind }) => kind === 'log_short');
+    if (short !== undefined) throw logShort(short.message);
+    if (round === ROUNDS_MAX || isVain) throw unrepaired(total, done.repaired, refusal);
     const result = await repairer.repair(differences);
     done.repaired += result.repaired;
     done.passedOver += result.passedOver;
+    done.refused += result.refused;
+    refusal ??= result.refusal;
+    // All that is left is refused again and again.
+    isVain = result.repaired === 0 && result.passedOver === 0;
   }
 }
 
@@ -115,11 +124,14 @@ async function skewOf(stream: Stream): Promise<number> {
   return Math.max(DEFAULT_FOLD_SETTINGS.futureSkewUs, ...skews);
 }
 
-function totalOf({ counts }: Differences): number {
-  return REPLAYED_TABLES.flatMap((table) => Object.values(counts[table]) as number[]).reduce(
-    (sum, count) => sum + count,
-    0,
-  );
+function outcomeOf(
+  differences: number,
+  findings: number,
+  repaired: number,
+): ReplayReport['outcome'] {
+  if (differences > 0) return 'different';
+  if (findings > 0) return 'beside';
+  return repaired > 0 ? 'repaired' : 'same';
 }
 
 /** What an audit calls the rows of each table. */
@@ -140,13 +152,38 @@ function tablesOf({ rows }: AuditReport, { counts }: Differences): ReplayReport[
   };
 }
 
-function unrepaired(left: number, repaired: number): MillraceError {
+function unrepaired(left: number, repaired: number, refusal: string | undefined): MillraceError {
+  const why =
+    refusal === undefined
+      ? 'there are more than one call repairs, or somebody changes them all the time.'
+      : `the database refused some of them: ${refusal}`;
   return new MillraceError({
     code: 'REPLAY_UNREPAIRED',
     kind: 'transient',
-    message:
-      `${left} rows are still not what the log says, although ${repaired} were repaired: there ` +
-      'are more than one call repairs, or somebody changes them all the time.',
-    remedy: 'Run the same again; if it repairs nothing any more, report it as a bug.',
+    message: `${left} rows are still not what the log says, although ${repaired} were repaired: ${why}`,
+    remedy:
+      refusal === undefined
+        ? 'Run the same again; if it repairs nothing any more, report it as a bug.'
+        : 'Look at the constraints and triggers of the table; all other rows were repaired.',
+  });
+}
+
+function logShort(message: string): MillraceError {
+  return new MillraceError({
+    code: 'REPLAY_LOG_SHORT',
+    kind: 'permanent',
+    message: `${message} What it lost the store alone has: nothing was repaired.`,
+    remedy:
+      'Put the log back from where it was lost, or go on with it as another log (millrace setup ' +
+      '--accept-new-log). "millrace audit" tells what is there.',
+  });
+}
+
+function emptyRange(): MillraceError {
+  return new MillraceError({
+    code: 'REPLAY_RANGE',
+    kind: 'permanent',
+    message: 'The range ends before it begins. Nothing was read.',
+    remedy: 'Give an --until that is later than --since.',
   });
 }

@@ -7,6 +7,7 @@ import {
   createMemoryStoreReader,
   MemoryStoreDatabase,
 } from '@millrace/store/memory';
+import type { StoreRepairer } from '@millrace/store';
 import { MemoryStateStore } from '@millrace/state/memory';
 import {
   TOPIC_CHECKPOINTS,
@@ -31,6 +32,12 @@ import {
 } from '@millrace/wire';
 import { audit, type AuditProgress } from '../audit.ts';
 import { AUDIT_DEFAULTS, type AuditSettings } from '../audit-settings.ts';
+import {
+  replay,
+  REPLAY_DEFAULTS,
+  type ReplayReport,
+  type ReplaySettings,
+} from '../replay/replay.ts';
 import type { AuditReport } from '../report.ts';
 
 /** A log in memory, and all that the production fold makes of it in a store in memory. */
@@ -43,6 +50,11 @@ export interface StoredLog {
     other?: MemoryLog,
     onProgress?: (progress: AuditProgress) => void,
   ): Promise<AuditReport>;
+  /** Replays the log against the store. */
+  replay(
+    settings?: Partial<ReplaySettings>,
+    parts?: Readonly<{ log?: MemoryLog; repairer?: StoreRepairer }>,
+  ): Promise<ReplayReport>;
   /** The same log, but for one record. */
   copy(params: Readonly<{ without: Readonly<{ topic: Topic; offset: number }> }>): MemoryLog;
   /** Writes the rules of the log into `metrics.control`. */
@@ -83,6 +95,17 @@ export async function storeLog(
   return {
     log,
     database,
+    replay: async (wanted = {}, { log: other = log, repairer } = {}) => {
+      const stream = openMemoryStream(other);
+      const store = createMemoryStoreReader(database);
+      const parts = { stream, store, clock };
+      const all = { ...REPLAY_DEFAULTS, logWaitMsMax: 500, ...wanted };
+      try {
+        return await replay(repairer === undefined ? parts : { ...parts, repairer }, all);
+      } finally {
+        await stream.close();
+      }
+    },
     copy: ({ without }) => {
       const other = new MemoryLog({ partitions: partitions.length, clock, settings });
       for (const topic of [TOPIC_EVENTS, TOPIC_SERIES, TOPIC_CHECKPOINTS] as const) {

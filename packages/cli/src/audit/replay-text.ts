@@ -21,14 +21,17 @@ export function formatReplay(report: ReplayReport, colours: Colours): string {
 
 function headline(report: ReplayReport, colours: Colours): string {
   const { outcome, samples, samplesPerSecond, durationMs, since, until } = report;
-  const { repaired, passedOver } = report;
+  const { repaired, passedOver, refused } = report;
   const sum = (key: 'missing' | 'changed' | 'unexpected'): number =>
     REPLAYED_TABLES.reduce((total, table) => total + report.tables[table][key], 0);
   const counts =
     `${sum('missing')} missing, ${sum('changed')} changed, ` + `${sum('unexpected')} unexpected`;
-  const moved = passedOver === 0 ? '' : `; ${passedOver} had changed meanwhile and were done again`;
+  const moved =
+    (passedOver === 0 ? '' : `; ${passedOver} had changed meanwhile and were looked at again`) +
+    (refused === 0 ? '' : `; ${refused} were refused by the database`);
   const verdict = {
     same: colours.green(`${counts}: the store is what the log says`),
+    beside: colours.red(`${counts}; what is not repaired here differs, see below`),
     different: colours.red(`${counts}: the store is not what the log says`),
     repaired:
       `${counts}; ${repaired} rows repaired${moved}\n` +

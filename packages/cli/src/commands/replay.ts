@@ -45,6 +45,7 @@ async function runReplay(context: CliContext, flags: ReplayFlags): Promise<void>
   const json = JSON.stringify(report, undefined, 2);
   output.result(flags.json === true ? json : formatReplay(report, output.colours));
   if (report.outcome === 'different') throw differs();
+  if (report.outcome === 'beside') throw differsBeside();
 }
 
 async function replayed(context: CliContext, flags: ReplayFlags): Promise<ReplayReport> {
@@ -86,5 +87,16 @@ function differs(): MillraceError {
     remedy:
       'Find out who changed the rows. "millrace replay --repair" with the same range makes the ' +
       'store what the log says; until then queries show what is stored.',
+  });
+}
+
+function differsBeside(): MillraceError {
+  return new MillraceError({
+    code: 'REPLAY_FINDINGS',
+    kind: 'permanent',
+    message:
+      'Samples, windows and series are what the log says, and something beside them is not, ' +
+      'which a replay does not repair.',
+    remedy: 'Look at it with "millrace audit --deep".',
   });
 }

@@ -5,7 +5,7 @@ import {
   type Piece,
   type TimeUs,
 } from '@millrace/model';
-import { systemClock, type Clock, type Log } from '@millrace/runtime';
+import { errorText, systemClock, type Clock, type Log } from '@millrace/runtime';
 import type { PostgresConnection } from '../postgres-connection.ts';
 import type { StoredDefinition, StoredPiece } from '../store-reader.ts';
 import type {
@@ -21,6 +21,7 @@ import type {
 import { floatParameter, intervalParameter, timeParameter } from './array-parameters.ts';
 import { labelsJson } from './definition-rows.ts';
 import { nativeLayout } from './native-layout.ts';
+import { isRowFault } from './postgres-errors.ts';
 import { createPostgresPool, type PostgresPool } from './postgres-pool.ts';
 import { POSTGRES_STORE_DEFAULTS } from './postgres-store.ts';
 import { headVersion } from './sample-heads.ts';
@@ -80,33 +81,53 @@ async function repairAll(pool: PostgresPool, repairs: Repairs): Promise<RepairRe
     ...repairs.histograms.map((one) => (session: Session) => repairHistogram(session, one)),
     ...repairs.pieces.map((one) => (session: Session) => repairPiece(session, one, inputsOid)),
   ];
-  const result: RepairResult = { repaired: 0, passedOver: 0 };
+  const result: RepairResult = { repaired: 0, passedOver: 0, refused: 0, refusal: undefined };
   for (let from = 0; from < all.length; from += ROWS_MAX) {
     const some = all.slice(from, from + ROWS_MAX);
     const done = await pool.use(WHAT, (session) => transaction(session, () => run(session, some)));
-    result.repaired += done;
-    result.passedOver += some.length - done;
+    result.repaired += done.repaired;
+    result.passedOver += done.passedOver;
+    result.refused += done.refused;
+    result.refusal ??= done.refusal;
   }
   return result;
 }
 
-async function run(session: Session, repairs: readonly OneRepair[]): Promise<number> {
+async function run(session: Session, repairs: readonly OneRepair[]): Promise<RepairResult> {
   // What is told as repaired must survive a crash: no log applies it again.
   await session.command('SET LOCAL synchronous_commit = on');
   await session.run('lock-positions');
-  let done = 0;
-  for (const repair of repairs) if (await repair(session)) done += 1;
-  return done;
+  const result: RepairResult = { repaired: 0, passedOver: 0, refused: 0, refusal: undefined };
+  for (const repair of repairs) {
+    await session.command('SAVEPOINT one');
+    try {
+      if (await repair(session)) result.repaired += 1;
+      else result.passedOver += 1;
+    } catch (error) {
+      // One that the database refuses for ever must not keep all others from being repaired.
+      if (!isRowFault(error)) throw error;
+      await session.command('ROLLBACK TO SAVEPOINT one');
+      result.refused += 1;
+      result.refusal ??= errorText(error);
+    }
+    await session.command('RELEASE SAVEPOINT one');
+  }
+  return result;
 }
 
 async function repairSample(session: Session, repair: SampleRepair): Promise<boolean> {
-  const { seriesId, timeUs, remove, insert } = repair;
+  const { seriesId, timeUs, remove, insert, present } = repair;
   if (remove !== undefined && !(await removeSample(session, seriesId, timeUs, remove))) {
     return false;
   }
-  if (insert !== undefined) {
-    await session.run('insert-narrow-sample', sampleParameters(seriesId, timeUs, insert));
+  if (insert === undefined) return true;
+  const parameters = sampleParameters(seriesId, timeUs, insert);
+  if (remove === undefined) {
+    // Somebody else repairs the same.
+    const { rows } = await session.run<{ count: number }>('count-sample', parameters.slice(0, 3));
+    if (rows[0]!.count !== present) return false;
   }
+  await session.run('insert-narrow-sample', parameters);
   return true;
 }
 
@@ -138,9 +159,13 @@ function sampleParameters(
 }
 
 async function repairHistogram(session: Session, repair: HistogramRepair): Promise<boolean> {
-  const { seriesId, timeUs, remove, insert } = repair;
+  const { seriesId, timeUs, remove, insert, present } = repair;
   const key = [idOf(seriesId), timeParameter(timeUs)];
   if (remove && (await session.run('remove-histogram', key)).count === 0) return false;
+  if (!remove) {
+    const { rows } = await session.run<{ count: number }>('count-histogram', key);
+    if (rows[0]!.count !== present) return false;
+  }
   if (insert !== undefined) {
     const { histogram, isUnverified } = insert;
     const bytes = histogram === undefined ? null : Buffer.from(histogram);

@@ -33,7 +33,10 @@ const repairOf = (
   second: number,
   remove: SampleValue | undefined,
   insert?: SampleValue,
-): SampleRepair => ({ seriesId: UP, timeUs: NOON_US + second * SECOND_US, remove, insert });
+  present = 0,
+): SampleRepair => {
+  return { seriesId: UP, timeUs: NOON_US + second * SECOND_US, remove, insert, present };
+};
 
 /** Rows that a person put right, on any layout of the tables below. */
 export function describeRepairs(
@@ -108,7 +111,7 @@ export function describeRepairs(
           repairOf(6, valueOf(2)),
         ],
       });
-      expect(result).toEqual({ repaired: 6, passedOver: 2 });
+      expect(result).toMatchObject({ repaired: 6, passedOver: 2, refused: 0 });
       expect(await samples()).toEqual([
         [0, 1, false],
         [1, 5, false],
@@ -134,6 +137,34 @@ export function describeRepairs(
       ]);
     });
 
+    it('insert nothing that is there by now, and as often as it was missing', async () => {
+      await open('head');
+      await apply({ samples: samplesOf([sampleAt(0, 1)]) });
+      const repairs = [
+        repairOf(0, undefined, valueOf(1)),
+        repairOf(0, undefined, valueOf(1), 1),
+        repairOf(0, undefined, valueOf(1), 1),
+        repairOf(1, undefined, valueOf(5)),
+        repairOf(1, undefined, valueOf(5)),
+      ];
+      expect(await repair({ samples: repairs })).toMatchObject({ repaired: 2, passedOver: 3 });
+      expect(await samples()).toHaveLength(3);
+    });
+
+    it('go on behind a row that the database refuses, and tell why', async () => {
+      await open('head');
+      await runQuery(
+        database.connection,
+        'ALTER TABLE samples_narrow ADD CONSTRAINT no_fives CHECK (value <> 5)',
+        { write: true },
+      );
+      const repairs = [4, 5, 6].map((n) => repairOf(n, undefined, valueOf(n)));
+      const result = await repair({ samples: repairs });
+      expect(result).toMatchObject({ repaired: 2, passedOver: 0, refused: 1 });
+      expect(result.refusal).toContain('no_fives');
+      expect(await samples()).toHaveLength(2);
+    });
+
     it('put histograms right', async () => {
       await open('head');
       const histogram = Uint8Array.of(1, 2, 3);
@@ -143,18 +174,18 @@ export function describeRepairs(
       const result = await repair({
         histograms: [
           {
-            ...{ seriesId: UP, timeUs: NOON_US, remove: true },
+            ...{ seriesId: UP, timeUs: NOON_US, remove: true, present: 0 },
             insert: { histogram: other, isUnverified: false },
           },
-          { seriesId: UP, timeUs: NOON_US + 1, remove: true, insert: undefined },
-          { seriesId: UP, timeUs: NOON_US + 2, remove: true, insert: undefined },
+          { seriesId: UP, timeUs: NOON_US + 1, remove: true, insert: undefined, present: 0 },
+          { seriesId: UP, timeUs: NOON_US + 2, remove: true, insert: undefined, present: 0 },
           {
-            ...{ seriesId: UP, timeUs: NOON_US + 3, remove: false },
+            ...{ seriesId: UP, timeUs: NOON_US + 3, remove: false, present: 0 },
             insert: { histogram: undefined, isUnverified: true },
           },
         ],
       });
-      expect(result).toEqual({ repaired: 3, passedOver: 1 });
+      expect(result).toMatchObject({ repaired: 3, passedOver: 1 });
       const { rows } = await runQuery(
         database.connection,
         `SELECT encode(histogram, 'hex'), stale, unverified FROM histograms ORDER BY time`,
@@ -191,7 +222,7 @@ export function describeRepairs(
           { partition: 0, remove: undefined, insert: { ...piece(5), isFinal: false } },
         ],
       });
-      expect(result).toEqual({ repaired: 4, passedOver: 3 });
+      expect(result).toMatchObject({ repaired: 4, passedOver: 3 });
       const rows = (await found()).map((row) => [row.piece, row.sum, row.count, row.isFinal]);
       const { count } = pieceOf();
       expect(rows).toEqual([
@@ -227,7 +258,7 @@ export function describeRepairs(
           { remove: undefined, insert: rowOf('right', 4) },
         ],
       });
-      expect(result).toEqual({ repaired: 3, passedOver: 2 });
+      expect(result).toMatchObject({ repaired: 3, passedOver: 2 });
       const { rows } = await runQuery(
         database.connection,
         `SELECT metric, extract(second FROM first_seen)::integer FROM series_definitions
