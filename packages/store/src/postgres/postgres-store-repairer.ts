@@ -19,6 +19,7 @@ import type {
   StoreRepairer,
 } from '../store-repairer.ts';
 import { floatParameter, intervalParameter, timeParameter } from './array-parameters.ts';
+import { bigTableOf } from './big-tables.ts';
 import { labelsJson } from './definition-rows.ts';
 import { nativeLayout } from './native-layout.ts';
 import { isRowFault } from './postgres-errors.ts';
@@ -64,7 +65,7 @@ export function createRepairerOn(
     repair: async (repairs) => {
       const layout = await pool.use(WHAT, (session) => openLayout(session, { kinds, log }));
       await ensureRanges(ranges, layout, repairs);
-      return await repairAll(pool, repairs);
+      return await repairAll(pool, layout, repairs);
     },
     close: () => pool.close(),
   };
@@ -72,14 +73,18 @@ export function createRepairerOn(
 
 type OneRepair = (session: Session) => Promise<boolean>;
 
-async function repairAll(pool: PostgresPool, repairs: Repairs): Promise<RepairResult> {
+async function repairAll(
+  pool: PostgresPool,
+  layout: StorageLayout,
+  repairs: Repairs,
+): Promise<RepairResult> {
   const { rows } = await pool.use(WHAT, (session) => session.run<{ oid: number }>('inputs-type'));
-  const inputsOid = rows[0]!.oid;
+  const pieces = { inputsOid: rows[0]!.oid, layout };
   const all: OneRepair[] = [
     ...repairs.definitions.map((one) => (session: Session) => repairDefinition(session, one)),
     ...repairs.samples.map((one) => (session: Session) => repairSample(session, one)),
     ...repairs.histograms.map((one) => (session: Session) => repairHistogram(session, one)),
-    ...repairs.pieces.map((one) => (session: Session) => repairPiece(session, one, inputsOid)),
+    ...repairs.pieces.map((one) => (session: Session) => repairPiece(session, one, pieces)),
   ];
   const result: RepairResult = { repaired: 0, passedOver: 0, refused: 0, refusal: undefined };
   for (let from = 0; from < all.length; from += ROWS_MAX) {
@@ -177,17 +182,14 @@ async function repairHistogram(session: Session, repair: HistogramRepair): Promi
 async function repairPiece(
   session: Session,
   { partition, remove, insert }: PieceRepair,
-  inputsOid: number,
+  { inputsOid, layout }: Readonly<{ inputsOid: number; layout: StorageLayout }>,
 ): Promise<boolean> {
   if (remove !== undefined) {
     const { count: samples, marked, sum, lastTimeUs } = remove;
-    const { count } = await session.run(
-      remove.isFinal ? 'remove-final-piece' : 'remove-open-piece',
-      [
-        ...pieceKey(remove, remove.seriesId, partition),
-        ...[samples, marked, floatParameter(sum), timeParameter(lastTimeUs)],
-      ],
-    );
+    const { count } = await session.run(removePieceStatement(layout, remove), [
+      ...pieceKey(remove, remove.seriesId, partition),
+      ...[samples, marked, floatParameter(sum), timeParameter(lastTimeUs)],
+    ]);
     if (count === 0) return false;
   }
   if (insert === undefined) return true;
@@ -199,6 +201,18 @@ async function repairPiece(
   const set = insert.isFinal ? finalRowSet([insert], context) : openRowSet([insert], context);
   await set.insert(session, 0, 1);
   return true;
+}
+
+/** Rows are told apart by where they lie, and a view of several tables cannot say that. */
+function removePieceStatement(
+  { copiesWindows: isTable }: StorageLayout,
+  { isFinal, widthUs }: StoredPiece,
+): string {
+  if (!isFinal) return 'remove-open-piece';
+  if (isTable) return 'remove-final-piece';
+  return bigTableOf('windows', widthUs) === 'windows_narrow'
+    ? 'remove-final-piece-narrow'
+    : 'remove-final-piece-wide';
 }
 
 function pieceKey(

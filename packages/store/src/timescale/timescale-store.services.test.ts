@@ -7,6 +7,7 @@ import { describePacking } from '../postgres/testing/describe-packing.ts';
 import { describeLetters } from '../postgres/testing/describe-letters.ts';
 import { describeFunctions } from '../postgres/testing/describe-functions.ts';
 import { describePromotions } from '../postgres/testing/describe-promotions.ts';
+import { describeRepairs } from '../postgres/testing/describe-repairs.ts';
 import { describeViews } from '../postgres/testing/describe-views.ts';
 import { readContents, readLedger, readReasons } from '../postgres/testing/postgres-contents.ts';
 import { createPostgresEditionStore } from '../postgres/postgres-edition-store.ts';
@@ -17,6 +18,7 @@ import { describeStoreReader } from '../testing/reader-contract.ts';
 import { describeStore } from '../testing/store-contract.ts';
 import type { TestServer } from '../testing/test-server.ts';
 import { startTestTimescale } from './testing/test-timescale.ts';
+import { createTimescaleStoreRepairer } from './timescale-store-repairer.ts';
 import { createTimescaleStore } from './timescale-store.ts';
 
 const timescale: ProvidedService = inject('timescale');
@@ -67,4 +69,5 @@ describe.skipIf('missing' in timescale)('with hypertables', () => {
   describePacking('TimescaleDB', start);
   describeLetters('TimescaleDB', start);
   describeExpiry('TimescaleDB', start);
+  describeRepairs('TimescaleDB', start, createTimescaleStoreRepairer);
 });

@@ -199,7 +199,9 @@ export function describeRepairs(
     it('put windows right, and none that somebody changed meanwhile', async () => {
       await open('head');
       const piece = (n: number, more: object = {}) => pieceOf({ piece: n, sum: n, ...more });
+      const hour = { widthUs: 3600 * SECOND_US };
       await apply({ finals: [piece(1), piece(2), piece(3)], open: [piece(4), piece(5)] });
+      await apply({ finals: [piece(7, hour), piece(8, hour)] });
       const found = async (): Promise<StoredPiece[]> => {
         const reader = createPostgresStoreReader({ connection: database.connection });
         const snapshot = await reader.snapshot();
@@ -209,7 +211,7 @@ export function describeRepairs(
         await reader.close();
         return all.sort((a, b) => a.piece - b.piece);
       };
-      const [one, two, , four, five] = await found();
+      const [one, two, , four, five, seven] = await found();
       await apply({ open: [piece(5, { count: 9 })] });
       const result = await repair({
         pieces: [
@@ -220,9 +222,14 @@ export function describeRepairs(
           { partition: 0, remove: five, insert: { ...piece(5, { sum: 7 }), isFinal: false } },
           { partition: 0, remove: undefined, insert: { ...piece(6), isFinal: false } },
           { partition: 0, remove: undefined, insert: { ...piece(5), isFinal: false } },
+          {
+            partition: 0,
+            remove: seven,
+            insert: { ...piece(7, { ...hour, sum: 9 }), isFinal: true },
+          },
         ],
       });
-      expect(result).toMatchObject({ repaired: 4, passedOver: 3 });
+      expect(result).toMatchObject({ repaired: 5, passedOver: 3 });
       const rows = (await found()).map((row) => [row.piece, row.sum, row.count, row.isFinal]);
       const { count } = pieceOf();
       expect(rows).toEqual([
@@ -231,6 +238,8 @@ export function describeRepairs(
         [4, 6, count, true],
         [5, 5, 9, false],
         [6, 6, count, false],
+        [7, 9, count, true],
+        [8, 8, count, true],
       ]);
     });
 
