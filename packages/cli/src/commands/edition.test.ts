@@ -252,6 +252,36 @@ describe('what died between log and store', () => {
     expect(await shownEdition()).toBe(ruleA(rules).edition);
   });
 
+  test('a promotion of what had been promoted before: is completed, or taken back', async () => {
+    const { number, rules } = await begin();
+    await run('edition', 'promote', String(number));
+    const other = (await stored.ask()).candidates[0]!;
+    await run('edition', 'promote', String(other.number));
+    expect(await shownEdition()).toBe(ruleA(other.rules).edition);
+    await post(`${number}/promote`);
+    expect((await sets())[0]?.unfinished).toMatch(`edition promote ${number}`);
+    const back = await run('edition', 'rollback');
+    expect(back).toMatch('The store had been rolled back before');
+    expect((await sets())[0]).toMatchObject({ number: other.number, unfinished: null });
+    expect(await shownEdition()).toBe(ruleA(other.rules).edition);
+    await post(`${number}/promote`);
+    expect(await run('edition', 'promote', String(number))).toMatch(`${number} is in force`);
+    expect(await shownEdition()).toBe(ruleA(rules).edition);
+    expect(await run('edition', 'promote', String(number))).toMatch('Nothing was left to do');
+    // The log stays behind, and the one that came first is not what is shown.
+    await store.rollBack({ version: (await store.list()).promotions.at(-1)!.version });
+    expect(await run('edition', 'rollback')).toMatch('The store had been rolled back before');
+    expect((await sets())[0]).toMatchObject({ number: other.number, unfinished: null });
+    // And back once more, to what was before the first one of all.
+    await run('edition', 'rollback');
+    expect((await sets())[0]).toMatchObject({ number, unfinished: null });
+    expect(await shownEdition()).toBe(ruleA(rules).edition);
+    await run('edition', 'rollback');
+    expect((await sets())[0]).toMatchObject({ number: other.number, unfinished: null });
+    expect(await shownEdition()).toBe(ruleA(other.rules).edition);
+    expect(await refused('edition', 'rollback')).toMatch(/^NOTHING_PROMOTED: /);
+  });
+
   test('going back: is told, and completed', async () => {
     const { number } = await begin();
     await run('edition', 'promote', String(number));

@@ -56,16 +56,28 @@ export async function promote(
   }
 }
 
-/** The promotion by which the rules in force are shown; undefined: they are not, by any. */
+/**
+ * The promotion by which the rules in force are shown; undefined: they are not, by any. The same
+ * may have been promoted before, and others since: that one does not count.
+ */
 export function promotionInForce(
   { inForce }: CandidatesAnswer,
   { promotions }: EditionList,
 ): ListedPromotion | undefined {
   const wanted = foldingEditions(inForce.rules);
-  return promotions.findLast(({ rules }) => {
+  const at = promotions.findLastIndex(({ rules }) => {
     const shown = new Set(rules.flatMap(({ edition }) => edition ?? []));
-    return wanted.length > 0 && wanted.every((edition) => shown.has(edition));
+    // Rules that all drop are those that nothing is shown of.
+    if (wanted.length === 0) return shown.size === 0;
+    return wanted.every((edition) => shown.has(edition));
   });
+  const found = promotions[at];
+  if (found === undefined) return undefined;
+  const names = new Set(found.rules.map(({ rule }) => rule));
+  const isOvertaken = promotions
+    .slice(at + 1)
+    .some(({ rules }) => rules.some(({ rule }) => names.has(rule)));
+  return isOvertaken ? undefined : found;
 }
 
 function incomplete(number: number, cause: unknown): MillraceError {

@@ -1,11 +1,11 @@
 import type { CandidatesAnswer, ShownRule } from '@millrace/receiver';
 import { errorKind, errorText, MillraceError } from '@millrace/runtime';
-import type { PromotedRule } from '@millrace/store';
+import type { EditionList, ListedPromotion, PromotedRule } from '@millrace/store';
 import { askRules } from '../receiver-client.ts';
 import { askCandidates, sendChange } from './candidates-client.ts';
 import type { Editions } from './open-editions.ts';
 import { promotionInForce } from './promote.ts';
-import { isHidden } from './rule-sets.ts';
+import { areShown, isHidden } from './rule-sets.ts';
 
 export interface RolledBack {
   /** The rules that are not shown any more; null: they never were a candidate. */
@@ -33,7 +33,7 @@ export async function rollBack({ url, store }: Editions): Promise<RolledBack> {
   const { inForce, candidates } = answer;
   const promotion = promotionInForce(answer, stored);
   if (promotion === undefined && !isHidden(answer, stored)) throw nothingPromoted(answer);
-  const before = await rulesBefore(url, answer);
+  const before = await rulesBefore(url, answer, { promotion, stored });
   const restored = candidates.find(({ rules }) => isSame(rules, before));
   if (restored === undefined) throw gone(answer);
   const { version } = promotion ?? inForce;
@@ -47,13 +47,23 @@ export async function rollBack({ url, store }: Editions): Promise<RolledBack> {
   }
 }
 
-/** The newest rules that were in force before those that are. */
-async function rulesBefore(url: string, { inForce }: CandidatesAnswer): Promise<ShownRule[]> {
+/**
+ * The newest rules that were in force before those that are, counted from the promotion: going back
+ * from others may have brought these into force again. Without one the store shows already, or
+ * still, what is to be in force.
+ */
+async function rulesBefore(
+  url: string,
+  { inForce }: CandidatesAnswer,
+  { promotion, stored }: { promotion: ListedPromotion | undefined; stored: EditionList },
+): Promise<ShownRule[]> {
   const { versions } = await askRules(url);
-  const at = versions.findIndex(({ version }) => version === inForce.version);
+  const from = promotion?.version ?? inForce.version;
+  const at = versions.findIndex(({ version }) => version === from);
   for (const { version } of versions.slice(at + 1, at + 1 + VERSIONS_BACK_MAX)) {
     const { rules } = await askRules(url, String(version));
-    if (!isSame(rules, inForce.rules)) return rules;
+    if (isSame(rules, inForce.rules)) continue;
+    if (promotion !== undefined || areShown(rules, stored)) return rules;
   }
   return [];
 }

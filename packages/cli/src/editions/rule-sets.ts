@@ -91,18 +91,20 @@ export function foldingEditions(rules: readonly ShownRule[]): number[] {
 }
 
 /**
- * The log has the rules of a candidate in force, and the store shows nothing of them: somebody
- * died between the two, or is there just now.
+ * The log has rules in force that were a candidate, and the store shows others: somebody died
+ * between the two, or is there just now.
  */
-export function isHidden(
-  { inForce }: CandidatesAnswer,
-  { editions, promotions }: EditionList,
-): boolean {
-  const shown = new Set(promotions.flatMap(({ rules }) => rules.map(({ edition }) => edition)));
-  const numbers = new Set(foldingEditions(inForce.rules));
-  return editions.some(({ edition, candidate }) => {
-    return numbers.has(edition) && candidate !== undefined && !shown.has(edition);
-  });
+export function isHidden({ inForce }: CandidatesAnswer, stored: EditionList): boolean {
+  return inForce.candidate !== null && !areShown(inForce.rules, stored);
+}
+
+/** Whether the store shows these rules, as far as it knows of them. */
+export function areShown(rules: readonly ShownRule[], { editions }: EditionList): boolean {
+  const numbers = new Set(foldingEditions(rules));
+  const shown = editions.filter(({ served }) => served.some(({ untilUs }) => untilUs === Infinity));
+  // Rules that all drop: nothing is to be shown any more.
+  if (numbers.size === 0) return shown.every(({ ended, partitions }) => ended >= partitions);
+  return editions.every((one) => !numbers.has(one.edition) || shown.includes(one));
 }
 
 function unfinishedPromotion(answer: CandidatesAnswer, stored: EditionList): string | null {
