@@ -37,6 +37,20 @@ export function jobsNotEnded(
   });
 }
 
+/** Jobs that will not end, because their candidate was promoted while they were under way. */
+export function jobsClosed(candidate: number, earliestUs: TimeUs): StoreError {
+  return new StoreError({
+    code: StoreErrorCode.jobsClosed,
+    kind: 'permanent',
+    message:
+      `The past of candidate ${candidate} is not folded to its end, and will not be: it was ` +
+      'promoted before that, which ended its jobs. Nothing was changed.',
+    remedy:
+      `Show it from ${timeText(earliestUs)} on, with "--since ${timeText(earliestUs)}": live ` +
+      'folding has it all from there on. Or fold its past with another "millrace reprocess".',
+  });
+}
+
 export function editionNotCovered(
   params: Readonly<{ rule: string; edition: number; fromUs: TimeUs; earliestUs: TimeUs }>,
 ): StoreError {

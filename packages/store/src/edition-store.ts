@@ -13,6 +13,8 @@ export interface JobProgress {
   partition: number;
   logId: string;
   hasEnded: boolean;
+  /** Nothing more is taken of it: it has ended, or its candidate was promoted before, or dropped. */
+  isClosed: boolean;
   /** Position in the events log below which its results are stored; 0: none is yet. */
   position: number;
   /** Position of the barrier that began the candidate: there the job ends. */

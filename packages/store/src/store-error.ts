@@ -28,6 +28,8 @@ export const StoreErrorCode = {
   editionUnknown: 'EDITION_UNKNOWN',
   /** The past of a candidate is not folded to its end: transient. */
   jobsNotEnded: 'JOBS_NOT_ENDED',
+  /** The past of a candidate was not folded to its end, and will not be: permanent. */
+  jobsClosed: 'JOBS_CLOSED',
   /** Windows of an edition are not whole from so early a time on: permanent. */
   editionNotCovered: 'EDITION_NOT_COVERED',
   /** Rules that came into force later are shown instead: permanent. */

@@ -214,6 +214,21 @@ describe('edition', () => {
     expect(await shownEdition()).toBe(ruleA(rules).edition);
   });
 
+  test('is promoted early, which ends folding its past, and told from when on later', async () => {
+    const { number } = await begin({ ended: false });
+    const since = new Date((NOW_US + HOUR_US) / 1000).toISOString();
+    const early = ['edition', 'promote', String(number), '--since', since];
+    const line = 'Its past is not folded to its end, and folding it ends with the promotion.';
+    expect(await run(...early, '--plan')).toMatch(line);
+    expect(await json(...early, '--plan')).toMatchObject({ endsFolding: true });
+    expect(await run(...early)).toMatch(line);
+    await run('edition', 'rollback');
+    const told = await refused('edition', 'promote', String(number));
+    expect(told).toMatch(/^JOBS_CLOSED: /);
+    const [, soonest = ''] = /--since (\S+Z)"/.exec(told) ?? [];
+    expect(await run('edition', 'promote', String(number), '--since', soonest)).not.toMatch(line);
+  });
+
   test('is dropped when somebody says so', async () => {
     const { number, rules } = await begin();
     await stored.window(ruleA(rules), NOW_US - 60 * MINUTE_US, 1);

@@ -130,18 +130,18 @@ async function promoteNumber(
   const promoted = await withEditions(context, flags, async (editions) => {
     return await promote(editions, {
       ...{ number, fromUs: flags.since, isPlan: flags.plan === true },
-      onPlan: (rules) => {
-        if (!isJson) output.result(formatPromotion(rules, output.colours));
+      onPlan: (plan) => {
+        if (!isJson) output.result(formatPromotion(plan, output.colours));
       },
     });
   });
-  const { version, isRepeated, replaced, rules } = promoted;
+  const { version, isRepeated, replaced, endsFolding, rules } = promoted;
   if (isJson) {
-    const told = { version: version ?? null, isRepeated, replaced: replaced ?? null };
+    const told = { version: version ?? null, isRepeated, replaced: replaced ?? null, endsFolding };
     output.result(jsonText({ number, ...told, rules: promotionJson(rules) }));
     return;
   }
-  if (isRepeated) output.result(formatPromotion(rules, output.colours));
+  if (isRepeated) output.result(formatPromotion(promoted, output.colours));
   for (const line of promotedLines(promoted)) output.result(line);
 }
 

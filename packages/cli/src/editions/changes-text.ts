@@ -6,14 +6,19 @@ import type { RolledBack } from './roll-back.ts';
 import { shownTime } from './shown-time.ts';
 
 /** From when on what will be shown, before it is. */
-export function formatPromotion(rules: readonly PromotedRule[], colours: Colours): string {
+export function formatPromotion(
+  { rules, endsFolding }: Pick<Promoted, 'rules' | 'endsFolding'>,
+  colours: Colours,
+): string {
   const columns = [{ title: 'rule' }, { title: 'edition' }, { title: 'shown from' }];
   const rows = rules.map(({ rule, edition, fromUs }) => [
     rule,
     edition === undefined ? 'shown no more' : String(edition),
     shownTime(fromUs) ?? 'always',
   ]);
-  return formatTable(columns, rows, colours);
+  const table = formatTable(columns, rows, colours);
+  if (!endsFolding) return table;
+  return `${table}\nIts past is not folded to its end, and folding it ends with the promotion.`;
 }
 
 export function promotedLines({ number, version, isRepeated, replaced }: Promoted): string[] {

@@ -7,7 +7,7 @@ import { furthest, type JobLook } from './look-at-jobs.ts';
 import { progressBar, progressText } from './progress-text.ts';
 
 const job = (partition: number, position: number, hasEnded = false) => {
-  return { partition, logId: 'ab', hasEnded, position, endPosition: 1000 };
+  return { partition, logId: 'ab', hasEnded, isClosed: false, position, endPosition: 1000 };
 };
 const look = (more: Partial<JobLook> = {}): JobLook => ({
   ...{ progress: [], paused: false, samplesPerSecond: undefined, lagMs: undefined },

@@ -65,7 +65,8 @@ export function furthest(
 ): JobProgress[] {
   const progress = new Map(stored.map((one) => [one.partition, one]));
   for (const { partition, position, endPosition } of folding) {
-    const known = progress.get(partition) ?? { partition, logId: '', hasEnded: false, position: 0 };
+    const begun = { partition, logId: '', hasEnded: false, isClosed: false, position: 0 };
+    const known = progress.get(partition) ?? begun;
     // Until the store has begun the candidate, the process alone knows where its job ends.
     const ends = { endPosition, ...known };
     progress.set(partition, { ...ends, position: Math.max(known.position, position) });

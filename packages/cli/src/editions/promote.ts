@@ -14,6 +14,8 @@ export interface Promoted {
   isRepeated: boolean;
   /** What the rules of before are called now; undefined: nothing changed place. */
   replaced: number | undefined;
+  /** Its past is not folded to its end, and is not folded on once it is promoted. */
+  endsFolding: boolean;
   rules: readonly PromotedRule[];
 }
 
@@ -30,27 +32,29 @@ export async function promote(
     number: number;
     fromUs: number | undefined;
     isPlan: boolean;
-    onPlan: (rules: readonly PromotedRule[]) => void;
+    onPlan: (plan: Pick<Promoted, 'rules' | 'endsFolding'>) => void;
   }>,
 ): Promise<Promoted> {
   const { number, fromUs, isPlan, onPlan } = params;
   const answer = await askCandidates(url);
   const { rules, isInForce } = findRuleSet(answer, number);
   const editions = foldingEditions(rules);
-  const done = isInForce ? promotionInForce(answer, await store.list()) : undefined;
+  const stored = await store.list();
+  const done = isInForce ? promotionInForce(answer, stored) : undefined;
   if (done !== undefined) {
-    const { version } = done;
-    return { number, version, isRepeated: true, replaced: undefined, rules: done.rules };
+    const { version, rules: shown } = done;
+    const what = { replaced: undefined, endsFolding: false, rules: shown };
+    return { number, version, isRepeated: true, ...what };
   }
   const planned = await store.rehearse({ editions, fromUs });
-  onPlan(planned);
-  if (isPlan) {
-    return { number, version: undefined, isRepeated: false, replaced: undefined, rules: planned };
-  }
+  const endsFolding = areJobsUnderWay(stored, editions);
+  onPlan({ rules: planned, endsFolding });
+  const plan = { number, version: undefined, isRepeated: false, replaced: undefined, endsFolding };
+  if (isPlan) return { ...plan, rules: planned };
   const { version, candidate } = await sendChange(url, number, 'promote');
   try {
     const promoted = await store.promote({ version, editions, fromUs });
-    return { number, version, isRepeated: false, replaced: candidate?.number, rules: promoted };
+    return { ...plan, version, replaced: candidate?.number, rules: promoted };
   } catch (error) {
     throw incomplete(number, error);
   }
@@ -78,6 +82,14 @@ export function promotionInForce(
     .slice(at + 1)
     .some(({ rules }) => rules.some(({ rule }) => names.has(rule)));
   return isOvertaken ? undefined : found;
+}
+
+/** Whether jobs still fold the past of some of these editions. */
+function areJobsUnderWay(stored: EditionList, editions: readonly number[]): boolean {
+  return stored.editions.some(({ edition, candidate }) => {
+    if (candidate === undefined || !editions.includes(edition)) return false;
+    return stored.jobs.get(candidate)?.some(({ isClosed }) => !isClosed);
+  });
 }
 
 function incomplete(number: number, cause: unknown): MillraceError {

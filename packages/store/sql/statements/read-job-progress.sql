@@ -4,6 +4,7 @@ SELECT DISTINCT ON (known.candidate, started.partition)
     SELECT FROM job_ends AS ended
     WHERE ended.candidate = known.candidate AND ended.partition = started.partition
   ) AS has_ended,
+  job.open IS FALSE AS is_closed,
   coalesce(job.mark_offset, 0) AS position
 FROM editions AS known
 JOIN edition_starts AS started ON started.edition = known.edition

@@ -87,16 +87,17 @@ export async function readJobs(session: Session): Promise<Map<number, JobProgres
     log_id: string;
     end_position: string;
     has_ended: boolean;
+    is_closed: boolean;
     position: string;
   }>('read-job-progress');
   const jobs = new Map<number, JobProgress[]>();
   for (const row of rows) {
-    const { partition, log_id: logId, has_ended: hasEnded } = row;
+    const { partition, log_id: logId, has_ended: hasEnded, is_closed: isClosed } = row;
     const endPosition = Number(row.end_position);
     const position = hasEnded ? endPosition : Math.min(Number(row.position), endPosition);
     const candidate = Number(row.candidate);
     const known = jobs.get(candidate) ?? [];
-    known.push({ partition, logId, hasEnded, position, endPosition });
+    known.push({ partition, logId, hasEnded, isClosed, position, endPosition });
     jobs.set(candidate, known);
   }
   return jobs;

@@ -4,6 +4,7 @@ import {
   editionNotCovered,
   editionOvertaken,
   editionUnknown,
+  jobsClosed,
   jobsNotEnded,
 } from '../edition-errors.ts';
 import type { PromotedRule, Promotion } from '../edition-store.ts';
@@ -112,7 +113,7 @@ function successionsOf(
 /**
  * From where live folding has all there is, nobody need wait for jobs.
  *
- * @throws StoreError JOBS_NOT_ENDED.
+ * @throws StoreError JOBS_NOT_ENDED, JOBS_CLOSED.
  */
 async function checkJobs(
   session: Session,
@@ -124,7 +125,11 @@ async function checkJobs(
     const { candidate, pastUs, partitions } = known;
     if (candidate === undefined || pastUs !== undefined) continue;
     if (alignedFor(one, fromUs) >= liveFromUs(known)!) continue;
-    throw jobsNotEnded(candidate, (await readJobs(session)).get(candidate) ?? [], partitions);
+    const jobs = (await readJobs(session)).get(candidate) ?? [];
+    if (jobs.some(({ hasEnded, isClosed }) => isClosed && !hasEnded)) {
+      throw jobsClosed(candidate, earliestOfAllUs(successions));
+    }
+    throw jobsNotEnded(candidate, jobs, partitions);
   }
 }
 
@@ -132,10 +137,14 @@ function alignedFor({ widthsUs, widthsBeforeUs }: Succession, fromUs: TimeUs): T
   return alignedUs(fromUs, [...widthsUs, ...widthsBeforeUs]);
 }
 
+/** It is aligned for each of them, or nobody would be helped by being told. */
+function earliestOfAllUs(successions: readonly Succession[]): TimeUs {
+  return Math.max(...successions.map(earliestUs));
+}
+
 /** @throws StoreError EDITION_NOT_COVERED. */
 function placed({ fromUs }: Promotion, successions: readonly Succession[]): PromotedRule[] {
-  // What is the earliest of all is aligned for each, or nobody would be helped by being told.
-  const allUs = Math.max(...successions.map(earliestUs));
+  const allUs = earliestOfAllUs(successions);
   return successions.map((one) => {
     const { rule, edition } = one;
     const mineUs = earliestUs(one);

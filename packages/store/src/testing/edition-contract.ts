@@ -193,6 +193,28 @@ function describeRefusals(subject: () => EditionSubject): void {
     expect(await servedOf(subject(), 'r')).toEqual([[7, -Infinity, Infinity]]);
   });
 
+  it('tells from when on it works, where an early promotion has ended the jobs', async () => {
+    await beginCandidate(subject());
+    const { editions, scene } = subject();
+    await scene.endJobs(40, { 41: [FROM_US] }, [0]);
+    await scene.put(1, {}, 'job-40');
+    await promote({ fromUs: at(20 * MINUTE_US) });
+    await editions.rollBack({ version: 50 });
+    const jobs = (await editions.list()).jobs.get(40);
+    expect(jobs).toMatchObject([
+      { hasEnded: true, isClosed: true },
+      { hasEnded: false, isClosed: true },
+    ]);
+    const refusal = {
+      ...{ code: 'JOBS_CLOSED', kind: 'permanent' },
+      remedy: expect.stringContaining('--since 2026-03-01T12:05:00Z'),
+    };
+    await expect(promote({ version: 51 })).rejects.toMatchObject(refusal);
+    await expect(promote({ version: 51, fromUs: at(0) })).rejects.toMatchObject(refusal);
+    const fromUs = at(5 * MINUTE_US);
+    expect(await promote({ version: 51, fromUs })).toMatchObject([{ edition: 41, fromUs }, {}]);
+  });
+
   it('refuses a time before what jobs cover, and tells the earliest that works', async () => {
     await beginCandidate(subject());
     const { scene } = subject();
