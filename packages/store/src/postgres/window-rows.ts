@@ -10,6 +10,7 @@ import {
   widthArray,
 } from './array-parameters.ts';
 import { letterPayload, type RowSet } from './row-set.ts';
+import type { Session } from './session.ts';
 import { encodeWindowCopy } from './window-copy.ts';
 
 const PIECE_ROWS_MAX = 5_000;
@@ -26,17 +27,24 @@ export function openRowSet(pieces: readonly Piece[], context: PieceContext): Row
 /** Pieces that will not change again: appended, and no longer open. */
 export function finalRowSet(pieces: readonly Piece[], context: PieceContext): RowSet {
   return pieceRowSet('window', pieces, async (session, some) => {
-    if (context.copiesWindows) {
+    if (context.copiesWindows && !(await isAnyDropped(session, some))) {
       await session.copy('copy-windows', encodeWindowCopy(some, context.partition));
     } else await session.run('insert-finals', pieceParameters(some, context));
     await session.run('delete-open', pieceKeys(some, context));
   });
 }
 
+/** COPY cannot leave out what comes of a dropped edition, as the statement does. */
+async function isAnyDropped(session: Session, pieces: readonly Piece[]): Promise<boolean> {
+  const editions = [...new Set(pieces.map(({ edition }) => edition))];
+  const { rows } = await session.run<{ dropped: boolean }>('is-any-dropped', [editions]);
+  return rows[0]!.dropped;
+}
+
 function pieceRowSet(
   entry: string,
   pieces: readonly Piece[],
-  write: (session: Parameters<RowSet['insert']>[0], some: readonly Piece[]) => Promise<void>,
+  write: (session: Session, some: readonly Piece[]) => Promise<void>,
 ): RowSet {
   return {
     entry,

@@ -34,6 +34,8 @@ export function describeDrop(subject: () => EditionSubject): void {
     expect([await rowsOf(41), await rowsOf(7)]).toEqual([0, 20]);
     expect((await editions.list()).editions.at(-1)).toMatchObject({ isDropped: true });
     await scene.put(0, { finals: [windowOf(41, 0)], open: [windowOf(41, HOUR_US)] });
+    // They are not even stored: once all is freed, nobody looks for them any more.
+    expect([await rowsOf(41), await rowsOf(7)]).toEqual([0, 20]);
     await upkeep();
     expect([await rowsOf(41), await rowsOf(7)]).toEqual([0, 20]);
     // Whatever its jobs still put out is passed over.
