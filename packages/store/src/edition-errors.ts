@@ -93,12 +93,15 @@ export function editionDropped(rule: string, edition: number): StoreError {
 }
 
 export function editionServed(rule: string, edition: number, untilUs: TimeUs): StoreError {
-  const until = untilUs === Infinity ? '' : ` until ${timeText(untilUs)}`;
+  const isForGood = untilUs === Infinity;
+  const until = isForGood ? '' : ` until ${timeText(untilUs)}`;
   return new StoreError({
     code: StoreErrorCode.editionServed,
-    kind: 'permanent',
+    kind: isForGood ? 'permanent' : 'transient',
     message: `Edition ${edition} is what is shown of rule ${rule}${until}. Nothing was dropped.`,
-    remedy: 'Promote another edition or roll this one back; then drop it.',
+    remedy: isForGood
+      ? 'Promote another edition or roll this one back; then drop it.'
+      : 'Wait until the watermark of all partitions has passed that time; then drop it.',
   });
 }
 

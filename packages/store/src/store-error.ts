@@ -36,7 +36,7 @@ export const StoreErrorCode = {
   editionOvertaken: 'EDITION_OVERTAKEN',
   /** Rows of an edition were deleted: permanent. */
   editionDropped: 'EDITION_DROPPED',
-  /** An edition is what is shown of its rule: permanent. */
+  /** An edition is what is shown of its rule: permanent; transient where that ends by itself. */
   editionServed: 'EDITION_SERVED',
 } as const;
 export type StoreErrorCode = (typeof StoreErrorCode)[keyof typeof StoreErrorCode];

@@ -85,8 +85,9 @@ export function describeDrop(subject: () => EditionSubject): void {
     // Windows up to a time in the future are still to come of the one that is replaced.
     await editions.promote({ version: 50, editions: [41], fromUs: at(3 * HOUR_US) });
     await expect(editions.drop({ editions: [7] })).rejects.toMatchObject({
-      ...{ code: 'EDITION_SERVED' },
+      ...{ code: 'EDITION_SERVED', kind: 'transient' },
       message: expect.stringContaining('until 2026-03-01T15:00:00Z'),
+      remedy: expect.stringContaining('Wait until'),
     });
     await editions.rollBack({ version: 50 });
     await editions.drop({ editions: [41] });
