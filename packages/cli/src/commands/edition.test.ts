@@ -199,6 +199,11 @@ describe('edition', () => {
     expect(promoted).toMatch(`${number} is in force as version`);
     expect(await shownEdition()).toBe(ruleA(rules).edition);
     expect(await run('edition', 'promote', String(number))).toMatch('Nothing was left to do');
+    const again = await stored.run('edition', 'promote', String(number), '--since', '1h', '--json');
+    expect(again).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(/^--since was passed over: /),
+    });
     const kept = (await stored.ask()).candidates[0]!.number;
     expect(await sets()).toMatchObject([
       { number, state: 'in force', unfinished: null },

@@ -136,6 +136,12 @@ async function promoteNumber(
     });
   });
   const { version, isRepeated, replaced, endsFolding, rules } = promoted;
+  if (isRepeated && flags.since !== undefined) {
+    output.notice(
+      `--since was passed over: ${number} is promoted already. To show it from another time on, ` +
+        'go back with "millrace edition rollback" and promote it again.',
+    );
+  }
   if (isJson) {
     const told = { version: version ?? null, isRepeated, replaced: replaced ?? null, endsFolding };
     output.result(jsonText({ number, ...told, rules: promotionJson(rules) }));
