@@ -8,6 +8,7 @@ import { createPostgresEditionStore } from '@millrace/store/postgres';
 import { startTestPostgres, type TestPostgres } from '@millrace/store/testing';
 import { TOPIC_CONTROL } from '@millrace/stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { dropRules } from '../editions/drop-rules.ts';
 import type { RuleSet } from '../editions/rule-sets.ts';
 import { openStoredEditions, type StoredEditions } from '../testing/stored-editions.ts';
 
@@ -314,8 +315,15 @@ describe('what died between log and store', () => {
   });
 
   test('dropping: is told, and completed', async () => {
-    const { number, rules } = await begin();
-    await store.drop({ editions: rules.map(({ edition }) => edition!) });
+    const { number } = await begin();
+    const editions = { url: stored.served.url, store };
+    const asked = { onFound: () => Promise.resolve(), onProgress: () => undefined };
+    // Ctrl-C while rows are deleted.
+    const signal = AbortSignal.abort();
+    await expect(dropRules(editions, { number, signal, ...asked })).rejects.toMatchObject({
+      ...{ code: 'DROP_INCOMPLETE', kind: 'aborted' },
+      remedy: expect.stringContaining(`edition drop ${number}`),
+    });
     expect((await sets())[1]?.unfinished).toMatch(`millrace edition drop ${number}`);
     await stored.run('edition', 'drop', String(number), '--yes');
     expect((await stored.ask()).candidates).toEqual([]);
