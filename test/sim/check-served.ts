@@ -57,7 +57,8 @@ function wholeCounts(
   return counts;
 }
 
-function countsOf(pieces: readonly Piece[]): Map<string, number> {
+/** Samples of all pieces of each window. */
+export function countsOf(pieces: readonly Piece[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const { edition, fingerprint, widthUs, startUs, count } of pieces) {
     const key = windowKey(edition, fingerprintHex(fingerprint), widthUs, startUs);

@@ -5,6 +5,7 @@ import { decodeEventsRecord, EventsRecordKind } from '@millrace/wire';
 import { checkCheckpoints } from './check-checkpoints.ts';
 import { checkEntries, pieceKey, readEvents } from './check-entries.ts';
 import { checkLedger, storedUnverified, type StoredUnverified } from './check-ledger.ts';
+import { checkPast, isOfJob } from './check-past.ts';
 import { checkServed } from './check-served.ts';
 import { checkRows } from './check-rows.ts';
 import { readLog, type LogOracle } from './log-oracle.ts';
@@ -39,6 +40,7 @@ export const SIM_COUNTS = [
   'changes',
   'jobs',
   'served',
+  'past',
   'checkpoints',
   // Of them: those made again from one, and those of which the log had forgotten the beginning.
   'restored',
@@ -80,6 +82,13 @@ export function checkRun(world: SimWorld): SimVerdict {
   );
   problems.push(...served.problems);
   seen.served += served.checked;
+  const past = checkPast(
+    world.store,
+    parts.map(({ run }) => run),
+    samples,
+  );
+  problems.push(...past.problems);
+  seen.past += past.checked;
   return { problems, seen };
 }
 
@@ -212,9 +221,12 @@ function checkWindows(
   seen: SimVerdict['seen'],
 ): string[] {
   const problems: string[] = [];
+  const runs: OracleRun[] = [];
+  for (const { partition, run } of parts) runs[partition] = run;
   const partitions = new Set(parts.map(({ partition }) => partition));
   const pieces = [...store.finals, ...store.open.values()].filter(
-    ({ edition, partition }) => edition !== JOB_EDITION && partitions.has(partition),
+    (piece) =>
+      piece.edition !== JOB_EDITION && partitions.has(piece.partition) && !isOfJob(piece, runs),
   );
   const found = mergePieces(pieces);
   const expected = naiveColumns(parts.map(({ run }) => run));

@@ -32,6 +32,7 @@ export async function drain(world: SimWorld): Promise<void> {
     // As in an idle night: only ticks come.
     if (leap < 2) world.clock.leap(LEAP_US);
   }
+  await untilJobsAreOver(world);
   await checkForgets(world, calm);
   for (const partition of world.partitions) {
     const reading = readBack(world.log, partition, world.checkpoints);
@@ -49,6 +50,14 @@ export async function drain(world: SimWorld): Promise<void> {
   if (world.plan.endsWithReplay) await replay(world);
   world.transformers.dieAll();
   world.writers.dieAll();
+}
+
+/** The past is folded, or it was told why it cannot be; and what came of it is stored. */
+async function untilJobsAreOver(world: SimWorld): Promise<void> {
+  await world.until('jobs are not over', DRAIN_US_MAX, () => {
+    const jobs = world.transformers.statuses().flatMap((one) => one.jobs ?? []);
+    return jobs.every(({ state }) => state === 'over' || state === 'stopped');
+  });
 }
 
 /** What is stored for good, and older than a checkpoint and than its retention, is forgotten. */

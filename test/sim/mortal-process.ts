@@ -1,5 +1,5 @@
 import type { Clock } from '@millrace/runtime';
-import type { StateStore } from '@millrace/state';
+import type { StatePlaces, StateStore } from '@millrace/state';
 import type { Store } from '@millrace/store';
 import {
   TOPIC_CONTROL,
@@ -119,6 +119,23 @@ export class MortalProcess {
       discardCorrupt: (partition) =>
         this.#call(`discard ${partition}`, () => state.discardCorrupt(partition)),
       close: () => state.close(),
+    };
+  }
+
+  /** States of jobs. */
+  places(places: StatePlaces): StatePlaces {
+    return {
+      at: async (place) => {
+        const held = await this.#call(`place ${place}`, () => places.at(place));
+        return {
+          ...this.state(held),
+          readPosition: (partition) =>
+            this.#call(`position ${place} ${partition}`, () => held.readPosition(partition)),
+        };
+      },
+      remove: (place, partitions) =>
+        this.#call(`remove ${place}`, () => places.remove(place, partitions)),
+      close: () => places.close(),
     };
   }
 

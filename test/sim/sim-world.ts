@@ -1,6 +1,11 @@
 import { firstBarrierOf } from '@millrace/control';
 import { openLog } from '@millrace/receiver';
-import { MemoryStateDatabase, MemoryStateStore } from '@millrace/state/memory';
+import {
+  MemoryPlacesDatabase,
+  MemoryStateDatabase,
+  MemoryStateStore,
+  openMemoryStatePlaces,
+} from '@millrace/state/memory';
 import type { Store } from '@millrace/store';
 import { MemoryStoreDatabase } from '@millrace/store/memory';
 import { TOPIC_CHECKPOINTS, TOPIC_EVENTS, TOPIC_SERIES, type Stream } from '@millrace/stream';
@@ -52,6 +57,8 @@ export class SimWorld {
   readonly logClock: LogClock = new LogClock(this.clock);
   readonly log: RecordedLog;
   readonly database: MemoryStateDatabase = new MemoryStateDatabase();
+  /** States of jobs that fold the past. */
+  readonly places: MemoryPlacesDatabase = new MemoryPlacesDatabase();
   readonly store: MemoryStoreDatabase = new MemoryStoreDatabase();
   readonly outage: StoreOutage = new StoreOutage();
   /** What broke a stage for good: nothing that is injected may. */
@@ -248,10 +255,11 @@ export class SimWorld {
     const stream = process.stream(this.log.open());
     const state = process.state(watchState(this.database, this.#published, onProblem));
     const partitions = this.#firstPartitions();
+    const places = process.places(openMemoryStatePlaces(this.places));
     const { log } = this.lines;
     return {
       process,
-      ...startTransformer({ process, stream, state, log, plan, random, partitions }),
+      ...startTransformer({ process, stream, state, places, log, plan, random, partitions }),
     };
   }
 
@@ -263,7 +271,9 @@ export class SimWorld {
     const positions = new MemoryStateStore(this.database);
     const partitions = this.#firstPartitions();
     const { log } = this.lines;
-    const stage = startWriter({ process, stream, store, positions, log, plan, partitions });
+    const places = process.places(openMemoryStatePlaces(this.places));
+    const parts = { process, stream, store, positions, places, log, plan, partitions };
+    const stage = startWriter(parts);
     return { process, stage };
   }
 

@@ -1,6 +1,7 @@
 import { CheckpointRetention, makeCheckpoint } from '@millrace/checkpoint';
 import { createMeter, silentLog, type Log, type PartitionedStage } from '@millrace/runtime';
-import type { StatePositionReader, StateStore } from '@millrace/state';
+import { heldByJobs, HistoryReader } from '@millrace/control';
+import type { StatePlaces, StatePositionReader, StateStore } from '@millrace/state';
 import type { Store } from '@millrace/store';
 import type { Stream } from '@millrace/stream';
 import {
@@ -29,15 +30,15 @@ export interface StartedTransformer {
 }
 
 export function startTransformer(
-  parts: StageParts & Readonly<{ state: StateStore; random: Random }>,
+  parts: StageParts & Readonly<{ state: StateStore; places: StatePlaces; random: Random }>,
 ): StartedTransformer {
-  const { process, stream, log, state, random, plan } = parts;
+  const { process, stream, log, state, places, random, plan } = parts;
   const { clock } = process;
   const producer = stream.producer();
   const { chunkBytesMax, ...checkpoint } = plan.checkpoint;
   const stage = createTransformer(
     {
-      ...{ stream, state, clock, log, meter: createMeter() },
+      ...{ stream, state, clock, log, meter: createMeter(), jobPlaces: places },
       makeCheckpoint: (partition, signal) => {
         const sources = { state, producer, clock, describe: describeState };
         return makeCheckpoint(sources, { partition, signal, chunkBytesMax });
@@ -61,14 +62,17 @@ export function startTransformer(
 
 /** A writer, which also lets the log forget events: as the process of that name does. */
 export function startWriter(
-  parts: StageParts & Readonly<{ store: Store; positions: StatePositionReader }>,
+  parts: StageParts &
+    Readonly<{ store: Store; positions: StatePositionReader; places: StatePlaces }>,
 ): PartitionedStage {
-  const { process, stream, store, plan, log } = parts;
+  const { process, stream, store, places, plan, log } = parts;
+  const history = new HistoryReader(stream);
   const owned = (): number[] => stage.status().partitions.map(({ partition }) => partition);
   const releasing = releasingEvents(store, {
     retention: new CheckpointRetention({ stream }, plan.checkpoint),
     readPosition: (partition) => process.act(() => parts.positions.readPosition(partition)),
     owned,
+    heldFrom: (partition) => heldByJobs({ history, places }, partition),
     log,
   });
   const stage = createWriter(

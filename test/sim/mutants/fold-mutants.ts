@@ -175,4 +175,26 @@ export const FOLD_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'a job goes on behind the barrier of its candidate',
+    emphasis: Emphasis.changes,
+    patches: [
+      {
+        file: 'services/transformer/src/jobs/job-fold.ts',
+        text: 'record.number >= this.#job.candidate',
+        replacement: 'record.number > this.#job.candidate',
+      },
+    ],
+  },
+  {
+    name: 'a job leaves out what is open at its end',
+    emphasis: Emphasis.changes,
+    patches: [
+      {
+        file: 'services/transformer/src/jobs/job-fold.ts',
+        text: 'out.entry(EntryType.final, windows!.entry(slot));',
+        replacement: 'void windows!.entry(slot);',
+      },
+    ],
+  },
 ];
