@@ -4,8 +4,11 @@ import { storeSilent } from './writer-errors.ts';
 
 /** What the store has of the live source of one partition, and where in the log that ends. */
 export interface Applied {
-  /** Everything below this offset of the log, of whatever source, was applied no later. */
-  position: number;
+  /**
+   * Everything below this offset of the log, of whatever source, was applied no later. Undefined
+   * before the first batch: what seeking finds may lie behind a record that is not applied.
+   */
+  position: number | undefined;
   logId: string;
   mark: Address;
 }
@@ -52,7 +55,7 @@ export class PartitionProgress {
 
   begun(position: number, applied: Applied | undefined): void {
     this.#applied = applied;
-    this.#position = applied?.position;
+    this.#position = applied === undefined ? undefined : position;
     this.endOffset = Math.max(this.endOffset, position);
     // What could not be applied may fail again: only a commit ends that.
     const hasFailed = this.#state === 'waiting' || this.#state === 'stopped';

@@ -57,7 +57,7 @@ export class PartitionWriter {
     const live = marks.get(LIVE_SOURCE);
     const mark = live?.mark ?? ADDRESS_ZERO;
     if (live !== undefined) this.#params.marks?.set(partition, mark);
-    progress.begun(position, live && { position, mark, logId: live.logId });
+    progress.begun(position, live && { position: undefined, mark, logId: live.logId });
     events.began({ partition, position, mark: formatAddress(mark) });
   }
 

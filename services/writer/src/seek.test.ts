@@ -1,4 +1,4 @@
-import { compareAddress, type Address } from '@millrace/model';
+import { ADDRESS_ZERO, compareAddress, type Address } from '@millrace/model';
 import { systemClock } from '@millrace/runtime';
 import type { StoredMark } from '@millrace/store';
 import { TOPIC_EVENTS, TOPIC_SERIES, type Stream } from '@millrace/stream';
@@ -28,6 +28,7 @@ const find = (stream: Stream, mark: Address, onMissing: (missing: Missing) => bo
 };
 const logRecord = (logId: string): Uint8Array =>
   encodeEventsRecord({ kind: EventsRecordKind.log, logId });
+const SOURCES = ['live', 'job-8', 'job-9'] as const;
 const never = (): boolean => expect.unreachable();
 
 describe('seek', () => {
@@ -62,11 +63,54 @@ describe('seek', () => {
       const mark = { offset: job, ordinal: 0 };
       marks.set(source, { logId: TEST_LOG_ID, logNumber: 1, mark });
       expect(await seek({ stream, partition: 0 }, marks, signal)).toBe(expected);
-      // Of a job that was dropped nothing more is taken.
-      marks.set(source, { ...marks.get(source)!, isClosed: true });
-      const found = await seek({ stream, partition: 0 }, marks, signal);
-      expect(found).toBeGreaterThanOrEqual(expected);
     }
+  });
+
+  it('never jumps over a record that is not applied, wherever those of a closed source lie', async () => {
+    const layouts = fc.record({
+      sources: fc.array(fc.constantFrom(...SOURCES), { minLength: 1, maxLength: 24 }),
+      applied: fc.nat(24),
+      closed: fc.subarray(['job-8', 'job-9']),
+    });
+    await fc.assert(
+      fc.asyncProperty(layouts, async ({ sources, applied, closed }) => {
+        const counts = new Map<string, number>();
+        const records = sources.map((source) => {
+          const offset = counts.get(source) ?? 0;
+          counts.set(source, offset + 1);
+          return {
+            source,
+            ...recordsOf({ from: { offset, ordinal: 0 }, position: offset + 1, source })[0]!,
+          };
+        });
+        const marks = marksAt(ADDRESS_ZERO);
+        for (const { source, to } of records.slice(0, applied)) {
+          const isClosed = closed.includes(source) ? ({ isClosed: true } as const) : {};
+          marks.set(source, { logId: TEST_LOG_ID, logNumber: 1, mark: to, ...isClosed });
+        }
+        const isClosed = ({ source }: { source: string }): boolean =>
+          marks.get(source)?.isClosed === true;
+        const stream = await streamWith(records);
+        const found = await seek({ stream, partition: 0 }, marks, signal);
+        expect(records.slice(applied, found).every(isClosed)).toBe(true);
+        expect(records.slice(found, applied).every(isClosed)).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('goes by the next record of an open source when it hits one of a closed source', async () => {
+    const live = (from: number, position: number) =>
+      recordsOf({ from: { offset: from, ordinal: 0 }, position });
+    const job = (from: number, position: number) =>
+      recordsOf({ from: { offset: from, ordinal: 0 }, position, source: 'job-7' });
+    const layout = [...live(0, 5), ...job(0, 1), ...live(5, 6), ...job(1, 4)];
+    const marks = marksAt({ offset: 5, ordinal: 0 });
+    const mark = { offset: 1, ordinal: 0 };
+    marks.set('job-7', { logId: TEST_LOG_ID, logNumber: 1, mark, isClosed: true });
+    const found = await seek({ stream: await streamWith(layout), partition: 0 }, marks, signal);
+    expect(found).toBeLessThanOrEqual(6);
+    expect(found).toBeGreaterThanOrEqual(5);
   });
 
   it('starts at the first record held, or of the log that the marks are of', async () => {

@@ -21,6 +21,8 @@ import { atRecord, storeAhead } from './writer-errors.ts';
 /** The source whose records every partition has. */
 export const LIVE_SOURCE = 'live';
 
+const PROBE_BYTES_MAX = 1 << 20;
+
 type Where = Readonly<{ stream: Stream; partition: number }>;
 
 /**
@@ -30,7 +32,7 @@ type Where = Readonly<{ stream: Stream; partition: number }>;
  * All sources are applied in the order of this log, so what is below its source's mark ends at one
  * offset for all of them. Records follow one another without a gap, but a range may occur again
  * further on, put out by an owner that went back: so the binary search may end behind the record
- * it should find.
+ * it should find. Records of a closed source are never applied, wherever they lie, and tell nothing.
  */
 export async function seek(
   where: Where,
@@ -43,11 +45,11 @@ export async function seek(
     signal.throwIfAborted();
     const { start, end } = await stream.bounds(TOPIC_SERIES, partition);
     if (live === undefined) return start;
-    const isDone = (header: SeriesRecordHeader): boolean => {
+    const isDone = (header: SeriesRecordHeader): boolean | undefined => {
       if (header.logId !== live.logId) return header.logNumber < live.logNumber;
       const stored = marks.get(header.source);
       if (stored?.logId !== header.logId) return false;
-      if (stored.isClosed === true) return true;
+      if (stored.isClosed === true) return undefined;
       return compareAddress(header.to, stored.mark) <= 0;
     };
     try {
@@ -59,23 +61,48 @@ export async function seek(
   }
 }
 
-async function firstNotDone(
-  params: Where &
-    Readonly<{
-      isDone: (header: SeriesRecordHeader) => boolean;
-      start: number;
-      end: number;
-      signal: AbortSignal;
-    }>,
-): Promise<number> {
-  let { start, end } = params;
+type Search = Where &
+  Readonly<{
+    /** Undefined: the record tells nothing. */
+    isDone: (header: SeriesRecordHeader) => boolean | undefined;
+    start: number;
+    end: number;
+    signal: AbortSignal;
+  }>;
+
+async function firstNotDone(search: Search): Promise<number> {
+  let { start, end } = search;
   while (start < end) {
     const middle = Math.floor((start + end) / 2);
-    const record = await recordAt({ ...params, topic: TOPIC_SERIES, offset: middle });
-    if (params.isDone(headerOf(record, params.partition))) start = middle + 1;
-    else end = middle;
+    const doneAt = await nextDone({ ...search, start: middle, end });
+    if (doneAt === undefined) end = middle;
+    else start = doneAt + 1;
   }
   return start;
+}
+
+/** The offset of the first record that tells anything, if it tells that it is done. */
+async function nextDone(search: Search): Promise<number | undefined> {
+  const { stream, partition, isDone, start, end, signal } = search;
+  const reader = stream.reader(TOPIC_SERIES, partition, start);
+  // Nearly always the first one tells.
+  let bytesMax = 1;
+  let next = start;
+  try {
+    while (next < end) {
+      // What lies below the end is there; a reader may still need a moment to see it.
+      for (const record of await reader.next({ bytesMax, waitMs: 1000, signal })) {
+        if (record.offset >= end) return undefined;
+        const verdict = isDone(headerOf(record, partition));
+        if (verdict !== undefined) return verdict ? record.offset : undefined;
+        next = record.offset + 1;
+        bytesMax = PROBE_BYTES_MAX;
+      }
+    }
+    return undefined;
+  } finally {
+    await reader.close();
+  }
 }
 
 /**

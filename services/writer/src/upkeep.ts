@@ -65,7 +65,9 @@ export async function release(
       if (before === undefined || (now !== undefined && now.logId !== before.logId)) continue;
       // Marks only rise: one that is behind what was applied before was taken back by a crash.
       if (now === undefined || compareAddress(now.mark, before.mark) < 0) progress.takenBack();
-      else await stream.release(TOPIC_SERIES, partition, before.position);
+      else if (before.position !== undefined) {
+        await stream.release(TOPIC_SERIES, partition, before.position);
+      }
     }
     events.released((clock.nowUs() - startedUs) / 1e6);
   });

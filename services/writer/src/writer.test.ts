@@ -276,8 +276,11 @@ describe('what the log may forget', () => {
     const before = flushes;
     await until(() => expect(flushes).toBeGreaterThan(before + 3));
     expect(await bench.stream.bounds(TOPIC_SERIES, 0)).toEqual({ start: 0, end: 50 });
-    flushed = at(50);
+    flushed = at(100);
+    // It began again meanwhile: where in the log its mark lies is known from the next batch on.
+    let position = 50;
     await vi.waitFor(async () => {
+      await bench.append(recordsOf({ from: at(position), position: (position += 1) }));
       const { start } = await bench.stream.bounds(TOPIC_SERIES, 0);
       expect(start).toBeGreaterThan(30);
     });
@@ -327,6 +330,34 @@ describe('what the log may forget', () => {
     await vi.waitFor(async () => {
       expect((await bench.stream.bounds(TOPIC_SERIES, 0)).start).toBeGreaterThan(30);
     });
+  });
+
+  it('is nothing before the first batch: seeking may have jumped over what is not applied', async () => {
+    await bench.stop();
+    const settings = { segmentBytes: 1, retentionMs: 0 };
+    bench = new WriterBench({
+      log: new MemoryLog({ partitions: 1, clock: systemClock, settings }),
+    });
+    await bench.append(recordsOf({ position: 5 }));
+    await bench.append(recordsOf({ position: 20, source: 'job' }));
+    const { writer } = bench.start();
+    await until(() => expect(statusOf(writer)).toMatchObject({ position: 25 }));
+    await writer.stop();
+    await bench.append(recordsOf({ from: at(5), position: 12 }));
+    // Somebody else does the same job.
+    await bench.append(recordsOf({ position: 20, source: 'job' }));
+    await bench.append(recordsOf({ position: 20, source: 'job' }));
+    let flushes = 0;
+    const flushedMarks: Store['flushedMarks'] = () => {
+      flushes += 1;
+      return bench.store.flushedMarks();
+    };
+    bench.start({ store: { ...bench.store, flushedMarks } }, { releaseMs: 2 });
+    await until(() => expect(flushes).toBeGreaterThan(3));
+    expect((await bench.stream.bounds(TOPIC_SERIES, 0)).start).toBeLessThanOrEqual(25);
+    await bench.append(recordsOf({ from: at(12), position: 14 }));
+    await reaches(14);
+    expect(samplesOf(bench.database)).toEqual(expect.arrayContaining(expectedSamples(0, 14)));
   });
 
   it('is told again when it could not be told', async () => {
