@@ -2,7 +2,12 @@ import { readEvent } from '@millrace/checkpoint';
 import { MillraceError } from '@millrace/runtime';
 import type { StateStore } from '@millrace/state';
 import { TOPIC_EVENTS, TOPIC_SERIES, type Stream } from '@millrace/stream';
-import { decodeEventsRecord, decodeSeriesRecordHeader, EventsRecordKind } from '@millrace/wire';
+import {
+  decodeEventsRecord,
+  decodeSeriesRecordHeader,
+  EventsRecordKind,
+  type SeriesRecordHeader,
+} from '@millrace/wire';
 import { commitHead } from './commit-head.ts';
 import { newPartitionHead, type PartitionHead } from './fold/partition-state.ts';
 import type { LostState } from './restore-state.ts';
@@ -45,19 +50,28 @@ export async function beginAnew(
  * what was put out before can: pieces of two logs under one number would take each other's place.
  */
 export async function findLogNumber(
-  { stream, partition, signal }: Omit<BeginAnewParts, 'state'>,
+  parts: Omit<BeginAnewParts, 'state'>,
   logId: string,
 ): Promise<number> {
+  const last = await readLastHeader(parts);
+  if (last === undefined) return 1;
+  return last.logId === logId ? last.logNumber : last.logNumber + 1;
+}
+
+/** Of the newest record that was put out for a partition; undefined: nothing was, or all is gone. */
+export async function readLastHeader({
+  stream,
+  partition,
+  signal,
+}: Omit<BeginAnewParts, 'state'>): Promise<SeriesRecordHeader | undefined> {
   const { start, end } = await stream.bounds(TOPIC_SERIES, partition);
-  if (start === end) return 1;
+  if (start === end) return undefined;
   const reader = stream.reader(TOPIC_SERIES, partition, end - 1);
   try {
     for (;;) {
       // What lies below the end is there; a reader may still need a moment to see it.
       const [record] = await reader.next({ bytesMax: 1, waitMs: 1000, signal });
-      if (record === undefined) continue;
-      const header = decodeSeriesRecordHeader(record.payload);
-      return header.logId === logId ? header.logNumber : header.logNumber + 1;
+      if (record !== undefined) return decodeSeriesRecordHeader(record.payload);
     }
   } finally {
     await reader.close();

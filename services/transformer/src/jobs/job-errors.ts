@@ -19,14 +19,31 @@ export function logCut(
     kind: 'permanent',
     message:
       `The job of candidate ${candidate} needs windows of partition ${partition} from ` +
-      `${timeText(wholeFromUs)} on. Events before offset ${start} are past their retention, and ` +
-      'no checkpoint is there that was made before the first sample of those windows. Nothing ' +
-      'was folded, and live folding goes on.',
+      `${timeText(wholeFromUs)} on. ${gone(start)}, and no checkpoint is there that was made ` +
+      'before the first sample of those windows. Nothing was folded, and live folding goes on.',
     remedy:
       possibleFromUs === undefined
         ? `"millrace edition drop ${candidate}": only what comes from now on can be folded.`
         : `"millrace edition drop ${candidate}", and then "millrace reprocess --since ` +
           `${timeText(possibleFromUs)}", or later.`,
+  });
+}
+
+function gone(start: number): string {
+  return start === 0
+    ? 'Events of the logs before this one are not there any more'
+    : `Events before offset ${start} are past their retention`;
+}
+
+/** A job of a log that live folding has not put out anything of. */
+export function beforeLive(partition: number): MillraceError {
+  return new MillraceError({
+    code: 'REPROCESS_BEFORE_LIVE',
+    kind: 'transient',
+    message:
+      `Live folding has put out nothing of the log of partition ${partition} yet, so its number ` +
+      'is not known, and a job puts out nothing without it. Nothing is lost.',
+    remedy: 'None is needed while the transformer runs: the job begins by itself.',
   });
 }
 

@@ -7,8 +7,9 @@ import { encode } from '@msgpack/msgpack';
 import { headOfPages } from '../fold/partition-state.ts';
 import type { Job } from './job.ts';
 import { isLogCut } from './job-errors.ts';
-import { beginJob, logIdOf } from './job-start.ts';
+import { beginJob } from './job-start.ts';
 import { continueJob, type OpenedJob } from './job-state.ts';
+import { logIdOf } from './log-beginning.ts';
 
 /** Beside the pages of the state: what is known of where it ends. */
 const END_KEY = 'job';

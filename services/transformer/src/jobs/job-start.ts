@@ -1,22 +1,18 @@
 import {
   newestFirst,
   readCheckpoint,
-  readEvent,
   whyUnusable,
-  type CheckpointPlace,
   type PlacedManifest,
 } from '@millrace/checkpoint';
 import { errorKind } from '@millrace/runtime';
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
-import { decodeEventsRecord, EventsRecordKind } from '@millrace/wire';
-import { findLogNumber } from '../begin-anew.ts';
 import { headOfPages, type PartitionHead } from '../fold/partition-state.ts';
 import { STATE_VERSIONS_READ } from '../fold/saved-header.ts';
 import type { StatePages } from '../memory/state-pages.ts';
-import { noLogRecord } from '../take-over.ts';
 import { wholeFromUs, type Job } from './job.ts';
 import { logCut } from './job-errors.ts';
 import { beginJobFrom, beginJobWithLog, type BegunJob } from './job-state.ts';
+import { readLogBeginning } from './log-beginning.ts';
 
 /** Samples without a time of their own get the next one that is free: a little later. */
 const FREE_TIME_US = 1_000_000;
@@ -39,33 +35,27 @@ interface StartParts {
 
 /**
  * Begins a job with the newest checkpoint that is early enough, or else with the log's first
- * record. Undefined: there is no log yet.
+ * record, unless what it needs may lie in a log before. Undefined: there is no log yet.
  *
- * @throws MillraceError REPROCESS_LOG_CUT when neither is there.
+ * @throws MillraceError REPROCESS_LOG_CUT when neither is there; REPROCESS_BEFORE_LIVE.
  */
 export async function beginJob(parts: StartParts, job: Job): Promise<BegunJob | undefined> {
   const { stream, partition, recordBytesMax } = parts;
   const { start, end } = await stream.bounds(TOPIC_EVENTS, partition);
   if (end === 0) return undefined;
   const search = new StartSearch(parts, job);
-  const pages = await search.find(start > 0);
-  if (pages !== undefined) return beginJobFrom(job, pages, recordBytesMax);
-  if (start === 0) {
-    const logId = await logIdOf(parts);
-    const logNumber = await findLogNumber(parts, logId);
-    return beginJobWithLog(job, { logId, logNumber }, recordBytesMax);
+  const early = await search.findEarly();
+  if (early !== undefined) return beginJobFrom(job, early, recordBytesMax);
+  const log = start === 0 ? await readLogBeginning(parts) : undefined;
+  if (log !== undefined && log.wholeFromUs <= wholeFromUs(job)) {
+    return beginJobWithLog(job, log, recordBytesMax);
   }
+  const later = await search.findLater();
+  if (later !== undefined) return beginJobFrom(job, later, recordBytesMax);
   const { candidate } = job;
+  if (log !== undefined) search.notePossible(log.wholeFromUs);
   const { possibleFromUs } = search;
-  const cut = { partition, candidate, wholeFromUs: wholeFromUs(job), start, possibleFromUs };
-  throw logCut(cut);
-}
-
-/** The id of a log whose first record is there. */
-export async function logIdOf(place: CheckpointPlace): Promise<string> {
-  const record = decodeEventsRecord(await readEvent(place, 0));
-  if (record.kind !== EventsRecordKind.log) throw noLogRecord(place.partition);
-  return record.logId;
+  throw logCut({ partition, candidate, wholeFromUs: wholeFromUs(job), start, possibleFromUs });
 }
 
 /** Looks for a state that a job can begin with. */
@@ -75,6 +65,7 @@ class StartSearch {
   readonly #place: StartParts;
   readonly #job: Job;
   readonly #wholeFromUs: number;
+  readonly #later: PlacedManifest[] = [];
 
   constructor(place: StartParts, job: Job) {
     this.#place = place;
@@ -82,23 +73,32 @@ class StartSearch {
     this.#wholeFromUs = wholeFromUs(job);
   }
 
-  /** With `isLast` there is no other way. */
-  async find(isLast: boolean): Promise<StatePages | undefined> {
-    const later: PlacedManifest[] = [];
+  async findEarly(): Promise<StatePages | undefined> {
     for await (const placed of newestFirst(this.#place)) {
       // Most likely it has samples that are as late: reading all of it may be saved.
-      if (placed.manifest.partitionTimeUs > this.#wholeFromUs) later.push(placed);
+      if (placed.manifest.partitionTimeUs > this.#wholeFromUs) this.#later.push(placed);
       else {
         const pages = await this.#early(placed);
         if (pages !== undefined) return pages;
       }
     }
-    if (!isLast) return undefined;
-    for (const placed of later) {
+    return undefined;
+  }
+
+  /** Among those that were left out, when there is no other way. */
+  async findLater(): Promise<StatePages | undefined> {
+    for (const placed of this.#later) {
       const pages = await this.#early(placed);
       if (pages !== undefined) return pages;
     }
     return undefined;
+  }
+
+  /** Windows that start at or after `fromUs` could be whole. */
+  notePossible(fromUs: number): void {
+    const widthsUs = this.#job.rules.rules.flatMap((rule) => rule.widthsUs);
+    const possibleUs = fromUs + Math.max(0, ...widthsUs);
+    this.possibleFromUs = Math.min(this.possibleFromUs ?? Infinity, possibleUs);
   }
 
   async #early(placed: PlacedManifest): Promise<StatePages | undefined> {
@@ -111,18 +111,12 @@ class StartSearch {
       // Behind the barrier that the job ends at nothing is left to fold.
       if (inForce >= this.#job.candidate) return undefined;
       if (isEarlyEnough(head, this.#wholeFromUs)) return pages;
-      this.#notePossible(head);
+      this.notePossible(head.largestTimeUs + FREE_TIME_US);
       return undefined;
     } catch (error) {
       // One that is damaged is no way; an older one may be.
       if (errorKind(error) !== 'permanent') throw error;
       return undefined;
     }
-  }
-
-  #notePossible({ largestTimeUs }: PartitionHead): void {
-    const widthsUs = this.#job.rules.rules.flatMap((rule) => rule.widthsUs);
-    const possibleUs = largestTimeUs + FREE_TIME_US + Math.max(0, ...widthsUs);
-    this.possibleFromUs = Math.min(this.possibleFromUs ?? Infinity, possibleUs);
   }
 }

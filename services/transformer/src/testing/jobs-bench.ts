@@ -11,7 +11,7 @@ import { MemoryPlacesDatabase, openMemoryStatePlaces } from '@millrace/state/mem
 import type { StatePlaces } from '@millrace/state';
 import { TOPIC_EVENTS, TOPIC_SERIES, type Stream } from '@millrace/stream';
 import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
-import { compareAddress, type Address } from '@millrace/model';
+import { ADDRESS_ZERO, compareAddress, type Address } from '@millrace/model';
 import {
   decodeEventsRecord,
   decodeSeriesRecordHeader,
@@ -21,6 +21,7 @@ import {
   FOLD_VERSION,
   jobSource,
   listEntries,
+  SeriesRecordBuilder,
   type EventsRecord,
   type FoldSettings,
 } from '@millrace/wire';
@@ -28,6 +29,7 @@ import type { Job } from '../jobs/job.ts';
 import { createJobEvents } from '../jobs/job-events.ts';
 import { DEFAULT_JOB_SETTINGS, type JobSettings } from '../jobs/job-settings.ts';
 import { createJobs, type Jobs } from '../jobs/jobs.ts';
+import { LIVE_SOURCE } from '../take-over.ts';
 import { entryTexts, TEST_LOG_ID, type LoggedRecord } from './fold-run.ts';
 import { runJob } from './job-run.ts';
 
@@ -47,6 +49,8 @@ export class JobsBench {
   readonly stream: Stream;
   readonly database: MemoryPlacesDatabase = new MemoryPlacesDatabase();
   readonly partitions: number;
+  /** Under which live folding has put out something; undefined: it has not. */
+  logNumber: number | undefined = 1;
 
   constructor(partitions = 1) {
     this.partitions = partitions;
@@ -69,7 +73,20 @@ export class JobsBench {
     for (let partition = 0; partition < this.partitions; partition += 1) {
       this.append({ kind: EventsRecordKind.log, logId: TEST_LOG_ID }, partition);
       this.append(firstBarrierOf(inForce, this.partitions), partition);
+      if (this.logNumber !== undefined) this.putOutLive(this.logNumber, partition);
     }
+  }
+
+  /** What live folding puts out of the log's first records. */
+  putOutLive(logNumber: number, partition = 0): void {
+    this.log.partition(TOPIC_SERIES, partition).append(this.liveRecord(logNumber));
+  }
+
+  liveRecord(logNumber: number, logId: string = TEST_LOG_ID): Uint8Array {
+    const head = { logId, logNumber, source: LIVE_SOURCE, foldVersion: FOLD_VERSION };
+    const builder = new SeriesRecordBuilder(head, ADDRESS_ZERO, 1000);
+    builder.flush(2);
+    return builder.sealed[0]!.payload;
   }
 
   append(record: EventsRecord, partition = 0): void {
