@@ -1,8 +1,10 @@
+-- In the log in which a partition began the candidate: a job of a later one does not count.
 SELECT DISTINCT ON (known.candidate, started.partition)
   known.candidate, started.partition, started.log_id, started.from_position AS end_position,
   EXISTS (
     SELECT FROM job_ends AS ended
     WHERE ended.candidate = known.candidate AND ended.partition = started.partition
+      AND ended.log_id = started.log_id
   ) AS has_ended,
   job.open IS FALSE AS is_closed,
   coalesce(job.mark_offset, 0) AS position
@@ -13,4 +15,4 @@ LEFT JOIN positions AS live ON live.source = 'live'
 LEFT JOIN positions AS job ON job.source = 'job-' || known.candidate
   AND job.partition = started.partition AND job.log_id = started.log_id
 WHERE known.candidate IS NOT NULL
-ORDER BY known.candidate, started.partition, live.log_number DESC NULLS LAST
+ORDER BY known.candidate, started.partition, live.log_number

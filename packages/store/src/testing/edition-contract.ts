@@ -1,3 +1,4 @@
+import type { Entries } from '@millrace/wire';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EditionStore } from '../edition-store.ts';
 import type { Store } from '../store.ts';
@@ -10,13 +11,16 @@ import {
   HOUR_US,
   MINUTE_US,
   openScene,
+  PARTITIONS,
   servedOf,
   windowOf,
   type EditionSubject,
 } from './edition-scene.ts';
+import type { StoreHarness } from './store-contents.ts';
+import { addressOf, batchOf, keyOf, LOG_ID, OTHER_LOG_ID } from './entries.ts';
 
 export interface EditionHarness {
-  open(): Store;
+  open: StoreHarness['open'];
   openEditions(): EditionStore;
   /** What a store's upkeep does from time to time. */
   upkeep(store: Store): Promise<void>;
@@ -75,6 +79,30 @@ function describePromotion(subject: () => EditionSubject): void {
     expect(after.editions.at(-1)!.whole[0]!.fromUs).toBe(at(FROM_US));
     expect(after.editions.at(-1)!.size).toBeUndefined();
     expect(await servedOf(subject(), 'r')).toEqual([[7, -Infinity, Infinity]]);
+  });
+
+  it('counts no job of a later log than the one that its partition began the candidate in', async () => {
+    await beginCandidate(subject());
+    const { store, editions, scene } = subject();
+    await scene.endJobs(40, { 41: [FROM_US] }, [0]);
+    const other = { partition: 1, logId: OTHER_LOG_ID, logNumber: 2 };
+    await store.acceptLog(keyOf(other));
+    const put = async (source: string, entries: Partial<Entries>): Promise<void> => {
+      const key = { ...other, source };
+      await store.openMark(keyOf(key));
+      const range = { from: addressOf(0), to: addressOf(1), key };
+      expect(await store.apply(batchOf(range, entries))).toMatchObject({ outcome: 'applied' });
+    };
+    await put('live', { editions: [editionOf(41, 'r', { candidate: 40, fromUs: HOUR_US })] });
+    const jobEnd = { candidate: 40, position: 100, partitions: PARTITIONS };
+    const past = { edition: 41, fromUs: [at(FROM_US)] };
+    await put('job-40', { jobEnds: [{ ...jobEnd, editions: [past] }] });
+    const { editions: list, jobs } = await editions.list();
+    expect(list.at(-1)!.whole[0]!.fromUs).toBeGreaterThan(at(0));
+    expect(jobs.get(40)).toMatchObject([
+      { partition: 0, logId: LOG_ID, hasEnded: true },
+      { partition: 1, logId: LOG_ID, hasEnded: false },
+    ]);
   });
 
   it('shows a candidate from the earliest time on, and ends rules that it lacks', async () => {

@@ -3,6 +3,7 @@ import type { EditionEntry, Entries } from '@millrace/wire';
 import type { EditionStore } from '../edition-store.ts';
 import type { Store } from '../store.ts';
 import { addressOf, batchOf, definitionOf, keyOf, NOON_US, pieceOf, SECOND_US } from './entries.ts';
+import type { StoreHarness } from './store-contents.ts';
 
 export const MINUTE_US: number = 60 * SECOND_US;
 export const HOUR_US: number = 60 * MINUTE_US;
@@ -94,7 +95,7 @@ export async function openScene(store: Store): Promise<EditionScene> {
 
 /** What is open while a test runs. */
 export interface EditionSubject {
-  store: Store;
+  store: ReturnType<StoreHarness['open']>;
   editions: EditionStore;
   scene: EditionScene;
   upkeep(): Promise<void>;
