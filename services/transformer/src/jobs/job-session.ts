@@ -124,6 +124,8 @@ class JobSession {
       const commit = { partition: key.partition, expected, next, pages: first };
       if ((await store.commit(commit)) === 'outrun') throw outrun(key);
       this.#owned.committed = next;
+      // Encoded, it may be as large as all that is remembered.
+      this.#found.first = undefined;
       events.begun(key, position);
     }
     progress.committedPosition = position;

@@ -14,6 +14,9 @@ import {
 import { TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
 import type { RuleFile } from '@millrace/rules';
 import { describe, expect, it, vi } from 'vitest';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type { StatePlaces } from '@millrace/state';
 import { createTransformer } from '../transformer.ts';
 import { DEFAULT_TRANSFORMER_SETTINGS } from '../settings.ts';
 import { JobsBench } from '../testing/jobs-bench.ts';
@@ -28,6 +31,9 @@ const RULES: RuleFile = {
     { name: 'gone', match: '{job="a",instance="x"}', drop: true },
   ],
 };
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 async function until(check: () => void): Promise<void> {
   await vi.waitFor(check, { timeout: 20_000, interval: 2 });
@@ -152,6 +158,41 @@ describe('jobs', () => {
     await jobs.stop();
     await running;
     expect(bench.published(number)).toEqual(bench.expected(candidate));
+  });
+
+  it('let go of the pages that they begin with once these are committed', async () => {
+    const { bench, number } = await benchWith(12);
+    await orderJobs(bench.parts, number, { samplesPerSecondMax: 50 });
+    const inner = openMemoryStatePlaces(bench.database);
+    let first: WeakRef<object> | undefined;
+    const places: StatePlaces = {
+      remove: (place, partitions) => inner.remove(place, partitions),
+      close: () => inner.close(),
+      at: async (place) => {
+        const store = await inner.at(place);
+        const commit: typeof store.commit = (what) => {
+          first ??= new WeakRef(what.pages);
+          return store.commit(what);
+        };
+        return {
+          commit,
+          load: (partition) => store.load(partition),
+          readPosition: (partition) => store.readPosition(partition),
+          discardCorrupt: (partition) => store.discardCorrupt(partition),
+          close: () => store.close(),
+        };
+      },
+    };
+    const jobs = bench.start({}, { places });
+    const running = jobs.run();
+    await until(() => expect(jobs.statuses()[0]?.position ?? 0).toBeGreaterThan(2));
+    await until(() => {
+      collectGarbage();
+      expect(first!.deref()).toBeUndefined();
+    });
+    expect(jobs.statuses()[0]!.state).toBe('running');
+    await jobs.kill();
+    await running;
   });
 
   it('end when their candidate is dropped, and nothing is kept of them', async () => {
