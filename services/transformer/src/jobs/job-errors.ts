@@ -1,32 +1,38 @@
 import { MillraceError } from '@millrace/runtime';
 
+/** Why a job cannot begin. */
+export interface LogCut {
+  partition: number;
+  candidate: number;
+  /** From where on windows have to be whole. */
+  wholeFromUs: number;
+  /** The first event that the log holds. */
+  start: number;
+  /** From where on they could be; undefined: from nowhere. */
+  possibleFromUs: number | undefined;
+}
+
 /** The past that was asked for cannot be folded whole: part of it is not there any more. */
-export function logCut(
-  params: Readonly<{
-    partition: number;
-    candidate: number;
-    /** From where on windows have to be whole. */
-    wholeFromUs: number;
-    /** The first event that the log holds. */
-    start: number;
-    /** From where on they could be; undefined: from nowhere. */
-    possibleFromUs: number | undefined;
-  }>,
-): MillraceError {
-  const { partition, candidate, wholeFromUs, start, possibleFromUs } = params;
-  return new MillraceError({
-    code: 'REPROCESS_LOG_CUT',
-    kind: 'permanent',
-    message:
-      `The job of candidate ${candidate} needs windows of partition ${partition} from ` +
-      `${timeText(wholeFromUs)} on. ${gone(start)}, and no checkpoint is there that was made ` +
-      'before the first sample of those windows. Nothing was folded, and live folding goes on.',
-    remedy:
-      possibleFromUs === undefined
-        ? `"millrace edition drop ${candidate}": only what comes from now on can be folded.`
-        : `"millrace edition drop ${candidate}", and then "millrace reprocess --since ` +
-          `${timeText(possibleFromUs)}", or later.`,
-  });
+export class LogCutError extends MillraceError {
+  readonly cut: LogCut;
+
+  constructor(cut: Readonly<LogCut>) {
+    const { partition, candidate, wholeFromUs, start, possibleFromUs } = cut;
+    super({
+      code: 'REPROCESS_LOG_CUT',
+      kind: 'permanent',
+      message:
+        `The job of candidate ${candidate} needs windows of partition ${partition} from ` +
+        `${timeText(wholeFromUs)} on. ${gone(start)}, and no checkpoint is there that was made ` +
+        'before the first sample of those windows. Nothing was folded, and live folding goes on.',
+      remedy:
+        possibleFromUs === undefined
+          ? `"millrace edition drop ${candidate}": only what comes from now on can be folded.`
+          : `"millrace edition drop ${candidate}", and then "millrace reprocess --since ` +
+            `${timeText(possibleFromUs)}", or later.`,
+    });
+    this.cut = cut;
+  }
 }
 
 function gone(start: number): string {
@@ -45,11 +51,6 @@ export function beforeLive(partition: number): MillraceError {
       'is not known, and a job puts out nothing without it. Nothing is lost.',
     remedy: 'None is needed while the transformer runs: the job begins by itself.',
   });
-}
-
-/** Whether a job cannot begin, because of the log. */
-export function isLogCut(error: unknown): boolean {
-  return error instanceof MillraceError && error.code === 'REPROCESS_LOG_CUT';
 }
 
 /** @throws never: also of what is no time of a calendar. */

@@ -10,7 +10,7 @@ import type { StatePlaces } from '@millrace/state';
 import type { Producer, Stream } from '@millrace/stream';
 import { loadAgainWhenOutdated } from '../take-over.ts';
 import type { Job } from './job.ts';
-import { isLogCut } from './job-errors.ts';
+import { LogCutError } from './job-errors.ts';
 import type { JobEvents, JobKey } from './job-events.ts';
 import { JobProgress } from './job-progress.ts';
 import { workOnJob } from './job-session.ts';
@@ -118,7 +118,7 @@ export class JobOwner {
       if (!progress.isStoppedFor(error)) events.stopped(this.key, error);
       progress.stopped(error);
       // It noted that it needs no event.
-      if (isLogCut(error)) progress.committedPosition = JOB_OVER_POSITION;
+      if (error instanceof LogCutError) progress.committedPosition = JOB_OVER_POSITION;
       await clock.sleep(settings.lookAgainMs, signal).catch(() => undefined);
       return;
     }

@@ -5,11 +5,11 @@ import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { decodeSoundMsgpack } from '@millrace/wire';
 import { encode } from '@msgpack/msgpack';
 import { headOfPages } from '../fold/partition-state.ts';
-import type { Job } from './job.ts';
-import { isLogCut } from './job-errors.ts';
+import { wholeFromUs, type Job } from './job.ts';
+import { LogCutError, type LogCut } from './job-errors.ts';
 import { beginJob } from './job-start.ts';
 import { continueJob, type OpenedJob } from './job-state.ts';
-import { logIdOf } from './log-beginning.ts';
+import { findLogId, logIdOf } from './log-beginning.ts';
 
 /** Beside the pages of the state: what is known of where it ends. */
 const END_KEY = 'job';
@@ -17,7 +17,7 @@ const END_KEY = 'job';
 const OVER_KEY = 'over';
 /** What stands there instead when the log does not reach back as far as it has to begin. */
 const CUT_KEY = 'cut';
-/** Of a job that never began. */
+/** Of a job that never began, while nobody can tell the log's. */
 const NO_LOG_ID = 'none';
 
 interface PlaceParts {
@@ -47,9 +47,14 @@ export async function findJob(parts: PlaceParts, job: Job): Promise<FoundJob | '
   const { stream, partition } = parts;
   const committed = await loadSound(parts);
   if (committed !== undefined) {
+    const cut = readCut(committed, partition, job);
+    // What is gone does not come back: looking for it reads every checkpoint.
+    if (cut !== undefined && committed.logId === (await findLogId(parts))) {
+      throw new LogCutError(cut);
+    }
     const known = await continued(parts, job, committed);
     if (known === 'over' || !('useless' in known)) return known;
-    if (!isNotedCut(committed)) parts.onDiscarded(known.useless);
+    if (cut === undefined) parts.onDiscarded(known.useless);
   }
   const begun = await begin(parts, job, committed);
   if (begun === undefined) return undefined;
@@ -84,7 +89,7 @@ async function continued(
 
 /**
  * A job that cannot begin notes that it needs no event: a past that cannot be folded must not keep
- * the log from forgetting what nobody else needs. It is looked at again all the same.
+ * the log from forgetting what nobody else needs.
  */
 async function begin(
   parts: PlaceParts,
@@ -94,14 +99,27 @@ async function begin(
   try {
     return await beginJob(parts, job);
   } catch (error) {
-    if (!isLogCut(error) || isNotedCut(committed)) throw error;
-    await note(parts, { logId: committed?.logId ?? NO_LOG_ID, committed, key: CUT_KEY });
+    if (!(error instanceof LogCutError)) throw error;
+    const logId = (await findLogId(parts)) ?? NO_LOG_ID;
+    const { start, possibleFromUs } = error.cut;
+    const value = possibleFromUs === undefined ? { start } : { start, possibleFromUs };
+    await note(parts, { logId, committed, key: CUT_KEY, value });
     throw error;
   }
 }
 
-function isNotedCut(committed: CommittedState | undefined): boolean {
-  return committed?.position === JOB_OVER_POSITION && committed.pages.has(CUT_KEY);
+/** Why the job cannot begin, if that is what is noted. */
+function readCut(
+  { position, pages }: CommittedState,
+  partition: number,
+  job: Job,
+): LogCut | undefined {
+  const page = pages.get(CUT_KEY);
+  if (position !== JOB_OVER_POSITION || page === undefined) return undefined;
+  const { start, possibleFromUs } = decodeSoundMsgpack(page) as Partial<LogCut>;
+  if (start === undefined) return undefined;
+  const { candidate } = job;
+  return { partition, candidate, wholeFromUs: wholeFromUs(job), start, possibleFromUs };
 }
 
 /** Leaves a note that the job is over in the place of its state, so that nobody begins it anew. */
@@ -112,18 +130,23 @@ export async function noteOver(
   const committed = await store.load(partition);
   const isNoted = committed?.position === JOB_OVER_POSITION && committed.pages.has(OVER_KEY);
   if (isNoted && committed.logId === logId) return 'committed';
-  return await note({ store, partition }, { logId, committed, key: OVER_KEY });
+  return await note({ store, partition }, { logId, committed, key: OVER_KEY, value: true });
 }
 
 /** In the place of whatever was there. */
 async function note(
   { store, partition }: Pick<PlaceParts, 'store' | 'partition'>,
-  what: Readonly<{ logId: string; committed: CommittedState | undefined; key: string }>,
+  what: Readonly<{
+    logId: string;
+    committed: CommittedState | undefined;
+    key: string;
+    value: unknown;
+  }>,
 ): Promise<'committed' | 'outrun'> {
-  const { logId, committed, key } = what;
+  const { logId, committed, key, value } = what;
   const pages = new Map<string, Uint8Array | undefined>();
   for (const known of committed?.pages.keys() ?? []) pages.set(known, undefined);
-  pages.set(key, encode(true));
+  pages.set(key, encode(value));
   return await store.commit({
     partition,
     expected: committed && { logId: committed.logId, position: committed.position },

@@ -10,7 +10,7 @@ import { headOfPages, type PartitionHead } from '../fold/partition-state.ts';
 import { STATE_VERSIONS_READ } from '../fold/saved-header.ts';
 import type { StatePages } from '../memory/state-pages.ts';
 import { wholeFromUs, type Job } from './job.ts';
-import { logCut } from './job-errors.ts';
+import { LogCutError } from './job-errors.ts';
 import { beginJobFrom, beginJobWithLog, type BegunJob } from './job-state.ts';
 import { readLogBeginning } from './log-beginning.ts';
 
@@ -55,7 +55,13 @@ export async function beginJob(parts: StartParts, job: Job): Promise<BegunJob | 
   const { candidate } = job;
   if (log !== undefined) search.notePossible(log.wholeFromUs);
   const { possibleFromUs } = search;
-  throw logCut({ partition, candidate, wholeFromUs: wholeFromUs(job), start, possibleFromUs });
+  throw new LogCutError({
+    partition,
+    candidate,
+    wholeFromUs: wholeFromUs(job),
+    start,
+    possibleFromUs,
+  });
 }
 
 /** Looks for a state that a job can begin with. */

@@ -11,7 +11,7 @@ import {
   MemoryStateStore,
   openMemoryStatePlaces,
 } from '@millrace/state/memory';
-import { TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
+import { TOPIC_CHECKPOINTS, TOPIC_EVENTS, TOPIC_SERIES, type Stream } from '@millrace/stream';
 import type { RuleFile } from '@millrace/rules';
 import { describe, expect, it, vi } from 'vitest';
 import { setFlagsFromString } from 'node:v8';
@@ -261,5 +261,26 @@ describe('jobs', () => {
     expect(stopped!.reason!.remedy).toMatch(/reprocess --since 2023-11-14T/);
     await jobs.stop();
     await running;
+    // Checkpoints are not read again for what is known to be gone.
+    let looks = 0;
+    const bounds: typeof stream.bounds = (topic, partition) => {
+      if (topic === TOPIC_CHECKPOINTS) looks += 1;
+      return stream.bounds(topic, partition);
+    };
+    const watched: Stream = {
+      ...{ partitions: stream.partitions, bounds },
+      reader: (topic, partition, offset) => stream.reader(topic, partition, offset),
+      producer: () => stream.producer(),
+      release: (topic, partition, before) => stream.release(topic, partition, before),
+      close: () => stream.close(),
+    };
+    const again = bench.start({ lookAgainMs: 1 }, { stream: watched });
+    const runningAgain = again.run();
+    await until(() => expect(again.statuses()[1]?.state).toBe('stopped'));
+    expect(again.statuses()[1]!.reason).toEqual(stopped!.reason);
+    expect(again.heldFrom(0)).toBe(Infinity);
+    await again.stop();
+    await runningAgain;
+    expect(looks).toBe(0);
   });
 });

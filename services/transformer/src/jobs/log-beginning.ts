@@ -44,6 +44,13 @@ export async function logIdOf(place: LogPlace): Promise<string> {
   return record.logId;
 }
 
+/** Of the log that is there; undefined: neither it nor what was put out of it tells. */
+export async function findLogId(place: LogPlace): Promise<string | undefined> {
+  const { start, end } = await place.stream.bounds(TOPIC_EVENTS, place.partition);
+  if (start === 0 && end > 0) return await logIdOf(place);
+  return (await readLastHeader(place))?.logId;
+}
+
 /** What the logs before have arrived before this one began; so far ahead a sample may have been. */
 async function behindOtherLogs({ stream, partition, signal }: LogPlace): Promise<number> {
   const { end } = await stream.bounds(TOPIC_EVENTS, partition);
