@@ -23,7 +23,10 @@ it('holds events back to what the slowest job has committed, until it is over', 
   );
   const places = openMemoryStatePlaces();
   const parts = { history: new HistoryReader(stream), places };
-  const held = async () => [await heldByJobs(parts, 0), await heldByJobs(parts, 1)];
+  const held = async (logId = LOG) => [
+    await heldByJobs(parts, 0, logId),
+    await heldByJobs(parts, 1, logId),
+  ];
   const commit = async (place: number, partition: number, position: number): Promise<void> => {
     const store = await places.at(place);
     const before = await store.readPosition(partition);
@@ -41,6 +44,7 @@ it('holds events back to what the slowest job has committed, until it is over', 
   expect(await held()).toEqual([9, 0]);
   await commit(b, 0, JOB_OVER_POSITION);
   expect(await held()).toEqual([17, 0]);
+  expect(await held('another')).toEqual([0, 0]);
   await dropCandidate({ stream, clock }, b);
   expect(await held()).toEqual([17, Infinity]);
 });

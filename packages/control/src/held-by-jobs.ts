@@ -14,20 +14,23 @@ export function candidatesWithJobs(candidates: readonly Candidate[]): Candidate[
 }
 
 /**
- * The position below which no job of a partition needs an event any more: Infinity when there is
- * none that has anything left to fold, 0 while one has not begun.
+ * The position below which no job of a partition needs an event of this log any more: Infinity when
+ * there is none that has anything left to fold, 0 while one has not begun. Where it stands in
+ * another log says nothing about this one.
  *
  * @throws what the log and the state throw: then nobody knows, and nothing may be released.
  */
 export async function heldByJobs(
   parts: Readonly<{ history: HistoryReader; places: StatePlaces }>,
   partition: number,
+  logId: string,
 ): Promise<number> {
   const { newest } = await parts.history.read();
   let held = Infinity;
   for (const { number } of candidatesWithJobs(newest?.candidates ?? [])) {
     const store = await parts.places.at(number);
-    const position = (await store.readPosition(partition))?.position ?? 0;
+    const committed = await store.readPosition(partition);
+    const position = committed?.logId === logId ? committed.position : 0;
     if (position !== JOB_OVER_POSITION) held = Math.min(held, position);
   }
   return held;

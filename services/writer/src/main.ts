@@ -122,7 +122,7 @@ async function compose(host: StageHost, settings: WriterProcessSettings): Promis
   const letGoMsMax = stopMsMax * LET_GO_PART;
   const history = new HistoryReader(stream);
   const releasing = releasingEvents(store, {
-    heldFrom: (partition) => heldByJobs({ history, places }, partition),
+    heldFrom: (partition, logId) => heldByJobs({ history, places }, partition, logId),
     retention: new CheckpointRetention({ stream }, settings.checkpoint),
     log,
     readPosition: (partition) => state.readPosition(partition),

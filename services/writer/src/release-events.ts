@@ -19,8 +19,8 @@ export function releasingEvents(
     retention: CheckpointRetention;
     readPosition: ReadStatePosition;
     owned: () => readonly number[];
-    /** Below it no job needs an event of a partition any more; left out: there are no jobs. */
-    heldFrom?: (partition: number) => Promise<number>;
+    /** Below it no job needs an event of a partition's log any more; left out: there are no jobs. */
+    heldFrom?: (partition: number, logId: string) => Promise<number>;
     log: Log;
   }>,
 ): Store {
@@ -57,7 +57,7 @@ async function releaseAll(
     if (stored === undefined) return;
     const folded = await readPosition(partition);
     if (folded?.logId !== stored.logId) return;
-    const held = await heldFrom(partition);
+    const held = await heldFrom(partition, stored.logId);
     const position = Math.min(folded.position, stored.mark.offset, held);
     await retention.release(partition, { logId: stored.logId, position });
   });

@@ -19,6 +19,7 @@ import { runInNewContext } from 'node:vm';
 import type { StatePlaces } from '@millrace/state';
 import { createTransformer } from '../transformer.ts';
 import { DEFAULT_TRANSFORMER_SETTINGS } from '../settings.ts';
+import { TEST_LOG_ID } from '../testing/fold-run.ts';
 import { JobsBench } from '../testing/jobs-bench.ts';
 import { variedLog } from '../testing/varied-log.ts';
 
@@ -256,7 +257,9 @@ describe('jobs', () => {
     // It keeps no event from being forgotten, also in the eyes of other processes.
     expect(jobs.heldFrom(0)).toBe(Infinity);
     const places = openMemoryStatePlaces(bench.database);
-    expect(await heldByJobs({ history: new HistoryReader(stream), places }, 0)).toBe(Infinity);
+    expect(await heldByJobs({ history: new HistoryReader(stream), places }, 0, TEST_LOG_ID)).toBe(
+      Infinity,
+    );
     expect(jobs.isIdle()).toBe(false);
     expect(stopped!.reason!.remedy).toMatch(/reprocess --since 2023-11-14T/);
     await jobs.stop();
