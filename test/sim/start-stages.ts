@@ -72,7 +72,7 @@ export function startWriter(
     retention: new CheckpointRetention({ stream }, plan.checkpoint),
     readPosition: (partition) => process.act(() => parts.positions.readPosition(partition)),
     owned,
-    heldFrom: (partition) => heldByJobs({ history, places }, partition),
+    heldFrom: (partition, logId) => heldByJobs({ history, places }, partition, logId),
     log,
   });
   const stage = createWriter(

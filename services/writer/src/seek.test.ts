@@ -66,7 +66,7 @@ describe('seek', () => {
     }
   });
 
-  it('never jumps over a record that is not applied, wherever those of a closed source lie', async () => {
+  it('never jumps over what is not applied, wherever records of a closed source lie', async () => {
     const layouts = fc.record({
       sources: fc.array(fc.constantFrom(...SOURCES), { minLength: 1, maxLength: 24 }),
       applied: fc.nat(24),

@@ -32,7 +32,8 @@ type Where = Readonly<{ stream: Stream; partition: number }>;
  * All sources are applied in the order of this log, so what is below its source's mark ends at one
  * offset for all of them. Records follow one another without a gap, but a range may occur again
  * further on, put out by an owner that went back: so the binary search may end behind the record
- * it should find. Records of a closed source are never applied, wherever they lie, and tell nothing.
+ * it should find. Records of a closed source are never applied, wherever they lie; so they tell
+ * nothing.
  */
 export async function seek(
   where: Where,

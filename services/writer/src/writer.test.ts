@@ -332,7 +332,7 @@ describe('what the log may forget', () => {
     });
   });
 
-  it('is nothing before the first batch: seeking may have jumped over what is not applied', async () => {
+  it('is nothing before the first batch: records may have been jumped over', async () => {
     await bench.stop();
     const settings = { segmentBytes: 1, retentionMs: 0 };
     bench = new WriterBench({

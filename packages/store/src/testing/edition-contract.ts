@@ -81,7 +81,7 @@ function describePromotion(subject: () => EditionSubject): void {
     expect(await servedOf(subject(), 'r')).toEqual([[7, -Infinity, Infinity]]);
   });
 
-  it('counts no job of a later log than the one that its partition began the candidate in', async () => {
+  it('counts no job of a later log than the one that the candidate began in', async () => {
     await beginCandidate(subject());
     const { store, editions, scene } = subject();
     await scene.endJobs(40, { 41: [FROM_US] }, [0]);
