@@ -12,7 +12,8 @@ import {
   openSegmentStream,
   type SegmentStream,
 } from '@millrace/stream/segment';
-import { dataRecord, TEST_LOG_ID } from '@millrace/transformer/testing';
+import { LIVE_SOURCE } from '@millrace/transformer';
+import { dataRecord, liveRecord, TEST_LOG_ID } from '@millrace/transformer/testing';
 import {
   decodeSeriesRecord,
   DEFAULT_FOLD_SETTINGS,
@@ -98,6 +99,7 @@ test('a thread folds the past, ends, and leaves nothing of what is dropped', asy
     const append = async (record: Parameters<typeof encodeEventsRecord>[0]): Promise<unknown> =>
       await producer.append(TOPIC_EVENTS, partition, encodeEventsRecord(record));
     await append({ kind: EventsRecordKind.log, logId: TEST_LOG_ID });
+    await producer.append(TOPIC_SERIES, partition, liveRecord(1));
     await append(firstBarrierOf(inForce, PARTITIONS));
     for (let i = 0; i < RECORDS; i += 1) {
       const timeUs = T0 + i * 1_000_000;
@@ -122,7 +124,7 @@ test('a thread folds the past, ends, and leaves nothing of what is dropped', asy
   for (const partition of [0, 1]) {
     const records = await recordsOf(partition);
     expect(new Set(records.map(({ source }) => source))).toEqual(
-      new Set([`job-${candidate!.number}`]),
+      new Set([LIVE_SOURCE, `job-${candidate!.number}`]),
     );
     const edition = candidate!.rules.rules.find(({ name }) => name === 'r')!.edition;
     const finals = records.flatMap(({ entries }) => entries.finals);

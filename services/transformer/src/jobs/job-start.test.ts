@@ -4,6 +4,7 @@ import { TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
 import type { RuleFile } from '@millrace/rules';
 import { expect, it } from 'vitest';
 import { JobsBench } from '../testing/jobs-bench.ts';
+import { liveRecord } from '../testing/live-record.ts';
 import type { Job } from './job.ts';
 import { beginJob } from './job-start.ts';
 import type { BegunJob } from './job-state.ts';
@@ -70,7 +71,7 @@ it('waits for the number of the log until live folding has put out something of 
   const parts = { stream: bench.stream, partition: 0, recordBytesMax: 1000, signal };
   await expect(beginJob(parts, job)).rejects.toMatchObject(early);
   // Of another log it does not help.
-  bench.log.partition(TOPIC_SERIES, 0).append(bench.liveRecord(1, 'cd'.repeat(16)));
+  bench.log.partition(TOPIC_SERIES, 0).append(liveRecord(1, 'cd'.repeat(16)));
   await expect(beginJob(parts, job)).rejects.toMatchObject(early);
   bench.putOutLive(1);
   expect((await beginJob(parts, job))!.fold.head.logNumber).toBe(1);

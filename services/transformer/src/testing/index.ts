@@ -23,6 +23,7 @@ export {
   type OracleRun,
   type OracleSample,
 } from './editions-oracle.ts';
+export { liveRecord } from './live-record.ts';
 export { leaveOutLabels, withDefined } from './left-out-labels.ts';
 export { naiveWindows, windowKey, type NaiveWindow } from './naive-oracle.ts';
 export { RuleVersions } from './rule-versions.ts';

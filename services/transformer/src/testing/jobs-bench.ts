@@ -11,7 +11,7 @@ import { MemoryPlacesDatabase, openMemoryStatePlaces } from '@millrace/state/mem
 import type { StatePlaces } from '@millrace/state';
 import { TOPIC_EVENTS, TOPIC_SERIES, type Stream } from '@millrace/stream';
 import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
-import { ADDRESS_ZERO, compareAddress, type Address } from '@millrace/model';
+import { compareAddress, type Address } from '@millrace/model';
 import {
   decodeEventsRecord,
   decodeSeriesRecordHeader,
@@ -21,7 +21,6 @@ import {
   FOLD_VERSION,
   jobSource,
   listEntries,
-  SeriesRecordBuilder,
   type EventsRecord,
   type FoldSettings,
 } from '@millrace/wire';
@@ -29,9 +28,9 @@ import type { Job } from '../jobs/job.ts';
 import { createJobEvents } from '../jobs/job-events.ts';
 import { DEFAULT_JOB_SETTINGS, type JobSettings } from '../jobs/job-settings.ts';
 import { createJobs, type Jobs } from '../jobs/jobs.ts';
-import { LIVE_SOURCE } from '../take-over.ts';
 import { entryTexts, TEST_LOG_ID, type LoggedRecord } from './fold-run.ts';
 import { runJob } from './job-run.ts';
+import { liveRecord } from './live-record.ts';
 
 /** Small and quick, so that a test sees many polls, records and commits. */
 const QUICK: Partial<JobSettings> = {
@@ -77,16 +76,8 @@ export class JobsBench {
     }
   }
 
-  /** What live folding puts out of the log's first records. */
   putOutLive(logNumber: number, partition = 0): void {
-    this.log.partition(TOPIC_SERIES, partition).append(this.liveRecord(logNumber));
-  }
-
-  liveRecord(logNumber: number, logId: string = TEST_LOG_ID): Uint8Array {
-    const head = { logId, logNumber, source: LIVE_SOURCE, foldVersion: FOLD_VERSION };
-    const builder = new SeriesRecordBuilder(head, ADDRESS_ZERO, 1000);
-    builder.flush(2);
-    return builder.sealed[0]!.payload;
+    this.log.partition(TOPIC_SERIES, partition).append(liveRecord(logNumber));
   }
 
   append(record: EventsRecord, partition = 0): void {
