@@ -101,11 +101,16 @@ async function stored(samples: number, metric = METRIC): Promise<number> {
       'SELECT count(*)::float8 AS n FROM samples JOIN series USING (series_id) WHERE metric = $1',
       [metric],
     ));
-    const { waiting } = await store.row<{ waiting: number }>(
-      'SELECT count(*)::float8 AS waiting FROM windows_open WHERE start < now() - $1::interval',
-      ['2 hours'],
+    // Of each series one of 5 minutes and one of an hour at least, and none that is open still.
+    const { waiting, over } = await store.row<{ waiting: number; over: number }>(
+      `SELECT
+         (SELECT count(*) FROM windows_open WHERE start < now() - interval '2 hours')::float8
+           AS waiting,
+         (SELECT count(*) FROM windows JOIN series USING (series_id)
+           WHERE metric = $1)::float8 AS over`,
+      [metric],
     );
-    return n === samples && waiting === 0;
+    return n === samples && waiting === 0 && over >= 2 * SERIES;
   });
   return n;
 }
