@@ -3,7 +3,13 @@ import { systemClock } from '@millrace/runtime';
 import { readTimeArgument } from './time-argument.ts';
 
 /** Bytes that an audit holds of each sample, with room for what it cannot foresee. */
-export const SAMPLE_BYTES = 44;
+const SAMPLE_BYTES = 44;
+const MIB = 1024 * 1024;
+
+/** How many samples it may hold at once. */
+export function samplesIn(memoryMib: number): number {
+  return Math.floor((memoryMib * MIB) / SAMPLE_BYTES);
+}
 
 export function time(text: string): number {
   const timeUs = readTimeArgument(text, systemClock.nowUs());

@@ -3,10 +3,9 @@ import { resolve } from 'node:path';
 import pc from 'picocolors';
 import { Option, type Command } from 'commander';
 import type { AuditReport, AuditSettings } from '@millrace/audit';
-import { listenForShutdown, MillraceError, systemClock } from '@millrace/runtime';
-import { mebibytes, SAMPLE_BYTES, time, wholeNumber } from '../audit/audit-arguments.ts';
+import { MillraceError } from '@millrace/runtime';
+import { mebibytes, samplesIn, time, wholeNumber } from '../audit/audit-arguments.ts';
 import type { CliContext } from '../cli-context.ts';
-import { isDistributed } from '../distributed/is-distributed.ts';
 
 interface AuditFlags {
   since?: number;
@@ -19,8 +18,6 @@ interface AuditFlags {
   report?: string;
   dataDir?: string;
 }
-
-const MIB = 1024 * 1024;
 
 export function addAuditCommand(program: Command, context: CliContext): void {
   program
@@ -68,34 +65,17 @@ async function runAudit(context: CliContext, flags: AuditFlags): Promise<void> {
 
 async function examine(context: CliContext, flags: AuditFlags): Promise<AuditReport> {
   const { audit, AUDIT_DEFAULTS } = await import('@millrace/audit');
-  const { openDistributed, openEmbedded } = await import('../audit/open-audited.ts');
-  const { showProgress } = await import('../audit/audit-progress.ts');
-  const isShared = flags.dataDir === undefined && isDistributed(context.environment);
-  const shutdown = listenForShutdown();
-  const audited = isShared
-    ? await openDistributed(context)
-    : await openEmbedded(context, flags.dataDir);
-  const progress = showProgress(context.output);
-  const { stream, store } = audited;
+  const { withAudited } = await import('../audit/with-audited.ts');
   const settings: AuditSettings = {
     ...AUDIT_DEFAULTS,
     sinceUs: flags.since,
     untilUs: flags.until,
     tenant: flags.tenant,
     partition: flags.partition,
-    samplesMax: Math.floor((flags.memory * MIB) / SAMPLE_BYTES),
+    samplesMax: samplesIn(flags.memory),
     isDeep: flags.deep === true,
   };
-  try {
-    return await audit(
-      { stream, store, clock: systemClock, onProgress: progress.step, signal: shutdown.signal },
-      settings,
-    );
-  } finally {
-    progress.end();
-    shutdown.dispose();
-    await audited.close();
-  }
+  return await withAudited(context, flags.dataDir, (parts) => audit(parts, settings));
 }
 
 function broken({ findings }: AuditReport, files: readonly string[]): MillraceError {

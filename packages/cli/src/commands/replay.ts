@@ -1,9 +1,8 @@
 import { Option, type Command } from 'commander';
 import type { ReplayReport } from '@millrace/audit';
-import { listenForShutdown, MillraceError, systemClock } from '@millrace/runtime';
-import { mebibytes, SAMPLE_BYTES, time, wholeNumber } from '../audit/audit-arguments.ts';
+import { MillraceError } from '@millrace/runtime';
+import { mebibytes, samplesIn, time, wholeNumber } from '../audit/audit-arguments.ts';
 import type { CliContext } from '../cli-context.ts';
-import { isDistributed } from '../distributed/is-distributed.ts';
 
 interface ReplayFlags {
   since?: number;
@@ -15,8 +14,6 @@ interface ReplayFlags {
   json?: boolean;
   dataDir?: string;
 }
-
-const MIB = 1024 * 1024;
 
 export function addReplayCommand(program: Command, context: CliContext): void {
   program
@@ -50,33 +47,19 @@ async function runReplay(context: CliContext, flags: ReplayFlags): Promise<void>
 
 async function replayed(context: CliContext, flags: ReplayFlags): Promise<ReplayReport> {
   const { replay, REPLAY_DEFAULTS } = await import('@millrace/audit');
-  const { openDistributed, openEmbedded } = await import('../audit/open-audited.ts');
-  const { showProgress } = await import('../audit/audit-progress.ts');
-  const isShared = flags.dataDir === undefined && isDistributed(context.environment);
-  const shutdown = listenForShutdown();
-  const audited = isShared
-    ? await openDistributed(context)
-    : await openEmbedded(context, flags.dataDir);
-  const progress = showProgress(context.output);
-  const { stream, store } = audited;
-  const { signal } = shutdown;
-  const parts = { stream, store, clock: systemClock, onProgress: progress.step, signal };
+  const { withAudited } = await import('../audit/with-audited.ts');
   const settings = {
     ...REPLAY_DEFAULTS,
     sinceUs: flags.since,
     untilUs: flags.until,
     partition: flags.partition,
-    samplesMax: Math.floor((flags.memory * MIB) / SAMPLE_BYTES),
+    samplesMax: samplesIn(flags.memory),
   };
-  try {
-    return flags.repair === true
+  return await withAudited(context, flags.dataDir, async (parts, audited) =>
+    flags.repair === true
       ? await replay({ ...parts, repairer: audited.repairer() }, settings)
-      : await replay(parts, settings);
-  } finally {
-    progress.end();
-    shutdown.dispose();
-    await audited.close();
-  }
+      : await replay(parts, settings),
+  );
 }
 
 function differs(): MillraceError {
