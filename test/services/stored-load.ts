@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fingerprintOf, seriesIdOf } from '@millrace/model';
 import type { LoadResult, LoadSettings } from '../load/load-run.ts';
+import { loadSeries } from '../load/load-series.ts';
 import { loadTotal } from '../load/load-values.ts';
 import type { StoreClient } from './store-client.ts';
 
@@ -8,6 +10,8 @@ type SentLoad = Pick<
   'metric' | 'firstTimeMs' | 'stepMs' | 'series' | 'seriesPerRequest' | 'values'
 >;
 
+/** Of who sends without a token. */
+const TENANT = 'default';
 const POLL_MS = 50;
 /**
  * Every so many series are looked at while waiting: a look at all of them is dearer, and takes
@@ -34,16 +38,16 @@ export async function untilLoadVisible(
   const deadlineMs = performance.now() + msMax;
   const spotEvery = Math.max(SPOT_EVERY, Math.ceil(load.series / SPOTS_MAX));
   for (const every of [spotEvery, Math.ceil(load.series / LOOKED_AT_MAX)]) {
-    const wanted = Array.from({ length: Math.ceil(load.series / every) }, (_, n) => n * every);
-    const all = wanted.filter((i) => lastTimeOf(i, load, result) !== null).length;
-    let spots: Spot[] = [];
+    const spots = spotsOf(load, result, every);
     for (;;) {
       const begunMs = performance.now();
-      if (spots.length < all) spots = await spotsOf(store, load, result, every);
       const seen = await countVisible(store, spots);
-      if (seen === all) break;
+      if (seen === spots.length) break;
       if (performance.now() > deadlineMs) {
-        throw new Error(`${all - seen} of ${all} last samples cannot be queried after ${msMax} ms`);
+        const missing = spots.length - seen;
+        throw new Error(
+          `${missing} of ${spots.length} last samples cannot be queried after ${msMax} ms`,
+        );
       }
       await sleep(Math.max(POLL_MS, performance.now() - begunMs));
     }
@@ -65,20 +69,21 @@ function lastTimeOf(
   return steps === 0 ? null : new Date(firstTimeMs + (steps - 1) * stepMs).toISOString();
 }
 
-/** Those of the series to be looked at that are known and have samples. */
-async function spotsOf(
-  store: StoreClient,
+/**
+ * Those of the series to be looked at that were sent. Their ids are computed: to find them by their
+ * labels reads all definitions, which while a million come is more work than storing them.
+ */
+function spotsOf(
   load: SentLoad,
   result: Pick<LoadResult, 'stepsOfGroup'>,
   every: number,
-): Promise<Spot[]> {
-  const known = await store.rows<{ id: string; i: number }>(
-    `SELECT series_id::text AS id, i FROM (${LOAD_SERIES}) AS load WHERE i % $2 = 0`,
-    [load.metric, every],
-  );
-  return known.flatMap(({ id, i }) => {
+): readonly Spot[] {
+  const numbers = Array.from({ length: Math.ceil(load.series / every) }, (_, n) => n * every);
+  return numbers.flatMap((i) => {
     const time = lastTimeOf(i, load, result);
-    return time === null ? [] : [{ id, time }];
+    if (time === null) return [];
+    const fingerprint = fingerprintOf(TENANT, loadSeries(i, load.metric));
+    return [{ id: String(seriesIdOf(fingerprint)), time }];
   });
 }
 
@@ -89,6 +94,9 @@ async function countVisible(store: StoreClient, spots: readonly Spot[]): Promise
        WHERE samples.series_id = wanted.series_id AND samples.time = wanted.time
          AND samples.bucket >= date_trunc('minute', wanted.time)
          AND samples.bucket < wanted.time + interval '10 minutes'
+       OFFSET 0
+     ) AND EXISTS (
+       SELECT FROM series WHERE series.series_id = wanted.series_id
        OFFSET 0
      ))::integer AS seen
      FROM unnest($1::bigint[], $2::timestamptz[]) AS wanted(series_id, time)`,

@@ -11,6 +11,11 @@ export interface StatementResult<Row> {
 export interface Session {
   /** Runs `sql/statements/NAME.sql`; prepared once per connection. */
   run<Row>(name: string, parameters?: readonly unknown[]): Promise<StatementResult<Row>>;
+  /**
+   * The same, planned each time: a plan from when a table was empty reads all of it for each row,
+   * once it holds a million.
+   */
+  runPlannedAnew(name: string, parameters?: readonly unknown[]): Promise<void>;
   /** BEGIN, COMMIT, SAVEPOINT and the like. */
   command(sql: string): Promise<void>;
   /** Feeds a COPY statement with bytes in its binary format. */
@@ -26,6 +31,10 @@ export function sessionOf(client: ClientBase): Session {
         values: [...parameters],
       });
       return { rows: result.rows as Row[], count: result.rowCount ?? 0 };
+    },
+    runPlannedAnew: async (name, parameters = []) => {
+      // Without a name the server keeps no plan.
+      await client.query({ text: statementText(name), values: [...parameters] });
     },
     command: async (sql) => {
       await client.query(sql);

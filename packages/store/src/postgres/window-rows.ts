@@ -30,7 +30,7 @@ export function finalRowSet(pieces: readonly Piece[], context: PieceContext): Ro
     if (context.copiesWindows && !(await isAnyDropped(session, some))) {
       await session.copy('copy-windows', encodeWindowCopy(some, context.partition));
     } else await session.run('insert-finals', pieceParameters(some, context));
-    await session.run('delete-open', pieceKeys(some, context));
+    await session.runPlannedAnew('delete-open', pieceKeys(some, context));
   });
 }
 
