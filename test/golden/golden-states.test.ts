@@ -11,7 +11,7 @@ import { GOLDEN, goldenLog, linesOf, pathOf } from './golden-files.ts';
  *
  *   STATE.pages.txt  for each page: its key as JSON, its bytes deflated in base64
  */
-const STATE_VERSIONS = [1, 2];
+const STATE_VERSIONS = [1, 2, 3];
 
 const STATES = STATE_VERSIONS.flatMap((version) =>
   GOLDEN.filter(({ stateVersion = 1 }) => stateVersion <= version).map(({ name, record }) => ({

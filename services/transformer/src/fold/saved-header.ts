@@ -8,8 +8,8 @@ import type { PartitionHead } from './partition-state.ts';
 import type { BarrierInForce } from './read-barrier.ts';
 
 /** The state's own format: what this program writes, and all that it reads. */
-export const STATE_VERSION = 2;
-export const STATE_VERSIONS_READ: readonly number[] = [1, 2];
+export const STATE_VERSION = 3;
+export const STATE_VERSIONS_READ: readonly number[] = [1, 2, 3];
 
 /** What the page `header` holds: how to read all others, and what is in none of them. */
 export interface SavedHeader {

@@ -1,4 +1,5 @@
 import { FieldWriter } from '@millrace/wire';
+import { CompactReader, CompactWriter } from './compact-numbers.ts';
 import { keepPage } from './page-memory.ts';
 import { stateIncomplete } from './state-pages.ts';
 
@@ -8,17 +9,26 @@ const PAGE_SHIFT = 6;
 
 type Numbers = Uint8Array | Uint32Array | Float64Array;
 
+/**
+ * How the numbers of a page's slots are written one after the other, each as it differs from the
+ * one before: group by group, of each group all slots, of each slot those places among its `width`.
+ * `asTheyAre`: they look like chance, and are not written so.
+ */
+export type PageOrder = readonly (readonly number[])[] | 'asTheyAre';
+
 /** One growable column of a table: `width` values for every slot. */
 export class Column<T extends Numbers = Numbers> {
   data: T;
   /** The bytes of all of it. */
   raw: Buffer;
   readonly width: number;
+  readonly order: PageOrder;
   readonly #make: (length: number) => T;
 
-  constructor(make: (length: number) => T, width = 1) {
+  constructor(make: (length: number) => T, width: number, order: PageOrder) {
     this.#make = make;
     this.width = width;
+    this.order = order;
     this.data = make(PAGE_SLOTS * width);
     this.raw = rawOf(this.data);
   }
@@ -34,12 +44,15 @@ export class Column<T extends Numbers = Numbers> {
   }
 }
 
-export const bytes8 = (width = 1): Column<Uint8Array> =>
-  new Column((length) => new Uint8Array(length), width);
-export const words32 = (width = 1): Column<Uint32Array> =>
-  new Column((length) => new Uint32Array(length), width);
-export const floats64 = (width = 1): Column<Float64Array> =>
-  new Column((length) => new Float64Array(length), width);
+/** The same place of all slots, then the next one. */
+const byPlaces = (width: number): PageOrder => Array.from({ length: width }, (_, place) => [place]);
+
+export const bytes8 = (width = 1, order: PageOrder = byPlaces(width)): Column<Uint8Array> =>
+  new Column((length) => new Uint8Array(length), width, order);
+export const words32 = (width = 1, order: PageOrder = byPlaces(width)): Column<Uint32Array> =>
+  new Column((length) => new Uint32Array(length), width, order);
+export const floats64 = (width = 1, order: PageOrder = byPlaces(width)): Column<Float64Array> =>
+  new Column((length) => new Float64Array(length), width, order);
 
 function rawOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
@@ -47,10 +60,11 @@ function rawOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer {
 
 /** Pages are written one after the other: there are very many of them in one commit. */
 const writer = new FieldWriter(65_536);
+const compact = new CompactWriter();
 
 /**
  * One page as MessagePack: the bytes of all columns, one column after the other, and what is
- * `beside` them, if anything is.
+ * `beside` them, if anything is. They are told from the ones as they are by being fewer.
  */
 export function encodePage(
   columns: readonly Column[],
@@ -59,31 +73,91 @@ export function encodePage(
 ): Uint8Array {
   writer.reset();
   if (beside !== undefined) writer.array(2);
-  let length = 0;
-  for (const column of columns) length += pageBytes(column);
-  writer.bytesOf(length);
-  for (const column of columns) {
-    const bytes = pageBytes(column);
-    writer.copy(column.raw, page * bytes, (page + 1) * bytes);
+  const length = bytesAsTheyAre(columns);
+  compact.reset();
+  for (const column of columns) writeCompact(column, page);
+  const bytes = compact.view();
+  if (bytes.length < length) writer.bytes(bytes);
+  else {
+    writer.bytesOf(length);
+    for (const column of columns) {
+      const size = pageBytes(column);
+      writer.copy(column.raw, page * size, (page + 1) * size);
+    }
   }
   if (beside !== undefined) writer.value(beside);
   return keepPage(writer.view());
+}
+
+function writeCompact(column: Column, page: number): void {
+  const { order, width, data } = column;
+  if (order === 'asTheyAre') {
+    compact.raw(pageOf(column, page));
+    return;
+  }
+  const from = page * PAGE_SLOTS * width;
+  const end = from + PAGE_SLOTS * width;
+  for (const places of order) {
+    compact.begin();
+    const isRow = places.length > 1;
+    for (let at = from; at < end; at += width) {
+      if (isRow) compact.nextRow();
+      for (let i = 0; i < places.length; i += 1) compact.number(data[at + places[i]!]!);
+    }
+  }
 }
 
 function pageBytes({ data, width }: Column): number {
   return PAGE_SLOTS * width * data.BYTES_PER_ELEMENT;
 }
 
+export function bytesAsTheyAre(columns: readonly Column[]): number {
+  let length = 0;
+  for (const column of columns) length += pageBytes(column);
+  return length;
+}
+
 /** Puts the bytes of all columns back; the columns must have room. */
 export function decodeColumns(columns: readonly Column[], page: number, bytes: Uint8Array): void {
+  const length = bytesAsTheyAre(columns);
+  if (bytes.length > length) throw stateIncomplete('a page is too long');
+  if (bytes.length < length) {
+    readCompact(columns, page, bytes);
+    return;
+  }
   let at = 0;
   for (const column of columns) {
     const into = pageOf(column, page);
-    if (at + into.length > bytes.length) throw stateIncomplete('a page is too short');
     into.set(bytes.subarray(at, at + into.length));
     at += into.length;
   }
-  if (at !== bytes.length) throw stateIncomplete('a page is too long');
+}
+
+function readCompact(columns: readonly Column[], page: number, bytes: Uint8Array): void {
+  const reader = new CompactReader(bytes);
+  for (const column of columns) {
+    const { order, width, data } = column;
+    if (order === 'asTheyAre') {
+      pageOf(column, page).set(reader.raw(pageBytes(column)));
+      continue;
+    }
+    const from = page * PAGE_SLOTS * width;
+    const end = from + PAGE_SLOTS * width;
+    const isFloat = data instanceof Float64Array;
+    for (const places of order) {
+      reader.begin();
+      for (let at = from; at < end; at += width) {
+        for (let i = 0; i < places.length; i += 1) {
+          const number = reader.number();
+          data[at + places[i]!] = number;
+          if (!isFloat && data[at + places[i]!] !== number) {
+            throw stateIncomplete('a page has a number that does not fit');
+          }
+        }
+      }
+    }
+  }
+  reader.end();
 }
 
 function pageOf(column: Column, page: number): Uint8Array {

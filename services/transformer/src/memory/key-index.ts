@@ -8,7 +8,7 @@ const FREE = -1;
  */
 export class KeyIndex {
   /** Four 32-bit lanes of every slot's key. */
-  readonly keys: Column<Uint32Array> = words32(4);
+  readonly keys: Column<Uint32Array> = words32(4, 'asTheyAre');
   #table: Int32Array = new Int32Array(128).fill(FREE);
   #size = 0;
 

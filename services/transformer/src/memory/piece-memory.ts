@@ -2,12 +2,14 @@ import { ExponentialHistogram, HyperLogLog, PieceInputs } from '@millrace/model'
 import { decodeSoundMsgpack } from '@millrace/wire';
 import {
   bytes8,
+  bytesAsTheyAre,
   DirtyPages,
   decodeColumns,
   encodePage,
   floats64,
   PAGE_SLOTS,
   type Column,
+  type PageOrder,
 } from './column.ts';
 import { KeyIndex } from './key-index.ts';
 import { Slots } from './slots.ts';
@@ -47,6 +49,20 @@ export const PieceField = {
 /** Numbers of one piece: those of slot s begin at s times this. */
 export const PIECE_FIELDS = 16;
 
+/** Values of a piece are like one another; all else of it is like that of the piece before. */
+const PAGE_ORDER: PageOrder = [
+  ...[PieceField.turn, PieceField.edition, PieceField.widthUs, PieceField.startUs],
+  ...[PieceField.name, PieceField.count, PieceField.firstTimeUs, PieceField.lastTimeUs],
+  ...[PieceField.touchedUs, PieceField.touchedOffset],
+]
+  .map((field): readonly number[] => [field])
+  .concat([
+    [
+      ...[PieceField.min, PieceField.first, PieceField.last, PieceField.max],
+      ...[PieceField.sum, PieceField.increase],
+    ],
+  ]);
+
 /** Which window of which edition a piece belongs to. */
 export interface WindowKey {
   edition: number;
@@ -56,10 +72,10 @@ export interface WindowKey {
 
 /** Open pieces, found by (output series, edition, width, start). */
 export class PieceMemory {
-  readonly numbers: Column<Float64Array> = floats64(PIECE_FIELDS);
+  readonly numbers: Column<Float64Array> = floats64(PIECE_FIELDS, PAGE_ORDER);
   readonly bits: Column<Uint8Array> = bytes8();
   /** Fingerprints of the output series, 16 bytes each. */
-  readonly fingerprints: Column<Uint8Array> = bytes8(16);
+  readonly fingerprints: Column<Uint8Array> = bytes8(16, 'asTheyAre');
   /** Sketches of the pieces whose edition wants them. */
   readonly histograms: Map<number, ExponentialHistogram> = new Map();
   readonly distincts: Map<number, HyperLogLog> = new Map();
@@ -70,13 +86,16 @@ export class PieceMemory {
   readonly #index = new KeyIndex();
   readonly #slots = new Slots();
   readonly #dirty = new DirtyPages();
+  /** Those of pages; keys follow from them, and stood there before version 3 of the state. */
   readonly #columns: readonly Column[];
+  readonly #columnsWithKeys: readonly Column[];
   #turns = 0;
   /** Slots below it say themselves whether they are used. */
   #cleared = 0;
 
   constructor() {
-    this.#columns = [this.#index.keys, this.numbers, this.bits, this.fingerprints];
+    this.#columns = [this.numbers, this.bits, this.fingerprints];
+    this.#columnsWithKeys = [this.#index.keys, ...this.#columns];
     this.#clearPage(0);
     this.#lanes = new Uint32Array(this.fingerprints.data.buffer);
   }
@@ -214,7 +233,14 @@ export class PieceMemory {
     }
     this.#cleared = Math.max(this.#cleared, Math.ceil(end / PAGE_SLOTS) * PAGE_SLOTS);
     this.#slots.restore(end, (slot) => this.isUsed(slot));
-    for (const slot of this.used()) this.#index.adopt(slot);
+    for (const slot of this.used()) {
+      const [a, b, c, d] = windowKeys(this.#lanes, 4 * slot, {
+        edition: this.field(slot, PieceField.edition),
+        widthUs: this.field(slot, PieceField.widthUs),
+        startUs: this.field(slot, PieceField.startUs),
+      });
+      this.#index.insert(slot, a, b, c, d);
+    }
   }
 
   #encodePage(page: number): Uint8Array {
@@ -235,7 +261,8 @@ export class PieceMemory {
       Uint8Array,
       [number, Uint8Array | null, Uint8Array | null, Uint8Array | null][],
     ];
-    decodeColumns(this.#columns, page, columns);
+    const hasKeys = columns.length === bytesAsTheyAre(this.#columnsWithKeys);
+    decodeColumns(hasKeys ? this.#columnsWithKeys : this.#columns, page, columns);
     for (const [slot, histogram, distinct, inputs] of sketches) {
       if (histogram) this.histograms.set(slot, ExponentialHistogram.decode(histogram));
       if (distinct) this.distincts.set(slot, HyperLogLog.decode(distinct));
@@ -247,7 +274,7 @@ export class PieceMemory {
     const before = this.bits.data.length;
     if (slots <= before) return;
     const room = Math.ceil(Math.max(2 * before, slots) / PAGE_SLOTS) * PAGE_SLOTS;
-    for (const column of this.#columns) column.reserve(room);
+    for (const column of this.#columnsWithKeys) column.reserve(room);
     this.#lanes = new Uint32Array(this.fingerprints.data.buffer);
   }
 

@@ -62,7 +62,8 @@ export class SeriesMemory {
     this.width = settings.rememberedTimesMax;
     this.#settings = settings;
     this.times = floats64(this.width);
-    this.values = floats64(this.width);
+    // Values of a series are like one another, not like those of others.
+    this.values = floats64(this.width, [Array.from({ length: this.width }, (_, i) => i)]);
     this.#columns = [
       this.index.keys,
       this.count,
