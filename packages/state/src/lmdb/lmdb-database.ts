@@ -9,6 +9,11 @@ export function openLmdbDatabase(directory: string): RootDatabase<Uint8Array, Ui
     keyEncoding: 'binary',
     useVersions: true,
     cache: false,
+    // Pages of a state are some kilobytes: in these several share one. Of more than half of one
+    // LMDB would use whole ones, side by side, which it finds too few of when they are freed and
+    // taken again: its file grew, and so did the process, which maps it. Of a file that is there its
+    // own size counts.
+    pageSize: 16_384,
     // A commit resolves when it is flushed, not when it is visible.
     overlappingSync: false,
     // With it, a commit that fails leaves a second promise behind that nobody can catch.

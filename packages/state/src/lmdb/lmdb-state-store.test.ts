@@ -85,7 +85,7 @@ describe('LmdbStateStore', () => {
 
   it('refuses a file whose end is missing', async () => {
     const store = openLmdbStateStore({ directory });
-    const pages = new Map(Array.from({ length: 100 }, (_, i) => [`${i}`, Buffer.alloc(9_000, i)]));
+    const pages = new Map(Array.from({ length: 400 }, (_, i) => [`${i}`, Buffer.alloc(9_000, i)]));
     const next = { logId: 'aa', position: 1 };
     await store.commit({ partition: 0, expected: undefined, next, pages });
     await store.close();

@@ -10,6 +10,7 @@ import {
   widthArray,
 } from './array-parameters.ts';
 import { letterPayload, type RowSet } from './row-set.ts';
+import { inSeriesOrder } from './series-order.ts';
 import type { Session } from './session.ts';
 import { encodeWindowCopy } from './window-copy.ts';
 
@@ -43,9 +44,10 @@ async function isAnyDropped(session: Session, pieces: readonly Piece[]): Promise
 
 function pieceRowSet(
   entry: string,
-  pieces: readonly Piece[],
+  given: readonly Piece[],
   write: (session: Session, some: readonly Piece[]) => Promise<void>,
 ): RowSet {
+  const pieces = inSeriesOrder(given);
   return {
     entry,
     count: pieces.length,

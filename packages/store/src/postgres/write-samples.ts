@@ -86,7 +86,8 @@ export function writeVerifiedSamples(
   if (packing.placement.kind === 'packed') {
     return pack({ session, partition, packing, settings }, packing.placement);
   }
-  const set = sampleRowSet({ samples, rows, counted: 'stored', partition, writer });
+  const ordered = orderBySeries(samples, rows);
+  const set = sampleRowSet({ samples, rows: ordered, counted: 'stored', partition, writer });
   return insertRows(session, set, isolate);
 }
 
