@@ -67,9 +67,10 @@ function whyNotDown(
     : 'an adapter: only main.ts files, services/single and packages/cli join ports and adapters';
 }
 
-/** Sub-paths that are no adapters: the audit folds as the transformer does, without its stage. */
+/** Sub-paths that are no adapters: these fold as the transformer does, without its stage. */
 const parts: Readonly<Record<string, readonly string[]>> = {
   '@millrace/audit': ['@millrace/transformer/fold'],
+  '@millrace/complete': ['@millrace/transformer/fold'],
 };
 
 function isPart(own: Workspace, specifier: string): boolean {

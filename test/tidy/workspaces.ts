@@ -30,10 +30,11 @@ export const floors: Readonly<Record<string, number>> = {
   '@millrace/receiver': 4,
   '@millrace/transformer': 4,
   '@millrace/writer': 4,
+  '@millrace/complete': 5,
   '@millrace/audit': 5,
-  '@millrace/single': 5,
-  '@millrace/cli': 6,
-  '@millrace/test': 7,
+  '@millrace/single': 6,
+  '@millrace/cli': 7,
+  '@millrace/test': 8,
 };
 
 interface Manifest {

@@ -7,6 +7,16 @@ export {
   type UnverifiedSeries,
 } from './dead-letter.ts';
 export type {
+  CompleteWindow,
+  CompletionCounts,
+  CompletionRun,
+  CompletionStore,
+  MarkedScope,
+  MarkedWindow,
+  MarkedWindows,
+  WindowName,
+} from './completion-store.ts';
+export type {
   DiffChange,
   DiffCounts,
   DiffParams,

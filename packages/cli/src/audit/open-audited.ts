@@ -1,7 +1,12 @@
 import { silentLog, systemClock } from '@millrace/runtime';
 import { usualDataDirectory } from '@millrace/single/running';
-import type { PostgresConnection, StoreRepairer, StoreReader } from '@millrace/store';
-import { createPostgresStoreReader } from '@millrace/store/postgres';
+import type {
+  CompletionStore,
+  PostgresConnection,
+  StoreReader,
+  StoreRepairer,
+} from '@millrace/store';
+import { createPostgresCompletionStore, createPostgresStoreReader } from '@millrace/store/postgres';
 import { createTimescaleStoreRepairer } from '@millrace/store/timescale';
 import type { Stream } from '@millrace/stream';
 import { kafkaConnectionOf, openKafkaStream } from '@millrace/stream/kafka';
@@ -21,6 +26,8 @@ export interface Audited {
   store: StoreReader;
   /** Who puts rows right; made when it is asked for. */
   repairer(): StoreRepairer;
+  /** Where windows that are computed again are kept; made when it is asked for. */
+  completion(): CompletionStore;
   close(): Promise<void>;
 }
 
@@ -55,11 +62,15 @@ export async function openDistributed({ environment }: CliContext): Promise<Audi
 function audited(stream: Stream, connection: PostgresConnection): Audited {
   const store = createPostgresStoreReader({ connection });
   let repairer: StoreRepairer | undefined;
+  let completion: CompletionStore | undefined;
   return {
     ...{ stream, store },
     repairer: () => (repairer ??= createTimescaleStoreRepairer({ connection, log: silentLog })),
+    completion: () =>
+      (completion ??= createPostgresCompletionStore({ connection, log: silentLog })),
     close: async () => {
       await repairer?.close();
+      await completion?.close();
       await store.close();
       await stream.close();
     },

@@ -1,7 +1,9 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { listenForShutdown, MillraceError, systemClock } from '@millrace/runtime';
 import { readRuleFile } from '@millrace/single/running';
+import { mebibytes } from '../audit/audit-arguments.ts';
 import type { CliContext } from '../cli-context.ts';
+import type { CompleteFlags } from '../complete/complete-command.ts';
 import { askCandidates, sendCandidate, sendJobsOrder } from '../editions/candidates-client.ts';
 import { findReprocessed } from '../editions/find-rule-set.ts';
 import { followJobs } from '../editions/follow-jobs.ts';
@@ -16,10 +18,9 @@ import { timeArgument } from '../time-argument.ts';
 import { candidateNumber } from './edition.ts';
 import { withCommonOptions } from './rules.ts';
 
-interface ReprocessFlags extends ReceiverFlags {
-  json?: boolean;
+interface ReprocessFlags extends ReceiverFlags, CompleteFlags {
+  marked?: boolean;
   rules?: string;
-  since?: number;
   rate?: number;
   detach?: boolean;
 }
@@ -39,10 +40,27 @@ export function addReprocessCommand(program: Command, context: CliContext): void
       .option('--rules <file>', 'the rule file')
       .option('--since <time>', 'from then on: 2026-11-29T12:00:00Z, or 2h ago', timeArgument)
       .option('--rate <samples>', 'fold at most so many a second, in all partitions', rateArgument)
-      .option('--detach', 'do not wait until it is through'),
+      .option('--detach', 'do not wait until it is through')
+      .addOption(ofMarked('--marked', 'compute marked windows again, from all samples'))
+      .addOption(
+        ofMarked('--until <time>', 'with --marked: windows of before').argParser(timeArgument),
+      )
+      .addOption(ofMarked('--rule <name...>', 'with --marked: only windows of these rules'))
+      .addOption(ofMarked('--tenant <name>', 'with --marked: only windows of this tenant'))
+      .addOption(
+        ofMarked(
+          '--memory <MiB>',
+          'with --marked: for samples; more take more rounds (384)',
+        ).argParser(mebibytes),
+      ),
   );
   reprocess.action(async (flags: ReprocessFlags, command: Command) => {
     const { rules, since } = flags;
+    if (flags.marked === true) return await completeMarkedWindows(context, flags);
+    const [only] = (['until', 'rule', 'tenant', 'memory'] as const).filter(
+      (name) => flags[name] !== undefined,
+    );
+    if (only !== undefined) return command.error(`error: --${only} is for --marked`);
     if (rules === undefined) return command.error('error: say --rules FILE (--help shows more)');
     if (since === undefined) return command.error('error: say --since, as --since 2h');
     await begin(context, flags, { config: rules, sinceUs: since });
@@ -71,14 +89,22 @@ export function addReprocessCommand(program: Command, context: CliContext): void
   }
 }
 
+function ofMarked(flags: string, description: string): Option {
+  return new Option(flags, description).conflicts(['rules', 'rate', 'detach', 'url']);
+}
+
+/** Loaded only when it is asked for, like all that reads log and store itself. */
+async function completeMarkedWindows(context: CliContext, flags: CompleteFlags): Promise<void> {
+  const { completeCommand } = await import('../complete/complete-command.ts');
+  await completeCommand(context, flags);
+}
+
 /** What both commands know, commander gives to the first of them. */
 function jobFlags(command: Command): JobFlags {
-  const { rules, since, rate, detach, ...flags } = command.optsWithGlobals<
-    JobFlags & ReprocessFlags
-  >();
-  const given = Object.entries({ rules, since, rate, detach }).filter(
-    ([, one]) => one !== undefined,
-  );
+  const { rules, since, rate, detach, marked, until, rule, tenant, memory, ...flags } =
+    command.optsWithGlobals<JobFlags & ReprocessFlags>();
+  const ofFirst = { rules, since, rate, detach, marked, until, rule, tenant, memory };
+  const given = Object.entries(ofFirst).filter(([, one]) => one !== undefined);
   const [name] = given[0] ?? [];
   if (name === undefined) return flags;
   return command.error(`error: option '--${name}' is of "reprocess" alone; nothing was changed`);

@@ -1,3 +1,4 @@
+export { createMemoryCompletionStore } from './memory-completion-store.ts';
 export { createMemoryStoreReader } from './memory-store-reader.ts';
 export { createMemoryStore, type MemoryStore } from './memory-store.ts';
 export {

@@ -6,6 +6,7 @@ import type {
   ExemplarEntry,
   UnverifiedEntry,
 } from '@millrace/wire';
+import type { CompleteWindow } from '../completion-store.ts';
 import type { StoredMark } from '../store.ts';
 import type {
   StoredEditionEnd,
@@ -58,6 +59,10 @@ export interface MemoryReason {
   samples: number;
 }
 
+export interface MemoryCompleteWindow extends CompleteWindow {
+  run: number;
+}
+
 export interface MemoryMark extends StoredMark {
   partition: number;
   source: string;
@@ -82,6 +87,10 @@ export class MemoryStoreDatabase {
   finals: MemoryPiece[] = [];
   /** When a series was first seen, by its id. */
   readonly firstSeen: Map<string, TimeUs> = new Map();
+  /** Windows that were computed again, by `edition seriesId widthUs startUs`. */
+  readonly complete: Map<string, MemoryCompleteWindow> = new Map();
+  /** Runs of complete mode so far, and whether one is under way. */
+  readonly completion: { runs: number; isUnderWay: boolean } = { runs: 0, isUnderWay: false };
   unverified: (UnverifiedEntry & { partition: number })[] = [];
   deadLetters: MemoryLetter[] = [];
   /** Nothing expires by itself here. */

@@ -25,6 +25,11 @@ export {
   type PostgresEditionStoreSettings,
 } from './postgres-edition-store.ts';
 export {
+  createPostgresCompletionStore,
+  POSTGRES_COMPLETION_STORE_DEFAULTS,
+  type PostgresCompletionStoreSettings,
+} from './postgres-completion-store.ts';
+export {
   createPostgresStoreReader,
   POSTGRES_STORE_READER_DEFAULTS,
   type PostgresStoreReaderSettings,

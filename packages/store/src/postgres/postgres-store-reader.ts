@@ -218,7 +218,7 @@ function expiryOf(rows: readonly ExpiredRow[]): StoredExpiry {
   return Object.fromEntries(expiry) as Record<ExpiringTable, number>;
 }
 
-interface PositionRow {
+export interface PositionRow {
   log_id: string;
   log_number: string;
   partition: number;
@@ -231,7 +231,7 @@ interface PositionRow {
   watermark_us: string | null;
 }
 
-function positionOf(row: PositionRow): StoredPosition {
+export function positionOf(row: PositionRow): StoredPosition {
   return {
     logId: row.log_id,
     logNumber: Number(row.log_number),

@@ -93,7 +93,7 @@ describe('statistics', () => {
     );
     expect(rows).toEqual([
       ['packed_of_then', 'bucket series_id'],
-      ['windows_of_then', 'edition partition piece series_id start width'],
+      ['windows_of_then', 'edition marked partition piece series_id start width'],
     ]);
     await drop();
   });

@@ -1,0 +1,128 @@
+import type { MarkedWindow } from '@millrace/store';
+import { WindowFold } from '@millrace/transformer/fold';
+import { decodeEventsRecord, EventsRecordKind, type FoldSettings } from '@millrace/wire';
+import { foldCollected, type Inexact } from './fold-collected.ts';
+import type { PieceColumns } from './merge-pieces.ts';
+import { ALL_SERIES, PartitionCollector, type SeriesRange } from './partition-collector.ts';
+import { partitionStarts, type PartitionPlace, type PartitionStart } from './partition-starts.ts';
+import { readRecords } from './read-records.ts';
+import { WantedWindows, type EditionRules } from './wanted-windows.ts';
+
+/** What windows hold of one partition, and why some cannot be computed; by number. */
+export interface PartitionResult {
+  pieces: Map<number, PieceColumns>;
+  failed: Map<number, Failure>;
+}
+
+/** `cut`: records that they need are not held any more. `size`: too many samples at once. */
+export type Failure = Inexact | 'cut' | 'size' | 'partial' | 'other_log';
+
+export interface PartitionTask {
+  place: PartitionPlace;
+  /** Behind the last record that the store has applied. */
+  to: number;
+  editions: readonly EditionRules[];
+  settings: FoldSettings;
+  samplesMax: number;
+  identitiesMax: number;
+  /** Whether a window began before its edition did. */
+  isPartial: (window: MarkedWindow) => boolean;
+  /** Called now and then with how many records were read; whoever gives way waits here. */
+  onRead: (records: number) => Promise<void>;
+}
+
+/** Windows by number, each with the offset at which its first piece was opened in the partition. */
+export type PartitionWindows = ReadonlyMap<
+  number,
+  Readonly<{ window: MarkedWindow; offset: number }>
+>;
+
+/** Computes what windows hold of one partition, beginning further back as long as that is of use. */
+export async function completePartition(
+  task: PartitionTask,
+  windows: PartitionWindows,
+): Promise<PartitionResult> {
+  const result: PartitionResult = { pieces: new Map(), failed: new Map() };
+  let left = new Map(windows);
+  const firstOffset = Math.min(...[...windows.values()].map(({ offset }) => offset));
+  const fromUs = Math.min(...[...windows.values()].map(({ window }) => window.startUs));
+  for (const number of left.keys()) result.failed.set(number, 'cut');
+  for await (const start of partitionStarts(task.place, { firstOffset, fromUs })) {
+    const now = new Map(
+      [...left].filter(([number, { window }]) => {
+        if (start.isEarly || !task.isPartial(window)) return true;
+        result.failed.set(number, 'partial');
+        return false;
+      }),
+    );
+    const inexact = await computeFrom(task, start, { windows: now, pieces: result.pieces });
+    for (const number of now.keys()) {
+      const why = inexact.get(number);
+      if (why === undefined) result.failed.delete(number);
+      else result.failed.set(number, why);
+    }
+    left = new Map([...left].filter(([number]) => result.failed.has(number)));
+    if (left.size === 0) break;
+  }
+  for (const number of result.failed.keys()) result.pieces.delete(number);
+  return result;
+}
+
+/** Reads from one place on, as many times as that takes; tells which windows it was not enough for. */
+async function computeFrom(
+  task: PartitionTask,
+  start: PartitionStart,
+  { windows, pieces }: Readonly<{ windows: PartitionWindows; pieces: PartitionResult['pieces'] }>,
+): Promise<Map<number, Failure>> {
+  const inexact = new Map<number, Failure>();
+  if (windows.size === 0) return inexact;
+  const wanted = new WantedWindows(
+    task.editions,
+    new Map([...windows].map(([number, { window }]) => [number, window])),
+  );
+  const fold = new WindowFold(task.settings, wanted.plans);
+  let range = ALL_SERIES;
+  while (range.from < ALL_SERIES.to) {
+    const collector = await collect(task, start, { wanted, range });
+    if (collector !== undefined) {
+      foldCollected(fold, collector, inexact as Map<number, Inexact>);
+      const size = range.to - range.from;
+      range = { from: range.to, to: Math.min(ALL_SERIES.to, range.to + size) };
+    } else if (range.to - range.from > 1) range = halfOf(range);
+    else return new Map([...windows.keys()].map((number) => [number, 'size']));
+  }
+  for (const slot of fold.pieces.used()) {
+    const piece = fold.entry(slot);
+    const { edition, fingerprint, widthUs, startUs } = piece;
+    pieces.set(wanted.numberOf(edition, fingerprint, widthUs, startUs), piece);
+  }
+  return inexact;
+}
+
+function halfOf({ from, to }: SeriesRange): SeriesRange {
+  return { from, to: from + Math.ceil((to - from) / 2) };
+}
+
+/** Undefined: there are more samples than may be held at once. */
+async function collect(
+  task: PartitionTask,
+  start: PartitionStart,
+  { wanted, range }: Readonly<{ wanted: WantedWindows; range: SeriesRange }>,
+): Promise<PartitionCollector | undefined> {
+  const { place, to, samplesMax, identitiesMax } = task;
+  const known = await start.load();
+  const collector = new PartitionCollector(wanted, known, { range, identitiesMax });
+  let records = 0;
+  for await (const { payload } of readRecords(place, start.position, to)) {
+    const record = decodeEventsRecord(payload);
+    if (record.kind === EventsRecordKind.data) collector.take(record);
+    if (collector.samples.count > samplesMax) return undefined;
+    records += 1;
+    if (records % RECORDS_AT_ONCE === 0) await task.onRead(RECORDS_AT_ONCE);
+  }
+  await task.onRead(records % RECORDS_AT_ONCE);
+  collector.finish();
+  return collector;
+}
+
+const RECORDS_AT_ONCE = 64;

@@ -1,0 +1,1 @@
+INSERT INTO complete_runs (scheduled) VALUES ($1) RETURNING run::text

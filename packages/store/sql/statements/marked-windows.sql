@@ -1,0 +1,85 @@
+-- Windows with a marked piece that hold a time of [$1, $2), of some rules ($3; NULL: all) and one
+-- tenant ($4; NULL: all), behind the one that $5 to $8 name (NULL: from the first one), $9 at most.
+-- Only those that show as marked: what was computed again since, and is whole, is left out. None
+-- that is past its retention, and none of a dropped edition unless it is served.
+WITH widest AS MATERIALIZED (
+  SELECT coalesce(max(width), '0') AS width FROM editions, unnest(editions.widths) AS width
+), wanted AS MATERIALIZED (
+  SELECT known.edition, known.dropped FROM editions AS known
+  WHERE $3::text[] IS NULL OR known.rule = ANY ($3)
+), found AS MATERIALIZED (
+  SELECT DISTINCT marked.start, marked.series_id, marked.width, marked.edition
+  FROM (
+    SELECT start, series_id, width, edition FROM windows
+    WHERE marked AND start + width > $1 AND start < $2
+      AND start > $1::timestamptz - (SELECT width FROM widest)
+    UNION ALL
+    SELECT start, series_id, width, edition FROM windows_open
+    WHERE marked AND start + width > $1 AND start < $2
+      AND start > $1::timestamptz - (SELECT width FROM widest)
+  ) AS marked
+  JOIN wanted ON wanted.edition = marked.edition
+  WHERE (
+    $5::timestamptz IS NULL
+    OR (marked.start, marked.series_id, marked.width, marked.edition)
+      > ($5, $6::bigint, $7::interval, $8::bigint)
+  ) AND (
+    NOT wanted.dropped OR EXISTS (
+      SELECT FROM served AS shown
+      WHERE shown.edition = marked.edition AND shown.range @> marked.start
+    )
+  ) AND marked.start >= coalesce((
+    SELECT gone.before FROM expired AS gone
+    WHERE gone.table_name
+      = CASE WHEN marked.width < '1 hour' THEN 'windows_narrow' ELSE 'windows_wide' END
+  ), '-infinity') AND (
+    $4::text IS NULL OR EXISTS (
+      SELECT FROM series_definitions AS known
+      WHERE known.series_id = marked.series_id AND known.tenant = $4
+    )
+  )
+)
+SELECT
+  found.edition::text, int8send(found.series_id) AS series_id,
+  (extract(epoch FROM found.width) * 1000000)::bigint AS width_us,
+  (extract(epoch FROM found.start) * 1000000)::bigint AS start_us,
+  made.pieces, made.samples, made.is_open, made.partitions, made.first_pieces,
+  coalesce(whole.marked AND whole.pieces = made.pieces AND whole.samples = made.samples, false)
+    AS is_bounded
+FROM found
+LEFT JOIN windows_complete AS whole
+  ON whole.edition = found.edition AND whole.series_id = found.series_id
+  AND whole.width = found.width AND whole.start = found.start
+CROSS JOIN LATERAL (
+  SELECT
+    sum(one.pieces)::bigint AS pieces, sum(one.samples)::bigint AS samples,
+    bool_or(one.is_open) AS is_open,
+    array_agg(one.partition ORDER BY one.partition) AS partitions,
+    array_agg(one.first_piece ORDER BY one.partition)::text[] AS first_pieces
+  FROM (
+    SELECT
+      piece.partition, count(*) AS pieces, sum(piece.count) AS samples,
+      bool_or(piece.is_open) AS is_open, min(piece.piece) AS first_piece
+    FROM (
+      SELECT final.partition, final.piece, final.count, false AS is_open FROM windows AS final
+      WHERE final.series_id = found.series_id AND final.start = found.start
+        AND final.width = found.width AND final.edition = found.edition
+      UNION ALL
+      SELECT revision.partition, revision.piece, revision.count, true
+      FROM windows_open AS revision
+      WHERE revision.series_id = found.series_id AND revision.start = found.start
+        AND revision.width = found.width AND revision.edition = found.edition
+        AND NOT EXISTS (
+          SELECT FROM windows AS final
+          WHERE final.series_id = revision.series_id AND final.start = revision.start
+            AND final.width = revision.width AND final.edition = revision.edition
+            AND final.partition = revision.partition AND final.piece = revision.piece
+        )
+    ) AS piece
+    GROUP BY piece.partition
+  ) AS one
+) AS made
+WHERE whole.run IS NULL OR whole.marked
+  OR whole.pieces <> made.pieces OR whole.samples <> made.samples
+ORDER BY found.start, found.series_id, found.width, found.edition
+LIMIT $9

@@ -1,0 +1,207 @@
+import type { TimeUs } from '@millrace/model';
+import type { Log } from '@millrace/runtime';
+import type {
+  CompleteWindow,
+  CompletionCounts,
+  CompletionRun,
+  CompletionStore,
+  MarkedScope,
+  MarkedWindow,
+  MarkedWindows,
+} from '../completion-store.ts';
+import type { PostgresConnection } from '../postgres-connection.ts';
+import { boundParameter, intervalParameter, timeParameter } from './array-parameters.ts';
+import { completeParameters } from './complete-rows.ts';
+import { createPostgresPool, type PostgresPool } from './postgres-pool.ts';
+import { positionOf, type PositionRow } from './postgres-store-reader.ts';
+import { readEditions } from './read-editions.ts';
+import type { Session } from './session.ts';
+
+export interface PostgresCompletionStoreSettings {
+  connectTimeoutMs: number;
+  /** Of one statement, and of the pauses of a run between two. */
+  statementTimeoutMs: number;
+  lockTimeoutMs: number;
+}
+
+export const POSTGRES_COMPLETION_STORE_DEFAULTS: PostgresCompletionStoreSettings = {
+  connectTimeoutMs: 5_000,
+  statementTimeoutMs: 600_000,
+  lockTimeoutMs: 30_000,
+};
+
+/** Any number will do that nothing else in the database locks by. */
+const COMPLETION_LOCK = 4_711_580_134;
+/** Rows that one transaction replaces. */
+const ROWS_MAX = 1_000;
+const WHAT = 'Marked windows could not be completed';
+
+/** Windows computed again, in any PostgreSQL that has our schema, whichever its layout. */
+export function createPostgresCompletionStore(
+  params: Readonly<{
+    connection: PostgresConnection;
+    log: Log;
+    settings?: Partial<PostgresCompletionStoreSettings>;
+  }>,
+): CompletionStore {
+  const { connection, log } = params;
+  const limits = { ...POSTGRES_COMPLETION_STORE_DEFAULTS, ...params.settings };
+  // One holds the lock for as long as a run takes, the other one works.
+  const pool = createPostgresPool({ connection, log, settings: { ...limits, connectionsMax: 2 } });
+  return {
+    begin: async ({ isScheduled }) => {
+      const lock = await takeLock(pool);
+      if (lock === undefined) return undefined;
+      try {
+        const run = await pool.use(WHAT, async (session) => {
+          const { rows } = await session.run<{ run: string }>('begin-complete-run', [isScheduled]);
+          return Number(rows[0]!.run);
+        });
+        return runOf(pool, run, lock);
+      } catch (error) {
+        await lock.release();
+        throw error;
+      }
+    },
+    close: () => pool.close(),
+  };
+}
+
+interface Lock {
+  release(): Promise<void>;
+}
+
+/** Held by a connection that does nothing else: it is gone with the process, whatever happens. */
+async function takeLock(pool: PostgresPool): Promise<Lock | undefined> {
+  let letGo: () => void = () => undefined;
+  const over = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  let held: Promise<void> = Promise.resolve();
+  const isLocked = await new Promise<boolean>((resolve, reject) => {
+    held = pool
+      .use(WHAT, async (session) => {
+        const { rows } = await session.run<{ locked: boolean }>('try-complete-lock', [
+          COMPLETION_LOCK,
+        ]);
+        resolve(rows[0]!.locked);
+        if (!rows[0]!.locked) return;
+        await over;
+        await session.run('free-complete-lock', [COMPLETION_LOCK]);
+      })
+      .catch((error: unknown) => {
+        // Once it is held nobody waits for this: a lock that is lost is free.
+        reject(error instanceof Error ? error : new Error(String(error)));
+      });
+  });
+  if (!isLocked) return undefined;
+  return {
+    release: async () => {
+      letGo();
+      await held;
+    },
+  };
+}
+
+function runOf(pool: PostgresPool, run: number, lock: Lock): CompletionRun {
+  return {
+    run,
+    marked: (scope) => pool.use(WHAT, (session) => readMarked(session, scope)),
+    replace: async (windows) => {
+      let replaced = 0;
+      for (let at = 0; at < windows.length; at += ROWS_MAX) {
+        const some = windows.slice(at, at + ROWS_MAX);
+        replaced += await pool.use(WHAT, (session) => replaceSome(session, run, some));
+      }
+      return replaced;
+    },
+    end: async (counts, problem) => {
+      try {
+        await pool.use(WHAT, (session) => noteEnd(session, run, { counts, problem }));
+      } finally {
+        await lock.release();
+      }
+    },
+  };
+}
+
+async function readMarked(session: Session, scope: MarkedScope): Promise<MarkedWindows> {
+  await session.command('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  try {
+    const rowsOf = async <Row>(name: string): Promise<Row[]> => (await session.run<Row>(name)).rows;
+    const windows = await session.run<MarkedRow>('marked-windows', scopeParameters(scope));
+    const positions = (await rowsOf<PositionRow>('read-positions')).map(positionOf);
+    const editions = await readEditions(rowsOf);
+    const [smallest] = await rowsOf<{ watermark_us: TimeUs }>('smallest-watermark');
+    await session.command('COMMIT');
+    const watermarkUs = smallest!.watermark_us;
+    return { windows: windows.rows.map(markedOf), positions, editions, watermarkUs };
+  } catch (error) {
+    // The connection may be what broke; its error is not the one worth telling.
+    await session.command('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+}
+
+function scopeParameters({ fromUs, untilUs, rules, tenant, after, windowsMax }: MarkedScope) {
+  return [
+    boundParameter(fromUs),
+    boundParameter(untilUs),
+    rules ?? null,
+    tenant ?? null,
+    timeParameter(after?.startUs),
+    after === undefined ? null : String(Buffer.from(after.seriesId).readBigInt64BE()),
+    after === undefined ? null : intervalParameter(after.widthUs),
+    after?.edition ?? null,
+    windowsMax,
+  ];
+}
+
+interface MarkedRow {
+  edition: string;
+  series_id: Buffer;
+  width_us: string;
+  start_us: string;
+  pieces: string;
+  samples: string;
+  is_open: boolean;
+  partitions: number[];
+  first_pieces: string[];
+  is_bounded: boolean;
+}
+
+function markedOf(row: MarkedRow): MarkedWindow {
+  return {
+    edition: Number(row.edition),
+    seriesId: new Uint8Array(row.series_id),
+    widthUs: Number(row.width_us),
+    startUs: Number(row.start_us),
+    pieces: Number(row.pieces),
+    samples: Number(row.samples),
+    isOpen: row.is_open,
+    isBounded: row.is_bounded,
+    firsts: row.partitions.map((partition, i) => {
+      return { partition, piece: Number(row.first_pieces[i]!) };
+    }),
+  };
+}
+
+async function replaceSome(
+  session: Session,
+  run: number,
+  windows: readonly CompleteWindow[],
+): Promise<number> {
+  const { rows } = await session.run<{ oid: number }>('inputs-type');
+  const parameters = completeParameters(windows, rows[0]!.oid);
+  return (await session.run('upsert-complete', [run, ...parameters])).count;
+}
+
+async function noteEnd(
+  session: Session,
+  run: number,
+  { counts, problem }: Readonly<{ counts: CompletionCounts; problem: string | undefined }>,
+): Promise<void> {
+  const { marked, completed, notOver, notCompletable } = counts;
+  const told = [marked, completed, notOver, notCompletable, problem ?? null];
+  await session.run('end-complete-run', [run, ...told]);
+}
