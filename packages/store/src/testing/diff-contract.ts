@@ -1,3 +1,4 @@
+import type { Piece } from '@millrace/model';
 import { expect, it } from 'vitest';
 import type { DiffParams } from '../edition-store.ts';
 import {
@@ -65,6 +66,58 @@ export function describeDiff(subject: () => EditionSubject): void {
     ]);
     expect((await diff({ changesMax: 1 })).changes).toHaveLength(1);
     expect((await diff({ untilUs: at(-HOUR_US) })).windows).toMatchObject({ equal: 0, changed: 0 });
+  });
+
+  it('takes sums that differ by rounding for the same, and floats of any size', async () => {
+    await beginCandidate(subject());
+    const { scene } = subject();
+    // What it is of, before and after, how much it changed; undefined: it is the same.
+    const cases: [Partial<Piece>, Partial<Piece>, number | undefined][] = [
+      [{ sum: 0.1 + 0.2 + 0.3 }, { sum: 0.3 + 0.2 + 0.1 }, undefined],
+      [{ sum: 1 }, { sum: 1 + 1e-9 }, 1e-9],
+      // Next to nothing is left of what was added up.
+      [
+        { sum: 1e-15, min: -5, max: 5, count: 9 },
+        { sum: 3e-15, min: -5, max: 5, count: 9 },
+        undefined,
+      ],
+      [{ sum: 1e-15 }, { sum: 3e-15 }, 2 / 3],
+      [{ increase: 0.1 + 0.2 }, { increase: 0.3 }, undefined],
+      [{ increase: 3 }, { increase: 4 }, 0.25],
+      [{ sum: -0 }, { sum: 0 }, undefined],
+      [{ min: 5e-324 }, { min: 0 }, 1],
+      [{ max: 1.7e308 }, { max: -1.7e308 }, 2],
+      [{ max: 1.7e308 }, { max: -5e-324 }, 1],
+      [{ sum: 1.7e308 }, { sum: -1.7e308 }, 2],
+      [{ sum: Infinity }, { sum: 1 }, 1],
+      [{ sum: NaN }, { sum: NaN }, undefined],
+    ];
+    const instanceOf = (i: number): string => `case-${i}`;
+    const definitions = cases.map((_, i) => definitionOf('m', { instance: instanceOf(i) }));
+    const finals = (edition: number, side: 0 | 1): Piece[] =>
+      cases.map((one, i) => {
+        const more = { sum: undefined, ...one[side] } as Partial<Piece>;
+        return windowOf(edition, -HOUR_US, { ...more, instance: instanceOf(i) });
+      });
+    await scene.put(0, { definitions, finals: finals(7, 0) });
+    await scene.put(0, { finals: finals(41, 1) }, 'job-40');
+    await scene.endJobs(40, { 41: [-2 * HOUR_US] });
+    const { windows, changes } = await diff({ changesMax: 100 });
+    const changed = cases.flatMap(([, , relative], i) => {
+      return relative === undefined ? [] : [{ name: instanceOf(i), relative }];
+    });
+    const most = new Map<string, number>();
+    for (const { labels, relative } of changes) {
+      const { instance = '' } = labels;
+      most.set(instance, Math.max(most.get(instance) ?? 0, relative));
+    }
+    expect([...most.keys()].toSorted((a, b) => (a < b ? -1 : 1))).toEqual(
+      changed.map(({ name }) => name).toSorted((a, b) => (a < b ? -1 : 1)),
+    );
+    expect(windows).toMatchObject({ changed: changed.length, added: 0, removed: 0 });
+    for (const { name, relative } of changed) {
+      expect(most.get(name), name).toBeCloseTo(relative, 15);
+    }
   });
 
   it('leaves out what still grows, and what is not whole in one of them', async () => {
