@@ -8,6 +8,7 @@ import { soakDistributed } from './soak-distributed.ts';
 import { soakOverload } from './soak-overload.ts';
 import { drawFault, type SoakFault } from './soak-faults.ts';
 import { soakSimulation } from '../sim/soak-simulation.ts';
+import { soakReprocess } from './soak-reprocess.ts';
 import { soakOutages } from './soak-outages.ts';
 import { recordRound } from './survived-faults.ts';
 
@@ -17,6 +18,7 @@ npm run soak -- --fuzz [--minutes N] [--seed N]
 npm run soak -- --model [--minutes N]
 npm run soak -- --overload [--minutes N]
 npm run soak -- --outages [--outage NAME]… [--outage-seconds N]
+npm run soak -- --reprocess [--minutes N] [--seed N]
 npm run soak -- --sim [--minutes N] [--seed N] [--seeds N]
 Rounds of load with something going wrong in the middle, at random by the seed, until the time is
 over (10 minutes). Exits with 1 at the first sample that is missing or counted twice.
@@ -26,6 +28,8 @@ over (10 minutes). Exits with 1 at the first sample that is missing or counted t
 ones) in a world of its own and all side by side, for --outage-seconds each (an hour; half of it
 for the database alone).
 Each round with real faults is counted in test/e2e/faults-survived.json, which the README shows.
+--reprocess: history is folded again under the same rules, by a process that is killed five times on
+the way, with late samples of it; both editions are the same, and both audits pass.
 --sim: simulated runs, on all cores, from --seed on, --seeds of them at most.
 
 --fuzz: broken inputs for every reader of bytes; what breaks one is kept in test/fuzz/failed.
@@ -65,6 +69,9 @@ if (options.fuzz) {
 } else if (options.outages) {
   const { outageSeconds, outage: names } = options;
   const isWhole = await soakOutages({ outageSeconds, names, say, isStopping: isStoppingNow });
+  process.exitCode = isWhole ? 0 : 1;
+} else if (options.reprocess) {
+  const isWhole = await soakReprocess({ ...options, say, isStopping: isStoppingNow });
   process.exitCode = isWhole ? 0 : 1;
 } else if (options.overload) {
   process.exitCode = (await soakOverload({ minutes, say })) ? 0 : 1;
@@ -180,6 +187,7 @@ interface SoakOptions {
   outageSeconds: number | undefined;
   outages: boolean;
   outage: string[];
+  reprocess: boolean;
   sim: boolean;
   seeds: number;
 }
@@ -197,6 +205,7 @@ function readOptions(): SoakOptions {
       outages: { type: 'boolean', default: false },
       outage: { type: 'string', multiple: true, default: [] },
       'outage-seconds': { type: 'string' },
+      reprocess: { type: 'boolean', default: false },
       sim: { type: 'boolean', default: false },
       seeds: { type: 'string' },
       help: { type: 'boolean', default: false },
@@ -212,6 +221,7 @@ function readOptions(): SoakOptions {
     round: Number(values.round),
     outages: values.outages,
     outage: values.outage,
+    reprocess: values.reprocess,
     sim: values.sim,
     seeds: Number(values.seeds ?? Infinity),
     outageSeconds:

@@ -1,0 +1,64 @@
+import { KILL_MOMENTS, reprocessUnderKills } from '../integration/killed-reprocess.ts';
+import { Playground } from '../integration/running-millrace.ts';
+import { ShopSamples } from '../integration/shop-samples.ts';
+import { Random } from '../sim/random.ts';
+
+const MINUTE_MS = 60_000;
+const KILLS = 5;
+const REQUESTS_MIN = 50;
+const REQUESTS_MORE = 150;
+
+/**
+ * Rounds of folding the past again under the rules in force, each killed five times at moments that
+ * the seed draws, with late samples of the same past: both editions are the same, and both audits
+ * pass. Resolves with whether nothing broke.
+ */
+export async function soakReprocess(
+  params: Readonly<{
+    minutes: number;
+    seed: number;
+    say: (text: string) => void;
+    isStopping: () => boolean;
+  }>,
+): Promise<boolean> {
+  const { minutes, seed, say, isStopping } = params;
+  const deadlineMs = performance.now() + minutes * MINUTE_MS;
+  let rounds = 0;
+  while (performance.now() < deadlineMs && !isStopping()) {
+    const roundSeed = seed + rounds;
+    const playground = await Playground.make();
+    try {
+      const { told, faults } = await round(playground, roundSeed);
+      say(told);
+      if (faults.length > 0) throw new Error(faults.join('\n'));
+      await playground.remove();
+    } catch (error) {
+      await playground.end();
+      say(`BROKE: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      say(`Everything is left in ${playground.path}`);
+      say(`npm run soak -- --reprocess --seed ${roundSeed}`);
+      return false;
+    }
+    rounds += 1;
+  }
+  say(`${rounds} rounds, no window differs. Seed ${seed}.`);
+  return true;
+}
+
+async function round(
+  playground: Playground,
+  seed: number,
+): Promise<{ told: string; faults: string[] }> {
+  const random = new Random(seed);
+  const requests = REQUESTS_MIN + random.int(REQUESTS_MORE);
+  const fromMs = Math.floor(Date.now() / MINUTE_MS - requests / 2 - 10) * MINUTE_MS;
+  const moments = Array.from({ length: KILLS }, () => random.pick(KILL_MOMENTS));
+  const beganMs = performance.now();
+  const samples = new ShopSamples({ fromMs, requests, seed });
+  const { faults, equal, lateSamples } = await reprocessUnderKills(playground, samples, moments);
+  const seconds = ((performance.now() - beganMs) / 1000).toFixed(1);
+  const told =
+    `seed ${seed}: killed when ${moments.join(', ')}: ${equal} windows are the same, ` +
+    `${lateSamples} late samples, ${seconds} s`;
+  return { told, faults };
+}
