@@ -2,6 +2,7 @@ export { createBackoff, retryTransient, type Backoff, type BackoffSettings } fro
 export { choosePort, urlOf, USUAL_PORT } from './choose-port.ts';
 export { systemClock, type Clock } from './clock.ts';
 export { createConsoleLog, type LoggingSettings } from './console-log.ts';
+export { diskRoom, type DiskRoom } from './disk-room.ts';
 export { errorKind, errorText, MillraceError, type ErrorKind } from './errors.ts';
 export { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts';
 export { startHealthServer, type HealthServer, type HealthSource } from './health-server.ts';

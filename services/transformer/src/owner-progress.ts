@@ -97,6 +97,11 @@ export class OwnerProgress {
     return this.#state === 'stopped';
   }
 
+  /** The code of what it waits for, if that was said. */
+  get waitsFor(): string | undefined {
+    return this.#state === 'waiting' ? this.#reason?.code : undefined;
+  }
+
   /** Whether it stopped for the same reason already. */
   isStoppedFor(error: unknown): boolean {
     return this.isStopped && this.#reason?.code === reasonOf(error).code;

@@ -1,13 +1,13 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { listenForShutdown, MillraceError, systemClock } from '@millrace/runtime';
-import { readRuleFile } from '@millrace/single/running';
+import { readRuleFile, type RuleFileContent } from '@millrace/single/running';
 import { mebibytes } from '../audit/audit-arguments.ts';
 import type { CliContext } from '../cli-context.ts';
 import type { CompleteFlags } from '../complete/complete-command.ts';
 import { askCandidates, sendCandidate, sendJobsOrder } from '../editions/candidates-client.ts';
 import { findReprocessed } from '../editions/find-rule-set.ts';
 import { followJobs } from '../editions/follow-jobs.ts';
-import { lookAtJobs } from '../editions/look-at-jobs.ts';
+import { lookAtJobs, type JobLook } from '../editions/look-at-jobs.ts';
 import { withEditions, type Editions } from '../editions/open-editions.ts';
 import { formatRuleSet } from '../editions/rule-sets-text.ts';
 import { jobsSummary, ruleSets } from '../editions/rule-sets.ts';
@@ -23,6 +23,7 @@ interface ReprocessFlags extends ReceiverFlags, CompleteFlags {
   rules?: string;
   rate?: number;
   detach?: boolean;
+  force?: boolean;
 }
 
 interface JobFlags extends ReceiverFlags {
@@ -41,6 +42,7 @@ export function addReprocessCommand(program: Command, context: CliContext): void
       .option('--since <time>', 'from then on: 2026-11-29T12:00:00Z, or 2h ago', timeArgument)
       .option('--rate <samples>', 'fold at most so many a second, in all partitions', rateArgument)
       .option('--detach', 'do not wait until it is through')
+      .option('--force', 'begin also if it does not fit on the disk')
       .addOption(ofMarked('--marked', 'compute marked windows again, from all samples'))
       .addOption(
         ofMarked('--until <time>', 'with --marked: windows of before').argParser(timeArgument),
@@ -90,7 +92,7 @@ export function addReprocessCommand(program: Command, context: CliContext): void
 }
 
 function ofMarked(flags: string, description: string): Option {
-  return new Option(flags, description).conflicts(['rules', 'rate', 'detach', 'url']);
+  return new Option(flags, description).conflicts(['rules', 'rate', 'detach', 'force', 'url']);
 }
 
 /** Loaded only when it is asked for, like all that reads log and store itself. */
@@ -101,9 +103,9 @@ async function completeMarkedWindows(context: CliContext, flags: CompleteFlags):
 
 /** What both commands know, commander gives to the first of them. */
 function jobFlags(command: Command): JobFlags {
-  const { rules, since, rate, detach, marked, until, rule, tenant, memory, ...flags } =
+  const { rules, since, rate, detach, force, marked, until, rule, tenant, memory, ...flags } =
     command.optsWithGlobals<JobFlags & ReprocessFlags>();
-  const ofFirst = { rules, since, rate, detach, marked, until, rule, tenant, memory };
+  const ofFirst = { rules, since, rate, detach, force, marked, until, rule, tenant, memory };
   const given = Object.entries(ofFirst).filter(([, one]) => one !== undefined);
   const [name] = given[0] ?? [];
   if (name === undefined) return flags;
@@ -120,7 +122,9 @@ async function begin(
   const url = await receiverUrl(context, flags, START);
   const { version, candidate } = await tellingFaults(output, isJson, async () => {
     const read = await readRuleFile({ config, cwd: process.cwd() });
-    const sent = { file: read?.file ?? config, source: read?.source ?? '' };
+    if (read === undefined) throw new Error(`${config} was named and not read`);
+    await lookForRoom(context, { ...flags, url }, read, sinceUs);
+    const sent = { file: read.file, source: read.source };
     return await sendCandidate(url, sent, sinceUs);
   });
   if (candidate === null) throw new Error(`version ${version} began no candidate`);
@@ -135,6 +139,23 @@ async function begin(
   if (flags.detach !== true) await follow(context, flags, number);
   if (isJson) output.result(jsonText({ number, since, isFollowed: flags.detach !== true }));
   else output.result(nextLines(program, number, flags.detach === true).join('\n'));
+}
+
+/** What is in the future has nothing to fold; the receiver says so. */
+async function lookForRoom(
+  context: CliContext,
+  { dataDir, url, force: isForced = false }: ReprocessFlags & { url: string },
+  file: RuleFileContent,
+  sinceUs: number,
+): Promise<void> {
+  if (sinceUs > Date.now() * 1000) return;
+  const { ensureRoom } = await import('../editions/ensure-room.ts');
+  const shutdown = listenForShutdown();
+  try {
+    await ensureRoom({ context, dataDir, url, file, sinceUs, isForced, signal: shutdown.signal });
+  } finally {
+    shutdown.dispose();
+  }
 }
 
 async function follow(context: CliContext, flags: ReceiverFlags, number: number): Promise<void> {
@@ -176,21 +197,39 @@ async function status(
     const answer = await askCandidates(url);
     const { number } = findReprocessed(answer, wanted);
     const found = ruleSets(answer, await store.list()).find((one) => one.number === number)!;
-    const { stopped, progress } = await lookAtJobs(context, flags, { url, store }, number);
+    const look = await lookAtJobs(context, flags, { url, store }, number);
+    const { stopped, held, keptRecords, progress } = look;
     const jobs = found.jobs && { ...found.jobs, ...jobsSummary(progress, answer.partitions) };
     const set = { ...found, jobs };
-    if (flags.json === true) output.result(jsonText({ ...set, stopped }));
+    if (flags.json === true)
+      output.result(jsonText({ ...set, stopped, held, keptRecords: keptRecords ?? null }));
     else {
       output.result(formatRuleSet(set, output.colours));
       for (const { partition, code, message } of stopped) {
         output.result(output.colours.red(`partition ${partition} stopped: ${code}: ${message}`));
       }
+      for (const line of heldLines(look)) output.result(output.colours.yellow(line));
     }
     return number;
   };
   const number = await withEditions(context, flags, show);
   if (flags.follow !== true) return;
   await follow(context, flags, number);
+}
+
+/** Why it does not get on, and what that costs. */
+function heldLines({ held, paused, keptRecords = 0 }: JobLook): string[] {
+  const reasons = new Set(held.map(({ code, message }) => `${code}: ${message}`));
+  const isKept = (paused || held.length > 0) && keptRecords > 0;
+  return [
+    ...reasons,
+    ...(isKept
+      ? [
+          `The log keeps ${keptRecords.toLocaleString('en-US')} records for it meanwhile, also ` +
+            'those that are past their retention.',
+        ]
+      : []),
+  ];
 }
 
 async function order(

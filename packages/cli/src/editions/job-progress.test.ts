@@ -11,6 +11,7 @@ const job = (partition: number, position: number, hasEnded = false) => {
 };
 const look = (more: Partial<JobLook> = {}): JobLook => ({
   ...{ progress: [], paused: false, samplesPerSecond: undefined, lagMs: undefined },
+  ...{ held: [], keptRecords: undefined },
   ...{ stopped: [], isGone: false, ...more },
 });
 

@@ -15,6 +15,8 @@ export interface ShownProgress {
   /** How far live results are behind; undefined: nobody tells. */
   lagMs: number | undefined;
   paused: boolean;
+  /** The code of what holds it up; undefined: nothing does. */
+  heldBy: string | undefined;
 }
 
 /** Looks are this far apart at least, for a rate that does not jump about. */
@@ -32,7 +34,7 @@ export class ProgressMeter {
   readonly #seen: Sample[] = [];
 
   take(look: JobLook, partitions: number, nowMs: number): ShownProgress {
-    const { progress, samplesPerSecond, lagMs, paused } = look;
+    const { progress, samplesPerSecond, lagMs, paused, held } = look;
     let done = 0;
     let total = 0;
     for (const one of progress) {
@@ -50,6 +52,7 @@ export class ProgressMeter {
     const leftMs = isForeseen ? (1000 * (total - done)) / recordsPerSecond : undefined;
     return {
       ...{ share, ended, partitions, samplesPerSecond, recordsPerSecond, lagMs, paused },
+      heldBy: held[0]?.code,
       leftMs: isOver ? 0 : leftMs,
     };
   }

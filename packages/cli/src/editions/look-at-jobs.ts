@@ -18,6 +18,10 @@ export interface JobLook {
   lagMs: number | undefined;
   /** Why jobs of partitions stopped for good. */
   stopped: readonly StoppedJob[];
+  /** Jobs that are held up for a reason that was told: they go on by themselves. */
+  held: readonly StoppedJob[];
+  /** Records that the log keeps for them; undefined: the process cannot be asked. */
+  keptRecords: number | undefined;
   /** True once it is no candidate any more. */
   isGone: boolean;
 }
@@ -53,7 +57,9 @@ export async function lookAtJobs(
     paused: candidate?.jobs.paused ?? false,
     samplesPerSecond: mine.length === 0 ? undefined : sumOfRates(mine),
     lagMs: lags.length === 0 ? undefined : Math.max(...lags),
-    stopped: mine.flatMap(stoppedJob),
+    stopped: mine.flatMap((one) => reasonOf(one, 'stopped')),
+    held: mine.flatMap((one) => (one.reason === undefined ? [] : reasonOf(one, 'waiting'))),
+    keptRecords: mine.length === 0 ? undefined : keptRecords(mine, stages),
     isGone: candidate === undefined,
   };
 }
@@ -90,8 +96,20 @@ function sumOfRates(jobs: readonly JobStatus[]): number {
   return jobs.reduce((sum, { samplesPerSecond }) => sum + samplesPerSecond, 0);
 }
 
-function stoppedJob({ state, partition, reason }: JobStatus): StoppedJob[] {
-  if (state !== 'stopped') return [];
+/** From where jobs stand to the log's end: none of it is forgotten, however old it is. */
+function keptRecords(jobs: readonly JobStatus[], stages: readonly StageStatus[]): number {
+  const live = stages.find(({ stage }) => stage === 'transformer')?.partitions ?? [];
+  return jobs.reduce((sum, { partition, state, committedPosition = 0 }) => {
+    const end = live.find((one) => one.partition === partition)?.endOffset ?? 0;
+    return sum + (state === 'over' ? 0 : Math.max(0, end - committedPosition));
+  }, 0);
+}
+
+function reasonOf(
+  { state, partition, reason }: JobStatus,
+  wanted: 'stopped' | 'waiting',
+): StoppedJob[] {
+  if (state !== wanted) return [];
   const { code = 'JOB_STOPPED', message = 'It stopped.', remedy } = reason ?? {};
   return [{ partition, code, message, remedy }];
 }

@@ -12,6 +12,7 @@ export function progressBar({ share }: ShownProgress): string {
 /** How far, how fast, how long, and whether live results suffer. */
 export function progressText(progress: ShownProgress): string {
   const { share, ended, partitions, samplesPerSecond, recordsPerSecond, leftMs, lagMs } = progress;
+  const { heldBy } = progress;
   const rate =
     samplesPerSecond === undefined
       ? `${count(recordsPerSecond)} records/s`
@@ -19,7 +20,7 @@ export function progressText(progress: ShownProgress): string {
   return [
     `${Math.floor(share * 100)} %`,
     `${ended} of ${partitions} partitions`,
-    progress.paused ? 'paused' : rate,
+    progress.paused ? 'paused' : heldBy === undefined ? rate : `held up by ${heldBy}`,
     ...(leftMs === undefined || share === 1 ? [] : [`${formatDurationMs(leftMs)} left`]),
     ...(lagMs === undefined ? [] : [`live ${formatDurationMs(lagMs)} behind`]),
   ].join(', ');

@@ -61,6 +61,7 @@ function start(): JobsHost {
     log: join(base, 'log'),
     state: join(base, 'state'),
     jobs: join(base, 'jobs'),
+    postgres: join(base, 'postgres'),
   };
   return createJobsHost(
     { stream, clock, log: silentLog, entry: ENTRY },

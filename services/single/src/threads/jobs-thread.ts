@@ -19,6 +19,7 @@ import {
 } from '@millrace/transformer';
 import { openState } from '../open-state.ts';
 import type { SingleSettings } from '../settings.ts';
+import { watchDisk } from './disk-watch.ts';
 import { storeLag } from './store-lag.ts';
 import type { ThreadData } from './thread-data.ts';
 import { createThreadLink } from './thread-link.ts';
@@ -83,8 +84,11 @@ async function open(): Promise<Opened> {
     ...{ clock, log, settings: settings.log },
   });
   const lag = storeLag({ stream, clock }, sharedPositions);
+  const disk = await watchDisk({ clock }, Object.values(directories));
+  const { whyFull } = disk;
+  const events = createJobEvents(log, meter);
   const jobs = createJobs(
-    { stream, places, clock, events: createJobEvents(log, meter), isPressed: lag.isPressed },
+    { stream, places, clock, events, isPressed: lag.isPressed, whyFull },
     DEFAULT_JOB_SETTINGS,
     all,
   );
@@ -92,6 +96,7 @@ async function open(): Promise<Opened> {
   const close = async (): Promise<void> => {
     await jobs.stop();
     await lag.stop();
+    await disk.stop();
     await stream.close();
     await places.close();
   };

@@ -64,6 +64,7 @@ export function startStageThreads(
   }>,
 ): StageThreads {
   const { settings, directory, colours } = params;
+  const { log, state, jobs, postgres } = directory;
   const { partitions } = settings;
   // No limit that a thread can be given, and read when a thread's heap is made.
   setFlagsFromString(`--initial-old-space-size=${OLD_GENERATION_MB_MIN}`);
@@ -71,7 +72,7 @@ export function startStageThreads(
   const series = new MessageChannel();
   const common = {
     settings,
-    directories: { log: directory.log, state: directory.state, jobs: directory.jobs },
+    directories: { log, state, jobs, postgres },
     colours,
     sharedLog: createSegmentShared(partitions),
     sharedPositions: createSharedPositions(partitions),

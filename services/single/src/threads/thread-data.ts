@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { CheckpointOutcome } from '@millrace/checkpoint';
 import type { Dependency, Measurement, StageStatus } from '@millrace/runtime';
 import type { LedgerReport, PostgresConnection } from '@millrace/store';
+import type { DataDirectory } from '../running/data-directory.ts';
 import type { RuleFileContent } from '../running/rule-file.ts';
 import type { SingleSettings } from '../settings.ts';
 import type { SentError } from './thread-link.ts';
@@ -12,7 +13,7 @@ export type StageName = StageStatus['stage'];
 export interface ThreadData {
   stage: StageName;
   settings: SingleSettings;
-  directories: Readonly<{ log: string; state: string; jobs: string }>;
+  directories: Readonly<Pick<DataDirectory, 'log' | 'state' | 'jobs' | 'postgres'>>;
   colours: boolean;
   /** Of the log: flushed ends of every partition. */
   sharedLog: SharedArrayBuffer;

@@ -20,6 +20,8 @@ export interface JobEvents {
   /** Its own state is of no use: it begins anew. */
   discarded(job: JobKey, why: string): void;
   stopped(job: JobKey, error: unknown): void;
+  /** There is no room for what it writes; it goes on when there is. */
+  rests(job: JobKey, error: unknown): void;
   over(job: JobKey, position: number): void;
   /** How far it is, for a line now and then. */
   told(status: Readonly<JobStatus>): void;
@@ -73,6 +75,8 @@ export function createJobEvents(log: Log, meter: Meter): JobEvents {
         { ...job, error: errorText(error) },
         'A job stopped; live folding goes on, and it is looked at again.',
       ),
+    rests: (job, error) =>
+      log.warn({ ...job, error: errorText(error) }, 'A job rests until there is room.'),
     over: (job, position) => log.info({ ...job, position }, 'A job has folded all of its past.'),
     told: ({ candidate, partition, position, endPosition, samplesPerSecond }) =>
       log.info(

@@ -1,6 +1,7 @@
 import {
   createBackoff,
   errorKind,
+  type MillraceError,
   type Backoff,
   type Clock,
   type JobStatus,
@@ -27,6 +28,7 @@ export interface JobOwnerParts {
   /** How many fold at a time. */
   turns: Turns;
   isPressed?: () => boolean;
+  whyFull?: () => MillraceError | undefined;
 }
 
 const PAUSED_LOOK_MS = 500;
@@ -76,8 +78,12 @@ export class JobOwner {
       while (!signal.aborted && !progress.isOver) {
         try {
           progress.isPaused = this.#order().isPaused;
-          if (progress.isPaused) await clock.sleep(PAUSED_LOOK_MS, signal);
-          else await this.#workInTurn();
+          const full = this.#parts.whyFull?.();
+          if (!progress.isPaused && full === undefined) await this.#workInTurn();
+          else {
+            if (full !== undefined) this.#restFor(full);
+            await clock.sleep(PAUSED_LOOK_MS, signal);
+          }
         } catch (error) {
           await this.#waitAfter(error);
         }
@@ -85,6 +91,11 @@ export class JobOwner {
     } finally {
       if (!progress.isOver) events.gone(this.key);
     }
+  }
+
+  #restFor(full: MillraceError): void {
+    if (this.#progress.waitsFor !== full.code) this.#parts.events.rests(this.key, full);
+    this.#progress.waiting(full);
   }
 
   async #workInTurn(): Promise<void> {
@@ -96,7 +107,10 @@ export class JobOwner {
         ...this.#parts,
         ...{ key, job: this.#job, progress: this.#progress, backoff: this.#backoff },
         store: await places.at(key.candidate),
-        isToRest: () => this.#stopping.signal.aborted || this.#order().isPaused,
+        isToRest: () =>
+          this.#stopping.signal.aborted ||
+          this.#order().isPaused ||
+          this.#parts.whyFull?.() !== undefined,
         stopping: this.#stopping.signal,
         killing: this.#killing.signal,
       });

@@ -5,7 +5,7 @@ import {
   JOB_OVER_POSITION,
   orderJobs,
 } from '@millrace/control';
-import { createMeter, silentLog } from '@millrace/runtime';
+import { createMeter, MillraceError, silentLog } from '@millrace/runtime';
 import {
   MemoryStateDatabase,
   MemoryStateStore,
@@ -156,6 +156,32 @@ describe('jobs', () => {
     await orderJobs(bench.parts, number, { samplesPerSecondMax: 0 });
     await until(() => expect(jobs.isIdle()).toBe(true));
     expect(bench.clock.nowUs() - begunUs).toBeGreaterThan(0.2 * SECOND);
+    await jobs.stop();
+    await running;
+    expect(bench.published(number)).toEqual(bench.expected(candidate));
+  });
+
+  it('rest while there is no room for what they write, with the reason, and go on', async () => {
+    const { bench, candidate, number } = await benchWith(13);
+    await orderJobs(bench.parts, number, { samplesPerSecondMax: 300 });
+    let full: MillraceError | undefined;
+    const jobs = bench.start({}, { whyFull: () => full });
+    const running = jobs.run();
+    await until(() => expect(jobs.statuses()[0]?.position ?? 0).toBeGreaterThan(20));
+    full = new MillraceError({ code: 'JOB_DISK_FULL', kind: 'transient', message: 'It is full.' });
+    const reason = { code: 'JOB_DISK_FULL', message: 'It is full.' };
+    await until(() => expect(jobs.statuses()[0]).toMatchObject({ state: 'waiting', reason }));
+    // What was folded by then is kept.
+    const { position, committedPosition } = jobs.statuses()[0]!;
+    expect(committedPosition).toBe(position);
+    const { end } = await bench.stream.bounds(TOPIC_SERIES, 0);
+    const fromUs = bench.clock.nowUs();
+    await until(() => expect(bench.clock.nowUs() - fromUs).toBeGreaterThan(1.1 * SECOND));
+    expect(await bench.stream.bounds(TOPIC_SERIES, 0)).toMatchObject({ end });
+    expect(jobs.heldFrom(0)).toBe(position);
+    full = undefined;
+    await orderJobs(bench.parts, number, { samplesPerSecondMax: 0 });
+    await until(() => expect(jobs.isIdle()).toBe(true));
     await jobs.stop();
     await running;
     expect(bench.published(number)).toEqual(bench.expected(candidate));

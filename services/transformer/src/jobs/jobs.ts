@@ -1,4 +1,10 @@
-import { errorKind, settlesWithin, type Clock, type JobStatus } from '@millrace/runtime';
+import {
+  errorKind,
+  settlesWithin,
+  type Clock,
+  type JobStatus,
+  type MillraceError,
+} from '@millrace/runtime';
 import {
   candidatesWithJobs,
   HistoryReader,
@@ -20,6 +26,8 @@ export interface JobsComponents {
   events: JobEvents;
   /** Whether what arrives gets on slowly: then jobs hold back. Left out: nobody knows. */
   isPressed?: () => boolean;
+  /** Why there is no room for what jobs write; left out: nobody knows. */
+  whyFull?: () => MillraceError | undefined;
 }
 
 /** The jobs of all candidates in the partitions that are owned here. */

@@ -8,7 +8,6 @@ import {
 import { compileRules, type CompiledRules, type RuleFile } from '@millrace/rules';
 import { createMeter, silentLog, systemClock, type Clock } from '@millrace/runtime';
 import { MemoryPlacesDatabase, openMemoryStatePlaces } from '@millrace/state/memory';
-import type { StatePlaces } from '@millrace/state';
 import { TOPIC_EVENTS, TOPIC_SERIES, type Stream } from '@millrace/stream';
 import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
 import { compareAddress, type Address } from '@millrace/model';
@@ -27,7 +26,7 @@ import {
 import type { Job } from '../jobs/job.ts';
 import { createJobEvents } from '../jobs/job-events.ts';
 import { DEFAULT_JOB_SETTINGS, type JobSettings } from '../jobs/job-settings.ts';
-import { createJobs, type Jobs } from '../jobs/jobs.ts';
+import { createJobs, type Jobs, type JobsComponents } from '../jobs/jobs.ts';
 import { entryTexts, TEST_LOG_ID, type LoggedRecord } from './fold-run.ts';
 import { runJob } from './job-run.ts';
 import { liveRecord } from './live-record.ts';
@@ -91,12 +90,13 @@ export class JobsBench {
 
   start(
     settings: Partial<JobSettings> = {},
-    parts: Readonly<{ stream?: Stream; places?: StatePlaces }> = {},
+    parts: Readonly<Partial<Omit<JobsComponents, 'clock' | 'events'>>> = {},
   ): Jobs {
     return createJobs(
       {
-        stream: parts.stream ?? this.stream,
-        places: parts.places ?? openMemoryStatePlaces(this.database),
+        stream: this.stream,
+        places: openMemoryStatePlaces(this.database),
+        ...parts,
         clock: this.clock,
         events: createJobEvents(silentLog, createMeter()),
       },

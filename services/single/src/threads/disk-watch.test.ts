@@ -1,0 +1,49 @@
+import { type Clock, type DiskRoom } from '@millrace/runtime';
+import { expect, test, vi } from 'vitest';
+import { watchDisk } from './disk-watch.ts';
+
+const MIB = 2 ** 20;
+const ROOM: DiskRoom = { device: 1, totalBytes: 0, freeBytes: 0, keptFreeBytes: 100 * MIB };
+
+test('a disk is full on any of the volumes, and has room again with some more', async () => {
+  const free = new Map([
+    ['/log', 900 * MIB],
+    ['/store', 101 * MIB],
+  ]);
+  let looks = 0;
+  let wake = (): void => undefined;
+  const clock: Clock = {
+    nowUs: () => 0,
+    sleep: async (_ms, signal) => {
+      looks += 1;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+        signal?.addEventListener('abort', () => resolve(), { once: true });
+      });
+    },
+  };
+  let isReadable = true;
+  const roomOf = async (path: string): Promise<DiskRoom> => {
+    if (!isReadable) throw new Error('it is not mounted just now');
+    return { ...ROOM, freeBytes: free.get(path)! };
+  };
+  const watch = await watchDisk({ clock, roomOf }, ['/log', '/store']);
+  const after = async (path: string, bytes: number): Promise<string | undefined> => {
+    free.set(path, bytes);
+    const before = looks;
+    wake();
+    await vi.waitFor(() => expect(looks).toBeGreaterThan(before));
+    return watch.whyFull()?.message;
+  };
+  await vi.waitFor(() => expect(looks).toBe(1));
+  expect(watch.whyFull()).toBeUndefined();
+  expect(await after('/store', 99 * MIB)).toMatch(/^The disk of \/store has 99 MiB left, and 100/);
+  expect(await after('/store', 110 * MIB)).toMatch(/^The disk of \/store/);
+  expect(watch.whyFull()).toMatchObject({ code: 'JOB_DISK_FULL', kind: 'transient' });
+  isReadable = false;
+  expect(await after('/store', 130 * MIB)).toMatch(/^The disk of \/store/);
+  isReadable = true;
+  expect(await after('/store', 130 * MIB)).toBeUndefined();
+  expect(await after('/log', 1 * MIB)).toMatch(/^The disk of \/log/);
+  await watch.stop();
+});
