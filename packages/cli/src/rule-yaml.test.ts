@@ -35,7 +35,7 @@ test('rules as they are shown can be applied again, and mean the same', () => {
         const written = parseRules(JSON.stringify({ rules }));
         if (!written.ok) throw new Error(written.problems[0]?.message);
         const shown = written.compiled.rules.map((rule) => ({ ...writtenRule(rule), edition: 7 }));
-        const again = parseRules(rulesYaml(shown));
+        const again = parseRules(rulesYaml({ rules: shown, tenants: [] }));
         expect(again.ok ? again.compiled.rules.map(writtenRule) : again.problems).toEqual(
           written.compiled.rules.map(writtenRule),
         );
@@ -48,7 +48,7 @@ test('rules as they are shown can be applied again, and mean the same', () => {
 test('no rules but the built-in one is a file too', () => {
   const built = parseRules('');
   const shown = built.ok ? built.compiled.rules.map(writtenRule) : [];
-  const yaml = rulesYaml(shown);
+  const yaml = rulesYaml({ rules: shown, tenants: [] });
   expect(yaml).toContain('# - name: rollup\n');
   expect(yaml).toMatch(/\nrules: \[\]$/);
   expect(parseRules(yaml)).toMatchObject({ ok: true, file: { rules: [] } });

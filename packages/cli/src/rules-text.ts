@@ -126,9 +126,10 @@ function nothingChanged(version: number, isPlan: boolean): string {
   );
 }
 
-function otherChanges({ settings, foldVersion }: ShownPlan): string[] {
+function otherChanges({ settings, foldVersion, retention }: ShownPlan): string[] {
   const lines = settings.map(({ name, from, to }) => `setting ${name}: ${from} → ${to}`);
   if (foldVersion !== null) lines.push(`fold version: ${foldVersion.from} → ${foldVersion.to}`);
+  if (retention) lines.push('rows are kept for another time: see millrace retention');
   return lines;
 }
 
@@ -169,13 +170,15 @@ function labelsText({ by, without }: ShownRule): string {
   return without === undefined ? 'all' : `without ${without.join(' ')}`;
 }
 
-function summaryText({ added, changed, removed, settings, foldVersion }: VersionSummary): string {
+function summaryText(summary: VersionSummary): string {
+  const { added, changed, removed, settings, foldVersion, retention } = summary;
   const parts = [
     ...added.map((name) => `+${name}`),
     ...changed.map((name) => `~${name}`),
     ...removed.map((name) => `-${name}`),
     ...settings.map((name) => `setting ${name}`),
     ...(foldVersion === null ? [] : [`fold version ${foldVersion.to}`]),
+    ...(retention ? ['how long rows are kept'] : []),
   ];
   return parts.join(' ');
 }

@@ -1,5 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import { editionKey, withoutEdition, type CompiledRule, type CompiledRules } from '@millrace/rules';
+import {
+  editionKey,
+  readRetentionWords,
+  withoutEdition,
+  type CompiledRule,
+  type CompiledRules,
+} from '@millrace/rules';
 import type { FoldSettings } from '@millrace/wire';
 import type { RulesVersion } from './rules-history.ts';
 
@@ -35,6 +41,8 @@ export interface RulesPlan {
   /** Fold settings that change. */
   settings: { name: keyof FoldSettings; from: number; to: number }[];
   foldVersion: { from: number; to: number } | undefined;
+  /** Something is kept for another time; no rule gets another edition by that. */
+  isRetentionChanged: boolean;
 }
 
 /** Compares what is in force with what is wanted: only what differs gets a new edition. */
@@ -53,6 +61,7 @@ export function planRules(inForce: RulesVersion | undefined, wanted: WantedRules
       inForce === undefined || inForce.foldVersion === wanted.foldVersion
         ? undefined
         : { from: inForce.foldVersion, to: wanted.foldVersion },
+    isRetentionChanged: inForce !== undefined && saysOtherRetention(inForce.source, wanted.source),
   };
   for (const rule of wanted.rules.rules) {
     const before = known.get(rule.name);
@@ -64,8 +73,13 @@ export function planRules(inForce: RulesVersion | undefined, wanted: WantedRules
   plan.removed = [...known.values()];
   const { added, changed, removed, settings, foldVersion } = plan;
   const differences = added.length + changed.length + removed.length + settings.length;
-  plan.isChanged = inForce === undefined || differences > 0 || foldVersion !== undefined;
+  const isOther = foldVersion !== undefined || plan.isRetentionChanged;
+  plan.isChanged = inForce === undefined || differences > 0 || isOther;
   return plan;
+}
+
+function saysOtherRetention(from: string, to: string): boolean {
+  return from !== to && !isDeepStrictEqual(readRetentionWords(from), readRetentionWords(to));
 }
 
 function changedSettings(from: FoldSettings, to: FoldSettings): RulesPlan['settings'] {

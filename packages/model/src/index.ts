@@ -29,6 +29,13 @@ export {
   type SamplesByReason,
 } from './ledger.ts';
 export {
+  keptOf,
+  NO_RETENTION_WORDS,
+  type RetentionWords,
+  type TenantWords,
+  type WindowsKept,
+} from './retention-words.ts';
+export {
   SAMPLE_KIND_NAMES,
   SampleFlag,
   SampleKind,

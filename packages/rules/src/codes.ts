@@ -30,6 +30,10 @@ export const RuleFault = {
   badSelector: 'RULES_BAD_SELECTOR',
   /** A width is not a duration, or out of range. */
   badDuration: 'RULES_BAD_DURATION',
+  /** How long something is kept is not a duration, or out of range. */
+  badKeep: 'RULES_BAD_KEEP',
+  /** How long windows of a width are kept that the rule does not have. */
+  keepsNothing: 'RULES_KEEPS_NOTHING',
   /** A label name that no series can have, or that `without` cannot take away. */
   badLabel: 'RULES_BAD_LABEL',
   /** An aggregate that does not exist. */

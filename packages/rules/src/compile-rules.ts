@@ -64,8 +64,13 @@ function compileRule(rule: Rule, edition: number): CompiledRule {
     keepRaw,
     aggregatesAway: grouping.kind !== 'same' || !keepRaw,
     onlyKeptRaw: false,
-    source: canonicalJson(rule),
+    source: sourceOf(rule),
   };
+}
+
+/** How long its windows are kept may change, and the edition stays: that is not its own. */
+function sourceOf({ keep: _keep, ...folded }: Rule): string {
+  return canonicalJson(folded);
 }
 
 function compileDrop(rule: Rule, edition: number): CompiledRule {

@@ -1,6 +1,7 @@
 import type { TimeUs } from '@millrace/model';
-import { WIDTH_US_MAX, WIDTH_US_MIN } from './rule.ts';
+import { KEEP_MS_MAX, KEEP_MS_MIN, WIDTH_US_MAX, WIDTH_US_MIN } from './rule.ts';
 
+const YEAR: readonly [unit: string, ms: number] = ['y', 31_536_000_000];
 const UNITS_MS: readonly (readonly [unit: string, ms: number])[] = [
   ['w', 604_800_000],
   ['d', 86_400_000],
@@ -11,21 +12,35 @@ const UNITS_MS: readonly (readonly [unit: string, ms: number])[] = [
 ];
 /** As Prometheus writes them: largest unit first, each at most once. */
 const DURATION =
-  /^(?:(\d{1,9})w)?(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?(?:(\d{1,9})ms)?$/;
+  /^(?:(\d{1,9})y)?(?:(\d{1,9})w)?(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?(?:(\d{1,9})ms)?$/;
 
 export type ParsedWidth = Readonly<{ ok: true; us: TimeUs }> | Readonly<{ ok: false; why: string }>;
 
 /** A window's width: whole seconds, from one second to 31 days. */
 export function parseWidth(text: string): ParsedWidth {
-  const parts = DURATION.exec(text);
-  if (text === '' || parts === null) return { ok: false, why: 'is not a duration' };
-  let ms = 0;
-  for (const [i, [, unitMs]] of UNITS_MS.entries()) ms += Number(parts[i + 1] ?? 0) * unitMs;
+  const ms = text.includes('y') ? undefined : parseMs(text);
+  if (ms === undefined) return { ok: false, why: 'is not a duration' };
   if (ms % 1000 !== 0) return { ok: false, why: 'is not a whole number of seconds' };
   const us = ms * 1000;
   if (us < WIDTH_US_MIN) return { ok: false, why: 'is shorter than 1s' };
   if (us > WIDTH_US_MAX) return { ok: false, why: 'is longer than 31d' };
   return { ok: true, us };
+}
+
+/** How long rows are kept: an hour at least, as windows of an hour want to be whole. */
+export function parseKeep(text: string): number | undefined {
+  const ms = parseMs(text);
+  return ms === undefined || ms < KEEP_MS_MIN || ms > KEEP_MS_MAX ? undefined : ms;
+}
+
+function parseMs(text: string): number | undefined {
+  const parts = DURATION.exec(text);
+  if (text === '' || parts === null) return undefined;
+  let ms = 0;
+  for (const [i, [, unitMs]] of [YEAR, ...UNITS_MS].entries()) {
+    ms += Number(parts[i + 1] ?? 0) * unitMs;
+  }
+  return ms;
 }
 
 /** The shortest way to write whole seconds: `90s` is `1m30s`. */

@@ -29,9 +29,13 @@ export {
   SELECTOR_CHARS_MAX,
   type Aggregate,
   type AggregateName,
+  type Keep,
   type Rule,
   type RuleFile,
+  type Tenant,
+  type TenantKeep,
 } from './rule.ts';
+export { readRetentionWords, retentionWords } from './retention-words.ts';
 export { RULE_FILE_SCHEMA } from './rule-file-schema.ts';
 export { compileSelector, type LabelTest } from './selector-match.ts';
 export type { SelectorFault } from './selector-text.ts';

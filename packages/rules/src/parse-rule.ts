@@ -1,12 +1,13 @@
 import type { Node } from 'yaml';
 import { RuleFault } from './codes.ts';
+import { readKeep } from './keep-fields.ts';
 import { readAggregates, readLabels, readMatch, readName, readWidths } from './rule-fields.ts';
 import type { Rule } from './rule.ts';
 import type { YamlField, YamlReader } from './yaml-reader.ts';
 
 const RULE_KEYS = [
   ...(['name', 'match', 'by', 'without', 'widths', 'aggregates'] as const),
-  ...(['keep_raw', 'drop'] as const),
+  ...(['keep_raw', 'drop', 'keep'] as const),
 ];
 type RuleKey = (typeof RULE_KEYS)[number];
 const REQUIRED_KEYS: readonly RuleKey[] = ['name', 'match', 'widths', 'aggregates'];
@@ -46,6 +47,7 @@ export function parseRule(
   const widths = read('widths', readWidths);
   const aggregates = read('aggregates', readAggregates);
   const keepRaw = read('keep_raw', (_reader, field) => reader.flag(field));
+  const keep = read('keep', (_reader, field) => readKeep(reader, field, widths));
   const withoutField = fields.get('without');
   if (fields.has('by') && withoutField !== undefined) {
     const message = 'A rule has by or without, not both.';
@@ -63,6 +65,7 @@ export function parseRule(
     widths,
     aggregates,
     ...(keepRaw === undefined ? {} : { keep_raw: keepRaw }),
+    ...(keep === undefined ? {} : { keep }),
   };
 }
 

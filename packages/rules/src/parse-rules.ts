@@ -1,9 +1,11 @@
+import type { Node } from 'yaml';
 import { compileRules } from './compile-rules.ts';
 import { RuleFault, type RuleProblem } from './codes.ts';
 import type { CompiledRules } from './compiled-rule.ts';
 import { parseRule } from './parse-rule.ts';
-import { RULE_FILE_BYTES_MAX, RULES_MAX, type RuleFile } from './rule.ts';
-import { YamlReader } from './yaml-reader.ts';
+import { parseTenant } from './parse-tenant.ts';
+import { RULE_FILE_BYTES_MAX, RULES_MAX, TENANTS_MAX, type RuleFile } from './rule.ts';
+import { YamlReader, type YamlField } from './yaml-reader.ts';
 
 export type ParsedRules =
   | Readonly<{ ok: true; file: RuleFile; compiled: CompiledRules }>
@@ -25,7 +27,7 @@ export function parseRules(
     return { ok: false, problems: [problem] };
   }
   const reader = new YamlReader(text);
-  const file = readFile(reader, ['rules', ...(options?.otherKeys ?? [])]);
+  const file = readFile(reader, ['rules', 'tenants', ...(options?.otherKeys ?? [])]);
   if (reader.problems.length > 0) {
     const problems = reader.problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
     return { ok: false, problems };
@@ -37,10 +39,19 @@ function readFile(reader: YamlReader, keys: readonly string[]): RuleFile {
   const { root } = reader;
   // An empty document is a null without a place in the text.
   if (root === undefined || reader.isNothing(root)) return { rules: [] };
-  const field = reader.fields(root, 'The file', keys)?.get('rules');
-  // `rules:` with all of them commented out.
-  if (field?.value === undefined) return { rules: [] };
+  const fields = reader.fields(root, 'The file', keys);
   const linesOfNames = new Map<string, number>();
-  const nodes = reader.list(field, RULES_MAX) ?? [];
-  return { rules: nodes.flatMap((node) => parseRule(reader, node, linesOfNames) ?? []) };
+  const rules = itemsOf(reader, fields?.get('rules'), RULES_MAX).flatMap(
+    (node) => parseRule(reader, node, linesOfNames) ?? [],
+  );
+  const names = new Set<string>();
+  const tenants = itemsOf(reader, fields?.get('tenants'), TENANTS_MAX).flatMap(
+    (node) => parseTenant(reader, node, names) ?? [],
+  );
+  return tenants.length === 0 ? { rules } : { rules, tenants };
+}
+
+/** `rules:` with all of them commented out is nothing. */
+function itemsOf(reader: YamlReader, field: YamlField | undefined, itemsMax: number): Node[] {
+  return field?.value === undefined ? [] : (reader.list(field, itemsMax) ?? []);
 }

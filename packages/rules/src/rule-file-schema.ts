@@ -9,8 +9,14 @@ import {
   RULE_WIDTHS_MAX,
   RULES_MAX,
   SELECTOR_CHARS_MAX,
+  TENANT_CHARS_MAX,
+  TENANTS_MAX,
 } from './rule.ts';
 
+const KEPT = { type: 'string', pattern: '^([0-9]{1,9}(y|w|d|h|m|s|ms))+$', examples: ['90d'] };
+const KEEP = {
+  anyOf: [KEPT, { type: 'object', additionalProperties: KEPT, maxProperties: RULE_WIDTHS_MAX }],
+};
 const LABEL = { type: 'string', minLength: 1, maxLength: RULE_LABEL_CHARS_MAX };
 
 /**
@@ -28,8 +34,36 @@ export const RULE_FILE_SCHEMA: Readonly<Record<string, unknown>> = {
       items: { $ref: '#/$defs/rule' },
       description: 'What aggregates into what, beside the built-in roll-up of 5 m and 1 h.',
     },
+    tenants: {
+      type: ['array', 'null'],
+      maxItems: TENANTS_MAX,
+      items: { $ref: '#/$defs/tenant' },
+      description: 'How long what is kept of tenants for whom that is not as for all.',
+    },
   },
   $defs: {
+    tenant: {
+      type: 'object',
+      required: ['name', 'keep'],
+      additionalProperties: false,
+      properties: {
+        name: { type: 'string', minLength: 1, maxLength: TENANT_CHARS_MAX },
+        keep: {
+          type: 'object',
+          additionalProperties: false,
+          properties: {
+            raw: { ...KEPT, description: 'Samples, histograms and exemplars.' },
+            narrow: { ...KEPT, description: 'Windows narrower than an hour.' },
+            wide: { ...KEPT, description: 'Windows of an hour and more.' },
+            rules: {
+              type: 'object',
+              additionalProperties: KEEP,
+              description: 'Windows of rules by their names, whatever those say themselves.',
+            },
+          },
+        },
+      },
+    },
     rule: {
       type: 'object',
       required: ['name', 'match'],
@@ -88,6 +122,10 @@ export const RULE_FILE_SCHEMA: Readonly<Record<string, unknown>> = {
           type: 'boolean',
           default: true,
           description: 'false: samples that match are not kept raw.',
+        },
+        keep: {
+          ...KEEP,
+          description: 'How long the store keeps its windows: 90d, or { 1m: 30d, 1h: 2y }.',
         },
         drop: {
           type: 'boolean',

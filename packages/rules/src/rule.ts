@@ -43,16 +43,41 @@ export interface Rule {
   keep_raw?: boolean;
   /** Samples that match are counted, and neither kept nor folded. There is nothing beside it. */
   drop?: true;
+  /** How long its windows are kept in the store; it changes nothing of what is folded. */
+  keep?: Keep;
+}
+
+/** How long windows are kept: of all widths alike (`90d`), or of each by its width (`1m: 30d`). */
+export type Keep = string | Readonly<Record<string, string>>;
+
+/** What a tenant has of its own. */
+export interface Tenant {
+  name: string;
+  keep: TenantKeep;
+}
+
+/** How long what is kept of one tenant, where that is not as for all. */
+export interface TenantKeep {
+  raw?: string;
+  /** Windows narrower than an hour, of rules that do not say it themselves. */
+  narrow?: string;
+  /** Windows of an hour and more, likewise. */
+  wide?: string;
+  /** Of rules by their names, whatever those say themselves. */
+  rules?: Readonly<Record<string, Keep>>;
 }
 
 /** What `millrace.yaml` says about rules. */
 export interface RuleFile {
   rules: readonly Rule[];
+  tenants?: readonly Tenant[];
 }
 
 /** Bounds of a rule file. */
 export const RULE_FILE_BYTES_MAX = 1_048_576;
 export const RULES_MAX = 1000;
+export const TENANTS_MAX = 1000;
+export const TENANT_CHARS_MAX = 256;
 export const RULE_NAME_CHARS_MAX = 100;
 export const RULE_WIDTHS_MAX = 16;
 export const RULE_AGGREGATES_MAX = 32;
@@ -63,6 +88,8 @@ export const SELECTOR_CHARS_MAX = 4096;
 export const SELECTOR_MATCHERS_MAX = 64;
 export const WIDTH_US_MIN = 1_000_000;
 export const WIDTH_US_MAX: number = 31 * 86_400 * 1_000_000;
+export const KEEP_MS_MIN: number = 3_600_000;
+export const KEEP_MS_MAX: number = 36_500 * 86_400_000;
 
 /** Rule names that are ours. */
 export const ROLLUP_RULE_NAME = 'rollup';

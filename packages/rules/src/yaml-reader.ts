@@ -102,6 +102,37 @@ export class YamlReader {
     return fields;
   }
 
+  /** The fields of a mapping whose keys are names; undefined when it is none, or has too many. */
+  names(field: YamlField, fieldsMax: number): YamlField[] | undefined {
+    const { key, keyNode, value } = field;
+    if (!isMap(value)) {
+      const message = `${key} must be a mapping of names to values, not ${kindOf(value)}.`;
+      const remedy = 'Write names, each with a colon and its value.';
+      this.report(value ?? keyNode, { code: RuleFault.wrongType, message, remedy });
+      return undefined;
+    }
+    if (value.items.length > fieldsMax) {
+      const message = `${key} has ${value.items.length} names, more than ${fieldsMax}.`;
+      this.report(value, { code: RuleFault.tooMany, message, remedy: 'Remove some.' });
+      return undefined;
+    }
+    const fields = [...this.#fieldsOf(value as YAMLMap<Node, Node | null>)];
+    const seen = new Set<string>();
+    for (const one of fields) {
+      if (seen.has(one.key)) {
+        const message = `The key ${shortened(one.key)} stands twice in one mapping.`;
+        const remedy = 'Keep one of the two.';
+        this.report(one.keyNode, { code: RuleFault.duplicateKey, message, remedy });
+      }
+      seen.add(one.key);
+    }
+    return fields;
+  }
+
+  isMapping(field: YamlField): boolean {
+    return isMap(field.value);
+  }
+
   /** The items of a list; undefined when it is none or has more than `itemsMax`. */
   list(field: YamlField, itemsMax: number): Node[] | undefined {
     const { key, keyNode, value } = field;

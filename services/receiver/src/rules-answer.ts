@@ -1,5 +1,13 @@
 import type { AppliedRules, RulesHistory, RulesPlan, RulesVersion } from '@millrace/control';
-import { writtenRule, type CompiledRule, type CompiledRules, type Rule } from '@millrace/rules';
+import {
+  parseRules,
+  writtenRule,
+  type CompiledRule,
+  type CompiledRules,
+  type Rule,
+  type RuleFile,
+  type Tenant,
+} from '@millrace/rules';
 import type { FoldSettings } from '@millrace/wire';
 
 /** A rule as a file has it; the edition is absent while it has none yet. */
@@ -20,6 +28,8 @@ export interface RulesAnswer {
   settings: FoldSettings;
   /** Ascending by edition. */
   rules: ShownRule[];
+  /** How long what is kept of some tenants. */
+  tenants: Tenant[];
   /** The same in the form that the log carries. */
   compiled: CompiledRules;
   /** The rule file as a person wrote it; empty: none. */
@@ -40,6 +50,8 @@ export interface VersionSummary {
   /** Names of fold settings. */
   settings: string[];
   foldVersion: { from: number; to: number } | null;
+  /** Nothing but how long rows are kept. */
+  retention: boolean;
 }
 
 /** What `POST /api/v1/rules` answers. */
@@ -60,6 +72,8 @@ export interface ShownPlan {
   unchanged: ShownRule[];
   settings: { name: string; from: number; to: number }[];
   foldVersion: { from: number; to: number } | null;
+  /** Rows are kept for another time. */
+  retention: boolean;
 }
 
 /** A longer list helps nobody; older ones can still be asked for by number. */
@@ -71,6 +85,8 @@ export function rulesAnswer(
   partitions: number,
 ): RulesAnswer {
   const { versions } = history;
+  const parsed = parseRules(shown.source);
+  const file: RuleFile = parsed.ok ? parsed.file : { rules: [] };
   const from = Math.max(0, versions.length - VERSIONS_SHOWN_MAX);
   const summaries = versions.slice(from).map((one, i) => summaryOf(one, versions[from + i - 1]));
   return {
@@ -80,7 +96,8 @@ export function rulesAnswer(
     partitions,
     foldVersion: shown.foldVersion,
     settings: shown.settings,
-    rules: shown.rules.rules.map(shownRule),
+    rules: shown.rules.rules.map((rule) => ({ ...shownRule(rule), ...keepOf(file, rule) })),
+    tenants: [...(file.tenants ?? [])],
     compiled: shown.rules,
     source: shown.source,
     versions: summaries.toReversed(),
@@ -110,6 +127,7 @@ export function changeAnswer(
 /** The rules of a plan have placeholders for editions: `begun` shows them as they are. */
 function shownPlan(plan: RulesPlan, begun: (rule: CompiledRule) => ShownRule): ShownPlan {
   const { added, changed, removed, unchanged, settings, foldVersion } = plan;
+  const { isRetentionChanged: retention } = plan;
   return {
     added: added.map(begun),
     changed: changed.map(({ from, to }) => {
@@ -119,6 +137,7 @@ function shownPlan(plan: RulesPlan, begun: (rule: CompiledRule) => ShownRule): S
     unchanged: unchanged.map(shownRule),
     settings,
     foldVersion: foldVersion ?? null,
+    retention,
   };
 }
 
@@ -133,19 +152,26 @@ function summaryOf(version: RulesVersion, before: RulesVersion | undefined): Ver
     else if (known !== edition) changed.push(name);
     editions.delete(name);
   }
-  const settings = Object.keys(version.settings) as (keyof FoldSettings)[];
+  const removed = [...editions.keys()];
+  const settings = (Object.keys(version.settings) as (keyof FoldSettings)[]).filter((name) => {
+    return before !== undefined && before.settings[name] !== version.settings[name];
+  });
   const from = before?.foldVersion ?? version.foldVersion;
+  const foldVersion = from === version.foldVersion ? null : { from, to: version.foldVersion };
+  const others = [added, changed, removed, settings].some(({ length }) => length > 0);
+  // A version says something, or there would be none.
+  const retention =
+    before !== undefined && !others && foldVersion === null && before.source !== version.source;
   return {
-    version: version.number,
-    applied: timeText(version.appliedAtUs),
-    added,
-    changed,
-    removed: [...editions.keys()],
-    settings: settings.filter((name) => {
-      return before !== undefined && before.settings[name] !== version.settings[name];
-    }),
-    foldVersion: from === version.foldVersion ? null : { from, to: version.foldVersion },
+    ...{ version: version.number, applied: timeText(version.appliedAtUs) },
+    ...{ added, changed, removed, settings, foldVersion, retention },
   };
+}
+
+/** An edition does not say it: it may change while that stays. */
+function keepOf({ rules }: RuleFile, { name }: CompiledRule): Pick<Rule, 'keep'> {
+  const keep = rules.find((one) => one.name === name)?.keep;
+  return keep === undefined ? {} : { keep };
 }
 
 export function shownRule(rule: CompiledRule): ShownRule {

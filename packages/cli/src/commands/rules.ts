@@ -117,7 +117,7 @@ async function show(
   const answer = await askRules(await receiverUrl(context, flags, START), version);
   if (flags.json === true) output.result(JSON.stringify(answer, undefined, 2));
   else if (flags.source !== true) {
-    output.result([`# ${versionLine(answer)}`, rulesYaml(answer.rules)].join('\n'));
+    output.result([`# ${versionLine(answer)}`, rulesYaml(answer)].join('\n'));
   } else if (answer.source === '') {
     output.notice(`Version ${answer.version} came without a file: only the built-in rule.`);
   } else output.result(answer.source.replace(/\n$/, ''));
