@@ -391,9 +391,9 @@ describe('what is looked at', () => {
     );
     expect((await stored.run()).outcome).toBe('broken');
     const { expired } = stored.database;
-    expired.samples = watermarkUs - 6_000_000;
+    expired.push({ table: 'samples', beforeUs: watermarkUs - 6_000_000 });
     expect((await stored.run()).outcome).toBe('broken');
-    expired.samples = watermarkUs - 5_000_000;
+    expired.push({ table: 'samples', beforeUs: watermarkUs - 5_000_000 });
     for (const isDeep of [false, true]) {
       const { findings, notes } = await stored.run({ isDeep });
       expect(findings).toEqual([]);

@@ -3,7 +3,8 @@ import type { AuditSettings } from './audit-settings.ts';
 import type { LogTables } from './log/record-slots.ts';
 import { rulesBefore } from './log/rules-before.ts';
 import { scanPartition, type ScannedPartition } from './log/scan-partition.ts';
-import { rawKeptFromUs, type AuditPlan } from './plan.ts';
+import { readKeptRows } from './kept-rows.ts';
+import type { AuditPlan } from './plan.ts';
 import { RecordList } from './record-list.ts';
 import { RowComparison } from './rows/compare-rows.ts';
 import { compareUnverified } from './rows/compare-unverified.ts';
@@ -57,9 +58,10 @@ export async function checkRound(parts: AuditParts, params: RoundParams): Promis
   plan.partitions.forEach(({ partition }, i) => {
     exactFromUs[partition] = partitions[i]!.exactFromUs;
   });
-  const fromUs = Math.max(settings.sinceUs ?? -Infinity, rawKeptFromUs(plan));
+  const kept = await readKeptRows(snapshot, plan.expired, scope);
+  const fromUs = Math.max(settings.sinceUs ?? -Infinity, kept.rawLeastUs);
   const untilUs = settings.untilUs ?? Infinity;
-  const comparison = new RowComparison(tables, exactFromUs, settings);
+  const comparison = new RowComparison(tables, exactFromUs, { ...settings, kept });
   const read = { ...scope, fromUs, untilUs };
   const report = progressOf(parts, params, 'store', tables.samples.size);
   for await (const rows of snapshot.samples(read)) {
@@ -78,7 +80,7 @@ export async function checkRound(parts: AuditParts, params: RoundParams): Promis
     for (const row of matchMoved(comparison, tables)) comparison.unexpected.add(row);
   }
   const counts = countRows(tables, {
-    ...{ fromUs, untilUs, exactFromUs, tenant: settings.tenant },
+    ...{ fromUs, untilUs, kept, exactFromUs, tenant: settings.tenant },
     positions: positionsOf(plan),
     ...{ skipsMoved, excuses: { letters, gone, isByArrival: false } },
   });

@@ -111,17 +111,14 @@ function planPartition(
   };
 }
 
-/** Samples and histograms with earlier times may have been deleted. */
-export function rawKeptFromUs({ expired }: AuditPlan): number {
-  return Math.max(expired.samples, expired.histograms);
-}
-
 /** What was not compared because it may be deleted; nothing when nothing was. */
 export function expiredNotes({ expired }: AuditPlan): string[] {
-  return EXPIRING_TABLES.filter((table) => expired[table] !== -Infinity).map((table) => {
+  return EXPIRING_TABLES.filter((table) => expired.beforeUs(table) !== -Infinity).map((table) => {
+    const of = expired.isAlike(table) ? '' : ' of some tenants or rules';
+    const before = formatTimeUs(expired.beforeUs(table));
     return (
-      `Rows of ${table} before ${formatTimeUs(expired[table])} were past their retention and may ` +
-      'be deleted: none of them is missed.'
+      `Rows of ${table}${of} before ${before} were past their retention and may be deleted: none ` +
+      'of them is missed.'
     );
   });
 }

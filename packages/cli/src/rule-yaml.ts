@@ -27,7 +27,9 @@ export function quoteYaml(value: unknown): string {
   if (value === undefined || value === null) return 'not set';
   if (Array.isArray(value)) return `[${value.map(quoteYaml).join(', ')}]`;
   if (typeof value === 'object') {
-    const fields = Object.entries(value).map(([key, one]) => `${quoteYaml(key)}: ${quoteYaml(one)}`);
+    const fields = Object.entries(value).map(
+      ([key, one]) => `${quoteYaml(key)}: ${quoteYaml(one)}`,
+    );
     return `{ ${fields.join(', ')} }`;
   }
   if (typeof value !== 'string') return String(value);

@@ -158,3 +158,14 @@ export function sinceInFuture(): MillraceError {
     remedy: 'Give a time that is over, for example --since 2h.',
   });
 }
+
+export function retentionUnreadable(version: number): MillraceError {
+  return new MillraceError({
+    code: 'CONTROL_RETENTION',
+    kind: 'permanent',
+    message:
+      `How long rows are kept cannot be read out of the rule files of version ${version}: another ` +
+      'release wrote them. Nothing is deleted.',
+    remedy: 'Run the release that applied these rules, or apply rules with this one.',
+  });
+}

@@ -30,6 +30,7 @@ export {
   type WantedRules,
 } from './plan-rules.ts';
 export { HistoryReader, readHistory } from './read-history.ts';
+export { retentionInForce } from './retention-in-force.ts';
 export {
   RulesHistory,
   type Candidate,

@@ -35,6 +35,7 @@ export {
   type Tenant,
   type TenantKeep,
 } from './rule.ts';
+export type { RetentionWords } from '@millrace/model';
 export { readRetentionWords, retentionWords } from './retention-words.ts';
 export { RULE_FILE_SCHEMA } from './rule-file-schema.ts';
 export { compileSelector, type LabelTest } from './selector-match.ts';

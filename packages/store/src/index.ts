@@ -44,8 +44,6 @@ export type { ApplyResult, MarkKey, Store, StoreBatch, StoredMark } from './stor
 export { StoreError, StoreErrorCode } from './store-error.ts';
 export {
   EVERYTHING,
-  EXPIRING_TABLES,
-  type ExpiringTable,
   type HistogramRowColumns,
   type ReadScope,
   type SampleRowColumns,
@@ -56,7 +54,6 @@ export {
   type StoredEditions,
   type StoredEditionStart,
   type StoredExemplar,
-  type StoredExpiry,
   type StoredJobEnd,
   type StoredMetadata,
   type StoredPiece,
@@ -79,3 +76,35 @@ export type {
   SampleValue,
   StoreRepairer,
 } from './store-repairer.ts';
+export {
+  EXPIRING_TABLES,
+  StoredExpiry,
+  type ExpiredNote,
+  type ExpiringRows,
+  type ExpiringTable,
+} from './retention/stored-expiry.ts';
+export {
+  namedTenants,
+  rawKeptMs,
+  RETENTION_DEFAULTS,
+  windowsKeptMs,
+  type Retention,
+  type RetentionPolicy,
+  type Whose,
+} from './retention/retention-policy.ts';
+export {
+  firstGap,
+  tierCuts,
+  type Coverage,
+  type Tier,
+  type TierCut,
+} from './retention/tier-cuts.ts';
+export {
+  planRetention,
+  type PlannedRange,
+  type RetainedEdition,
+  type RetainedRange,
+  type RetainedRows,
+  type RetentionFacts,
+  type RetentionPlan,
+} from './retention/plan-retention.ts';

@@ -1,4 +1,5 @@
 import type { Address, LedgerTotals, Piece, TimeUs } from '@millrace/model';
+import type { StoredExpiry } from './retention/stored-expiry.ts';
 import type {
   DeadLetterEntry,
   DefinitionEntry,
@@ -173,21 +174,6 @@ export interface StoredEditions {
   /** What must be served, computed again from where editions began and ended. */
   toServe: StoredServed[];
 }
-
-/** Tables of which rows are deleted when they are past their retention. */
-export const EXPIRING_TABLES = [
-  'samples',
-  'histograms',
-  'exemplars',
-  'windows_narrow',
-  'windows_wide',
-  'unverified',
-  'dead_letters',
-] as const;
-export type ExpiringTable = (typeof EXPIRING_TABLES)[number];
-
-/** Rows with earlier times may have been deleted; -Infinity: none was. */
-export type StoredExpiry = Readonly<Record<ExpiringTable, TimeUs>>;
 
 /**
  * Everything that was committed at one moment, however long it takes to read. One call at a time;

@@ -17,7 +17,7 @@ import {
   type SettingsDefinition,
   type StageHost,
 } from '@millrace/runtime';
-import { heldByJobs, HistoryReader } from '@millrace/control';
+import { heldByJobs, HistoryReader, retentionInForce } from '@millrace/control';
 import {
   openRedisStatePlaces,
   openRedisStateStore,
@@ -146,7 +146,7 @@ async function compose(host: StageHost, settings: WriterProcessSettings): Promis
   );
   const shared = createSharedStage({ stage, group, clock, log }, { adviseMs: ADVISE_MS });
   host.show(shared);
-  host.onClose(keepExpiring(host, store));
+  host.onClose(keepExpiring(host, store, history));
   return shared;
 }
 
@@ -166,12 +166,16 @@ async function checkSchema({ log }: StageHost, url: string): Promise<void> {
 }
 
 /** Returns how to end it. */
-function keepExpiring({ clock, log }: StageHost, store: PostgresStore): () => Promise<void> {
+function keepExpiring(
+  { clock, log }: StageHost,
+  store: PostgresStore,
+  history: HistoryReader,
+): () => Promise<void> {
   const over = new AbortController();
   const expiring = (async (): Promise<void> => {
     while (!over.signal.aborted) {
       try {
-        await store.expire();
+        await store.expire(retentionInForce(await history.read(over.signal)));
       } catch (error) {
         const fields = { error: errorText(error) };
         if (!over.signal.aborted) log.warn(fields, 'What is past its retention stays for an hour.');

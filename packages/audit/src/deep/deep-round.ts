@@ -1,10 +1,11 @@
-import type { Piece } from '@millrace/model';
+import type { ReadScope } from '@millrace/store';
 import type { Entries, LedgerEntry } from '@millrace/wire';
 import type { AuditParts } from '../audit.ts';
 import { redrivenGone } from '../letters/gone-letters.ts';
 import type { RefusedLetters } from '../letters/refused-letters.ts';
 import type { LogTables } from '../log/record-slots.ts';
-import { rawKeptFromUs, type AuditPlan, type PartitionPlan } from '../plan.ts';
+import { readKeptRows, type KeptRows } from '../kept-rows.ts';
+import type { AuditPlan, PartitionPlan } from '../plan.ts';
 import { RecordList } from '../record-list.ts';
 import { RowComparison } from '../rows/compare-rows.ts';
 import { countRows } from '../rows/missing-rows.ts';
@@ -20,11 +21,12 @@ import { ExpectedExemplars } from './expected-exemplars.ts';
 import { ExpectedLetters } from './expected-letters.ts';
 import { ExpectedMetadata } from './expected-metadata.ts';
 import { ExpectedPieces } from './expected-pieces.ts';
-import { ExpectedSamples, type ExpectedMoves, type SliceOf } from './expected-samples.ts';
+import { ExpectedSamples, type ExpectedMoves } from './expected-samples.ts';
 import { ExpectedUnverified } from './expected-unverified.ts';
 import type { FoldStart } from './fold-start.ts';
 import { foldPartition, type FoldedPartition } from './fold-partition.ts';
 import type { PastWindows } from './past-windows.ts';
+import type { AnyPiece } from './piece-text.ts';
 import { RowSums, type DoubtfulSeries, type TimeScope } from './row-sums.ts';
 
 /** With where the fold of each partition begins, in the order of the plan. */
@@ -63,25 +65,28 @@ export async function deepRound(parts: DeepParts, params: RoundParams): Promise<
   const { round: slice, rounds: slices } = params;
   const of = { slices, slice };
   const exactFromUs = exactTimes(parts);
+  const kept = await readKeptRows(parts.snapshot, plan.expired, of);
   const refused = parts.letters.arrivals;
-  const sums = new RowSums(of, { exactFromUs, scope: rowScope(parts), refused });
+  const sums = new RowSums(of, { exactFromUs, scope: rowScope(parts, kept), kept, refused });
   const expected: Expectations = {
     pieces: new ExpectedPieces(of, {
       past: parts.past,
-      isLookedAt: (piece) => isLookedAt(parts, piece),
+      isLookedAt: (piece, series) => isLookedAt(parts, kept, { piece, series }),
     }),
     definitions: new ExpectedDefinitions(of, seenFromUs(parts)),
-    unverified: new ExpectedUnverified(of, plan.expired.unverified),
+    unverified: new ExpectedUnverified(of, kept),
     letters: new ExpectedLetters(of, parts),
-    exemplars: new ExpectedExemplars(of, plan.expired.exemplars),
+    exemplars: new ExpectedExemplars(of, kept),
     metadata: new ExpectedMetadata(),
     editions: new ExpectedEditions(),
   };
   const folded = await foldAll(parts, params, takeAll(expected, sums));
-  const { rows, doubtful } = await sumUp(parts, of, sums);
+  const { rows, doubtful } = await sumUp(parts, { ...of, ...rowScope(parts, kept) }, sums);
   const partitions = folded.map((one) => ({ ...one, moves: NO_MOVES }));
   const again =
-    doubtful === undefined ? [] : await compareDoubtful(parts, params, { doubtful, exactFromUs });
+    doubtful === undefined
+      ? []
+      : await compareDoubtful(parts, params, { doubtful, exactFromUs, kept });
   for (const moves of again) {
     partitions.forEach((one, i) => {
       const { toStored, toDuplicate } = one.moves;
@@ -97,22 +102,24 @@ export async function deepRound(parts: DeepParts, params: RoundParams): Promise<
 }
 
 /** Times of rows that are compared: those that are kept, and of them those that are asked for. */
-function rowScope({ plan, differences }: DeepParts): TimeScope {
+function rowScope({ differences }: DeepParts, { rawLeastUs }: KeptRows): TimeScope {
   const { sinceUs, untilUs } = differences?.range ?? EVERYTHING;
-  return { fromUs: Math.max(rawKeptFromUs(plan), sinceUs), untilUs };
+  return { fromUs: Math.max(rawLeastUs, sinceUs), untilUs };
 }
 
 /** The same of windows; those that are past their retention are missed by nobody. */
 function isLookedAt(
-  { plan, differences }: DeepParts,
-  { startUs, widthUs }: Pick<Piece, 'startUs' | 'widthUs'>,
+  { differences }: DeepParts,
+  kept: KeptRows,
+  { piece, series }: Readonly<{ piece: AnyPiece; series: Uint8Array }>,
 ): boolean {
   const { sinceUs, untilUs } = differences?.range ?? EVERYTHING;
-  const kept = plan.expired[widthUs < HOUR_US ? 'windows_narrow' : 'windows_wide'];
-  return startUs >= kept && startUs + widthUs > sinceUs && startUs < untilUs;
+  const { startUs, widthUs } = piece;
+  if (startUs + widthUs <= sinceUs || startUs >= untilUs) return false;
+  const id = Buffer.from(series.buffer, series.byteOffset, 8);
+  return startUs >= kept.windowsFromUs(id.readUInt32BE(0), id.readUInt32BE(4), piece);
 }
 
-const HOUR_US = 3_600_000_000;
 const EVERYTHING = { sinceUs: -Infinity, untilUs: Infinity };
 
 const NO_MOVES: ExpectedMoves = { toStored: 0, toDuplicate: 0 };
@@ -147,11 +154,10 @@ function takeAll(expected: Expectations, sums: RowSums): TakesEntries {
 /** Takes all rows away from what was expected; what is left has to be looked at. */
 async function sumUp(
   parts: DeepParts,
-  of: SliceOf,
+  scope: ReadScope,
   sums: RowSums,
 ): Promise<{ rows: Record<string, number>; doubtful: DoubtfulSeries | undefined }> {
   const { snapshot, signal } = parts;
-  const scope = { ...of, ...rowScope(parts) };
   for await (const rows of snapshot.samples(scope)) {
     signal?.throwIfAborted();
     sums.samples(rows);
@@ -165,9 +171,13 @@ async function sumUp(
 async function compareDoubtful(
   parts: DeepParts,
   params: RoundParams,
-  known: Readonly<{ doubtful: DoubtfulSeries; exactFromUs: readonly number[] }>,
+  known: Readonly<{
+    doubtful: DoubtfulSeries;
+    exactFromUs: readonly number[];
+    kept: KeptRows;
+  }>,
 ): Promise<ExpectedMoves[][]> {
-  const { doubtful, exactFromUs } = known;
+  const { doubtful, exactFromUs, kept } = known;
   const rounds = Math.max(1, Math.ceil(doubtful.samples / parts.settings.samplesMax));
   const moves: ExpectedMoves[][] = [];
   for (let i = 0; i < rounds; i += 1) {
@@ -192,7 +202,7 @@ async function compareDoubtful(
       },
     );
     const of = { ...params, round: slice, rounds: slices };
-    await compareRows(parts, of, { tables, exactFromUs, isWanted });
+    await compareRows(parts, of, { tables, exactFromUs, isWanted, kept });
     moves.push(moved);
   }
   return moves;
@@ -217,22 +227,24 @@ async function compareRows(
     tables: LogTables;
     exactFromUs: readonly number[];
     isWanted: (idHigh: number, idLow: number) => boolean;
+    kept: KeptRows;
   }>,
 ): Promise<void> {
   const { plan, snapshot, stream, letters, gone, differences } = parts;
   const of = { slices: params.rounds, slice: params.round };
-  const { tables, exactFromUs, isWanted } = known;
-  const times = rowScope(parts);
+  const { tables, exactFromUs, isWanted, kept } = known;
+  const times = rowScope(parts, kept);
   const scope = { ...of, ...times };
   const comparison = new RowComparison(tables, exactFromUs, {
     isDeep: true,
     forgotten: forgottenOf(plan, letters),
     isWanted,
+    kept,
   });
   for await (const rows of snapshot.samples(scope)) comparison.samples(rows);
   for await (const rows of snapshot.histograms(scope)) comparison.histograms(rows);
   const counts = countRows(tables, {
-    ...{ ...times, exactFromUs, tenant: undefined, positions: [] },
+    ...{ ...times, kept, exactFromUs, tenant: undefined, positions: [] },
     ...{ skipsMoved: false, excuses: { letters, gone, isByArrival: true } },
   });
   if (differences !== undefined) {

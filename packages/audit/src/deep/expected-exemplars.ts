@@ -2,6 +2,7 @@ import { METRIC_NAME_LABEL, sortLabels } from '@millrace/model';
 import type { StoredExemplar } from '@millrace/store';
 import type { Entries } from '@millrace/wire';
 import type { RefusedLetters } from '../letters/refused-letters.ts';
+import type { KeptRows } from '../kept-rows.ts';
 import { RowList } from '../rows/compare-rows.ts';
 import { seriesIdText } from '../series-table.ts';
 import { DigestTable } from './digest-table.ts';
@@ -22,7 +23,7 @@ export class ExpectedExemplars {
   readonly #table = new DigestTable();
   readonly #digest = new WordDigest();
   readonly #of: SliceOf;
-  readonly #fromUs: number;
+  readonly #kept: KeptRows;
   /** Rows that are still to be found; below nothing: found and not put out. */
   #left: Int32Array = new Int32Array(ROOM_MIN);
   #times: Float64Array = new Float64Array(ROOM_MIN);
@@ -32,10 +33,9 @@ export class ExpectedExemplars {
   rows = 0;
   readonly unexpected: RowList<StoredExemplar> = new RowList();
 
-  /** Those with earlier times may be past their retention. */
-  constructor(of: SliceOf, fromUs: number) {
+  constructor(of: SliceOf, kept: KeptRows) {
     this.#of = of;
-    this.#fromUs = fromUs;
+    this.#kept = kept;
   }
 
   begin(partition: number): void {
@@ -46,7 +46,8 @@ export class ExpectedExemplars {
     const { slices, slice } = this.#of;
     for (const { fingerprint, timeUs, value, labels } of exemplars) {
       const id = Buffer.from(fingerprint.buffer, fingerprint.byteOffset, 8);
-      if (timeUs < this.#fromUs || (slices > 1 && id.readUInt32BE(4) % slices !== slice)) continue;
+      if (slices > 1 && id.readUInt32BE(4) % slices !== slice) continue;
+      if (this.#isGone(id, timeUs)) continue;
       // As it is stored: each name once, and none of the metric.
       const stored = Object.fromEntries(labels.filter(([name]) => name !== METRIC_NAME_LABEL));
       const slot = this.#slotOf({ seriesId: id, timeUs, value, labels: Object.entries(stored) });
@@ -61,7 +62,7 @@ export class ExpectedExemplars {
 
   /** `isExact`: none is from before what was folded. */
   compare(row: StoredExemplar, isExact: boolean): void {
-    if (row.timeUs < this.#fromUs) return;
+    if (this.#isGone(Buffer.from(row.seriesId), row.timeUs)) return;
     this.rows += 1;
     const { high, low } = this.#keyOf(row);
     const slot = this.#table.find(high, low);
@@ -84,6 +85,11 @@ export class ExpectedExemplars {
       }
     }
     return missing;
+  }
+
+  /** It may be past its retention. */
+  #isGone(id: Buffer, timeUs: number): boolean {
+    return timeUs < this.#kept.exemplarsFromUs(id.readUInt32BE(0), id.readUInt32BE(4));
   }
 
   #slotOf(row: StoredExemplar): number {

@@ -18,7 +18,7 @@ export class ExpectedPieces {
   readonly #digest = new WordDigest();
   readonly #of: SliceOf;
   readonly #past: PastWindows;
-  readonly #isLookedAt: (piece: AnyPiece) => boolean;
+  readonly #isLookedAt: (piece: AnyPiece, series: Uint8Array) => boolean;
   #partition = 0;
   rows = 0;
   readonly different: RowList<{ slot: number; row: StoredPiece }> = new RowList();
@@ -28,7 +28,10 @@ export class ExpectedPieces {
   /** `isLookedAt`: nothing is said of others. */
   constructor(
     of: SliceOf,
-    params: Readonly<{ past: PastWindows; isLookedAt: (piece: AnyPiece) => boolean }>,
+    params: Readonly<{
+      past: PastWindows;
+      isLookedAt: (piece: AnyPiece, series: Uint8Array) => boolean;
+    }>,
   ) {
     this.#of = of;
     this.#past = params.past;
@@ -52,7 +55,7 @@ export class ExpectedPieces {
   #expect(piece: Piece, isFinal: boolean, offset: number): void {
     const { slices, slice } = this.#of;
     const { fingerprint } = piece;
-    if (this.#past.isDropped(piece.edition) || !this.#isLookedAt(piece)) return;
+    if (this.#past.isDropped(piece.edition) || !this.#isLookedAt(piece, fingerprint)) return;
     const low = Buffer.from(fingerprint.buffer, fingerprint.byteOffset, 8).readUInt32BE(4);
     if (slices > 1 && low % slices !== slice) return;
     const series = fingerprint;
@@ -66,7 +69,7 @@ export class ExpectedPieces {
 
   /** Holds a row against what is expected. `openedFrom`: all that was opened from there is known. */
   compare(row: StoredPiece, openedFrom: number): void {
-    if (!this.#isLookedAt(row) || this.#past.passesOver(row)) return;
+    if (!this.#isLookedAt(row, row.seriesId) || this.#past.passesOver(row)) return;
     this.rows += 1;
     const { seriesId: series, partition } = row;
     const table = this.#table;

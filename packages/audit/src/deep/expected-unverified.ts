@@ -3,6 +3,7 @@ import type { Entries, UnverifiedEntry } from '@millrace/wire';
 import { SampleFlag } from '@millrace/model';
 import type { GoneLetters } from '../letters/gone-letters.ts';
 import type { RefusedLetters } from '../letters/refused-letters.ts';
+import type { KeptRows } from '../kept-rows.ts';
 import { RowList } from '../rows/compare-rows.ts';
 import { seriesIdText } from '../series-table.ts';
 import type { SliceOf } from './expected-samples.ts';
@@ -20,15 +21,15 @@ export class ExpectedUnverified {
   readonly #expected = new Map<string, Expected>();
   readonly #digest = new WordDigest();
   readonly #of: SliceOf;
-  readonly #receivedFromUs: number;
+  readonly #kept: KeptRows;
   #partition = 0;
   rows = 0;
   readonly unexpected: RowList<StoredUnverified> = new RowList();
 
-  /** What was received before `receivedFromUs` may be past its retention. */
-  constructor(of: SliceOf, receivedFromUs: number) {
+  /** By when it was received it may be past its retention. */
+  constructor(of: SliceOf, kept: KeptRows) {
     this.#of = of;
-    this.#receivedFromUs = receivedFromUs;
+    this.#kept = kept;
   }
 
   begin(partition: number): void {
@@ -38,8 +39,8 @@ export class ExpectedUnverified {
   take({ unverified }: Entries, offset: number): void {
     const { slices, slice } = this.#of;
     for (const entry of unverified) {
-      const { fingerprint, receivedAtUs } = entry;
-      if (receivedAtUs < this.#receivedFromUs) continue;
+      const { fingerprint, tenant, receivedAtUs } = entry;
+      if (receivedAtUs < this.#kept.unverifiedFromUs(tenant)) continue;
       if (slices > 1 && Buffer.from(fingerprint).readUInt32BE(4) % slices !== slice) continue;
       const key = this.#keyOf(entry, this.#partition);
       const known = this.#expected.get(key);
@@ -50,7 +51,7 @@ export class ExpectedUnverified {
 
   /** `isExact`: nothing of the partition is from before what was folded. */
   compare(row: StoredUnverified, isExact: boolean): void {
-    if (row.receivedAtUs < this.#receivedFromUs) return;
+    if (row.receivedAtUs < this.#kept.unverifiedFromUs(row.tenant)) return;
     this.rows += 1;
     const known = this.#expected.get(this.#keyOf(row, row.partition));
     if (known !== undefined && known.rows > 0) known.rows -= 1;

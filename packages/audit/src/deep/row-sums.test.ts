@@ -4,6 +4,9 @@ import { emptyEntries, type Entries } from '@millrace/wire';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { RefusedArrivals } from '../letters/refused-arrivals.ts';
+import { StoredExpiry } from '@millrace/store';
+import { KeptRows } from '../kept-rows.ts';
+import { SeriesTable } from '../series-table.ts';
 import { RowSums } from './row-sums.ts';
 
 interface Row {
@@ -53,7 +56,8 @@ function doubtful(
 ): number[] {
   const refused = new RefusedArrivals();
   const scope = { fromUs: keptFromUs, untilUs: Infinity };
-  const of = { exactFromUs: [exactFromUs], scope, refused };
+  const kept = new KeptRows(new StoredExpiry([]), new SeriesTable());
+  const of = { exactFromUs: [exactFromUs], scope, kept, refused };
   const sums = new RowSums({ slices: 1, slice: 0 }, of);
   sums.begin(0);
   sums.take(entriesOf(expected));

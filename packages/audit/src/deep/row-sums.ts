@@ -3,6 +3,7 @@ import type { HistogramRowColumns, SampleRowColumns } from '@millrace/store';
 import type { Entries } from '@millrace/wire';
 import type { RefusedArrivals } from '../letters/refused-arrivals.ts';
 import { histogramNumber } from '../log/side-values.ts';
+import type { KeptRows } from '../kept-rows.ts';
 import { SeriesTable } from '../series-table.ts';
 import type { SliceOf } from './expected-samples.ts';
 
@@ -34,6 +35,7 @@ export class RowSums {
   readonly #leastExactUs: number;
   /** Rows of other times are not looked at: those before may be past their retention. */
   readonly #scope: TimeScope;
+  readonly #kept: KeptRows;
   readonly #series = new SeriesTable();
   /** Digests in two lanes, and counts, by series. */
   #lanes: Int32Array = new Int32Array(4 * 1024);
@@ -50,6 +52,7 @@ export class RowSums {
     params: Readonly<{
       exactFromUs: readonly number[];
       scope: TimeScope;
+      kept: KeptRows;
       refused: RefusedArrivals;
     }>,
   ) {
@@ -57,6 +60,7 @@ export class RowSums {
     this.#of = of;
     this.#exactFromUs = exactFromUs;
     this.#scope = scope;
+    this.#kept = params.kept;
     this.#leastExactUs = Math.min(...exactFromUs, Infinity);
     for (const [idHigh, idLow] of refused.series()) {
       this.#doubtful[this.#slotOf(idHigh, idLow)] = 1;
@@ -123,6 +127,7 @@ export class RowSums {
 
   #expect(idHigh: number, idLow: number, timeUs: number, value: number, flags: number): void {
     if (timeUs < this.#scope.fromUs || timeUs >= this.#scope.untilUs) return;
+    if (timeUs < this.#kept.rawFromUs(idHigh, idLow)) return;
     const slot = this.#slotOf(idHigh, idLow);
     this.#lanes[4 * slot + 3]! += 1;
     const isUnverified = (flags & SampleFlag.unverified) !== 0;
@@ -132,6 +137,7 @@ export class RowSums {
 
   #row(rows: SampleRowColumns, i: number, value: number, flags: number): void {
     const timeUs = rows.times[i]!;
+    if (timeUs < this.#kept.rawFromUs(rows.idHigh[i]!, rows.idLow[i]!)) return;
     const slot = this.#find(rows.idHigh[i]!, rows.idLow[i]!);
     if (slot < 0) {
       if (timeUs >= this.#leastExactUs) this.#hasStrange = true;

@@ -64,9 +64,9 @@ test('of those that may have expired none is missed, of younger ones each', asyn
   const received = deadLetters.map(({ receivedAtUs }) => receivedAtUs).sort((a, b) => a - b);
   const [first] = received;
   stored.database.deadLetters = deadLetters.filter(({ receivedAtUs }) => receivedAtUs !== first);
-  expired.dead_letters = first! + 1;
+  expired.push({ table: 'dead_letters', beforeUs: first! + 1 });
   expect(await kinds()).toEqual([]);
-  expired.dead_letters = first! - 300_000_000;
+  expired.splice(0, 1, { table: 'dead_letters', beforeUs: first! - 300_000_000 });
   expect((await kinds()).join()).toMatch(/^entry_missing \d+$/);
 });
 

@@ -32,7 +32,7 @@ export class GoneLetters {
   #ofFold = 0;
 
   constructor({ partitions, expired }: AuditPlan, letters: RefusedLetters) {
-    this.#expiredUs = expired.dead_letters;
+    this.#expiredUs = expired.beforeUs('dead_letters');
     for (const plan of partitions) this.#left.set(plan.partition, leftOf(plan, letters));
   }
 

@@ -33,7 +33,7 @@ describe.each(BOTH)('letters that are gone, %o', (how) => {
   test('excuse no more than are gone: others are there, each with a row of its own', async () => {
     const [first, second] = loseRows(stored, 4, 9, 15);
     countMoves(stored, { storedToDeadLetter: 3 });
-    stored.database.expired.dead_letters = 1;
+    stored.database.expired.push({ table: 'dead_letters', beforeUs: 1 });
     addLetter(stored, first!);
     addLetter(stored, second!);
     expect(await wrong(how)).toEqual([]);
@@ -43,7 +43,7 @@ describe.each(BOTH)('letters that are gone, %o', (how) => {
 
   test('excuse nothing when they were sent again: what came of that has its row', async () => {
     countMoves(stored, { storedToDeadLetter: 3, deadLetterToDuplicate: 3 });
-    stored.database.expired.dead_letters = 1;
+    stored.database.expired.push({ table: 'dead_letters', beforeUs: 1 });
     expect(await wrong(how)).toEqual([]);
     loseRows(stored, 4);
     expect(await wrong(how)).toEqual(['row_missing 1']);
@@ -52,7 +52,7 @@ describe.each(BOTH)('letters that are gone, %o', (how) => {
   test('excuse no rows when the fold had put them out', async () => {
     loseRows(stored, 4);
     countMoves(stored, { deadLetterToDropped: 1 });
-    stored.database.expired.dead_letters = 1;
+    stored.database.expired.push({ table: 'dead_letters', beforeUs: 1 });
     expect(await wrong(how)).toEqual(['row_missing 1']);
   });
 

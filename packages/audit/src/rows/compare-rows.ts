@@ -2,6 +2,7 @@ import { SampleFlag } from '@millrace/model';
 import type { HistogramRowColumns, SampleRowColumns } from '@millrace/store';
 import type { LogTables } from '../log/record-slots.ts';
 import { histogramNumber } from '../log/side-values.ts';
+import type { KeptRows } from '../kept-rows.ts';
 import { EntryKind, type SampleTable } from '../sample-table.ts';
 import { SeriesBit } from '../series-table.ts';
 import { StrangeRows } from './strange-rows.ts';
@@ -50,6 +51,7 @@ export class RowComparison {
   readonly #isDeep: boolean;
   readonly #isWanted: (idHigh: number, idLow: number) => boolean;
   readonly #forgotten: readonly number[];
+  readonly #kept: KeptRows | undefined;
   rows = 0;
   /** Rows from before the log, of which nothing can be said. */
   older = 0;
@@ -76,10 +78,13 @@ export class RowComparison {
       isDeep?: boolean;
       forgotten?: readonly number[];
       isWanted?: (idHigh: number, idLow: number) => boolean;
+      /** Older rows are not looked at. Undefined: there are none. */
+      kept?: KeptRows;
     }> = {},
   ) {
     const { tenant, isDeep = false, forgotten = [], isWanted = () => true } = params;
     this.#isWanted = isWanted;
+    this.#kept = params.kept;
     this.#forgotten = forgotten;
     this.#isDeep = isDeep;
     this.#only = tenant === undefined ? undefined : tables.tenants.indexOf(tenant);
@@ -104,8 +109,10 @@ export class RowComparison {
   #row(rows: SampleRowColumns, i: number, value: number, isHistogram: boolean): void {
     const { series, samples } = this.#tables;
     if (!this.#isWanted(rows.idHigh[i]!, rows.idLow[i]!)) return;
-    const slot = series.find(rows.idHigh[i]!, rows.idLow[i]!);
     const timeUs = rows.times[i]!;
+    const keptFromUs = this.#kept?.rawFromUs(rows.idHigh[i]!, rows.idLow[i]!);
+    if (keptFromUs !== undefined && timeUs < keptFromUs) return;
+    const slot = series.find(rows.idHigh[i]!, rows.idLow[i]!);
     if (slot < 0) {
       if (timeUs < this.#leastExactUs) this.older += 1;
       else {

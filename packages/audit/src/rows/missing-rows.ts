@@ -1,5 +1,6 @@
 import { isExcused, type Excuses } from '../letters/excuse-missing.ts';
 import type { LogTables } from '../log/record-slots.ts';
+import type { KeptRows } from '../kept-rows.ts';
 import { EntryKind, type SampleTable } from '../sample-table.ts';
 import { SeriesBit, seriesIdText } from '../series-table.ts';
 import { RowList } from './compare-rows.ts';
@@ -29,6 +30,7 @@ export function countRows(
   params: Readonly<{
     fromUs: number;
     untilUs: number;
+    kept: KeptRows;
     exactFromUs: readonly number[];
     /** Records below it are counted in the ledger, by partition. */
     positions: readonly (number | undefined)[];
@@ -40,7 +42,7 @@ export function countRows(
   }>,
 ): RowCounts {
   const { samples, series, tenants } = tables;
-  const { fromUs, untilUs, exactFromUs, excuses, skipsMoved } = params;
+  const { fromUs, untilUs, kept, exactFromUs, excuses, skipsMoved } = params;
   const only = params.tenant === undefined ? undefined : tenants.indexOf(params.tenant);
   const counts: RowCounts = {
     missing: new RowList(),
@@ -53,6 +55,7 @@ export function countRows(
     const timeUs = samples.times[entry]!;
     if (timeUs < fromUs || timeUs >= untilUs) continue;
     const slot = samples.series[entry]!;
+    if (timeUs < kept.rawFromUs(series.idHigh[slot]!, series.idLow[slot]!)) continue;
     if (skipsMoved && (series.bits[slot]! & SeriesBit.moved) !== 0) continue;
     if (only !== undefined && series.tenants[slot] !== only) continue;
     const must = samples.must[entry]!;

@@ -1,1 +1,4 @@
-SELECT table_name, (extract(epoch FROM before) * 1000000)::bigint AS before_us FROM expired
+SELECT
+  table_name, (extract(epoch FROM width) * 1000000)::bigint AS width_us, edition, tenant, others,
+  (extract(epoch FROM before) * 1000000)::bigint AS before_us
+FROM expired

@@ -8,10 +8,10 @@ import type {
 } from '@millrace/wire';
 import type { CompleteWindow } from '../completion-store.ts';
 import type { StoredMark } from '../store.ts';
+import type { ExpiredNote } from '../retention/stored-expiry.ts';
 import type {
   StoredEditionEnd,
   StoredEditionStart,
-  ExpiringTable,
   StoredJobEnd,
   StoredMetadata,
   StoredTotals,
@@ -94,7 +94,9 @@ export class MemoryStoreDatabase {
   unverified: (UnverifiedEntry & { partition: number })[] = [];
   deadLetters: MemoryLetter[] = [];
   /** Nothing expires by itself here. */
-  readonly expired: { -readonly [table in ExpiringTable]?: TimeUs } = {};
+  readonly expired: ExpiredNote[] = [];
+  /** Tenants of whom it is noted apart. */
+  readonly expiredApart: string[] = [];
   readonly editions: Map<number, EditionEntry> = new Map();
   /** Where editions began and ended. */
   editionStarts: StoredEditionStart[] = [];

@@ -1,16 +1,15 @@
 import { SampleFlag } from '@millrace/model';
-import {
-  EXPIRING_TABLES,
-  type ExpiringTable,
-  type HistogramRowColumns,
-  type ReadScope,
-  type SampleRowColumns,
-  type StoredDeadLetter,
-  type StoredEditions,
-  type StoredServed,
-  type StoredTotals,
-  type StoreReader,
-  type StoreSnapshot,
+import { StoredExpiry } from '../retention/stored-expiry.ts';
+import type {
+  HistogramRowColumns,
+  ReadScope,
+  SampleRowColumns,
+  StoredDeadLetter,
+  StoredEditions,
+  StoredServed,
+  StoredTotals,
+  StoreReader,
+  StoreSnapshot,
 } from '../store-reader.ts';
 import type { MemorySample, MemoryStoreDatabase } from './memory-store-database.ts';
 
@@ -29,7 +28,7 @@ type Contents = Pick<
   MemoryStoreDatabase,
   | ('marks' | 'totals' | 'moves' | 'samples' | 'histograms' | 'finals' | 'open')
   | ('definitions' | 'firstSeen' | 'unverified' | 'deadLetters')
-  | 'expired'
+  | ('expired' | 'expiredApart')
   | ('exemplars' | 'metadata' | 'editions' | 'editionStarts' | 'editionEnds' | 'jobEnds')
 > & { served: StoredServed[] };
 
@@ -37,9 +36,9 @@ function copyOf(database: MemoryStoreDatabase): Contents {
   const { marks, totals, moves, samples, histograms, finals, open } = database;
   const { definitions, firstSeen, unverified, deadLetters } = database;
   const { exemplars, metadata, editions, editionStarts, editionEnds, jobEnds } = database;
-  const { expired } = database;
+  const { expired, expiredApart } = database;
   return structuredClone({
-    expired,
+    ...{ expired, expiredApart },
     ...{ marks, totals, moves, samples, histograms, finals, open },
     ...{ definitions, firstSeen, unverified, deadLetters },
     ...{ exemplars, metadata, editions, editionStarts, editionEnds, jobEnds },
@@ -47,15 +46,11 @@ function copyOf(database: MemoryStoreDatabase): Contents {
   });
 }
 
-const NOTHING_EXPIRED = Object.fromEntries(
-  EXPIRING_TABLES.map((table) => [table, -Infinity]),
-) as Record<ExpiringTable, number>;
-
 function snapshotOf(database: Contents): StoreSnapshot {
   return {
     positions: async () => database.marks.map((mark) => ({ ...mark })),
     totals: async () => totalsOf(database),
-    expired: async () => ({ ...NOTHING_EXPIRED, ...database.expired }),
+    expired: async () => new StoredExpiry(database.expired, database.expiredApart),
     samples: (scope) => chunks(samplesIn(database.samples, scope), sampleColumns),
     histograms: (scope) =>
       chunks(samplesIn(database.histograms, scope), (rows): HistogramRowColumns => {

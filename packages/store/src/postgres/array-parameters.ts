@@ -17,6 +17,9 @@ const OID = {
   timestamptzArray: 1185,
 } as const;
 
+/** How the server has `-infinity`. */
+const BEGINNING_OF_TIME = -(2 ** 63);
+
 type At<T> = (index: number) => T;
 
 /*
@@ -61,12 +64,20 @@ export function timeArray(count: number, at: At<TimeUs | undefined>): Buffer {
   });
 }
 
+/** Times of which some may be -Infinity. */
+export function boundArray(count: number, at: At<TimeUs>): Buffer {
+  return array(OID.timestamptz, count, (into, i) => {
+    const timeUs = at(i);
+    if (timeUs === -Infinity) into.int64(BEGINNING_OF_TIME);
+    else into.time(timeUs);
+  });
+}
+
 /** Intervals of nothing but microseconds: days and months would depend on the calendar. */
-export function widthArray(count: number, at: At<TimeUs>): Buffer {
+export function widthArray(count: number, at: At<TimeUs | undefined>): Buffer {
   return array(OID.interval, count, (into, i) => {
-    into.int64(at(i));
-    into.int32(0);
-    into.int32(0);
+    const us = at(i);
+    return us === undefined ? false : writeInterval(into, us);
   });
 }
 
@@ -149,10 +160,14 @@ export function floatParameter(value: number | undefined): Buffer | null {
 /** One interval of nothing but microseconds. */
 export function intervalParameter(us: TimeUs): Buffer {
   const into = new BinaryWriter(16);
+  writeInterval(into, us);
+  return into.written();
+}
+
+function writeInterval(into: BinaryWriter, us: TimeUs): void {
   into.int64(us);
   into.int32(0);
   into.int32(0);
-  return into.written();
 }
 
 /** The same where it may be infinite. */

@@ -12,13 +12,11 @@ export function bigTableOf(table: PartitionedTable, widthUs: TimeUs | undefined)
 }
 
 /** How a table's ranges expire. */
-export const EXPIRY_OF: Readonly<
-  Record<BigTable, Pick<StoredRange, 'retention' | 'table' | 'timeColumn'>>
-> = {
-  samples_narrow: { retention: 'raw', table: 'samples', timeColumn: 'time' },
-  samples_packed: { retention: 'raw', table: 'samples', timeColumn: 'bucket' },
-  histograms: { retention: 'raw', table: 'histograms', timeColumn: 'time' },
-  exemplars: { retention: 'raw', table: 'exemplars', timeColumn: 'time' },
-  windows_narrow: { retention: 'narrow windows', table: 'windows_narrow', timeColumn: 'start' },
-  windows_wide: { retention: 'wide windows', table: 'windows_wide', timeColumn: 'start' },
+export const EXPIRY_OF: Readonly<Record<BigTable, Pick<StoredRange, 'table' | 'timeColumn'>>> = {
+  samples_narrow: { table: 'samples', timeColumn: 'time' },
+  samples_packed: { table: 'samples', timeColumn: 'bucket' },
+  histograms: { table: 'histograms', timeColumn: 'time' },
+  exemplars: { table: 'exemplars', timeColumn: 'time' },
+  windows_narrow: { table: 'windows_narrow', timeColumn: 'start' },
+  windows_wide: { table: 'windows_wide', timeColumn: 'start' },
 };

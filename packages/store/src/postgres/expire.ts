@@ -1,38 +1,15 @@
 import type { TimeUs } from '@millrace/model';
 import type { Clock, Log } from '@millrace/runtime';
 import { StoreError, StoreErrorCode } from '../store-error.ts';
-import type { ExpiringTable } from '../store-reader.ts';
-import { timeParameter } from './array-parameters.ts';
+import { planRetention, type RetainedRows } from '../retention/plan-retention.ts';
+import type { RetentionPolicy } from '../retention/retention-policy.ts';
+import { boundArray, boundParameter, textArray, timeParameter } from './array-parameters.ts';
+import { noteExpired, ofWhom, sweepRange } from './delete-past-retention.ts';
 import type { PostgresPool } from './postgres-pool.ts';
+import { readRetentionFacts } from './retention-facts.ts';
 import { headVersion } from './sample-heads.ts';
 import { transaction, type Session } from './session.ts';
-import {
-  RANGES_LOCK,
-  type RetentionClass,
-  type StorageLayout,
-  type StoredRange,
-} from './storage-layout.ts';
-import { DAY_US, MINUTE_US } from './time-spans.ts';
-
-/** How long what is kept, in milliseconds of the pipeline's time. */
-export interface Retention {
-  /** Samples, histograms, exemplars and unverified samples. */
-  rawMs: number;
-  /** Windows narrower than an hour. */
-  narrowWindowsMs: number;
-  /** Windows of an hour and more. */
-  wideWindowsMs: number;
-  deadLettersMs: number;
-}
-
-const DAY_MS = 86_400_000;
-
-export const RETENTION_DEFAULTS: Retention = {
-  rawMs: 7 * DAY_MS,
-  narrowWindowsMs: 30 * DAY_MS,
-  wideWindowsMs: 730 * DAY_MS,
-  deadLettersMs: 30 * DAY_MS,
-};
+import { RANGES_LOCK, type StorageLayout, type StoredRange } from './storage-layout.ts';
 
 export interface ExpireResult {
   /** Names of partitions or chunks that are gone as a whole. */
@@ -45,79 +22,42 @@ const WHAT = 'What is past its retention could not be removed';
 type Components = Readonly<{ pool: PostgresPool; layout: StorageLayout; clock: Clock; log: Log }>;
 
 /**
- * Drops ranges that are past their retention as a whole and deletes what is past it in those
- * that span much time. A clock that jumps ahead forgets nothing: it is age against the newest
- * watermark that counts, where that is behind the clock.
+ * Drops ranges in which nobody keeps anything and deletes rows out of those in which somebody
+ * does, as `planRetention` says. Notes the policy that it went by, for those who ask.
  */
 export async function expire(
-  components: Components & Readonly<{ retention: Retention }>,
+  components: Components & Readonly<{ policy: RetentionPolicy }>,
 ): Promise<ExpireResult> {
-  const { pool, layout, clock, log, retention } = components;
+  const { pool, log, clock, policy } = components;
+  const facts = await pool.use(WHAT, (session) => readRetentionFacts(session, components));
+  const plan = planRetention(facts, policy);
+  await pool.use(WHAT, (session) =>
+    transaction(session, async () => {
+      await session.run('set-tenants-apart', [plan.tenants]);
+      const noted = [JSON.stringify(policy), timeParameter(clock.nowUs())];
+      await session.run('note-retention-policy', noted);
+    }),
+  );
   const result: ExpireResult = { dropped: [], rowsDeleted: 0 };
-  const { nowUs, ranges } = await pool.use(WHAT, async (session) => ({
-    nowUs: Math.min(clock.nowUs(), await newestWatermark(session)),
-    ranges: await layout.readRanges(session),
-  }));
-  for (const range of ranges) {
-    const cutoffUs = nowUs - retentionMs(range.retention, retention) * 1000;
-    if (range.untilUs <= cutoffUs) {
+  const rangeOf = new Map(facts.ranges.map((range) => [range.name, range]));
+  for (const { range: planned, action, rows } of plan.ranges) {
+    const range = rangeOf.get(planned.name)!;
+    if (action === 'drop') {
       if (await tryDrop(components, range)) result.dropped.push(range.name);
-    } else if (
-      range.fromUs < cutoffUs &&
-      range.untilUs - range.fromUs > LONG_RANGE_US &&
-      range.isDeletable
-    ) {
-      const { name, timeColumn, table } = range;
-      result.rowsDeleted += await deleteBefore(pool, { name, timeColumn, table }, cutoffUs);
+    } else if (range.isDeletable) {
+      result.rowsDeleted += await sweepRange(pool, range, rows);
     }
   }
-  const rawUs = nowUs - retention.rawMs * 1000;
-  const lettersUs = nowUs - retention.deadLettersMs * 1000;
-  result.rowsDeleted += await deleteBefore(pool, UNVERIFIED, rawUs);
-  result.rowsDeleted += await deleteBefore(pool, DEAD_LETTERS, lettersUs);
-  result.rowsDeleted += await expireHeads(components, rawUs);
+  if (result.dropped.length > 0) await pool.use(WHAT, (session) => session.run('forget-sweeps'));
+  const raw = plan.rows.filter(({ widthUs }) => widthUs === undefined);
+  result.rowsDeleted += await expireUnverified(pool, raw);
+  const lettersUs = facts.nowUs - policy.defaults.deadLettersMs * 1000;
+  result.rowsDeleted += await expireLetters(pool, lettersUs);
+  result.rowsDeleted += await expireHeads(components, raw);
   if (result.dropped.length > 0 || result.rowsDeleted > 0) {
     log.info({ ...result }, 'Removed what is past its retention');
   }
   return result;
-}
-
-/** Where rows are, by which time they expire, and as whose rows that is noted. */
-interface Place {
-  name: string;
-  timeColumn: string;
-  table: ExpiringTable;
-}
-
-const UNVERIFIED: Place = {
-  name: 'unverified',
-  timeColumn: 'received_at',
-  table: 'unverified',
-};
-const DEAD_LETTERS: Place = {
-  name: 'dead_letters',
-  timeColumn: 'recorded_at',
-  table: 'dead_letters',
-};
-
-/** Shorter ones are soon dropped as a whole. */
-const LONG_RANGE_US = 31 * DAY_US;
-
-function retentionMs(retentionClass: RetentionClass, retention: Retention): number {
-  switch (retentionClass) {
-    case 'raw':
-      return retention.rawMs;
-    case 'narrow windows':
-      return retention.narrowWindowsMs;
-    case 'wide windows':
-      return retention.wideWindowsMs;
-  }
-}
-
-async function newestWatermark(session: Session): Promise<TimeUs> {
-  const { rows } = await session.run<{ watermark_us: string | null }>('newest-watermark');
-  const newest = rows[0]?.watermark_us ?? null;
-  return newest === null ? -Infinity : Number(newest);
 }
 
 /**
@@ -126,27 +66,49 @@ async function newestWatermark(session: Session): Promise<TimeUs> {
  */
 async function tryDrop(
   { pool, layout, log }: Components,
-  { name, table, untilUs }: StoredRange,
+  { name, table, widthUs, untilUs }: StoredRange,
 ): Promise<boolean> {
   const drop = async (session: Session): Promise<true> => {
     await session.command("SET LOCAL lock_timeout = '1s'");
     await session.run('lock-ranges', [RANGES_LOCK]);
-    await session.run('note-expired', [table, timeParameter(untilUs)]);
+    await noteExpired(session, { table, widthUs, beforeUs: untilUs });
     await layout.dropRange(session, name);
     return true;
   };
   return (await unlessBusy({ pool, log, name }, drop)) ?? false;
 }
 
+/** Times before which rows go: of tenants by their names, and of all others. */
+function byTenant(
+  raw: readonly RetainedRows[],
+): [tenants: Buffer, befores: Buffer, others: Buffer | string] {
+  const own = raw.filter(({ whose }) => whose !== undefined);
+  const others = raw.find(({ whose }) => whose === undefined)!;
+  return [
+    textArray(own.length, (i) => own[i]!.whose!),
+    boundArray(own.length, (i) => own[i]!.cutUs),
+    boundParameter(others.cutUs),
+  ];
+}
+
+interface GoneOfTenant {
+  /** Null: of all others. */
+  tenant: string | null;
+  deleted: number;
+}
+
 /**
  * Rows that wait to be packed, where nobody packs them any more: their partition stands still, is
  * in no log of now, or the database has got another way to store samples.
  */
-async function expireHeads({ pool, log }: Components, beforeUs: TimeUs): Promise<number> {
+async function expireHeads(
+  { pool, log }: Components,
+  raw: readonly RetainedRows[],
+): Promise<number> {
+  const beforeUs = Math.max(...raw.map(({ cutUs }) => cutUs));
   if (beforeUs === -Infinity) return 0;
-  const before = timeParameter(beforeUs);
   const { rows } = await pool.use(WHAT, (session) =>
-    session.run<{ partition: number }>('read-expired-heads', [before]),
+    session.run<{ partition: number }>('read-expired-heads', [timeParameter(beforeUs)]),
   );
   let deleted = 0;
   for (const { partition } of rows) {
@@ -154,11 +116,29 @@ async function expireHeads({ pool, log }: Components, beforeUs: TimeUs): Promise
     const count = await unlessBusy({ pool, log, name }, async (session) => {
       // First of all: who remembers these rows would write them again otherwise.
       await session.run('renew-head', [partition, headVersion()]);
-      const gone = await session.run('expire-head', [partition, before]);
-      if (gone.count > 0) await session.run('note-expired', ['samples', before]);
-      return gone.count;
+      const gone = await session.run<GoneOfTenant>('expire-head', [partition, ...byTenant(raw)]);
+      return await noteGone(session, { table: 'samples', gone: gone.rows, raw });
     });
     deleted += count ?? 0;
+  }
+  return deleted;
+}
+
+async function noteGone(
+  session: Session,
+  params: Readonly<{
+    table: 'samples' | 'unverified';
+    gone: readonly GoneOfTenant[];
+    raw: readonly RetainedRows[];
+  }>,
+): Promise<number> {
+  const { table, gone, raw } = params;
+  let deleted = 0;
+  for (const one of gone) {
+    const whose = one.tenant ?? undefined;
+    const { cutUs: beforeUs } = raw.find((rows) => rows.whose === whose)!;
+    await noteExpired(session, { table, ...ofWhom(whose), beforeUs });
+    deleted += one.deleted;
   }
   return deleted;
 }
@@ -179,19 +159,30 @@ async function unlessBusy<T>(
 
 const DELETE_ROWS_MAX = 20_000;
 
-/** In portions, so that no statement takes long and no transaction holds many locks. */
-async function deleteBefore(
-  pool: PostgresPool,
-  { name, timeColumn, table }: Place,
-  beforeUs: TimeUs,
-): Promise<number> {
+/** By when they came. In portions, so that no statement takes long or holds many locks. */
+async function expireUnverified(pool: PostgresPool, raw: readonly RetainedRows[]): Promise<number> {
+  let deleted = 0;
+  for (;;) {
+    const count = await pool.use(WHAT, (session) =>
+      transaction(session, async () => {
+        const bounds = [...byTenant(raw), DELETE_ROWS_MAX];
+        const gone = await session.run<GoneOfTenant>('expire-unverified', bounds);
+        return await noteGone(session, { table: 'unverified', gone: gone.rows, raw });
+      }),
+    );
+    deleted += count;
+    if (count < DELETE_ROWS_MAX) return deleted;
+  }
+}
+
+async function expireLetters(pool: PostgresPool, beforeUs: TimeUs): Promise<number> {
   if (beforeUs === -Infinity) return 0;
   let deleted = 0;
   for (;;) {
-    // A row with a bucket holds samples up to a minute behind it.
-    const goneUs = timeColumn === 'bucket' ? beforeUs + MINUTE_US : beforeUs;
-    const bounds = [timeParameter(beforeUs), DELETE_ROWS_MAX, timeParameter(goneUs)];
-    const parameters = [name, timeColumn, ...bounds, table];
+    const parameters = [
+      ...['dead_letters', 'recorded_at', timeParameter(beforeUs)],
+      ...[DELETE_ROWS_MAX, 'dead_letters'],
+    ];
     const { rows } = await pool.use(WHAT, (session) =>
       session.run<{ deleted: number }>('delete-before', parameters),
     );

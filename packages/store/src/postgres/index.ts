@@ -1,4 +1,5 @@
-export { RETENTION_DEFAULTS, type ExpireResult, type Retention } from './expire.ts';
+export { RETENTION_DEFAULTS, type Retention } from '../retention/retention-policy.ts';
+export type { ExpireResult } from './expire.ts';
 export { retentionDefinition } from './retention-definition.ts';
 export { describeConnection } from './database-url.ts';
 export { migratePostgres, type MigrateParams, type MigrateResult } from './migrate.ts';

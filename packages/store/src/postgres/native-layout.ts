@@ -50,6 +50,7 @@ async function readRanges(session: Session): Promise<StoredRange[]> {
       name: row.name,
       home: homeOf(row.parent, widthUs),
       ...EXPIRY_OF[bigTableOf(row.parent, widthUs)],
+      widthUs,
       isDeletable: true,
       fromUs: Number(row.from_us),
       untilUs: Number(row.until_us),

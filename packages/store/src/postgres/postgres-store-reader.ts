@@ -2,14 +2,12 @@ import { ADDRESS_ZERO, SampleFlag } from '@millrace/model';
 import pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import type { PostgresConnection } from '../postgres-connection.ts';
+import { StoredExpiry, type ExpiredNote, type ExpiringTable } from '../retention/stored-expiry.ts';
 import {
   EVERYTHING,
-  EXPIRING_TABLES,
   type HistogramRowColumns,
   type ReadScope,
   type SampleRowColumns,
-  type ExpiringTable,
-  type StoredExpiry,
   type StoredPosition,
   type StoredTotals,
   type StoreReader,
@@ -106,7 +104,14 @@ function snapshotOf(client: pg.Client, close: () => Promise<void>): StoreSnapsho
   return {
     positions: async () => (await rowsOf<PositionRow>('read-positions')).map(positionOf),
     totals: async () => (await rowsOf<TotalsRow>('read-totals')).map(totalsOf),
-    expired: async () => expiryOf(await rowsOf<ExpiredRow>('read-expired')),
+    expired: async () => {
+      const notes = await rowsOf<ExpiredRow>('read-expired');
+      const apart = await rowsOf<{ tenant: string }>('read-retention-tenants');
+      return new StoredExpiry(
+        notes.map(noteOf),
+        apart.map(({ tenant }) => tenant),
+      );
+    },
     samples: (scope) => batches(client, { name: 'copy-out-samples', scope }, sampleColumns),
     histograms: (scope) =>
       batches(client, { name: 'copy-out-histograms', scope }, histogramColumns),
@@ -208,14 +213,23 @@ function grown(columns: SampleRowColumns): SampleRowColumns {
 }
 
 interface ExpiredRow {
-  table_name: string;
+  table_name: ExpiringTable;
+  width_us: string | null;
+  edition: string | null;
+  tenant: string | null;
+  others: boolean;
   before_us: string;
 }
 
-function expiryOf(rows: readonly ExpiredRow[]): StoredExpiry {
-  const known = new Map(rows.map((row) => [row.table_name, Number(row.before_us)]));
-  const expiry = EXPIRING_TABLES.map((table) => [table, known.get(table) ?? -Infinity]);
-  return Object.fromEntries(expiry) as Record<ExpiringTable, number>;
+function noteOf(row: ExpiredRow): ExpiredNote {
+  return {
+    table: row.table_name,
+    widthUs: numberOf(row.width_us),
+    edition: numberOf(row.edition),
+    tenant: row.tenant ?? undefined,
+    isOfOthers: row.others,
+    beforeUs: Number(row.before_us),
+  };
 }
 
 export interface PositionRow {

@@ -1,11 +1,13 @@
+import type { RetentionWords } from '@millrace/model';
 import { errorText, systemClock, type Clock, type Log } from '@millrace/runtime';
 import type { PostgresConnection } from '../postgres-connection.ts';
 import type { ApplyResult, MarkKey, Store, StoreBatch } from '../store.ts';
+import { RETENTION_DEFAULTS, type Retention } from '../retention/retention-policy.ts';
 import { StoreError } from '../store-error.ts';
 import { applyBatch, planBatch, type BatchPlan } from './apply-batch.ts';
 import { BinaryWriter } from './binary-writer.ts';
 import { freeDropped } from './drop-editions.ts';
-import { expire, RETENTION_DEFAULTS, type ExpireResult, type Retention } from './expire.ts';
+import { expire, type ExpireResult } from './expire.ts';
 import { acceptLog, flushMarks, openMark, readMarks } from './marks.ts';
 import { nativeLayout } from './native-layout.ts';
 import { isMissingPartition, isRowFault } from './postgres-errors.ts';
@@ -40,8 +42,11 @@ export const POSTGRES_STORE_DEFAULTS: PostgresStoreSettings = {
 export interface PostgresStore extends Store {
   /** `millrace setup --accept-new-log`: goes on with this log, the one before it is closed. */
   acceptLog(key: MarkKey): Promise<void>;
-  /** Forgets what is older than its retention, and what was dropped. Cheap when nothing is; call it every hour or so. */
-  expire(): Promise<ExpireResult>;
+  /**
+   * Forgets what is older than its retention, and what was dropped. Cheap when nothing is; call it
+   * every hour or so. `words`: of the rules in force and of each candidate, see `RetentionPolicy`.
+   */
+  expire(words?: readonly RetentionWords[]): Promise<ExpireResult>;
 }
 
 export interface PostgresStoreParams {
@@ -88,10 +93,11 @@ export function createStoreOn(
       ),
     apply: (batch) => apply({ ...parts, schema }, batch),
     flushedMarks: () => pool.use('Marks could not be flushed', flushMarks),
-    expire: async () => {
+    expire: async (words = []) => {
       ranges.forget();
       const { layout } = await schema.get();
-      const expired = await expire({ pool, layout, clock, log, retention: settings.retention });
+      const policy = { defaults: settings.retention, words };
+      const expired = await expire({ pool, layout, clock, log, policy });
       const freed = await freeDropped(pool);
       if (freed > 0) log.info({ rows: freed }, 'Deleted windows of dropped editions');
       return { ...expired, rowsDeleted: expired.rowsDeleted + freed };

@@ -1,5 +1,5 @@
 import { durationMs, type Setting, type SettingsDefinition } from '@millrace/runtime';
-import { RETENTION_DEFAULTS, type Retention } from './expire.ts';
+import { RETENTION_DEFAULTS, type Retention } from '../retention/retention-policy.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

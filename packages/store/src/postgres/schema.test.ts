@@ -119,6 +119,7 @@ describe('the README', () => {
     const internal = new Set([
       ...['schema_migrations', 'store_partitions', 'series_definitions', 'ledger_totals'],
       ...['edition_starts', 'windows', 'windows_open', 'store_layout'],
+      ...['retention_policy', 'retention_sweeps', 'retention_tenants'],
       ...['samples_narrow', 'samples_head', 'samples_head_versions', 'samples_packed'],
     ]);
     const names = (rows as [string][]).map(([name]) => name).filter((name) => !internal.has(name));

@@ -1,7 +1,7 @@
 import type { TimeUs } from '@millrace/model';
 import type { Log } from '@millrace/runtime';
 import { StoreError, StoreErrorCode } from '../store-error.ts';
-import type { ExpiringTable } from '../store-reader.ts';
+import type { ExpiringTable } from '../retention/stored-expiry.ts';
 import type { Session } from './session.ts';
 import type { TimeRange } from './time-spans.ts';
 
@@ -15,18 +15,16 @@ export type LayoutName = 'partitions' | 'hypertables';
 export type PartitionedTable =
   'samples_narrow' | 'samples_packed' | 'histograms' | 'exemplars' | 'windows';
 
-/** Which retention applies to what lies in a range. */
-export type RetentionClass = 'raw' | 'narrow windows' | 'wide windows';
-
 /** A part of a table that was made for a range of time, and can be dropped as a whole. */
 export interface StoredRange extends TimeRange {
   /** Names it as a table, with its schema where that is needed. */
   name: string;
   /** What it is a part of: see `StorageLayout.homeOf`. */
   home: string;
-  retention: RetentionClass;
   /** As whose rows those in it expire. */
   table: ExpiringTable;
+  /** Of windows of one width; undefined: of all that belong into the table. */
+  widthUs: TimeUs | undefined;
   timeColumn: 'time' | 'bucket' | 'start';
   /** Whether single rows of it can be deleted. */
   isDeletable: boolean;

@@ -28,8 +28,8 @@ function layoutOf(params: { makes: boolean; automatic?: [number, number] }) {
         fromUs: Math.floor(timeUs / 10) * 10,
         untilUs: Math.floor(timeUs / 10) * 10 + 10,
       };
-      const retention = { retention: 'raw', table: 'samples' } as const;
-      const more = { ...retention, timeColumn: 'time', isDeletable: true } as const;
+      const kind = { table: 'samples', widthUs: undefined } as const;
+      const more = { ...kind, timeColumn: 'time', isDeletable: true } as const;
       if (params.makes) ranges.push({ name: '', home: `${table} ${widthUs}`, ...more, ...span });
     },
     dropRange: async () => undefined,

@@ -66,6 +66,7 @@ async function readRanges(session: Session): Promise<StoredRange[]> {
     name: row.name,
     home: row.parent,
     ...EXPIRY_OF[row.parent],
+    widthUs: undefined,
     isDeletable: !row.is_compressed,
     fromUs: Number(row.from_us),
     untilUs: Number(row.until_us),

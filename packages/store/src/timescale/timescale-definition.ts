@@ -1,5 +1,5 @@
 import { optionalText, requiredText, type SettingsDefinition } from '@millrace/runtime';
-import type { Retention } from '../postgres/expire.ts';
+import type { Retention } from '../retention/retention-policy.ts';
 import { retentionDefinition } from '../postgres/retention-definition.ts';
 
 const url = {

@@ -7,6 +7,7 @@ import {
   type Stage,
   type StageStatus,
 } from '@millrace/runtime';
+import { HistoryReader, retentionInForce } from '@millrace/control';
 import type { PostgresConnection, Store } from '@millrace/store';
 import type { PostgresStore } from '@millrace/store/postgres';
 import { createTimescaleStore, migrateTimescale } from '@millrace/store/timescale';
@@ -48,7 +49,7 @@ hostStage<WriterThread>((host) => {
     const marks = publishPositions(data.sharedPositions);
     writer = createWriter({ stream, store: noting(store, flushed), clock, log, meter, marks });
     host.run(writer);
-    await keepExpiring(host, store, stopping.signal);
+    await keepExpiring(host, { store, history: new HistoryReader(stream) }, stopping.signal);
   };
   return {
     open: async () => {
@@ -121,12 +122,12 @@ async function makeReady(
 
 async function keepExpiring(
   { clock, log }: ThreadHost,
-  store: PostgresStore,
+  { store, history }: Readonly<{ store: PostgresStore; history: HistoryReader }>,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      await store.expire();
+      await store.expire(retentionInForce(await history.read(signal)));
     } catch (error) {
       if (signal.aborted) return;
       log.warn({ error: errorText(error) }, 'What is past its retention stays for another hour.');

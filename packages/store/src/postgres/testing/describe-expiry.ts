@@ -10,8 +10,10 @@ import {
   SECOND_US,
   seriesOf,
 } from '../../testing/entries.ts';
+import { editionOf } from '../../testing/edition-scene.ts';
 import type { PostgresConnection } from '../../postgres-connection.ts';
-import { EVERYTHING, type ExpiringTable, type StoredExpiry } from '../../store-reader.ts';
+import type { ExpiringTable, StoredExpiry } from '../../retention/stored-expiry.ts';
+import { EVERYTHING } from '../../store-reader.ts';
 import { PACKING_AT_ONCE } from '../../testing/packing-at-once.ts';
 import type { TestServer } from '../../testing/test-server.ts';
 import { createPostgresStoreReader } from '../postgres-store-reader.ts';
@@ -81,6 +83,12 @@ export function describeExpiry(name: string, start: () => Promise<TestServer>): 
         batchOf(
           { to: addressOf(1) },
           {
+            editions: [
+              editionOf(7, 'requests', {
+                widthsUs: [narrow.widthUs, wide.widthUs, daily.widthUs],
+                partitions: 1,
+              }),
+            ],
             samples: samplesOf(
               [0, 6, 9, 45, 20_000].map((age) => ({ series: UP, timeUs: days(age), value: age })),
             ),
@@ -137,15 +145,17 @@ export function describeExpiry(name: string, start: () => Promise<TestServer>): 
       // What is noted covers all that is gone, and nothing that is there.
       const expired = await expiredOf(connection);
       const between = (table: ExpiringTable, fromUs: number, untilUs: number): void => {
-        expect(expired[table], table).toBeGreaterThan(fromUs);
-        expect(expired[table], table).toBeLessThanOrEqual(untilUs);
+        expect(expired.beforeUs(table), table).toBeGreaterThan(fromUs);
+        expect(expired.beforeUs(table), table).toBeLessThanOrEqual(untilUs);
       };
       between('samples', days(9), days(6));
       between('histograms', days(9), days(6));
       between('windows_narrow', days(32), days(29));
       between('unverified', days(9), days(6));
-      expect(expired.windows_wide).toBeGreaterThan(days(776));
-      expect([expired.exemplars, expired.dead_letters]).toEqual([-Infinity, -Infinity]);
+      expect(expired.beforeUs('windows_wide')).toBeGreaterThan(days(776));
+      for (const table of ['exemplars', 'dead_letters'] as const) {
+        expect(expired.beforeUs(table)).toBe(-Infinity);
+      }
       await store.close();
       await drop();
     });
@@ -176,7 +186,8 @@ export function describeExpiry(name: string, start: () => Promise<TestServer>): 
         (await readContents(connection)).samples.map(({ value }) => String(value)).toSorted();
       expect(await values()).toEqual(['6']);
       const expired = await expiredOf(connection);
-      expect(expired.samples).toBe(watermarkUs - 7 * DAY_US);
+      // The start of the day that it was seven days ago.
+      expect(expired.beforeUs('samples')).toBe(NOON_US - 7.5 * DAY_US);
       await store.apply(
         batchOf({ from: addressOf(1), to: addressOf(2), key: going }, aged(1, 2, 3)),
       );
@@ -201,13 +212,13 @@ export function describeExpiry(name: string, start: () => Promise<TestServer>): 
       const reader = createPostgresStoreReader({ connection });
       const snapshot = await reader.snapshot();
       expect(await store.expire()).toEqual({ dropped: [], rowsDeleted: 0 });
-      expect((await snapshot.expired()).histograms).toBe(-Infinity);
+      expect((await snapshot.expired()).beforeUs('histograms')).toBe(-Infinity);
       let rows = 0;
       for await (const { count } of snapshot.histograms(EVERYTHING)) rows += count;
       expect(rows).toBe(1);
       await snapshot.close();
       expect((await store.expire()).dropped).toHaveLength(1);
-      expect((await expiredOf(connection)).histograms).toBeGreaterThan(timeUs);
+      expect((await expiredOf(connection)).beforeUs('histograms')).toBeGreaterThan(timeUs);
       await reader.close();
       await store.close();
       await drop();

@@ -1,0 +1,1 @@
+DELETE FROM retention_sweeps WHERE to_regclass(leaf) IS NULL

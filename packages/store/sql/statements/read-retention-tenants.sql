@@ -1,0 +1,1 @@
+SELECT tenant FROM retention_tenants ORDER BY tenant

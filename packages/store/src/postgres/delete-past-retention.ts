@@ -1,0 +1,107 @@
+import type { TimeUs } from '@millrace/model';
+import type { RetainedRows } from '../retention/plan-retention.ts';
+import type { ExpiredNote } from '../retention/stored-expiry.ts';
+import {
+  boundArray,
+  int8Array,
+  nullableTextArray,
+  timeParameter,
+  widthArray,
+} from './array-parameters.ts';
+import type { PostgresPool } from './postgres-pool.ts';
+import { transaction, type Session } from './session.ts';
+import type { StoredRange } from './storage-layout.ts';
+
+/** About 16 MB are looked at by one statement. */
+const BLOCKS_MAX = 2_000;
+/** Any number will do that nothing else in the database locks by. */
+const EXPIRE_LOCK = 4_711_580_134;
+
+const WHAT = 'Rows past their retention could not be deleted';
+
+/**
+ * Deletes rows out of a range that holds others as well, some blocks at a time, each in a
+ * transaction that notes what it deleted. Nothing where that was done before, and nothing came
+ * since. Somebody else who does the same at that moment does it for us.
+ */
+export async function sweepRange(
+  pool: PostgresPool,
+  { name, timeColumn, table, fromUs, untilUs }: StoredRange,
+  rows: readonly RetainedRows[],
+): Promise<number> {
+  const cuts = rows.map((one) => ({ ...one, beforeUs: clamp(one.cutUs, fromUs, untilUs) }));
+  const text = cutsText(cuts);
+  const swept = await pool.use(WHAT, async (session) => {
+    return (await session.run<SweepRow>('read-sweep', [name])).rows[0]!;
+  });
+  if (swept.cuts === text && swept.inserted_before === swept.inserted) return 0;
+  const parameters = [
+    int8Array(cuts.length, (i) => cuts[i]!.edition),
+    widthArray(cuts.length, (i) => cuts[i]!.widthUs),
+    nullableTextArray(cuts.length, (i) => cuts[i]!.whose),
+    boundArray(cuts.length, (i) => cuts[i]!.beforeUs),
+  ];
+  let deleted = 0;
+  for (let block = 0; block < swept.blocks; block += BLOCKS_MAX) {
+    const place = [name, timeColumn, block, block + BLOCKS_MAX];
+    const gone = await pool.use(WHAT, (session) =>
+      transaction(session, async () => {
+        if (!(await isOurs(session))) return undefined;
+        const found = await session.run<{ place: number; deleted: number }>(
+          'delete-past-retention',
+          [...place, ...parameters],
+        );
+        for (const one of found.rows) {
+          const { beforeUs, edition, widthUs, whose } = cuts[one.place - 1]!;
+          await noteExpired(session, { table, widthUs, edition, ...ofWhom(whose), beforeUs });
+        }
+        return found.rows.reduce((sum, one) => sum + one.deleted, 0);
+      }),
+    );
+    if (gone === undefined) return deleted;
+    deleted += gone;
+  }
+  await pool.use(WHAT, (session) => session.run('note-sweep', [name, text, swept.inserted]));
+  return deleted;
+}
+
+interface SweepRow {
+  blocks: number;
+  inserted: number;
+  cuts: string | null;
+  inserted_before: number | null;
+}
+
+/** What of a note tells whose rows they were. */
+export function ofWhom(whose: string | undefined): Pick<ExpiredNote, 'tenant' | 'isOfOthers'> {
+  return whose === undefined ? { isOfOthers: true } : { tenant: whose };
+}
+
+/** In the transaction that deletes. */
+export async function noteExpired(session: Session, note: ExpiredNote): Promise<void> {
+  const { table, widthUs, edition, tenant, isOfOthers, beforeUs } = note;
+  await session.run('note-expired', [
+    ...[table, widthUs ?? null, edition ?? null, tenant ?? null],
+    ...[isOfOthers === true, timeParameter(beforeUs)],
+  ]);
+}
+
+/** Two at once would wait for one another, row by row. */
+async function isOurs(session: Session): Promise<boolean> {
+  const { rows } = await session.run<{ is_ours: boolean }>('try-expire-lock', [EXPIRE_LOCK]);
+  return rows[0]!.is_ours;
+}
+
+function cutsText(
+  cuts: readonly Readonly<
+    Pick<RetainedRows, 'edition' | 'widthUs' | 'whose'> & { beforeUs: TimeUs }
+  >[],
+): string {
+  return JSON.stringify(
+    cuts.map(({ edition, widthUs, whose, beforeUs }) => [edition, widthUs, whose, beforeUs]),
+  );
+}
+
+function clamp(timeUs: TimeUs, fromUs: TimeUs, untilUs: TimeUs): TimeUs {
+  return Math.min(Math.max(timeUs, fromUs), untilUs);
+}

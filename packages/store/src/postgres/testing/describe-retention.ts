@@ -1,0 +1,278 @@
+import type { RetentionWords } from '@millrace/model';
+import { silentLog } from '@millrace/runtime';
+import type { Entries } from '@millrace/wire';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { editionOf } from '../../testing/edition-scene.ts';
+import {
+  addressOf,
+  batchOf,
+  definitionOf,
+  keyOf,
+  NOON_US,
+  pieceOf,
+  samplesOf,
+  SECOND_US,
+} from '../../testing/entries.ts';
+import { PACKING_AT_ONCE } from '../../testing/packing-at-once.ts';
+import type { TestDatabase, TestServer } from '../../testing/test-server.ts';
+import type { PostgresStore } from '../postgres-store.ts';
+import { createPostgresStoreReader } from '../postgres-store-reader.ts';
+import { runQuery } from '../run-query.ts';
+import type { StoredExpiry } from '../../retention/stored-expiry.ts';
+
+const HOUR_US = 3600 * SECOND_US;
+const DAY_US = 24 * HOUR_US;
+const DAY_MS = 86_400_000;
+const MINUTES_5_US = 300 * SECOND_US;
+const clock = { nowUs: () => NOON_US, sleep: () => Promise.reject(new Error('not to be used')) };
+const day = (age: number): number => NOON_US - age * DAY_US;
+
+const TENANTS = ['acme', 'gold', 'free'] as const;
+const SERIES = new Map(
+  TENANTS.map((tenant) => [tenant, definitionOf('up', { of: tenant }, { tenant })]),
+);
+
+/** Retention of tenants and rules, and that it opens no gap, on any layout of the tables below. */
+export function describeRetention(name: string, start: () => Promise<TestServer>): void {
+  describe(`${name}: retention by rule and tenant`, () => {
+    let server: TestServer;
+    let database: TestDatabase;
+    let store: PostgresStore;
+    let applied: number;
+    beforeAll(async () => {
+      server = await start();
+    });
+    afterAll(() => server.stop());
+    beforeEach(async () => {
+      database = await server.createDatabase();
+      store = openStore();
+      applied = 0;
+      await store.openMark(keyOf());
+    });
+    afterEach(async () => {
+      await store.close();
+      await database.drop();
+    });
+
+    function openStore(): PostgresStore {
+      const { connection } = database;
+      const settings = { packing: PACKING_AT_ONCE };
+      return server.openStore({ connection, log: silentLog, clock, settings });
+    }
+
+    async function apply(...chunks: Partial<Entries>[]): Promise<void> {
+      const [from, to] = [addressOf(applied), addressOf(applied + 1)];
+      await store.apply(batchOf({ from, to }, ...chunks));
+      applied += 1;
+    }
+
+    async function watermark(us: number, partition = 0): Promise<void> {
+      const ledger = [{ totals: [], partitionTimeUs: us, watermarkUs: us, position: 1 }];
+      if (partition === 0) return await apply({ ledger });
+      await store.apply(batchOf({ to: addressOf(1), key: { partition } }, { ledger }));
+    }
+
+    /** A sample of each tenant for each of these days. */
+    function aged(...ages: number[]): Partial<Entries> {
+      return {
+        definitions: [...SERIES.values()],
+        samples: samplesOf(
+          [...SERIES.values()].flatMap(({ fingerprint: series }) =>
+            ages.map((age) => ({ series, timeUs: day(age), value: age })),
+          ),
+        ),
+      };
+    }
+
+    /** A window of each tenant for each of these days. */
+    function windows(edition: number, widthUs: number, ...ages: number[]): Partial<Entries> {
+      return {
+        finals: [...SERIES.values()].flatMap(({ fingerprint }) =>
+          ages.map((age) => {
+            return pieceOf({ edition, fingerprint, widthUs, startUs: day(age), count: age });
+          }),
+        ),
+      };
+    }
+
+    function editions(partitions = 1): Partial<Entries> {
+      const widthsUs = [MINUTES_5_US, HOUR_US];
+      return {
+        editions: [
+          editionOf(7, 'rollup', { widthsUs, partitions }),
+          editionOf(8, 'requests', { widthsUs, partitions }),
+        ],
+      };
+    }
+
+    async function rawDays(): Promise<Record<string, number[]>> {
+      const { rows } = await runQuery(
+        database.connection,
+        `SELECT tenant, array_to_json(array_agg(value::integer ORDER BY value))
+         FROM series_samples GROUP BY tenant ORDER BY tenant`,
+      );
+      return Object.fromEntries(rows as [string, number[]][]);
+    }
+
+    async function windowDays(width: string): Promise<Record<string, number[]>> {
+      const { rows } = await runQuery(
+        database.connection,
+        `SELECT rule || ' ' || tenant, array_to_json(array_agg(count ORDER BY count))
+         FROM series_windows WHERE width = '${width}' GROUP BY 1 ORDER BY 1`,
+      );
+      return Object.fromEntries(rows as [string, number[]][]);
+    }
+
+    async function expired(): Promise<StoredExpiry> {
+      const reader = createPostgresStoreReader({ connection: database.connection });
+      const snapshot = await reader.snapshot();
+      const found = await snapshot.expired();
+      await snapshot.close();
+      await reader.close();
+      return found;
+    }
+
+    const words: RetentionWords = {
+      rules: [
+        {
+          rule: 'requests',
+          kept: { allMs: 60 * DAY_MS, byWidth: [{ widthUs: MINUTES_5_US, keepMs: 2 * DAY_MS }] },
+        },
+      ],
+      tenants: [
+        { tenant: 'free', rawMs: DAY_MS, narrowMs: 3 * DAY_MS, rules: [] },
+        {
+          tenant: 'gold',
+          rawMs: 90 * DAY_MS,
+          rules: [{ rule: 'requests', kept: { allMs: 20 * DAY_MS, byWidth: [] } }],
+        },
+      ],
+    };
+
+    it('keeps samples of one tenant longer and of another shorter than those of all', async () => {
+      await apply(editions(), aged(0, 3, 9, 50, 100));
+      await watermark(NOON_US);
+      await store.expire([words]);
+      expect(await rawDays()).toEqual({ acme: [0, 3], free: [0], gold: [0, 3, 9, 50] });
+      expect(await store.expire([words])).toEqual({ dropped: [], rowsDeleted: 0 });
+      const found = await expired();
+      const before = (tenant: string) => (NOON_US - found.beforeUs('samples', { tenant })) / DAY_US;
+      // Ends of the newest days out of which rows were deleted.
+      expect([before('acme'), before('nobody')]).toEqual([8.5, 8.5]);
+      expect(before('free')).toBe(2.5);
+      expect(before('gold')).toBeGreaterThan(90);
+    });
+
+    it('finds what comes late into a table that was swept', async () => {
+      await apply(editions(), aged(0, 3));
+      await watermark(NOON_US);
+      await store.expire([words]);
+      await apply(aged(3));
+      await expect
+        .poll(async () => {
+          await store.expire([words]);
+          return await rawDays();
+        })
+        .toEqual({ acme: [0, 3, 3], free: [0], gold: [0, 3, 3] });
+    });
+
+    it('keeps windows of one rule, width and tenant by what is said about them', async () => {
+      const ages = [0, 1, 3, 5, 22, 40, 70];
+      for (const edition of [7, 8]) {
+        await apply(windows(edition, MINUTES_5_US, ...ages), windows(edition, HOUR_US, ...ages));
+      }
+      await apply(editions(), aged());
+      await watermark(NOON_US);
+      await store.expire([words]);
+      const narrow = [0, 1, 3, 5, 22];
+      expect(await windowDays('5 minutes')).toEqual({
+        'requests acme': [0, 1],
+        'requests free': [0, 1],
+        'requests gold': [0, 1, 3, 5],
+        'rollup acme': narrow,
+        'rollup free': [0, 1, 3],
+        'rollup gold': narrow,
+      });
+      expect(await windowDays('1 hour')).toEqual({
+        'requests acme': [0, 1, 3, 5, 22, 40],
+        'requests free': [0, 1, 3, 5, 22, 40],
+        'requests gold': [0, 1, 3, 5],
+        'rollup acme': ages,
+        'rollup free': ages,
+        'rollup gold': ages,
+      });
+      const found = await expired();
+      const before = (edition: number, widthUs: number, tenant: string) => {
+        const table = widthUs < HOUR_US ? 'windows_narrow' : 'windows_wide';
+        return found.beforeUs(table, { edition, widthUs, tenant });
+      };
+      expect(before(8, HOUR_US, 'gold')).toBe(day(20.5));
+      expect(before(8, HOUR_US, 'acme')).toBe(day(60.5));
+      expect(before(7, HOUR_US, 'gold')).toBe(-Infinity);
+      expect(before(7, MINUTES_5_US, 'free')).toBe(day(4.5));
+      expect(before(8, MINUTES_5_US, 'free')).toBe(day(2.5));
+    });
+
+    it('waits for the smallest watermark of all partitions before it deletes what is finer', async () => {
+      await store.openMark(keyOf({ partition: 1 }));
+      await apply(editions(2), aged(0, 9, 20), windows(7, MINUTES_5_US, 20, 40));
+      await watermark(NOON_US);
+      await watermark(day(12), 1);
+      await store.expire();
+      expect(await rawDays()).toEqual({ acme: [0, 9], free: [0, 9], gold: [0, 9] });
+    });
+
+    it('waits for windows that are not final', async () => {
+      const open = [pieceOf({ edition: 7, widthUs: MINUTES_5_US, startUs: day(15) })];
+      await apply(editions(), aged(0, 9, 20), { open });
+      await watermark(NOON_US);
+      await store.expire();
+      expect((await rawDays())['acme']).toEqual([0, 9]);
+      await apply({ finals: open });
+      await store.expire();
+      expect((await rawDays())['acme']).toEqual([0]);
+    });
+
+    it('keeps what a candidate needs whose jobs fold the past', async () => {
+      await apply(editions(), aged(), {
+        editions: [
+          editionOf(9, 'rollup', {
+            widthsUs: [MINUTES_5_US, HOUR_US],
+            partitions: 1,
+            candidate: 6,
+          }),
+        ],
+      });
+      await apply(windows(9, MINUTES_5_US, 40), windows(7, MINUTES_5_US, 40));
+      await watermark(NOON_US);
+      await store.expire();
+      const left = await runQuery(database.connection, 'SELECT DISTINCT edition FROM windows');
+      expect(left.rows).toEqual([[9]]);
+    });
+
+    it('takes the longest time of what the rules in force say and those that are kept beside', async () => {
+      const shorter: RetentionWords = {
+        rules: [],
+        tenants: [{ tenant: 'gold', rawMs: DAY_MS, rules: [] }],
+      };
+      await apply(editions(), aged(0, 50));
+      await watermark(NOON_US);
+      await store.expire([shorter, words]);
+      expect((await rawDays())['gold']).toEqual([0, 50]);
+      await store.expire([shorter]);
+      expect((await rawDays())['gold']).toEqual([0]);
+    });
+
+    it('remembers what was deleted of a tenant before somebody spoke of it', async () => {
+      await apply(editions(), aged(0, 9, 50));
+      await watermark(NOON_US);
+      const silver = { rules: [], tenants: [{ tenant: 'silver', rawMs: 80 * DAY_MS, rules: [] }] };
+      await store.expire([silver]);
+      expect((await rawDays())['gold']).toEqual([0]);
+      await store.expire([words]);
+      const found = await expired();
+      expect(found.beforeUs('samples', { tenant: 'gold' })).toBe(day(8.5));
+      expect(found.beforeUs('samples', { tenant: 'silver' })).toBeLessThan(day(50));
+    });
+  });
+}
