@@ -15,7 +15,9 @@ const layout: Readonly<Record<string, { readonly must: string; readonly may: str
       'README.md docker-compose.yml',
   },
   packages: {
-    must: 'README.md audit checkpoint cli complete control model rules runtime state store stream wire',
+    must:
+      'README.md archive audit checkpoint cli complete control model rules runtime state store ' +
+      'stream wire',
     may: 'client',
   },
   services: {

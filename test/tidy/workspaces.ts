@@ -27,14 +27,15 @@ export const floors: Readonly<Record<string, number>> = {
   '@millrace/store': 2,
   '@millrace/control': 3,
   '@millrace/checkpoint': 3,
-  '@millrace/receiver': 4,
-  '@millrace/transformer': 4,
-  '@millrace/writer': 4,
-  '@millrace/complete': 5,
-  '@millrace/audit': 5,
-  '@millrace/single': 6,
-  '@millrace/cli': 7,
-  '@millrace/test': 8,
+  '@millrace/archive': 4,
+  '@millrace/receiver': 5,
+  '@millrace/transformer': 5,
+  '@millrace/writer': 5,
+  '@millrace/complete': 6,
+  '@millrace/audit': 6,
+  '@millrace/single': 7,
+  '@millrace/cli': 8,
+  '@millrace/test': 9,
 };
 
 interface Manifest {

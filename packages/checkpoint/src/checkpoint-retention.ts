@@ -9,21 +9,31 @@ export interface DonePosition {
   position: number;
 }
 
+/** How far the log of a partition is archived; 0: nothing of it is, as far as it is known. */
+export type ArchivedTo = (partition: number, logId: string) => number | Promise<number>;
+
 /**
  * Lets the log forget events and checkpoints of partitions. INVARIANT: the log holds all events
  * from a checkpoint on that is whole and not ahead of the store; so state and results can be made
- * again, whatever is lost beside the log. A checkpoint counts when it has been read.
+ * again, whatever is lost beside the log. A checkpoint counts when it has been read. Where there is
+ * an archive, the log also holds all events that are not in it yet.
  */
 export class CheckpointRetention {
   readonly #stream: Stream;
+  readonly #archivedTo: ArchivedTo;
   readonly #settings: Pick<CheckpointSection, 'keptCount' | 'keptBytesMax'>;
   readonly #scans = new Map<number, CheckpointScan>();
 
   constructor(
-    components: Readonly<{ stream: Stream }>,
+    components: Readonly<{
+      stream: Stream;
+      /** Left out: there is no archive. */
+      archivedTo?: ArchivedTo | undefined;
+    }>,
     settings: Pick<CheckpointSection, 'keptCount' | 'keptBytesMax'>,
   ) {
     this.#stream = components.stream;
+    this.#archivedTo = components.archivedTo ?? (() => Infinity);
     this.#settings = settings;
   }
 
@@ -36,8 +46,10 @@ export class CheckpointRetention {
     const base = baseOf(await this.#leadingIn(partition, whole), done.position);
     if (base === undefined) return;
     const stream = this.#stream;
-    // The event before it stays: by its digest the log is recognised.
-    const before = base.manifest.position - 1;
+    // The event before it stays: by its digest the log is recognised, and so it is by the last one
+    // of an archive.
+    const archivedTo = await this.#archivedTo(partition, done.logId);
+    const before = Math.min(base.manifest.position, archivedTo) - 1;
     if (before > 0) await stream.release(TOPIC_EVENTS, partition, before);
     // Looked at once more: somebody else may have released events below another one.
     if (!(await this.#leadingIn(partition, whole)).includes(base)) return;

@@ -1,4 +1,4 @@
-export { CheckpointRetention, type DonePosition } from './checkpoint-retention.ts';
+export { CheckpointRetention, type ArchivedTo, type DonePosition } from './checkpoint-retention.ts';
 export {
   checkpointDefinition,
   DEFAULT_CHECKPOINT_SETTINGS,

@@ -55,7 +55,14 @@ export {
 export { limitTime, type TimeLimit } from './time-limit.ts';
 export { settlesWithin } from './settles-within.ts';
 export { listenForShutdown, type Shutdown } from './shutdown.ts';
-export type { JobStatus, PartitionedStage, PartitionStatus, Stage, StageStatus } from './stage.ts';
+export type {
+  ArchiveStatus,
+  JobStatus,
+  PartitionedStage,
+  PartitionStatus,
+  Stage,
+  StageStatus,
+} from './stage.ts';
 export {
   runStageProcess,
   type HostedStage,

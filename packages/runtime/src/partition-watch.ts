@@ -47,7 +47,17 @@ export function dependenciesOf(
   const stored: Dependency = store.isRunning
     ? { name: 'store', state: 'ok' }
     : { name: 'store', state: 'degraded', detail: store.detail ?? 'PostgreSQL does not run yet.' };
-  return [...behind, stored];
+  return [...behind, stored, ...stages.flatMap(archiveOf)];
+}
+
+/** Where there is an archive: while it cannot be reached, the log forgets nothing. */
+export function archiveOf({ archive }: StageStatus): Dependency[] {
+  if (archive === undefined) return [];
+  const held = archive.find(({ reason }) => reason !== undefined);
+  if (held?.reason === undefined) return [{ name: 'archive', state: 'ok' }];
+  const { code, message, remedy = '' } = held.reason;
+  const detail = `Partition ${held.partition}: ${code}: ${message} ${remedy}`.trim();
+  return [{ name: 'archive', state: 'degraded', detail }];
 }
 
 /** One stage, as `/readyz` shows it; with the reasons of those partitions that have one. */

@@ -27,6 +27,18 @@ export interface StageStatus {
   partitions: PartitionStatus[];
   /** Jobs that fold the past of these partitions. What becomes of them does not affect `ready`. */
   jobs?: JobStatus[];
+  /** How far the log of these partitions is archived. It does not affect `ready` either. */
+  archive?: ArchiveStatus[];
+}
+
+/** How far the log of one partition is archived, by whoever does it. */
+export interface ArchiveStatus {
+  partition: number;
+  /** Next offset of `metrics.events` to be archived. */
+  position: number;
+  endOffset: number;
+  /** Why it cannot go on: the log keeps what is not archived. */
+  reason?: PartitionStatus['reason'];
 }
 
 /** How far the past of one partition is folded under a candidate's rules. */

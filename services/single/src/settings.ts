@@ -1,3 +1,4 @@
+import { archiveDefinition, type ArchiveSection } from '@millrace/archive';
 import { checkpointDefinition, type CheckpointSection } from '@millrace/checkpoint';
 import {
   bytes,
@@ -37,6 +38,7 @@ export interface SingleSettings extends Omit<ProcessSettings, 'logging'> {
   receiver: TunedReceiverSettings;
   transformer: TunedTransformerSettings;
   checkpoint: CheckpointSection;
+  archive: ArchiveSection;
   store: {
     /** Of somebody's own PostgreSQL; undefined: the embedded one. */
     url: string | undefined;
@@ -98,6 +100,7 @@ export const singleDefinition: SettingsDefinition<SingleSettings> = {
   receiver: receiverDefinition,
   transformer: transformerDefinition,
   checkpoint: checkpointDefinition,
+  archive: archiveDefinition,
   store: {
     url: optionalText({
       aliases: ['DATABASE_URL'],

@@ -153,10 +153,10 @@ class OpenJobsHost implements JobsHost {
     stream.serveAppends(TOPIC_SERIES, channel.port1);
     // Whoever waits for an append holds the process; this port alone must not.
     channel.port1.unref();
-    const { partitions, log, logging } = settings;
+    const { partitions, log, logging, archive } = settings;
     const workerData: JobsThreadData = {
       ...{ directories, sharedLog, sharedPositions, colours },
-      settings: { partitions, log, logging },
+      settings: { partitions, log, logging, archive },
       port: channel.port2,
     };
     const { entry } = this.#components;

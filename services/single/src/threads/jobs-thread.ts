@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
+import { openArchiveFiles, withArchive } from '@millrace/archive';
 import {
   createConsoleLog,
   createMeter,
@@ -29,7 +30,7 @@ export interface JobsThreadData {
   directories: ThreadData['directories'];
   sharedLog: SharedArrayBuffer;
   sharedPositions: SharedArrayBuffer;
-  settings: Pick<SingleSettings, 'partitions' | 'log' | 'logging'>;
+  settings: Pick<SingleSettings, 'partitions' | 'log' | 'logging' | 'archive'>;
   colours: boolean;
   /** To the owner of `metrics.series`. */
   port: MessagePort;
@@ -86,9 +87,16 @@ async function open(): Promise<Opened> {
   const lag = storeLag({ stream, clock }, sharedPositions);
   const disk = await watchDisk({ clock }, Object.values(directories));
   const { whyFull } = disk;
+  const files = await openArchiveFiles(settings.archive);
+  const onUnusable = (partition: number, why: string): void =>
+    log.warn(
+      { partition, why },
+      'The archive does not help: a job begins with what the log holds.',
+    );
+  const whole = files === undefined ? stream : withArchive({ stream, files, onUnusable });
   const events = createJobEvents(log, meter);
   const jobs = createJobs(
-    { stream, places, clock, events, isPressed: lag.isPressed, whyFull },
+    { stream: whole, places, clock, events, isPressed: lag.isPressed, whyFull },
     DEFAULT_JOB_SETTINGS,
     all,
   );

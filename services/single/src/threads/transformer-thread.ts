@@ -1,6 +1,14 @@
-import { CheckpointRetention } from '@millrace/checkpoint';
-import { limitTime, MillraceError, type Meter, type StageStatus } from '@millrace/runtime';
-import { TOPIC_CHECKPOINTS, TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
+import type { MessagePort } from 'node:worker_threads';
+import { createArchivedTo, openArchiveFiles } from '@millrace/archive';
+import { CheckpointRetention, type CheckpointOutcome } from '@millrace/checkpoint';
+import {
+  limitTime,
+  MillraceError,
+  type Clock,
+  type Meter,
+  type StageStatus,
+} from '@millrace/runtime';
+import { TOPIC_CHECKPOINTS, TOPIC_EVENTS, TOPIC_SERIES, type Topic } from '@millrace/stream';
 import type { SegmentStream } from '@millrace/stream/segment';
 import { isCorruptState } from '@millrace/state';
 import type { LmdbStateStore } from '@millrace/state/lmdb';
@@ -11,15 +19,17 @@ import {
 } from '@millrace/transformer';
 import { openState } from '../open-state.ts';
 import { openWithCheckpoints } from '../open-with-checkpoints.ts';
+import type { SingleSettings } from '../settings.ts';
+import { createArchiveHost, type ArchiveHost } from './archive-host.ts';
 import { createCheckpointMaker, type CheckpointMaker } from './checkpoint-maker.ts';
 import { createJobsHost, type JobsHost } from './jobs-host.ts';
-import type { TransformerThread } from './thread-data.ts';
-import { hostStage } from './thread-host.ts';
+import type { CheckpointCall, TransformerThread } from './thread-data.ts';
+import { hostStage, type ThreadHost } from './thread-host.ts';
 
 // The thread that folds, and appends to the topics of series and checkpoints: nobody else does.
 hostStage<TransformerThread>((host) => {
   const { data, clock, log, meter } = host;
-  const { settings, directories, sharedLog, ports } = data;
+  const { settings, directories, ports } = data;
   const partitions = Array.from({ length: settings.partitions }, (_, partition) => partition);
   let stream: SegmentStream | undefined;
   let state: LmdbStateStore | undefined;
@@ -27,25 +37,17 @@ hostStage<TransformerThread>((host) => {
   let retention: CheckpointRetention | undefined;
   let transformer: Transformer | undefined;
   let jobs: JobsHost | undefined;
+  let archive: ArchiveHost | undefined;
   return {
     open: async () => {
       const how = { directory: directories.state, partitions: settings.partitions };
       const opened = await openState({ clock, log }, how);
       state = opened;
-      stream = await openWithCheckpoints({
-        directory: directories.log,
-        partitions: settings.partitions,
-        shared: sharedLog,
-        owns: [TOPIC_SERIES, TOPIC_CHECKPOINTS],
-        ...(ports.events === undefined ? {} : { peers: new Map([[TOPIC_EVENTS, ports.events]]) }),
-        clock,
-        log,
-        settings: settings.log,
-      });
+      stream = await openLog(host);
       maker = createCheckpointMaker({ stream, clock }, data);
-      retention = new CheckpointRetention({ stream }, settings.checkpoint);
+      retention = await openRetention({ stream, clock }, settings);
       if (ports.series !== undefined) stream.serveAppends(TOPIC_SERIES, ports.series);
-      return await Promise.all(partitions.map((partition) => logIdOf(opened, partition)));
+      return await logIdsOf(opened, partitions);
     },
     run: () => {
       if (stream === undefined || state === undefined || maker === undefined) {
@@ -62,6 +64,12 @@ hostStage<TransformerThread>((host) => {
       );
       host.run(transformer);
       jobs = createJobsHost({ stream, clock, log }, data);
+      if (settings.archive.url !== undefined) {
+        archive = createArchiveHost(
+          { logIds: () => logIdsOf(state, partitions), clock, log },
+          data,
+        );
+      }
     },
     release: async (flushed) => {
       for (const { partition, logId, offset } of flushed) {
@@ -73,17 +81,17 @@ hostStage<TransformerThread>((host) => {
         await retention?.release(partition, { logId, position });
       }
     },
-    checkpoint: async ({ isAsked, msMax }) => {
-      const limit = limitTime(clock, msMax, notInTime);
-      const outcomes = await transformer?.checkpoint({ isAsked, signal: limit.signal });
-      await limit.end();
-      return outcomes ?? [];
-    },
-    status: () => ({ ...statusOf(transformer), jobs: jobs?.statuses() ?? [] }),
-    ...metricsOf(meter, () => jobs),
-    stop: async () => void (await Promise.all([transformer?.stop(), jobs?.close()])),
+    checkpoint: (how) => checkpointOf(transformer, clock, how),
+    status: () => ({
+      ...statusOf(transformer),
+      jobs: jobs?.statuses() ?? [],
+      ...(archive && { archive: archive.statuses() }),
+    }),
+    ...metricsOf(meter, () => [jobs, archive]),
+    stop: async () =>
+      void (await Promise.all([transformer?.stop(), jobs?.close(), archive?.close()])),
     close: async () => {
-      for (const one of [jobs, maker, stream, state]) await one?.close();
+      for (const one of [jobs, archive, maker, stream, state]) await one?.close();
     },
   };
 });
@@ -92,19 +100,63 @@ function statusOf(transformer: Transformer | undefined): StageStatus {
   return transformer?.status() ?? { stage: 'transformer', ready: false, partitions: [] };
 }
 
-/** Those of this thread, and of that of the jobs. */
+async function checkpointOf(
+  transformer: Transformer | undefined,
+  clock: Clock,
+  { isAsked, msMax }: CheckpointCall,
+): Promise<CheckpointOutcome[]> {
+  const limit = limitTime(clock, msMax, notInTime);
+  const outcomes = await transformer?.checkpoint({ isAsked, signal: limit.signal });
+  await limit.end();
+  return outcomes ?? [];
+}
+
+/** Those of this thread, and of those that it has started. */
 function metricsOf(
   meter: Meter,
-  jobs: () => JobsHost | undefined,
+  others: () => readonly (JobsHost | ArchiveHost | undefined)[],
 ): Pick<TransformerThread, 'measure' | 'exposition'> {
   return {
-    measure: async () => [...(await meter.measurements()), ...((await jobs()?.measure()) ?? [])],
+    measure: async () => {
+      const theirs = await Promise.all(others().map(async (one) => (await one?.measure()) ?? []));
+      return [...(await meter.measurements()), ...theirs.flat()];
+    },
     exposition: async () => {
-      const mine = await meter.exposition();
-      const theirs = (await jobs()?.exposition()) ?? '';
-      return theirs === '' ? mine : `${mine.trimEnd()}\n${theirs}`;
+      const theirs = others().map(async (one) => (await one?.exposition()) ?? '');
+      const texts = await Promise.all([meter.exposition(), ...theirs]);
+      const told = texts.filter((text) => text !== '');
+      return told.map((text) => `${text.trimEnd()}\n`).join('');
     },
   };
+}
+
+/** Nobody else appends to the topics of series and checkpoints. */
+async function openLog({ data, clock, log }: ThreadHost): Promise<SegmentStream> {
+  const { settings, directories, sharedLog: shared, ports } = data;
+  const peers = ports.events && new Map<Topic, MessagePort>([[TOPIC_EVENTS, ports.events]]);
+  return await openWithCheckpoints({
+    ...{ directory: directories.log, partitions: settings.partitions, shared },
+    ...{ owns: [TOPIC_SERIES, TOPIC_CHECKPOINTS], ...(peers && { peers }) },
+    ...{ clock, log, settings: settings.log },
+  });
+}
+
+/** With an archive the log forgets what is in it, and nothing else. */
+async function openRetention(
+  { stream, clock }: Readonly<{ stream: SegmentStream; clock: Clock }>,
+  { archive, checkpoint }: Pick<SingleSettings, 'archive' | 'checkpoint'>,
+): Promise<CheckpointRetention> {
+  const files = await openArchiveFiles(archive);
+  const archivedTo = files && createArchivedTo({ stream, files, clock });
+  return new CheckpointRetention({ stream, archivedTo }, checkpoint);
+}
+
+async function logIdsOf(
+  state: LmdbStateStore | undefined,
+  partitions: readonly number[],
+): Promise<(string | undefined)[]> {
+  if (state === undefined) return [];
+  return await Promise.all(partitions.map((partition) => logIdOf(state, partition)));
 }
 
 async function logIdOf(state: LmdbStateStore, partition: number): Promise<string | undefined> {

@@ -1,0 +1,81 @@
+import { MillraceError } from '@millrace/runtime';
+
+/** Whoever holds the archive does not answer, or not as it should. Tried again. */
+export function archiveUnreachable(where: string, why: string, cause?: unknown): MillraceError {
+  return new MillraceError({
+    code: 'ARCHIVE_UNREACHABLE',
+    kind: 'transient',
+    message:
+      `The archive ${where} cannot be used now: ${why}. Nothing is lost: the log forgets ` +
+      'no event before it is archived.',
+    remedy: 'It is tried again. Look at the address, the disk or the network of the archive.',
+    cause,
+  });
+}
+
+/** It answers, and says no: whoever asks has to be changed. */
+export function archiveRefused(where: string, why: string, cause?: unknown): MillraceError {
+  return new MillraceError({
+    code: 'ARCHIVE_REFUSED',
+    kind: 'permanent',
+    message:
+      `The archive ${where} refuses: ${why}. Nothing is lost: the log forgets no event ` +
+      'before it is archived.',
+    remedy: 'Check its address, keys and permissions: it has to list, read and write there.',
+    cause,
+  });
+}
+
+/** The setting says no place that there is a way to. */
+export function archiveAddress(problem: string): MillraceError {
+  return new MillraceError({
+    code: 'ARCHIVE_ADDRESS',
+    kind: 'permanent',
+    message: `The address of the archive ${problem}. Nothing was started.`,
+    remedy:
+      'Set MILLRACE_ARCHIVE__URL to file:///a/directory or s3://bucket/prefix?endpoint=https://host.',
+  });
+}
+
+/** A file of the archive is missing, or not what its manifest says. */
+export function archiveDamaged(
+  params: Readonly<{ where: string; name: string; detail: string; cause?: unknown }>,
+): MillraceError {
+  const { where, name, detail, cause } = params;
+  return new MillraceError({
+    code: 'ARCHIVE_DAMAGED',
+    kind: 'permanent',
+    message:
+      `${name} of the archive ${where} cannot be used: ${detail}. Nothing of it was used, and ` +
+      'nothing was skipped; other ranges and the log are untouched.',
+    remedy:
+      'Put the file back from a copy or an older version of it; "millrace archive verify" ' +
+      'checks all of them.',
+    cause,
+  });
+}
+
+/** The log goes on from another record than the one that was archived last. */
+export function archiveOtherLog(
+  params: Readonly<{ partition: number; where: string; detail: string }>,
+): MillraceError {
+  const { partition, where, detail } = params;
+  return new MillraceError({
+    code: 'ARCHIVE_OTHER_LOG',
+    kind: 'permanent',
+    message:
+      `Partition ${partition} of metrics.events is not the log that ${where} has ranges of: ` +
+      `${detail}. Nothing was archived, and its events are kept.`,
+    remedy:
+      'Check that log and archive belong together; a log that was put back from a copy needs ' +
+      '"millrace setup --accept-new-log".',
+  });
+}
+
+/** What has to be archived next is not in the log any more. */
+export function archiveGap(
+  params: Readonly<{ partition: number; archivedTo: number; start: number }>,
+): string {
+  const { archivedTo, start } = params;
+  return `it ends at offset ${archivedTo}, and the log begins at ${start}`;
+}

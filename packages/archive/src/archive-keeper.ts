@@ -1,0 +1,132 @@
+import {
+  errorKind,
+  errorText,
+  MillraceError,
+  type ArchiveStatus,
+  type Clock,
+} from '@millrace/runtime';
+import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
+import { CheckpointArchiver } from './archive-checkpoints.ts';
+import type { ArchiveEvents } from './archive-events.ts';
+import type { ArchiveFiles } from './archive-files.ts';
+import type { ArchiveSection } from './archive-settings.ts';
+import { Archiver } from './archiver.ts';
+
+export interface ArchiveKeeperParts {
+  stream: Stream;
+  files: ArchiveFiles;
+  clock: Clock;
+  events: ArchiveEvents;
+  /** The partitions whose log is archived here, now. */
+  owned: () => readonly number[];
+  /** Which log a partition is of, by its committed state; undefined: nobody knows yet. */
+  logIdOf: (partition: number) => Promise<string | undefined>;
+}
+
+export type KeptArchiveSettings = Pick<
+  ArchiveSection,
+  'rangeBytesMax' | 'rangeMsMax' | 'checkpointMs'
+>;
+
+const LOOK_MS = 5000;
+/** After a failure: whoever holds the archive must not be asked all the time. */
+const RETRY_MS = 15_000;
+
+/** Archives the partitions that are owned here, as long as it runs. */
+export class ArchiveKeeper {
+  readonly #parts: ArchiveKeeperParts;
+  readonly #archiver: Archiver;
+  readonly #checkpoints: CheckpointArchiver;
+  readonly #statuses = new Map<number, ArchiveStatus>();
+  readonly #stopping = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor(parts: ArchiveKeeperParts, settings: KeptArchiveSettings) {
+    this.#parts = parts;
+    const { stream, files, clock, events } = parts;
+    this.#archiver = new Archiver({ stream, files, clock, onArchived: events.archived }, settings);
+    this.#checkpoints = new CheckpointArchiver(
+      {
+        ...{ stream, files, onArchived: events.checkpointArchived },
+        onTooLarge: events.checkpointTooLarge,
+      },
+      settings,
+    );
+  }
+
+  /** Resolves when stopped. It never rejects: nothing acknowledged depends on it. */
+  run(): Promise<void> {
+    return (this.#running ??= this.#run());
+  }
+
+  statuses(): ArchiveStatus[] {
+    return [...this.#statuses.values()].toSorted((a, b) => a.partition - b.partition);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, owned } = this.#parts;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      const partitions = owned();
+      this.#keepOnly(partitions);
+      let isBehind = false;
+      let hasFailed = false;
+      for (const partition of partitions) {
+        if (signal.aborted) break;
+        const outcome = await this.#archive(partition);
+        hasFailed ||= outcome === 'failed';
+        isBehind ||= outcome === 'behind';
+      }
+      // What waits is many ranges: then there is no pause.
+      const waitMs = hasFailed ? RETRY_MS : isBehind ? 0 : LOOK_MS;
+      await clock.sleep(waitMs, signal).catch(() => undefined);
+    }
+  }
+
+  async #archive(partition: number): Promise<'done' | 'behind' | 'failed'> {
+    const { stream, clock, events, logIdOf } = this.#parts;
+    const { signal } = this.#stopping;
+    const before = this.#statuses.get(partition);
+    try {
+      const logId = await logIdOf(partition);
+      if (logId === undefined) return 'done';
+      const { position } = await this.#archiver.archive(partition, logId, { signal });
+      await this.#checkpoints.archive(partition, logId, { nowUs: clock.nowUs(), signal });
+      const { end } = await stream.bounds(TOPIC_EVENTS, partition);
+      this.#statuses.set(partition, { partition, position, endOffset: end });
+      events.observed(partition, position, end - position);
+      if (before?.reason !== undefined) events.goesOn(partition);
+      const hasMore = position > (before?.position ?? 0) && this.#archiver.hasMore(partition);
+      return hasMore ? 'behind' : 'done';
+    } catch (error) {
+      if (signal.aborted && errorKind(error) === 'aborted') return 'done';
+      const reason = reasonOf(error);
+      const at = { position: before?.position ?? 0, endOffset: before?.endOffset ?? 0 };
+      this.#statuses.set(partition, { partition, ...at, reason });
+      // Once for each reason: it lasts as long as whatever is wrong.
+      if (before?.reason?.code !== reason.code) events.failed(partition, error);
+      return 'failed';
+    }
+  }
+
+  #keepOnly(partitions: readonly number[]): void {
+    this.#archiver.keepOnly(partitions);
+    this.#checkpoints.keepOnly(partitions);
+    for (const partition of this.#statuses.keys()) {
+      if (partitions.includes(partition)) continue;
+      this.#statuses.delete(partition);
+      this.#parts.events.gone(partition);
+    }
+  }
+}
+
+function reasonOf(error: unknown): NonNullable<ArchiveStatus['reason']> {
+  if (!(error instanceof MillraceError)) return { code: 'UNKNOWN', message: errorText(error) };
+  const { code, message, remedy } = error;
+  return { code, message, ...(remedy === undefined ? {} : { remedy }) };
+}

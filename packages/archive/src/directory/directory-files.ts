@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { archiveRefused, archiveUnreachable } from '../archive-errors.ts';
+import type { ArchiveFiles, ListedFile } from '../archive-files.ts';
+
+/** Of files that are not whole yet: no name of the archive begins so. */
+const UNFINISHED = '.unfinished-';
+
+/** An archive in a directory, which may be that of a mounted disk. */
+export function openDirectoryFiles(directory: string): ArchiveFiles {
+  const where = `file://${directory}`;
+  return {
+    where,
+    put: async (name, bytes, signal) => {
+      signal?.throwIfAborted();
+      await translating(where, () => putWhole(directory, name, bytes));
+    },
+    get: async (name, signal) => {
+      signal?.throwIfAborted();
+      return await translating(where, () => unlessMissing(readFile(join(directory, name))));
+    },
+    list: (params) => listIn({ directory, where }, params),
+    folders: async (prefix) =>
+      await translating(where, async () => {
+        const entries = await entriesOf(join(directory, prefix));
+        return entries
+          .filter((one) => one.isDirectory())
+          .map(({ name }) => name)
+          .toSorted();
+      }),
+  };
+}
+
+/** Written beside it, flushed, and then renamed: a crash leaves the one or the other. */
+async function putWhole(directory: string, name: string, bytes: Uint8Array): Promise<void> {
+  const path = join(directory, name);
+  const folder = dirname(path);
+  await makeFolder(folder);
+  const unfinished = join(folder, `${UNFINISHED}${randomUUID()}`);
+  try {
+    const file = await open(unfinished, 'wx', 0o640);
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(unfinished, path);
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
+  }
+  await flushFolder(folder);
+}
+
+/** Its entry has to be as durable as what is in it. */
+async function makeFolder(folder: string): Promise<void> {
+  const made = await mkdir(folder, { recursive: true, mode: 0o750 });
+  if (made === undefined) return;
+  for (let one = folder; one.length >= made.length; one = dirname(one)) {
+    await flushFolder(dirname(one));
+  }
+}
+
+async function flushFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** `prefix` is a folder: names in it and below, in order. */
+async function* listIn(
+  { directory, where }: Readonly<{ directory: string; where: string }>,
+  params: Parameters<ArchiveFiles['list']>[0],
+): AsyncGenerator<ListedFile> {
+  const { prefix, after = '', signal } = params;
+  const entries = await translating(where, () => entriesOf(join(directory, prefix)));
+  const names = entries.map((entry) => ({ entry, name: `${prefix}${entry.name}` }));
+  for (const { entry, name } of names.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    signal?.throwIfAborted();
+    if (entry.name.startsWith(UNFINISHED)) continue;
+    if (entry.isDirectory()) {
+      yield* listIn({ directory, where }, { ...params, prefix: `${name}/` });
+    } else if (name > after) {
+      const found = await translating(where, () => unlessMissing(stat(join(directory, name))));
+      if (found !== undefined) yield { name, bytes: found.size };
+    }
+  }
+}
+
+async function entriesOf(folder: string) {
+  return (await unlessMissing(readdir(folder, { withFileTypes: true }))) ?? [];
+}
+
+async function unlessMissing<T>(doing: Promise<T>): Promise<T | undefined> {
+  try {
+    return await doing;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Those that pass when a disk is mounted, or has room, again. */
+const PERMANENT = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR']);
+
+async function translating<T>(where: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === '') throw error;
+    const why = (error as Error).message;
+    throw PERMANENT.has(code)
+      ? archiveRefused(where, why, error)
+      : archiveUnreachable(where, why, error);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? '') : '';
+}

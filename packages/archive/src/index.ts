@@ -1,0 +1,15 @@
+export { Archiver, type ArchivedPosition, type ArchiverParts } from './archiver.ts';
+export type { ArchiveFiles, ListedFile } from './archive-files.ts';
+export {
+  archiveDefinition,
+  DEFAULT_RANGE_SETTINGS,
+  type ArchiveSection,
+} from './archive-settings.ts';
+export { createArchivedTo } from './archived-ends.ts';
+export { createArchiveEvents, type ArchiveEvents } from './archive-events.ts';
+export { ArchiveKeeper, type ArchiveKeeperParts } from './archive-keeper.ts';
+export type { RangeManifest } from './manifest.ts';
+export { openArchiveFiles } from './open-archive-files.ts';
+export type { ArchiveAccess } from './archive-access.ts';
+export type { ArchivedRange } from './range.ts';
+export { withArchive, type WithArchiveParts } from './with-archive.ts';

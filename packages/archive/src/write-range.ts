@@ -1,0 +1,94 @@
+import type { Stream } from '@millrace/stream';
+import type { ArchiveFiles } from './archive-files.ts';
+import { recordDescriber } from './describe-record.ts';
+import { sha256Of } from './digest.ts';
+import {
+  ARCHIVE_FORMAT,
+  encodeManifest,
+  type ArchivedCheckpoint,
+  type RangeManifest,
+} from './manifest.ts';
+import { RecordsWriter } from './parquet/write-records.ts';
+import { logFolder, manifestName, recordsName, type RangeKey } from './range.ts';
+import { readLog } from './read-log.ts';
+
+export interface RangeSources {
+  stream: Stream;
+  files: ArchiveFiles;
+}
+
+export interface WantedRange {
+  key: RangeKey;
+  from: number;
+  to: number;
+  previousSha256: string | null;
+  checkpoint?: ArchivedCheckpoint;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Copies a stretch of the log that is all there: the file of records first, then the manifest, so
+ * that whatever ends it in between leaves nothing that counts.
+ */
+export async function writeRange(
+  { stream, files }: RangeSources,
+  wanted: WantedRange,
+): Promise<RangeManifest> {
+  const { key, from, to, previousSha256, checkpoint, signal } = wanted;
+  const { bytes, lastSha256, ...summary } = await copyRecords(stream, wanted);
+  const sha256 = sha256Of(bytes);
+  const name = recordsName(key, { from, to, sha256 });
+  const manifest: RangeManifest = {
+    ...{ format: ARCHIVE_FORMAT, ...key, from, to, previousSha256, lastSha256, ...summary },
+    records: { file: name.slice(logFolder(key).length), bytes: bytes.length, sha256 },
+    ...(checkpoint === undefined ? {} : { checkpoint }),
+  };
+  await files.put(name, bytes, signal);
+  await files.put(manifestName(key, { from, to }), encodeManifest(manifest), signal);
+  return manifest;
+}
+
+type Copied = Pick<
+  RangeManifest,
+  'lastSha256' | 'appendTimeUs' | 'sampleTimeUs' | 'samples' | 'payloadBytes'
+> & { bytes: Uint8Array };
+
+async function copyRecords(stream: Stream, wanted: WantedRange): Promise<Copied> {
+  const { key, from, to, signal } = wanted;
+  const { topic, partition } = key;
+  const describe = recordDescriber(topic);
+  const writer = new RecordsWriter();
+  const appended = new Span();
+  const sampled = new Span();
+  let samples = 0;
+  let payloadBytes = 0;
+  let last: Uint8Array | undefined;
+  for await (const { offset, appendTimeUs, payload } of readLog(stream, {
+    ...{ topic, partition, from, to, signal },
+  })) {
+    const description = describe(payload);
+    // The reader's bytes are valid until it reads on.
+    last = payload.slice();
+    await writer.add({ offset, appendTimeUs, payload: last, description });
+    appended.add(appendTimeUs);
+    sampled.add(description.timeMinUs);
+    sampled.add(description.timeMaxUs);
+    samples += description.samples;
+    payloadBytes += payload.length;
+  }
+  if (last === undefined || appended.span === null) throw new Error('a range without records');
+  return {
+    ...{ bytes: await writer.finish(), lastSha256: sha256Of(last) },
+    ...{ appendTimeUs: appended.span, sampleTimeUs: sampled.span, samples, payloadBytes },
+  };
+}
+
+class Span {
+  span: { min: number; max: number } | null = null;
+
+  add(value: number | undefined): void {
+    if (value === undefined || !Number.isFinite(value)) return;
+    const { min, max } = this.span ?? { min: value, max: value };
+    this.span = { min: Math.min(min, value), max: Math.max(max, value) };
+  }
+}

@@ -1,0 +1,129 @@
+import { Worker } from 'node:worker_threads';
+import {
+  errorText,
+  settlesWithin,
+  type ArchiveStatus,
+  type Clock,
+  type Log,
+  type Measurement,
+} from '@millrace/runtime';
+import type { ArchiveThread, ArchiveThreadData } from './archive-thread.ts';
+import type { ThreadData } from './thread-data.ts';
+import { createThreadLink, type ThreadLink } from './thread-link.ts';
+
+/** Archives the log in a thread of its own. */
+export interface ArchiveHost {
+  statuses(): ArchiveStatus[];
+  measure(): Promise<Measurement[]>;
+  exposition(): Promise<string>;
+  /** Ends the thread, whatever it is doing: what is not complete does not count. */
+  close(): Promise<void>;
+}
+
+type HostComponents = Readonly<{
+  /** Which log each partition is of, as far as it is known. */
+  logIds: () => Promise<(string | undefined)[]>;
+  clock: Clock;
+  log: Log;
+}>;
+
+interface Running {
+  link: ThreadLink<ArchiveThread>;
+  worker: Worker;
+}
+
+const LOOK_MS = 1000;
+/** After the thread broke down: whatever did that may do it again. */
+const RESTART_MS = 10_000;
+/** How long the request under way may take to end. */
+const CLOSE_MS_MAX = 2000;
+
+export function createArchiveHost(
+  components: HostComponents,
+  data: Pick<ThreadData, 'directories' | 'sharedLog' | 'settings' | 'colours'>,
+): ArchiveHost {
+  return new OpenArchiveHost(components, data);
+}
+
+class OpenArchiveHost implements ArchiveHost {
+  readonly #components: HostComponents;
+  readonly #data: Parameters<typeof createArchiveHost>[1];
+  readonly #stopping = new AbortController();
+  readonly #looking: Promise<void>;
+  #running: Running | undefined;
+  #statuses: ArchiveStatus[] = [];
+  #isFailing = false;
+
+  constructor(components: HostComponents, data: Parameters<typeof createArchiveHost>[1]) {
+    this.#components = components;
+    this.#data = data;
+    this.#looking = this.#lookOn();
+  }
+
+  statuses(): ArchiveStatus[] {
+    return this.#statuses;
+  }
+
+  async measure(): Promise<Measurement[]> {
+    return (await this.#running?.link.call('measure').catch(() => undefined)) ?? [];
+  }
+
+  async exposition(): Promise<string> {
+    return (await this.#running?.link.call('exposition').catch(() => undefined)) ?? '';
+  }
+
+  async close(): Promise<void> {
+    const { clock } = this.#components;
+    this.#stopping.abort();
+    await settlesWithin(clock, CLOSE_MS_MAX, this.#looking);
+    const running = this.#running;
+    if (running === undefined) return;
+    await settlesWithin(clock, CLOSE_MS_MAX, running.link.call('close'));
+    await this.#terminate();
+  }
+
+  async #lookOn(): Promise<void> {
+    const { clock, log, logIds } = this.#components;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      let waitMs = LOOK_MS;
+      try {
+        this.#running ??= this.#start();
+        this.#statuses = await this.#running.link.call('look', await logIds());
+        this.#isFailing = false;
+      } catch (error) {
+        waitMs = RESTART_MS;
+        if (!this.#isFailing && !signal.aborted) {
+          log.warn(
+            { error: errorText(error) },
+            'The log is not archived now; it keeps what is not, and it is tried again.',
+          );
+        }
+        this.#isFailing = true;
+        await this.#terminate();
+      }
+      await clock.sleep(waitMs, signal).catch(() => undefined);
+    }
+  }
+
+  #start(): Running {
+    const { directories, sharedLog, settings, colours } = this.#data;
+    const { partitions, log, logging, archive } = settings;
+    const workerData: ArchiveThreadData = {
+      ...{ directories, sharedLog, colours },
+      settings: { partitions, log, logging, archive },
+    };
+    const worker = new Worker(new URL('./archive-thread.js', import.meta.url), { workerData });
+    const link = createThreadLink<ArchiveThread>(worker, {});
+    worker.once('error', (error) => link.close(error));
+    worker.once('exit', (code) => link.close(new Error(`the archive thread ended: ${code}`)));
+    return { link, worker };
+  }
+
+  async #terminate(): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    running?.link.close(new Error('the archive thread was told to end'));
+    await running?.worker.terminate();
+  }
+}
