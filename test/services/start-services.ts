@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { startS3Server } from '@millrace/archive/s3/testing';
 import {
   isMissing,
   type MissingService,
@@ -23,6 +24,7 @@ const STARTERS: Readonly<Record<ServiceName, Starter>> = {
   kafka: startKafkaBroker,
   redis: startRedisServer,
   timescale: startTimescaleServer,
+  s3: startS3Server,
 };
 
 const NAMES = Object.keys(STARTERS) as ServiceName[];

@@ -6,7 +6,7 @@ export function archiveUnreachable(where: string, why: string, cause?: unknown):
     code: 'ARCHIVE_UNREACHABLE',
     kind: 'transient',
     message:
-      `The archive ${where} cannot be used now: ${why}. Nothing is lost: the log forgets ` +
+      `The archive ${where} cannot be used now: ${clause(why)}. Nothing is lost: the log forgets ` +
       'no event before it is archived.',
     remedy: 'It is tried again. Look at the address, the disk or the network of the archive.',
     cause,
@@ -19,7 +19,7 @@ export function archiveRefused(where: string, why: string, cause?: unknown): Mil
     code: 'ARCHIVE_REFUSED',
     kind: 'permanent',
     message:
-      `The archive ${where} refuses: ${why}. Nothing is lost: the log forgets no event ` +
+      `The archive ${where} refuses: ${clause(why)}. Nothing is lost: the log forgets no event ` +
       'before it is archived.',
     remedy: 'Check its address, keys and permissions: it has to list, read and write there.',
     cause,
@@ -78,4 +78,9 @@ export function archiveGap(
 ): string {
   const { archivedTo, start } = params;
   return `it ends at offset ${archivedTo}, and the log begins at ${start}`;
+}
+
+/** What others say may end with a full stop of theirs. */
+function clause(text: string): string {
+  return text.replace(/[.\s]+$/, '');
 }

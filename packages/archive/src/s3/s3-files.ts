@@ -16,7 +16,14 @@ const REQUEST_MS_MAX = 120_000;
  *
  * @throws MillraceError ARCHIVE_ADDRESS.
  */
-export function openS3Files(url: URL, access: ArchiveAccess): ArchiveFiles {
+export function openS3Files(
+  url: URL,
+  access: ArchiveAccess,
+  settings: Readonly<{
+    /** Files of one page of a listing; servers have a bound of their own. */
+    pageFilesMax: number;
+  }> = { pageFilesMax: 1000 },
+): ArchiveFiles {
   const { accessKeyId, secretAccessKey, sessionToken, region } = access;
   if (accessKeyId === undefined || secretAccessKey === undefined) {
     throw archiveAddress(
@@ -27,7 +34,7 @@ export function openS3Files(url: URL, access: ArchiveAccess): ArchiveFiles {
     ...{ accessKeyId, secretAccessKey, region, service: 's3', retries: 0 },
     ...(sessionToken === undefined ? {} : { sessionToken }),
   });
-  return new S3Files(client, parseS3Address(url), region);
+  return new S3Files(client, parseS3Address(url), { region, ...settings });
 }
 
 interface Asked {
@@ -44,9 +51,15 @@ class S3Files implements ArchiveFiles {
   readonly #client: AwsClient;
   readonly #address: S3Address;
   readonly #origin: string;
+  readonly #pageFilesMax: number;
 
-  constructor(client: AwsClient, address: S3Address, region: string) {
+  constructor(
+    client: AwsClient,
+    address: S3Address,
+    { region, pageFilesMax }: Readonly<{ region: string; pageFilesMax: number }>,
+  ) {
     const { bucket, prefix, endpoint } = address;
+    this.#pageFilesMax = pageFilesMax;
     this.#client = client;
     this.#address = address;
     this.where = `s3://${bucket}/${prefix}`;
@@ -74,7 +87,9 @@ class S3Files implements ArchiveFiles {
       throw archiveUnreachable(this.where, `${name} has ${bytes} bytes`);
     }
     const text = await this.#text(answer);
-    if (answer.status === 404 && !text.includes('NoSuchBucket')) return undefined;
+    // A bucket, or a user, may be what is not found.
+    const isMissing = answer.status === 404 && (text === '' || text.includes('NoSuchKey'));
+    if (isMissing) return undefined;
     throw refusalOf(this.where, answer.status, text);
   }
 
@@ -105,7 +120,7 @@ class S3Files implements ArchiveFiles {
   ): AsyncGenerator<ListedPage> {
     for (let token: string | undefined; ;) {
       const more = token === undefined ? {} : { 'continuation-token': token };
-      const query = { 'list-type': '2', ...wanted, ...more };
+      const query = { 'list-type': '2', 'max-keys': `${this.#pageFilesMax}`, ...wanted, ...more };
       const answer = await this.#ask({ method: 'GET', key: '', query, signal });
       const text = await this.#text(answer);
       if (!answer.ok) throw refusalOf(this.where, answer.status, text);

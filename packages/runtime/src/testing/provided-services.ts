@@ -10,6 +10,8 @@ export interface ProvidedServices {
   readonly kafka: ProvidedService;
   readonly redis: ProvidedService;
   readonly timescale: ProvidedService;
+  /** With its keys: `http://key:secret@host:port`. */
+  readonly s3: ProvidedService;
 }
 
 declare module 'vitest' {
