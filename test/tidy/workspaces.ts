@@ -27,6 +27,7 @@ export const floors: Readonly<Record<string, number>> = {
   '@millrace/store': 2,
   '@millrace/control': 3,
   '@millrace/checkpoint': 3,
+  '@millrace/backfill': 3,
   '@millrace/archive': 4,
   '@millrace/receiver': 5,
   '@millrace/transformer': 5,

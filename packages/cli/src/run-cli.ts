@@ -3,6 +3,7 @@ import { exitCodeOf, exitCodes, type ExitCode } from '@millrace/runtime';
 import { version } from '@millrace/single/running';
 import type { CliContext } from './cli-context.ts';
 import { addAuditCommand } from './commands/audit.ts';
+import { addBackfillCommand } from './commands/backfill.ts';
 import { addReplayCommand } from './commands/replay.ts';
 import { addCheckpointCommand } from './commands/checkpoint.ts';
 import { addConfigCommand } from './commands/config.ts';
@@ -77,6 +78,7 @@ function buildProgram(context: CliContext, stdout: OutputStream, stderr: OutputS
   addPreviewCommand(program, context);
   addReprocessCommand(program, context);
   addEditionCommand(program, context);
+  addBackfillCommand(program, context);
   addAuditCommand(program, context);
   addReplayCommand(program, context);
   addCheckpointCommand(program, context);

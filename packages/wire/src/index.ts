@@ -92,7 +92,10 @@ export { canonicalLabels, checkLabels, type Rejection } from './check-labels.ts'
 export { DecodeError } from './decode-error.ts';
 export { decodeHistogram, encodeHistogram } from './histogram-codec.ts';
 export { DEFAULT_LABEL_LIMITS, type LabelLimits } from './label-limits.ts';
+export { JSON_FORM } from './push/decode-json.ts';
 export { decodePush } from './push/decode-push.ts';
+export { parseTime } from './push/parse-time.ts';
+export { readSample } from './push/read-sample.ts';
 export { DEFAULT_PUSH_LIMITS, type PushLimits } from './push/push-limits.ts';
 export type { PushFormat, PushSample, PushSink } from './push/push-sink.ts';
 export { REJECT_REASONS, type RejectReason, type RejectReasonEntry } from './reject-reasons.ts';

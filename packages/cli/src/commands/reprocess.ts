@@ -12,6 +12,7 @@ import { withEditions, type Editions } from '../editions/open-editions.ts';
 import { formatRuleSet } from '../editions/rule-sets-text.ts';
 import { jobsSummary, ruleSets } from '../editions/rule-sets.ts';
 import { jsonText } from '../json-text.ts';
+import { rateArgument } from '../rate-argument.ts';
 import { receiverUrl, type ReceiverFlags } from '../receiver-client.ts';
 import { tellingFaults } from '../rule-file-report.ts';
 import { timeArgument } from '../time-argument.ts';
@@ -255,11 +256,4 @@ function nothingFolded(number: number): MillraceError {
     message: `Nothing of the past is folded under the rules numbered ${number}.`,
     remedy: 'Look at what there is with "millrace edition list".',
   });
-}
-
-function rateArgument(text: string): number {
-  const [, digits, unit = ''] = /^(\d{1,9})([kM]?)$/.exec(text) ?? [];
-  const rate = Number(digits) * ({ k: 1000, M: 1_000_000 }[unit] ?? 1);
-  if (rate > 0) return rate;
-  throw new InvalidArgumentError('It is a number of samples above 0, as 50000 or 50k.');
 }

@@ -136,9 +136,9 @@ describe('a batch is refused as a whole', () => {
     ['with a table of no kinds', table({ first: 0 }), 'malformed_batch', 'no `kinds` in `table`'],
     [
       'with a kind too high',
-      table({ kinds: bin(4) }),
+      table({ kinds: bin(5) }),
       'unknown_kind',
-      'series 0 of the table is 4',
+      'series 0 of the table is 5',
     ],
     [
       'with kinds of others',

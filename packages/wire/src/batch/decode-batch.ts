@@ -213,7 +213,7 @@ function tableOf(
 function readKinds(reader: BatchReader): Uint8Array {
   const length = reader.bin('kinds');
   const kinds = reader.bytes.subarray(reader.start, reader.start + length);
-  const unknown = kinds.findIndex((kind) => kind > SampleKind.event);
+  const unknown = kinds.findIndex((kind) => kind > SampleKind.unknown);
   if (unknown < 0) return kinds;
   const detail = `the kind of series ${unknown} of the table is ${kinds[unknown]}`;
   throw new DecodeError('unknown_kind', detail);

@@ -4,7 +4,7 @@ import type { BatchFields } from '../encode-batch.ts';
 
 const text = fc.string({ unit: 'grapheme', maxLength: 12 });
 const labels = fc.array(fc.tuple(text, text) as fc.Arbitrary<Label>, { maxLength: 4 });
-const kind = fc.nat({ max: 3 }) as fc.Arbitrary<SampleKind>;
+const kind = fc.nat({ max: 4 }) as fc.Arbitrary<SampleKind>;
 
 const table = fc
   .record({

@@ -1,0 +1,133 @@
+import type { BackfillProgress, FileScan } from '@millrace/backfill';
+import { listenForShutdown, MillraceError, systemClock } from '@millrace/runtime';
+import type { CliContext } from '../cli-context.ts';
+import type { ConsoleOutput } from '../console-output.ts';
+import { jsonText } from '../json-text.ts';
+import { receiverUrl } from '../receiver-client.ts';
+import { scanned, type BackfillParts, type ScannedFile } from './backfill-files.ts';
+import type { BackfillFlags } from './backfill-flags.ts';
+import { showBackfill, type BackfillShow } from './backfill-show.ts';
+import { faultLines, formatBackfill, formatScan } from './backfill-text.ts';
+import { httpTarget } from './http-target.ts';
+
+const START = 'Start it with "millrace up".';
+
+/** Looks through all files first, and sends nothing while one of them has faults. */
+export async function runBackfill(
+  context: CliContext,
+  files: readonly string[],
+  flags: BackfillFlags,
+): Promise<void> {
+  const { output } = context;
+  const shutdown = listenForShutdown();
+  const parts: BackfillParts = { clock: systemClock, output, signal: shutdown.signal };
+  const show = showBackfill(output);
+  try {
+    const found: ScannedFile[] = [];
+    for (const file of files) found.push(await scanned(parts, file, flags, show));
+    show.end();
+    const scans = found.map(({ scan }) => scan);
+    const isJson = flags.json === true;
+    if (!isJson) for (const scan of scans) output.notice(formatScan(scan));
+    for (const scan of scans) for (const line of faultLines(scan)) output.notice(line);
+    if (flags.dryRun === true) {
+      if (isJson) output.result(jsonText(scans));
+      checkFaults(scans, flags);
+      return;
+    }
+    checkFaults(scans, flags);
+    await sendAll(context, parts, { found, flags, show });
+  } catch (error) {
+    show.end();
+    if (shutdown.signal.aborted) throw left(error);
+    throw error;
+  } finally {
+    shutdown.dispose();
+  }
+}
+
+async function sendAll(
+  context: CliContext,
+  parts: BackfillParts,
+  {
+    found,
+    flags,
+    show,
+  }: Readonly<{ found: ScannedFile[]; flags: BackfillFlags; show: BackfillShow }>,
+): Promise<void> {
+  const { output } = context;
+  let url = await receiverUrl(context, flags, START);
+  const findUrl = async (): Promise<string> => {
+    // Who names a receiver means that one; the process of a directory may be another by now.
+    if (flags.url === undefined) url = await receiverUrl(context, flags, START).catch(() => url);
+    return url;
+  };
+  const target = httpTarget({ findUrl, signal: parts.signal });
+  const results: { scan: FileScan; progress: BackfillProgress }[] = [];
+  for (const { scan, send, progress } of found) {
+    results.push({
+      scan,
+      progress: await sendOne(output, scan, progress, () => send(target, show)),
+    });
+    show.end();
+  }
+  if (flags.json === true) output.result(jsonText(results));
+  else for (const { scan, progress } of results) output.result(formatBackfill(scan, progress));
+  const refused = results.flatMap(({ progress }) => progress.rejected);
+  if (refused.length > 0) throw someRefused(refused.reduce((sum, { count }) => sum + count, 0));
+}
+
+async function sendOne(
+  output: ConsoleOutput,
+  { path }: FileScan,
+  before: BackfillProgress | undefined,
+  send: () => Promise<BackfillProgress>,
+): Promise<BackfillProgress> {
+  if (before !== undefined && before.finishedAt !== null) {
+    output.notice(`${path} was sent before, until ${before.finishedAt}: --restart sends it again.`);
+    return before;
+  }
+  if (before !== undefined && before.stretches > 0) {
+    output.notice(`${path}: goes on behind ${before.samples} samples sent before.`);
+  }
+  return await send();
+}
+
+function checkFaults(scans: readonly FileScan[], flags: BackfillFlags): void {
+  const faults = scans.reduce((sum, one) => sum + one.faults, 0);
+  const samples = scans.reduce((sum, one) => sum + one.samples, 0);
+  if (faults > 0 && flags.skipBad !== true) {
+    throw new MillraceError({
+      code: 'BACKFILL_FAULTS',
+      kind: 'permanent',
+      message: `${faults} records of the files cannot be sent. Nothing was sent, of any file.`,
+      remedy: 'Mend them, or send the others with --skip-bad.',
+    });
+  }
+  if (samples > 0) return;
+  throw new MillraceError({
+    code: 'BACKFILL_EMPTY',
+    kind: 'permanent',
+    message: 'The files hold no sample. Nothing was sent.',
+    remedy: 'Look at the files, and at --format and --nan.',
+  });
+}
+
+function someRefused(count: number): MillraceError {
+  return new MillraceError({
+    code: 'BACKFILL_SAMPLES_REFUSED',
+    kind: 'permanent',
+    message: `The receiver refused ${count} samples, for the reasons above; all others are stored.`,
+    remedy: 'Each reason says what can be done; then send these samples in a file of their own.',
+  });
+}
+
+function left(cause: unknown): MillraceError {
+  return new MillraceError({
+    code: 'BACKFILL_LEFT',
+    kind: 'aborted',
+    message: 'Stopped. What was sent is kept, and it is noted how far that is.',
+    remedy: 'The same command goes on there.',
+    cause,
+  });
+}
