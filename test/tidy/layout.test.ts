@@ -16,8 +16,8 @@ const layout: Readonly<Record<string, { readonly must: string; readonly may: str
   },
   packages: {
     must:
-      'README.md archive audit backfill checkpoint cli complete control model rules runtime state ' +
-      'store stream wire',
+      'README.md archive audit backfill checkpoint cli complete control model rules runtime ' +
+      'state store stream wire',
     may: 'client',
   },
   services: {

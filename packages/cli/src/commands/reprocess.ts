@@ -1,4 +1,4 @@
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { listenForShutdown, MillraceError, systemClock } from '@millrace/runtime';
 import { readRuleFile, type RuleFileContent } from '@millrace/single/running';
 import { mebibytes } from '../audit/audit-arguments.ts';

@@ -99,9 +99,7 @@ function isWanted(
 ): boolean {
   const rule = editions.get(edition)?.rule ?? '';
   return (
-    startUs + widthUs > fromUs &&
-    startUs < untilUs &&
-    (rules === undefined || rules.includes(rule))
+    startUs + widthUs > fromUs && startUs < untilUs && (rules === undefined || rules.includes(rule))
   );
 }
 
