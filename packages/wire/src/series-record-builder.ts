@@ -109,6 +109,30 @@ export class SeriesRecordBuilder {
     this.#count += 1;
   }
 
+  /** Raw samples [from, to) of columns, one of each series, whose ids begin at lane 4 × number. */
+  samples(
+    lanes: Uint32Array,
+    { times, values }: Readonly<{ times: Float64Array; values: Float64Array }>,
+    from: number,
+    to: number,
+  ): void {
+    for (let next = from; next < to;) {
+      const end = Math.min(to, next + this.#roomForSamples());
+      this.#takeAll(EntryType.sample, SAMPLE_BYTES, end - next);
+      let at = this.#count;
+      while (at + end - next > this.#flags.length) this.#grow();
+      const ids = this.#seriesIds;
+      this.#times.set(times.subarray(next, end), at);
+      this.#flags.fill(0, at, at + end - next);
+      for (; next < end; next += 1, at += 1) {
+        ids[2 * at] = lanes[4 * next]!;
+        ids[2 * at + 1] = lanes[4 * next + 1]!;
+        this.#values[at] = oneNaN(values[next]!);
+      }
+      this.#count = at;
+    }
+  }
+
   /** Any other entry. It is written at once: what becomes of it afterwards does not matter. */
   entry<T extends RowEntryType>(type: T, entry: RowEntries[T]): void {
     const fields = ROW_CODECS[type].toRow(entry);
@@ -137,21 +161,33 @@ export class SeriesRecordBuilder {
     if (position > this.#from.offset) this.#seal({ offset: position, ordinal: 0 });
   }
 
+  /** How many raw samples fit into the record at hand, after it was closed if none did. */
+  #roomForSamples(): number {
+    const left = () => Math.floor((this.#recordBytesMax - RUN_BYTES - this.#bytes) / SAMPLE_BYTES);
+    if (this.#bytes > 0 && left() < 1) this.#seal(this.address);
+    return Math.max(1, left());
+  }
+
   /** Counts the next entry, in the next record if it does not fit into this one. */
   #take(type: EntryType, bytes: number): void {
     if (this.#bytes > 0 && this.#bytes + RUN_BYTES + bytes > this.#recordBytesMax) {
       this.#seal(this.address);
     }
+    this.#takeAll(type, bytes, 1);
+  }
+
+  /** Counts the next entries, which fit. */
+  #takeAll(type: EntryType, bytesOfEach: number, count: number): void {
     const runs = this.#runs;
     const last = runs.length - RUN_FIELDS;
     const offset = this.#offset - this.#from.offset;
-    this.#bytes += bytes;
-    if (last >= 0 && runs[last] === type && runs[last + 2] === offset) runs[last + 1]! += 1;
+    this.#bytes += count * bytesOfEach;
+    if (last >= 0 && runs[last] === type && runs[last + 2] === offset) runs[last + 1]! += count;
     else {
-      runs.push(type, 1, offset, this.#ordinal);
+      runs.push(type, count, offset, this.#ordinal);
       this.#bytes += RUN_BYTES;
     }
-    this.#ordinal += 1;
+    this.#ordinal += count;
   }
 
   #rowsOf(type: RowEntryType): Rows {

@@ -16,6 +16,7 @@ import { IncreaseFold } from './increase-fold.ts';
 import type { FoldTables, PartitionHead } from './partition-state.ts';
 import { RecordSeries } from './record-series.ts';
 import { BesideFold } from './beside-fold.ts';
+import { QuickFold } from './quick-fold.ts';
 import { SeriesDefiner } from './series-definer.ts';
 import { SideColumns } from './side-columns.ts';
 import type { SeriesPlacement } from './series-placement.ts';
@@ -70,6 +71,7 @@ export class DataFold {
   readonly #definer: SeriesDefiner;
   readonly #increases: IncreaseFold;
   readonly #beside: BesideFold;
+  readonly #quick: QuickFold;
   /** What the log was found to have lost, for the stage to tell; nothing depends on it. */
   readonly losses: Loss[] = [];
   readonly #at: FoldMoment;
@@ -90,6 +92,7 @@ export class DataFold {
     this.#out = out;
     this.#counts = counts;
     this.#series = new RecordSeries(head, tables);
+    this.#quick = new QuickFold(head, tables);
     this.#at = { ...NO_MOMENT, caches: tables.placements.timed };
     this.#definer = new SeriesDefiner(head, tables, out);
     this.#increases = new IncreaseFold(tables);
@@ -108,19 +111,44 @@ export class DataFold {
       return;
     }
     this.#begin(record, offset);
-    const ledger = this.#ledger;
-    const side = this.#side;
-    ledger.accepted += samples;
+    this.#ledger.accepted += samples;
     if (this.#tellsReasons) this.#countLosses(record, offset, sentAtLeast);
-    const { seenBefore, retried } = this.#judgePart(record);
+    const part = this.#judgePart(record);
+    const { seenBefore } = part;
+    if (!seenBefore && !this.#isRedriven && this.#quick.takes(record)) this.#foldQuickly(record);
+    else this.#foldOneByOne(record, part);
+    if (!seenBefore) this.#passBy(record);
+  }
+
+  /** What is unusual about a sample is dealt with as always; all between are folded the quick way. */
+  #foldQuickly(record: DataRecord): void {
+    const quick = this.#quick;
+    const { length } = record.values;
+    let i = 0;
+    while (i < length) {
+      const from = i;
+      i = quick.fold(record, i, this.#at);
+      this.#ledger.stored += i - from;
+      this.#out.samples(this.#series.keys, record, from, i);
+      if (i === length) break;
+      this.#foldSample(i);
+      quick.follow(this.#series.slot(i));
+      i += 1;
+    }
+    this.#counts.late += quick.late;
+    quick.late = 0;
+  }
+
+  #foldOneByOne(record: DataRecord, { seenBefore, retried }: PartVerdict): void {
+    const side = this.#side;
+    const ledger = this.#ledger;
     let retry = 0;
-    for (let i = 0; i < samples; i += 1) {
+    for (let i = 0; i < record.values.length; i += 1) {
       side.next(i);
       while (retried[retry]! < side.ordinal) retry += 1;
       if (seenBefore && retried[retry] !== side.ordinal) ledger.duplicate += 1;
       else this.#foldSample(i);
     }
-    if (!seenBefore) this.#passBy(record);
   }
 
   #begin(record: DataRecord, offset: number): void {

@@ -7,7 +7,7 @@ export const Verdict = { fresh: 0, duplicate: 1, conflict: 2, unverified: 3 } as
 export type Verdict = (typeof Verdict)[keyof typeof Verdict];
 
 /** An interval that passes below the floor is a gap when longer than this many usual steps. */
-const GAP_STEPS = 1.5;
+export const GAP_STEPS = 1.5;
 
 /** The neighbours in time of a fresh sample, for increases. Reused from call to call. */
 export interface Neighbours {

@@ -52,6 +52,6 @@ export class IncreaseFold {
 }
 
 /** Remote write 1.0 floats may be counters as well: `increase` reads them as such. */
-function isCounter(kind: SampleKind): boolean {
+export function isCounter(kind: SampleKind): boolean {
   return kind === SampleKind.cumulative || kind === SampleKind.unknown;
 }

@@ -303,7 +303,8 @@ export class WindowFold {
   }
 }
 
-const ROUNDED_US = 2;
+/** At its very end, dividing a time may round into the next window. */
+export const ROUNDED_US = 2;
 
 /** For each width the slot and the turn of the newest piece. */
 function hintsOf({ output, lane }: Target, { caches }: FoldMoment): number[] | Float64Array {
@@ -315,10 +316,10 @@ function hintAt({ output, plan }: Target, w: number, { row }: FoldMoment): numbe
 }
 
 /** NaN counts only while there is nothing else; of equal ones (0, -0) the first stays. */
-function minOf(a: number, b: number): number {
+export function minOf(a: number, b: number): number {
   return a !== a || b < a ? b : a;
 }
 
-function maxOf(a: number, b: number): number {
+export function maxOf(a: number, b: number): number {
   return a !== a || b > a ? b : a;
 }

@@ -22,6 +22,10 @@ export class JobRecordBuilder extends SeriesRecordBuilder {
     // Live folding has put it out.
   }
 
+  override samples(): void {
+    // Nor these.
+  }
+
   override entry<T extends RowEntryType>(type: T, entry: RowEntries[T]): void {
     if (WANTED.has(type)) super.entry(type, entry);
   }

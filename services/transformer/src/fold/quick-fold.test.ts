@@ -1,0 +1,103 @@
+import { SampleKind } from '@millrace/model';
+import type { RuleFile } from '@millrace/rules';
+import { EntryType, SeriesRecordBuilder, type FoldSettings } from '@millrace/wire';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { dataRecord, type TestSample } from '../testing/data-record.ts';
+import { entryTexts, logStart, runFold, type LoggedRecord } from '../testing/fold-run.ts';
+import { TIGHT_SETTINGS, VARIED_RULES } from '../testing/varied-log.ts';
+import { takePages } from './partition-state.ts';
+
+const SECOND = 1_000_000;
+const T0 = 1_700_000_000 * SECOND;
+const SERIES = 80;
+const KINDS = [SampleKind.gauge, SampleKind.cumulative, SampleKind.unknown, SampleKind.delta];
+/** An ordinal that no sample has: records that refuse any are folded sample by sample. */
+const FAR = 100_000;
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+interface Shape {
+  rules?: RuleFile;
+  settings?: Partial<FoldSettings>;
+}
+
+/** Scrapes of the same series again and again, some of whose samples are unusual. */
+function scrapes(seed: number, params: Readonly<Shape & { refused: number[] }>): LoggedRecord[] {
+  let state = (seed * 0x9e3779b1) >>> 0 || 1;
+  const random = (): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+  const log = logStart(params.rules, params.settings);
+  let nowUs = T0;
+  for (let sequence = 1; sequence <= 120; sequence += 1) {
+    nowUs += random() < 0.02 ? 400 * SECOND : SECOND;
+    const lateUs = random() < 0.05 ? 500 * SECOND : 0;
+    const from = random() < 0.3 ? Math.floor(random() * SERIES) : 0;
+    const samples: TestSample[] = [];
+    for (let s = from; s < SERIES; s += 1) {
+      const dice = random();
+      if (dice < 0.02) continue;
+      const offUs = dice < 0.04 ? -Math.floor(random() * 40) * SECOND : 0;
+      const value = dice > 0.98 ? NaN : dice > 0.96 ? -0 : Math.floor(random() * 1000) / 10;
+      const isEvent = dice > 0.94 && dice < 0.96;
+      const instance = `${isEvent ? 'e' : 'i'}${s}`;
+      const labels = { __name__: `m${s % 3}`, job: s % 2 === 0 ? 'a' : 'b', instance };
+      const kind = isEvent ? SampleKind.event : KINDS[s % KINDS.length]!;
+      samples.push({ labels, kind, timeUs: nowUs - lateUs + offUs, value });
+      // The same series in one record twice, as another kind.
+      if (dice > 0.9 && dice < 0.9005) {
+        samples.push({ ...samples.at(-1)!, kind: SampleKind.gauge, value: 7 });
+      }
+    }
+    const { refused } = params;
+    const record = dataRecord({ samples, receivedAtUs: nowUs, sequence, refused });
+    log.push({ record, appendTimeUs: nowUs });
+  }
+  return log;
+}
+
+function fold(log: readonly LoggedRecord[], restartAfter?: (offset: number) => boolean) {
+  const quick = vi.spyOn(SeriesRecordBuilder.prototype, 'samples');
+  const run = runFold(log, restartAfter === undefined ? {} : { restartAfter });
+  const quickly = quick.mock.calls.reduce((sum, [, , from, to]) => sum + to - from, 0);
+  quick.mockRestore();
+  return { ...run, quickly, late: run.fold.counts.late };
+}
+
+function stateOf({ fold: { head, tables } }: ReturnType<typeof fold>): [string, string][] {
+  const pages = [...takePages(head, tables)].filter(([, page]) => page !== undefined);
+  return pages.map(([key, page]) => [key, Buffer.from(page!).toString('base64')]);
+}
+
+describe.each<[what: string, shape: Readonly<Shape>]>([
+  ['the roll-up alone', {}],
+  ['the roll-up, and few times remembered', { settings: { rememberedTimesMax: 3 } }],
+  ['rules for everything', { rules: VARIED_RULES }],
+  ['bounds that are reached all the time', { settings: TIGHT_SETTINGS }],
+])('the quick way, under %s', (_what, shape) => {
+  it('puts out what folding sample by sample puts out, and leaves the same state', () => {
+    for (const seed of [1, 2]) {
+      const quick = fold(scrapes(seed, { ...shape, refused: [] }));
+      const slow = fold(scrapes(seed, { ...shape, refused: [FAR] }));
+      expect(slow.quickly).toBe(0);
+      expect(entryTexts(quick.entries)).toEqual(entryTexts(slow.entries));
+      expect(stateOf(quick)).toEqual(stateOf(slow));
+      expect(quick.late).toBe(slow.late);
+    }
+  });
+
+  it('puts out the same after a restart, when nothing is guessed', () => {
+    const log = scrapes(4, { ...shape, refused: [] });
+    const restarted = fold(log, (offset) => offset % 7 === 3);
+    expect(entryTexts(restarted.entries)).toEqual(entryTexts(fold(log).entries));
+  });
+});
+
+it('takes many samples of unusual scrapes the quick way', () => {
+  const { quickly, entries } = fold(scrapes(5, { refused: [] }));
+  const samples = entries.filter(({ type }) => type === EntryType.sample).length;
+  expect(quickly).toBeGreaterThan(samples / 3);
+});
