@@ -96,7 +96,7 @@ describe('Committer', () => {
   });
 
   it.each([
-    [500, 5000],
+    [500, 10_000],
     [30_000, 60_000],
   ])('that takes %i ms leaves %i ms between two', async (tookMs, betweenMs) => {
     const bench = new Bench();
@@ -116,7 +116,7 @@ describe('Committer', () => {
     bench.outcomes = ['transient', 'transient'];
     await bench.later(1000);
     expect(bench.commits).toHaveLength(3);
-    // Its beginning was longer ago than ten times what the one call took that wrote the pages.
+    // Its beginning was longer ago than twenty times what the one call took that wrote the pages.
     await bench.later(1);
     expect(bench.commits).toHaveLength(4);
   });
@@ -130,7 +130,7 @@ describe('Committer', () => {
     };
     Object.defineProperty(bench.owned.fold.head, 'logNumber', { enumerable: true, get });
     await bench.later(1000);
-    await bench.later(5000 - 500 - 1);
+    await bench.later(10_000 - 500 - 1);
     expect(bench.commits).toHaveLength(1);
     await bench.later(1);
     expect(bench.commits).toHaveLength(2);

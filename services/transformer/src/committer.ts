@@ -20,8 +20,11 @@ interface CommitterParts {
   settings: Pick<TransformerSettings, 'commitMs'>;
 }
 
-/** Commits take a tenth of the time at most, unless they take longer than a minute can hold. */
-const COMMIT_SHARE = 10;
+/**
+ * Commits of a partition take a twentieth of the time at most, as several share a thread, unless they
+ * take longer than a minute can hold.
+ */
+const COMMIT_SHARE = 20;
 const COMMIT_MS_MAX = 60_000;
 /** One that was larger than this waits for those of other partitions to end. */
 const LARGE_BYTES = 16 * 1024 * 1024;
