@@ -20,6 +20,9 @@ export function readValue(bytes: Uint8Array): unknown {
   return decodeSoundMsgpack(bytes);
 }
 
+/** Arrays of so many members and fewer are rows of fields, of which there may be very many. */
+const ROW_MEMBERS_MAX = 64;
+
 /** Thrown and caught in here; it tells nothing. */
 const NOT_READ = new RangeError('not read here');
 
@@ -77,8 +80,9 @@ class ValueReader {
     if (length > this.#bytes.length - this.#at || (length > 0 && depth === DEPTH_MAX)) {
       throw NOT_READ;
     }
-    const array: unknown[] = [];
-    for (let i = 0; i < length; i += 1) array.push(this.value(depth + 1));
+    // An array that grows ends with room for twice as many; what is said to be long may be a lie.
+    const array = new Array<unknown>(Math.min(length, ROW_MEMBERS_MAX));
+    for (let i = 0; i < length; i += 1) array[i] = this.value(depth + 1);
     return array;
   }
 

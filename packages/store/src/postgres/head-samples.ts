@@ -224,7 +224,8 @@ export class HeadSamples {
 
   #reserveRows(count: number): void {
     if (count <= this.times.length) return;
-    const length = Math.max(count, this.times.length * 2);
+    // A million may wait in each partition: to double would leave room for as many that never come.
+    const length = Math.ceil(Math.max(count, this.times.length) * 1.25);
     this.times = grown(this.times, new Float64Array(length));
     this.values = grown(this.values, new Float64Array(length));
     this.flags = grown(this.flags, new Uint8Array(length));
