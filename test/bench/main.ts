@@ -121,7 +121,7 @@ async function benchCatchUp(params: BenchOptions, say: Say): Promise<number> {
   return figures.faults.length === 0 ? 0 : 1;
 }
 
-/** A B A B: what the machine does meanwhile hits both. Without peers one round tells enough. */
+/** A B A B: what the machine does meanwhile hits both. Of one side one round tells enough. */
 async function byTurns(
   params: Readonly<{
     payload: string;
@@ -135,15 +135,21 @@ async function byTurns(
     say: Say;
   }>,
 ): Promise<FullRateFigures[]> {
-  const { payload: payloadName, millrace, peers, say, profile, ...rest } = params;
-  const other = OTHER_PAYLOADS[payloadName];
+  const { payload, millrace, peers, say, profile, ...rest } = params;
+  const other = OTHER_PAYLOADS[payload];
+  const against = PAYLOADS[payload]?.against;
+  const sides = [
+    { maker: millrace, payloadName: payload },
+    ...(against === undefined ? [] : [{ maker: millrace, payloadName: against }]),
+    ...peers.map((maker) => ({ maker, payloadName: payload })),
+  ];
   const all: FullRateFigures[] = [];
   const pairs: [FullRateFigures, FullRateFigures][] = [];
-  for (let round = 0; round < (peers.length === 0 ? 1 : params.rounds); round += 1) {
+  for (let round = 0; round < (sides.length === 1 ? 1 : params.rounds); round += 1) {
     const figures: FullRateFigures[] = [];
-    for (const maker of [millrace, ...peers]) {
+    for (const { maker, payloadName } of sides) {
       const profileDirectory =
-        profile === undefined || maker !== millrace
+        profile === undefined || figures.length > 0
           ? undefined
           : await mkdtemp(join(tmpdir(), 'millrace-profile-'));
       const how = { ...rest, payloadName, profileDirectory };

@@ -4,6 +4,8 @@ import type { LoadSettings } from '../load/load-run.ts';
 export type Payload = Pick<LoadSettings, 'series' | 'seriesPerRequest' | 'stepMs' | 'values'> & {
   /** Each series is sent once before the measured run, which is told for itself. */
   readonly isKnownBefore?: boolean;
+  /** Another one that is sent by turns with it: what their ratio is tells most. */
+  readonly against?: string;
 };
 
 /** By name, as `--payload` takes it; the first is what is sent unless told otherwise. */
@@ -30,12 +32,13 @@ export const PAYLOADS: Readonly<Record<string, Payload & { readonly what: string
     values: 'real',
   },
   million: {
-    what: '1,000,000 series 10 s apart, with values like those of real gauges and counters',
+    what: '1,000,000 such series, each known before, by turns with the 10,000',
     series: 1_000_000,
     seriesPerRequest: 1000,
     stepMs: 10_000,
     values: 'real',
     isKnownBefore: true,
+    against: 'real',
   },
 };
 

@@ -109,7 +109,9 @@ export function describeRatios(
     const cpuSeconds = (cpu(ours.cost) / cpu(peer.cost)).toFixed(2);
     return [
       `turn ${round + 1}, ${ours.payload}, ${ours.connections} connections`,
-      `${stored} times what ${peer.system} stored, ${cpuSeconds} times its CPU a sample`,
+      peer.payload === ours.payload
+        ? `${stored} times what ${peer.system} stored, ${cpuSeconds} times its CPU a sample`
+        : `${stored} times the rate of ${peer.payload}, ${cpuSeconds} times the CPU a sample`,
     ];
   });
   return lines('ratios', rows);
