@@ -32,7 +32,7 @@ export function quoteYaml(value: unknown): string {
     );
     return `{ ${fields.join(', ')} }`;
   }
-  if (typeof value !== 'string') return String(value);
+  if (typeof value !== 'string') return JSON.stringify(value);
   if (PLAIN.test(value) && !RESERVED.test(value)) return value;
   // Within single quotes a line break would become a space.
   return /[^\x20-\x7e]/.test(value) ? JSON.stringify(value) : `'${value.replaceAll("'", "''")}'`;

@@ -15,6 +15,7 @@ import { addLagCommand } from './commands/lag.ts';
 import { addLedgerCommand } from './commands/ledger.ts';
 import { addPreviewCommand } from './commands/preview.ts';
 import { addReprocessCommand } from './commands/reprocess.ts';
+import { addRetentionCommand } from './commands/retention.ts';
 import { addRulesCommand } from './commands/rules.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addSetupCommand } from './commands/setup.ts';
@@ -72,6 +73,7 @@ function buildProgram(context: CliContext, stdout: OutputStream, stderr: OutputS
   addLedgerCommand(program, context);
   addDeadCommand(program, context);
   addUnverifiedCommand(program, context);
+  addRetentionCommand(program, context);
   addHealthCommand(program, context);
   addRulesCommand(program, context);
   addExplainCommand(program, context);

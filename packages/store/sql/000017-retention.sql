@@ -70,3 +70,14 @@ BEGIN
     SELECT one.place, count(*) FROM unnest(places) AS one(place) GROUP BY one.place;
 END
 $$;
+
+-- Internal: the time of the oldest row of a table; NULL: there is none, or no such table.
+CREATE FUNCTION oldest_row(leaf regclass, time_column text) RETURNS timestamptz
+LANGUAGE plpgsql STABLE STRICT AS $$
+DECLARE
+  oldest timestamptz;
+BEGIN
+  EXECUTE format('SELECT min(%I) FROM %s', time_column, leaf) INTO oldest;
+  RETURN oldest;
+END
+$$;

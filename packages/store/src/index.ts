@@ -108,3 +108,4 @@ export {
   type RetentionFacts,
   type RetentionPlan,
 } from './retention/plan-retention.ts';
+export type { ReportedRows, ReportedTable, RetentionReport } from './retention/retention-report.ts';

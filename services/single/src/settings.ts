@@ -16,7 +16,7 @@ import {
   type SettingsDefinition,
 } from '@millrace/runtime';
 import { receiverDefinition, type TunedReceiverSettings } from '@millrace/receiver';
-import { retentionDefinition, type Retention } from '@millrace/store/postgres';
+import { retentionDefinition, upkeepSetting, type Retention } from '@millrace/store/postgres';
 import { DEFAULT_STREAM_SETTINGS } from '@millrace/stream';
 import { transformerDefinition, type TunedTransformerSettings } from '@millrace/transformer';
 
@@ -45,6 +45,7 @@ export interface SingleSettings extends Omit<ProcessSettings, 'logging'> {
     sharedBuffersMb: number;
     /** How long what is kept. */
     retention: Retention;
+    upkeepMs: number;
   };
   selfMetrics: { intervalMs: number };
 }
@@ -113,6 +114,7 @@ export const singleDefinition: SettingsDefinition<SingleSettings> = {
       help: 'Memory that the embedded PostgreSQL keeps pages in.',
     }),
     retention: retentionDefinition,
+    upkeepMs: upkeepSetting,
   },
   selfMetrics: {
     intervalMs: durationMs({

@@ -78,8 +78,6 @@ const LEAVE_PART = 0.2;
 /** A broker that is away is told of after so long, and looked for again. */
 const OPEN_MS = 2000;
 const ADVISE_MS = 10_000;
-/** How often the store forgets what is past its retention. */
-const EXPIRE_MS = 3_600_000;
 
 /**
  * Runs the writer as a process of its own, from Kafka into a TimescaleDB or PostgreSQL, until
@@ -110,7 +108,7 @@ async function compose(host: StageHost, settings: WriterProcessSettings): Promis
   host.onClose(() => state.close());
   const places = openRedisStatePlaces({ ...redis, log });
   host.onClose(() => places.close());
-  const { url, retention } = section;
+  const { url, retention, upkeepMs } = section;
   const store = createTimescaleStore({ connection: { url }, log, clock, settings: { retention } });
   host.onClose(() => store.close());
   await host.wait.until('store', () => checkSchema(host, url));
@@ -146,7 +144,7 @@ async function compose(host: StageHost, settings: WriterProcessSettings): Promis
   );
   const shared = createSharedStage({ stage, group, clock, log }, { adviseMs: ADVISE_MS });
   host.show(shared);
-  host.onClose(keepExpiring(host, store, history));
+  host.onClose(keepExpiring(host, { store, history, everyMs: upkeepMs }));
   return shared;
 }
 
@@ -168,9 +166,9 @@ async function checkSchema({ log }: StageHost, url: string): Promise<void> {
 /** Returns how to end it. */
 function keepExpiring(
   { clock, log }: StageHost,
-  store: PostgresStore,
-  history: HistoryReader,
+  upkeep: Readonly<{ store: PostgresStore; history: HistoryReader; everyMs: number }>,
 ): () => Promise<void> {
+  const { store, history, everyMs } = upkeep;
   const over = new AbortController();
   const expiring = (async (): Promise<void> => {
     while (!over.signal.aborted) {
@@ -178,9 +176,9 @@ function keepExpiring(
         await store.expire(retentionInForce(await history.read(over.signal)));
       } catch (error) {
         const fields = { error: errorText(error) };
-        if (!over.signal.aborted) log.warn(fields, 'What is past its retention stays for an hour.');
+        if (!over.signal.aborted) log.warn(fields, 'What is past its retention stays for now.');
       }
-      await clock.sleep(EXPIRE_MS, over.signal).catch(() => undefined);
+      await clock.sleep(everyMs, over.signal).catch(() => undefined);
     }
   })();
   return async () => {

@@ -1,6 +1,6 @@
 export { RETENTION_DEFAULTS, type Retention } from '../retention/retention-policy.ts';
 export type { ExpireResult } from './expire.ts';
-export { retentionDefinition } from './retention-definition.ts';
+export { retentionDefinition, upkeepSetting } from './retention-definition.ts';
 export { describeConnection } from './database-url.ts';
 export { migratePostgres, type MigrateParams, type MigrateResult } from './migrate.ts';
 export {

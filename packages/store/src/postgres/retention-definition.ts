@@ -14,6 +14,14 @@ function retentionMs(name: keyof Retention, what: string): Setting<number> {
   });
 }
 
+/** How often what is past its retention is looked for. */
+export const upkeepSetting: Setting<number> = durationMs({
+  default: HOUR_MS,
+  min: 1000,
+  max: DAY_MS,
+  help: 'How often the store forgets what is past its retention.',
+});
+
 /** How long what is kept, as people set it. */
 export const retentionDefinition: SettingsDefinition<Retention> = {
   rawMs: retentionMs('rawMs', 'Samples, histograms and exemplars.'),

@@ -8,6 +8,7 @@ export type {
   PostgresStoreParams,
   PostgresStoreSettings,
 } from '../postgres/postgres-store.ts';
+export { readRetention } from './read-retention.ts';
 export { readLedger } from '../postgres/read-ledger.ts';
 export { POSTGRES_STORE_DEFAULTS } from '../postgres/postgres-store.ts';
 export { describeConnection } from '../postgres/database-url.ts';

@@ -1,6 +1,6 @@
 import { optionalText, requiredText, type SettingsDefinition } from '@millrace/runtime';
 import type { Retention } from '../retention/retention-policy.ts';
-import { retentionDefinition } from '../postgres/retention-definition.ts';
+import { retentionDefinition, upkeepSetting } from '../postgres/retention-definition.ts';
 
 const url = {
   aliases: ['DATABASE_URL'],
@@ -11,11 +11,13 @@ const url = {
 export interface StoreSection {
   url: string;
   retention: Retention;
+  upkeepMs: number;
 }
 
 export const storeDefinition: SettingsDefinition<StoreSection> = {
   url: requiredText({ ...url, secret: true }),
   retention: retentionDefinition,
+  upkeepMs: upkeepSetting,
 };
 
 /** The same section of a process that can do without. */
@@ -26,4 +28,5 @@ export interface OptionalStoreSection extends Omit<StoreSection, 'url'> {
 export const optionalStoreDefinition: SettingsDefinition<OptionalStoreSection> = {
   url: { ...optionalText(url), secret: true },
   retention: retentionDefinition,
+  upkeepMs: upkeepSetting,
 };

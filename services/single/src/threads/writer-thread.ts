@@ -18,9 +18,6 @@ import { publishPositions } from './shared-positions.ts';
 import type { FlushedMark, WriterThread } from './thread-data.ts';
 import { hostStage, type ThreadHost } from './thread-host.ts';
 
-/** How often the store forgets what is past its retention. */
-const EXPIRE_MS = 3_600_000;
-
 // The thread that brings the series topic into the store. It appends to nothing.
 hostStage<WriterThread>((host) => {
   const stopping = new AbortController();
@@ -121,7 +118,7 @@ async function makeReady(
 }
 
 async function keepExpiring(
-  { clock, log }: ThreadHost,
+  { clock, log, data }: ThreadHost,
   { store, history }: Readonly<{ store: PostgresStore; history: HistoryReader }>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -130,9 +127,9 @@ async function keepExpiring(
       await store.expire(retentionInForce(await history.read(signal)));
     } catch (error) {
       if (signal.aborted) return;
-      log.warn({ error: errorText(error) }, 'What is past its retention stays for another hour.');
+      log.warn({ error: errorText(error) }, 'What is past its retention stays for now.');
     }
-    await clock.sleep(EXPIRE_MS, signal).catch(() => undefined);
+    await clock.sleep(data.settings.store.upkeepMs, signal).catch(() => undefined);
   }
 }
 
