@@ -13,6 +13,9 @@ export interface Applied {
   mark: Address;
 }
 
+/** What the store has of another source. */
+export type AppliedOfJob = Pick<Applied, 'logId' | 'mark'>;
+
 /** How far one partition is, and what keeps it: what `status` tells. */
 export class PartitionProgress {
   readonly partition: number;
@@ -28,6 +31,8 @@ export class PartitionProgress {
   askingSinceUs: number | undefined;
   #position: number | undefined;
   #applied: Applied | undefined;
+  /** By source, what the store was given of jobs and is not known to have for good. */
+  readonly #ofJobs = new Map<string, AppliedOfJob>();
   #state: PartitionStatus['state'] = 'starting';
   #reason: PartitionStatus['reason'];
 
@@ -53,8 +58,24 @@ export class PartitionProgress {
     return this.#applied;
   }
 
+  /** Newest of each: others may be flushed meanwhile. */
+  get appliedOfJobs(): ReadonlyMap<string, AppliedOfJob> {
+    return new Map(this.#ofJobs);
+  }
+
+  /** Of this the store has everything for good. */
+  flushedOfJob(source: string, flushed: AppliedOfJob): void {
+    if (this.#ofJobs.get(source) === flushed) this.#ofJobs.delete(source);
+  }
+
+  commitOfJob(position: number, source: string, applied: AppliedOfJob): void {
+    this.commit(position, undefined);
+    this.#ofJobs.set(source, applied);
+  }
+
   begun(position: number, applied: Applied | undefined): void {
     this.#applied = applied;
+    this.#ofJobs.clear();
     this.#position = applied === undefined ? undefined : position;
     this.endOffset = Math.max(this.endOffset, position);
     // What could not be applied may fail again: only a commit ends that.

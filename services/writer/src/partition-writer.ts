@@ -98,7 +98,7 @@ export class PartitionWriter {
     const { progress } = this.#params;
     progress.pendingSinceUs = this.#ahead?.appendTimeUs;
     if (key.source !== LIVE_SOURCE) {
-      progress.commit(position, undefined);
+      progress.commitOfJob(position, key.source, { logId: key.logId, mark });
       return;
     }
     this.#params.marks?.set(this.#partition, mark);

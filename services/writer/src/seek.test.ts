@@ -99,6 +99,24 @@ describe('seek', () => {
     );
   });
 
+  it('jumps over no record of an open job, whatever was put out again behind it', async () => {
+    const live = (from: number, position: number) =>
+      recordsOf({ from: { offset: from, ordinal: 0 }, position });
+    const job = (from: number, position: number) =>
+      recordsOf({ from: { offset: from, ordinal: 0 }, position, source: 'job-7' });
+    // The last record of the job is not applied; others did the same again, and nothing follows.
+    const again = [job(0, 3), live(2, 5), job(1, 3), live(0, 5), job(2, 3)].flat();
+    const layout = [...live(0, 5), ...job(0, 3), ...job(3, 5), ...again];
+    const marks = marksAt({ offset: 5, ordinal: 0 });
+    const mark = { offset: 3, ordinal: 0 };
+    marks.set('job-7', { logId: TEST_LOG_ID, logNumber: 1, mark });
+    const stream = await streamWith(layout);
+    const first = layout.findIndex(({ to }, i) => i >= 5 && compareAddress(to, mark) > 0);
+    expect(await seek({ stream, partition: 0 }, marks, signal)).toBeLessThanOrEqual(first);
+    marks.set('job-7', { logId: TEST_LOG_ID, logNumber: 1, mark, isClosed: true });
+    expect(await seek({ stream, partition: 0 }, marks, signal)).toBeGreaterThan(first);
+  });
+
   it('goes by the next record of an open source when it hits one of a closed source', async () => {
     const live = (from: number, position: number) =>
       recordsOf({ from: { offset: from, ordinal: 0 }, position });

@@ -22,6 +22,7 @@ import { atRecord, storeAhead } from './writer-errors.ts';
 export const LIVE_SOURCE = 'live';
 
 const PROBE_BYTES_MAX = 1 << 20;
+const LOOK_BACK_RECORDS = 10_000;
 
 type Where = Readonly<{ stream: Stream; partition: number }>;
 
@@ -32,8 +33,9 @@ type Where = Readonly<{ stream: Stream; partition: number }>;
  * All sources are applied in the order of this log, so what is below its source's mark ends at one
  * offset for all of them. Records follow one another without a gap, but a range may occur again
  * further on, put out by an owner that went back: so the binary search may end behind the record
- * it should find. Records of a closed source are never applied, wherever they lie; so they tell
- * nothing.
+ * it should find. Of the live source more comes, which shows that; of a job it may have been the
+ * last record of all, so for those it is looked back. Records of a closed source are never applied,
+ * wherever they lie; so they tell nothing.
  */
 export async function seek(
   where: Where,
@@ -54,7 +56,8 @@ export async function seek(
       return compareAddress(header.to, stored.mark) <= 0;
     };
     try {
-      return await firstNotDone({ ...where, isDone, start, end, signal });
+      const found = await firstNotDone({ ...where, isDone, start, end, signal });
+      return await lookBack({ ...where, marks, start, end: found, signal });
     } catch (error) {
       if (!isOutOfRange(error)) throw error;
       // Retention moved on between the two calls: look at the bounds again.
@@ -80,6 +83,36 @@ async function firstNotDone(search: Search): Promise<number> {
     else start = doneAt + 1;
   }
   return start;
+}
+
+/**
+ * The first record of an open job, of the last ones before `end`, that is not applied; else `end`.
+ * What is put out again reaches no further back than from one commit to the next.
+ */
+async function lookBack(
+  params: Omit<Search, 'isDone'> & Readonly<{ marks: ReadonlyMap<string, StoredMark> }>,
+): Promise<number> {
+  const { stream, partition, marks, end, signal } = params;
+  const open = new Map(
+    [...marks].filter(([source, { isClosed }]) => source !== LIVE_SOURCE && isClosed !== true),
+  );
+  if (open.size === 0) return end;
+  const from = Math.max(params.start, end - LOOK_BACK_RECORDS);
+  const reader = stream.reader(TOPIC_SERIES, partition, from);
+  try {
+    for (let next = from; next < end;) {
+      for (const record of await reader.next({ bytesMax: PROBE_BYTES_MAX, waitMs: 1000, signal })) {
+        if (record.offset >= end) return end;
+        const { source, logId, to } = headerOf(record, partition);
+        const stored = open.get(source);
+        if (stored?.logId === logId && compareAddress(to, stored.mark) > 0) return record.offset;
+        next = record.offset + 1;
+      }
+    }
+    return end;
+  } finally {
+    await reader.close();
+  }
 }
 
 /** The offset of the first record that tells anything, if it tells that it is done. */

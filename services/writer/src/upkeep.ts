@@ -3,7 +3,7 @@ import { errorKind, type Clock } from '@millrace/runtime';
 import type { Store } from '@millrace/store';
 import { TOPIC_SERIES, type PartitionBounds, type Stream } from '@millrace/stream';
 import type { WriterEvents } from './events.ts';
-import type { PartitionProgress } from './partition-progress.ts';
+import type { AppliedOfJob, PartitionProgress } from './partition-progress.ts';
 import type { WriterSettings } from './settings.ts';
 
 export interface UpkeepContext {
@@ -57,10 +57,13 @@ export async function release(
   const { stream, store, clock, events, settings } = context;
   await repeatedly(context, settings.releaseMs, events.releaseFailed, async () => {
     const startedUs = clock.nowUs();
-    const applied = progresses().map((progress) => ({ progress, before: progress.applied }));
+    const applied = progresses().map((progress) => {
+      return { progress, before: progress.applied, ofJobs: progress.appliedOfJobs };
+    });
     const flushed = await store.flushedMarks();
-    for (const { progress, before } of applied) {
+    for (const { progress, before, ofJobs } of applied) {
       const { partition } = progress;
+      await lookAfterJobs(store, progress, ofJobs);
       const now = flushed.get(partition);
       if (before === undefined || (now !== undefined && now.logId !== before.logId)) continue;
       // Marks only rise: one that is behind what was applied before was taken back by a crash.
@@ -71,6 +74,26 @@ export async function release(
     }
     events.released((clock.nowUs() - startedUs) / 1e6);
   });
+}
+
+/**
+ * A crash may take back the last batch of a job and nothing of the live source; and of a job that
+ * is over no record comes by which it would be noticed.
+ */
+async function lookAfterJobs(
+  store: Store,
+  progress: PartitionProgress,
+  ofJobs: ReadonlyMap<string, AppliedOfJob>,
+): Promise<void> {
+  if (ofJobs.size === 0) return;
+  const marks = await store.marks(progress.partition);
+  for (const [source, before] of ofJobs) {
+    const now = marks.get(source);
+    const isOfOtherLog = now !== undefined && now.logId !== before.logId;
+    if (isOfOtherLog || (now !== undefined && compareAddress(now.mark, before.mark) >= 0)) {
+      progress.flushedOfJob(source, before);
+    } else progress.takenBack();
+  }
 }
 
 /** What fails now may work the next time; only a defect ends it. */
