@@ -20,12 +20,14 @@ export async function sendCandidate(
   return (await ask(target(url, `?since_us=${sinceUs}`), request, sent.file)) as CandidateAnswer;
 }
 
+/** To promote, the store has to be asked first whether it would show the rules. */
 export async function sendChange(
   url: string,
   number: number,
   what: 'promote' | 'drop',
 ): Promise<CandidateAnswer> {
-  const request = { method: 'POST', headers: JSON_TYPE, body: '{}' };
+  const body = what === 'promote' ? '{"rehearsed": true}' : '{}';
+  const request = { method: 'POST', headers: JSON_TYPE, body };
   return (await ask(target(url, `/${number}/${what}`), request, what)) as CandidateAnswer;
 }
 

@@ -43,6 +43,7 @@ export async function followJobs(
       }
       if (isOver) return shown;
       if (seen.isGone) throw gone(number);
+      if (seen.isClosed) throw closed(number);
       if (seen.stopped.length > 0) throw stopped(number, seen);
       await clock.sleep(LOOK_MS, signal);
     }
@@ -72,6 +73,18 @@ function gone(number: number): MillraceError {
     kind: 'permanent',
     message: `The rules numbered ${number} are no candidate any more: somebody dropped them.`,
     remedy: 'Look at what there is with "millrace edition list".',
+  });
+}
+
+function closed(number: number): MillraceError {
+  return new MillraceError({
+    code: 'REPROCESS_GONE',
+    kind: 'permanent',
+    message:
+      `No more of the past is folded under the rules numbered ${number}: they were promoted ` +
+      'before it was whole. What was folded is kept.',
+    remedy:
+      'Look from when on they are whole with "millrace edition show"; reprocess for the rest.',
   });
 }
 

@@ -11,7 +11,7 @@ const job = (partition: number, position: number, hasEnded = false) => {
 };
 const look = (more: Partial<JobLook> = {}): JobLook => ({
   ...{ progress: [], paused: false, samplesPerSecond: undefined, lagMs: undefined },
-  ...{ held: [], keptRecords: undefined },
+  ...{ held: [], keptRecords: undefined, isClosed: false },
   ...{ stopped: [], isGone: false, ...more },
 });
 
@@ -110,5 +110,11 @@ describe('following jobs', () => {
     expect((await follow([look({ isGone: true })])).error).toMatchObject({
       code: 'REPROCESS_GONE',
     });
+    const closed = { progress: [job(0, 500)], isClosed: true };
+    expect((await follow([look(closed)])).error).toMatchObject({
+      ...{ code: 'REPROCESS_GONE', message: expect.stringContaining('promoted before it was') },
+    });
+    // Jobs that have ended are closed as well.
+    expect((await follow([look({ ...OVER, isClosed: true })])).error).toBeUndefined();
   });
 });

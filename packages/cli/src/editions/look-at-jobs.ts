@@ -24,6 +24,8 @@ export interface JobLook {
   keptRecords: number | undefined;
   /** True once it is no candidate any more. */
   isGone: boolean;
+  /** Its jobs were closed before they ended: it was promoted meanwhile. */
+  isClosed: boolean;
 }
 
 export interface StoppedJob {
@@ -45,6 +47,7 @@ export async function lookAtJobs(
   const { candidates } = await askCandidates(url);
   const candidate = candidates.find((one) => one.number === number);
   const { jobs } = await store.list();
+  const known = jobs.get(number) ?? [];
   const stages = await stagesOf(context, flags);
   const mine = stages
     .flatMap((stage) => stage.jobs ?? [])
@@ -53,7 +56,7 @@ export async function lookAtJobs(
     .filter(({ stage }) => stage !== 'receiver')
     .flatMap(({ partitions }) => partitions.map(({ lagMs }) => lagMs));
   return {
-    progress: furthest(jobs.get(number) ?? [], mine),
+    progress: furthest(known, mine),
     paused: candidate?.jobs.paused ?? false,
     samplesPerSecond: mine.length === 0 ? undefined : sumOfRates(mine),
     lagMs: lags.length === 0 ? undefined : Math.max(...lags),
@@ -61,6 +64,8 @@ export async function lookAtJobs(
     held: mine.flatMap((one) => (one.reason === undefined ? [] : reasonOf(one, 'waiting'))),
     keptRecords: mine.length === 0 ? undefined : keptRecords(mine, stages),
     isGone: candidate === undefined,
+    isClosed:
+      candidate?.since === null || known.some(({ isClosed, hasEnded }) => isClosed && !hasEnded),
   };
 }
 

@@ -11,6 +11,7 @@ const start = useReceivers();
 const PATH = '/api/v1/candidates';
 const A = 'rules:\n  - {name: a, match: m, widths: [10s], aggregates: [sum]}\n';
 const B = '# other\nrules:\n  - {name: a, match: m, widths: [30s], aggregates: [sum, max]}\n';
+const REHEARSED = { rehearsed: true };
 const SINCE_US = 1_700_000_000_000_000;
 const SINCE = '2023-11-14T22:13:20.000Z';
 
@@ -129,7 +130,7 @@ describe('POST /api/v1/candidates/NUMBER/…', () => {
     await beginRules(one.stream, A);
     const number = await begun(one);
     for (const _ of [1, 2]) {
-      const response = await tell(one, `${number}/promote`);
+      const response = await tell(one, `${number}/promote`, REHEARSED);
       expect(response.status).toBe(200);
       const { inForce, candidates } = await read(one);
       expect(inForce).toMatchObject({ source: B, candidate: number });
@@ -141,12 +142,25 @@ describe('POST /api/v1/candidates/NUMBER/…', () => {
     expect(await problemOf(await tell(one, `${number}/drop`))).toMatchObject({
       ...{ status: 409, code: 'candidate_in_force' },
     });
-    expect((await tell(one, `${kept}/promote`)).status).toBe(200);
+    expect((await tell(one, `${kept}/promote`, REHEARSED)).status).toBe(200);
     const back = await read(one);
     expect(back.inForce).toMatchObject({ source: A, candidate: kept });
     expect(back.candidates).toMatchObject([{ number, source: B }]);
     for (const _ of [1, 2]) expect((await tell(one, `${number}/drop`)).status).toBe(200);
     expect((await read(one)).candidates).toEqual([]);
+  });
+
+  it('promotes nothing that the store was not asked about', async () => {
+    const one = await start();
+    await beginRules(one.stream, A);
+    const number = await begun(one);
+    for (const body of [{}, { rehearsed: false }, { rehearsed: 'true' }]) {
+      expect(await problemOf(await tell(one, `${number}/promote`, body))).toMatchObject({
+        ...{ status: 409, code: 'promotion_not_rehearsed' },
+        remedy: expect.stringContaining('millrace edition promote NUMBER'),
+      });
+    }
+    expect((await read(one)).inForce.candidate).toBeNull();
   });
 
   it('says how its jobs are to go on', async () => {
@@ -172,7 +186,7 @@ describe('POST /api/v1/candidates/NUMBER/…', () => {
     const one = await start();
     await beginRules(one.stream, A);
     for (const path of ['7/promote', '7/drop', 'x/promote']) {
-      expect(await problemOf(await tell(one, path))).toMatchObject({
+      expect(await problemOf(await tell(one, path, REHEARSED))).toMatchObject({
         ...{ status: 404, code: 'candidate_unknown' },
         remedy: expect.stringContaining('edition list'),
       });

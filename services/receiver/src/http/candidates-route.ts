@@ -24,7 +24,8 @@ const BODY_BYTES_MAX = 1024;
 
 /**
  * Rules that are folded beside those in force: `GET /api/v1/candidates`; `POST` there with
- * `?since_us=N` and a rule file begins one; `POST …/NUMBER/promote`, `…/drop` with `{}`;
+ * `?since_us=N` and a rule file begins one; `POST …/NUMBER/promote` with `{"rehearsed": true}`,
+ * `…/drop` with `{}`;
  * `POST …/NUMBER/jobs` with `{"paused": true}` or `{"samplesPerSecond": 1000}`.
  */
 export function candidatesRoutes(parts: Parts): HttpRoute[] {
@@ -35,10 +36,12 @@ export function candidatesRoutes(parts: Parts): HttpRoute[] {
     route('GET', PATH, show),
     route('POST', PATH, begin),
     route('POST', `${PATH}/:number/promote`, async (_, request) => {
-      return await change(parts, request, (number) => parts.rules.promote(number));
+      const number = await numberToChange(parts, request, checkRehearsed);
+      return await told(parts, await parts.rules.promote(number));
     }),
     route('POST', `${PATH}/:number/drop`, async (_, request) => {
-      return await change(parts, request, (number) => parts.rules.drop(number));
+      const number = await numberToChange(parts, request);
+      return await told(parts, await parts.rules.drop(number));
     }),
     route('POST', `${PATH}/:number/jobs`, order),
   ];
@@ -56,15 +59,35 @@ async function begin(parts: Parts, request: HttpRequest): Promise<HttpAnswer> {
   return await told(parts, await parts.rules.begin({ ...wanted, sinceUs }));
 }
 
-async function change(
+async function numberToChange(
   parts: Parts,
   request: HttpRequest,
-  doing: (number: number) => Promise<ChangedCandidates>,
-): Promise<HttpAnswer> {
+  check: (body: Record<string, unknown>) => void = () => undefined,
+): Promise<number> {
   checkType(request, TYPES);
   const number = numberOf(request);
-  await readObject(parts, request);
-  return await told(parts, await doing(number));
+  check(await readObject(parts, request));
+  return number;
+}
+
+/**
+ * What is shown is up to the store, which this process need not know: whether it would show the
+ * rules has to be asked first. Without that they may be in force and shown to nobody, and their
+ * past is folded no further.
+ */
+function checkRehearsed({ rehearsed }: Record<string, unknown>): void {
+  if (rehearsed === true) return;
+  throw new RequestError({
+    status: 409,
+    code: 'promotion_not_rehearsed',
+    title: 'The store was not asked whether it would show these rules',
+    detail:
+      'promoting changes only which rules are in force; the store shows them in a step of its ' +
+      'own, which it may refuse, and jobs that still fold their past end. Nothing was changed',
+    remedy:
+      'Use "millrace edition promote NUMBER", which does both. A program that has called the ' +
+      'store\'s rehearsal itself sends {"rehearsed": true}.',
+  });
 }
 
 async function order(parts: Parts, request: HttpRequest): Promise<HttpAnswer> {
@@ -152,6 +175,7 @@ function invalidBody(detail: string): RequestError {
     title: 'The body does not say what is to be done',
     detail,
     remedy:
-      'Send {} to promote or drop, and {"paused": true} or {"samplesPerSecond": 1000} to jobs.',
+      'Send {"rehearsed": true} to promote, {} to drop, and {"paused": true} or ' +
+      '{"samplesPerSecond": 1000} to jobs.',
   });
 }
