@@ -227,7 +227,7 @@ function heldLines({ held, paused, keptRecords = 0 }: JobLook): string[] {
     ...(isKept
       ? [
           `The log keeps ${keptRecords.toLocaleString('en-US')} records for it meanwhile, also ` +
-            'those that are past their retention.',
+            'those that are past their retention, as long as there is room.',
         ]
       : []),
   ];

@@ -2,7 +2,13 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beginCandidate, dropCandidate, firstBarrierOf, openControl } from '@millrace/control';
+import {
+  beginCandidate,
+  dropCandidate,
+  firstBarrierOf,
+  openControl,
+  orderJobs,
+} from '@millrace/control';
 import { parseRules } from '@millrace/rules';
 import { silentLog, systemClock as clock } from '@millrace/runtime';
 import { SampleKind } from '@millrace/model';
@@ -52,6 +58,8 @@ afterEach(async () => {
   await rm(base, { recursive: true });
 });
 
+let freeBytes = 2;
+
 function start(): JobsHost {
   const { settings } = readSingleSettings({
     MILLRACE_PARTITIONS: `${PARTITIONS}`,
@@ -63,8 +71,9 @@ function start(): JobsHost {
     jobs: join(base, 'jobs'),
     postgres: join(base, 'postgres'),
   };
+  const roomOf = async () => ({ device: 1, totalBytes: 2, freeBytes, keptFreeBytes: 1 });
   return createJobsHost(
-    { stream, clock, log: silentLog, entry: ENTRY },
+    { stream, clock, log: silentLog, entry: ENTRY, roomOf },
     {
       ...{ directories, sharedLog: shared, settings, colours: false },
       sharedPositions: createSharedPositions(PARTITIONS),
@@ -91,7 +100,8 @@ async function recordsOf(partition: number): Promise<SeriesRecord[]> {
   return records;
 }
 
-test('a thread folds the past, ends, and leaves nothing of what is dropped', async () => {
+/** Events of both partitions under rules in force. */
+async function fillLog(): Promise<void> {
   const settings = DEFAULT_FOLD_SETTINGS;
   const first = { ...rulesOf(RULES), settings, foldVersion: FOLD_VERSION };
   const { inForce } = await openControl({ stream, clock }, first);
@@ -109,6 +119,10 @@ test('a thread folds the past, ends, and leaves nothing of what is dropped', asy
       await append(dataRecord({ samples, receivedAtUs: timeUs, sequence: i + 1 }));
     }
   }
+}
+
+test('a thread folds the past, ends, and leaves nothing of what is dropped', async () => {
+  await fillLog();
   host = start();
   await vi.waitFor(() => expect(host!.heldFrom(0)).toBe(Infinity), 10_000);
   expect(host.statuses()).toEqual([]);
@@ -137,4 +151,20 @@ test('a thread folds the past, ends, and leaves nothing of what is dropped', asy
   await dropCandidate({ stream, clock }, candidate!.number);
   await vi.waitFor(() => expect(existsSync(join(base, 'jobs'))).toBe(false), 10_000);
   expect(host.statuses()).toEqual([]);
+});
+
+test('jobs that rest keep events, but for those that a full disk has no room for', async () => {
+  await fillLog();
+  const parts = { stream, clock };
+  const { candidate } = await beginCandidate(parts, { ...rulesOf(RULES), sinceUs: T0 });
+  await orderJobs(parts, candidate!.number, { isPaused: true });
+  host = start();
+  await vi.waitFor(() => {
+    expect(host!.statuses().map(({ state }) => state)).toEqual(['paused', 'paused']);
+  }, 20_000);
+  expect(host.heldFrom(0)).toBe(0);
+  freeBytes = 0;
+  await vi.waitFor(() => expect(host!.heldFrom(0)).toBe(Infinity), 10_000);
+  freeBytes = 2;
+  await vi.waitFor(() => expect(host!.heldFrom(0)).toBe(0), 10_000);
 });

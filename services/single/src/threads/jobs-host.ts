@@ -3,8 +3,10 @@ import { rm } from 'node:fs/promises';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { candidatesWithJobs, HistoryReader } from '@millrace/control';
 import {
+  diskRoom,
   errorText,
   type Clock,
+  type DiskRoom,
   type JobStatus,
   type Log,
   type Measurement,
@@ -18,7 +20,10 @@ import { createThreadLink, type ThreadLink } from './thread-link.ts';
 /** Does jobs in a thread of its own, which is there only while there are some to do. */
 export interface JobsHost {
   statuses(): JobStatus[];
-  /** Below it no job needs an event of the partition any more, as far as it is known. */
+  /**
+   * Below it no job needs an event of the partition any more, as far as it is known. On a full disk
+   * jobs hold nothing that is past its retention: what arrives goes first.
+   */
   heldFrom(partition: number): number;
   measure(): Promise<Measurement[]>;
   exposition(): Promise<string>;
@@ -30,6 +35,8 @@ type HostComponents = Readonly<{
   stream: SegmentStream;
   clock: Clock;
   log: Log;
+  /** Of the log's volume. */
+  roomOf?: (path: string) => Promise<DiskRoom>;
   /** Of the thread; left out: the built one beside this file. */
   entry?: URL;
 }>;
@@ -68,6 +75,7 @@ class OpenJobsHost implements JobsHost {
   /** Candidates whose jobs were all seen to be over. */
   #done: ReadonlySet<number> = new Set();
   #isFailing = false;
+  #isDiskFull = false;
 
   constructor(components: HostComponents, data: HostData) {
     this.#components = components;
@@ -81,7 +89,7 @@ class OpenJobsHost implements JobsHost {
   }
 
   heldFrom(partition: number): number {
-    return this.#look?.heldFrom[partition] ?? 0;
+    return this.#isDiskFull ? Infinity : (this.#look?.heldFrom[partition] ?? 0);
   }
 
   async measure(): Promise<Measurement[]> {
@@ -124,10 +132,12 @@ class OpenJobsHost implements JobsHost {
     const candidates = candidatesWithJobs(newest?.candidates ?? []).map(({ number }) => number);
     if (candidates.length === 0) {
       await this.#end();
+      this.#isDiskFull = false;
       this.#look = nothingToDo(this.#data.settings.partitions);
       await this.#removeAll();
       return;
     }
+    await this.#lookAtDisk();
     const isDone = candidates.every((candidate) => this.#done.has(candidate));
     const isGone = [...this.#done].some((candidate) => !candidates.includes(candidate));
     if (this.#running === undefined && isDone && !isGone) return;
@@ -138,6 +148,17 @@ class OpenJobsHost implements JobsHost {
     if (!look.isIdle || !candidates.every((candidate) => told.has(candidate))) return;
     this.#done = new Set(candidates);
     await this.#end();
+  }
+
+  async #lookAtDisk(): Promise<void> {
+    const { log, roomOf = diskRoom } = this.#components;
+    const { freeBytes, keptFreeBytes } = await roomOf(this.#data.directories.log);
+    const isFull = freeBytes < keptFreeBytes;
+    if (isFull && !this.#isDiskFull) {
+      const fields = { freeBytes, keptFreeBytes };
+      log.warn(fields, 'The disk is full: events past their retention are not kept for jobs.');
+    }
+    this.#isDiskFull = isFull;
   }
 
   /** Of candidates that were dropped or promoted: when there are no others, nobody has it open. */
