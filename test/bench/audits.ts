@@ -73,7 +73,7 @@ async function fill(playground: Playground, params: AuditsParams): Promise<void>
   say(`${result.samples} samples of ${series} series are stored`);
 }
 
-async function auditOnce(
+export async function auditOnce(
   playground: Playground,
   command: readonly string[],
 ): Promise<AuditFigures> {

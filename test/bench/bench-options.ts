@@ -20,7 +20,9 @@ ${names.join('\n')}
   --catch-up        instead of the above: the store stands still while data comes, and goes on
   --away-seconds N  of --catch-up: for so long, at --rate; it is sent at full rate (1800)
   --audit           instead of the above: both audits of many samples, and a dry replay
-  --samples N       of --audit: how many (10000000)
+  --reprocess       instead of the above: a dry replay, history folded again under other rules, and
+                    that beside the paced run; --profile jobs tells where a job's time goes
+  --samples N       of --audit and --reprocess: how many (10000000)
   --series N        of --rebuild: how many (1000000)
   --steps N         samples of each (2)
   --quick           waits for no store and leaves out whether it is exact
@@ -35,7 +37,7 @@ npm run bench -- compare BEFORE AFTER
   Two files that --json wrote. Where both have turns with a peer, the ratios to it are compared:
   machines differ from hour to hour. Exits with 1 when anything is worse by more than 15 %.`;
 
-export const STAGES = ['receiver', 'transformer', 'writer'] as const;
+export const STAGES = ['receiver', 'transformer', 'writer', 'jobs'] as const;
 export type ProfiledStage = (typeof STAGES)[number];
 
 export interface BenchOptions {
@@ -51,6 +53,7 @@ export interface BenchOptions {
   rebuild: boolean;
   queries: boolean;
   audit: boolean;
+  reprocess: boolean;
   catchUp: boolean;
   awaySeconds: number;
   samples: number;
@@ -92,6 +95,7 @@ export function readOptions(): BenchOptions {
     rebuild: values.rebuild,
     queries: values.queries,
     audit: values.audit,
+    reprocess: values.reprocess,
     catchUp: values['catch-up'],
     awaySeconds: positive('away-seconds', values['away-seconds']),
     samples: positive('samples', values.samples),
@@ -123,6 +127,7 @@ function parse() {
         rebuild: { type: 'boolean', default: false },
         queries: { type: 'boolean', default: false },
         audit: { type: 'boolean', default: false },
+        reprocess: { type: 'boolean', default: false },
         'catch-up': { type: 'boolean', default: false },
         'away-seconds': { type: 'string', default: '1800' },
         samples: { type: 'string', default: '10000000' },

@@ -16,6 +16,7 @@ import { runFullRate, type FullRateFigures } from './full-rate.ts';
 import { startMillrace, startMillraceForBatches, type MillraceSystem } from './millrace-system.ts';
 import { OTHER_PAYLOADS } from './other-payloads.ts';
 import { runOtherRate } from './other-rate.ts';
+import { runPast } from './past.ts';
 import { runPaced, type PacedFigures } from './paced.ts';
 import { PAYLOADS } from './payloads.ts';
 import { prometheus } from './prometheus-system.ts';
@@ -26,6 +27,7 @@ import {
   describeCatchUp,
   describeFullRate,
   describePaced,
+  describePast,
   describeQueries,
   describeRatios,
   describeRebuild,
@@ -59,6 +61,7 @@ async function bench(params: BenchOptions): Promise<number> {
   if (params.rebuild) return await benchRebuild(params, say);
   if (params.queries) return await benchQueries(params, say);
   if (params.audit) return await benchAudits(params, say);
+  if (params.reprocess) return await benchPast(params, say);
   if (params.catchUp) return await benchCatchUp(params, say);
   const millrace: SystemMaker<MillraceSystem> = {
     name: 'millrace',
@@ -108,6 +111,21 @@ async function benchAudits({ samples, json }: BenchOptions, say: Say): Promise<n
   say(describeAudits(audits));
   if (json) process.stdout.write(`${JSON.stringify({ audits }, undefined, 2)}\n`);
   return audits.every(({ faults }) => faults.length === 0) ? 0 : 1;
+}
+
+async function benchPast(params: BenchOptions, say: Say): Promise<number> {
+  const { samples, rate, pacedSeconds, warmUpSeconds, profile, json } = params;
+  const profileDirectory =
+    profile === undefined ? undefined : await mkdtemp(join(tmpdir(), 'millrace-profile-'));
+  const figures = await runPast({
+    ...{ samples, rate, pacedSeconds, warmUpSeconds, profileDirectory },
+    connections: params.connections.at(-1)!,
+    say: (text) => say(`  ${text}`),
+  });
+  say(describePast(figures));
+  if (profileDirectory !== undefined) await tellProfile(profileDirectory, profile!, say);
+  if (json) process.stdout.write(`${JSON.stringify({ past: figures }, undefined, 2)}\n`);
+  return figures.faults.length === 0 ? 0 : 1;
 }
 
 async function benchCatchUp(params: BenchOptions, say: Say): Promise<number> {

@@ -4,6 +4,7 @@ import type { CatchUpFigures } from './catch-up.ts';
 import type { Cost, PartCost } from './cost.ts';
 import type { FullRateFigures } from './full-rate.ts';
 import type { PacedFigures } from './paced.ts';
+import type { PastFigures } from './past.ts';
 import type { QueriesFigures } from './queries.ts';
 import type { RebuildFigures } from './rebuild.ts';
 
@@ -36,6 +37,32 @@ export function describePaced(figures: PacedFigures): string {
     ['sample to visible in SQL', latencies(visibleMs)],
     ...costs(figures.cost),
     ...outcome(figures),
+  ]);
+}
+
+export function describePast(figures: PastFigures): string {
+  const { samples, liveRate, replay, reprocess, beside, faults } = figures;
+  const rate = samples / (reprocess.tookMs / 1000);
+  const bytesOfWindow = reprocess.seriesBytes / Math.max(1, reprocess.windows);
+  return lines(`millrace, the past of ${count(samples)} samples`, [
+    ['sent and stored', `${count(liveRate)}/s`],
+    [
+      'dry replay',
+      `${ms(replay.auditMs)}, ${count(samples / (replay.auditMs / 1000))}/s, ` +
+        `at most ${count(replay.rssBytes / MIB)} MiB`,
+    ],
+    [
+      'folded again and stored',
+      `${ms(reprocess.tookMs)}, ${count(rate)}/s: ${(rate / liveRate).toFixed(1)} times the above`,
+    ],
+    [
+      '',
+      `${count(reprocess.windows)} windows, ${bytesOfWindow.toFixed(0)} bytes each in metrics.series`,
+    ],
+    [`beside ${count(beside.rate)}/s`, `${count(beside.pastRate)}/s of the past`],
+    ['  ack', latencies(beside.ackMs)],
+    ['  sample to visible in SQL', latencies(beside.visibleMs)],
+    ...faults.map((fault): [string, string] => ['WRONG', fault]),
   ]);
 }
 
