@@ -8,6 +8,7 @@ import { formatTimeUs, type PartitionReport } from '../report.ts';
 import { SeriesNames } from '../series-names.ts';
 import { compareTotals } from './compare-totals.ts';
 import { deepRound, type DeepPartition, type DeepResult } from './deep-round.ts';
+import { storedJobs, type StoredJob } from './fold-job.ts';
 import { findFoldStart, type FoldStart } from './fold-start.ts';
 import { PastWindows } from './past-windows.ts';
 import { tellStrangeLetters } from './tell-letters.ts';
@@ -29,10 +30,16 @@ export async function checkDeep(parts: AuditParts): Promise<CheckedReport> {
   const rounds = roundsOf(plan, { ...settings, samplesMax });
   const logIds = new Map(plan.partitions.map((one) => [one.partition, one.logId]));
   const { snapshot } = parts;
-  const past = new PastWindows(await snapshot.editions(), await snapshot.positions(), logIds);
+  const positions = await snapshot.positions();
+  const past = new PastWindows(await snapshot.editions(), positions, logIds);
+  const isKept = ({ job: { rules } }: StoredJob): boolean =>
+    rules.rules.some(({ edition }) => !past.isDropped(edition));
+  const jobs = (await storedJobs(stream, plan.partitions, positions)).filter(isKept);
   const results: DeepResult[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    results.push(await deepRound({ ...parts, starts, past }, { round, rounds, findings, names }));
+    results.push(
+      await deepRound({ ...parts, starts, past, jobs }, { round, rounds, findings, names }),
+    );
   }
   const isWhole = (partition: number): boolean =>
     plan.partitions.some((one, i) => one.partition === partition && starts[i]!.position === 0);

@@ -23,6 +23,7 @@ import { ExpectedMetadata } from './expected-metadata.ts';
 import { ExpectedPieces } from './expected-pieces.ts';
 import { ExpectedSamples, type ExpectedMoves } from './expected-samples.ts';
 import { ExpectedUnverified } from './expected-unverified.ts';
+import { foldJob, type StoredJob } from './fold-job.ts';
 import type { FoldStart } from './fold-start.ts';
 import { foldPartition, type FoldedPartition } from './fold-partition.ts';
 import type { PastWindows } from './past-windows.ts';
@@ -33,6 +34,8 @@ import { RowSums, type DoubtfulSeries, type TimeScope } from './row-sums.ts';
 export interface DeepParts extends AuditParts {
   starts: readonly FoldStart[];
   past: PastWindows;
+  /** Of which the store has something. */
+  jobs: readonly StoredJob[];
 }
 
 /** What one partition's entries say, beside rows. */
@@ -81,6 +84,7 @@ export async function deepRound(parts: DeepParts, params: RoundParams): Promise<
     editions: new ExpectedEditions(),
   };
   const folded = await foldAll(parts, params, takeAll(expected, sums));
+  await foldJobs(parts, expected.pieces);
   const { rows, doubtful } = await sumUp(parts, { ...of, ...rowScope(parts, kept) }, sums);
   const partitions = folded.map((one) => ({ ...one, moves: NO_MOVES }));
   const again =
@@ -99,6 +103,21 @@ export async function deepRound(parts: DeepParts, params: RoundParams): Promise<
   }
   const beside = await compareEntries(parts, params, { expected, exactFromUs });
   return { partitions, rows: { ...rows, ...beside.rows }, notProven: beside.notProven };
+}
+
+/** What jobs have folded; the series that they define are not looked at. */
+async function foldJobs(
+  { stream, jobs, past, settings, signal }: DeepParts,
+  pieces: ExpectedPieces,
+): Promise<void> {
+  for (const job of jobs) {
+    pieces.begin(job.plan.partition);
+    const why = await foldJob(job, {
+      ...{ stream, waitMsMax: settings.logWaitMsMax, signal },
+      onEntries: (entries, offset) => pieces.take(entries, offset),
+    });
+    past.folded(job, why);
+  }
 }
 
 /** Times of rows that are compared: those that are kept, and of them those that are asked for. */

@@ -1,19 +1,11 @@
-import { ADDRESS_ZERO, compareAddress } from '@millrace/model';
+import { ADDRESS_ZERO } from '@millrace/model';
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { PartitionFold } from '@millrace/transformer/fold';
 import { LIVE_SOURCE } from '@millrace/transformer';
-import {
-  decodeEventsRecord,
-  decodeSeriesRecord,
-  emptyEntries,
-  EntryType,
-  listEntries,
-  SeriesRecordBuilder,
-  type AddressedEntry,
-  type Entries,
-} from '@millrace/wire';
+import { decodeEventsRecord, SeriesRecordBuilder, type Entries } from '@millrace/wire';
 import { readLog } from '../log/read-log.ts';
 import type { PartitionPlan } from '../plan.ts';
+import { entriesBelow } from './entries-below.ts';
 import type { FoldStart } from './fold-start.ts';
 
 export interface FoldParams {
@@ -65,39 +57,4 @@ export async function foldPartition(params: FoldParams): Promise<FoldedPartition
     }
   }
   return { to: fold.head.position, samples };
-}
-
-/** Of the record at the mark the store may have applied a part. */
-function entriesBelow(payload: Uint8Array, mark: PartitionPlan['mark']): Entries {
-  const { to, entries } = decodeSeriesRecord(payload);
-  if (compareAddress(to, mark) <= 0) return entries;
-  const below = listEntries(payload).filter(({ address }) => compareAddress(address, mark) < 0);
-  const counts = new Map<EntryType, number>();
-  for (const { type } of below) counts.set(type, (counts.get(type) ?? 0) + 1);
-  return firstOf(entries, below, counts);
-}
-
-/** Within each type, entries are in the order of their addresses. */
-function firstOf(
-  entries: Entries,
-  below: readonly AddressedEntry[],
-  counts: ReadonlyMap<EntryType, number>,
-): Entries {
-  if (below.length === 0) return emptyEntries();
-  const count = (type: EntryType): number => counts.get(type) ?? 0;
-  return {
-    samples: { ...entries.samples, count: count(EntryType.sample) },
-    histograms: entries.histograms.slice(0, count(EntryType.histogram)),
-    definitions: entries.definitions.slice(0, count(EntryType.definition)),
-    open: entries.open.slice(0, count(EntryType.open)),
-    finals: entries.finals.slice(0, count(EntryType.final)),
-    unverified: entries.unverified.slice(0, count(EntryType.unverified)),
-    deadLetters: entries.deadLetters.slice(0, count(EntryType.deadLetter)),
-    ledger: entries.ledger.slice(0, count(EntryType.ledger)),
-    exemplars: entries.exemplars.slice(0, count(EntryType.exemplar)),
-    metadata: entries.metadata.slice(0, count(EntryType.metadata)),
-    editions: entries.editions.slice(0, count(EntryType.edition)),
-    editionEnds: entries.editionEnds.slice(0, count(EntryType.editionEnd)),
-    jobEnds: entries.jobEnds.slice(0, count(EntryType.jobEnd)),
-  };
 }

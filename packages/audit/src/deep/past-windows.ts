@@ -1,14 +1,23 @@
 import { openedAt } from '@millrace/model';
 import { isJobSource } from '@millrace/wire';
 import type { StoredEditions, StoredPiece, StoredPosition } from '@millrace/store';
+import type { StoredJob } from './fold-job.ts';
 
-/** Windows that live folding alone does not explain: what jobs folded, and what was dropped. */
+/**
+ * Windows that live folding alone does not explain: what jobs folded, which is held against the
+ * same jobs folded again where they still can be, and what was dropped.
+ */
 export class PastWindows {
   /** By edition and partition, where live folding began an edition of a candidate. */
   readonly #begun = new Map<string, number>();
   readonly #dropped: ReadonlySet<number>;
   readonly #hasJobs: boolean;
-  /** Pieces that jobs have put out. */
+  /** Of which jobs what they put out is known, by candidate and partition. */
+  readonly #folded = new Set<string>();
+  readonly #candidates: ReadonlyMap<number, number | undefined>;
+  /** Why jobs cannot be folded again; each once. */
+  readonly #reasons = new Set<string>();
+  /** Pieces of those. */
   #pieces = 0;
 
   /** `logIds`: of each partition the log that is looked at. */
@@ -18,6 +27,7 @@ export class PastWindows {
     logIds: ReadonlyMap<number, string | undefined>,
   ) {
     const candidates = new Map(editions.map((one) => [one.edition, one.candidate]));
+    this.#candidates = candidates;
     for (const { edition, partition, logId, fromPosition } of starts) {
       if (logIds.get(partition) !== logId) continue;
       if (candidates.get(edition) === undefined) continue;
@@ -33,13 +43,20 @@ export class PastWindows {
     return this.#hasJobs;
   }
 
+  /** `why` it cannot be folded again; undefined: it was. */
+  folded({ job: { candidate }, plan: { partition } }: StoredJob, why: string | undefined): void {
+    if (why === undefined) this.#folded.add(`${candidate} ${partition}`);
+    else this.#reasons.add(why);
+  }
+
   /** Whether a row of `windows` is none that live folding puts out. */
   passesOver({ edition, partition, piece }: StoredPiece): boolean {
     if (this.#dropped.has(edition)) return true;
     const begun = this.#begun.get(`${edition} ${partition}`);
     const isOfJob = begun !== undefined && openedAt(piece) < begun;
-    if (isOfJob) this.#pieces += 1;
-    return isOfJob;
+    const isKnown = this.#folded.has(`${this.#candidates.get(edition)} ${partition}`);
+    if (isOfJob && !isKnown) this.#pieces += 1;
+    return isOfJob && !isKnown;
   }
 
   /** Whether pieces of an edition may have been deleted. */
@@ -50,10 +67,17 @@ export class PastWindows {
   /** What an audit does not prove of them. */
   text(): string[] {
     const sentences: string[] = [];
-    if (this.#hasJobs) {
+    if (this.#pieces > 0) {
+      const reasons = [...this.#reasons].join('; ') || 'the log does not know their rules any more';
       sentences.push(
         `Windows that jobs have folded out of the past (${this.#pieces} pieces) were not ` +
-          'compared; of series it is proven that none is missing, and not that none is too many.',
+          `compared: ${reasons}.`,
+      );
+    }
+    if (this.#hasJobs) {
+      sentences.push(
+        'Jobs have folded the past: of series it is proven that none of live folding is missing, ' +
+          'and not that none is too many.',
       );
     }
     if (this.#dropped.size > 0) {

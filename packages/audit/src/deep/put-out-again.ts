@@ -2,6 +2,7 @@ import type { Piece } from '@millrace/model';
 import type { DefinitionEntry, HistogramEntry } from '@millrace/wire';
 import type { DeepParts } from './deep-round.ts';
 import type { DigestTable } from './digest-table.ts';
+import { foldJob } from './fold-job.ts';
 import { foldPartition } from './fold-partition.ts';
 import { pieceKey } from './piece-text.ts';
 import { WordDigest } from './word-digest.ts';
@@ -31,7 +32,7 @@ export interface FoldedAgain {
 
 /** Folds once more, and keeps what is wanted. */
 export async function putOutAgain(
-  { stream, plan, starts, settings, signal }: Omit<DeepParts, 'letters' | 'gone'>,
+  { stream, plan, starts, jobs, settings, signal }: Omit<DeepParts, 'letters' | 'gone'>,
   wanted: Wanted,
 ): Promise<FoldedAgain> {
   const found: FoldedAgain = { pieces: new Map(), definitions: new Map(), histograms: new Map() };
@@ -46,6 +47,17 @@ export async function putOutAgain(
         for (const piece of finals) takePiece({ found, wanted, digest, partition }, piece, true);
         for (const entry of definitions) takeDefinition(found, wanted, entry);
         for (const entry of histograms) takeHistogram(found, wanted, entry);
+      },
+    });
+  }
+  const { pieces } = wanted;
+  for (const job of pieces === undefined ? [] : jobs) {
+    const { partition } = job.plan;
+    if (!isConcerned({ pieces: pieces! }, partition)) continue;
+    await foldJob(job, {
+      ...{ stream, waitMsMax: settings.logWaitMsMax, signal },
+      onEntries: ({ finals }) => {
+        for (const piece of finals) takePiece({ found, wanted, digest, partition }, piece, true);
       },
     });
   }

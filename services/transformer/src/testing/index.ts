@@ -27,6 +27,7 @@ export { liveRecord } from './live-record.ts';
 export { leaveOutLabels, withDefined } from './left-out-labels.ts';
 export { naiveWindows, windowKey, type NaiveWindow } from './naive-oracle.ts';
 export { RuleVersions } from './rule-versions.ts';
+export { JobsBench } from './jobs-bench.ts';
 export { TIGHT_SETTINGS, VARIED_RULES, variedLog } from './varied-log.ts';
 export { loadPages, newPartitionHead, takePages } from '../fold/partition-state.ts';
 export { PartitionFold } from '../fold/partition-fold.ts';
