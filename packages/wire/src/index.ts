@@ -113,6 +113,7 @@ export {
   type WriteSeries,
 } from './remote-write/encode-write-request.ts';
 export { isStale } from './remote-write/is-stale.ts';
+export { KEY_BYTES_MAX, KeyMemory, type ExpectedRun } from './remote-write/key-memory.ts';
 export type { RemoteWriteSink } from './remote-write/remote-write-sink.ts';
 export { decodeSoundMsgpack } from './sound-msgpack.ts';
 export { compressSnappy, snappyBufferBytes, uncompressSnappy } from './snappy.ts';

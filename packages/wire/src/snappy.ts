@@ -57,7 +57,8 @@ export function compressSnappy(plain: Uint8Array): Uint8Array {
   return compress(plain);
 }
 
-function claimedLength(body: Uint8Array): { length: number; at: number } {
+/** How long a block says that it becomes, and where its elements begin. */
+export function claimedLength(body: Uint8Array): { length: number; at: number } {
   let length = 0;
   for (let at = 0; at < 5; at += 1) {
     const byte = body[at];

@@ -216,7 +216,8 @@ export class Intake {
     const arrivals = this.#arrivals;
     switch (protocol) {
       case 'remote_write.v1': {
-        const plain = this.#uncompress(body);
+        const { decodedBytesMax } = this.#settings;
+        const plain = cutter.series.uncompress(body, decodedBytesMax) ?? this.#uncompress(body);
         const sink = new RemoteWriteRequest({ draft, cutter, labelLimits, histogramBytesMax });
         decodeWriteRequest(plain, sink);
         return { body: plain, producer };

@@ -15,6 +15,7 @@ import {
   type MetricMetadata,
   type Rejection,
   type RemoteWriteSink,
+  type WriteRequestLimits,
 } from '@millrace/wire';
 import type { PartCutter } from './part-cutter.ts';
 import type { RequestDraft } from './request-draft.ts';
@@ -60,6 +61,22 @@ export class RemoteWriteRequest implements RemoteWriteSink {
 
   expect(bytes: Uint8Array, start: number, end: number): number {
     return this.#cache.expect(bytes, start, end);
+  }
+
+  expectedRun(
+    bytes: Uint8Array,
+    start: number,
+    limits: Pick<WriteRequestLimits, 'seriesMax' | 'samplesMax'>,
+  ): number {
+    for (let at = start; ;) {
+      const run = this.#cache.expectedRun(bytes, at);
+      if (run === undefined || run.series === 0) return at;
+      limits.seriesMax -= run.series;
+      limits.samplesMax -= run.samples;
+      this.#draft.run(this.#ordinal, SampleKind.unknown, run);
+      this.#ordinal += run.samples;
+      at = run.stoppedAt;
+    }
   }
 
   expectedSeries(): void {

@@ -1,5 +1,5 @@
 import { SampleFlag, TIME_US_MAX, type SampleKind, type TimeUs } from '@millrace/model';
-import type { RejectReason } from '@millrace/wire';
+import type { ExpectedRun, RejectReason } from '@millrace/wire';
 import { SAMPLE_BYTES, type PartBuilder } from './part-builder.ts';
 import type { PartCutter } from './part-cutter.ts';
 import type { Rejections } from './rejections.ts';
@@ -57,6 +57,14 @@ export class RequestDraft {
     if (part === undefined) return;
     part.sample(series, kind, timeUs, value, flags);
     this.accepted += 1;
+  }
+
+  /** As `plain`, for each sample of a run. */
+  run(firstOrdinal: number, kind: SampleKind, run: ExpectedRun): void {
+    const { samples, numbers, timesUs, values } = run;
+    for (let i = 0; i < samples; i += 1) {
+      this.plain(firstOrdinal + i, numbers[i]!, kind, timesUs[i]!, values[i]!, 0);
+    }
   }
 
   sample(

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { LabelSet } from '@millrace/model';
+import { KEY_BYTES_MAX, KeyMemory, type ExpectedRun } from '@millrace/wire';
 import { Uint32Column } from './column.ts';
-import { KeyStore } from './key-store.ts';
 import { SeriesTable, type SeriesNumber } from './series-table.ts';
 
 /** What `find` returns for bytes it does not know. */
@@ -24,10 +24,9 @@ export class SeriesCache {
   readonly #seed = randomBytes(4).readInt32LE();
   /** Series number + 1 by hash, open addressing, at most half full; 0: free. */
   #slots = new Int32Array(FIRST_SLOTS);
-  readonly #keys = new KeyStore();
+  /** The label bytes, and which series followed which: requests of one sender look alike. */
+  readonly #keys = new KeyMemory();
   readonly #hashes = new Uint32Column();
-  /** The series that followed another one last time: requests of one sender look alike. */
-  readonly #followers = new Uint32Column();
   #last: SeriesNumber = UNKNOWN_SERIES;
   #viewed: Uint8Array | undefined;
   #view: DataView = EMPTY_VIEW;
@@ -44,7 +43,7 @@ export class SeriesCache {
   ) {
     this.table = new SeriesTable(params);
     this.#countMax = params.countMax;
-    this.#bytesMax = params.bytesMax;
+    this.#bytesMax = Math.min(params.bytesMax, KEY_BYTES_MAX);
     this.#onClear = params.onClear;
   }
 
@@ -53,8 +52,8 @@ export class SeriesCache {
   }
 
   get bytesHeld(): number {
-    const columns = this.#hashes.data.byteLength + this.#followers.data.byteLength;
-    return this.table.bytesHeld + this.#keys.bytesHeld + columns + this.#slots.byteLength;
+    const hashes = this.#hashes.data.byteLength;
+    return this.table.bytesHeld + this.#keys.bytesHeld + hashes + this.#slots.byteLength;
   }
 
   /** Lets go of the request's bytes, which else would live until the next request. */
@@ -70,15 +69,31 @@ export class SeriesCache {
    */
   expect(bytes: Uint8Array, start: number, end: number): number {
     if (this.#last === UNKNOWN_SERIES) return -1;
-    const guess = this.#followers.data[this.#last]!;
+    const guess = this.#keys.follower(this.#last);
     const keyEnd = start + this.#keys.length(guess);
     return keyEnd <= end && this.#keys.equals(guess, this.#viewOf(bytes), start) ? keyEnd : -1;
   }
 
   /** The series that `expect` found; nothing else was asked or added in between. */
   takeExpected(): SeriesNumber {
-    this.#last = this.#followers.data[this.#last]!;
+    this.#last = this.#keys.follower(this.#last);
     return this.#last;
+  }
+
+  /** Uncompresses a request to where `expectedRun` reads it; see `KeyMemory.uncompress`. */
+  uncompress(block: Uint8Array, bytesMax: number): Uint8Array | undefined {
+    return this.#keys.uncompress(block, bytesMax);
+  }
+
+  /**
+   * What `expect`, `takeExpected` and reading samples give for series after series, all at once;
+   * undefined when no series is expected, or the bytes lie elsewhere.
+   */
+  expectedRun(bytes: Uint8Array, start: number): ExpectedRun | undefined {
+    if (this.#last === UNKNOWN_SERIES || !this.#keys.holds(bytes)) return undefined;
+    const run = this.#keys.expectedRun(start, this.#last);
+    this.#last = run.last;
+    return run;
   }
 
   /** The series that was added under `bytes[start, end)`, or UNKNOWN_SERIES. */
@@ -102,8 +117,6 @@ export class SeriesCache {
     const series = this.table.add(labels);
     this.#keys.add(bytes, start, end);
     this.#hashes.push(this.#hash(bytes, start, end));
-    // Itself, until it is known what follows.
-    this.#followers.push(series);
     if (this.count * 2 > this.#slots.length) this.#growSlots();
     else this.#put(series);
     this.#follow(series);
@@ -111,7 +124,7 @@ export class SeriesCache {
   }
 
   #follow(series: SeriesNumber): void {
-    if (this.#last !== UNKNOWN_SERIES) this.#followers.data[this.#last] = series;
+    if (this.#last !== UNKNOWN_SERIES) this.#keys.setFollower(this.#last, series);
     this.#last = series;
   }
 
@@ -126,7 +139,6 @@ export class SeriesCache {
     this.#slots = new Int32Array(FIRST_SLOTS);
     this.#keys.clear();
     this.#hashes.reset();
-    this.#followers.reset();
     this.#last = UNKNOWN_SERIES;
   }
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { DecodeError, encodeWriteRequest } from '@millrace/wire';
+import { DecodeError, encodeWriteRequest, KeyMemory } from '@millrace/wire';
 import {
   arbitraryMetadata,
   arbitrarySeries,
+  KeyMemorySink,
   METRIC_TYPES,
   oracleDecode,
   tellWriteRequest,
@@ -43,6 +44,7 @@ export const remoteWrite: FuzzTarget = {
 };
 
 function agree(bytes: Uint8Array, outcome: Outcome): void {
+  agreeOnSamples(bytes);
   let oracle: Oracle;
   try {
     oracle = oracleDecode(bytes) as unknown as Oracle;
@@ -58,6 +60,19 @@ function agree(bytes: Uint8Array, outcome: Outcome): void {
     return;
   }
   assert.deepStrictEqual(toldHere(outcome.value as Told[]), toldThere(oracle));
+}
+
+const inWasm = new KeyMemory();
+const without = new KeyMemory({ withoutWasm: true });
+
+/** With WebAssembly and without: when nothing of it is known, and when all of it is. */
+function agreeOnSamples(bytes: Uint8Array): void {
+  for (const keys of [inWasm, without]) keys.clear();
+  const fast = new KeyMemorySink(inWasm);
+  const slow = new KeyMemorySink(without);
+  for (let time = 0; time < 2; time += 1) {
+    assert.deepStrictEqual(fast.request(bytes), slow.request(bytes));
+  }
 }
 
 interface Oracle {

@@ -44,18 +44,29 @@ export function decodeWriteRequest(
   const budget = { ...limits };
   const end = body.length;
   while (reader.at < end) {
-    const tag = reader.tag(end);
-    if (tag === SERIES) {
-      if ((budget.seriesMax -= 1) < 0) throw tooMany('series', limits.seriesMax);
-      decodeSeries(reader, reader.length(end), sink, budget);
-      if (budget.samplesMax < 0) throw tooMany('samples', limits.samplesMax);
-    } else if (tag === METADATA) {
-      if ((budget.metadataMax -= 1) < 0) throw tooMany('metadata', limits.metadataMax);
-      const metadata = decodeMetadata(reader, reader.length(end));
-      if (metadata !== undefined) sink.metadata(metadata);
-    } else {
-      reader.skipUnknown(tag, end, KNOWN_IN_REQUEST);
-    }
+    reader.at = sink.expectedRun?.(body, reader.at, budget) ?? reader.at;
+    if (reader.at < end) decodeField(reader, sink, { budget, limits });
+    if (budget.seriesMax < 0) throw tooMany('series', limits.seriesMax);
+    if (budget.samplesMax < 0) throw tooMany('samples', limits.samplesMax);
+  }
+}
+
+function decodeField(
+  reader: ProtoReader,
+  sink: RemoteWriteSink,
+  { budget, limits }: Readonly<{ budget: WriteRequestLimits; limits: WriteRequestLimits }>,
+): void {
+  const end = reader.bytes.length;
+  const tag = reader.tag(end);
+  if (tag === SERIES) {
+    if ((budget.seriesMax -= 1) < 0) throw tooMany('series', limits.seriesMax);
+    decodeSeries(reader, reader.length(end), sink, budget);
+  } else if (tag === METADATA) {
+    if ((budget.metadataMax -= 1) < 0) throw tooMany('metadata', limits.metadataMax);
+    const metadata = decodeMetadata(reader, reader.length(end));
+    if (metadata !== undefined) sink.metadata(metadata);
+  } else {
+    reader.skipUnknown(tag, end, KNOWN_IN_REQUEST);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Label, NativeHistogram } from '@millrace/model';
 import type { MetricMetadata } from '../events-record.ts';
+import type { WriteRequestLimits } from './decode-write-request.ts';
 
 /**
  * Is told what a WriteRequest holds, in the order of the message. When the decoder throws, all
@@ -21,6 +22,16 @@ export interface RemoteWriteSink {
    * would pass `end`. Nothing begins by it, and more Label fields may follow.
    */
   expect(bytes: Uint8Array, start: number, end: number): number;
+  /**
+   * Takes all at once, from the field at `start` on, the series that are likely to be next, as long
+   * as they have nothing but usual samples. What they are is subtracted from the limits, which the
+   * decoder holds them against. Where it stopped: `start`, when there is nothing to be taken so.
+   */
+  expectedRun?(
+    bytes: Uint8Array,
+    start: number,
+    limits: Pick<WriteRequestLimits, 'seriesMax' | 'samplesMax'>,
+  ): number;
   /** The series that `expect` found last begins. */
   expectedSeries(): void;
   /**

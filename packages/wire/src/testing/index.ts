@@ -11,6 +11,7 @@ export {
   decodeAll as tellWriteRequest,
   type Told,
 } from '../remote-write/testing/recording-sink.ts';
+export { KeyMemorySink } from '../remote-write/testing/key-memory-sink.ts';
 export { toldOf } from '../remote-write/testing/told-of.ts';
 export { oracleDecode } from '../remote-write/testing/write-request-oracle.ts';
 export { decodeAll as tellPush, type ToldSample } from '../push/testing/recording-push-sink.ts';
