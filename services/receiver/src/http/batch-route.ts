@@ -25,7 +25,8 @@ interface Parts {
 
 /** `POST /v1/batch`: the native columnar batch, plain or with gzip. */
 export function batchRoute(parts: Parts): HttpRoute {
-  return { method: 'POST', path: '/v1/batch', handle: async (request) => receive(parts, request) };
+  const handle = async (request: HttpRequest) => receive(parts, request);
+  return { method: 'POST', path: '/v1/batch', isHot: true, handle };
 }
 
 async function receive(parts: Parts, request: HttpRequest): Promise<HttpAnswer> {

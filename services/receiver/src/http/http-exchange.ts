@@ -23,6 +23,8 @@ export interface HttpRoute {
   method: 'GET' | 'POST';
   /** Segments such as `:number` stand for any text without a slash. */
   path: string;
+  /** Whether so many requests are for it that nothing may stand between it and the server. */
+  isHot?: boolean;
   /** Errors become problem answers. */
   handle(request: HttpRequest): Promise<HttpAnswer>;
 }

@@ -28,7 +28,8 @@ interface Parts {
  */
 export function remoteWriteRoutes(parts: Parts): HttpRoute[] {
   const handle = async (request: HttpRequest) => receive(parts, request);
-  return ['/api/v1/write', '/api/v1/push'].map((path) => ({ method: 'POST', path, handle }));
+  const paths = ['/api/v1/write', '/api/v1/push'];
+  return paths.map((path) => ({ method: 'POST', path, isHot: true, handle }));
 }
 
 async function receive(parts: Parts, request: HttpRequest): Promise<HttpAnswer> {
