@@ -48,6 +48,8 @@ export function startTransformer(
       ...DEFAULT_TRANSFORMER_SETTINGS,
       partitions: parts.partitions,
       tickMs: plan.tickMs,
+      // With some plans, so that both are tried.
+      gatherMs: plan.tickMs > 1000 ? 10 : 0,
       // Small and odd, so that runs differ in how they group what they put out.
       pollBytesMax: 500 + random.int(4000),
       recordBytesMax: 300 + random.int(3000),

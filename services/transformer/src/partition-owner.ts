@@ -52,6 +52,8 @@ export class PartitionOwner implements PartitionTask {
   /** A record is folded before the next is read. */
   readonly #room = new ColumnRoom();
   #readAtUs = 0;
+  /** More lies ready than was read, or nothing came at all. */
+  #hasMore = true;
   /** Checkpoints that were told to be of no use, by offset. */
   readonly #passedOver = new Set<number>();
   /** Ends the polling; what was folded is still published and committed. */
@@ -198,6 +200,7 @@ export class PartitionOwner implements PartitionTask {
         if (records.length === 0) await this.#tick();
         // Others append: a tick that failed before is made up for.
         else progress.done('tick');
+        this.#hasMore = records.length === 0 || isMuch(records, this.#parts.settings);
         const unfoldable = this.#fold(owned, records);
         publisher.pump(() => head.position);
         if (unfoldable !== undefined) throw unfoldable.error;
@@ -237,12 +240,22 @@ export class PartitionOwner implements PartitionTask {
     }
   }
 
+  /** Waits for more, when the last records came a moment ago and all that lay ready was read. */
+  async #gather(signal: AbortSignal): Promise<void> {
+    const { clock, settings } = this.#parts;
+    if (this.#hasMore) return;
+    const moreMs = settings.gatherMs - (clock.nowUs() - this.#readAtUs) / 1000;
+    // A clock that was set back must not hold records back until it has caught up.
+    if (moreMs >= 1 && moreMs <= settings.gatherMs) await clock.sleep(moreMs, signal);
+  }
+
   /** Undefined when stopping interrupted the poll: what was folded before is still committed. */
   async #poll(reader: ReturnType<Stream['reader']>): Promise<readonly StreamRecord[] | undefined> {
     const { pollBytesMax: bytesMax } = this.#parts.settings;
     const { signal } = this.#stopping;
     if (signal.aborted) return undefined;
     try {
+      await this.#gather(signal);
       return await reader.next({ bytesMax, waitMs: this.#idleMs(), signal });
     } catch (error) {
       if (signal.aborted) return undefined;
@@ -344,4 +357,10 @@ export class PartitionOwner implements PartitionTask {
     progress.warning = lost <= 0 ? undefined : samplesLost(this.partition, lost, acknowledged);
     progress.running();
   }
+}
+
+/** Whether a poll most likely ended because of its bound. */
+function isMuch(records: readonly StreamRecord[], settings: TransformerSettings): boolean {
+  const bytes = records.reduce((sum, { payload }) => sum + payload.length, 0);
+  return bytes > settings.pollBytesMax / 2;
 }

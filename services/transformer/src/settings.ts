@@ -6,6 +6,12 @@ export interface TransformerSettings {
   partitions: readonly number[];
   /** Bytes of records folded in one go. */
   pollBytesMax: number;
+  /**
+   * While records come one after the other, they are gathered for so long and folded together: what
+   * reading, publishing and waking others costs does not depend on how many they are. Where they
+   * come less often, or lie ready, nothing waits. 0: nothing ever does.
+   */
+  gatherMs: number;
   /** A partition idle for this long gets a tick. */
   tickMs: number;
   /**
@@ -30,6 +36,7 @@ export interface TransformerSettings {
 
 export const DEFAULT_TRANSFORMER_SETTINGS: Omit<TransformerSettings, 'partitions'> = {
   pollBytesMax: 1_048_576,
+  gatherMs: 10,
   tickMs: 1000,
   commitMs: 5000,
   recordBytesMax: 800_000,

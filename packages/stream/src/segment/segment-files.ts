@@ -1,4 +1,4 @@
-import { constants, writeSync } from 'node:fs';
+import { constants, readSync, writeSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, unlink, type FileHandle } from 'node:fs/promises';
 
 /** One open file. Positions and lengths in bytes. */
@@ -86,6 +86,12 @@ const WRITES_THROUGH = process.platform === 'linux';
  */
 const IN_PLACE_BYTES_MAX = 4096;
 
+/**
+ * So few bytes are read in place as well: only where a log ends so few are asked for, and what was
+ * appended just now lies in the page cache.
+ */
+const READ_IN_PLACE_BYTES_MAX = 256 * 1024;
+
 class NodeFile implements SegmentFile {
   readonly #handle: FileHandle;
   readonly #through: FileHandle | undefined;
@@ -97,6 +103,7 @@ class NodeFile implements SegmentFile {
 
   async read(into: Uint8Array, position: number): Promise<number> {
     let done = 0;
+    if (into.length <= READ_IN_PLACE_BYTES_MAX) return readInPlace(this.#handle.fd, into, position);
     while (done < into.length) {
       const { bytesRead } = await this.#handle.read(
         into,
@@ -137,6 +144,15 @@ class NodeFile implements SegmentFile {
   async close(): Promise<void> {
     await this.#through?.close();
     await this.#handle.close();
+  }
+}
+
+function readInPlace(fd: number, into: Uint8Array, position: number): number {
+  for (let done = 0; ;) {
+    const left = into.length - done;
+    const bytes = left === 0 ? 0 : readSync(fd, into, done, left, position + done);
+    if (bytes === 0) return done;
+    done += bytes;
   }
 }
 

@@ -17,6 +17,7 @@ import { entryTexts, runFold, type LoggedRecord } from './fold-run.ts';
 const QUICK: Partial<TransformerSettings> = {
   pollBytesMax: 2000,
   recordBytesMax: 1500,
+  gatherMs: 0,
   tickMs: 5,
   commitMs: 3,
 };
