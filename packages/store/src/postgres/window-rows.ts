@@ -28,18 +28,28 @@ export function openRowSet(pieces: readonly Piece[], context: PieceContext): Row
 /** Pieces that will not change again: appended, and no longer open. */
 export function finalRowSet(pieces: readonly Piece[], context: PieceContext): RowSet {
   return pieceRowSet('window', pieces, async (session, some) => {
-    if (context.copiesWindows && !(await isAnyDropped(session, some))) {
+    const { dropped, open } = await lookAtEditions(session, some);
+    if (context.copiesWindows && !dropped) {
       await session.copy('copy-windows', encodeWindowCopy(some, context.partition));
     } else await session.run('insert-finals', pieceParameters(some, context));
-    await session.runPlannedAnew('delete-open', pieceKeys(some, context));
+    if (open) await session.runPlannedAnew('delete-open', pieceKeys(some, context));
   });
 }
 
-/** COPY cannot leave out what comes of a dropped edition, as the statement does. */
-async function isAnyDropped(session: Session, pieces: readonly Piece[]): Promise<boolean> {
+/**
+ * Whether any of the pieces' editions was dropped: COPY cannot leave out what comes of it, as the
+ * statement does. And whether any has open pieces: of roll-ups most have none, and looking for each
+ * piece costs as much as appending it. Those of this partition and source change only with its mark.
+ */
+async function lookAtEditions(
+  session: Session,
+  pieces: readonly Piece[],
+): Promise<{ dropped: boolean; open: boolean }> {
   const editions = [...new Set(pieces.map(({ edition }) => edition))];
-  const { rows } = await session.run<{ dropped: boolean }>('is-any-dropped', [editions]);
-  return rows[0]!.dropped;
+  const { rows } = await session.run<{ dropped: boolean; open: boolean }>('look-at-editions', [
+    editions,
+  ]);
+  return rows[0]!;
 }
 
 function pieceRowSet(
