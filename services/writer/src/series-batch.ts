@@ -16,7 +16,7 @@ export interface SeriesBatch {
   records: number;
   bytes: number;
   entries: number;
-  /** Of those, the ones that are no samples. */
+  /** Of those, the ones that are no samples; each as often as it weighs. */
   objects: number;
   /** Position behind its last record, and behind records after it that had nothing new. */
   position: number;
@@ -46,7 +46,7 @@ export function batchOf(decoded: DecodedRecord): SeriesBatch {
     records: 1,
     bytes,
     entries: countEntries(record.entries),
-    objects: countObjects(record.entries),
+    objects: weighObjects(record.entries),
     position: offset + 1,
     appendTimeUs,
   };
@@ -63,7 +63,7 @@ export function addToBatch(
 ): boolean {
   const { record } = decoded;
   const entries = countEntries(record.entries);
-  const objects = countObjects(record.entries);
+  const objects = weighObjects(record.entries);
   const fits =
     batch.records < bounds.batchRecordsMax &&
     batch.bytes + decoded.bytes <= bounds.batchBytesMax &&
@@ -106,6 +106,13 @@ export function coalesce(chunks: readonly Entries[]): readonly Entries[] {
 /** Rows that a chunk may become. */
 export function countEntries(entries: Entries): number {
   return entries.samples.count + countObjects(entries);
+}
+
+/** A definition has an object for each of its labels: it takes as much as so many others. */
+const DEFINITION_WEIGHT = 4;
+
+function weighObjects(entries: Entries): number {
+  return countObjects(entries) + (DEFINITION_WEIGHT - 1) * entries.definitions.length;
 }
 
 function countObjects(entries: Entries): number {
