@@ -42,6 +42,11 @@ export interface ApplyResult {
   deadLettersBy?: Readonly<Record<string, number>>;
   /** Unverified raw samples that were present already. */
   unverifiedDuplicates: number;
+  /**
+   * So many raw samples of this partition in one batch would cost the store less than half for
+   * each; absent when it makes no difference. Nothing but the price depends on it.
+   */
+  cheaperFrom?: number;
 }
 
 /** Where accepted samples and windows are kept for queries, as the writer needs it. */

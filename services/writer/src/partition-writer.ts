@@ -89,6 +89,7 @@ export class PartitionWriter {
     const result = await this.#answer(() => store.apply(storeBatchOf(batch)));
     if (result.outcome === 'outrun') events.outrun(batch);
     else events.applied(batch, result, (clock.nowUs() - startedUs) / 1e6);
+    this.#ahead?.collect(result.cheaperFrom ?? 0);
     return result;
   }
 

@@ -34,6 +34,8 @@ export class ReadAhead {
   readonly #stop = new AbortController();
   readonly #reading: Promise<void>;
   #batch: SeriesBatch | undefined;
+  /** How often the usual bounds of a batch fit into what is collected. */
+  #share = 1;
   /** When the batch before was taken. */
   #takenUs: number;
   /** A record waits because it does not fit into the batch. */
@@ -93,6 +95,13 @@ export class ReadAhead {
     }
   }
 
+  /** A batch may have so many entries as far as that is allowed, or as many as usual. */
+  collect(entries: number): void {
+    const { batchEntriesMax, backlogEntriesMax } = this.#params.settings;
+    const most = Math.min(ROOM * entries, backlogEntriesMax);
+    this.#share = Math.max(1, most / batchEntriesMax);
+  }
+
   /** Nothing more is collected; `take` rejects with the error when it has handed out the rest. */
   giveUp(error: unknown): void {
     if (this.#end === undefined) this.#finish({ error });
@@ -132,7 +141,7 @@ export class ReadAhead {
   /** False when there is no room for it until the batch before is taken. */
   #add(decoded: DecodedRecord): boolean {
     if (this.#batch !== undefined) {
-      return addToBatch(this.#batch, decoded, this.#params.settings);
+      return addToBatch(this.#batch, decoded, this.#params.settings, this.#share);
     }
     this.#batch = batchOf(decoded);
     this.#wake();
@@ -224,6 +233,9 @@ export class ReadAhead {
     });
   }
 }
+
+/** Of the records one more has to fit. */
+const ROOM = 1.05;
 
 type ReadAheadParams = Readonly<{
   stream: Stream;

@@ -145,6 +145,10 @@ describe('a batch', () => {
     expect(addToBatch(batch, recordOf(2, samples(90)), bounds)).toBe(true);
     expect(addToBatch(batch, recordOf(3, samples(1)), bounds)).toBe(false);
     expect(batch).toMatchObject({ entries: 100, objects: 10, records: 3 });
+    // Where more are taken, objects are not.
+    expect(addToBatch(batch, recordOf(3, samples(50)), bounds, 2)).toBe(true);
+    expect(addToBatch(batch, recordOf(4, metadata(1)), bounds, 2)).toBe(false);
+    expect(addToBatch(batch, recordOf(4, samples(51)), bounds, 2)).toBe(false);
     // By itself a record is never too large.
     expect(addToBatch(batchOf(recordOf(0, metadata(50))), recordOf(1, samples(1)), bounds)).toBe(
       true,

@@ -60,14 +60,16 @@ export function addToBatch(
     WriterSettings,
     'batchRecordsMax' | 'batchBytesMax' | 'batchEntriesMax' | 'batchObjectsMax'
   >,
+  /** How often the bounds fit, that of objects apart. */
+  share = 1,
 ): boolean {
   const { record } = decoded;
   const entries = countEntries(record.entries);
   const objects = weighObjects(record.entries);
   const fits =
-    batch.records < bounds.batchRecordsMax &&
-    batch.bytes + decoded.bytes <= bounds.batchBytesMax &&
-    batch.entries + entries <= bounds.batchEntriesMax &&
+    batch.records < share * bounds.batchRecordsMax &&
+    batch.bytes + decoded.bytes <= share * bounds.batchBytesMax &&
+    batch.entries + entries <= share * bounds.batchEntriesMax &&
     (objects === 0 || batch.objects + objects <= bounds.batchObjectsMax);
   if (!fits || !isSameKey(batch.key, record)) return false;
   batch.chunks.push(record.entries);

@@ -13,6 +13,12 @@ export interface WriterSettings {
   /** Of entries that are no samples: as objects they take ten times their bytes. */
   batchObjectsMax: number;
   /**
+   * Where the store says that more entries in one transaction cost less, so many go into one that has
+   * waited long enough to have them; the other bounds grow in proportion. They are samples of very
+   * many series, of which rows of few samples are all that there will be.
+   */
+  backlogEntriesMax: number;
+  /**
    * While so many entries a second and more come, a batch waits for others since the one before, at
    * most for so long: the store packs samples of one series into one row, and rows of many samples
    * cost no more than those of few. Where less comes nothing waits for longer than a moment.
@@ -46,6 +52,7 @@ export const DEFAULT_WRITER_SETTINGS: WriterSettings = {
   batchBytesMax: 16 * MIB,
   batchEntriesMax: 300_000,
   batchObjectsMax: 30_000,
+  backlogEntriesMax: 800_000,
   lingerEntriesPerSecondMin: 10_000,
   lingerMs: 1000,
   readBytesMax: MIB,
@@ -67,6 +74,11 @@ export function writerSettings(changes: Partial<WriterSettings> = {}): WriterSet
   demand(
     settings.retryMsMin <= settings.retryMsMax,
     `retryMsMin (${settings.retryMsMin}) must not exceed retryMsMax (${settings.retryMsMax})`,
+  );
+  demand(
+    settings.batchEntriesMax <= settings.backlogEntriesMax,
+    `batchEntriesMax (${settings.batchEntriesMax}) must not exceed ` +
+      `backlogEntriesMax (${settings.backlogEntriesMax})`,
   );
   return Object.freeze(settings);
 }

@@ -7,6 +7,7 @@ import { MemoryLog } from '@millrace/stream/memory';
 import { SeriesRecordBuilder } from '@millrace/wire';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { countEntries } from './series-batch.ts';
 import { recordsOf, TEST_LOG_ID } from './testing/entry-sequence.ts';
 import {
   at,
@@ -97,6 +98,28 @@ describe('the writer', () => {
     expect(batches.length).toBeLessThan((700 * entriesPerOffset) / 400);
     const open = batches.flatMap(({ chunks }) => chunks.flatMap((chunk) => chunk.open));
     expect(open.length).toBeLessThanOrEqual(batches.length);
+  });
+
+  it('puts more of it into one where the store says that this costs less, to a bound', async () => {
+    await bench.append(recordsOf({ position: 700, offsetsMax: 4 }));
+    const { store } = bench;
+    const apply: typeof store.apply = async (batch) => {
+      return { ...(await store.apply(batch)), cheaperFrom: 5000 };
+    };
+    const long = { lingerEntriesPerSecondMin: 0.001, lingerMs: 3_600_000 };
+    const bounds = { ...long, batchEntriesMax: 200, backlogEntriesMax: 1000 };
+    bench.start({ store: { ...store, apply } }, bounds);
+    await until(() => expect(bench.batches.length).toBeGreaterThan(2));
+    const entries = bench.batches.map(({ chunks }) =>
+      chunks.reduce((sum, chunk) => sum + countEntries(chunk), 0),
+    );
+    expect(entries[0]).toBeLessThanOrEqual(200);
+    // The second was full before the first was applied.
+    for (const more of entries.slice(2)) {
+      // Without the revisions that later ones of the batch replace.
+      expect(more).toBeGreaterThan(600);
+      expect(more).toBeLessThanOrEqual(1000);
+    }
   });
 
   it('waits for more while much comes, and no longer than until a batch is full', async () => {

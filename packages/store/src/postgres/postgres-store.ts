@@ -198,7 +198,8 @@ async function attemptToApply(
   if (packing.placement.kind === 'packed' && packing.placement.emptied > 0) heads.vacuum(partition);
   // Rows that were refused were counted among those that lie there.
   if (!isolate) heads.giveBack(partition, packing.head);
-  return result;
+  const { packedAtOnceFrom } = packing.placement;
+  return packedAtOnceFrom === 0 ? result : { ...result, cheaperFrom: packedAtOnceFrom };
 }
 
 async function placeIn(parts: Parts, plan: BatchPlan, narrowTimes: Float64Array): Promise<Packing> {

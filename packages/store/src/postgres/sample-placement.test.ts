@@ -28,6 +28,14 @@ describe('a batch of many samples of each series', () => {
     expect(place(emptyHead(), rowsOf(10, 7))).toBe('head');
   });
 
+  it('is packed at once with fewer of each when a full head would hardly have more', () => {
+    const few = { ...settings, headRowsMax: 400 };
+    const placed = (each: number): Placement =>
+      placeSamples({ head: emptyHead(), rows: rowsOf(100, each), settings: few, nowUs: NOON_US });
+    expect(placed(2)).toEqual({ kind: 'head', packedAtOnceFrom: 300 });
+    expect(placed(3)).toMatchObject({ kind: 'packed', packedAtOnceFrom: 300 });
+  });
+
   it('waits with many series of which few wait already: their rows would be of one sample', () => {
     const head = emptyHead();
     expect(place(head, rowsOf(100))).toBe('head');

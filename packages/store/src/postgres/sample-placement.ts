@@ -14,8 +14,8 @@ export interface PackingSettings {
   /** Nor do they wait longer, once something comes. */
   headMsMax: number;
   /**
-   * A batch with so many samples of each series is packed at once, when as many of each come with
-   * what waits already, and if it has …
+   * A batch with so many samples of each series (fewer, where a full head would hardly have more) is
+   * packed at once, when as many of each come with what waits already, and if it has …
    */
   densePerSeriesMin: number;
   /** … so many at all. */
@@ -31,12 +31,20 @@ export const PACKING_DEFAULTS: PackingSettings = {
   denseRowsMin: 4_000,
 };
 
-/** Where the verified samples of a batch go. */
-export type Placement =
-  /** Beside what waits already; none of it is touched. */
-  | { kind: 'head' }
-  /** All that waits goes with them: `emptied` rows of the head. */
-  | { kind: 'packed'; packs: Packs; emptied: number };
+/** Where the verified samples of a batch go, and from how many on one is packed at once. */
+export type Placement = (InHead | Packed) & Readonly<{ packedAtOnceFrom: number }>;
+
+/** Beside what waits already; none of it is touched. */
+interface InHead {
+  kind: 'head';
+}
+
+/** All that waits goes with them: `emptied` rows of the head. */
+interface Packed {
+  kind: 'packed';
+  packs: Packs;
+  emptied: number;
+}
 
 /**
  * Decides it, and adds them to what is known of the head: whatever is done with them, that is what
@@ -54,16 +62,32 @@ export function placeSamples(
   const { samples } = head;
   const waiting = samples.count;
   const series = samples.add(rows.samples, rows.verified);
-  if (samples.count === 0) return { kind: 'head' };
+  if (samples.count === 0) return { kind: 'head', packedAtOnceFrom: 0 };
   // A clock that was set back must not let them wait until it has caught up.
   if (head.sinceUs === undefined || nowUs < head.sinceUs) head.sinceUs = nowUs;
   const isDue = nowUs - head.sinceUs >= settings.headMsMax * 1000;
+  const perSeries = densePerSeries(samples, settings);
   const isDense =
     rows.verified.length >= settings.denseRowsMin &&
-    rows.verified.length >= settings.densePerSeriesMin * series &&
-    samples.count >= settings.densePerSeriesMin * samples.seriesCount;
-  if (!isDue && !isDense && !isFull(samples, settings)) return { kind: 'head' };
-  return { kind: 'packed', packs: packSamples(samples), emptied: waiting };
+    rows.verified.length >= perSeries * series &&
+    samples.count >= perSeries * samples.seriesCount;
+  const packedAtOnceFrom = Math.ceil(
+    Math.max(settings.denseRowsMin, perSeries * samples.seriesCount),
+  );
+  if (!isDue && !isDense && !isFull(samples, settings)) return { kind: 'head', packedAtOnceFrom };
+  return { kind: 'packed', packs: packSamples(samples), emptied: waiting, packedAtOnceFrom };
+}
+
+/** Of what a full head would have of each of very many series. */
+const DENSE_SHARE = 0.75;
+
+/**
+ * To wait in the head costs as much as half a row. Where a full one has few samples of each series, a
+ * batch of nearly as many does not gain by it.
+ */
+function densePerSeries({ seriesCount }: HeadSamples, settings: PackingSettings): number {
+  const { densePerSeriesMin, headRowsMax } = settings;
+  return Math.min(densePerSeriesMin, (DENSE_SHARE * headRowsMax) / seriesCount);
 }
 
 function isFull({ count, seriesCount }: HeadSamples, settings: PackingSettings): boolean {
