@@ -50,5 +50,5 @@ export class SampleBuffers {
 }
 
 function roomFor(count: number): number {
-  return Math.ceil(count * 1.5);
+  return Math.ceil(count * 1.25);
 }

@@ -79,12 +79,16 @@ export class DueList {
   }
 
   #grow(slot: number): void {
-    const grown = new Float64Array(2 * slot).fill(NaN);
-    grown.set(this.#listed);
+    const before = this.#listed;
+    // All of it is written: room for twice as many would be taken, and not only reserved.
+    const grown = new Float64Array(Math.ceil(GROWTH * (slot + 1)));
+    grown.set(before);
+    grown.fill(NaN, before.length);
     this.#listed = grown;
   }
 }
 
+const GROWTH = 1.25;
 /** Old entries that are borne before they are looked for. */
 const OLD_MAX = 1024;
 const SECOND_US = 1_000_000;
