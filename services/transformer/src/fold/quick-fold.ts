@@ -38,6 +38,11 @@ export class QuickFold {
    */
   #followers = new Int32Array(FOLLOWERS_MIN).fill(NONE);
   #last = NONE;
+  /**
+   * How many to look at together: as many as were usual the last time. Of series that are new, or
+   * when a window begins, each sample is unusual, and looking at others as well would be in vain.
+   */
+  #reach = STRETCH_MAX;
   /** Of the samples at hand: where their series stand, and what they add to increases. */
   readonly #slots = new Int32Array(STRETCH_MAX);
   readonly #increases = new Float64Array(STRETCH_MAX);
@@ -77,11 +82,15 @@ export class QuickFold {
     const { length } = record.values;
     let next = from;
     while (next < length) {
-      const stretch = { record, from: next, to: Math.min(length, next + STRETCH_MAX), at };
+      const stretch = { record, from: next, to: Math.min(length, next + this.#reach), at };
       const asked = stretch.to;
       this.#foldStretch(stretch);
       next = stretch.to;
-      if (next < asked) break;
+      if (next < asked) {
+        this.#reach = Math.max(1, next - stretch.from);
+        break;
+      }
+      this.#reach = Math.min(STRETCH_MAX, 2 * this.#reach);
     }
     return next;
   }
