@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ArchivedLogLook, ArchiveReport } from '@millrace/archive';
+import type { AuditReport, ReplayReport } from '@millrace/audit';
 import { systemClock } from '@millrace/runtime';
 import { TOPIC_EVENTS } from '@millrace/stream';
 import { openSegmentView } from '@millrace/stream/segment';
@@ -24,6 +26,12 @@ const RULES = `rules:
     widths: [10s, 1m]
     aggregates: [count, sum, min, max, first, last, increase, quantile]
 `;
+
+/** What `millrace archive status --json` prints. */
+interface ArchiveLook {
+  archived: ArchivedLogLook[];
+  held: { start: number; archivedTo?: number; gap?: unknown }[];
+}
 
 let playground: Playground;
 beforeEach(async () => {
@@ -54,8 +62,48 @@ test(
     expect(`${code} ${stderr}`).toMatch(/^0 /);
     for (const rule of ['sales', 'rollup']) await expectSame(rule, fromMs);
     expect(millrace.output()).not.toMatch(/WRITER_GAP|Job stopped|does not help/);
+
+    // With the archive in front the log is whole, and proves all that is stored.
+    const replayed = await command<ReplayReport>(0, 'replay');
+    expect(replayed).toMatchObject({ outcome: 'same', notProven: [] });
+    expect(replayed.tables.samples.rows).toBeGreaterThan(REQUESTS * 12 - 1);
+    const audited = await command<AuditReport>(0, 'audit', '--archive');
+    expect(audited).toMatchObject({ outcome: 'clean', findings: [] });
+    await expectSoundArchive(archive);
   },
 );
+
+async function command<T>(exitCode: number, ...args: readonly string[]): Promise<T> {
+  const { code, stdout, stderr } = await playground.run([...args, '--json']);
+  expect(`${code} ${stderr}`).toMatch(new RegExp(`^${exitCode} `));
+  return JSON.parse(stdout) as T;
+}
+
+/** As the commands tell of it; then a byte of it is changed. */
+async function expectSoundArchive(archive: string): Promise<void> {
+  const look = await command<ArchiveLook>(0, 'archive', 'status');
+  expect(look.held.map(({ gap }) => gap)).toEqual([undefined, undefined]);
+  for (const { archivedTo, start } of look.held) expect(archivedTo).toBeGreaterThan(start);
+  for (const { stretches, checkpoints } of look.archived) {
+    expect(stretches).toEqual([{ from: 0, to: expect.any(Number) as number }]);
+    expect(checkpoints).toBeGreaterThan(0);
+  }
+  const whole = await command<ArchiveReport>(0, 'archive', 'verify');
+  expect(whole.samples).toBeGreaterThan(REQUESTS * 12 + FILLER_REQUESTS * FILLER_SERIES - 1);
+  const { partitions } = await command<{ partitions: { position: number; end: number }[] }>(
+    ...([0, 'archive', 'run', '--all'] as const),
+  );
+  for (const { position, end } of partitions) expect(end - position).toBeLessThan(5);
+  const names = await readdir(archive, { recursive: true });
+  const path = join(
+    archive,
+    names.find((name) => name.endsWith('.records.parquet'))!,
+  );
+  const bytes = await readFile(path);
+  await writeFile(path, bytes.fill(bytes[50]! ^ 1, 50, 51));
+  const damaged = await command<ArchiveReport>(1, 'archive', 'verify');
+  expect(damaged.faults).toEqual([expect.objectContaining({ kind: 'damaged' })]);
+}
 
 function environment(url: string): Record<string, string> {
   return {

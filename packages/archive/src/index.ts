@@ -13,3 +13,5 @@ export { openArchiveFiles } from './open-archive-files.ts';
 export type { ArchiveAccess } from './archive-access.ts';
 export type { ArchivedRange } from './range.ts';
 export { withArchive, type WithArchiveParts } from './with-archive.ts';
+export { lookAtArchive, type ArchivedLogLook } from './look-at-archive.ts';
+export { verifyArchive, type ArchiveFault, type ArchiveReport } from './verify-archive.ts';

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { exitCodeOf, exitCodes, type ExitCode } from '@millrace/runtime';
 import { version } from '@millrace/single/running';
 import type { CliContext } from './cli-context.ts';
+import { addArchiveCommand } from './commands/archive.ts';
 import { addAuditCommand } from './commands/audit.ts';
 import { addBackfillCommand } from './commands/backfill.ts';
 import { addReplayCommand } from './commands/replay.ts';
@@ -84,6 +85,7 @@ function buildProgram(context: CliContext, stdout: OutputStream, stderr: OutputS
   addAuditCommand(program, context);
   addReplayCommand(program, context);
   addCheckpointCommand(program, context);
+  addArchiveCommand(program, context);
   addConfigCommand(program, context);
   addSetupCommand(program, context);
   program

@@ -19,7 +19,12 @@ export {
   type MeterLabels,
 } from './meter.ts';
 export { OwnedPartitions, type PartitionTask } from './owned-partitions.ts';
-export { dependenciesOf, dependencyOf, PartitionWatch } from './partition-watch.ts';
+export {
+  archiveDependencies,
+  dependenciesOf,
+  dependencyOf,
+  PartitionWatch,
+} from './partition-watch.ts';
 export { identifyProcess, type ProcessIdentity } from './process-identity.ts';
 export { createProcessMeter, measureThread } from './process-meter.ts';
 export { lockDirectory, type DirectoryLock } from './process-lock.ts';

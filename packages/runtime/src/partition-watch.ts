@@ -47,11 +47,11 @@ export function dependenciesOf(
   const stored: Dependency = store.isRunning
     ? { name: 'store', state: 'ok' }
     : { name: 'store', state: 'degraded', detail: store.detail ?? 'PostgreSQL does not run yet.' };
-  return [...behind, stored, ...stages.flatMap(archiveOf)];
+  return [...behind, stored, ...stages.flatMap(archiveDependencies)];
 }
 
 /** Where there is an archive: while it cannot be reached, the log forgets nothing. */
-export function archiveOf({ archive }: StageStatus): Dependency[] {
+export function archiveDependencies({ archive }: StageStatus): Dependency[] {
   if (archive === undefined) return [];
   const held = archive.find(({ reason }) => reason !== undefined);
   if (held?.reason === undefined) return [{ name: 'archive', state: 'ok' }];

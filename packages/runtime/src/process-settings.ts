@@ -62,6 +62,7 @@ export const SHARED_SECTIONS: readonly string[] = [
   'transformer',
   'writer',
   'checkpoint',
+  'archive',
   'partitions',
   'replicas',
   'config',

@@ -106,8 +106,9 @@ export function topicFull(topic: Topic, bytes: number, bytesMax: number): Stream
       `${topic} holds ${bytes} bytes and may hold ${bytesMax}; the record was not appended. ` +
       'Everything acknowledged before is kept.',
     remedy:
-      'Records are forgotten once they are stored and past their retention: look at ' +
-      '"millrace lag", let the store catch up, lower the retention or raise topicBytesMax.',
+      'Records are forgotten once they are stored, past their retention and, with an archive, ' +
+      'archived: look at "millrace lag" and "millrace archive status", let store and archive ' +
+      'catch up, lower the retention or raise topicBytesMax.',
   });
 }
 

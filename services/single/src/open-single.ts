@@ -208,6 +208,7 @@ export class OpenSingle implements Single {
   }
 
   #describe(address: ListenAddress, store: StoreServer): RunFile {
+    const { url: archive } = this.#parts.settings.archive;
     return {
       version,
       pid: process.pid,
@@ -219,6 +220,7 @@ export class OpenSingle implements Single {
       ...(store.socket === undefined ? {} : { socket: store.socket }),
       store: store.running,
       directory: this.#parts.directory.path,
+      ...(archive === undefined ? {} : { archive }),
     };
   }
 

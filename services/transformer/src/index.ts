@@ -10,6 +10,7 @@ export { DEFAULT_JOB_SETTINGS, type JobSettings } from './jobs/job-settings.ts';
 export type { Job } from './jobs/job.ts';
 export { beginJob } from './jobs/job-start.ts';
 export type { BegunJob } from './jobs/job-state.ts';
+export { findLogId } from './jobs/log-beginning.ts';
 export { createJobs, type Jobs, type JobsComponents } from './jobs/jobs.ts';
 export { LIVE_SOURCE } from './take-over.ts';
 export { createTransformer, type Transformer, type TransformerComponents } from './transformer.ts';

@@ -1,3 +1,4 @@
+import { archiveDefinition, type ArchiveSection } from '@millrace/archive';
 import { checkpointDefinition, type CheckpointSection } from '@millrace/checkpoint';
 import {
   checkHost,
@@ -29,6 +30,7 @@ import {
   openKafkaStream,
   type KafkaSection,
 } from '@millrace/stream/kafka';
+import { hostArchive } from './host-archive.ts';
 import { DEFAULT_TRANSFORMER_SETTINGS } from './settings.ts';
 import { transformerDefinition, type TunedTransformerSettings } from './settings-definition.ts';
 import { createTransformer, type Transformer } from './transformer.ts';
@@ -39,6 +41,7 @@ export interface TransformerProcessSettings extends ProcessSettings {
   redis: RedisSection;
   transformer: TunedTransformerSettings;
   checkpoint: CheckpointSection;
+  archive: ArchiveSection;
 }
 
 const definition: SettingsDefinition<TransformerProcessSettings> = {
@@ -47,6 +50,7 @@ const definition: SettingsDefinition<TransformerProcessSettings> = {
   redis: redisDefinition,
   transformer: transformerDefinition,
   checkpoint: checkpointDefinition,
+  archive: archiveDefinition,
 };
 
 /** @throws MillraceError SETTING_…, CONFIG_INSECURE_HOST. */
@@ -107,8 +111,14 @@ async function compose(
   );
   host.onClose(() => stream.close());
   const letGoMsMax = stopMsMax * LET_GO_PART;
-  const stage = createTransformer(
-    { stream, state, clock, log, meter, jobPlaces },
+  const owned = (): number[] => transformer.status().partitions.map(({ partition }) => partition);
+  const archive = await hostArchive(
+    host,
+    { stream, readPosition: (partition) => state.readPosition(partition), owned },
+    settings.archive,
+  );
+  const transformer = createTransformer(
+    { stream, state, clock, log, meter, jobPlaces, jobStream: archive?.stream },
     {
       ...DEFAULT_TRANSFORMER_SETTINGS,
       ...settings.transformer,
@@ -117,6 +127,11 @@ async function compose(
       stopMsMax: letGoMsMax,
     },
   );
+  archive?.run();
+  const stage: Transformer = {
+    ...transformer,
+    status: () => ({ ...transformer.status(), ...(archive && { archive: archive.statuses() }) }),
+  };
   const group = openKafkaPartitionGroup(
     { connection, clock, log },
     {

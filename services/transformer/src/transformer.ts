@@ -31,6 +31,8 @@ export interface TransformerComponents {
   makeCheckpoint?: MakeCheckpoint;
   /** Where states of jobs are; left out: jobs are done by somebody else. */
   jobPlaces?: StatePlaces;
+  /** What jobs read: it may go further back. Left out: `stream`. */
+  jobStream?: Stream | undefined;
 }
 
 export interface Transformer extends PartitionedStage {
@@ -51,7 +53,8 @@ export function createTransformer(
   settings: TransformerSettings,
 ): Transformer {
   const live = createLive(components, settings);
-  const { jobPlaces: places, stream, clock, log, meter } = components;
+  const { jobPlaces: places, clock, log, meter } = components;
+  const { jobStream: stream = components.stream } = components;
   if (places === undefined) return live;
   const { partitions, stopMsMax } = settings;
   const parts = { stream, places, clock, events: createJobEvents(log, meter) };

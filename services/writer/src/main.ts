@@ -1,4 +1,10 @@
 import {
+  archiveDefinition,
+  createArchivedTo,
+  openArchiveFiles,
+  type ArchiveSection,
+} from '@millrace/archive';
+import {
   checkpointDefinition,
   CheckpointRetention,
   type CheckpointSection,
@@ -51,6 +57,8 @@ export interface WriterProcessSettings extends ProcessSettings {
   redis: RedisSection;
   store: StoreSection;
   checkpoint: CheckpointSection;
+  /** The log may forget what lies there. */
+  archive: ArchiveSection;
 }
 
 const definition: SettingsDefinition<WriterProcessSettings> = {
@@ -59,6 +67,7 @@ const definition: SettingsDefinition<WriterProcessSettings> = {
   redis: redisDefinition,
   store: storeDefinition,
   checkpoint: checkpointDefinition,
+  archive: archiveDefinition,
 };
 
 /** @throws MillraceError SETTING_…, CONFIG_INSECURE_HOST. */
@@ -119,9 +128,11 @@ async function compose(host: StageHost, settings: WriterProcessSettings): Promis
   host.onClose(() => stream.close());
   const letGoMsMax = stopMsMax * LET_GO_PART;
   const history = new HistoryReader(stream);
+  const files = await openArchiveFiles(settings.archive);
+  const archivedTo = files && createArchivedTo({ stream, files, clock });
   const releasing = releasingEvents(store, {
     heldFrom: (partition, logId) => heldByJobs({ history, places }, partition, logId),
-    retention: new CheckpointRetention({ stream }, settings.checkpoint),
+    retention: new CheckpointRetention({ stream, archivedTo }, settings.checkpoint),
     log,
     readPosition: (partition) => state.readPosition(partition),
     owned: () => stage.status().partitions.map(({ partition }) => partition),

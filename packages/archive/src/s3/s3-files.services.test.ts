@@ -5,7 +5,7 @@ import type { ArchiveFiles } from '../archive-files.ts';
 import { openArchiveFiles } from '../open-archive-files.ts';
 import { testArchiveFiles } from '../testing/archive-files-contract.testsuite.ts';
 import { openS3Files } from './s3-files.ts';
-import { makeBucket, type S3Access } from './testing/index.ts';
+import { makeBucket, type S3Access } from './testing/s3-server.ts';
 
 const s3 = inject('s3');
 if ('missing' in s3) reportMissing(s3.missing);
@@ -15,7 +15,8 @@ describe.skipIf('missing' in s3)('S3', () => {
     if ('missing' in s3) throw new Error('skipped');
     return await makeBucket(s3.url, `test-${randomBytes(8).toString('hex')}`);
   };
-  const open = async (access: S3Access): Promise<ArchiveFiles> => (await openArchiveFiles(access))!;
+  const open = async (access: S3Access): Promise<ArchiveFiles> =>
+    (await openArchiveFiles(access))!;
 
   testArchiveFiles('S3', async () => {
     const access = await bucketed();
@@ -24,7 +25,7 @@ describe.skipIf('missing' in s3)('S3', () => {
     return { files, dispose: async () => undefined };
   });
 
-  test('says what is wrong with keys and buckets, and that it is for a person to change', async () => {
+  test('says what is wrong with keys and buckets, which a person has to change', async () => {
     const access = await bucketed();
     const cases: [Partial<S3Access>, RegExp][] = [
       [{ secretAccessKey: 'wrong' }, /SignatureDoesNotMatch/],

@@ -1,3 +1,4 @@
+import { withArchive, type ArchiveFiles } from '@millrace/archive';
 import { silentLog, systemClock } from '@millrace/runtime';
 import { usualDataDirectory } from '@millrace/single/running';
 import type {
@@ -35,6 +36,7 @@ export interface Audited {
 export async function openEmbedded(
   context: CliContext,
   dataDir: string | undefined,
+  files: ArchiveFiles | undefined,
 ): Promise<Audited> {
   const { environment } = context;
   const chosen = dataDirOf(context, dataDir);
@@ -42,11 +44,14 @@ export async function openEmbedded(
   const connection = connectionOf(run, environment);
   const { log } = usualDataDirectory(chosen);
   const stream = await openSegmentView({ directory: log, clock: systemClock });
-  return audited(stream, connection);
+  return audited(stream, connection, files);
 }
 
 /** Kafka and the database of the environment. */
-export async function openDistributed({ environment }: CliContext): Promise<Audited> {
+export async function openDistributed(
+  { environment }: CliContext,
+  files: ArchiveFiles | undefined,
+): Promise<Audited> {
   const { kafka, store } = readDistributedSettings(environment);
   if (store.url === undefined) throw storeUrlMissing();
   const stream = await openKafkaStream({
@@ -56,10 +61,16 @@ export async function openDistributed({ environment }: CliContext): Promise<Audi
     log: silentLog,
     settings: { openMs: OPEN_MS },
   });
-  return audited(stream, { url: store.url });
+  return audited(stream, { url: store.url }, files);
 }
 
-function audited(stream: Stream, connection: PostgresConnection): Audited {
+/** With an archive, what the log has forgotten is read from there. */
+function audited(
+  held: Stream,
+  connection: PostgresConnection,
+  files: ArchiveFiles | undefined,
+): Audited {
+  const stream = files === undefined ? held : withArchive({ stream: held, files });
   const store = createPostgresStoreReader({ connection });
   let repairer: StoreRepairer | undefined;
   let completion: CompletionStore | undefined;

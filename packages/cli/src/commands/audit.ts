@@ -14,6 +14,7 @@ interface AuditFlags {
   partition?: number;
   memory: number;
   deep?: boolean;
+  archive?: boolean;
   json?: boolean;
   report?: string;
   dataDir?: string;
@@ -39,6 +40,7 @@ export function addAuditCommand(program: Command, context: CliContext): void {
         'fold the log again and compare every value with what is stored',
       ).conflicts(['until', 'tenant']),
     )
+    .option('--archive', 'read from the archive, too, what the log has forgotten')
     .option('--json', 'print the report as JSON')
     .option('--report <path>', 'write it to <path>.json and <path>.txt, whatever it says')
     .option('--data-dir <dir>', 'the data directory of the running process')
@@ -75,7 +77,10 @@ async function examine(context: CliContext, flags: AuditFlags): Promise<AuditRep
     samplesMax: samplesIn(flags.memory),
     isDeep: flags.deep === true,
   };
-  return await withAudited(context, flags.dataDir, (parts) => audit(parts, settings));
+  const hasArchive = flags.archive === true;
+  return await withAudited(context, flags.dataDir, (parts) => audit(parts, settings), {
+    hasArchive,
+  });
 }
 
 function broken({ findings }: AuditReport, files: readonly string[]): MillraceError {

@@ -9,6 +9,7 @@ interface ReplayFlags {
   until?: number;
   partition?: number;
   memory: number;
+  archive: boolean;
   repair?: boolean;
   dryRun?: boolean;
   json?: boolean;
@@ -30,6 +31,7 @@ export function addReplayCommand(program: Command, context: CliContext): void {
         'make the store what the log says, and look again; writers may go on',
       ).conflicts('dryRun'),
     )
+    .option('--no-archive', 'leave out what only the archive holds')
     .option('--json', 'print the report as JSON')
     .option('--data-dir <dir>', 'the data directory of the running process')
     .action(async (flags: ReplayFlags) => await runReplay(context, flags));
@@ -55,10 +57,14 @@ async function replayed(context: CliContext, flags: ReplayFlags): Promise<Replay
     partition: flags.partition,
     samplesMax: samplesIn(flags.memory),
   };
-  return await withAudited(context, flags.dataDir, async (parts, audited) =>
-    flags.repair === true
-      ? await replay({ ...parts, repairer: audited.repairer() }, settings)
-      : await replay(parts, settings),
+  return await withAudited(
+    context,
+    flags.dataDir,
+    async (parts, audited) =>
+      flags.repair === true
+        ? await replay({ ...parts, repairer: audited.repairer() }, settings)
+        : await replay(parts, settings),
+    { hasArchive: flags.archive },
   );
 }
 

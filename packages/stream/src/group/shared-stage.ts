@@ -1,4 +1,5 @@
 import {
+  archiveDependencies,
   dependencyOf,
   PartitionWatch,
   type Clock,
@@ -79,7 +80,8 @@ export function createSharedStage(
     health: () => {
       const status = stage.status();
       const ready = isShared() && status.ready;
-      return { ready, dependencies: [groupDependency(group.status()), dependencyOf(status)] };
+      const behind = [dependencyOf(status), ...archiveDependencies(status)];
+      return { ready, dependencies: [groupDependency(group.status()), ...behind] };
     },
     status: () => ({ ...stage.status(), group: group.status() }),
   };

@@ -31,6 +31,8 @@ export interface RunFile {
   socket?: string;
   store: RunningStore;
   directory: string;
+  /** Where its log is archived; its keys are not written down. */
+  archive?: string;
 }
 
 /** Others see the whole file or none. */

@@ -1,0 +1,70 @@
+import {
+  archiveDefinition,
+  openArchiveFiles,
+  type ArchiveFiles,
+  type ArchiveSection,
+} from '@millrace/archive';
+import { MillraceError, readSettings, SHARED_SECTIONS } from '@millrace/runtime';
+import { isShared } from '../checkpoints/checkpoint-place.ts';
+import { dataDirOf, type CliContext } from '../cli-context.ts';
+import { findRunning } from '../running-single.ts';
+
+/** What the same environment may say to others. */
+const OTHERS = [
+  ...SHARED_SECTIONS,
+  ...['http', 'insecure', 'stopMsMax', 'logging', 'log', 'selfMetrics', 'url'],
+];
+
+export interface OpenedArchive {
+  files: ArchiveFiles;
+  section: ArchiveSection;
+}
+
+/**
+ * The archive of the environment, else that of the running process. Its keys are always those of
+ * the environment. Undefined: there is none.
+ */
+export async function findArchive(
+  context: CliContext,
+  dataDir: string | undefined,
+): Promise<OpenedArchive | undefined> {
+  const { settings } = readSettings<{ archive: ArchiveSection }>(
+    { archive: archiveDefinition },
+    context.environment,
+    { otherSections: OTHERS.filter((name) => name !== 'archive') },
+  );
+  const url = settings.archive.url ?? (await urlOfRunning(context, dataDir));
+  const section = { ...settings.archive, url };
+  const files = await openArchiveFiles(section);
+  return files && { files, section };
+}
+
+/** The same. @throws MillraceError ARCHIVE_NOT_SET when there is none. */
+export async function openArchive(
+  context: CliContext,
+  dataDir: string | undefined,
+): Promise<OpenedArchive> {
+  const found = await findArchive(context, dataDir);
+  if (found !== undefined) return found;
+  throw new MillraceError({
+    code: 'ARCHIVE_NOT_SET',
+    kind: 'permanent',
+    message: 'No archive was named, and the process that runs here has none. Nothing was done.',
+    remedy:
+      'Set MILLRACE_ARCHIVE__URL, for the processes too, to file:///a/directory or ' +
+      's3://bucket/prefix?endpoint=https://host.',
+  });
+}
+
+async function urlOfRunning(
+  context: CliContext,
+  dataDir: string | undefined,
+): Promise<string | undefined> {
+  if (isShared(context, dataDir)) return undefined;
+  try {
+    return (await findRunning(dataDirOf(context, dataDir))).archive;
+  } catch (error) {
+    if (error instanceof MillraceError && error.code === 'NOT_RUNNING') return undefined;
+    throw error;
+  }
+}
