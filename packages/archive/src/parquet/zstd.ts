@@ -7,7 +7,7 @@ export interface Zstd {
 }
 
 /** A copy takes a few seconds a day, and is kept for years. */
-const LEVEL = 6;
+const LEVEL = 3;
 
 let loading: Promise<Zstd> | undefined;
 

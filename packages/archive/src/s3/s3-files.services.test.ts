@@ -15,8 +15,7 @@ describe.skipIf('missing' in s3)('S3', () => {
     if ('missing' in s3) throw new Error('skipped');
     return await makeBucket(s3.url, `test-${randomBytes(8).toString('hex')}`);
   };
-  const open = async (access: S3Access): Promise<ArchiveFiles> =>
-    (await openArchiveFiles(access))!;
+  const open = async (access: S3Access): Promise<ArchiveFiles> => (await openArchiveFiles(access))!;
 
   testArchiveFiles('S3', async () => {
     const access = await bucketed();
