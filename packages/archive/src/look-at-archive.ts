@@ -51,8 +51,12 @@ export async function archivedPartitions(
   files: ArchiveFiles,
   signal?: AbortSignal,
 ): Promise<number[]> {
-  const folders = await files.folders(`${TOPIC_EVENTS}/`, signal);
-  return folders.filter((name) => PARTITION.test(name)).map(Number);
+  const found = new Set<number>();
+  for (const topic of [TOPIC_EVENTS, TOPIC_CHECKPOINTS]) {
+    const folders = await files.folders(`${topic}/`, signal);
+    for (const name of folders) if (PARTITION.test(name)) found.add(Number(name));
+  }
+  return [...found].toSorted((a, b) => a - b);
 }
 
 /** Manifests that are there, and the bytes of all files beside them. */

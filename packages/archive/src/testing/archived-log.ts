@@ -16,6 +16,7 @@ export const START_US = 1_700_000_000_000_000;
 /** A log whose clock goes on a second with each record, and an archive of it in a directory. */
 export interface ArchivedLog {
   log: MemoryLog;
+  clock: Clock;
   stream: Stream;
   directory: string;
   files: ArchiveFiles;
@@ -53,7 +54,7 @@ export async function createArchivedLog(logId: string = LOG_ID): Promise<Archive
     return new Archiver(parts, { ...SMALL_RANGES, ...changes });
   };
   return {
-    ...{ log, stream, directory, files, archived, archiver },
+    ...{ log, clock, stream, directory, files, archived, archiver },
     archive: async (changes) => {
       const archiving = archiver(changes);
       for (let before = -1; ;) {

@@ -1,0 +1,156 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TOPIC_EVENTS } from '@millrace/stream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ArchiveFiles } from './archive-files.ts';
+import { Archiver } from './archiver.ts';
+import { archiveUnreachable } from './archive-errors.ts';
+import { createArchivedTo } from './archived-ends.ts';
+import {
+  createArchivedLog,
+  LOG_ID,
+  readAll,
+  SMALL_RANGES,
+  START_US,
+  type ArchivedLog,
+} from './testing/archived-log.ts';
+import { verifyArchive } from './verify-archive.ts';
+import { withArchive } from './with-archive.ts';
+
+const clock = { nowUs: () => START_US, sleep: async () => undefined };
+
+describe('archiving', () => {
+  let scene: ArchivedLog;
+  beforeEach(async () => {
+    scene = await createArchivedLog();
+  });
+  afterEach(() => scene.close());
+  const contents = async (directory: string): Promise<Map<string, string>> => {
+    const found = new Map<string, string>();
+    const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+    for (const entry of entries.filter((one) => one.isFile())) {
+      const path = join(entry.parentPath, entry.name);
+      found.set(path.slice(directory.length), (await readFile(path)).toString('hex'));
+    }
+    return found;
+  };
+
+  it('cuts by what lies in the log, whoever does it and when', async () => {
+    const other = await createArchivedLog();
+    for (let i = 0; i < 12; i += 1) {
+      scene.append(10);
+      await scene.archive();
+      other.append(10);
+    }
+    await other.archive();
+    const [mine, theirs] = [await contents(scene.directory), await contents(other.directory)];
+    expect(mine.size).toBeGreaterThan(10);
+    expect(theirs).toEqual(mine);
+    await other.close();
+  });
+
+  it('closes a range by its bytes or by its time, and leaves the rest', async () => {
+    scene.append(100);
+    await scene.archive({ rangeBytesMax: 1000, rangeMsMax: 1e9 });
+    expect(scene.archived.every(({ payloadBytes }) => payloadBytes <= 1000)).toBe(true);
+    const again = await createArchivedLog();
+    again.append(100);
+    const position = await again.archive({ rangeBytesMax: 1e9, rangeMsMax: 30_000 });
+    expect(again.archived.map(({ from, to }) => [from, to])).toEqual([
+      [0, 30],
+      [30, 60],
+      [60, 90],
+    ]);
+    expect(position).toBe(90);
+    await again.close();
+  });
+
+  it('archives up to the end when asked, and goes on from there', async () => {
+    scene.append(20);
+    const archiver = scene.archiver({ rangeBytesMax: 1e9 });
+    expect(await archiver.archive(0, LOG_ID)).toMatchObject({ position: 0 });
+    expect(await archiver.archive(0, LOG_ID, { isAll: true })).toMatchObject({ position: 21 });
+    scene.append(9);
+    expect(await archiver.archive(0, LOG_ID, { isAll: true })).toMatchObject({ position: 30 });
+    expect(scene.archived.map(({ from, to }) => [from, to])).toEqual([
+      [0, 21],
+      [21, 30],
+    ]);
+  });
+
+  it('of two with other settings none harms the other', async () => {
+    scene.append(150);
+    await scene.archive({ rangeBytesMax: 1500 });
+    const position = await scene.archive({ rangeBytesMax: 4000 });
+    await scene.archive({ rangeBytesMax: 700 });
+    expect(await verifyArchive(scene)).toMatchObject({ faults: [], unnamedFiles: 0 });
+    const all = await readAll(scene.stream, 0);
+    await scene.forget(position - 1);
+    expect(await readAll(withArchive(scene), 0)).toEqual(all);
+  });
+
+  it.each([1, 2, 3, 4, 7])(
+    'killed at its call %i, it leaves nothing that does harm',
+    async (at) => {
+      scene.append(60);
+      let calls = 0;
+      const failing: ArchiveFiles = {
+        ...scene.files,
+        put: async (name, bytes) => {
+          calls += 1;
+          if (calls === at) throw archiveUnreachable('here', 'the cable is cut');
+          await scene.files.put(name, bytes);
+        },
+      };
+      const parts = { stream: scene.stream, files: failing, clock, onArchived: () => undefined };
+      const archiver = new Archiver(parts, SMALL_RANGES);
+      await expect(archiver.archive(0, LOG_ID)).rejects.toMatchObject({ kind: 'transient' });
+      const archivedTo = await createArchivedTo({ ...scene, clock })(0, LOG_ID);
+      expect(archivedTo).toBe(scene.archived.at(-1)?.to ?? (await firstEnds(at)));
+      const position = await scene.archive();
+      expect(await verifyArchive(scene)).toMatchObject({ faults: [], unnamedFiles: 0 });
+      const all = await readAll(scene.stream, 0);
+      await scene.forget(position - 1);
+      expect(await readAll(withArchive(scene), 0)).toEqual(all);
+    },
+  );
+  /** Each range takes two calls. */
+  const firstEnds = async (failedCall: number): Promise<number> => {
+    const other = await createArchivedLog();
+    other.append(60);
+    await other.archive();
+    await other.close();
+    return other.archived[Math.ceil(failedCall / 2) - 2]?.to ?? 0;
+  };
+
+  it('refuses a log that is another one than that of the ranges there are', async () => {
+    scene.append(60);
+    await scene.archive();
+    const before = await contents(scene.directory);
+    const other = await createArchivedLog('ff'.repeat(16));
+    other.append(200);
+    const parts = { stream: other.stream, files: scene.files, clock, onArchived: () => undefined };
+    const refused = { code: 'ARCHIVE_OTHER_LOG', kind: 'permanent' };
+    const mixed = new Archiver(parts, SMALL_RANGES);
+    await expect(mixed.archive(0, LOG_ID)).rejects.toMatchObject(refused);
+    await expect(mixed.archive(0, 'ee'.repeat(16))).rejects.toMatchObject(refused);
+    expect(await contents(scene.directory)).toEqual(before);
+    await mixed.archive(0, 'ff'.repeat(16));
+    expect(await verifyArchive(scene)).toMatchObject({ faults: [] });
+    await other.close();
+  });
+
+  it('begins anew behind what was forgotten while it was off, and the gap is told', async () => {
+    scene.append(60);
+    const position = await scene.archive();
+    scene.append(100);
+    await scene.forget(120);
+    expect(await createArchivedTo({ ...scene, clock })(0, LOG_ID)).toBe(0);
+    await scene.archive();
+    expect(scene.archived.find(({ from }) => from >= 120)?.from).toBe(120);
+    const { faults } = await verifyArchive(scene);
+    expect(faults).toMatchObject([{ kind: 'gap', from: position, to: 120 }]);
+    const { start } = await withArchive(scene).bounds(TOPIC_EVENTS, 0);
+    expect(start).toBe(120);
+  });
+});
