@@ -8,7 +8,7 @@ import { showCompletion } from './complete-progress.ts';
 
 /**
  * Completes the marked windows of a range, in the log and store of the running process or of the
- * environment, with its archive, where there is one; shows how far it is, and ends with the process.
+ * environment, with its archive where there is one; shows how far it is, and ends with the process.
  */
 export async function completeWindows(
   context: CliContext,
