@@ -100,10 +100,16 @@ describe('checkpoints in the archive', () => {
     scene.append(100);
     nowUs += HOUR_US;
     await make(80);
-    const parts = { stream: scene.stream, archivedTo: (): number => archivedTo };
+    const parts = { stream: scene.stream, archivedTo: () => archivedTo };
     const retention = new CheckpointRetention(parts, { keptCount: 1, keptBytesMax: 1e9 });
     const start = async (): Promise<number> => (await scene.stream.bounds(TOPIC_EVENTS, 0)).start;
-    let archivedTo = 0;
+    let archivedTo: number | Promise<number> = Promise.reject(new Error('the archive is away'));
+    await make(90);
+    await expect(retention.release(0, { logId: LOG_ID, position: 100 })).rejects.toThrow('away');
+    expect(await start()).toBe(0);
+    // Checkpoints are not archived to be kept: they must not pile up meanwhile.
+    expect(await positions(scene.stream)).toEqual([90]);
+    archivedTo = 0;
     await retention.release(0, { logId: LOG_ID, position: 100 });
     expect(await start()).toBe(0);
     archivedTo = 30;
@@ -112,6 +118,6 @@ describe('checkpoints in the archive', () => {
     expect(await start()).toBe(29);
     archivedTo = 99;
     await retention.release(0, { logId: LOG_ID, position: 100 });
-    expect(await start()).toBe(79);
+    expect(await start()).toBe(89);
   });
 });

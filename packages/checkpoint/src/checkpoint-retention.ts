@@ -37,6 +37,7 @@ export class CheckpointRetention {
     this.#settings = settings;
   }
 
+  /** Rejects when it is not known what is archived: then no event went, and checkpoints did. */
   async release(partition: number, done: DonePosition): Promise<void> {
     const scan = this.#scanOf(partition);
     await scan.follow();
@@ -48,13 +49,26 @@ export class CheckpointRetention {
     const stream = this.#stream;
     // The event before it stays: by its digest the log is recognised, and so it is by the last one
     // of an archive.
-    const archivedTo = await this.#archivedTo(partition, done.logId);
+    const archived = await this.#askArchive(partition, done.logId);
+    const archivedTo = 'position' in archived ? archived.position : 0;
     const before = Math.min(base.manifest.position, archivedTo) - 1;
     if (before > 0) await stream.release(TOPIC_EVENTS, partition, before);
     // Looked at once more: somebody else may have released events below another one.
     if (!(await this.#leadingIn(partition, whole)).includes(base)) return;
     const firsts = keptOf(whole, base, this.#settings).map(firstOffsetOf);
     await stream.release(TOPIC_CHECKPOINTS, partition, Math.min(...firsts));
+    if ('failure' in archived) throw archived.failure;
+  }
+
+  async #askArchive(
+    partition: number,
+    logId: string,
+  ): Promise<{ position: number } | { failure: unknown }> {
+    try {
+      return { position: await this.#archivedTo(partition, logId) };
+    } catch (failure) {
+      return { failure };
+    }
   }
 
   /**
