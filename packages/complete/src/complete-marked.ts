@@ -61,12 +61,20 @@ async function completeAll(
   settings: CompleteSettings,
   { run, tally }: Readonly<{ run: CompletionRun; tally: CompletionTally }>,
 ): Promise<void> {
-  const { stream, signal } = components;
+  const { stream, signal, isScheduled = false } = components;
   const { windowsMax, rules, tenant, sinceUs = -Infinity, untilUs = Infinity } = settings;
   let after: WindowName | undefined;
   for (;;) {
     signal?.throwIfAborted();
-    const scope = { fromUs: sinceUs, untilUs, rules, tenant, after, windowsMax };
+    const scope = {
+      fromUs: sinceUs,
+      untilUs,
+      rules,
+      tenant,
+      after,
+      windowsMax,
+      isOnlyNew: isScheduled,
+    };
     const page = await run.marked(scope);
     // Of later than what the store has: so it knows all editions that are there.
     const history = await readHistory(stream, signal);

@@ -3,6 +3,7 @@ import { logNumberOf, openedAt } from '@millrace/model';
 import type {
   CompleteWindow,
   CompletionRun,
+  FailedWindow,
   MarkedWindow,
   MarkedWindows,
   StoredPosition,
@@ -36,29 +37,36 @@ export async function completePage(parts: PageParts, page: MarkedWindows): Promi
   const rules = editionRules(history, new Set(page.windows.map(({ edition }) => edition)));
   const live = livePositions(page.positions);
   const windows = new Map<number, MarkedWindow>();
+  const failed: Failed[] = [];
   for (const [number, window] of page.windows.entries()) {
     tally.marked += 1;
     if (isNotOver(window, page, { rules, history })) tally.notOver += 1;
     else {
       const why = whyNot(window, { rules, live });
       if (why === undefined) windows.set(number, window);
-      else tally.fail(why);
+      else failed.push({ ...window, reason: why });
     }
   }
-  if (windows.size === 0) return;
   const results = await computeAll(parts, page, { windows, rules, live });
   const complete: CompleteWindow[] = [];
   for (const [number, window] of windows) {
     const ofWindow = window.firsts.map(({ partition }) => results.get(partition)!);
-    const failed = ofWindow.map((one) => one.failed.get(number)).find((why) => why !== undefined);
-    if (failed === undefined) complete.push(merged(window, number, { ofWindow, rules }));
-    else tally.fail(failed);
+    const why = ofWindow.map((one) => one.failed.get(number)).find((one) => one !== undefined);
+    if (why === undefined) complete.push(merged(window, number, { ofWindow, rules }));
+    else failed.push({ ...window, reason: why });
   }
   await run.replace(complete);
-  const bounded = complete.filter(({ marked }) => marked).length;
-  if (bounded > 0) tally.fail('bounded', bounded);
-  tally.completed += complete.length - bounded;
+  for (const window of complete) {
+    if (window.marked) failed.push({ ...window, reason: 'bounded' });
+    else tally.completed += 1;
+  }
+  await run.fail(failed);
+  for (const { reason } of failed) tally.fail(reason);
   parts.onProgress?.({ ...tally.counts, records: tally.records });
+}
+
+interface Failed extends FailedWindow {
+  reason: Reason;
 }
 
 type Rules = ReadonlyMap<number, EditionRules>;

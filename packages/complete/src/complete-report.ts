@@ -41,9 +41,9 @@ export class CompletionTally implements CompletionCounts {
   /** Of each partition that lacks records: the first one that is held. */
   readonly #starts = new Map<number, number>();
 
-  fail(reason: Reason, windows = 1): void {
-    this.notCompletable += windows;
-    this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + windows);
+  fail(reason: Reason): void {
+    this.notCompletable += 1;
+    this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1);
   }
 
   noteStart(partition: number, start: number): void {

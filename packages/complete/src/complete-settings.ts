@@ -28,3 +28,11 @@ export const COMPLETE_DEFAULTS: CompleteSettings = {
   identitiesMax: 8_000_000,
   logWaitMsMax: 10_000,
 };
+
+/** What takes little memory and few rows at a time: nobody waits for it. */
+export const SCHEDULED_DEFAULTS: CompleteSettings = {
+  ...COMPLETE_DEFAULTS,
+  windowsMax: 20_000,
+  samplesMax: 1_000_000,
+  identitiesMax: 2_000_000,
+};

@@ -1,3 +1,13 @@
 export { completeMarked, type CompleteComponents } from './complete-marked.ts';
 export type { CompleteProgress, CompleteReport, Reason, ReasonReport } from './complete-report.ts';
-export { COMPLETE_DEFAULTS, type CompleteSettings } from './complete-settings.ts';
+export {
+  COMPLETE_DEFAULTS,
+  SCHEDULED_DEFAULTS,
+  type CompleteSettings,
+} from './complete-settings.ts';
+export {
+  createCompletionSchedule,
+  type CompletionSchedule,
+  type ScheduleComponents,
+} from './completion-schedule.ts';
+export { createGiveWay } from './give-way.ts';

@@ -63,6 +63,7 @@ export const SHARED_SECTIONS: readonly string[] = [
   'writer',
   'checkpoint',
   'archive',
+  'complete',
   'partitions',
   'replicas',
   'config',

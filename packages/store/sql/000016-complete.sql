@@ -31,6 +31,22 @@ CREATE TABLE windows_complete (
 );
 CREATE INDEX windows_complete_start ON windows_complete (start);
 
+-- Windows that could not be computed again as their pieces were then, and why; they show what live
+-- folding made of them. `reason` is one of: cut, counter, earlier, partial, events, size, rules,
+-- other_log, bounded.
+CREATE TABLE windows_not_completable (
+  edition bigint NOT NULL,
+  series_id bigint NOT NULL,
+  width interval NOT NULL,
+  start timestamptz NOT NULL,
+  run bigint NOT NULL,
+  pieces bigint NOT NULL,
+  samples bigint NOT NULL,
+  reason text NOT NULL,
+  PRIMARY KEY (edition, series_id, width, start)
+);
+CREATE INDEX windows_not_completable_start ON windows_not_completable (start);
+
 -- Each time that marked windows were looked for, the newest hundred.
 CREATE TABLE complete_runs (
   run bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -34,6 +34,8 @@ export interface MarkedScope {
   /** Only windows behind this one, in the order of start, series, width and edition. */
   after: WindowName | undefined;
   windowsMax: number;
+  /** None that could not be computed as it is now, see `fail`. */
+  isOnlyNew: boolean;
 }
 
 /** What was committed at one moment. */
@@ -51,6 +53,14 @@ export interface CompleteWindow extends WindowName, Omit<Piece, 'fingerprint' | 
   /** Of the `MarkedWindow` that it was computed for. */
   pieces: number;
   samples: number;
+}
+
+/** A window that cannot be computed as it is. */
+export interface FailedWindow extends WindowName {
+  /** Of the `MarkedWindow`. */
+  pieces: number;
+  samples: number;
+  reason: string;
 }
 
 /** What came of a run. */
@@ -71,6 +81,8 @@ export interface CompletionRun {
    * later run stays. May be repeated. Resolves with how many there are of this run.
    */
   replace(windows: readonly CompleteWindow[]): Promise<number>;
+  /** Notes why windows cannot be computed as they are. May be repeated. */
+  fail(windows: readonly FailedWindow[]): Promise<void>;
   /** Notes what came of it, and lets the next one begin. */
   end(counts: CompletionCounts, problem?: string): Promise<void>;
 }

@@ -6,11 +6,13 @@ export {
   type UnverifiedSample,
   type UnverifiedSeries,
 } from './dead-letter.ts';
+export { completeDefinition, type CompleteSection } from './completion-definition.ts';
 export type {
   CompleteWindow,
   CompletionCounts,
   CompletionRun,
   CompletionStore,
+  FailedWindow,
   MarkedScope,
   MarkedWindow,
   MarkedWindows,

@@ -1,3 +1,4 @@
+import { createCompletionSchedule } from '@millrace/complete';
 import {
   choosePort,
   createProcessMeter,
@@ -25,6 +26,7 @@ import {
   releaseEvents,
   statusesOf,
 } from './threads/stage-group.ts';
+import { completingInThread } from './threads/completing.ts';
 import { startStageThreads, type StageThreads } from './threads/stage-threads.ts';
 import { stopStages } from './threads/stop-stages.ts';
 import { lookAtLedger, lookAtStore } from './store-look.ts';
@@ -77,6 +79,7 @@ export class OpenSingle implements Single {
   #info: RunFile | undefined;
   #url = '';
   #loops: Promise<unknown> = Promise.resolve();
+  #completing: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
   readonly #abandonStore = (): void => this.#store?.abandon();
 
@@ -139,6 +142,7 @@ export class OpenSingle implements Single {
     // Data is taken from here on, also while a store that crashed takes its time to recover.
     const store = await this.#orFailed(this.#storeStart);
     await this.#orFailed(writer.link.call('run', store.connection));
+    this.#completing = this.#complete(store);
     this.#info = this.#describe(address, store);
     await writeRunFile(directory, this.#info);
     this.#pushOwnMetrics(this.#info.url);
@@ -177,7 +181,7 @@ export class OpenSingle implements Single {
   async #stop(): Promise<void> {
     const { log, clock, settings } = this.#parts;
     this.#ending.abort();
-    const quiet = Promise.all([this.#selfMetrics?.stop(), this.#loops]);
+    const quiet = Promise.all([this.#selfMetrics?.stop(), this.#loops, this.#completing]);
     // A thread that broke down, or a start that did, has nothing left to finish.
     if (!this.#isBroken && this.#info !== undefined) {
       await stopStages({ threads: this.#threads, clock, log }, settings);
@@ -232,6 +236,19 @@ export class OpenSingle implements Single {
       settings.selfMetrics,
     );
     this.#selfMetrics.start();
+  }
+
+  async #complete({ connection }: StoreServer): Promise<void> {
+    const { directory, settings, clock, log } = this.#parts;
+    const { partitions, complete } = settings;
+    const { log: logs, state, jobs, postgres } = directory;
+    const doing = completingInThread({
+      directories: { log: logs, state, jobs, postgres },
+      ...{ sharedLog: this.#threads.sharedLog, connection },
+      settings: { partitions, log: settings.log },
+    });
+    const parts = { clock, log, meter: this.#meter, complete: doing };
+    await createCompletionSchedule(parts, complete).run(this.#ending.signal);
   }
 
   async #look(): Promise<void> {

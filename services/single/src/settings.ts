@@ -16,6 +16,7 @@ import {
   type SettingsDefinition,
 } from '@millrace/runtime';
 import { receiverDefinition, type TunedReceiverSettings } from '@millrace/receiver';
+import { completeDefinition, type CompleteSection } from '@millrace/store';
 import { retentionDefinition, upkeepSetting, type Retention } from '@millrace/store/postgres';
 import { DEFAULT_STREAM_SETTINGS } from '@millrace/stream';
 import { transformerDefinition, type TunedTransformerSettings } from '@millrace/transformer';
@@ -39,6 +40,7 @@ export interface SingleSettings extends Omit<ProcessSettings, 'logging'> {
   transformer: TunedTransformerSettings;
   checkpoint: CheckpointSection;
   archive: ArchiveSection;
+  complete: CompleteSection;
   store: {
     /** Of somebody's own PostgreSQL; undefined: the embedded one. */
     url: string | undefined;
@@ -102,6 +104,7 @@ export const singleDefinition: SettingsDefinition<SingleSettings> = {
   transformer: transformerDefinition,
   checkpoint: checkpointDefinition,
   archive: archiveDefinition,
+  complete: completeDefinition,
   store: {
     url: optionalText({
       aliases: ['DATABASE_URL'],

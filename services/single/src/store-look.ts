@@ -1,6 +1,6 @@
 import { MillraceError } from '@millrace/runtime';
 import type { LedgerReport, PostgresConnection } from '@millrace/store';
-import { readLedger, runQuery } from '@millrace/store/postgres';
+import { readLastCompletion, readLedger, runQuery } from '@millrace/store/postgres';
 import type { SingleStatus } from './running/single-status.ts';
 
 /** A store that takes longer to answer than this has other things to do. */
@@ -18,7 +18,7 @@ const LOOK = `
 /** The store's size and what became of all samples; nothing of it while it cannot answer. */
 export async function lookAtStore(
   connection: PostgresConnection,
-): Promise<Pick<SingleStatus['store'], 'bytes' | 'ledger'>> {
+): Promise<Pick<SingleStatus['store'], 'bytes' | 'ledger' | 'completion'>> {
   const limits = { connectTimeoutMs: LOOK_MS_MAX, statementTimeoutMs: LOOK_MS_MAX };
   // Status is asked for when something is wrong: the reason is told by the writer's partitions.
   const answer = await runQuery(connection, LOOK, limits).catch(() => undefined);
@@ -26,8 +26,10 @@ export async function lookAtStore(
   if (row === undefined) return {};
   const [bytes = 0, accepted = 0, stored = 0, duplicate = 0, conflict = 0] = row;
   const [dropped = 0, unverified = 0, deadLetter = 0, lost = 0] = row.slice(5);
+  const completion = await readLastCompletion(connection, limits).catch(() => undefined);
   return {
     bytes,
+    ...(completion === undefined ? {} : { completion }),
     ledger: { accepted, stored, duplicate, conflict, dropped, unverified, deadLetter, lost },
   };
 }

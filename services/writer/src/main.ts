@@ -37,6 +37,7 @@ import {
   type PostgresStore,
   type StoreSection,
 } from '@millrace/store/timescale';
+import { completeDefinition, type CompleteSection } from '@millrace/store';
 import { createSharedStage, TOPIC_SERIES } from '@millrace/stream';
 import {
   DEFAULT_KAFKA_GROUP_SETTINGS,
@@ -59,6 +60,7 @@ export interface WriterProcessSettings extends ProcessSettings {
   checkpoint: CheckpointSection;
   /** The log may forget what lies there. */
   archive: ArchiveSection;
+  complete: CompleteSection;
 }
 
 const definition: SettingsDefinition<WriterProcessSettings> = {
@@ -68,6 +70,7 @@ const definition: SettingsDefinition<WriterProcessSettings> = {
   store: storeDefinition,
   checkpoint: checkpointDefinition,
   archive: archiveDefinition,
+  complete: completeDefinition,
 };
 
 /** @throws MillraceError SETTING_…, CONFIG_INSECURE_HOST. */
@@ -88,6 +91,12 @@ const LEAVE_PART = 0.2;
 const OPEN_MS = 2000;
 const ADVISE_MS = 10_000;
 
+/** What runs beside a writer, in its process; returns how to end it. */
+export type BesideWriter = (
+  host: StageHost,
+  place: Readonly<{ kafka: KafkaSection; url: string; complete: CompleteSection }>,
+) => () => Promise<void>;
+
 /**
  * Runs the writer as a process of its own, from Kafka into a TimescaleDB or PostgreSQL, until
  * `stopping` aborts. Any number of these share the partitions.
@@ -99,16 +108,21 @@ export async function runWriter(
     environment: Readonly<Record<string, string | undefined>>;
     stopping: AbortSignal;
     colours: boolean;
+    beside?: BesideWriter | undefined;
   }>,
 ): Promise<void> {
-  const { environment, stopping, colours } = params;
+  const { environment, stopping, colours, beside } = params;
   const { settings } = readProcessSettings(environment);
   const port = settings.http.port ?? 0;
   const how = { name: 'writer', settings, port, stopping, colours };
-  await runStageProcess(how, (host) => compose(host, settings));
+  await runStageProcess(how, (host) => compose(host, settings, beside));
 }
 
-async function compose(host: StageHost, settings: WriterProcessSettings): Promise<HostedStage> {
+async function compose(
+  host: StageHost,
+  settings: WriterProcessSettings,
+  beside: BesideWriter | undefined,
+): Promise<HostedStage> {
   const { clock, log, meter, stopping: signal } = host;
   const { kafka, redis, store: section, stopMsMax } = settings;
   const { topicPrefix, compression, retentionMs, sessionMs } = kafka;
@@ -156,6 +170,7 @@ async function compose(host: StageHost, settings: WriterProcessSettings): Promis
   const shared = createSharedStage({ stage, group, clock, log }, { adviseMs: ADVISE_MS });
   host.show(shared);
   host.onClose(keepExpiring(host, { store, history, everyMs: upkeepMs }));
+  if (beside !== undefined) host.onClose(beside(host, { kafka, url, complete: settings.complete }));
   return shared;
 }
 

@@ -30,7 +30,11 @@ type RunStage = (params: {
 const stages: Readonly<Record<string, () => Promise<RunStage>>> = {
   receiver: async () => (await import('@millrace/receiver/main')).runReceiver,
   transformer: async () => (await import('@millrace/transformer/main')).runTransformer,
-  writer: async () => (await import('@millrace/writer/main')).runWriter,
+  writer: async () => {
+    const { runWriter } = await import('@millrace/writer/main');
+    const { completeBeside } = await import('../complete/complete-beside.ts');
+    return async (params) => await runWriter({ ...params, beside: completeBeside });
+  },
 };
 
 /** What still holds the process after a stop in bounded time is not waited for any longer. */

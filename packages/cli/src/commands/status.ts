@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { PartitionStatus, StageStatus } from '@millrace/runtime';
 import type { LedgerTotals, SingleStatus } from '@millrace/single/running';
 import { dataDirOf, type CliContext } from '../cli-context.ts';
+import { formatLastCompletion } from '../complete/last-completion-text.ts';
 import type { Colours } from '../console-output.ts';
 import { isDistributed } from '../distributed/is-distributed.ts';
 import { formatBytes, formatDurationMs, formatTimeUs } from '../quantities.ts';
@@ -50,6 +51,9 @@ export function formatStatus(status: SingleStatus, colours: Colours): string {
     `log    ${formatBytes(logBytes)}`,
     `store  ${store.kind} PostgreSQL, ${runs}${bytes}`,
     ...(store.ledger === undefined ? [] : [`ledger ${formatLedger(store.ledger)}`]),
+    ...(store.completion === undefined
+      ? []
+      : [`marked ${formatLastCompletion(store.completion, colours)}`]),
   ];
   return [...head, '', stageTable(stages, colours), ...reasonLines(stages, colours)].join('\n');
 }

@@ -1,3 +1,4 @@
+import { formatLastCompletion } from '../complete/last-completion-text.ts';
 import type { Colours } from '../console-output.ts';
 import { formatDurationMs } from '../quantities.ts';
 import { formatTable } from '../text-table.ts';
@@ -30,10 +31,11 @@ type Looked = StageLook | undefined;
 
 /** For people; `--json` has it all. */
 export function describeLook(look: DistributedLook, colours: Colours): string {
-  const { brokers, topicPrefix, partitions, unanswered } = look;
+  const { brokers, topicPrefix, partitions, completion, unanswered } = look;
   const named = topicPrefix === '' ? '' : `, topics ${topicPrefix}…`;
   const head = [
     `log    Kafka at ${brokers}${named}, ${partitions.length} partitions`,
+    ...(completion === undefined ? [] : [`marked ${formatLastCompletion(completion, colours)}`]),
     ...unanswered.map(
       ({ what, where, code, message }) =>
         `${what.padEnd(6)} ${where}: ${colours.red(code)}: ${message}`,

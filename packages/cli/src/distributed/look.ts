@@ -1,5 +1,6 @@
 import { errorText, MillraceError, silentLog, systemClock } from '@millrace/runtime';
 import { openRedisStateStore } from '@millrace/state/redis';
+import { readLastCompletion, type LastCompletion } from '@millrace/store/postgres';
 import { createTimescaleStore, describeConnection } from '@millrace/store/timescale';
 import { TOPIC_EVENTS, type PartitionBounds, type Stream } from '@millrace/stream';
 import { kafkaConnectionOf, openKafkaStream } from '@millrace/stream/kafka';
@@ -29,6 +30,8 @@ export interface DistributedLook {
   brokers: string;
   topicPrefix: string;
   partitions: PartitionLook[];
+  /** How marked windows were completed last; undefined: they never were, or nobody knows. */
+  completion?: LastCompletion | undefined;
   /** What could not be asked, and why: by `state` or `store`. */
   unanswered: { what: 'state' | 'store'; where: string; code: string; message: string }[];
 }
@@ -53,7 +56,7 @@ export async function lookAtDistributed(settings: DistributedSettings): Promise<
   });
   try {
     const unanswered: DistributedLook['unanswered'] = [];
-    const [folded, stored] = await Promise.all([
+    const [folded, { stored, completion }] = await Promise.all([
       askState(settings, stream.partitions, unanswered),
       askStore(settings, stream.partitions, unanswered),
     ]);
@@ -67,7 +70,8 @@ export async function lookAtDistributed(settings: DistributedSettings): Promise<
         stored: await stageLook(at, stored.get(partition)),
       };
     });
-    return { brokers, topicPrefix, partitions: await Promise.all(looks), unanswered };
+    const found = await Promise.all(looks);
+    return { brokers, topicPrefix, partitions: found, completion, unanswered };
   } finally {
     await stream.close();
   }
@@ -97,16 +101,17 @@ async function askStore(
   { store: { url } }: DistributedSettings,
   partitions: number,
   unanswered: DistributedLook['unanswered'],
-): Promise<Positions> {
-  if (url === undefined) return new Map();
+): Promise<{ stored: Positions; completion?: LastCompletion | undefined }> {
+  if (url === undefined) return { stored: new Map() };
   const store = createTimescaleStore({ connection: { url }, log: silentLog });
   try {
-    return await positionsOf(partitions, async (partition) => {
+    const stored = await positionsOf(partitions, async (partition) => {
       return (await store.marks(partition)).get(LIVE_SOURCE)?.mark.offset;
     });
+    return { stored, completion: await readLastCompletion({ url }) };
   } catch (error) {
     unanswered.push({ what: 'store', where: describeConnection({ url }), ...reasonOf(error) });
-    return new Map();
+    return { stored: new Map() };
   } finally {
     await store.close();
   }

@@ -1,7 +1,8 @@
 -- Windows with a marked piece that hold a time of [$1, $2), of some rules ($3; NULL: all) and one
 -- tenant ($4; NULL: all), behind the one that $5 to $8 name (NULL: from the first one), $9 at most.
 -- Only those that show as marked: what was computed again since, and is whole, is left out. None
--- that is past its retention, and none of a dropped edition unless it is served.
+-- that is past its retention, and none of a dropped edition unless it is served. With $10 none
+-- either that could not be computed as it is now.
 WITH widest AS MATERIALIZED (
   SELECT coalesce(max(width), '0') AS width FROM editions, unnest(editions.widths) AS width
 ), wanted AS MATERIALIZED (
@@ -79,7 +80,14 @@ CROSS JOIN LATERAL (
     GROUP BY piece.partition
   ) AS one
 ) AS made
-WHERE whole.run IS NULL OR whole.marked
+WHERE (
+  whole.run IS NULL OR whole.marked
   OR whole.pieces <> made.pieces OR whole.samples <> made.samples
+) AND NOT ($10 AND EXISTS (
+  SELECT FROM windows_not_completable AS known
+  WHERE known.edition = found.edition AND known.series_id = found.series_id
+    AND known.width = found.width AND known.start = found.start
+    AND known.pieces = made.pieces AND known.samples = made.samples
+))
 ORDER BY found.start, found.series_id, found.width, found.edition
 LIMIT $9

@@ -33,9 +33,13 @@ function runOf(database: MemoryStoreDatabase, run: number): CompletionRun {
         const known = database.complete.get(nameOf(window));
         if (known !== undefined && known.run >= run) continue;
         database.complete.set(nameOf(window), { ...window, run });
+        database.notCompletable.delete(nameOf(window));
         replaced += 1;
       }
       return replaced;
+    },
+    fail: async (windows) => {
+      for (const window of windows) database.notCompletable.set(nameOf(window), { ...window });
     },
     end: async () => {
       database.completion.isUnderWay = false;
@@ -54,6 +58,7 @@ async function readMarked(
     .map(({ watermarkUs = -Infinity }) => watermarkUs);
   const found = markedIn(database)
     .filter((window) => isWanted(database, window, scope))
+    .filter((window) => !scope.isOnlyNew || isNew(database, window))
     .sort(inOrder)
     .filter((window) => scope.after === undefined || inOrder(window, scope.after) > 0);
   return {
@@ -101,6 +106,11 @@ function isWanted(
   return (
     startUs + widthUs > fromUs && startUs < untilUs && (rules === undefined || rules.includes(rule))
   );
+}
+
+function isNew({ notCompletable }: MemoryStoreDatabase, window: MarkedWindow): boolean {
+  const known = notCompletable.get(nameOf(window));
+  return known?.pieces !== window.pieces || known.samples !== window.samples;
 }
 
 function nameOf({ edition, seriesId, widthUs, startUs }: WindowName): string {

@@ -6,7 +6,7 @@ import type {
   ExemplarEntry,
   UnverifiedEntry,
 } from '@millrace/wire';
-import type { CompleteWindow } from '../completion-store.ts';
+import type { CompleteWindow, FailedWindow } from '../completion-store.ts';
 import type { StoredMark } from '../store.ts';
 import type { ExpiredNote } from '../retention/stored-expiry.ts';
 import type {
@@ -89,6 +89,8 @@ export class MemoryStoreDatabase {
   readonly firstSeen: Map<string, TimeUs> = new Map();
   /** Windows that were computed again, by `edition seriesId widthUs startUs`. */
   readonly complete: Map<string, MemoryCompleteWindow> = new Map();
+  /** Windows that could not be, by the same. */
+  readonly notCompletable: Map<string, FailedWindow> = new Map();
   /** Runs of complete mode so far, and whether one is under way. */
   readonly completion: { runs: number; isUnderWay: boolean } = { runs: 0, isUnderWay: false };
   unverified: (UnverifiedEntry & { partition: number })[] = [];

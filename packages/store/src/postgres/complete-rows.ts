@@ -1,4 +1,4 @@
-import type { CompleteWindow } from '../completion-store.ts';
+import type { CompleteWindow, FailedWindow, WindowName } from '../completion-store.ts';
 import {
   booleanArray,
   byteaArray,
@@ -6,6 +6,7 @@ import {
   inputsArray,
   int8Array,
   seriesIdArray,
+  textArray,
   timeArray,
   widthArray,
 } from './array-parameters.ts';
@@ -17,10 +18,7 @@ export function completeParameters(
 ): unknown[] {
   const n = windows.length;
   return [
-    int8Array(n, (i) => windows[i]!.edition),
-    seriesIdArray(n, (i) => windows[i]!.seriesId),
-    widthArray(n, (i) => windows[i]!.widthUs),
-    timeArray(n, (i) => windows[i]!.startUs),
+    ...nameParameters(windows),
     int8Array(n, (i) => windows[i]!.pieces),
     int8Array(n, (i) => windows[i]!.samples),
     int8Array(n, (i) => windows[i]!.count),
@@ -36,5 +34,27 @@ export function completeParameters(
     byteaArray(n, (i) => windows[i]!.distinct),
     inputsArray(inputsOid, n, (i) => windows[i]!.inputs),
     booleanArray(n, (i) => windows[i]!.marked),
+  ];
+}
+
+/** What names windows. */
+export function nameParameters(windows: readonly WindowName[]): unknown[] {
+  const n = windows.length;
+  return [
+    int8Array(n, (i) => windows[i]!.edition),
+    seriesIdArray(n, (i) => windows[i]!.seriesId),
+    widthArray(n, (i) => windows[i]!.widthUs),
+    timeArray(n, (i) => windows[i]!.startUs),
+  ];
+}
+
+/** Rows of `windows_not_completable`. */
+export function failedParameters(windows: readonly FailedWindow[]): unknown[] {
+  const n = windows.length;
+  return [
+    ...nameParameters(windows),
+    int8Array(n, (i) => windows[i]!.pieces),
+    int8Array(n, (i) => windows[i]!.samples),
+    textArray(n, (i) => windows[i]!.reason),
   ];
 }

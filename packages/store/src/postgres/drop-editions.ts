@@ -54,6 +54,7 @@ export async function deleteDropped(
     return deleted;
   };
   while ((await step('delete-dropped-open', [OPEN_ROWS_MAX])) === OPEN_ROWS_MAX);
+  while ((await step('delete-dropped-complete', [OPEN_ROWS_MAX])) === OPEN_ROWS_MAX);
   const leaves = await pool.use(WHAT, async (session) => {
     return (await session.run<{ leaf: string; blocks: number }>('read-window-leaves')).rows;
   });

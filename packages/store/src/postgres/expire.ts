@@ -54,6 +54,7 @@ export async function expire(
   const lettersUs = facts.nowUs - policy.defaults.deadLettersMs * 1000;
   result.rowsDeleted += await expireLetters(pool, lettersUs);
   result.rowsDeleted += await expireHeads(components, raw);
+  result.rowsDeleted += await expireComplete(pool);
   if (result.dropped.length > 0 || result.rowsDeleted > 0) {
     log.info({ ...result }, 'Removed what is past its retention');
   }
@@ -141,6 +142,17 @@ async function noteGone(
     deleted += one.deleted;
   }
   return deleted;
+}
+
+/** What was computed again goes with what it stands for. */
+async function expireComplete(pool: PostgresPool): Promise<number> {
+  for (let deleted = 0; ;) {
+    const { rows } = await pool.use(WHAT, (session) =>
+      session.run<{ deleted: number }>('expire-complete', [DELETE_ROWS_MAX]),
+    );
+    deleted += rows[0]!.deleted;
+    if (rows[0]!.deleted < DELETE_ROWS_MAX) return deleted;
+  }
 }
 
 /** One transaction; undefined when it could not get a lock in time. */

@@ -19,6 +19,7 @@ export {
   readUnverified,
 } from './dead-letters.ts';
 export { readLedger } from './read-ledger.ts';
+export { readLastCompletion, type LastCompletion } from './read-last-completion.ts';
 export { readLosses, type StoredLoss } from './read-losses.ts';
 export {
   createPostgresEditionStore,

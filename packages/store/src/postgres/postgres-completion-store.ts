@@ -11,11 +11,11 @@ import type {
 } from '../completion-store.ts';
 import type { PostgresConnection } from '../postgres-connection.ts';
 import { boundParameter, intervalParameter, timeParameter } from './array-parameters.ts';
-import { completeParameters } from './complete-rows.ts';
+import { completeParameters, failedParameters, nameParameters } from './complete-rows.ts';
 import { createPostgresPool, type PostgresPool } from './postgres-pool.ts';
 import { positionOf, type PositionRow } from './postgres-store-reader.ts';
 import { readEditions } from './read-editions.ts';
-import type { Session } from './session.ts';
+import { transaction, type Session } from './session.ts';
 
 export interface PostgresCompletionStoreSettings {
   connectTimeoutMs: number;
@@ -115,6 +115,12 @@ function runOf(pool: PostgresPool, run: number, lock: Lock): CompletionRun {
       }
       return replaced;
     },
+    fail: async (windows) => {
+      for (let at = 0; at < windows.length; at += ROWS_MAX) {
+        const parameters = failedParameters(windows.slice(at, at + ROWS_MAX));
+        await pool.use(WHAT, (session) => session.run('upsert-failed', [run, ...parameters]));
+      }
+    },
     end: async (counts, problem) => {
       try {
         await pool.use(WHAT, (session) => noteEnd(session, run, { counts, problem }));
@@ -143,7 +149,8 @@ async function readMarked(session: Session, scope: MarkedScope): Promise<MarkedW
   }
 }
 
-function scopeParameters({ fromUs, untilUs, rules, tenant, after, windowsMax }: MarkedScope) {
+function scopeParameters(scope: MarkedScope): unknown[] {
+  const { fromUs, untilUs, rules, tenant, after, windowsMax, isOnlyNew } = scope;
   return [
     boundParameter(fromUs),
     boundParameter(untilUs),
@@ -154,6 +161,7 @@ function scopeParameters({ fromUs, untilUs, rules, tenant, after, windowsMax }: 
     after === undefined ? null : intervalParameter(after.widthUs),
     after?.edition ?? null,
     windowsMax,
+    isOnlyNew,
   ];
 }
 
@@ -193,7 +201,11 @@ async function replaceSome(
 ): Promise<number> {
   const { rows } = await session.run<{ oid: number }>('inputs-type');
   const parameters = completeParameters(windows, rows[0]!.oid);
-  return (await session.run('upsert-complete', [run, ...parameters])).count;
+  return await transaction(session, async () => {
+    const { count } = await session.run('upsert-complete', [run, ...parameters]);
+    await session.run('delete-failed', nameParameters(windows));
+    return count;
+  });
 }
 
 async function noteEnd(

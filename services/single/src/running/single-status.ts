@@ -1,4 +1,5 @@
 import type { StageStatus } from '@millrace/runtime';
+import type { LastCompletion } from '@millrace/store/postgres';
 import type { RunningStore } from './run-file.ts';
 
 /** What `GET /api/v1/status` answers and `millrace status` shows. */
@@ -21,6 +22,8 @@ export interface SingleStatus {
     bytes?: number;
     /** What became of all samples, over all tenants and partitions, as it was last published. */
     ledger?: LedgerTotals;
+    /** How marked windows were completed last; absent: they never were. */
+    completion?: LastCompletion;
   };
 }
 

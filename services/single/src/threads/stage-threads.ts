@@ -24,6 +24,8 @@ export interface StageThreads {
   writer: StageHandle<WriterThread>;
   /** How far the store is. */
   stored: StoredPositions;
+  /** Of the log: flushed ends of every partition. */
+  sharedLog: SharedArrayBuffer;
 }
 
 export interface StageHandle<T extends StageThread & Callable<T>> {
@@ -89,6 +91,7 @@ export function startStageThreads(
     }),
     writer: start<WriterThread>('writer', { series: series.port2 }),
     stored: readPositions(common.sharedPositions),
+    sharedLog: common.sharedLog,
   };
 }
 

@@ -1,0 +1,55 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { completeMarked, createGiveWay, SCHEDULED_DEFAULTS } from '@millrace/complete';
+import { errorText, MillraceError, silentLog, systemClock } from '@millrace/runtime';
+import { createPostgresCompletionStore } from '@millrace/store/postgres';
+import { kafkaConnectionOf, openKafkaStream, type KafkaSection } from '@millrace/stream/kafka';
+
+/** What the thread is born with. */
+export interface CompletingThreadData {
+  kafka: KafkaSection;
+  /** Of the database. */
+  url: string;
+  sinceUs: number;
+}
+
+/** What it says in the end. */
+export type CompletingAnswer =
+  | Readonly<{ report: Awaited<ReturnType<typeof completeMarked>> }>
+  | Readonly<{ code: string; message: string }>;
+
+const NAME = 'millrace-complete';
+const OPEN_MS = 30_000;
+
+// The thread that completes marked windows beside a writer: it reads much of the log again, and
+// storing must not wait for that. It is there only meanwhile.
+if (parentPort === null) throw new Error('the completing thread was started outside of a worker');
+parentPort.postMessage(await answer(workerData as CompletingThreadData));
+
+async function answer(data: CompletingThreadData): Promise<CompletingAnswer> {
+  try {
+    return { report: await complete(data) };
+  } catch (error) {
+    const code = error instanceof MillraceError ? error.code : 'COMPLETING_THREAD_ENDED';
+    return { code, message: errorText(error) };
+  }
+}
+
+async function complete({ kafka, url, sinceUs }: CompletingThreadData) {
+  const clock = systemClock;
+  const store = createPostgresCompletionStore({ connection: { url }, log: silentLog });
+  try {
+    const stream = await openKafkaStream({
+      connection: kafkaConnectionOf(kafka, NAME),
+      topicPrefix: kafka.topicPrefix,
+      ...{ clock, log: silentLog, settings: { openMs: OPEN_MS } },
+    });
+    try {
+      const parts = { stream, store, clock, isScheduled: true, giveWay: createGiveWay(clock) };
+      return await completeMarked(parts, { ...SCHEDULED_DEFAULTS, sinceUs });
+    } finally {
+      await stream.close();
+    }
+  } finally {
+    await store.close();
+  }
+}
