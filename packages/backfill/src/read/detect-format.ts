@@ -6,6 +6,7 @@ const HEAD_BYTES = 64 * 1024;
 const BY_NAME: readonly (readonly [RegExp, FileFormat])[] = [
   [/\.csv(?:\.gz)?$/i, 'csv'],
   [/\.(?:jsonl|ndjson|jsonlines)(?:\.gz)?$/i, 'jsonl'],
+  [/\.(?:parquet|pq)$/i, 'parquet'],
 ];
 
 /**
@@ -17,6 +18,7 @@ export async function detectFormat(path: string): Promise<FileFormat> {
   const named = BY_NAME.find(([pattern]) => pattern.test(path));
   if (named !== undefined) return named[1];
   const head = await readTextHead(path, HEAD_BYTES);
+  if (head.subarray(0, 4).toString('latin1') === 'PAR1') return 'parquet';
   const [first = ''] = head
     .toString('utf8')
     .replace(/^\uFEFF/, '')

@@ -2,10 +2,17 @@ import { CsvReader } from './csv-reader.ts';
 import { SeriesCache, SERIES_CACHE_DEFAULTS } from './file-series.ts';
 import { JsonLinesReader } from './json-lines-reader.ts';
 import { PromtoolReader } from './promtool-reader.ts';
-import type { ReadSettings } from './read-settings.ts';
+import type { FileFormat, ReadSettings } from './read-settings.ts';
+import type { ReaderParts } from './reader-parts.ts';
 import type { FilePlace, RecordSink } from './record-sink.ts';
 import { SampleTime } from './sample-time.ts';
-import { readText, readTextHead, RECORD_BYTES_MAX, type TextReader } from './text-file.ts';
+import {
+  readAllBytes,
+  readText,
+  readTextHead,
+  RECORD_BYTES_MAX,
+  type TextReader,
+} from './text-file.ts';
 
 export const FILE_START: FilePlace = { offset: 0, line: 1 };
 
@@ -24,10 +31,23 @@ export interface FileReading {
 /**
  * Tells the sink all that a file holds from a place on.
  *
- * @throws MillraceError BACKFILL_FILE_UNREADABLE, BACKFILL_COLUMNS.
+ * @throws MillraceError BACKFILL_FILE_UNREADABLE, BACKFILL_COLUMNS, BACKFILL_PARQUET.
  */
 export async function readFile(reading: FileReading): Promise<void> {
-  await readText(await readerOf(reading), reading);
+  const { path, settings, time, from, sink, signal, onBytes } = reading;
+  const series = new SeriesCache(SERIES_CACHE_DEFAULTS, settings.labels);
+  const parts = { sink, series, time };
+  if (settings.format !== 'parquet') {
+    await readText(
+      await readerOf(parts, { ...settings, format: settings.format }, reading),
+      reading,
+    );
+    return;
+  }
+  if (onBytes !== undefined) await readAllBytes(path, onBytes, signal);
+  // Not before it is needed: who reads other files should not wait for it.
+  const { readParquet } = await import('./parquet-file.ts');
+  await readParquet(parts, settings, { path, from, signal });
 }
 
 /** Reads the times of one file. */
@@ -37,9 +57,11 @@ export function fileTime({ format, timeUnit, assumesUtc }: ReadSettings): Sample
   return new SampleTime({ unit, assumesUtc });
 }
 
-async function readerOf({ path, settings, time, from, sink }: FileReading): Promise<TextReader> {
-  const series = new SeriesCache(SERIES_CACHE_DEFAULTS, settings.labels);
-  const parts = { sink, series, time };
+async function readerOf(
+  parts: ReaderParts,
+  settings: ReadSettings & Readonly<{ format: TextFormat }>,
+  { path, from }: FileReading,
+): Promise<TextReader> {
   switch (settings.format) {
     case 'jsonl':
       return new JsonLinesReader(parts, settings);
@@ -52,3 +74,5 @@ async function readerOf({ path, settings, time, from, sink }: FileReading): Prom
     }
   }
 }
+
+type TextFormat = Exclude<FileFormat, 'parquet'>;

@@ -1,7 +1,7 @@
 import type { Label, SampleKind } from '@millrace/model';
 import type { TimeUnit } from './sample-time.ts';
 
-export const FILE_FORMATS = ['csv', 'jsonl', 'promtool'] as const;
+export const FILE_FORMATS = ['csv', 'jsonl', 'promtool', 'parquet'] as const;
 export type FileFormat = (typeof FILE_FORMATS)[number];
 
 /** What NaN stands for in a file. */

@@ -86,6 +86,15 @@ export async function readText(reader: TextReader, params: TextReading): Promise
   await sink.drained();
 }
 
+/** Tells all bytes of a file, without gzip. @throws MillraceError BACKFILL_FILE_UNREADABLE. */
+export async function readAllBytes(
+  path: string,
+  onBytes: (bytes: Buffer) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const block of blocksOf(path, { signal, start: 0 })) onBytes(block);
+}
+
 async function* blocksOf(
   path: string,
   { signal, start }: Readonly<{ signal: AbortSignal; start: number }>,

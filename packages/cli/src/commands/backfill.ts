@@ -21,7 +21,10 @@ export function addBackfillCommand(program: Command, context: CliContext): void 
   program
     .command('backfill')
     .description('send old samples from files, beside what arrives; each counts once')
-    .argument('<files...>', 'CSV, JSON lines, or what "promtool tsdb dump" prints; also .gz')
+    .argument(
+      '<files...>',
+      'CSV, JSON lines or what "promtool tsdb dump" prints, also with gzip; Parquet',
+    )
     .addOption(new Option('--format <format>', 'what the files are').choices(FILE_FORMATS))
     .option('--metric <name>', 'the metric of samples that have none of their own')
     .option(
