@@ -11,7 +11,7 @@ export {
 export type { FileFault } from './read/record-sink.ts';
 export { TIME_UNITS, type TimeUnit } from './read/sample-time.ts';
 export type { FileScan } from './scan/file-scan.ts';
-export { scanFile } from './scan/scan-file.ts';
+export { scanFile, type FileSending } from './scan/scan-file.ts';
 export {
   noProgress,
   progressPath,
@@ -21,5 +21,5 @@ export {
 } from './send/backfill-progress.ts';
 export type { BackfillTarget, RejectedCount, SentAnswer } from './send/backfill-target.ts';
 export { sendFile, type SendSettings } from './send/send-file.ts';
-export { REQUEST_DEFAULTS } from './stretch/stretch-requests.ts';
+export { OTHER_TENANT_SERIES_MAX, REQUEST_DEFAULTS } from './stretch/stretch-requests.ts';
 export { STRETCH_DEFAULTS } from './stretch/stretch.ts';

@@ -91,6 +91,28 @@ describe('POST /v1/batch', () => {
     ]);
   });
 
+  it('may be of another tenant, and then tells all its series', async () => {
+    const { records, post, send } = await started();
+    const type = { 'content-type': 'application/msgpack' };
+    const sendOther = async (batch: BatchFields): Promise<Response> =>
+      await post('/v1/batch?tenant=other', Uint8Array.from(encodeBatch(batch)), type);
+    for (let i = 0; i < 2; i += 1) {
+      const answer = await sendOther(batchOf([0], { table: tableOf(0, 'a') }));
+      expect(answer.status).toBe(200);
+    }
+    await expectRefused(await sendOther(batchOf([0])), 409, 'unknown_session');
+    expect((await send(batchOf([0], { table: tableOf(0, 'a') }))).status).toBe(200);
+    const found = await records();
+    expect(found.map(({ tenant }) => tenant)).toEqual(['other', 'other', 'default']);
+    expect(found.map(({ definitions }) => definitions.rows.length)).toEqual([1, 1, 1]);
+    const nobody = await post(
+      '/v1/batch?tenant=',
+      Uint8Array.from(encodeBatch(batchOf([0]))),
+      type,
+    );
+    await expectRefused(nobody, 400, 'invalid_tenant');
+  });
+
   it('knows numbers that came before, without them all series in order, and gzip', async () => {
     const { send, jobs, post } = await started();
     await send(batchOf([0, 1], { table: tableOf(0, 'a', 'b') }));

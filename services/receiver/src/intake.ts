@@ -37,6 +37,8 @@ export interface PushedRequest {
   /** Of remote write the snappy block, of the others what was sent without its encoding. */
   body: Uint8Array;
   producer: ProducerIdentity | undefined;
+  /** Of a batch: whose it is; undefined: the sender's own. */
+  tenant?: string | undefined;
 }
 
 /** A dead letter that is sent again. */
@@ -161,8 +163,9 @@ export class Intake {
     const cutter = this.#cutters.of(tenant);
     const latestUs = receivedAtUs + this.#settings.futureSkewMs * 1000;
     const draft = new RequestDraft({ cutter, rejections, latestUs });
-    // A letter's labels are read where it is, whatever is remembered of its series.
-    const definesAll = request.protocol === REDRIVE_PROTOCOL;
+    // A letter's labels are read where it is, whatever is remembered of its series; and of other
+    // tenants little is remembered.
+    const definesAll = request.protocol === REDRIVE_PROTOCOL || tenant !== this.#tenant;
     cutter.begin({ nowUs: receivedAtUs, definesAll });
     try {
       this.checkAge();
@@ -200,8 +203,7 @@ export class Intake {
   }
 
   #tenantOf(request: ReceivedRequest): string {
-    const named = request.protocol === REDRIVE_PROTOCOL ? request.tenant : undefined;
-    return named ?? this.#tenant;
+    return request.tenant ?? this.#tenant;
   }
 
   /** Decodes into the draft. */
@@ -225,7 +227,8 @@ export class Intake {
       case 'batch.v1': {
         const batch = decodeBatch(body);
         const { sequence, session } = batch;
-        new BatchRequest({ draft, sessions: this.#sessions, series, labelLimits }).take(batch);
+        const sessions = this.#sessionsOf(request, cutter);
+        new BatchRequest({ draft, sessions, series, labelLimits }).take(batch);
         return {
           body,
           producer: { kind: 'sequence', producer: batch.producer, session, sequence },
@@ -242,6 +245,12 @@ export class Intake {
         return { body, producer };
       }
     }
+  }
+
+  /** Of another tenant nothing is remembered: each batch tells all its series. */
+  #sessionsOf(request: ReceivedRequest, cutter: PartCutter): BatchSessions {
+    if (this.#tenantOf(request) === this.#tenant) return this.#sessions;
+    return new BatchSessions({ table: cutter.series.table, settings: this.#settings });
   }
 
   /** Its labels were admitted once, perhaps under other limits. */

@@ -10,8 +10,10 @@ export class FileSeries {
   /** About what its labels take in a request. */
   readonly bytes: number;
   /** The stretch that it has a number in, and the number. */
-  stretch = -1;
-  number = 0;
+  stretch: number = -1;
+  number: number = 0;
+  /** For whoever counts windows: the one of its last sample. */
+  window: number = NaN;
 
   constructor(labels: readonly Label[], kind: SampleKind, limits?: LabelLimits) {
     this.labels = canonicalLabels(labels);

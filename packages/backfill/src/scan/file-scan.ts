@@ -14,6 +14,8 @@ export interface FileScan {
   series: number;
   /** Whether `series` was counted, or estimated because there are very many. */
   isSeriesExact: boolean;
+  /** Of five minutes, that samples of one series lie in, about. */
+  windows: number;
   /** Of samples; NaN while there are none. */
   earliestUs: TimeUs;
   latestUs: TimeUs;

@@ -5,6 +5,7 @@ import { FILE_START, readFile } from '../read/read-file.ts';
 import type { ReadSettings } from '../read/read-settings.ts';
 import type { FileFault, RecordSink } from '../read/record-sink.ts';
 import type { SampleTime } from '../read/sample-time.ts';
+import type { RequestSettings } from '../stretch/stretch-requests.ts';
 import type { StretchSettings } from '../stretch/stretch.ts';
 import type { FileScan } from './file-scan.ts';
 
@@ -12,8 +13,8 @@ export interface Scanning {
   path: string;
   settings: ReadSettings;
   time: SampleTime;
-  /** How it would be sent. */
-  stretch: StretchSettings;
+  /** How, and of whose samples it would be sent. */
+  sending: FileSending;
   /** Later samples are faults: no receiver takes them. */
   latestUs: TimeUs;
   /** Samples older than each of these are counted. */
@@ -22,6 +23,14 @@ export interface Scanning {
   signal: AbortSignal;
   /** Told how many bytes of the content were read so far. */
   onBytes?: (bytes: number) => void;
+}
+
+/** What the requests of a file depend on, beside what is read of it. */
+export interface FileSending {
+  stretch: StretchSettings;
+  request: RequestSettings;
+  /** Undefined: the sender's own. */
+  tenant: string | undefined;
 }
 
 /** Changes when the same file and settings would be sent in another way. */
@@ -33,9 +42,9 @@ const SENDING_VERSION = 1;
  * @throws MillraceError BACKFILL_FILE_UNREADABLE, BACKFILL_COLUMNS.
  */
 export async function scanFile(params: Scanning): Promise<FileScan> {
-  const { path, settings, stretch, time, signal, onBytes } = params;
+  const { path, settings, sending, time, signal, onBytes } = params;
   const hash = createHash('sha256');
-  hash.update(`${SENDING_VERSION} ${JSON.stringify([settings, stretch])}\n`);
+  hash.update(`${SENDING_VERSION} ${JSON.stringify([settings, sending])}\n`);
   let bytes = 0;
   const count = new ScanCount(params);
   await readFile({
@@ -61,6 +70,7 @@ class ScanCount implements RecordSink {
   #skipped = 0;
   #nans = 0;
   #seriesMade = 0;
+  #windows = 0;
   #last: FileSeries | undefined;
   #earliestUs = Infinity;
   #latestUs = -Infinity;
@@ -90,6 +100,11 @@ class ScanCount implements RecordSink {
     }
     this.#samples += 1;
     if (series !== this.#last) this.#meet(series);
+    const minutes = Math.floor(timeUs / FIVE_MINUTES_US);
+    if (minutes !== series.window) {
+      series.window = minutes;
+      this.#windows += 1;
+    }
     if (timeUs < this.#earliestUs) this.#earliestUs = timeUs;
     if (timeUs > this.#latestUs) this.#latestUs = timeUs;
     for (let i = 0; i < countBeforeUs.length; i += 1) {
@@ -113,6 +128,7 @@ class ScanCount implements RecordSink {
       skipped: this.#skipped,
       series: isSeriesExact ? this.#seriesMade : Math.round(estimated),
       isSeriesExact,
+      windows: this.#windows,
       earliestUs: this.#samples === 0 ? NaN : this.#earliestUs,
       latestUs: this.#samples === 0 ? NaN : this.#latestUs,
       nans: this.#nans,
@@ -132,6 +148,7 @@ class ScanCount implements RecordSink {
   }
 }
 
+const FIVE_MINUTES_US = 300_000_000;
 /** A mark on a series, where no stretch has one. */
 const MET = -2;
 /** As many as are remembered for certain. */

@@ -19,6 +19,8 @@ export interface BackfillProgress {
   samples: number;
   accepted: number;
   rejected: RejectedCount[];
+  /** What the ledger counted for the tenant before anything was sent; null: nobody told. */
+  before: Record<string, number> | null;
   /** Of the last stretches: up to which everything is awaited. */
   tokens: string[];
 }
@@ -26,7 +28,7 @@ export interface BackfillProgress {
 export function noProgress(digest: string, startedAt: string): BackfillProgress {
   return {
     ...{ version: 1, digest, startedAt, finishedAt: null, stretches: 0 },
-    ...{ place: FILE_START, samples: 0, accepted: 0, rejected: [], tokens: [] },
+    ...{ place: FILE_START, samples: 0, accepted: 0, rejected: [], before: null, tokens: [] },
   };
 }
 

@@ -12,14 +12,19 @@ export interface StretchRequest {
 
 export interface RequestSettings {
   samplesMax: number;
+  seriesMax: number;
   labelBytesMax: number;
 }
 
 /** Far below what a receiver takes, and large enough that its flush does not count. */
 export const REQUEST_DEFAULTS: RequestSettings = {
   samplesMax: 20_000,
+  seriesMax: 20_000,
   labelBytesMax: 8 * 1024 * 1024,
 };
+
+/** Of another tenant a receiver takes no more series in one batch. */
+export const OTHER_TENANT_SERIES_MAX = 1000;
 
 /**
  * The requests of a stretch, by series and time: so each series comes to the log in the order of
@@ -55,17 +60,19 @@ function endOfRequest(
   { samples, series }: Stretch,
   rows: Uint32Array,
   from: number,
-  { samplesMax, labelBytesMax }: RequestSettings,
+  { samplesMax, seriesMax, labelBytesMax }: RequestSettings,
 ): number {
   const last = Math.min(rows.length, from + samplesMax);
   let bytes = 0;
+  let count = 0;
   let before = -1;
   for (let i = from; i < last; i += 1) {
     const number = samples.series[rows[i]!]!;
     if (number === before) continue;
     before = number;
     bytes += series[number]!.bytes;
-    if (bytes > labelBytesMax && i > from) return i;
+    count += 1;
+    if ((bytes > labelBytesMax || count > seriesMax) && i > from) return i;
   }
   return last;
 }

@@ -2,6 +2,7 @@ import {
   detectFormat,
   fileTime,
   noProgress,
+  OTHER_TENANT_SERIES_MAX,
   progressPath,
   readProgress,
   REQUEST_DEFAULTS,
@@ -11,25 +12,29 @@ import {
   writeProgress,
   type BackfillProgress,
   type BackfillTarget,
+  type FileSending,
   type FileScan,
 } from '@millrace/backfill';
 import { MillraceError, type Clock } from '@millrace/runtime';
-import type { ConsoleOutput } from '../console-output.ts';
 import { readSettingsOf, type BackfillFlags } from './backfill-flags.ts';
+import { countsOf } from './backfill-ledger.ts';
 import type { BackfillShow } from './backfill-show.ts';
+import type { ReceiverTarget } from './http-target.ts';
+import type { KeptTimes } from './retention-notice.ts';
 
 /** A file that was looked through, and how it is read. */
 export interface ScannedFile {
   scan: FileScan;
-  send: (target: BackfillTarget, show: BackfillShow) => Promise<BackfillProgress>;
+  send: (target: ReceiverTarget, show: BackfillShow) => Promise<BackfillProgress>;
   /** How far it is sent already; undefined: nothing of it, as far as is known. */
   progress: BackfillProgress | undefined;
 }
 
 export interface BackfillParts {
   clock: Clock;
-  output: ConsoleOutput;
   signal: AbortSignal;
+  show: BackfillShow;
+  times: KeptTimes;
 }
 
 /** A sample may lie this far ahead of its arrival; what lies further is refused by every receiver. */
@@ -42,39 +47,58 @@ export async function scanned(
   parts: BackfillParts,
   path: string,
   flags: BackfillFlags,
-  show: BackfillShow,
 ): Promise<ScannedFile> {
-  const { clock, signal } = parts;
+  const { clock, signal, show, times } = parts;
   const format = flags.format ?? (await detectFormat(path));
   const settings = readSettingsOf(flags, format);
   const time = fileTime(settings);
-  const stretch = { ...STRETCH_DEFAULTS, samplesMax: flags.atOnce };
+  const sending = sendingOf(flags);
   const scan = await scanFile({
-    ...{ path, settings, time, stretch, signal },
+    ...{ path, settings, time, sending, signal },
     latestUs: clock.nowUs() + FUTURE_US,
-    countBeforeUs: [],
+    countBeforeUs: times.countBeforeUs,
     faultsMax: FAULTS_SHOWN_MAX,
     onBytes: (bytes) => show.reading(path, bytes),
   });
   const noted = progressPath(path, flags.progressDir);
   const progress = flags.restart === true ? undefined : await readProgress(noted, scan.digest);
-  const send = async (target: BackfillTarget, shown: BackfillShow): Promise<BackfillProgress> => {
-    const startedAt = new Date(clock.nowUs() / 1000).toISOString();
-    const from = progress ?? noProgress(scan.digest, startedAt);
+  const send = async (target: ReceiverTarget, shown: BackfillShow): Promise<BackfillProgress> => {
+    const from = progress ?? (await begun(parts, target, scan.digest));
     await checkLog(target, from, noted);
-    const sending = { path, settings, time, progress: from, target, clock, signal };
-    const limits = { stretch, request: REQUEST_DEFAULTS };
     return await sendFile(
       {
-        ...sending,
+        ...{ path, settings, time, progress: from, target, clock, signal },
         save: async (one) => await writeProgress(noted, one),
         onStep: (one) => shown.sent(scan, one),
         onWait: (why) => shown.waiting(why),
       },
-      { ...limits, samplesPerSecond: flags.rate, awayMsMax: AWAY_MS_MAX },
+      { ...sending, samplesPerSecond: flags.rate, awayMsMax: AWAY_MS_MAX },
     );
   };
   return { scan, send, progress };
+}
+
+function sendingOf({ atOnce, tenant }: BackfillFlags): FileSending {
+  const stretch = { ...STRETCH_DEFAULTS, samplesMax: atOnce };
+  const { seriesMax } = REQUEST_DEFAULTS;
+  const request = {
+    ...REQUEST_DEFAULTS,
+    seriesMax: tenant === undefined ? seriesMax : Math.min(seriesMax, OTHER_TENANT_SERIES_MAX),
+  };
+  return { stretch, request, tenant };
+}
+
+async function begun(
+  { clock }: BackfillParts,
+  target: ReceiverTarget,
+  digest: string,
+): Promise<BackfillProgress> {
+  const ledger = await target.ledger();
+  const startedAt = new Date(clock.nowUs() / 1000).toISOString();
+  return {
+    ...noProgress(digest, startedAt),
+    before: ledger === undefined ? null : countsOf(ledger),
+  };
 }
 
 /** What is noted as sent is in the log that the receiver writes. */

@@ -7,6 +7,7 @@ import type { ReceiverFlags } from '../receiver-client.ts';
 export interface BackfillFlags extends ReceiverFlags {
   format?: FileFormat;
   metric?: string;
+  tenant?: string;
   label: Label[];
   kind?: SampleKind;
   timeUnit?: TimeUnit;

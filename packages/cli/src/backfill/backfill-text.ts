@@ -1,14 +1,35 @@
 import type { BackfillProgress, FileScan } from '@millrace/backfill';
 import { formatBytes, formatTimeUs } from '../quantities.ts';
+import type { LedgerChange, LedgerCount } from './backfill-ledger.ts';
 
-/** `metrics.csv: 1,000 samples of 10 series, from … to …, 34.0 KiB` */
+/** What became of a file. */
+export interface BackfillResult {
+  scan: FileScan;
+  progress: BackfillProgress;
+  /** What the ledger counted meanwhile for the tenant; undefined: nobody told. */
+  change: LedgerChange | undefined;
+}
+
+/** Measured with samples of 15 s of some thousand series. */
+const LOG_BYTES_PER_SAMPLE = 24;
+const STORE_BYTES_PER_SAMPLE = 8;
+const BYTES_PER_WINDOW = 210;
+
+/** What a file holds, and about what it takes: of windows those of the built-in roll-up. */
 export function formatScan(scan: FileScan): string {
-  const { path, samples, series, isSeriesExact, earliestUs, latestUs, bytes } = scan;
+  const { path, samples, series, isSeriesExact, earliestUs, latestUs, bytes, windows, nans } = scan;
   const about = isSeriesExact ? '' : 'about ';
-  const range =
-    samples === 0 ? '' : `, from ${formatTimeUs(earliestUs)} to ${formatTimeUs(latestUs)}`;
   const of = `${count(samples)} samples of ${about}${count(series)} series`;
-  return `${path}: ${of}${range}, ${formatBytes(bytes)}`;
+  const lines = [`${path}: ${of}, ${formatBytes(bytes)}`];
+  if (samples === 0) return lines[0]!;
+  lines.push(`  from ${formatTimeUs(earliestUs)} to ${formatTimeUs(latestUs)}`);
+  const [log, raw] = [samples * LOG_BYTES_PER_SAMPLE, samples * STORE_BYTES_PER_SAMPLE];
+  const rollup = formatBytes(windows * BYTES_PER_WINDOW);
+  lines.push(
+    `  about ${formatBytes(log)} in the log, in the store ${formatBytes(raw)} and ${rollup} of windows`,
+  );
+  if (nans > 0) lines.push(`  ${count(nans)} of the values are NaN: --nan says what that means`);
+  return lines.join('\n');
 }
 
 /** What is wrong, each with its place; and how many more there are. */
@@ -22,14 +43,35 @@ export function faultLines({ path, faults, firstFaults }: FileScan): string[] {
 }
 
 /** What became of it. */
-export function formatBackfill(scan: FileScan, progress: BackfillProgress): string {
+export function formatBackfill({ scan, progress, change }: BackfillResult): string {
   const { samples, accepted, rejected } = progress;
-  const lines = [`${scan.path}: ${count(samples)} samples: ${count(accepted)} accepted and stored`];
+  const lines = [`${scan.path}: ${count(samples)} samples sent: ${count(accepted)} accepted`];
+  if (change !== undefined) lines.push(`  ${changeText(change, accepted)}`);
   if (scan.faults > 0) lines.push(`  ${count(scan.faults)} records were left out as they are bad`);
   for (const { reason, count: some, examples, remedy } of rejected) {
     lines.push(`  ${count(some)} refused: ${reason} (${examples[0] ?? ''}). ${remedy}`);
   }
   return lines.join('\n');
+}
+
+const WORDS: Readonly<Record<Exclude<LedgerCount, 'accepted'>, string>> = {
+  stored: 'stored',
+  duplicate: 'were there already',
+  conflict: 'were there with other values, which stay',
+  dropped: 'dropped by rules',
+  unverified: 'kept apart, as nobody can say whether they were there',
+  deadLetter: 'dead letters',
+};
+
+/** The ledger does not tell who sent what. */
+function changeText(change: LedgerChange, accepted: number): string {
+  const others = change.accepted - accepted;
+  const counts = Object.entries(WORDS).flatMap(([name, words]) => {
+    const some = change[name as LedgerCount];
+    return some === 0 && name !== 'stored' ? [] : [`${count(some)} ${words}`];
+  });
+  const beside = others > 0 ? ` (with ${count(others)} that others sent meanwhile)` : '';
+  return `${counts.join(', ')}${beside}`;
 }
 
 function count(value: number): string {

@@ -1,6 +1,7 @@
 import type { BackfillTarget, RejectedCount, SentAnswer } from '@millrace/backfill';
 import type { EventsAnswer } from '@millrace/receiver';
 import { MillraceError } from '@millrace/runtime';
+import type { LedgerReport } from '@millrace/store';
 import { whyUnanswered } from '../receiver-client.ts';
 
 /** Longer than a receiver waits for its log, or for the store. */
@@ -9,9 +10,14 @@ const STORED_WAIT = '5s';
 
 /** A receiver, wherever it is at the moment: one that is started again may have another port. */
 export function httpTarget(
-  params: Readonly<{ findUrl: () => Promise<string>; signal: AbortSignal }>,
-): BackfillTarget {
-  const { findUrl, signal } = params;
+  params: Readonly<{
+    findUrl: () => Promise<string>;
+    /** Undefined: the sender's own. */
+    tenant: string | undefined;
+    signal: AbortSignal;
+  }>,
+): ReceiverTarget {
+  const { findUrl, tenant, signal } = params;
   const ask = async (path: string, request: RequestInit): Promise<Answer> => {
     const base = await findUrl();
     const url = new URL(path, base.endsWith('/') ? base : `${base}/`);
@@ -20,7 +26,8 @@ export function httpTarget(
   return {
     send: async (body) => {
       const headers = { 'content-type': 'application/msgpack' };
-      const answer = await ask('v1/batch', { method: 'POST', headers, body: Buffer.from(body) });
+      const path = tenant === undefined ? 'v1/batch' : `v1/batch?${tenantQuery(tenant)}`;
+      const answer = await ask(path, { method: 'POST', headers, body: Buffer.from(body) });
       return sentAnswer(answer);
     },
     stored: async (token) => {
@@ -30,7 +37,26 @@ export function httpTarget(
       if (answer.status !== 200) throw refused(answer);
       return answer.body['stored'] === true;
     },
+    ledger: async () => {
+      const answer = await ask(`api/v1/ledger?${tenantQuery(tenant ?? OWN_TENANT)}`, {});
+      if (answer.status === 501) return undefined;
+      if (answer.status !== 200) throw refused(answer);
+      return answer.body as unknown as LedgerReport;
+    },
   };
+}
+
+/** A receiver that also tells what the store counts. */
+export interface ReceiverTarget extends BackfillTarget {
+  /** Of the tenant; undefined: it has no view of the store. */
+  ledger(): Promise<LedgerReport | undefined>;
+}
+
+/** Of all senders that do not name another. */
+const OWN_TENANT = 'default';
+
+function tenantQuery(tenant: string): string {
+  return new URLSearchParams({ tenant }).toString();
 }
 
 interface Answer {

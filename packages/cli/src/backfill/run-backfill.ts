@@ -6,9 +6,11 @@ import { jsonText } from '../json-text.ts';
 import { receiverUrl } from '../receiver-client.ts';
 import { scanned, type BackfillParts, type ScannedFile } from './backfill-files.ts';
 import type { BackfillFlags } from './backfill-flags.ts';
-import { showBackfill, type BackfillShow } from './backfill-show.ts';
-import { faultLines, formatBackfill, formatScan } from './backfill-text.ts';
+import { ledgerChange } from './backfill-ledger.ts';
+import { showBackfill } from './backfill-show.ts';
+import { faultLines, formatBackfill, formatScan, type BackfillResult } from './backfill-text.ts';
 import { httpTarget } from './http-target.ts';
+import { checkKept, keptTimes, retentionLines, type KeptTimes } from './retention-notice.ts';
 
 const START = 'Start it with "millrace up".';
 
@@ -18,25 +20,20 @@ export async function runBackfill(
   files: readonly string[],
   flags: BackfillFlags,
 ): Promise<void> {
-  const { output } = context;
+  const { output, environment } = context;
   const shutdown = listenForShutdown();
-  const parts: BackfillParts = { clock: systemClock, output, signal: shutdown.signal };
   const show = showBackfill(output);
+  const times = await keptTimes(environment, systemClock.nowUs());
+  const parts: BackfillParts = { clock: systemClock, signal: shutdown.signal, show, times };
   try {
     const found: ScannedFile[] = [];
-    for (const file of files) found.push(await scanned(parts, file, flags, show));
+    for (const file of files) found.push(await scanned(parts, file, flags));
     show.end();
+    tellScans(context, flags, found, times);
     const scans = found.map(({ scan }) => scan);
-    const isJson = flags.json === true;
-    if (!isJson) for (const scan of scans) output.notice(formatScan(scan));
-    for (const scan of scans) for (const line of faultLines(scan)) output.notice(line);
-    if (flags.dryRun === true) {
-      if (isJson) output.result(jsonText(scans));
-      checkFaults(scans, flags);
-      return;
-    }
     checkFaults(scans, flags);
-    await sendAll(context, parts, { found, flags, show });
+    checkKept(scans, times);
+    if (flags.dryRun !== true) await sendAll(context, parts, { found, flags });
   } catch (error) {
     show.end();
     if (shutdown.signal.aborted) throw left(error);
@@ -46,33 +43,45 @@ export async function runBackfill(
   }
 }
 
+function tellScans(
+  { output }: CliContext,
+  flags: BackfillFlags,
+  found: readonly ScannedFile[],
+  times: KeptTimes,
+): void {
+  const isJson = flags.json === true;
+  for (const { scan } of found) {
+    if (!isJson) output.notice(formatScan(scan));
+    for (const line of faultLines(scan)) output.notice(line);
+    for (const line of retentionLines(scan, times)) output.notice(line);
+  }
+  if (isJson && flags.dryRun === true) output.result(jsonText(found.map(({ scan }) => scan)));
+}
+
 async function sendAll(
   context: CliContext,
   parts: BackfillParts,
-  {
-    found,
-    flags,
-    show,
-  }: Readonly<{ found: ScannedFile[]; flags: BackfillFlags; show: BackfillShow }>,
+  { found, flags }: Readonly<{ found: ScannedFile[]; flags: BackfillFlags }>,
 ): Promise<void> {
   const { output } = context;
+  const { signal, show } = parts;
   let url = await receiverUrl(context, flags, START);
   const findUrl = async (): Promise<string> => {
     // Who names a receiver means that one; the process of a directory may be another by now.
     if (flags.url === undefined) url = await receiverUrl(context, flags, START).catch(() => url);
     return url;
   };
-  const target = httpTarget({ findUrl, signal: parts.signal });
-  const results: { scan: FileScan; progress: BackfillProgress }[] = [];
-  for (const { scan, send, progress } of found) {
-    results.push({
-      scan,
-      progress: await sendOne(output, scan, progress, () => send(target, show)),
-    });
+  const target = httpTarget({ findUrl, tenant: flags.tenant, signal });
+  const results: BackfillResult[] = [];
+  for (const { scan, send, progress: before } of found) {
+    const progress = await sendOne(output, scan, before, () => send(target, show));
     show.end();
+    const isNew = before?.finishedAt === undefined || before.finishedAt === null;
+    const change = isNew ? await ledgerChange(target, progress, parts) : undefined;
+    results.push({ scan, progress, change });
   }
   if (flags.json === true) output.result(jsonText(results));
-  else for (const { scan, progress } of results) output.result(formatBackfill(scan, progress));
+  else for (const result of results) output.result(formatBackfill(result));
   const refused = results.flatMap(({ progress }) => progress.rejected);
   if (refused.length > 0) throw someRefused(refused.reduce((sum, { count }) => sum + count, 0));
 }

@@ -47,6 +47,7 @@ export function addBackfillCommand(program: Command, context: CliContext): void 
     .option('--value-column <name>', 'else value, val or v')
     .option('--metric-column <name>', 'else metric, name or __name__')
     .option('--label-columns <names>', 'else all others', namesArgument)
+    .option('--tenant <name>', 'whose samples they are, if not your own')
     .option('--rate <samples>', 'send at most so many a second', rateArgument)
     .option(
       '--at-once <samples>',

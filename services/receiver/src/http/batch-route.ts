@@ -5,6 +5,7 @@ import type { ReceiverSettings } from '../settings.ts';
 import type { StoreWait } from '../store-wait.ts';
 import { mediaTypeOf, type HttpAnswer, type HttpRequest, type HttpRoute } from './http-exchange.ts';
 import { RequestError } from './problem.ts';
+import { namedTenant } from './named-tenant.ts';
 import { producerIdentity } from './producer-identity.ts';
 import { pushAnswers } from './push-answer.ts';
 import { bodyEncoding, readBody } from './request-body.ts';
@@ -23,7 +24,7 @@ interface Parts {
   settings: ReceiverSettings;
 }
 
-/** `POST /v1/batch`: the native columnar batch, plain or with gzip. */
+/** `POST /v1/batch[?tenant=NAME]`: the native columnar batch, plain or with gzip. */
 export function batchRoute(parts: Parts): HttpRoute {
   const handle = async (request: HttpRequest) => receive(parts, request);
   return { method: 'POST', path: '/v1/batch', isHot: true, handle };
@@ -35,11 +36,12 @@ async function receive(parts: Parts, request: HttpRequest): Promise<HttpAnswer> 
   checkType(request);
   const encoding = bodyEncoding(request);
   if (producerIdentity(request, settings.identityKeyBytesMax) !== undefined) throw namedTwice();
+  const tenant = namedTenant(request);
   const answer = pushAnswers(request, { storeWait, settings });
   const lease = inFlight.lease();
   const body = await readBody({ body: request.body, encoding, bounds: settings, lease });
   return await answer(
-    await intake.receive({ protocol: 'batch.v1', body, producer: undefined, lease }),
+    await intake.receive({ protocol: 'batch.v1', body, producer: undefined, tenant, lease }),
   );
 }
 

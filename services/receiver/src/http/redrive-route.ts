@@ -6,6 +6,7 @@ import type { ReceiverSettings } from '../settings.ts';
 import { eventsAnswer, nothingAccepted } from './push-answer.ts';
 import { jsonAnswer, type HttpAnswer, type HttpRequest, type HttpRoute } from './http-exchange.ts';
 import { RequestError } from './problem.ts';
+import { namedTenant } from './named-tenant.ts';
 import { producerIdentity } from './producer-identity.ts';
 import { readBody } from './request-body.ts';
 import { checkType, explained } from './rules-exchange.ts';
@@ -18,9 +19,6 @@ interface Parts {
 }
 
 const TYPES = ['application/json'] as const;
-
-/** Of the name of a tenant, in UTF-8. */
-const TENANT_BYTES_MAX = 256;
 
 /**
  * `POST /api/v1/redrive[?tenant=NAME]`: one dead letter goes through the log again, see
@@ -41,7 +39,7 @@ async function redrive(parts: Parts, request: HttpRequest): Promise<HttpAnswer> 
   checkType(request, TYPES);
   const producer = producerIdentity(request, settings.identityKeyBytesMax);
   if (producer?.kind !== 'key') throw noKey();
-  const tenant = tenantOf(request);
+  const tenant = namedTenant(request);
   const known = await explained(parts, rules.read());
   if ('status' in known) return known;
   const { foldVersion } = known.inForce;
@@ -57,21 +55,6 @@ async function redrive(parts: Parts, request: HttpRequest): Promise<HttpAnswer> 
   const receipt = await intake.receive({ protocol, body, producer, tenant, lease });
   if (receipt.accepted === 0) return nothingAccepted(receipt);
   return jsonAnswer(200, eventsAnswer(receipt, settings));
-}
-
-/** Whose the letter is; undefined: the sender's own. Without authentication anybody may say so. */
-function tenantOf(request: HttpRequest): string | undefined {
-  const tenant = request.query().get('tenant');
-  if (tenant === null) return undefined;
-  const bytes = Buffer.byteLength(tenant);
-  if (bytes > 0 && bytes <= TENANT_BYTES_MAX) return tenant;
-  throw new RequestError({
-    status: 400,
-    code: 'invalid_tenant',
-    title: 'The name of the tenant cannot be used',
-    detail: `the parameter tenant has ${bytes} bytes; a name has 1 to ${TENANT_BYTES_MAX}`,
-    remedy: 'Name the tenant that the dead letter is of, or leave it out for your own.',
-  });
 }
 
 function noKey(): RequestError {
