@@ -164,8 +164,8 @@ export function retentionUnreadable(version: number): MillraceError {
     code: 'CONTROL_RETENTION',
     kind: 'permanent',
     message:
-      `How long rows are kept cannot be read out of the rule files of version ${version}: another ` +
-      'release wrote them. Nothing is deleted.',
+      `How long rows are kept cannot be read out of the rule files of version ${version}: ` +
+      'another release wrote them. Nothing is deleted.',
     remedy: 'Run the release that applied these rules, or apply rules with this one.',
   });
 }

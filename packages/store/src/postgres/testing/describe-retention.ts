@@ -213,7 +213,7 @@ export function describeRetention(name: string, start: () => Promise<TestServer>
       expect(before(8, MINUTES_5_US, 'free')).toBe(day(2.5));
     });
 
-    it('waits for the smallest watermark of all partitions before it deletes what is finer', async () => {
+    it('waits for the smallest watermark of all partitions before finer rows go', async () => {
       await store.openMark(keyOf({ partition: 1 }));
       await apply(editions(2), aged(0, 9, 20), windows(7, MINUTES_5_US, 20, 40));
       await watermark(NOON_US);
@@ -250,7 +250,7 @@ export function describeRetention(name: string, start: () => Promise<TestServer>
       expect(left.rows).toEqual([[9]]);
     });
 
-    it('takes the longest time of what the rules in force say and those that are kept beside', async () => {
+    it('takes the longest time of what the rules in force and those kept beside say', async () => {
       const shorter: RetentionWords = {
         rules: [],
         tenants: [{ tenant: 'gold', rawMs: DAY_MS, rules: [] }],
