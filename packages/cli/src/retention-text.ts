@@ -18,6 +18,7 @@ export function formatRetention(report: RetentionReport, colours: Colours): stri
     rowsTable(rows, colours),
     '',
     tables.length === 0 ? 'Nothing is stored yet.' : tablesTable(tables, colours),
+    ...soFarLines(report),
     ...waitLines(report, colours),
   ].join('\n');
 }
@@ -67,6 +68,16 @@ function tablesTable(tables: readonly ReportedTable[], colours: Colours): string
     ...[String(drops.ranges), formatBytes(drops.bytes), String(sweeps)],
   ]);
   return formatTable(columns, cells, colours);
+}
+
+function soFarLines({ soFar }: RetentionReport): string[] {
+  const { partsDropped, rowsDropped, rowsDeleted } = soFar;
+  if (partsDropped + rowsDeleted === 0) return [];
+  return [
+    '',
+    `deleted so far: ${partsDropped} parts of tables with about ${rowsDropped} rows, and ` +
+      `${rowsDeleted} rows out of others`,
+  ];
 }
 
 /** What is due and stays, and why. */

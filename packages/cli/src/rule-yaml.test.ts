@@ -45,6 +45,14 @@ test('rules as they are shown can be applied again, and mean the same', () => {
   );
 });
 
+test('how long rows are kept is written as a file has it', () => {
+  const keep = { '1m': '30d', '1h': '2y' };
+  const rules = [{ name: 'a', match: 'up', widths: ['1m', '1h'], aggregates: ['sum'], keep }];
+  const tenants = [{ name: "o'neil", keep: { raw: '36h', rules: { a: '9d' } } }];
+  const again = parseRules(rulesYaml({ rules, tenants }));
+  expect(again).toMatchObject({ ok: true, file: { rules, tenants } });
+});
+
 test('no rules but the built-in one is a file too', () => {
   const built = parseRules('');
   const shown = built.ok ? built.compiled.rules.map(writtenRule) : [];

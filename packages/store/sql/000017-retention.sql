@@ -17,11 +17,33 @@ CREATE TABLE retention_tenants (
   tenant text PRIMARY KEY
 );
 
+-- Below which time rows of a table may have been deleted, of one width, edition and tenant; NULL:
+-- none was.
+CREATE FUNCTION expired_before(
+  of_table text, of_width interval, of_edition bigint, of_tenant text
+) RETURNS timestamptz LANGUAGE sql STABLE AS $$
+  SELECT max(gone.before)
+  FROM expired AS gone
+  WHERE gone.table_name = of_table
+    AND (gone.width IS NULL OR gone.width = of_width)
+    AND (gone.edition IS NULL OR gone.edition = of_edition)
+    AND CASE
+      WHEN gone.tenant IS NOT NULL THEN gone.tenant = of_tenant
+      WHEN gone.others THEN of_tenant IS NULL
+        OR NOT EXISTS (SELECT FROM retention_tenants AS apart WHERE apart.tenant = of_tenant)
+      ELSE true
+    END
+$$;
+
 -- Internal: how long what is kept, as the last upkeep had it: settings, and what rule files say.
 CREATE TABLE retention_policy (
   is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
   policy jsonb NOT NULL,
-  noted_at timestamptz NOT NULL
+  noted_at timestamptz NOT NULL,
+  -- What all upkeeps together have deleted: parts of tables with about so many rows, and rows.
+  parts_dropped bigint NOT NULL DEFAULT 0,
+  rows_dropped bigint NOT NULL DEFAULT 0,
+  rows_deleted bigint NOT NULL DEFAULT 0
 );
 
 -- Internal: tables out of which single rows were deleted, below which times, and how many rows had
@@ -29,7 +51,8 @@ CREATE TABLE retention_policy (
 CREATE TABLE retention_sweeps (
   leaf text PRIMARY KEY,
   cuts text NOT NULL,
-  inserted bigint NOT NULL
+  inserted bigint NOT NULL,
+  swept_at timestamptz NOT NULL
 );
 
 -- Internal: deletes of some blocks of a table what is past its retention; `places` are those of the
@@ -79,5 +102,23 @@ DECLARE
 BEGIN
   EXECUTE format('SELECT min(%I) FROM %s', time_column, leaf) INTO oldest;
   RETURN oldest;
+END
+$$;
+
+-- Internal: deletes rows of some series in [from_time, until_time): by what names a segment where
+-- rows lie in columns, so that others need not be taken out of them.
+CREATE FUNCTION delete_series_rows(
+  parent regclass, time_column text, series bigint[], from_time timestamptz,
+  until_time timestamptz
+) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  deleted bigint;
+BEGIN
+  EXECUTE format(
+    'DELETE FROM %s WHERE series_id = ANY ($1) AND %I >= $2 AND %I < $3',
+    parent, time_column, time_column
+  ) USING series, from_time, until_time;
+  GET DIAGNOSTICS deleted = ROW_COUNT;
+  RETURN deleted;
 END
 $$;

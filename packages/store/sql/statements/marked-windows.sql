@@ -29,10 +29,11 @@ WITH widest AS MATERIALIZED (
       SELECT FROM served AS shown
       WHERE shown.edition = marked.edition AND shown.range @> marked.start
     )
-  ) AND marked.start >= coalesce((
-    SELECT gone.before FROM expired AS gone
-    WHERE gone.table_name
-      = CASE WHEN marked.width < '1 hour' THEN 'windows_narrow' ELSE 'windows_wide' END
+  ) AND marked.start >= coalesce(expired_before(
+    CASE WHEN marked.width < '1 hour' THEN 'windows_narrow' ELSE 'windows_wide' END,
+    marked.width, marked.edition,
+    (SELECT known.tenant FROM series_definitions AS known
+      WHERE known.series_id = marked.series_id)
   ), '-infinity') AND (
     $4::text IS NULL OR EXISTS (
       SELECT FROM series_definitions AS known

@@ -1,2 +1,3 @@
-INSERT INTO retention_sweeps (leaf, cuts, inserted) VALUES ($1, $2, $3)
-ON CONFLICT (leaf) DO UPDATE SET cuts = excluded.cuts, inserted = excluded.inserted
+INSERT INTO retention_sweeps (leaf, cuts, inserted, swept_at) VALUES ($1, $2, $3, now())
+ON CONFLICT (leaf) DO UPDATE SET
+  cuts = excluded.cuts, inserted = excluded.inserted, swept_at = excluded.swept_at

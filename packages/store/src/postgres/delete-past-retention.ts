@@ -26,50 +26,77 @@ const WHAT = 'Rows past their retention could not be deleted';
  */
 export async function sweepRange(
   pool: PostgresPool,
-  { name, timeColumn, table, fromUs, untilUs }: StoredRange,
+  range: SweptRange,
   rows: readonly RetainedRows[],
 ): Promise<number> {
-  const cuts = rows.map((one) => ({ ...one, beforeUs: clamp(one.cutUs, fromUs, untilUs) }));
-  const text = cutsText(cuts);
-  const swept = await pool.use(WHAT, async (session) => {
-    return (await session.run<SweepRow>('read-sweep', [name])).rows[0]!;
-  });
-  if (swept.cuts === text && swept.inserted_before === swept.inserted) return 0;
+  const { name, timeColumn, table } = range;
+  const cuts = rows.map((one) => ({ ...one, beforeUs: clamp(one.cutUs, range) }));
   const parameters = [
     int8Array(cuts.length, (i) => cuts[i]!.edition),
     widthArray(cuts.length, (i) => cuts[i]!.widthUs),
     nullableTextArray(cuts.length, (i) => cuts[i]!.whose),
     boundArray(cuts.length, (i) => cuts[i]!.beforeUs),
   ];
-  let deleted = 0;
-  for (let block = 0; block < swept.blocks; block += BLOCKS_MAX) {
-    const place = [name, timeColumn, block, block + BLOCKS_MAX];
-    const gone = await pool.use(WHAT, (session) =>
+  const sweepBlocks = (block: number): Promise<number | undefined> =>
+    pool.use(WHAT, (session) =>
       transaction(session, async () => {
         if (!(await isOurs(session))) return undefined;
+        const place = [name, timeColumn, block, block + BLOCKS_MAX];
         const found = await session.run<{ place: number; deleted: number }>(
           'delete-past-retention',
           [...place, ...parameters],
         );
         for (const one of found.rows) {
           const { beforeUs, edition, widthUs, whose } = cuts[one.place - 1]!;
+          if (table === undefined) continue;
           await noteExpired(session, { table, widthUs, edition, ...ofWhom(whose), beforeUs });
         }
         return found.rows.reduce((sum, one) => sum + one.deleted, 0);
       }),
     );
-    if (gone === undefined) return deleted;
-    deleted += gone;
-  }
+  return await sweepOnce(pool, range, rows, async (blocks) => {
+    let deleted = 0;
+    for (let block = 0; block < blocks; block += BLOCKS_MAX) {
+      const gone = await sweepBlocks(block);
+      if (gone === undefined) return undefined;
+      deleted += gone;
+    }
+    return deleted;
+  });
+}
+
+/**
+ * Sweeps unless the same was done before, and nothing came since. `sweep`: undefined when somebody
+ * else is at it, who will note it.
+ */
+export async function sweepOnce(
+  pool: PostgresPool,
+  range: SweptRange,
+  rows: readonly RetainedRows[],
+  sweep: (blocks: number) => Promise<number | undefined>,
+): Promise<number> {
+  const { name } = range;
+  const text = cutsText(range, rows);
+  const swept = await pool.use(WHAT, async (session) => {
+    return (await session.run<SweepRow>('read-sweep', [name])).rows[0]!;
+  });
+  if (swept.cuts === text && isDone(swept)) return 0;
+  const deleted = await sweep(swept.blocks);
+  if (deleted === undefined) return 0;
   await pool.use(WHAT, (session) => session.run('note-sweep', [name, text, swept.inserted]));
   return deleted;
 }
+
+/** Without a table nothing is noted: of such rows nobody asks whether they were deleted. */
+export type SweptRange = Pick<StoredRange, 'name' | 'timeColumn' | 'fromUs' | 'untilUs'> &
+  Partial<Pick<StoredRange, 'table'>>;
 
 interface SweepRow {
   blocks: number;
   inserted: number;
   cuts: string | null;
   inserted_before: number | null;
+  is_recent: boolean;
 }
 
 /** What of a note tells whose rows they were. */
@@ -92,16 +119,22 @@ async function isOurs(session: Session): Promise<boolean> {
   return rows[0]!.is_ours;
 }
 
-function cutsText(
-  cuts: readonly Readonly<
-    Pick<RetainedRows, 'edition' | 'widthUs' | 'whose'> & { beforeUs: TimeUs }
-  >[],
-): string {
+/** Nothing came since; or so little, into so much, that another day will do. */
+function isDone({
+  blocks,
+  inserted,
+  inserted_before: before,
+  is_recent: isRecent,
+}: SweepRow): boolean {
+  return inserted === before || (isRecent && blocks > BLOCKS_MAX);
+}
+
+function cutsText(range: SweptRange, rows: readonly RetainedRows[]): string {
   return JSON.stringify(
-    cuts.map(({ edition, widthUs, whose, beforeUs }) => [edition, widthUs, whose, beforeUs]),
+    rows.map((one) => [one.edition, one.widthUs, one.whose, clamp(one.cutUs, range)]),
   );
 }
 
-function clamp(timeUs: TimeUs, fromUs: TimeUs, untilUs: TimeUs): TimeUs {
+function clamp(timeUs: TimeUs, { fromUs, untilUs }: SweptRange): TimeUs {
   return Math.min(Math.max(timeUs, fromUs), untilUs);
 }

@@ -5,6 +5,7 @@ import { planRetention, type RetainedRows } from '../retention/plan-retention.ts
 import type { RetentionPolicy } from '../retention/retention-policy.ts';
 import { boundArray, boundParameter, textArray, timeParameter } from './array-parameters.ts';
 import { noteExpired, ofWhom, sweepRange } from './delete-past-retention.ts';
+import { deleteSeriesPast } from './delete-series-past.ts';
 import type { PostgresPool } from './postgres-pool.ts';
 import { readRetentionFacts } from './retention-facts.ts';
 import { headVersion } from './sample-heads.ts';
@@ -39,16 +40,25 @@ export async function expire(
     }),
   );
   const result: ExpireResult = { dropped: [], rowsDeleted: 0 };
+  let rowsDropped = 0;
   const rangeOf = new Map(facts.ranges.map((range) => [range.name, range]));
   for (const { range: planned, action, rows } of plan.ranges) {
     const range = rangeOf.get(planned.name)!;
     if (action === 'drop') {
-      if (await tryDrop(components, range)) result.dropped.push(range.name);
-    } else if (range.isDeletable) {
+      const held = await tryDrop(components, range);
+      if (held === undefined) continue;
+      result.dropped.push(range.name);
+      rowsDropped += held;
+    } else if (range.columnsOf === undefined) {
       result.rowsDeleted += await sweepRange(pool, range, rows);
+    } else {
+      const columns = { ...range, parent: range.columnsOf };
+      result.rowsDeleted += await deleteSeriesPast(pool, columns, rows);
     }
   }
   if (result.dropped.length > 0) await pool.use(WHAT, (session) => session.run('forget-sweeps'));
+  const windows = plan.rows.filter(({ widthUs }) => widthUs !== undefined);
+  if (windows.length > 0) result.rowsDeleted += await sweepRange(pool, COMPUTED_AGAIN, windows);
   const raw = plan.rows.filter(({ widthUs }) => widthUs === undefined);
   result.rowsDeleted += await expireUnverified(pool, raw);
   const lettersUs = facts.nowUs - policy.defaults.deadLettersMs * 1000;
@@ -56,27 +66,36 @@ export async function expire(
   result.rowsDeleted += await expireHeads(components, raw);
   result.rowsDeleted += await expireComplete(pool);
   if (result.dropped.length > 0 || result.rowsDeleted > 0) {
-    log.info({ ...result }, 'Removed what is past its retention');
+    const counts = [result.dropped.length, rowsDropped, result.rowsDeleted];
+    await pool.use(WHAT, (session) => session.run('count-upkeep', counts));
+    log.info({ ...result, rowsDropped }, 'Removed what is past its retention');
   }
   return result;
 }
 
+/** What was computed again is shown in place of pieces, and goes with them. */
+const COMPUTED_AGAIN = {
+  ...{ name: 'windows_complete', timeColumn: 'start' as const },
+  ...{ fromUs: -Infinity, untilUs: Infinity },
+};
+
 /**
- * False when somebody reads the range. While a drop waits for its lock all others wait behind
+ * About how many rows it held; undefined: somebody reads the range. While a drop waits for its lock all others wait behind
  * it, so it waits for a moment only; there is time enough until the next call.
  */
 async function tryDrop(
   { pool, layout, log }: Components,
   { name, table, widthUs, untilUs }: StoredRange,
-): Promise<boolean> {
-  const drop = async (session: Session): Promise<true> => {
+): Promise<number | undefined> {
+  const drop = async (session: Session): Promise<number> => {
     await session.command("SET LOCAL lock_timeout = '1s'");
     await session.run('lock-ranges', [RANGES_LOCK]);
+    const counted = await session.run<{ rows: number }>('count-live-rows', [name]);
     await noteExpired(session, { table, widthUs, beforeUs: untilUs });
     await layout.dropRange(session, name);
-    return true;
+    return counted.rows[0]!.rows;
   };
-  return (await unlessBusy({ pool, log, name }, drop)) ?? false;
+  return await unlessBusy({ pool, log, name }, drop);
 }
 
 /** Times before which rows go: of tenants by their names, and of all others. */

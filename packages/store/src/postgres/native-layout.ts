@@ -51,7 +51,7 @@ async function readRanges(session: Session): Promise<StoredRange[]> {
       home: homeOf(row.parent, widthUs),
       ...EXPIRY_OF[bigTableOf(row.parent, widthUs)],
       widthUs,
-      isDeletable: true,
+      columnsOf: undefined,
       fromUs: Number(row.from_us),
       untilUs: Number(row.until_us),
     };

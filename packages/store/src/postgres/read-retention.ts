@@ -24,7 +24,7 @@ export function readRetentionOf(
   return withSession(connection, WHAT, async (session) => {
     const layout = await openLayout(session, { kinds, log });
     const facts = await readRetentionFacts(session, { layout, clock: systemClock });
-    const { policy, notedAtUs } = await readPolicy(session);
+    const { policy, notedAtUs, soFar } = await readPolicy(session);
     const plan = planRetention(facts, policy);
     const sizes = await readSizes(session, facts);
     const actions = new Map(plan.ranges.map(({ range, action }) => [range.name, action]));
@@ -38,24 +38,34 @@ export function readRetentionOf(
       facts.editions.filter(({ isServed }) => isServed).map(({ edition }) => edition),
     );
     return {
-      ...{ nowUs: facts.nowUs, smallestWatermarkUs: facts.smallestWatermarkUs, notedAtUs },
+      ...{ nowUs: facts.nowUs, smallestWatermarkUs: facts.smallestWatermarkUs, notedAtUs, soFar },
       rows: plan.rows.map((rows) => reportRows(rows, served)),
       tables,
     };
   });
 }
 
+interface PolicyRow {
+  policy: RetentionPolicy;
+  noted_us: number;
+  parts_dropped: number;
+  rows_dropped: number;
+  rows_deleted: number;
+}
+
 async function readPolicy(
   session: Session,
-): Promise<{ policy: RetentionPolicy; notedAtUs: number | undefined }> {
-  const { rows } = await session.run<{ policy: RetentionPolicy; noted_us: number }>(
-    'read-retention-policy',
-  );
+): Promise<{ policy: RetentionPolicy } & Pick<RetentionReport, 'notedAtUs' | 'soFar'>> {
+  const { rows } = await session.run<PolicyRow>('read-retention-policy');
   const [noted] = rows;
   if (noted === undefined) {
-    return { policy: { defaults: RETENTION_DEFAULTS, words: [] }, notedAtUs: undefined };
+    const policy = { defaults: RETENTION_DEFAULTS, words: [] };
+    const nothing = { partsDropped: 0, rowsDropped: 0, rowsDeleted: 0 };
+    return { policy, notedAtUs: undefined, soFar: nothing };
   }
-  return { policy: noted.policy, notedAtUs: noted.noted_us };
+  const { policy, noted_us: notedAtUs, parts_dropped: partsDropped } = noted;
+  const { rows_dropped: rowsDropped, rows_deleted: rowsDeleted } = noted;
+  return { policy, notedAtUs, soFar: { partsDropped, rowsDropped, rowsDeleted } };
 }
 
 interface RangeSize {

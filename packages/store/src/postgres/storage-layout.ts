@@ -26,8 +26,8 @@ export interface StoredRange extends TimeRange {
   /** Of windows of one width; undefined: of all that belong into the table. */
   widthUs: TimeUs | undefined;
   timeColumn: 'time' | 'bucket' | 'start';
-  /** Whether single rows of it can be deleted. */
-  isDeletable: boolean;
+  /** The table that it is a part of, where its rows lie in columns: they are deleted by series. */
+  columnsOf: string | undefined;
 }
 
 /** A time for which there is no range yet, and what is there already. */

@@ -29,7 +29,7 @@ function layoutOf(params: { makes: boolean; automatic?: [number, number] }) {
         untilUs: Math.floor(timeUs / 10) * 10 + 10,
       };
       const kind = { table: 'samples', widthUs: undefined } as const;
-      const more = { ...kind, timeColumn: 'time', isDeletable: true } as const;
+      const more = { ...kind, timeColumn: 'time', columnsOf: undefined } as const;
       if (params.makes) ranges.push({ name: '', home: `${table} ${widthUs}`, ...more, ...span });
     },
     dropRange: async () => undefined,

@@ -10,6 +10,8 @@ export interface RetentionReport {
   smallestWatermarkUs: TimeUs;
   /** When an upkeep noted what is kept how long; undefined: none has, these are the defaults. */
   notedAtUs: TimeUs | undefined;
+  /** What all upkeeps have deleted: parts of tables with about so many rows, and single rows. */
+  soFar: { partsDropped: number; rowsDropped: number; rowsDeleted: number };
   rows: ReportedRows[];
   tables: ReportedTable[];
 }

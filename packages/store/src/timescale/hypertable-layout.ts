@@ -67,7 +67,7 @@ async function readRanges(session: Session): Promise<StoredRange[]> {
     home: row.parent,
     ...EXPIRY_OF[row.parent],
     widthUs: undefined,
-    isDeletable: !row.is_compressed,
+    columnsOf: row.is_compressed ? row.parent : undefined,
     fromUs: Number(row.from_us),
     untilUs: Number(row.until_us),
   }));

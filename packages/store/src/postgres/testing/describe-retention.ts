@@ -15,7 +15,15 @@ import {
 } from '../../testing/entries.ts';
 import { PACKING_AT_ONCE } from '../../testing/packing-at-once.ts';
 import type { TestDatabase, TestServer } from '../../testing/test-server.ts';
-import type { PostgresStore } from '../postgres-store.ts';
+import { planRetention } from '../../retention/plan-retention.ts';
+import { RETENTION_DEFAULTS } from '../../retention/retention-policy.ts';
+import { hypertableLayout } from '../../timescale/hypertable-layout.ts';
+import { deleteSeriesPast } from '../delete-series-past.ts';
+import { nativeLayout } from '../native-layout.ts';
+import { createPostgresPool } from '../postgres-pool.ts';
+import { POSTGRES_STORE_DEFAULTS, type PostgresStore } from '../postgres-store.ts';
+import { readRetentionFacts } from '../retention-facts.ts';
+import { openLayout } from '../storage-layout.ts';
 import { createPostgresStoreReader } from '../postgres-store-reader.ts';
 import { runQuery } from '../run-query.ts';
 import type { StoredExpiry } from '../../retention/stored-expiry.ts';
@@ -161,6 +169,33 @@ export function describeRetention(name: string, start: () => Promise<TestServer>
       expect([before('acme'), before('nobody')]).toEqual([8.5, 8.5]);
       expect(before('free')).toBe(2.5);
       expect(before('gold')).toBeGreaterThan(90);
+    });
+
+    it('deletes series by series out of ranges whose rows lie in columns', async () => {
+      await apply(editions(), aged(0, 3, 9));
+      await watermark(NOON_US);
+      const pool = createPostgresPool({
+        ...{ connection: database.connection, log: silentLog },
+        settings: POSTGRES_STORE_DEFAULTS,
+      });
+      const layout = await pool.use('The layout could not be read', (session) =>
+        openLayout(session, { kinds: [nativeLayout, hypertableLayout()], log: silentLog }),
+      );
+      const facts = await pool.use('Facts could not be read', (session) =>
+        readRetentionFacts(session, { layout, clock }),
+      );
+      const plan = planRetention(facts, { defaults: RETENTION_DEFAULTS, words: [words] });
+      let deleted = 0;
+      for (const { range, rows } of plan.ranges) {
+        const stored = facts.ranges.find(({ name: one }) => one === range.name)!;
+        deleted += await deleteSeriesPast(pool, { ...stored, parent: 'samples_packed' }, rows);
+      }
+      await pool.close();
+      expect(deleted).toBe(3);
+      expect(await rawDays()).toEqual({ acme: [0, 3], free: [0], gold: [0, 3, 9] });
+      const found = await expired();
+      expect(found.beforeUs('samples', { tenant: 'free' })).toBe(day(2.5));
+      expect(found.beforeUs('samples', { tenant: 'acme' })).toBe(day(8.5));
     });
 
     it('finds what comes late into a table that was swept', async () => {
