@@ -80,8 +80,8 @@ const COMPUTED_AGAIN = {
 };
 
 /**
- * About how many rows it held; undefined: somebody reads the range. While a drop waits for its lock all others wait behind
- * it, so it waits for a moment only; there is time enough until the next call.
+ * About how many rows it held; undefined: somebody reads the range. While a drop waits for its lock
+ * all others wait behind it, so it waits for a moment only; there is time until the next call.
  */
 async function tryDrop(
   { pool, layout, log }: Components,

@@ -8,6 +8,7 @@ import { describeLetters } from '../postgres/testing/describe-letters.ts';
 import { describeFunctions } from '../postgres/testing/describe-functions.ts';
 import { describePromotions } from '../postgres/testing/describe-promotions.ts';
 import { describeRepairs } from '../postgres/testing/describe-repairs.ts';
+import { describeRetention } from '../postgres/testing/describe-retention.ts';
 import { describeViews } from '../postgres/testing/describe-views.ts';
 import { readContents, readLedger, readReasons } from '../postgres/testing/postgres-contents.ts';
 import { createPostgresEditionStore } from '../postgres/postgres-edition-store.ts';
@@ -69,5 +70,6 @@ describe.skipIf('missing' in timescale)('with hypertables', () => {
   describePacking('TimescaleDB', start);
   describeLetters('TimescaleDB', start);
   describeExpiry('TimescaleDB', start);
+  describeRetention('TimescaleDB', start);
   describeRepairs('TimescaleDB', start, createTimescaleStoreRepairer);
 });

@@ -24,6 +24,8 @@ import { createPostgresPool } from '../postgres-pool.ts';
 import { POSTGRES_STORE_DEFAULTS, type PostgresStore } from '../postgres-store.ts';
 import { readRetentionFacts } from '../retention-facts.ts';
 import { openLayout } from '../storage-layout.ts';
+import { readRetention } from '../../timescale/read-retention.ts';
+import { readRanges } from './read-ranges.ts';
 import { createPostgresStoreReader } from '../postgres-store-reader.ts';
 import { runQuery } from '../run-query.ts';
 import type { StoredExpiry } from '../../retention/stored-expiry.ts';
@@ -246,6 +248,40 @@ export function describeRetention(name: string, start: () => Promise<TestServer>
       expect(before(7, HOUR_US, 'gold')).toBe(-Infinity);
       expect(before(7, MINUTES_5_US, 'free')).toBe(day(4.5));
       expect(before(8, MINUTES_5_US, 'free')).toBe(day(2.5));
+    });
+
+    it('makes few ranges for years of old days, and drops them at once', async () => {
+      const ages = Array.from({ length: 6 * 365 }, (_, age) => age);
+      await apply(editions(), aged(...ages));
+      await watermark(NOON_US);
+      const before = await readRanges(server, database.connection);
+      expect(before.length).toBeLessThan(60);
+      const { dropped, rowsDeleted } = await store.expire();
+      expect(rowsDeleted).toBe(0);
+      expect(dropped.length).toBeGreaterThan(before.length - 10);
+      expect((await rawDays())['acme']).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+      const { soFar, tables } = await readRetention(database.connection);
+      expect(soFar.partsDropped).toBe(dropped.length);
+      expect(tables.find(({ table }) => table === 'samples')).toMatchObject({
+        ...{ ranges: before.length - dropped.length, oldestUs: day(7) },
+        drops: { ranges: 0, bytes: 0, inUse: [] },
+      });
+    });
+
+    it('tells what waits for whom', async () => {
+      await store.openMark(keyOf({ partition: 1 }));
+      await apply(editions(2), aged(0, 9, 20));
+      await watermark(NOON_US);
+      await watermark(day(12), 1);
+      await store.expire([words]);
+      const { rows, smallestWatermarkUs, notedAtUs } = await readRetention(database.connection);
+      expect([smallestWatermarkUs, notedAtUs]).toEqual([day(12), NOON_US]);
+      const raw = (whose: string | undefined) =>
+        rows.find((one) => one.table === 'samples' && one.whose === whose);
+      const held = { waitsFor: 'partitions', heldByUs: MINUTES_5_US, cutUs: day(12.5) };
+      expect(raw(undefined)).toMatchObject({ ...held, keepMs: 7 * DAY_MS, dueUs: day(7.5) });
+      expect(raw('free')).toMatchObject({ ...held, keepMs: DAY_MS, dueUs: day(1.5) });
+      expect(raw('gold')).toMatchObject({ waitsFor: undefined, cutUs: day(90.5) });
     });
 
     it('waits for the smallest watermark of all partitions before finer rows go', async () => {
