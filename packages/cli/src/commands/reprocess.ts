@@ -7,7 +7,7 @@ import type { CompleteFlags } from '../complete/complete-command.ts';
 import { askCandidates, sendCandidate, sendJobsOrder } from '../editions/candidates-client.ts';
 import { findReprocessed } from '../editions/find-rule-set.ts';
 import { followJobs } from '../editions/follow-jobs.ts';
-import { lookAtJobs, type JobLook } from '../editions/look-at-jobs.ts';
+import { liveLag, lookAtJobs, type JobLook } from '../editions/look-at-jobs.ts';
 import { withEditions, type Editions } from '../editions/open-editions.ts';
 import { formatRuleSet } from '../editions/rule-sets-text.ts';
 import { jobsSummary, ruleSets } from '../editions/rule-sets.ts';
@@ -162,12 +162,16 @@ async function lookForRoom(
 async function follow(context: CliContext, flags: ReceiverFlags, number: number): Promise<void> {
   const { output, program } = context;
   const shutdown = listenForShutdown();
+  const lag = liveLag(context, flags);
   try {
     await withEditions(context, flags, async (editions) => {
       const { partitions } = await askCandidates(editions.url);
       await followJobs({
         ...{ number, partitions, output, program, clock: systemClock, signal: shutdown.signal },
-        look: async () => await lookAtJobs(context, flags, editions, number),
+        look: async () => {
+          const seen = await lookAtJobs(context, flags, editions, number);
+          return { ...seen, lagMs: seen.lagMs ?? lag() };
+        },
       });
     });
   } finally {

@@ -1,11 +1,12 @@
 import { errorKind } from '@millrace/runtime';
 import type { StageStatus } from '@millrace/runtime';
 import type { JobProgress } from '@millrace/store';
+import { isShared } from '../checkpoints/checkpoint-place.ts';
 import { dataDirOf, type CliContext } from '../cli-context.ts';
-import { isDistributed } from '../distributed/is-distributed.ts';
 import type { ReceiverFlags } from '../receiver-client.ts';
 import { askStatus } from '../running-single.ts';
 import { askCandidates } from './candidates-client.ts';
+import { lagBeside } from './lag-beside.ts';
 import type { Editions } from './open-editions.ts';
 
 /** What is known of a candidate's jobs at one moment. */
@@ -36,6 +37,24 @@ export interface StoppedJob {
 }
 
 type JobStatus = NonNullable<StageStatus['jobs']>[number];
+
+/** Of a cluster: how long what arrived has waited to be stored. */
+async function clusterLag(context: CliContext): Promise<number | undefined> {
+  const { lookAtDistributed } = await import('../distributed/look.ts');
+  const { readDistributedSettings } = await import('../distributed/distributed-settings.ts');
+  const { partitions } = await lookAtDistributed(readDistributedSettings(context.environment));
+  const lags = partitions.flatMap(({ stored }) => stored?.lagMs ?? []);
+  return lags.length === 0 ? undefined : Math.max(...lags);
+}
+
+/** As often as somebody looks; the one process tells it with all else. */
+export function liveLag(context: CliContext, flags: ReceiverFlags): () => number | undefined {
+  if (!isShared(context, flags.dataDir)) return () => undefined;
+  return lagBeside(
+    () => clusterLag(context),
+    () => performance.now(),
+  );
+}
 
 /** The store knows what has come of jobs; the process, if it is ours to ask, how it goes. */
 export async function lookAtJobs(
@@ -87,7 +106,7 @@ export function furthest(
 
 /** Of the one process; the stages of a cluster are too many to be asked each second. */
 async function stagesOf(context: CliContext, flags: ReceiverFlags): Promise<StageStatus[]> {
-  if (flags.dataDir === undefined && isDistributed(context.environment)) return [];
+  if (isShared(context, flags.dataDir)) return [];
   try {
     return (await askStatus(dataDirOf(context, flags.dataDir))).stages;
   } catch (error) {
