@@ -21,8 +21,8 @@ interface CommitterParts {
 }
 
 /**
- * Commits of a partition take a twentieth of the time at most, as several share a thread, unless they
- * take longer than a minute can hold.
+ * Commits of a partition take a twentieth of the time at most, as several share a thread, unless
+ * they take longer than a minute can hold.
  */
 const COMMIT_SHARE = 20;
 const COMMIT_MS_MAX = 60_000;

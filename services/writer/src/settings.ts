@@ -13,9 +13,9 @@ export interface WriterSettings {
   /** Of entries that are no samples: as objects they take ten times their bytes. */
   batchObjectsMax: number;
   /**
-   * Where the store says that more entries in one transaction cost less, so many go into one that has
-   * waited long enough to have them; the other bounds grow in proportion. They are samples of very
-   * many series, of which rows of few samples are all that there will be.
+   * Where the store says that more entries in one transaction cost less, so many go into one that
+   * has waited long enough to have them; the other bounds grow in proportion. They are samples of
+   * very many series, of which rows of few samples are all that there will be.
    */
   backlogEntriesMax: number;
   /**

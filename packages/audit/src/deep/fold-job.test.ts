@@ -140,7 +140,7 @@ test('a window of a job that is gone, is another one, or is too many', async () 
   expect((await deep()).findings).toMatchObject([{ kind: 'entry_unexpected', count: 1 }]);
 });
 
-test('what jobs have folded that the log does not know any more is told to be left out', async () => {
+test('what jobs have folded that the log knows no more is left out, and told', async () => {
   const sources = database.marks.map((mark) => mark.source);
   database.marks = database.marks.map((mark) => {
     return mark.source === 'live' ? mark : { ...mark, source: 'job-4711' };

@@ -4,7 +4,7 @@ import { lagBeside } from './lag-beside.ts';
 test('the lag of a cluster is asked beside, now and then, and never waited for', async () => {
   let nowMs = 0;
   let asked = 0;
-  let answer = (_: number | Error): void => undefined;
+  let answer: (one: number | Error) => void = () => undefined;
   const ask = (): Promise<number> => {
     asked += 1;
     return new Promise((resolve, reject) => {

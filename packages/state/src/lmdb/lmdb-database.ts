@@ -11,8 +11,8 @@ export function openLmdbDatabase(directory: string): RootDatabase<Uint8Array, Ui
     cache: false,
     // Pages of a state are some kilobytes: in these several share one. Of more than half of one
     // LMDB would use whole ones, side by side, which it finds too few of when they are freed and
-    // taken again: its file grew, and so did the process, which maps it. Of a file that is there its
-    // own size counts.
+    // taken again: its file grew, and so did the process, which maps it. Of a file that is there
+    // its own size counts.
     pageSize: 16_384,
     // A commit resolves when it is flushed, not when it is visible.
     overlappingSync: false,

@@ -14,8 +14,8 @@ export interface PackingSettings {
   /** Nor do they wait longer, once something comes. */
   headMsMax: number;
   /**
-   * A batch with so many samples of each series (fewer, where a full head would hardly have more) is
-   * packed at once, when as many of each come with what waits already, and if it has …
+   * A batch with so many samples of each series (fewer, where a full head would hardly have more)
+   * is packed at once, when as many of each come with what waits already, and if it has …
    */
   densePerSeriesMin: number;
   /** … so many at all. */
@@ -82,8 +82,8 @@ export function placeSamples(
 const DENSE_SHARE = 0.75;
 
 /**
- * To wait in the head costs as much as half a row. Where a full one has few samples of each series, a
- * batch of nearly as many does not gain by it.
+ * To wait in the head costs as much as half a row. Where a full one has few samples of each series,
+ * a batch of nearly as many does not gain by it.
  */
 function densePerSeries({ seriesCount }: HeadSamples, settings: PackingSettings): number {
   const { densePerSeriesMin, headRowsMax } = settings;

@@ -39,7 +39,8 @@ export function finalRowSet(pieces: readonly Piece[], context: PieceContext): Ro
 /**
  * Whether any of the pieces' editions was dropped: COPY cannot leave out what comes of it, as the
  * statement does. And whether any has open pieces: of roll-ups most have none, and looking for each
- * piece costs as much as appending it. Those of this partition and source change only with its mark.
+ * piece costs as much as appending it. Those of this partition and source change only with its
+ * mark.
  */
 async function lookAtEditions(
   session: Session,
