@@ -63,11 +63,11 @@ function readTenantKeep(reader: YamlReader, field: YamlField): TenantKeep | unde
     const text = one === undefined ? undefined : readKept(reader, one);
     if (text !== undefined) keep[key] = text;
   }
-  const rules: Record<string, Keep> = {};
   const rulesField = fields.get('rules');
-  for (const one of (rulesField && reader.names(rulesField, RULES_MAX)) ?? []) {
+  if (rulesField === undefined) return keep;
+  const rules = (reader.names(rulesField, RULES_MAX) ?? []).flatMap((one): [string, Keep][] => {
     const kept = readKeep(reader, one, undefined);
-    if (kept !== undefined) rules[one.key] = kept;
-  }
-  return rulesField === undefined ? keep : { ...keep, rules };
+    return kept === undefined ? [] : [[one.key, kept]];
+  });
+  return { ...keep, rules: Object.fromEntries(rules) };
 }

@@ -9,6 +9,7 @@ import {
   parseRules,
   parseSelector,
   readCompiledRules,
+  retentionWords,
   SELECTOR_CHARS_MAX,
   type CompiledRules,
   type ParsedRules,
@@ -97,6 +98,7 @@ const rule: fc.Arbitrary<Rule> = fc.record(
     }),
     aggregates: fc.uniqueArray(fc.constantFrom(...AGGREGATES), { minLength: 1, maxLength: 4 }),
     keep_raw: fc.boolean(),
+    keep: fc.constantFrom('90d', '36h', '1y2w'),
   },
   { requiredKeys: ['name', 'match', 'widths', 'aggregates'] },
 );
@@ -138,6 +140,7 @@ export const ruleFile: FuzzTarget = {
     '...\n',
   ]
     .concat('%YAML 1.1\n', '[', '{', '\t', '"', "'", '\n  ', '#', '&a [*a]', '[[[[', '{a: {a: ')
+    .concat('keep: {1m: 90d}\n', 'tenants:\n  - name: a\n    keep: {raw: 1y}\n')
     .map(bytesOf),
   agree: (_, outcome) => {
     if ('refusal' in outcome) return;
@@ -149,6 +152,7 @@ export const ruleFile: FuzzTarget = {
     // What was understood, written as JSON, means the same.
     const again = parseRules(JSON.stringify(parsed.file));
     assert.deepStrictEqual(again.ok ? again.compiled : again.problems, parsed.compiled);
+    assert.deepStrictEqual(again.ok && retentionWords(again.file), retentionWords(parsed.file));
     assert.deepStrictEqual(readCompiledRules(parsed.compiled), parsed.compiled);
   },
   // YAML takes one or two milliseconds a kilobyte.
