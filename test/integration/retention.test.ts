@@ -103,7 +103,7 @@ tenants:
     expect(raw?.keepMs).toBe(2 * DAY_MS);
     const { stdout } = await playground.run(['retention']);
     expect(stdout).toMatch(
-      /windows_wide +by_route +1h +default +1w3d +\S+ +nothing: data ends there/,
+      /windows_wide +by_route +1h +default +10d +\S+ +nothing: data ends there/,
     );
 
     const audit = await playground.run(['audit', '--deep']);

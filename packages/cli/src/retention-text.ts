@@ -16,6 +16,8 @@ export function formatRetention(report: RetentionReport, colours: Colours): stri
     noted,
     '',
     rowsTable(rows, colours),
+    'Histograms, exemplars and what is kept beside as unverified are kept like raw samples, dead ' +
+      `letters ${keptText(report.deadLettersKeptMs)}.`,
     '',
     tables.length === 0 ? 'Nothing is stored yet.' : tablesTable(tables, colours),
     ...soFarLines(report),
@@ -38,7 +40,7 @@ function rowsTable(rows: readonly ReportedRows[], colours: Colours): string {
     one.rule === undefined ? '' : `${one.rule}${one.isServed ? '' : ` (edition ${one.edition})`}`,
     one.widthUs === undefined ? 'raw' : formatWidth(one.widthUs),
     one.whose ?? 'all others',
-    formatWidth(one.keepMs * 1000),
+    keptText(one.keepMs),
     timeText(one.cutUs),
     shownText(one, colours),
   ]);
@@ -117,6 +119,13 @@ function whyText({ waitsFor, heldByUs }: ReportedRows, smallestUs: number): stri
     case 'jobs':
       return `${wider} are not there: jobs fold the past of a candidate`;
   }
+}
+
+/** As people say it: `2y`, `90d`, `36h`. */
+function keptText(ms: number): string {
+  const days = ms / 86_400_000;
+  if (days % 365 === 0) return `${days / 365}y`;
+  return Number.isInteger(days) ? `${days}d` : `${ms / 3_600_000}h`;
 }
 
 function timeText(timeUs: number): string {

@@ -40,6 +40,7 @@ export function readRetentionOf(
     return {
       ...{ nowUs: facts.nowUs, smallestWatermarkUs: facts.smallestWatermarkUs, notedAtUs, soFar },
       rows: plan.rows.map((rows) => reportRows(rows, served)),
+      deadLettersKeptMs: policy.defaults.deadLettersMs,
       tables,
     };
   });

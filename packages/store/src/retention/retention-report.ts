@@ -13,6 +13,8 @@ export interface RetentionReport {
   /** What all upkeeps have deleted: parts of tables with about so many rows, and single rows. */
   soFar: { partsDropped: number; rowsDropped: number; rowsDeleted: number };
   rows: ReportedRows[];
+  /** Dead letters of all tenants alike. */
+  deadLettersKeptMs: number;
   tables: ReportedTable[];
 }
 
