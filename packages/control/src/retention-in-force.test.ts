@@ -55,6 +55,17 @@ describe('how long rows are kept', () => {
     expect(kept(await readHistory(stream))).toEqual([9 * DAY_MS, 3 * DAY_MS]);
   });
 
+  it('is what was said last of a rule that was taken out of the file', async () => {
+    await applyRules({ stream, clock }, wanted(', keep: 9d'));
+    await applyRules({ stream, clock }, wanted(', keep: 800d'));
+    const none = parseRules('');
+    if (!none.ok) throw new Error('nothing is a file');
+    await applyRules({ stream, clock }, { rules: none.compiled, source: '' });
+    expect(kept(await readHistory(stream))).toEqual([800 * DAY_MS]);
+    await applyRules({ stream, clock }, wanted(''));
+    expect(kept(await readHistory(stream))).toEqual([undefined]);
+  });
+
   it('is not known before there is a log, nor out of a file of another release', async () => {
     const empty = openMemoryStream(new MemoryLog({ partitions: 2, clock }));
     const none = await readHistory(empty);

@@ -206,10 +206,13 @@ export function describeRetention(name: string, start: () => Promise<TestServer>
       await store.expire([words]);
       await apply(aged(3));
       await expect
-        .poll(async () => {
-          await store.expire([words]);
-          return await rawDays();
-        })
+        .poll(
+          async () => {
+            await store.expire([words]);
+            return await rawDays();
+          },
+          { timeout: 20_000 },
+        )
         .toEqual({ acme: [0, 3, 3], free: [0], gold: [0, 3, 3] });
     });
 
