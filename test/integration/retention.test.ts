@@ -25,9 +25,8 @@ interface Retention {
 
 const FILE = `
 rules:
-  - name: by_route
+  - name: finely
     match: requests
-    by: [route]
     widths: [1m, 1h]
     aggregates: [count, sum]
     keep: { 1m: 5d, 1h: 3y }
@@ -64,7 +63,7 @@ async function ages(): Promise<Record<string, string>> {
 async function sendAged(running: RunningMillrace, ...days: number[]): Promise<void> {
   const nowMs = Date.now();
   const samples = days.map((age) => ({
-    metric: 'requests',
+    name: 'requests',
     labels: { route: '/' },
     value: age,
     time: new Date(nowMs - age * DAY_MS).toISOString(),
@@ -79,14 +78,14 @@ test(
   async () => {
     const running = await playground.up({ env: UPKEEP });
     await applyRules(FILE);
-    await sendAged(running, 60, 20, 8, 3, 0);
+    await sendAged(running, 60, 20, 8, 3, 1);
     const wait = (wanted: Record<string, string>) =>
       until(JSON.stringify(wanted), 60_000, async () => {
         const found = await ages();
         return Object.entries(wanted).every(([what, days]) => found[what] === days);
       });
-    await wait({ raw: '0 3', 'rollup 00:05:00': '0 3 8 20', 'rollup 01:00:00': '0 3 8 20 60' });
-    await wait({ 'by_route 00:01:00': '0 3', 'by_route 01:00:00': '0 3 8 20 60' });
+    await wait({ raw: '1 3', 'rollup 00:05:00': '1 3 8 20', 'rollup 01:00:00': '1 3 8 20 60' });
+    await wait({ 'finely 00:01:00': '1 3', 'finely 01:00:00': '1 3 8 20 60' });
 
     // Another time for rows is no other edition.
     const before = await playground.sql('SELECT edition FROM editions ORDER BY edition');
@@ -95,16 +94,14 @@ tenants:
   - { name: default, keep: { raw: 2d, narrow: 10d } }
 `);
     expect(told).toContain('rows are kept for another time');
-    await wait({ raw: '0', 'rollup 00:05:00': '0 3 8', 'rollup 01:00:00': '0 3 8 20 60' });
-    await wait({ 'by_route 00:01:00': '0 3', 'by_route 01:00:00': '0 3 8' });
+    await wait({ raw: '1', 'rollup 00:05:00': '1 3 8', 'rollup 01:00:00': '1 3 8 20 60' });
+    await wait({ 'finely 00:01:00': '1 3', 'finely 01:00:00': '1 3 8' });
     expect(await playground.sql('SELECT edition FROM editions ORDER BY edition')).toEqual(before);
     const { rows } = await shown();
     const raw = rows.find(({ table, whose }) => table === 'samples' && whose === 'default');
     expect(raw?.keepMs).toBe(2 * DAY_MS);
     const { stdout } = await playground.run(['retention']);
-    expect(stdout).toMatch(
-      /windows_wide +by_route +1h +default +10d +\S+ +nothing: data ends there/,
-    );
+    expect(stdout).toMatch(/windows_wide +finely +1h +default +10d +\S+ +nothing: data ends there/);
 
     const audit = await playground.run(['audit', '--deep']);
     expect([audit.code, audit.stdout]).toEqual([
