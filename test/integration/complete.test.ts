@@ -3,7 +3,7 @@ import { Playground, push, until, type RunningMillrace } from './running-millrac
 
 const MINUTE_MS = 60_000;
 const WINDOW_MS = 5 * MINUTE_MS;
-const SOON_MS_MAX = 60_000;
+const SOON_MS_MAX = 120_000;
 const SAMPLES = 120;
 const STEP_MS = 10_000;
 
@@ -28,7 +28,7 @@ afterEach(async () => await playground.remove());
 
 test(
   'late samples get into windows by millrace reprocess --marked',
-  { timeout: 240_000 },
+  { timeout: 400_000 },
   async () => {
     const fromMs = Math.floor(Date.now() / WINDOW_MS - 8) * WINDOW_MS;
     const millrace = await playground.up();
@@ -43,7 +43,7 @@ test(
     for (const some of batches(depth)) await pushAll(millrace, 'depth', 'gauge', some);
     for (const some of batches(total)) await pushAll(millrace, 'total', 'cumulative', some);
     // Between two samples that are long forgotten, where nothing was missing; and in the gap.
-    const late = [5, 17, 33, 34].map((i) => ({
+    const late = [5, 17, 33, 70].map((i) => ({
       timeMs: fromMs + i * STEP_MS + 4000,
       value: 1000 + i,
     }));
@@ -81,7 +81,7 @@ test(
     const text = await playground.run(['reprocess', '--marked']);
     expect(text.code).toBe(0);
     expect(text.stdout).toMatch(
-      /^\d+ windows? marked; 1 completed; \d+ not over yet; 0 not completable$/m,
+      /^\d+ windows? marked; [12] completed; \d+ not over yet; 0 not completable$/m,
     );
     const whole = await shown('depth', fromMs);
     expect(whole).toEqual(expectedOf(depth.concat(late, again), whole));

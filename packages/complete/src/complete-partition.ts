@@ -1,10 +1,15 @@
 import type { MarkedWindow } from '@millrace/store';
 import { WindowFold } from '@millrace/transformer/fold';
 import { decodeEventsRecord, EventsRecordKind, type FoldSettings } from '@millrace/wire';
-import { foldCollected, type Inexact } from './fold-collected.ts';
+import { foldCollected, type Inexact, type WindowLinks } from './fold-collected.ts';
 import type { PieceColumns } from './merge-pieces.ts';
 import { ALL_SERIES, PartitionCollector, type SeriesRange } from './partition-collector.ts';
-import { partitionStarts, type PartitionPlace, type PartitionStart } from './partition-starts.ts';
+import {
+  oldestStart,
+  partitionStarts,
+  type PartitionPlace,
+  type PartitionStart,
+} from './partition-starts.ts';
 import { readRecords } from './read-records.ts';
 import { WantedWindows, type EditionRules } from './wanted-windows.ts';
 
@@ -12,6 +17,7 @@ import { WantedWindows, type EditionRules } from './wanted-windows.ts';
 export interface PartitionResult {
   pieces: Map<number, PieceColumns>;
   failed: Map<number, Failure>;
+  links: WindowLinks;
 }
 
 /** `cut`: records that they need are not held any more. `size`: too many samples at once. */
@@ -31,22 +37,35 @@ export interface PartitionTask {
   onRead: (records: number) => Promise<void>;
 }
 
-/** Windows by number, each with the offset at which its first piece was opened in the partition. */
-export type PartitionWindows = ReadonlyMap<
-  number,
-  Readonly<{ window: MarkedWindow; offset: number }>
->;
+/** A window, and where its first piece was opened in the partition. */
+export interface PartitionWindow {
+  window: MarkedWindow;
+  offset: number;
+  /** Not only for the sake of others. */
+  isAsked: boolean;
+}
+
+/** By number. */
+export type PartitionWindows = ReadonlyMap<number, Readonly<PartitionWindow>>;
 
 /** Computes what windows hold of one partition, beginning further back as long as that is of use. */
 export async function completePartition(
   task: PartitionTask,
   windows: PartitionWindows,
 ): Promise<PartitionResult> {
-  const result: PartitionResult = { pieces: new Map(), failed: new Map() };
-  let left = new Map(windows);
-  const firstOffset = Math.min(...[...windows.values()].map(({ offset }) => offset));
-  const fromUs = Math.min(...[...windows.values()].map(({ window }) => window.startUs));
-  for (const number of left.keys()) result.failed.set(number, 'cut');
+  const isAsked = (number: number): boolean => windows.get(number)?.isAsked === true;
+  const links = { isAsked, followers: new Map(), missing: new Map() };
+  const result: PartitionResult = { pieces: new Map(), failed: new Map(), links };
+  for (const number of windows.keys()) result.failed.set(number, 'cut');
+  const oldest = await oldestStart(task.place);
+  let left = new Map([...windows].filter(([, { offset }]) => offset >= oldest));
+  let firstOffset = Infinity;
+  let fromUs = Infinity;
+  for (const { window, offset } of left.values()) {
+    firstOffset = Math.min(firstOffset, offset);
+    fromUs = Math.min(fromUs, window.startUs);
+  }
+  if (left.size === 0) return result;
   for await (const start of partitionStarts(task.place, { firstOffset, fromUs })) {
     const now = new Map(
       [...left].filter(([number, { window }]) => {
@@ -55,7 +74,7 @@ export async function completePartition(
         return false;
       }),
     );
-    const inexact = await computeFrom(task, start, { windows: now, pieces: result.pieces });
+    const inexact = await computeFrom(task, start, now, result);
     for (const number of now.keys()) {
       const why = inexact.get(number);
       if (why === undefined) result.failed.delete(number);
@@ -72,7 +91,8 @@ export async function completePartition(
 async function computeFrom(
   task: PartitionTask,
   start: PartitionStart,
-  { windows, pieces }: Readonly<{ windows: PartitionWindows; pieces: PartitionResult['pieces'] }>,
+  windows: PartitionWindows,
+  { pieces, links }: PartitionResult,
 ): Promise<Map<number, Failure>> {
   const inexact = new Map<number, Failure>();
   if (windows.size === 0) return inexact;
@@ -85,7 +105,7 @@ async function computeFrom(
   while (range.from < ALL_SERIES.to) {
     const collector = await collect(task, start, { wanted, range });
     if (collector !== undefined) {
-      foldCollected(fold, collector, inexact as Map<number, Inexact>);
+      foldCollected(fold, collector, { inexact: inexact as Map<number, Inexact>, links });
       const size = range.to - range.from;
       range = { from: range.to, to: Math.min(ALL_SERIES.to, range.to + size) };
     } else if (range.to - range.from > 1) range = halfOf(range);

@@ -2,7 +2,7 @@ import type { CompletionCounts } from '@millrace/store';
 import type { Failure } from './complete-partition.ts';
 
 /** Why marked windows stay as they are. */
-export type Reason = Failure | 'bounded' | 'rules';
+export type Reason = Failure | 'bounded' | 'rules' | 'followed';
 
 export interface ReasonReport {
   reason: Reason;
@@ -86,6 +86,7 @@ const MESSAGES: Readonly<Record<Reason, string>> = {
   cut: 'Records that brought their samples, or the last checkpoint before those, are gone.',
   counter: 'What a counter was before them is not known any more.',
   earlier: 'Some of their samples came before what can be read again.',
+  followed: 'A counter goes on from them in windows that cannot be computed.',
   partial: 'Their rule began in the middle of them, and what came before is gone.',
   events: 'More requests came than can be told from one another.',
   size: 'A series has more samples in them than are held at once: raise --memory.',

@@ -1,4 +1,5 @@
 import { SampleFlag, SampleKind } from '@millrace/model';
+import type { WindowName } from '@millrace/store';
 import {
   increaseBetween,
   lanesOf,
@@ -20,6 +21,16 @@ export const Inexact = {
 } as const;
 export type Inexact = (typeof Inexact)[keyof typeof Inexact];
 
+/** Which windows depend on which others, by number. */
+export interface WindowLinks {
+  /** Of which it is asked: those that others follow are not changed for their own sake. */
+  isAsked: (number: number) => boolean;
+  /** A counter in each of these goes on from one of the window: both change together. */
+  followers: Map<number, Set<number>>;
+  /** The same of windows that were not wanted. */
+  missing: Map<number, WindowName[]>;
+}
+
 /**
  * Folds what was collected, by the accumulators of live folding, but in another order: series by
  * series as their fingerprints follow one another, each by time, equal times as they came. Of a
@@ -28,7 +39,7 @@ export type Inexact = (typeof Inexact)[keyof typeof Inexact];
 export function foldCollected(
   windows: WindowFold,
   { series, samples, hasForgotten }: PartitionCollector,
-  inexact: Map<number, Inexact>,
+  told: Readonly<{ inexact: Map<number, Inexact>; links: WindowLinks }>,
 ): void {
   const { order, ends } = samples.bySeries(series.length);
   const numbers = Uint32Array.from(series.keys()).sort((a, b) =>
@@ -36,7 +47,7 @@ export function foldCollected(
   );
   for (const number of numbers) {
     const places = order.subarray(number === 0 ? 0 : ends[number - 1]!, ends[number]!);
-    const one = new SeriesFold(windows, series[number]!, samples, inexact);
+    const one = new SeriesFold(windows, series[number]!, samples, told);
     one.fold(inTime(samples, distinct(samples, places)), hasForgotten);
   }
 }
@@ -83,22 +94,26 @@ class SeriesFold {
   readonly #series: CollectedSeries;
   readonly #samples: CollectedSamples;
   readonly #inexact: Map<number, Inexact>;
+  readonly #links: WindowLinks;
   readonly #at: FoldMoment;
   /** The newest sample so far that a counter goes on from; NaN: there is none. */
   #beforeUs = NaN;
   #before = NaN;
+  /** It is a counter's, and lies in a window that is wanted. */
+  #isBeforeWanted = false;
   #startUs: number;
 
   constructor(
     windows: WindowFold,
     series: CollectedSeries,
     samples: CollectedSamples,
-    inexact: Map<number, Inexact>,
+    { inexact, links }: Readonly<{ inexact: Map<number, Inexact>; links: WindowLinks }>,
   ) {
     this.#windows = windows;
     this.#series = series;
     this.#samples = samples;
     this.#inexact = inexact;
+    this.#links = links;
     this.#startUs = series.startUs;
     const keys = lanesOf(series.fingerprint);
     this.#at = {
@@ -124,10 +139,39 @@ class SeriesFold {
         continue;
       }
       if (isCounter(kinds[i]!) && starts[i]! > this.#startUs) this.#startUs = starts[i]!;
+      if (isCounter(kinds[i]!) && this.#isBeforeWanted) this.#link(timeUs);
       if (!isNeighbour) this.#foldValue(timeUs, value, kinds[i]!);
       if (isEvent) continue;
       this.#beforeUs = timeUs;
       this.#before = value;
+      this.#isBeforeWanted = !isNeighbour && isCounter(kinds[i]!);
+    }
+    // What came next is not known where it may have been forgotten.
+    if (this.#isBeforeWanted && this.#beforeUs < this.#series.floorUs) {
+      this.#doubt(this.#beforeUs, Inexact.counter, true);
+    }
+  }
+
+  /** The windows of the sample before change what is increase in those of this time. */
+  #link(timeUs: number): void {
+    const beforeUs = this.#beforeUs;
+    if (beforeUs < this.#series.floorUs && !this.#isTogether(timeUs)) {
+      this.#doubt(beforeUs, Inexact.counter, true);
+    }
+    for (const { target, widthUs, windows } of this.#series.targets) {
+      const startUs = Math.floor(timeUs / widthUs) * widthUs;
+      const beforeStartUs = Math.floor(beforeUs / widthUs) * widthUs;
+      const number = windows.get(beforeStartUs);
+      if (!target.plan.wantsIncrease || number === undefined || startUs === beforeStartUs) continue;
+      const { followers, missing, isAsked } = this.#links;
+      if (!isAsked(number)) continue;
+      const follower = windows.get(startUs);
+      if (follower !== undefined) getOrAdd(followers, number, () => new Set()).add(follower);
+      else {
+        const { edition } = target.plan;
+        const seriesId = target.output!.fingerprint.slice(0, 8);
+        getOrAdd(missing, number, () => []).push({ edition, seriesId, widthUs, startUs });
+      }
     }
   }
 
@@ -150,16 +194,15 @@ class SeriesFold {
   #increaseOf(timeUs: number, value: number, kind: number): number {
     if (kind === SampleKind.delta) return value;
     if (!isCounter(kind)) return 0;
-    const { floorUs, floorValue } = this.#series;
+    const { floorUs } = this.#series;
     const startUs = this.#startUs;
     // Between the two there is no other one that came before what was read.
     if (this.#beforeUs >= floorUs || this.#isTogether(timeUs)) {
       return increaseBetween(this.#beforeUs, this.#before, timeUs, value, startUs);
     }
-    if (floorUs < timeUs) {
-      const isStarted = startUs > floorUs && startUs <= timeUs;
-      const isKnown = floorValue === floorValue || floorUs === -Infinity || isStarted;
-      if (isKnown) return increaseBetween(floorUs, floorValue, timeUs, value, startUs);
+    // The first one there ever was, or it began anew behind all that may have been forgotten.
+    if (floorUs === -Infinity || (floorUs < startUs && startUs <= timeUs)) {
+      return increaseBetween(floorUs, NaN, timeUs, value, startUs);
     }
     this.#doubt(timeUs, Inexact.counter, true);
     return 0;
@@ -181,6 +224,12 @@ class SeriesFold {
       if (number !== undefined) this.#inexact.set(number, why);
     }
   }
+}
+
+function getOrAdd<V>(map: Map<number, V>, key: number, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, (value = make()));
+  return value;
 }
 
 const NO_CACHES = new SeriesCaches();

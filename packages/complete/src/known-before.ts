@@ -4,7 +4,6 @@ import type { FoldTables } from '@millrace/transformer/fold';
 /** What is known of a series of the time before reading began. */
 export interface SeriesBefore {
   floorUs: number;
-  floorValue: number;
   startUs: number;
   /** Ascending by time. */
   samples: readonly Readonly<{ timeUs: number; value: number; isValued: boolean }>[];
@@ -35,14 +34,13 @@ export class KnownBefore {
     const memory = this.tables?.series;
     const slot = memory?.index.find(keys[at]!, keys[at + 1]!, keys[at + 2]!, keys[at + 3]!) ?? -1;
     if (memory === undefined || slot < 0) {
-      return { floorUs: this.#floorUs, floorValue: NaN, startUs: -Infinity, samples: [] };
+      return { floorUs: this.#floorUs, startUs: -Infinity, samples: [] };
     }
     memory.order(slot);
     const first = slot * memory.width;
     const valueless = memory.valueless.data[slot]!;
     return {
       floorUs: memory.floor.data[slot]!,
-      floorValue: memory.floorValue.data[slot]!,
       // Where later samples have come it may be one of theirs.
       startUs: this.#isEarly ? memory.start.data[slot]! : -Infinity,
       samples: Array.from({ length: memory.count.data[slot]! }, (_, i) => ({

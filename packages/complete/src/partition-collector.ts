@@ -23,9 +23,8 @@ import type { WantedOfSeries, WantedWindows } from './wanted-windows.ts';
 export interface CollectedSeries extends WantedOfSeries {
   fingerprint: Uint8Array;
   tails: SeriesTails;
-  /** Nothing that came before is known of it at or below this time, but the value there. */
+  /** Samples at or below this time may have come before what was read. */
   floorUs: number;
-  floorValue: number;
   /** When the counter began, as it was said before; -Infinity: it was not, or not for sure. */
   startUs: number;
 }
@@ -142,7 +141,7 @@ export class PartitionCollector {
     if (isEvent && (flags & SampleFlag.id) !== 0 && !this.#isNewEvent(series, side.id)) return;
     const at = placeIn(series.intervals, timeUs);
     const isWanted = at % 2 === 1;
-    if (!isWanted && (isEvent || !series.wantsIncrease || at === series.intervals.length)) return;
+    if (!isWanted && (isEvent || !series.wantsIncrease)) return;
     const startUs = (flags & SampleFlag.start) === 0 ? NaN : side.startUs;
     const sample = { timeUs, value: record.values[i]!, startUs, kind };
     const isUntimed = (flags & SampleFlag.untimed) !== 0;
@@ -196,8 +195,8 @@ export class PartitionCollector {
     const number = this.series.length;
     const tails = new SeriesTails();
     const before = this.#known.series(this.#lanes, 4 * s);
-    const { floorUs, floorValue, startUs } = before;
-    this.series.push({ ...wanted, fingerprint, tails, floorUs, floorValue, startUs });
+    const { floorUs, startUs } = before;
+    this.series.push({ ...wanted, fingerprint, tails, floorUs, startUs });
     for (const { timeUs, value, isValued } of before.samples) {
       const flags = isValued ? 0 : SampleFlag.stale;
       const sample = { timeUs, value, flags, startUs: NaN, kind: SampleKind.unknown };

@@ -37,6 +37,21 @@ export interface PartitionPlace {
 const FREE_TIME_US = 1_000_000;
 
 /**
+ * From where on windows of which all samples came can be computed: the oldest usable checkpoint, or
+ * the beginning of the log. Infinity: from nowhere.
+ */
+export async function oldestStart(place: PartitionPlace): Promise<number> {
+  if (place.start === 0) return 0;
+  let oldest = Infinity;
+  for await (const { manifest } of newestFirst(place)) {
+    const { logId, position } = manifest;
+    if (logId !== place.logId || position >= oldest) continue;
+    if ((await whyUnusable(place, manifest, STATE_VERSIONS_READ)) === undefined) oldest = position;
+  }
+  return oldest;
+}
+
+/**
  * Where to begin, the latest first: the newest usable checkpoint at or before `firstOffset`, where
  * the first piece of the windows was opened; then one that had seen no sample as late as `fromUs`,
  * where they begin; then the beginning of the log, if it is all there.

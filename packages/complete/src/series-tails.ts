@@ -1,4 +1,4 @@
-/** One sample that lies in no window, and that a counter may go on from. */
+/** One sample that lies in no window that is wanted. */
 export interface TailSample {
   timeUs: number;
   value: number;
@@ -7,32 +7,45 @@ export interface TailSample {
   kind: number;
 }
 
+interface Gap {
+  /** The oldest one with a value. */
+  first: TailSample | undefined;
+  /** The newest one with a value, and those behind it that have none. */
+  tail: TailSample[];
+}
+
 /**
- * Of the time before each wanted window of a series what a counter in it may go on from: the newest
- * sample that has a value, and those behind it that have none. Others need not be held.
+ * Of the time between the wanted windows of a series what a counter in the next one may go on from,
+ * and what goes on from a counter in the one before. Others need not be held.
  */
 export class SeriesTails {
-  readonly #gaps = new Map<number, TailSample[]>();
+  readonly #gaps = new Map<number, Gap>();
 
-  /** Takes one that came; of two at one time the first. `gap`: which wanted window comes next. */
-  add(gap: number, sample: Readonly<TailSample>, isUntimed: boolean, isValued: boolean): void {
-    let tail = this.#gaps.get(gap);
-    if (tail === undefined) this.#gaps.set(gap, (tail = []));
+  /** Takes one that came; of two at one time the first. `at`: how many bounds of windows are before. */
+  add(at: number, sample: Readonly<TailSample>, isUntimed: boolean, isValued: boolean): void {
+    let gap = this.#gaps.get(at);
+    if (gap === undefined) this.#gaps.set(at, (gap = { first: undefined, tail: [] }));
+    const { tail, first } = gap;
     let { timeUs } = sample;
     // An arrival without a time of its own gets the next one that is free.
-    while (tail.some((one) => one.timeUs === timeUs)) {
+    while (first?.timeUs === timeUs || tail.some((one) => one.timeUs === timeUs)) {
       if (!isUntimed) return;
       timeUs += 1;
     }
-    const at = tail.findLastIndex((one) => one.timeUs < timeUs) + 1;
+    const taken = { ...sample, timeUs };
+    if (isValued && !(first !== undefined && first.timeUs < timeUs)) gap.first = taken;
+    const place = tail.findLastIndex((one) => one.timeUs < timeUs) + 1;
     // Older than the newest value that is known: it is of no use.
-    if (at === 0 && tail.length > 0 && isValue(tail[0]!)) return;
-    tail.splice(at, 0, { ...sample, timeUs });
-    if (isValued) tail.splice(0, at);
+    if (place === 0 && tail.length > 0 && isValue(tail[0]!)) return;
+    tail.splice(place, 0, taken);
+    if (isValued) tail.splice(0, place);
   }
 
   *all(): Generator<TailSample> {
-    for (const tail of this.#gaps.values()) yield* tail;
+    for (const { first, tail } of this.#gaps.values()) {
+      if (first !== undefined && !tail.includes(first)) yield first;
+      yield* tail;
+    }
   }
 }
 

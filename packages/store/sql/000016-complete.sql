@@ -32,8 +32,8 @@ CREATE TABLE windows_complete (
 CREATE INDEX windows_complete_start ON windows_complete (start);
 
 -- Windows that could not be computed again as their pieces were then, and why; they show what live
--- folding made of them. `reason` is one of: cut, counter, earlier, partial, events, size, rules,
--- other_log, bounded.
+-- folding made of them. `reason` is one of: cut, counter, followed, earlier, partial, events, size,
+-- rules, other_log, bounded.
 CREATE TABLE windows_not_completable (
   edition bigint NOT NULL,
   series_id bigint NOT NULL,

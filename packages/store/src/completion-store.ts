@@ -76,6 +76,8 @@ export interface CompletionRun {
   /** Greater than that of every run before. */
   readonly run: number;
   marked(scope: MarkedScope): Promise<MarkedWindows>;
+  /** The same of windows that are named, marked or not: those of them that have pieces. */
+  look(names: readonly WindowName[]): Promise<MarkedWindows>;
   /**
    * Puts rows in place of earlier ones, some at a time, each time in one transaction. A row of a
    * later run stays. May be repeated. Resolves with how many there are of this run.

@@ -1,6 +1,6 @@
 import type { Store } from '@millrace/store';
 import { TIGHT_SETTINGS, variedLog, type LoggedRecord } from '@millrace/transformer/testing';
-import { EventsRecordKind } from '@millrace/wire';
+import { EventsRecordKind, type FoldSettings } from '@millrace/wire';
 import { firstRules, writeControl } from './completed-log.ts';
 import { oracleColumns, oracleWindows } from './complete-oracle.ts';
 import { LiveLog } from './live-log.ts';
@@ -22,6 +22,7 @@ export interface SceneParams {
   /** Positions at which checkpoints are made, in each partition. */
   checkpoints?: readonly number[];
   segmentBytes?: number;
+  settings?: Partial<FoldSettings>;
 }
 
 export async function makeScene(store: Store, params: SceneParams): Promise<Scene> {
@@ -30,7 +31,8 @@ export async function makeScene(store: Store, params: SceneParams): Promise<Scen
   const live = new LiveLog(store, how);
   const records: LoggedRecord[][] = [];
   for (let partition = 0; partition < partitions; partition += 1) {
-    const how = { records: count, settings: SETTINGS, redriven: 0.05 };
+    const settings = { ...SETTINGS, ...params.settings };
+    const how = { records: count, settings, redriven: 0.05 };
     const log = variedLog(seed * 100 + partition, how);
     log.push(...ticksUntilOver(log.at(-1)!.appendTimeUs));
     await live.append(partition, log, checkpoints);

@@ -1,4 +1,4 @@
--- Windows with a marked piece that hold a time of [$1, $2), of some rules ($3; NULL: all) and one
+-- Windows that are marked and hold a time of [$1, $2), of some rules ($3; NULL: all) and one
 -- tenant ($4; NULL: all), behind the one that $5 to $8 name (NULL: from the first one), $9 at most.
 -- Only those that show as marked: what was computed again since, and is whole, is left out. None
 -- that is past its retention, and none of a dropped edition unless it is served. With $10 none
@@ -17,6 +17,11 @@ WITH widest AS MATERIALIZED (
     UNION ALL
     SELECT start, series_id, width, edition FROM windows_open
     WHERE marked AND start + width > $1 AND start < $2
+      AND start > $1::timestamptz - (SELECT width FROM widest)
+    UNION ALL
+    -- Computed again for the sake of others, perhaps, without a mark.
+    SELECT start, series_id, width, edition FROM windows_complete
+    WHERE start + width > $1 AND start < $2
       AND start > $1::timestamptz - (SELECT width FROM widest)
   ) AS marked
   JOIN wanted ON wanted.edition = marked.edition

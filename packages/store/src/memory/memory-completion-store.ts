@@ -27,6 +27,11 @@ function runOf(database: MemoryStoreDatabase, run: number): CompletionRun {
   return {
     run,
     marked: (scope) => readMarked(database, scope),
+    look: async (names) => {
+      const wanted = new Set(names.map(nameOf));
+      const windows = windowsIn(database).filter((one) => wanted.has(nameOf(one)));
+      return { ...(await readBeside(database)), windows: windows.sort(inOrder) };
+    },
     replace: async (windows) => {
       let replaced = 0;
       for (const window of windows) {
@@ -51,26 +56,27 @@ async function readMarked(
   database: MemoryStoreDatabase,
   scope: MarkedScope,
 ): Promise<MarkedWindows> {
+  const found = windowsIn(database)
+    .filter(({ isMarked }) => isMarked)
+    .filter((window) => isWanted(database, window, scope))
+    .filter((window) => !scope.isOnlyNew || isNew(database, window))
+    .sort(inOrder)
+    .filter((window) => scope.after === undefined || inOrder(window, scope.after) > 0);
+  return { ...(await readBeside(database)), windows: found.slice(0, scope.windowsMax) };
+}
+
+async function readBeside(database: MemoryStoreDatabase): Promise<Omit<MarkedWindows, 'windows'>> {
   const snapshot = await createMemoryStoreReader(database).snapshot();
   const positions = await snapshot.positions();
   const watermarks = positions
     .filter(({ source, isOpen }) => source === 'live' && isOpen)
     .map(({ watermarkUs = -Infinity }) => watermarkUs);
-  const found = markedIn(database)
-    .filter((window) => isWanted(database, window, scope))
-    .filter((window) => !scope.isOnlyNew || isNew(database, window))
-    .sort(inOrder)
-    .filter((window) => scope.after === undefined || inOrder(window, scope.after) > 0);
-  return {
-    windows: found.slice(0, scope.windowsMax),
-    positions,
-    editions: await snapshot.editions(),
-    watermarkUs: watermarks.length === 0 ? -Infinity : Math.min(...watermarks),
-  };
+  const watermarkUs = watermarks.length === 0 ? -Infinity : Math.min(...watermarks);
+  return { positions, editions: await snapshot.editions(), watermarkUs };
 }
 
-/** Those that show as marked. */
-function markedIn(database: MemoryStoreDatabase): MarkedWindow[] {
+/** All windows, and whether they show as marked. */
+function windowsIn(database: MemoryStoreDatabase): (MarkedWindow & { isMarked: boolean })[] {
   const pieces = new Map<string, { name: WindowName; of: MemoryPiece[]; isOpen: boolean }>();
   const add = (piece: MemoryPiece, isOpen: boolean): void => {
     const { edition, widthUs, startUs } = piece;
@@ -82,18 +88,18 @@ function markedIn(database: MemoryStoreDatabase): MarkedWindow[] {
   };
   for (const piece of database.finals) add(piece, false);
   for (const piece of database.open.values()) add(piece, true);
-  return [...pieces].flatMap(([key, { name, of, isOpen }]): MarkedWindow[] => {
-    if (!of.some(({ marked }) => marked)) return [];
+  return [...pieces].map(([key, { name, of, isOpen }]) => {
     const samples = of.reduce((sum, { count }) => sum + count, 0);
     const done = database.complete.get(key);
     const isSame = done?.pieces === of.length && done.samples === samples;
-    if (isSame && !done.marked) return [];
+    const isMarked = done === undefined ? of.some(({ marked }) => marked) : !isSame || done.marked;
     const partitions = [...new Set(of.map(({ partition }) => partition))].sort((a, b) => a - b);
     const firsts = partitions.map((partition) => {
       const mine = of.filter((one) => one.partition === partition);
       return { partition, piece: Math.min(...mine.map(({ piece }) => piece)) };
     });
-    return [{ ...name, firsts, pieces: of.length, samples, isOpen, isBounded: isSame }];
+    const isBounded = isSame && done.marked;
+    return { ...name, firsts, pieces: of.length, samples, isOpen, isBounded, isMarked };
   });
 }
 

@@ -106,7 +106,10 @@ async function takeLock(pool: PostgresPool): Promise<Lock | undefined> {
 function runOf(pool: PostgresPool, run: number, lock: Lock): CompletionRun {
   return {
     run,
-    marked: (scope) => pool.use(WHAT, (session) => readMarked(session, scope)),
+    marked: (scope) =>
+      pool.use(WHAT, (session) => readWindows(session, 'marked-windows', scopeParameters(scope))),
+    look: (names) =>
+      pool.use(WHAT, (session) => readWindows(session, 'look-at-windows', nameParameters(names))),
     replace: async (windows) => {
       let replaced = 0;
       for (let at = 0; at < windows.length; at += ROWS_MAX) {
@@ -131,11 +134,15 @@ function runOf(pool: PostgresPool, run: number, lock: Lock): CompletionRun {
   };
 }
 
-async function readMarked(session: Session, scope: MarkedScope): Promise<MarkedWindows> {
+async function readWindows(
+  session: Session,
+  statement: string,
+  parameters: readonly unknown[],
+): Promise<MarkedWindows> {
   await session.command('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   try {
     const rowsOf = async <Row>(name: string): Promise<Row[]> => (await session.run<Row>(name)).rows;
-    const windows = await session.run<MarkedRow>('marked-windows', scopeParameters(scope));
+    const windows = await session.run<MarkedRow>(statement, parameters);
     const positions = (await rowsOf<PositionRow>('read-positions')).map(positionOf);
     const editions = await readEditions(rowsOf);
     const [smallest] = await rowsOf<{ watermark_us: TimeUs }>('smallest-watermark');

@@ -1,0 +1,47 @@
+-- The same of windows that are named, marked or not: those of them that have pieces.
+WITH found AS MATERIALIZED (
+  SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::interval[], $4::timestamptz[])
+    AS given(edition, series_id, width, start)
+)
+SELECT
+  found.edition::text, int8send(found.series_id) AS series_id,
+  (extract(epoch FROM found.width) * 1000000)::bigint AS width_us,
+  (extract(epoch FROM found.start) * 1000000)::bigint AS start_us,
+  made.pieces, made.samples, made.is_open, made.partitions, made.first_pieces,
+  coalesce(whole.marked AND whole.pieces = made.pieces AND whole.samples = made.samples, false)
+    AS is_bounded
+FROM found
+LEFT JOIN windows_complete AS whole
+  ON whole.edition = found.edition AND whole.series_id = found.series_id
+  AND whole.width = found.width AND whole.start = found.start
+CROSS JOIN LATERAL (
+  SELECT
+    sum(one.pieces)::bigint AS pieces, sum(one.samples)::bigint AS samples,
+    bool_or(one.is_open) AS is_open,
+    array_agg(one.partition ORDER BY one.partition) AS partitions,
+    array_agg(one.first_piece ORDER BY one.partition)::text[] AS first_pieces
+  FROM (
+    SELECT
+      piece.partition, count(*) AS pieces, sum(piece.count) AS samples,
+      bool_or(piece.is_open) AS is_open, min(piece.piece) AS first_piece
+    FROM (
+      SELECT final.partition, final.piece, final.count, false AS is_open FROM windows AS final
+      WHERE final.series_id = found.series_id AND final.start = found.start
+        AND final.width = found.width AND final.edition = found.edition
+      UNION ALL
+      SELECT revision.partition, revision.piece, revision.count, true
+      FROM windows_open AS revision
+      WHERE revision.series_id = found.series_id AND revision.start = found.start
+        AND revision.width = found.width AND revision.edition = found.edition
+        AND NOT EXISTS (
+          SELECT FROM windows AS final
+          WHERE final.series_id = revision.series_id AND final.start = revision.start
+            AND final.width = revision.width AND final.edition = revision.edition
+            AND final.partition = revision.partition AND final.piece = revision.piece
+        )
+    ) AS piece
+    GROUP BY piece.partition
+  ) AS one
+) AS made
+WHERE made.pieces > 0
+ORDER BY found.start, found.series_id, found.width, found.edition
