@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   beginCandidate,
@@ -147,7 +147,11 @@ test('a thread folds the past, ends, and leaves nothing of what is dropped', asy
     expect(mine.reduce((sum, { count }) => sum + count, 0)).toBe(RECORDS);
     expect(records.at(-1)!.entries.jobEnds).toMatchObject([{ candidate: candidate!.number }]);
   }
-  expect(await readdir(join(base, 'jobs'))).toEqual([`${candidate!.number}`]);
+  const threads = await readdir(join(base, 'jobs'));
+  expect(threads).toEqual(['0', '1'].slice(0, availableParallelism()));
+  for (const thread of threads) {
+    expect(await readdir(join(base, 'jobs', thread))).toEqual([`${candidate!.number}`]);
+  }
   await dropCandidate({ stream, clock }, candidate!.number);
   await vi.waitFor(() => expect(existsSync(join(base, 'jobs'))).toBe(false), 10_000);
   expect(host.statuses()).toEqual([]);

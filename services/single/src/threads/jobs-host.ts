@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { candidatesWithJobs, HistoryReader } from '@millrace/control';
 import {
@@ -13,11 +14,12 @@ import {
 } from '@millrace/runtime';
 import { TOPIC_SERIES } from '@millrace/stream';
 import type { SegmentStream } from '@millrace/stream/segment';
+import { joinExpositions } from './join-expositions.ts';
 import type { JobsLook, JobsThread, JobsThreadData } from './jobs-thread.ts';
 import type { ThreadData } from './thread-data.ts';
 import { createThreadLink, type ThreadLink } from './thread-link.ts';
 
-/** Does jobs in a thread of its own, which is there only while there are some to do. */
+/** Does jobs in threads of their own, which are there only while there are some to do. */
 export interface JobsHost {
   statuses(): JobStatus[];
   /**
@@ -27,7 +29,7 @@ export interface JobsHost {
   heldFrom(partition: number): number;
   measure(): Promise<Measurement[]>;
   exposition(): Promise<string>;
-  /** Lets the thread commit what it has folded, and ends it. */
+  /** Lets the threads commit what they have folded, and ends them. */
   close(): Promise<void>;
 }
 
@@ -37,7 +39,7 @@ type HostComponents = Readonly<{
   log: Log;
   /** Of the log's volume. */
   roomOf?: (path: string) => Promise<DiskRoom>;
-  /** Of the thread; left out: the built one beside this file. */
+  /** Of the threads; left out: the built one beside this file. */
   entry?: URL;
 }>;
 
@@ -54,7 +56,9 @@ interface Running {
 }
 
 const LOOK_MS = 1000;
-/** After the thread broke down: whatever did that may do it again. */
+/** Each holds the state of a partition; and what arrives needs processors as well. */
+const THREADS_MAX = 4;
+/** After a thread broke down: whatever did that may do it again. */
 const RESTART_MS = 10_000;
 /** How long it may take to commit what is folded. */
 const CLOSE_MS_MAX = 3000;
@@ -70,7 +74,7 @@ class OpenJobsHost implements JobsHost {
   readonly #history: HistoryReader;
   readonly #stopping = new AbortController();
   readonly #looking: Promise<void>;
-  #running: Running | undefined;
+  #running: readonly Running[] = [];
   #look: JobsLook | undefined;
   /** Candidates whose jobs were all seen to be over. */
   #done: ReadonlySet<number> = new Set();
@@ -93,11 +97,17 @@ class OpenJobsHost implements JobsHost {
   }
 
   async measure(): Promise<Measurement[]> {
-    return (await this.#running?.link.call('measure').catch(() => undefined)) ?? [];
+    const all = this.#running.map(async ({ link }) => {
+      return (await link.call('measure').catch(() => undefined)) ?? [];
+    });
+    return (await Promise.all(all)).flat();
   }
 
   async exposition(): Promise<string> {
-    return (await this.#running?.link.call('exposition').catch(() => undefined)) ?? '';
+    const all = this.#running.map(async ({ link }) => {
+      return (await link.call('exposition').catch(() => undefined)) ?? '';
+    });
+    return joinExpositions(await Promise.all(all));
   }
 
   async close(): Promise<void> {
@@ -140,12 +150,14 @@ class OpenJobsHost implements JobsHost {
     await this.#lookAtDisk();
     const isDone = candidates.every((candidate) => this.#done.has(candidate));
     const isGone = [...this.#done].some((candidate) => !candidates.includes(candidate));
-    if (this.#running === undefined && isDone && !isGone) return;
-    this.#running ??= this.#start();
-    const look = await untilAborted(this.#running.link.call('look'), this.#stopping.signal);
-    this.#look = look;
-    const told = new Set(look.statuses.map(({ candidate }) => candidate));
-    if (!look.isIdle || !candidates.every((candidate) => told.has(candidate))) return;
+    if (this.#running.length === 0 && isDone && !isGone) return;
+    if (this.#running.length === 0) this.#running = this.#startAll();
+    const asked = Promise.all(this.#running.map(({ link }) => link.call('look')));
+    const looks = await untilAborted(asked, this.#stopping.signal);
+    this.#look = joinLooks(looks, this.#data.settings.partitions);
+    const isTold = ({ statuses }: JobsLook): boolean =>
+      candidates.every((number) => statuses.some(({ candidate }) => candidate === number));
+    if (!this.#look.isIdle || !looks.every(isTold)) return;
     this.#done = new Set(candidates);
     await this.#end();
   }
@@ -167,7 +179,20 @@ class OpenJobsHost implements JobsHost {
     if (existsSync(jobs)) await rm(jobs, { recursive: true, force: true });
   }
 
-  #start(): Running {
+  /** Each has partitions of its own: so many at once, as there are processors. */
+  #startAll(): Running[] {
+    const { partitions } = this.#data.settings;
+    const count = Math.min(partitions, THREADS_MAX, availableParallelism());
+    return Array.from({ length: count }, (_, number) => {
+      const all = Array.from({ length: partitions }, (__, partition) => partition);
+      return this.#start(
+        number,
+        all.filter((partition) => partition % count === number),
+      );
+    });
+  }
+
+  #start(number: number, owned: readonly number[]): Running {
     const { stream } = this.#components;
     const { directories, sharedLog, sharedPositions, settings, colours } = this.#data;
     const channel = new MessageChannel();
@@ -176,7 +201,7 @@ class OpenJobsHost implements JobsHost {
     channel.port1.unref();
     const { partitions, log, logging, archive } = settings;
     const workerData: JobsThreadData = {
-      ...{ directories, sharedLog, sharedPositions, colours },
+      ...{ directories, sharedLog, sharedPositions, colours, number, owned },
       settings: { partitions, log, logging, archive },
       port: channel.port2,
     };
@@ -195,10 +220,9 @@ class OpenJobsHost implements JobsHost {
 
   async #end(): Promise<void> {
     const { clock } = this.#components;
-    const running = this.#running;
-    if (running === undefined) return;
+    if (this.#running.length === 0) return;
     const late = new AbortController();
-    const closing = running.link.call('close').catch(() => undefined);
+    const closing = Promise.allSettled(this.#running.map(({ link }) => link.call('close')));
     const waiting = clock.sleep(CLOSE_MS_MAX, late.signal).catch(() => undefined);
     await Promise.race([closing, waiting]);
     late.abort();
@@ -207,9 +231,9 @@ class OpenJobsHost implements JobsHost {
 
   async #terminate(): Promise<void> {
     const running = this.#running;
-    this.#running = undefined;
-    running?.link.close(new Error('the jobs thread was told to end'));
-    await running?.worker.terminate();
+    this.#running = [];
+    for (const { link } of running) link.close(new Error('the jobs thread was told to end'));
+    await Promise.all(running.map(({ worker }) => worker.terminate()));
   }
 }
 
@@ -225,6 +249,17 @@ async function untilAborted<T>(doing: Promise<T>, signal: AbortSignal): Promise<
   } finally {
     signal.removeEventListener('abort', abort);
   }
+}
+
+function joinLooks(looks: readonly JobsLook[], partitions: number): JobsLook {
+  const statuses = looks.flatMap((look) => look.statuses);
+  return {
+    statuses: statuses.toSorted((a, b) => a.candidate - b.candidate || a.partition - b.partition),
+    heldFrom: Array.from({ length: partitions }, (_, partition) => {
+      return Math.min(...looks.map(({ heldFrom }) => heldFrom[partition]!));
+    }),
+    isIdle: looks.every(({ isIdle }) => isIdle),
+  };
 }
 
 function nothingToDo(partitions: number): JobsLook {

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { openArchiveFiles, withArchive } from '@millrace/archive';
 import {
@@ -32,6 +33,10 @@ export interface JobsThreadData {
   sharedPositions: SharedArrayBuffer;
   settings: Pick<SingleSettings, 'partitions' | 'log' | 'logging' | 'archive'>;
   colours: boolean;
+  /** Those whose past it folds. */
+  owned: readonly number[];
+  /** Among threads of the same kind, from 0. */
+  number: number;
   /** To the owner of `metrics.series`. */
   port: MessagePort;
 }
@@ -48,23 +53,25 @@ export interface JobsThread {
 /** How its jobs are. */
 export interface JobsLook {
   statuses: JobStatus[];
-  /** By partition: below it no job needs an event any more. */
+  /** By partition: below it no job of this thread needs an event any more. */
   heldFrom: number[];
   /** There is nothing left to do. */
   isIdle: boolean;
 }
 
-// The thread that folds the past under other rules: whoever folds what arrives must not wait for
+// A thread that folds the past under other rules: whoever folds what arrives must not wait for
 // that. It lives as long as there is something to fold.
 if (parentPort === null) throw new Error('the jobs thread was started outside of a worker');
 
-const { directories, sharedLog, sharedPositions, settings, colours, port } =
+const { directories, sharedLog, sharedPositions, settings, colours, owned, number, port } =
   workerData as JobsThreadData;
+/** Nobody else has to have a turn in this thread. */
+const SLICE_MS = 50;
 const { partitions, logging } = settings;
 const clock = systemClock;
 const log = createConsoleLog({ logging, colours, fields: { stage: 'transformer' } });
 const meter = createMeter();
-measureThread('jobs', meter);
+measureThread(number === 0 ? 'jobs' : `jobs_${number + 1}`, meter);
 const all = Array.from({ length: partitions }, (_, partition) => partition);
 
 interface Opened {
@@ -73,9 +80,10 @@ interface Opened {
 }
 
 async function open(): Promise<Opened> {
-  mkdirSync(directories.jobs, { recursive: true, mode: 0o700 });
+  const directory = join(directories.jobs, String(number));
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
   const places = openLmdbStatePlaces({
-    directory: directories.jobs,
+    directory,
     // After an unclean end each is tried out first, as the live one is.
     open: (directory) => openState({ clock, log }, { directory, partitions }),
   });
@@ -97,8 +105,8 @@ async function open(): Promise<Opened> {
   const events = createJobEvents(log, meter);
   const jobs = createJobs(
     { stream: whole, places, clock, events, isPressed: lag.isPressed, whyFull },
-    DEFAULT_JOB_SETTINGS,
-    all,
+    { ...DEFAULT_JOB_SETTINGS, sliceMs: SLICE_MS },
+    owned,
   );
   void jobs.run();
   const close = async (): Promise<void> => {
@@ -120,7 +128,7 @@ createThreadLink(parentPort, {
     const { jobs } = await opening;
     return {
       statuses: jobs.statuses(),
-      heldFrom: all.map((partition) => jobs.heldFrom(partition)),
+      heldFrom: all.map((one) => (owned.includes(one) ? jobs.heldFrom(one) : Infinity)),
       isIdle: jobs.isIdle(),
     };
   },
