@@ -69,7 +69,7 @@ async function begin({ ended = true } = {}): Promise<{ number: number; rules: Sh
   const since = new Date(SINCE_US / 1000).toISOString();
   const file = await fileOf(B);
   const begun = await json<{ number: number; since: string }>(
-    ...['reprocess', '--rules', file, '--since', since, '--detach'],
+    ...['reprocess', '--rules', file, '--since', since, '--detach', '--force'],
   );
   expect(begun.since).toBe(since);
   const { rules, number } = (await stored.ask()).candidates[0]!;
@@ -111,7 +111,8 @@ describe('reprocess', () => {
   test('waits until it is through, at the rate that was said', async () => {
     await run('rules', 'apply', await fileOf(A));
     await stored.begin((await stored.ask()).inForce.rules);
-    const args = ['reprocess', '--rules', await fileOf(B), '--since', '2h', '--rate', '10k'];
+    const how = ['--since', '2h', '--rate', '10k', '--force'];
+    const args = ['reprocess', '--rules', await fileOf(B), ...how];
     const waiting = stored.run(...args);
     await expect.poll(async () => (await stored.ask()).candidates.length).toBe(1);
     await expect

@@ -43,7 +43,7 @@ export function addReprocessCommand(program: Command, context: CliContext): void
       .option('--since <time>', 'from then on: 2026-11-29T12:00:00Z, or 2h ago', timeArgument)
       .option('--rate <samples>', 'fold at most so many a second, in all partitions', rateArgument)
       .option('--detach', 'do not wait until it is through')
-      .option('--force', 'begin also if it does not fit on the disk')
+      .option('--force', 'begin without looking whether it fits on the disk')
       .addOption(ofMarked('--marked', 'compute marked windows again, from all samples'))
       .addOption(
         ofMarked('--until <time>', 'with --marked: windows of before').argParser(timeArgument),
@@ -145,15 +145,15 @@ async function begin(
 /** What is in the future has nothing to fold; the receiver says so. */
 async function lookForRoom(
   context: CliContext,
-  { dataDir, url, force: isForced = false }: ReprocessFlags & { url: string },
+  { dataDir, url, force }: ReprocessFlags & { url: string },
   file: RuleFileContent,
   sinceUs: number,
 ): Promise<void> {
-  if (sinceUs > Date.now() * 1000) return;
+  if (force === true || sinceUs > Date.now() * 1000) return;
   const { ensureRoom } = await import('../editions/ensure-room.ts');
   const shutdown = listenForShutdown();
   try {
-    await ensureRoom({ context, dataDir, url, file, sinceUs, isForced, signal: shutdown.signal });
+    await ensureRoom({ context, dataDir, url, file, sinceUs, signal: shutdown.signal });
   } finally {
     shutdown.dispose();
   }

@@ -1,4 +1,4 @@
-import { diskRoom, MillraceError } from '@millrace/runtime';
+import { diskRoom, errorKind, MillraceError } from '@millrace/runtime';
 import {
   directoryBytes,
   usualDataDirectory,
@@ -20,8 +20,6 @@ export interface RoomCheck {
   url: string;
   file: Pick<RuleFileContent, 'rules' | 'source'>;
   sinceUs: number;
-  /** Begin also where it does not fit. */
-  isForced: boolean;
   signal: AbortSignal;
 }
 
@@ -32,16 +30,18 @@ export interface RoomCheck {
  * @throws MillraceError REPROCESS_NO_ROOM; what log and file system throw.
  */
 export async function ensureRoom(check: RoomCheck): Promise<void> {
-  const { context, isForced } = check;
+  const { context } = check;
   const { output } = context;
   const place = await placeOf(check);
   if (place === undefined) {
     output.notice('How much room that takes up cannot be seen from here: its log is elsewhere.');
     return;
   }
-  const size = await sizeOf(check);
+  const size = await (place === 'cluster' ? ifReached(sizeOf(check)) : sizeOf(check));
   if (size === undefined) {
-    output.notice('How much room that takes up cannot be foreseen: too little of it was seen.');
+    output.notice(
+      'How much room that takes up cannot be foreseen: too little of the log was seen.',
+    );
     return;
   }
   if (place === 'cluster') {
@@ -62,7 +62,7 @@ export async function ensureRoom(check: RoomCheck): Promise<void> {
     // Each job begins with what is remembered of its partition, and keeps that until it is over.
     { what: 'of states', path: directory.jobs, bytes: await directoryBytes(directory.state) },
   ];
-  if (!isForced) await checkRoom(needs, diskRoom);
+  await checkRoom(needs, diskRoom);
   const { freeBytes } = await diskRoom(directory.log);
   output.notice(`It takes up about ${needsText(needs)}. ${formatBytes(freeBytes)} are free here.`);
   if (isOurs) return;
@@ -82,6 +82,16 @@ async function placeOf({
     return new URL(url).port === String(run.port) ? run : undefined;
   } catch (error) {
     if (error instanceof MillraceError && error.code === 'NOT_RUNNING') return undefined;
+    throw error;
+  }
+}
+
+/** Whoever asks a receiver need not reach the brokers. */
+async function ifReached(sizing: Promise<PastSize | undefined>): Promise<PastSize | undefined> {
+  try {
+    return await sizing;
+  } catch (error) {
+    if (errorKind(error) === 'transient') return undefined;
     throw error;
   }
 }
