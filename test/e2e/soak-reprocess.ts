@@ -1,7 +1,9 @@
+import { startOwnServices } from '../services/own-services.ts';
 import { KILL_MOMENTS, reprocessUnderKills } from '../integration/killed-reprocess.ts';
 import { Playground } from '../integration/running-millrace.ts';
 import { ShopSamples } from '../integration/shop-samples.ts';
 import { Random } from '../sim/random.ts';
+import { ClusterReprocess } from './cluster-reprocess.ts';
 
 const MINUTE_MS = 60_000;
 const KILLS = 5;
@@ -43,6 +45,42 @@ export async function soakReprocess(
   }
   say(`${rounds} rounds, no window differs. Seed ${seed}.`);
   return true;
+}
+
+/** The same of a cluster, whose transformers are killed by turns. */
+export async function soakClusterReprocess(
+  params: Parameters<typeof soakReprocess>[0],
+): Promise<boolean> {
+  const { minutes, seed, say, isStopping } = params;
+  const services = await startOwnServices();
+  if (!('urls' in services)) {
+    for (const { what, why, fix } of services)
+      say(`!! NOT RUN: ${what}: ${why}. To run it: ${fix}`);
+    return false;
+  }
+  const deadlineMs = performance.now() + minutes * MINUTE_MS;
+  let rounds = 0;
+  try {
+    for (; performance.now() < deadlineMs && !isStopping(); rounds += 1) {
+      const cluster = await ClusterReprocess.start(services.urls, seed + rounds);
+      try {
+        await cluster.run(KILLS);
+        const { faults, equal } = await cluster.faults();
+        say(`seed ${seed + rounds}: killed ${KILLS} times: ${equal} windows are the same`);
+        if (faults.length > 0) throw new Error(faults.join('\n'));
+      } catch (error) {
+        say(`BROKE: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+        say(`What the processes said last:\n${cluster.world.outputs().slice(-10_000)}`);
+        return false;
+      } finally {
+        await cluster.remove();
+      }
+    }
+    say(`${rounds} rounds, no window differs. Seed ${seed}.`);
+    return true;
+  } finally {
+    await services.stop();
+  }
 }
 
 async function round(

@@ -8,7 +8,7 @@ import { soakDistributed } from './soak-distributed.ts';
 import { soakOverload } from './soak-overload.ts';
 import { drawFault, type SoakFault } from './soak-faults.ts';
 import { soakSimulation } from '../sim/soak-simulation.ts';
-import { soakReprocess } from './soak-reprocess.ts';
+import { soakClusterReprocess, soakReprocess } from './soak-reprocess.ts';
 import { soakOutages } from './soak-outages.ts';
 import { recordRound } from './survived-faults.ts';
 
@@ -18,7 +18,7 @@ npm run soak -- --fuzz [--minutes N] [--seed N]
 npm run soak -- --model [--minutes N]
 npm run soak -- --overload [--minutes N]
 npm run soak -- --outages [--outage NAME]… [--outage-seconds N]
-npm run soak -- --reprocess [--minutes N] [--seed N]
+npm run soak -- --reprocess [--distributed] [--minutes N] [--seed N]
 npm run soak -- --sim [--minutes N] [--seed N] [--seeds N]
 Rounds of load with something going wrong in the middle, at random by the seed, until the time is
 over (10 minutes). Exits with 1 at the first sample that is missing or counted twice.
@@ -71,7 +71,8 @@ if (options.fuzz) {
   const isWhole = await soakOutages({ outageSeconds, names, say, isStopping: isStoppingNow });
   process.exitCode = isWhole ? 0 : 1;
 } else if (options.reprocess) {
-  const isWhole = await soakReprocess({ ...options, say, isStopping: isStoppingNow });
+  const soak = options.distributed ? soakClusterReprocess : soakReprocess;
+  const isWhole = await soak({ ...options, say, isStopping: isStoppingNow });
   process.exitCode = isWhole ? 0 : 1;
 } else if (options.overload) {
   process.exitCode = (await soakOverload({ minutes, say })) ? 0 : 1;
