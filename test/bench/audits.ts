@@ -25,6 +25,8 @@ export interface AuditFigures {
   auditMs: number;
   /** The most that was seen of it. */
   rssBytes: number;
+  /** Of the whole command, as it was seen last. */
+  cpuSeconds: number;
   faults: string[];
 }
 
@@ -80,8 +82,11 @@ export async function auditOnce(
   const begun = performance.now();
   const { child, ended, stdout, stderr } = playground.start([...command, '--json']);
   let rssBytes = 0;
+  let cpuSeconds = 0;
   const looking = setInterval(() => {
-    rssBytes = Math.max(rssBytes, figuresOf(child.pid!)?.rssBytes ?? 0);
+    const figures = figuresOf(child.pid!);
+    rssBytes = Math.max(rssBytes, figures?.rssBytes ?? 0);
+    cpuSeconds = Math.max(cpuSeconds, figures?.cpuSeconds ?? 0);
   }, LOOK_MS);
   const code = await ended.finally(() => clearInterval(looking));
   const tookMs = performance.now() - begun;
@@ -91,7 +96,7 @@ export async function auditOnce(
     mode: command.join(' '),
     samples: report.partitions.reduce((sum, { samples }) => sum + samples, 0),
     rows: 'rows' in report ? report.rows : rowsOf(report),
-    ...{ tookMs, auditMs: report.durationMs, rssBytes },
+    ...{ tookMs, auditMs: report.durationMs, rssBytes, cpuSeconds },
     faults: report.findings.map(({ message }) => message),
   };
 }

@@ -42,7 +42,10 @@ export class Candidates {
   }
 
   /** The built-in rule is the same in both. */
-  async compared(number: number, fromMs: number): Promise<{ windows: number; faults: string[] }> {
+  async compared(
+    number: number,
+    fromMs: number,
+  ): Promise<{ windows: number; equal: number; faults: string[] }> {
     const counts = await this.#store.rows<{ change: string; windows: number }>(
       `SELECT change, count(*)::float8 AS windows FROM compare_editions(
          (SELECT min(edition) FROM editions WHERE rule = $1 AND candidate IS NULL),
@@ -59,8 +62,7 @@ export class Candidates {
       [number],
     );
     const faults = wrong.map((change) => `${of(change)} windows are ${change}`);
-    if (of('equal') === 0) faults.push('no window could be compared');
-    return { windows, faults };
+    return { windows, equal: of('equal'), faults };
   }
 
   async #ends(candidate: number): Promise<{ ended: number; partitions: number }> {

@@ -5,6 +5,7 @@ import { Latencies, type LatencySummary } from '../load/latencies.ts';
 import { startLoad } from '../load/load-process.ts';
 import { DEFAULT_LOAD, type LoadSettings } from '../load/load-run.ts';
 import { LOAD_METRIC } from '../load/load-series.ts';
+import { figuresOf, figuresOfDescendants } from '../services/process-figures.ts';
 import { StoreClient } from '../services/store-client.ts';
 import { untilLoadVisible } from '../services/stored-load.ts';
 import { onAbandon } from './abandon.ts';
@@ -29,9 +30,18 @@ export interface PastFigures {
   samples: number;
   /** A second, from the first byte sent to the last sample seen. */
   liveRate: number;
+  /** Of the process and its PostgreSQL, without the sender. */
+  liveCpuSeconds: number;
   replay: AuditFigures;
   /** From the request to begin until the store has the end of every job. */
-  reprocess: Readonly<{ tookMs: number; seriesBytes: number; windows: number }>;
+  reprocess: Readonly<{
+    tookMs: number;
+    cpuSeconds: number;
+    seriesBytes: number;
+    windows: number;
+    /** Of the built-in rule, in both editions, and the same. */
+    equal: number;
+  }>;
   /** A paced run while the past is folded again and again. */
   beside: Readonly<{
     rate: number;
@@ -94,24 +104,27 @@ interface Place {
 async function measure(place: Place, params: PastParams): Promise<PastFigures> {
   const { playground, millrace, store } = place;
   const { say } = params;
-  const { samples, liveRate, fromMs } = await fill(place, params);
+  const { samples, liveRate, liveCpuSeconds, fromMs } = await fill(place, params);
   say(`${samples} samples are stored, ${Math.round(liveRate)}/s`);
   const replay = await auditOnce(playground, ['replay']);
   say(`replayed after ${Math.round(replay.auditMs)} ms`);
   const candidates = new Candidates(millrace.info.url, store);
   const seriesLog = join(playground.dataDir, 'log', 'metrics.series');
   const bytesBefore = await bytesBelow(seriesLog);
+  const cpu = watchCpu(millrace.info.pid);
   const beganMs = performance.now();
   const number = await candidates.begin(RULES, fromMs);
   await candidates.untilOver(number, PAST_MS_MAX);
   const tookMs = performance.now() - beganMs;
+  const cpuSeconds = cpu();
   const seriesBytes = (await bytesBelow(seriesLog)) - bytesBefore;
   say(`folded again after ${Math.round(tookMs)} ms`);
-  const { windows, faults } = await candidates.compared(number, fromMs);
+  const { windows, equal, faults } = await candidates.compared(number, fromMs);
   await candidates.drop(number);
   const beside = await besideLive(place, params, { candidates, fromMs, samples });
   return {
-    ...{ samples, liveRate, replay, reprocess: { tookMs, seriesBytes, windows }, beside },
+    ...{ samples, liveRate, liveCpuSeconds, replay, beside },
+    reprocess: { tookMs, cpuSeconds, seriesBytes, windows, equal },
     faults: [...replay.faults, ...faults],
   };
 }
@@ -119,7 +132,7 @@ async function measure(place: Place, params: PastParams): Promise<PastFigures> {
 async function fill(
   { millrace, store }: Place,
   { samples: wanted, connections }: PastParams,
-): Promise<{ samples: number; liveRate: number; fromMs: number }> {
+): Promise<Pick<PastFigures, 'samples' | 'liveRate' | 'liveCpuSeconds'> & { fromMs: number }> {
   const { series, stepMs } = DEFAULT_LOAD;
   const stepsMax = Math.ceil(wanted / series);
   const firstTimeMs = Date.now() - (stepsMax + 60) * stepMs;
@@ -127,12 +140,21 @@ async function fill(
     ...{ ...DEFAULT_LOAD, url: millrace.info.url, connections, stepsMax, firstTimeMs },
   };
   const process = await startLoad(load);
+  const cpu = watchCpu(millrace.info.pid);
   const beganMs = performance.now();
   process.go();
   const result = await process.result;
   await untilLoadVisible(store, load, result, VISIBLE_MS_MAX);
   const liveRate = result.samples / ((performance.now() - beganMs) / 1000);
-  return { samples: result.samples, liveRate, fromMs: firstTimeMs };
+  return { samples: result.samples, liveRate, liveCpuSeconds: cpu(), fromMs: firstTimeMs };
+}
+
+/** Of a process and all below it: what it takes from now on. */
+function watchCpu(pid: number): () => number {
+  const seconds = (): number =>
+    (figuresOf(pid)?.cpuSeconds ?? 0) + figuresOfDescendants(pid).cpuSeconds;
+  const before = seconds();
+  return () => seconds() - before;
 }
 
 /** What arrives has to get through meanwhile: the past is folded as often as there is time for. */

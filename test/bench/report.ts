@@ -43,21 +43,25 @@ export function describePaced(figures: PacedFigures): string {
 export function describePast(figures: PastFigures): string {
   const { samples, liveRate, replay, reprocess, beside, faults } = figures;
   const rate = samples / (reprocess.tookMs / 1000);
+  const perMillion = (seconds: number): string =>
+    `${((seconds / samples) * 1_000_000).toFixed(2)} CPU-s per million`;
   const bytesOfWindow = reprocess.seriesBytes / Math.max(1, reprocess.windows);
   return lines(`millrace, the past of ${count(samples)} samples`, [
-    ['sent and stored', `${count(liveRate)}/s`],
+    ['sent and stored', `${count(liveRate)}/s, ${perMillion(figures.liveCpuSeconds)}`],
     [
       'dry replay',
       `${ms(replay.auditMs)}, ${count(samples / (replay.auditMs / 1000))}/s, ` +
-        `at most ${count(replay.rssBytes / MIB)} MiB`,
+        `${perMillion(replay.cpuSeconds)}, at most ${count(replay.rssBytes / MIB)} MiB`,
     ],
     [
       'folded again and stored',
-      `${ms(reprocess.tookMs)}, ${count(rate)}/s: ${(rate / liveRate).toFixed(1)} times the above`,
+      `${ms(reprocess.tookMs)}, ${count(rate)}/s: ${(rate / liveRate).toFixed(1)} times what was ` +
+        `stored; ${perMillion(reprocess.cpuSeconds)}`,
     ],
     [
       '',
-      `${count(reprocess.windows)} windows, ${bytesOfWindow.toFixed(0)} bytes each in metrics.series`,
+      `${count(reprocess.windows)} windows, ${bytesOfWindow.toFixed(0)} bytes each in ` +
+        `metrics.series; ${count(reprocess.equal)} of the roll-up compared, the same`,
     ],
     [`beside ${count(beside.rate)}/s`, `${count(beside.pastRate)}/s of the past`],
     ['  ack', latencies(beside.ackMs)],
