@@ -70,8 +70,11 @@ const NO_NUMBERS = new Float64Array(0);
 /** Used from record to record; what it holds is copied out before the next one. */
 const writer = new FieldWriter();
 
-/** The bytes of a data record. They do not share memory with it. */
-export function encodeDataRecord(record: DataRecord): Uint8Array {
+/** The bytes of a data record, in memory that `room` gives. They share none with it. */
+export function encodeDataRecord(
+  record: DataRecord,
+  room?: (bytes: number) => Uint8Array,
+): Uint8Array {
   const { definitions, kinds, seriesIndex, times, flags } = record;
   const isOnePerSeries = seriesIndex.length === kinds.length && isAscendingFromZero(seriesIndex);
   writer.reset();
@@ -107,7 +110,7 @@ export function encodeDataRecord(record: DataRecord): Uint8Array {
   writer.list(record.metadata, metadataRow);
   writer.number(record.acknowledgedSamples);
   writer.number(record.acknowledgedFrom);
-  return writer.take();
+  return writer.take(room);
 }
 
 /**

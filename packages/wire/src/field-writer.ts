@@ -116,9 +116,11 @@ export class FieldWriter {
     return this.#bytes.subarray(0, this.#at);
   }
 
-  /** A copy of what was written. */
-  take(): Uint8Array {
-    return new Uint8Array(this.view());
+  /** A copy of what was written, in the memory that `room` gives for it. */
+  take(room: (bytes: number) => Uint8Array = newBytes): Uint8Array {
+    const copy = room(this.#at);
+    copy.set(this.view());
+    return copy;
   }
 
   #head(head: number): void {
@@ -164,6 +166,10 @@ export class FieldWriter {
     this.#bytes = grown;
     this.#view = viewOf(grown);
   }
+}
+
+function newBytes(bytes: number): Uint8Array {
+  return new Uint8Array(bytes);
 }
 
 function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {

@@ -69,6 +69,7 @@ export { corruptRecord } from './columns.ts';
 export { DefinitionReader, encodeDefinitions, metricOf } from './definitions.ts';
 export { completeSettings, DEFAULT_FOLD_SETTINGS } from './fold-settings.ts';
 export { FOLD_VERSION, FOLD_VERSIONS, tellsReasons } from './fold-version.ts';
+export { encodeDataRecord } from './data-record-codec.ts';
 export { decodeEventsRecord, encodeEventsRecord } from './events-record-codec.ts';
 export {
   decodeSeriesRecord,

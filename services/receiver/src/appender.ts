@@ -1,9 +1,10 @@
 import { errorText, MillraceError, type Clock } from '@millrace/runtime';
 import { TOPIC_EVENTS, type Producer } from '@millrace/stream';
-import { encodeEventsRecord, EventsRecordKind, type DataRecord } from '@millrace/wire';
+import { encodeDataRecord, EventsRecordKind, type DataRecord } from '@millrace/wire';
 import type { ReceiverEvents } from './events.ts';
 import type { DraftPart } from './part-builder.ts';
 import type { CutRequest } from './part-cutter.ts';
+import { PayloadRoom } from './payload-room.ts';
 import type { TokenPosition } from './token.ts';
 
 /** What all parts of a request have in common. */
@@ -51,6 +52,7 @@ export class Appender {
   readonly #appendBytesMax: number;
   readonly #events: ReceiverEvents;
   readonly #lanes: readonly Lane[];
+  readonly #payloads = new PayloadRoom();
   /** Start times of the appends under way, oldest first. */
   readonly #underWay = new Set<{ startUs: number }>();
   #underWayBytes = 0;
@@ -145,23 +147,27 @@ export class Appender {
 
   /** Never rejects: an outcome that nobody awaits yet must not end the process. */
   async #appendPart(draft: DraftPart, header: RequestHeader, append: Append): Promise<Outcome> {
-    const { partition, learned, ...body } = draft;
-    const samples = body.times.length;
+    const { partition, learned } = draft;
+    const samples = draft.times.length;
     const entry = { startUs: this.#clock.nowUs() };
+    let payload: Uint8Array | undefined;
     let bytes = 0;
     try {
-      const payload = this.#encode(partition, body, header);
+      payload = this.#encode(draft, header);
       bytes = payload.length;
       append.bytes += bytes;
       this.#underWayBytes += bytes;
       this.#underWay.add(entry);
       const { offset } = await this.#producer.append(TOPIC_EVENTS, partition, payload);
+      this.#payloads.give(payload);
       noteDurable(this.#lanes[partition]!, samples, offset);
       learned?.();
       this.#lastFailure = undefined;
       this.#events.appended({ seconds: (this.#clock.nowUs() - entry.startUs) / 1e6 });
       return { partition, position: offset + 1 };
     } catch (error) {
+      // The record may be on its way all the same, and appear later.
+      if (payload !== undefined) this.#payloads.leave(payload);
       append.abandoned = true;
       this.#lastFailure = { atUs: this.#clock.nowUs(), error };
       this.#events.appendFailed({ partition, error });
@@ -175,24 +181,39 @@ export class Appender {
     }
   }
 
-  #encode(
-    partition: number,
-    body: Omit<DraftPart, 'partition' | 'learned'>,
-    header: RequestHeader,
-  ): Uint8Array {
-    const lane = this.#lanes[partition]!;
+  /** Field by field: objects that are spread into one cost more than the record's bytes. */
+  #encode(draft: DraftPart, header: RequestHeader): Uint8Array {
+    const lane = this.#lanes[draft.partition]!;
     lane.sequence += 1;
-    lane.cumulativeSamples += body.times.length;
-    return encodeEventsRecord({
+    lane.cumulativeSamples += draft.times.length;
+    const record: DataRecord = {
       kind: EventsRecordKind.data,
-      ...header,
-      ...body,
+      tenant: header.tenant,
+      protocol: header.protocol,
+      identityKind: header.identityKind,
+      identity: header.identity,
+      part: draft.part,
+      refused: draft.refused,
       receiver: this.#receiver,
       sequence: lane.sequence,
       cumulativeSamples: lane.cumulativeSamples,
       acknowledgedSamples: lane.acknowledgedSamples,
       acknowledgedFrom: lane.acknowledgedFrom,
-    });
+      receivedAtUs: header.receivedAtUs,
+      fingerprints: draft.fingerprints,
+      kinds: draft.kinds,
+      definitions: draft.definitions,
+      seriesIndex: draft.seriesIndex,
+      times: draft.times,
+      values: draft.values,
+      flags: draft.flags,
+      ids: draft.ids,
+      startTimes: draft.startTimes,
+      histograms: draft.histograms,
+      exemplars: draft.exemplars,
+      metadata: draft.metadata,
+    };
+    return encodeDataRecord(record, this.#payloads.take);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { DataRecord } from '@millrace/wire';
+import type { DataRecord, ExpectedRun } from '@millrace/wire';
 
 /** Columns that grow and are used again, so that a record costs no allocation per sample. */
 
@@ -76,6 +76,9 @@ export class Uint32Column {
   }
 }
 
+/** Times and values of samples that come by number. */
+export type SampleColumns = Readonly<Pick<ExpectedRun, 'timesUs' | 'values'>>;
+
 /** The columns that every sample has a value in. */
 export class PartColumns {
   length = 0;
@@ -91,6 +94,17 @@ export class PartColumns {
     this.#times[at] = timeUs;
     this.#values[at] = value;
     this.#flags[at] = flags;
+    this.length = at + 1;
+  }
+
+  /** As `push`, of the value number `i` of columns. */
+  pushOf(row: number, { timesUs, values }: SampleColumns, i: number): void {
+    const at = this.length;
+    if (at === this.#flags.length) this.#grow();
+    this.#seriesIndex[at] = row;
+    this.#times[at] = timesUs[i]!;
+    this.#values[at] = values[i]!;
+    this.#flags[at] = 0;
     this.length = at + 1;
   }
 

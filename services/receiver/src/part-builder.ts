@@ -1,6 +1,6 @@
 import type { SampleKind, TimeUs } from '@millrace/model';
 import type { DataRecord, MetricMetadata } from '@millrace/wire';
-import { PartColumns, Uint32Column } from './column.ts';
+import { PartColumns, Uint32Column, type SampleColumns } from './column.ts';
 import type { LaneDefinitions } from './lane-definitions.ts';
 import { PartSeries } from './part-series.ts';
 import type { SeriesNumber, SeriesTable } from './series-table.ts';
@@ -102,6 +102,12 @@ export class PartBuilder {
   ): void {
     this.#ordinals += 1;
     this.#samples.push(this.#series.rowOf(series, kind), timeUs, value, flags);
+  }
+
+  /** As `sample`, of the value number `i` of a run, with nothing beside it. */
+  sampleOf(series: SeriesNumber, kind: SampleKind, run: SampleColumns, i: number): void {
+    this.#ordinals += 1;
+    this.#samples.pushOf(this.#series.rowOf(series, kind), run, i);
   }
 
   /** The id of the sample that was just added with SampleFlag.id. */

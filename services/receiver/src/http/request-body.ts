@@ -48,6 +48,7 @@ export function bodyEncoding(request: HttpRequest): 'identity' | 'gzip' {
   throw new DecodeError('unsupported_encoding', `the content encoding is ${shown}`);
 }
 
+const NO_BYTES = Buffer.alloc(0);
 const SMALL_CHUNK_BYTES = 4096;
 const GATHERED_BYTES_MIN = 256;
 const GATHERED_BYTES_MAX = 64 * 1024;
@@ -57,7 +58,7 @@ class BodyReading {
   readonly #lease: Lease;
   #chunks: Buffer[] = [];
   /** Small chunks, one behind the other, and how much of it is filled. */
-  #gathered: Buffer = Buffer.alloc(0);
+  #gathered: Buffer = NO_BYTES;
   #gatheredBytes = 0;
   #wireBytes = 0;
   #bytes = 0;
@@ -149,7 +150,7 @@ class BodyReading {
   #settleGathered(): void {
     if (this.#gatheredBytes === 0) return;
     this.#chunks.push(this.#gathered.subarray(0, this.#gatheredBytes));
-    this.#gathered = Buffer.alloc(0);
+    this.#gathered = NO_BYTES;
     this.#gatheredBytes = 0;
   }
 
@@ -161,13 +162,13 @@ class BodyReading {
     if (this.#failed) return;
     this.#failed = true;
     this.#chunks = [];
-    this.#gathered = Buffer.alloc(0);
+    this.#gathered = NO_BYTES;
     this.#onFailure(failure);
   }
 
   #joined(): Buffer {
     this.#settleGathered();
-    const [first = Buffer.alloc(0)] = this.#chunks;
+    const [first = NO_BYTES] = this.#chunks;
     return this.#chunks.length <= 1 ? first : Buffer.concat(this.#chunks, this.#bytes);
   }
 }

@@ -1,0 +1,51 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { PayloadRoom } from './payload-room.ts';
+
+it('gives no byte to two, and each byte again only when it was given back', () => {
+  const step = fc.record({
+    bytes: fc.oneof(fc.nat({ max: 4000 }), fc.integer({ min: 60_000, max: 80_000 })),
+    after: fc.constantFrom('give', 'leave', 'keep'),
+    which: fc.nat(),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 1, maxLength: 200 }), (steps) => {
+      const room = new PayloadRoom();
+      const held: { payload: Uint8Array; filled: number }[] = [];
+      const isUntouched = ({ payload, filled }: (typeof held)[number]): boolean =>
+        payload.every((byte) => byte === filled);
+      for (const [i, { bytes, after, which }] of steps.entries()) {
+        const payload = room.take(bytes);
+        expect(payload.length).toBe(bytes);
+        const filled = i % 251;
+        payload.fill(filled);
+        held.push({ payload, filled });
+        if (after === 'keep') continue;
+        const [ended] = held.splice(which % held.length, 1);
+        expect(isUntouched(ended!)).toBe(true);
+        if (after === 'give') room.give(ended!.payload);
+        else {
+          room.leave(ended!.payload);
+          // It may be read for long.
+          held.push(ended!);
+          held.splice(0, held.length - 50);
+        }
+      }
+      expect(held.every(isUntouched)).toBe(true);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+it('makes no memory while everything is given back', () => {
+  const room = new PayloadRoom();
+  const buffers = new Set<ArrayBufferLike>();
+  for (let round = 0; round < 2000; round += 1) {
+    const payloads = [6000, 6100, 5900, 6050].map((bytes) => room.take(bytes));
+    for (const payload of payloads) {
+      buffers.add(payload.buffer);
+      room.give(payload);
+    }
+  }
+  expect(buffers.size).toBeLessThan(4);
+});
