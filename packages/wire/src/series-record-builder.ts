@@ -18,8 +18,8 @@ const SAMPLE_BYTES = 25;
 const FOLD_VERSION_FIELD = 4;
 const RUN_BYTES = 4 * RUN_FIELDS;
 
-/** Beside those of the head: two addresses, runs, four columns, rows. */
-const HEAD_FIELDS = 10;
+/** Beside those of the head: two addresses, runs, four columns, rows, time counts. */
+const FIELDS = 11;
 
 /** Entries of one type, as they are written. */
 interface Rows {
@@ -50,6 +50,7 @@ export class SeriesRecordBuilder {
   #times = new Float64Array(1024);
   #values = new Float64Array(1024);
   #flags = new Uint8Array(1024);
+  #flagsOfAny = 0;
   /** Of types that came, in the order in which they came first. */
   #rows: Rows[] = [];
   /** Room for rows: as much as was taken before. */
@@ -106,6 +107,7 @@ export class SeriesRecordBuilder {
     this.#times[i] = timeUs;
     this.#values[i] = oneNaN(value);
     this.#flags[i] = flags;
+    this.#flagsOfAny |= flags;
     this.#count += 1;
   }
 
@@ -204,7 +206,7 @@ export class SeriesRecordBuilder {
     const n = this.#count;
     const writer = this.#writer;
     writer.reset();
-    writer.array(this.#head.length + HEAD_FIELDS);
+    writer.array(this.#head.length + FIELDS);
     for (const field of this.#head) writer.value(field);
     for (const { offset, ordinal } of [this.#from, to]) {
       writer.number(offset);
@@ -212,9 +214,10 @@ export class SeriesRecordBuilder {
     }
     writer.bytes(bytesOf(Uint32Array.from(this.#runs)));
     writer.bytes(bytesOf(this.#seriesIds.subarray(0, 2 * n)));
-    writer.bytes(bytesOf(this.#times.subarray(0, n)));
+    const folded = foldTimes(this.#times.subarray(0, n));
+    writer.bytes(bytesOf(folded.times));
     writer.bytes(bytesOf(this.#values.subarray(0, n)));
-    writer.bytes(this.#flags.subarray(0, n));
+    writer.bytes(this.#flags.subarray(0, this.#flagsOfAny === 0 ? 0 : n));
     writer.array(this.#rows.length);
     for (const { type, count, bytes } of this.#rows) {
       writer.array(2);
@@ -222,10 +225,12 @@ export class SeriesRecordBuilder {
       writer.array(count);
       writer.raw(bytes.view());
     }
+    writer.bytes(bytesOf(folded.counts));
     this.sealed.push({ from: this.#from, to, payload: writer.take() });
     this.#from = to;
     this.#bytes = 0;
     this.#count = 0;
+    this.#flagsOfAny = 0;
     this.#runs = [];
     for (const { bytes } of this.#rows) this.#spare.push(bytes);
     this.#rows = [];
@@ -242,6 +247,22 @@ export class SeriesRecordBuilder {
     this.#values = grown(new Float64Array(size), this.#values);
     this.#flags = grown(new Uint8Array(size), this.#flags);
   }
+}
+
+const NO_COUNTS = new Uint32Array(0);
+
+/** Each time once, and how many samples in a row have it; as they are where that takes more. */
+function foldTimes(times: Float64Array): { times: Float64Array; counts: Uint32Array } {
+  const { length } = times;
+  const countMax = Math.floor((length * 8) / 12);
+  const starts: number[] = [];
+  for (let i = 0; i < length; i += 1) {
+    if (i > 0 && times[i] === times[i - 1]) continue;
+    if (starts.length === countMax) return { times, counts: NO_COUNTS };
+    starts.push(i);
+  }
+  const counts = Uint32Array.from(starts, (start, i) => (starts[i + 1] ?? length) - start);
+  return { times: Float64Array.from(starts, (start) => times[start]!), counts };
 }
 
 /**

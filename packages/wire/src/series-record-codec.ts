@@ -11,8 +11,10 @@ import {
   unknownVersion,
 } from './columns.ts';
 import { ENTRY_LISTS, ROW_CODECS, type RowEntryType } from './entry-codec.ts';
+import { onlyZeros } from './folded-columns.ts';
 import {
   EntryType,
+  FIRST_SERIES_RECORD_VERSION,
   SERIES_RECORD_VERSION,
   type Entries,
   type SampleColumns,
@@ -23,14 +25,17 @@ import {
 /*
  * A record is one MessagePack array, the version first:
  *
- *   [1, log id bin16, log number, source, fold version,
+ *   [2, log id bin16, log number, source, fold version,
  *    from offset, from ordinal, to offset, to ordinal,
  *    runs u32[]            (type, count, offset − from offset, first ordinal) of every stretch of
  *                          entries of one type, in the order of their addresses,
  *    series ids 8 B each, times f64[], values f64[], flags u8[]    of all raw samples,
- *    rows                  [[type, [row, …]], …] all other entries, in order within each type]
+ *    rows                  [[type, [row, …]], …] all other entries, in order within each type,
+ *    time counts u32[]     how many samples in a row have each of the times (empty: one each)]
  *
- * Runs give every entry its address, so that a reader can start at any address inside.
+ * Runs give every entry its address, so that a reader can start at any address inside. Flags are
+ * empty when all of them are 0. So a sample takes 16 bytes where many in a row have one time, as
+ * those of one scrape do. The first version has no time counts and folds no flags.
  */
 
 /** Number of values of one run in the runs column. */
@@ -86,7 +91,7 @@ function entryAt(entries: Entries, type: EntryType, nth: number): unknown {
 
 function fieldsOf(bytes: Uint8Array): unknown[] {
   const fields = decodeFields(bytes);
-  if (fields[0] !== SERIES_RECORD_VERSION) {
+  if (fields[0] !== SERIES_RECORD_VERSION && fields[0] !== FIRST_SERIES_RECORD_VERSION) {
     throw unknownVersion('metrics.series', fields[0], SERIES_RECORD_VERSION);
   }
   return fields;
@@ -143,7 +148,7 @@ function runsOf(fields: unknown[], { from, to }: SeriesRecordHeader): Uint32Arra
 /** How many entries of each type are there. */
 function countsOf(fields: unknown[]): Map<number, number> {
   const counts = new Map<number, number>();
-  counts.set(EntryType.sample, bytesColumn(fields[13], 'flags').length);
+  counts.set(EntryType.sample, bytesColumn(fields[12], 'values').length / 8);
   for (const group of arrayField(fields[14], 'rows')) {
     const [type, rows] = arrayField(group, 'rows of a type');
     if (typeof type !== 'number' || counts.has(type)) {
@@ -185,10 +190,10 @@ function entriesOf(fields: unknown[], skip: ReadonlyMap<number, number>): Entrie
 
 function samplesOf(fields: unknown[], skip: number): SampleColumns {
   const seriesIds = bytesColumn(fields[10], 'series ids');
-  const times = float64Column(fields[11], 'times');
   const values = float64Column(fields[12], 'values');
-  const flags = bytesColumn(fields[13], 'flags');
   const count = values.length;
+  const times = timesOf(fields, count);
+  const flags = flagsOf(fields, count);
   if (seriesIds.length !== 8 * count || times.length !== count || flags.length !== count) {
     throw corruptRecord('its sample columns do not fit one another');
   }
@@ -199,6 +204,27 @@ function samplesOf(fields: unknown[], skip: number): SampleColumns {
     values: values.subarray(skip),
     flags: flags.subarray(skip),
   };
+}
+
+function timesOf(fields: unknown[], count: number): Float64Array {
+  const times = float64Column(fields[11], 'times');
+  if (fields[0] === FIRST_SERIES_RECORD_VERSION) return times;
+  const counts = uint32Column(fields[15], 'time counts');
+  if (counts.length === 0) return times;
+  // Before anything is made by them.
+  if (counts.length !== times.length || counts.reduce((sum, n) => sum + n, 0) !== count) {
+    throw corruptRecord('its times do not fit its samples');
+  }
+  const all = new Float64Array(count);
+  let at = 0;
+  for (let i = 0; i < counts.length; i += 1) all.fill(times[i]!, at, (at += counts[i]!));
+  return all;
+}
+
+function flagsOf(fields: unknown[], count: number): Uint8Array {
+  const flags = bytesColumn(fields[13], 'flags');
+  const isFolded = flags.length === 0 && fields[0] !== FIRST_SERIES_RECORD_VERSION;
+  return isFolded ? onlyZeros(count) : flags;
 }
 
 /** No entries but the given samples. */

@@ -1,7 +1,10 @@
 import type { Address, LabelSet, LedgerTotals, Piece, TimeUs } from '@millrace/model';
 import type { MetricMetadata } from './events-record.ts';
 
-export const SERIES_RECORD_VERSION = 1;
+/** The version that a builder puts first; readers accept it and the one before it. */
+export const SERIES_RECORD_VERSION = 2;
+/** The one before it. */
+export const FIRST_SERIES_RECORD_VERSION = 1;
 
 /** Types of entries in `metrics.series`. On the wire: never renumber. */
 export const EntryType = {
