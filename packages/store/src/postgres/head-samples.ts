@@ -11,6 +11,9 @@ const ROOM_MAX = 8;
 export interface SeriesOrder {
   /** Rows by series, in the order of the series' ids; of one series by time. */
   rows: Uint32Array;
+  /** Their times and values: side by side they are read at once, row by row from everywhere. */
+  times: Float64Array;
+  values: Float64Array;
   /** Where in `rows` each series begins; the end of the last one is the end of all. */
   starts: Uint32Array;
 }
@@ -29,6 +32,8 @@ export class HeadSamples {
   flagsOfAny = 0;
   #series = new Uint32Array(ROWS_MIN);
   #ordered = new Uint32Array(0);
+  #orderedTimes = new Float64Array(0);
+  #orderedValues = new Float64Array(0);
   /** 8 bytes of each series' id, as two halves. */
   #idHigh = new Uint32Array(SERIES_MIN);
   #idLow = new Uint32Array(SERIES_MIN);
@@ -88,7 +93,8 @@ export class HeadSamples {
 
   /** Bytes that all of it takes, used or not. */
   get roomBytes(): number {
-    const ofRows = [this.times, this.values, this.flags, this.#series, this.#ordered];
+    const ordered = [this.#ordered, this.#orderedTimes, this.#orderedValues];
+    const ofRows = [this.times, this.values, this.flags, this.#series, ...ordered];
     const ofSeries = [this.#idHigh, this.#idLow, this.#lastAddition, this.#followers, this.#slots];
     return [...ofRows, ...ofSeries].reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
@@ -130,27 +136,57 @@ export class HeadSamples {
   bySeries(): SeriesOrder {
     const { count, seriesCount } = this;
     const series = this.#series;
+    // Of each series, in turn of their numbers: how many rows, then where its next one goes.
+    const next = new Uint32Array(seriesCount);
+    for (let row = 0; row < count; row += 1) next[series[row]!]! += 1;
     const starts = new Uint32Array(seriesCount + 1);
-    const placeOf = new Uint32Array(seriesCount);
     orderByIdHigh(this.#idHigh.subarray(0, seriesCount)).forEach((number, place) => {
-      placeOf[number] = place;
+      starts[place + 1] = starts[place]! + next[number]!;
+      next[number] = starts[place]!;
     });
-    for (let row = 0; row < count; row += 1) starts[placeOf[series[row]!]! + 1]! += 1;
-    for (let i = 0; i < seriesCount; i += 1) starts[i + 1]! += starts[i]!;
-    const next = starts.slice();
-    if (this.#ordered.length < count) this.#ordered = new Uint32Array(this.times.length);
-    const rows = this.#ordered.subarray(0, count);
-    for (let row = 0; row < count; row += 1) rows[next[placeOf[series[row]!]!]!++] = row;
-    for (let i = 0; i < seriesCount; i += 1) this.#sortByTime(rows, starts[i]!, starts[i + 1]!);
-    return { rows, starts };
+    const order = this.#roomForOrder(count, starts);
+    this.#putInOrder(order, next);
+    for (let i = 0; i < seriesCount; i += 1) this.#sortByTime(order, starts[i]!, starts[i + 1]!);
+    return order;
+  }
+
+  #putInOrder({ rows, times, values }: SeriesOrder, next: Uint32Array): void {
+    const { count, times: allTimes, values: allValues } = this;
+    const series = this.#series;
+    for (let row = 0; row < count; row += 1) {
+      const number = series[row]!;
+      const place = next[number]!;
+      next[number] = place + 1;
+      rows[place] = row;
+      times[place] = allTimes[row]!;
+      values[place] = allValues[row]!;
+    }
+  }
+
+  #roomForOrder(count: number, starts: Uint32Array): SeriesOrder {
+    if (this.#ordered.length < count) {
+      this.#ordered = new Uint32Array(this.times.length);
+      this.#orderedTimes = new Float64Array(this.times.length);
+      this.#orderedValues = new Float64Array(this.times.length);
+    }
+    return {
+      rows: this.#ordered.subarray(0, count),
+      times: this.#orderedTimes.subarray(0, count),
+      values: this.#orderedValues.subarray(0, count),
+      starts,
+    };
   }
 
   /** Mostly they are in order already. */
-  #sortByTime(rows: Uint32Array, from: number, to: number): void {
-    const { times } = this;
+  #sortByTime({ rows, times, values }: SeriesOrder, from: number, to: number): void {
     for (let i = from + 1; i < to; i += 1) {
-      if (times[rows[i]!]! >= times[rows[i - 1]!]!) continue;
-      rows.subarray(from, to).sort((a, b) => times[a]! - times[b]! || a - b);
+      if (times[i]! >= times[i - 1]!) continue;
+      const all = this.times;
+      rows.subarray(from, to).sort((a, b) => all[a]! - all[b]! || a - b);
+      for (let at = from; at < to; at += 1) {
+        times[at] = all[rows[at]!]!;
+        values[at] = this.values[rows[at]!]!;
+      }
       return;
     }
   }
@@ -210,6 +246,8 @@ export class HeadSamples {
       this.flags = new Uint8Array(length);
       this.#series = new Uint32Array(length);
       this.#ordered = new Uint32Array(0);
+      this.#orderedTimes = new Float64Array(0);
+      this.#orderedValues = new Float64Array(0);
     }
     if (this.#idLow.length > ROOM_MAX * Math.max(this.#usualSeries, SERIES_MIN)) {
       let length = SERIES_MIN;

@@ -44,7 +44,10 @@ it('has every sample once, by series and time, in rows that keep their promises'
           expect(rows.length).toBeLessThanOrEqual(PACK_SAMPLES_MAX);
           const bucketUs = bucketOfPack(packs, pack);
           const series = seriesIdHex(all[rows[0]!]!.series);
-          for (const row of rows) {
+          const from = packs.starts[pack]!;
+          for (const [i, row] of rows.entries()) {
+            expect(packs.times[from + i]).toBe(all[row]!.timeUs);
+            expect(packs.values[from + i]).toBe(row);
             const { timeUs } = all[row]!;
             expect(seriesIdHex(all[row]!.series)).toBe(series);
             expect(bucketUs - bucketOf(timeUs)).toBeGreaterThanOrEqual(0);

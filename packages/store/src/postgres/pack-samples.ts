@@ -1,4 +1,4 @@
-import type { HeadSamples } from './head-samples.ts';
+import type { HeadSamples, SeriesOrder } from './head-samples.ts';
 import { bucketOf } from './sample-copy.ts';
 import { DAY_US, MINUTE_US } from './time-spans.ts';
 
@@ -8,10 +8,8 @@ export const PACK_SAMPLES_MAX = 240;
 const PACK_US_MAX = 10 * MINUTE_US;
 
 /** Samples cut into rows of `samples_packed`. */
-export interface Packs {
+export interface Packs extends SeriesOrder {
   samples: HeadSamples;
-  /** By series and time. */
-  rows: Uint32Array;
   count: number;
   /** Where in `rows` each pack begins; one more than there are. */
   starts: Uint32Array;
@@ -19,33 +17,33 @@ export interface Packs {
 
 /** Rows as long as they may be. None crosses the border of a day, where ranges of time may end. */
 export function packSamples(samples: HeadSamples): Packs {
-  const { rows, starts: series } = samples.bySeries();
-  const { times } = samples;
+  const order = samples.bySeries();
+  const { rows, times, starts: series } = order;
   const starts = new Uint32Array(rows.length + 1);
   let count = 0;
   for (let i = 0; i + 1 < series.length; i += 1) {
     const to = series[i + 1]!;
     for (let at = series[i]!; at < to; count += 1) {
       starts[count] = at;
-      at = endOfPack(times, rows, at, to);
+      at = endOfPack(times, at, to);
     }
   }
   starts[count] = rows.length;
-  return { samples, rows, count, starts: starts.subarray(0, count + 1) };
+  return { ...order, samples, count, starts: starts.subarray(0, count + 1) };
 }
 
-function endOfPack(times: Float64Array, rows: Uint32Array, from: number, to: number): number {
-  const first = times[rows[from]!]!;
+function endOfPack(times: Float64Array, from: number, to: number): number {
+  const first = times[from]!;
   const minuteMax = bucketOf(first) + PACK_US_MAX;
   const dayEnd = (Math.floor(first / DAY_US) + 1) * DAY_US;
   const timeMax = Math.min(minuteMax + MINUTE_US, dayEnd);
   const last = Math.min(to, from + PACK_SAMPLES_MAX);
   let end = from + 1;
-  while (end < last && times[rows[end]!]! < timeMax) end += 1;
+  while (end < last && times[end]! < timeMax) end += 1;
   return end;
 }
 
 /** The time by which `samples_packed` is cut into ranges. */
-export function bucketOfPack({ samples, rows, starts }: Packs, pack: number): number {
-  return bucketOf(samples.times[rows[starts[pack + 1]! - 1]!]!);
+export function bucketOfPack({ times, starts }: Packs, pack: number): number {
+  return bucketOf(times[starts[pack + 1]! - 1]!);
 }

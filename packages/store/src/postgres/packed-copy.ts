@@ -28,7 +28,7 @@ function writePack(into: BinaryWriter, packs: Packs, pack: number): void {
   const from = packs.starts[pack]!;
   const to = packs.starts[pack + 1]!;
   const first = rows[from]!;
-  values.fit(samples, rows, from, to);
+  values.fit(packs, from, to);
   const isScaled = values.form !== 'floats';
   const step = stepOf(packs, from, to);
   into.reserve(ROW_BYTES + SAMPLE_BYTES * (to - from));
@@ -39,7 +39,7 @@ function writePack(into: BinaryWriter, packs: Packs, pack: number): void {
   into.int32(8);
   into.time(bucketOfPack(packs, pack));
   into.int32(8);
-  into.time(samples.times[first]!);
+  into.time(packs.times[from]!);
   if (isScaled) {
     into.int32(8);
     into.int64(values.base);
@@ -65,23 +65,22 @@ function writePack(into: BinaryWriter, packs: Packs, pack: number): void {
 }
 
 /** Microseconds between all neighbours; undefined when that is not one number. */
-function stepOf({ samples, rows }: Packs, from: number, to: number): number | undefined {
-  const { times } = samples;
+function stepOf({ times }: Packs, from: number, to: number): number | undefined {
   if (to - from === 1) return 0;
-  const step = times[rows[from + 1]!]! - times[rows[from]!]!;
+  const step = times[from + 1]! - times[from]!;
   for (let i = from + 2; i < to; i += 1) {
-    if (times[rows[i]!]! - times[rows[i - 1]!]! !== step) return undefined;
+    if (times[i]! - times[i - 1]! !== step) return undefined;
   }
   return step;
 }
 
 function writeOffsets(into: BinaryWriter, packs: Packs, from: number, to: number): void {
-  const { samples, rows } = packs;
-  const start = samples.times[rows[from]!]!;
+  const { times } = packs;
+  const start = times[from]!;
   writeArrayHead(into, INT4, to - from);
   for (let i = from; i < to; i += 1) {
     into.int32(4);
-    into.int32(samples.times[rows[i]!]! - start);
+    into.int32(times[i]! - start);
   }
 }
 

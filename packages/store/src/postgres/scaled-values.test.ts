@@ -17,7 +17,7 @@ function fitted(values: readonly (number | undefined)[]): ScaledValues {
   const rows = Uint32Array.from(values.keys());
   samples.add(columns, rows);
   const scaled = new ScaledValues(values.length);
-  scaled.fit(samples, rows, 0, values.length);
+  scaled.fit({ samples, rows, values: samples.values }, 0, values.length);
   return scaled;
 }
 

@@ -1,4 +1,7 @@
-import type { HeadSamples } from './head-samples.ts';
+import type { Packs } from './pack-samples.ts';
+
+/** Samples in order, of which some are one row. */
+type Valued = Pick<Packs, 'samples' | 'rows' | 'values'>;
 
 /** How the values of one packed row are written. */
 export type ValueForm = 'small' | 'large' | 'floats';
@@ -21,20 +24,22 @@ export class ScaledValues {
   divisor = 1;
   /** Of stale samples, which have no value, any. */
   readonly elements: Float64Array;
-  readonly #values: Float64Array;
   readonly #stale: Uint8Array;
 
   constructor(rowsMax: number) {
     this.elements = new Float64Array(rowsMax);
-    this.#values = new Float64Array(rowsMax);
     this.#stale = new Uint8Array(rowsMax);
   }
 
-  fit(samples: HeadSamples, rows: Uint32Array, from: number, to: number): void {
-    const count = this.#gather(samples, rows, from, to);
-    const values = this.#values;
+  fit({ samples, rows, values: all }: Valued, from: number, to: number): void {
+    const count = to - from;
+    const values = all.subarray(from, to);
     const { elements } = this;
-    const divisor = this.#scale(count);
+    this.#stale.fill(0, 0, count);
+    for (let i = samples.flagsOfAny === 0 ? count : 0; i < count; i += 1) {
+      if (samples.isStale(rows[from + i]!)) this.#stale[i] = 1;
+    }
+    const divisor = this.#scale(values, count);
     let min = Infinity;
     let max = -Infinity;
     for (let i = 0; i < count; i += 1) {
@@ -55,22 +60,11 @@ export class ScaledValues {
     }
   }
 
-  /** Values of one series lie far from one another, and are looked at several times. */
-  #gather(samples: HeadSamples, rows: Uint32Array, from: number, to: number): number {
-    const { values, flagsOfAny } = samples;
-    for (let i = from; i < to; i += 1) {
-      const row = rows[i]!;
-      this.#values[i - from] = values[row]!;
-      this.#stale[i - from] = flagsOfAny !== 0 && samples.isStale(row) ? 1 : 0;
-    }
-    return to - from;
-  }
-
   /**
    * Makes the elements integers and returns the smallest power of ten by which all values are;
    * undefined when there is none.
    */
-  #scale(count: number): number | undefined {
+  #scale(values: Float64Array, count: number): number | undefined {
     const { elements } = this;
     let digits = 0;
     let divisor = 1;
@@ -78,7 +72,7 @@ export class ScaledValues {
     let raisedAt = 0;
     for (let i = 0; i < count; i += 1) {
       if (this.#stale[i] !== 0) continue;
-      const value = this.#values[i]!;
+      const value = values[i]!;
       if (value === 0 && Object.is(value, -0)) return undefined;
       let integer = Math.round(value * divisor);
       while (integer / divisor !== value) {
@@ -92,7 +86,7 @@ export class ScaledValues {
     }
     for (let i = 0; i < raisedAt; i += 1) {
       if (this.#stale[i] !== 0) continue;
-      const value = this.#values[i]!;
+      const value = values[i]!;
       const integer = Math.round(value * divisor);
       if (integer / divisor !== value) return undefined;
       elements[i] = integer;
