@@ -1,6 +1,6 @@
 import { SampleFlag } from '@millrace/model';
 import type { SampleColumns } from '@millrace/wire';
-import { idHalf, orderByIdHigh } from './series-order.ts';
+import { orderByIdHigh } from './series-order.ts';
 
 const ROWS_MIN = 1024;
 const SERIES_MIN = 256;
@@ -34,7 +34,7 @@ export class HeadSamples {
   #ordered = new Uint32Array(0);
   #orderedTimes = new Float64Array(0);
   #orderedValues = new Float64Array(0);
-  /** 8 bytes of each series' id, as two halves. */
+  /** 8 bytes of each series' id, as two halves whose first byte is the lowest. */
   #idHigh = new Uint32Array(SERIES_MIN);
   #idLow = new Uint32Array(SERIES_MIN);
   /** In which call of `add` a series was met last. */
@@ -58,10 +58,11 @@ export class HeadSamples {
     this.#addition += 1;
     let added = 0;
     const { seriesIds, times, values, flags } = samples;
+    const ids = lanesOf(seriesIds);
     for (let i = 0; i < rows.length; i += 1) {
       const row = rows[i]!;
       const into = this.count;
-      const series = this.#next(idHalf(seriesIds, row * 8), idHalf(seriesIds, row * 8 + 4));
+      const series = this.#next(ids[2 * row]!, ids[2 * row + 1]!);
       if (this.#lastAddition[series] !== this.#addition) {
         this.#lastAddition[series] = this.#addition;
         added += 1;
@@ -100,11 +101,11 @@ export class HeadSamples {
   }
 
   idHigh(row: number): number {
-    return this.#idHigh[this.#series[row]!]!;
+    return turned(this.#idHigh[this.#series[row]!]!);
   }
 
   idLow(row: number): number {
-    return this.#idLow[this.#series[row]!]!;
+    return turned(this.#idLow[this.#series[row]!]!);
   }
 
   isStale(row: number): boolean {
@@ -140,7 +141,7 @@ export class HeadSamples {
     const next = new Uint32Array(seriesCount);
     for (let row = 0; row < count; row += 1) next[series[row]!]! += 1;
     const starts = new Uint32Array(seriesCount + 1);
-    orderByIdHigh(this.#idHigh.subarray(0, seriesCount)).forEach((number, place) => {
+    orderByIdHigh(this.#idHigh.subarray(0, seriesCount).map(turned)).forEach((number, place) => {
       starts[place + 1] = starts[place]! + next[number]!;
       next[number] = starts[place]!;
     });
@@ -274,4 +275,17 @@ export class HeadSamples {
 function grown<T extends Float64Array | Uint8Array | Uint32Array>(from: T, into: T): T {
   into.set(from);
   return into;
+}
+
+/** Ids of 8 bytes as two halves each; a copy where they do not lie as halves must. */
+function lanesOf(ids: Uint8Array): Uint32Array {
+  const isAligned = ids.byteOffset % 4 === 0;
+  const { buffer, byteOffset, byteLength } = isAligned ? ids : new Uint8Array(ids);
+  return new Uint32Array(buffer, byteOffset, byteLength >>> 2);
+}
+
+/** The same four bytes, the first as the highest. */
+function turned(half: number): number {
+  const inner = ((half << 8) & 0xff_0000) | ((half >>> 8) & 0xff00);
+  return ((half << 24) | inner | (half >>> 24)) >>> 0;
 }
