@@ -9,6 +9,5 @@ ON CONFLICT (series_id) DO UPDATE SET
   kind = excluded.kind,
   first_seen = least(known.first_seen, excluded.first_seen),
   last_seen = greatest(known.last_seen, excluded.last_seen)
--- Another series with the same id is left alone, and told by its absence from the result.
+-- Another series with the same id is left alone, and told by the number of rows: see find-defined.
 WHERE known.fingerprint_check = excluded.fingerprint_check
-RETURNING series_id

@@ -30,11 +30,13 @@ export function definitionRowSet(entries: readonly DefinitionEntry[]): RowSet {
       const some = definitions.slice(from, to);
       // Two series with one id in one statement would make it fail as a whole.
       const rows = some.filter((one, i) => i === 0 || !isSameId(one, some[i - 1]!));
+      const columns = parameters(rows);
+      const { count } = await session.run('define-series', columns);
+      if (count === to - from) return [];
       const { rows: taken } = await session.run<{ series_id: string }>(
-        'define-series',
-        parameters(rows),
+        'find-defined',
+        columns.slice(0, 2),
       );
-      if (taken.length === to - from) return [];
       const ids = new Set(taken.map((row) => BigInt(row.series_id)));
       const good = new Set(rows.filter(({ fingerprint }) => ids.has(seriesIdOf(fingerprint))));
       return some.flatMap((one, i) =>
