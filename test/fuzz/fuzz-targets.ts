@@ -1,4 +1,5 @@
 import type { FuzzTarget } from './fuzz-target.ts';
+import { archiveManifest, s3Listing } from './targets/archive.ts';
 import { batch } from './targets/batch.ts';
 import { kafkaFetched, kafkaRecords } from './targets/kafka.ts';
 import { pushJson, pushMsgpack, pushNdjson } from './targets/push-bodies.ts';
@@ -40,4 +41,6 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   kafkaRecords,
   kafkaFetched,
   statePages,
+  archiveManifest,
+  s3Listing,
 ];

@@ -48,6 +48,7 @@ function valueOf(xml: string, tag: string): string | undefined {
   return text === undefined ? undefined : unescape(text);
 }
 
+const CODE_POINT_MAX = 0x10_ff_ff;
 const ENTITIES: Readonly<Record<string, string>> = {
   ...{ amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" },
 };
@@ -56,6 +57,6 @@ function unescape(text: string): string {
   return text.replace(/&(#x?[0-9a-fA-F]+|\w+);/g, (whole, name: string) => {
     if (!name.startsWith('#')) return ENTITIES[name] ?? whole;
     const code = name[1] === 'x' ? parseInt(name.slice(2), 16) : Number(name.slice(1));
-    return String.fromCodePoint(code);
+    return code <= CODE_POINT_MAX ? String.fromCodePoint(code) : whole;
   });
 }
