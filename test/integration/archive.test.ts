@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArchivedLogLook, ArchiveReport } from '@millrace/archive';
 import type { AuditReport, ReplayReport } from '@millrace/audit';
@@ -18,6 +19,7 @@ const REQUESTS = 40;
 /** Of labels, so that a partition of the log has more than its segments may have. */
 const FILLER_SERIES = 1500;
 const FILLER_REQUESTS = 5;
+const GAUGES = 3000;
 
 const RULES = `rules:
   - name: sales
@@ -70,6 +72,57 @@ test(
     const audited = await command<AuditReport>(0, 'audit', '--archive');
     expect(audited).toMatchObject({ outcome: 'clean', findings: [] });
     await expectSoundArchive(archive);
+  },
+);
+
+test(
+  'while the archive is away the log keeps all, says 503 when it is full, and goes on afterwards',
+  { timeout: TEST_MS_MAX },
+  async () => {
+    // No directory can be made there.
+    const place = join(playground.path, 'mounted');
+    await writeFile(place, '');
+    const full = { MILLRACE_LOG__TOPIC_BYTES_MAX: '4MiB' };
+    const env = { ...environment(`file://${place}/archive`), ...full };
+    const millrace = await playground.up({ env });
+    onTestFailed(() => void process.stderr.write(millrace.output().slice(-8000)));
+    const fromMs = Date.now() - 60 * MINUTE_MS;
+    let sent = 0;
+    const send = async (): Promise<number> => {
+      const { status } = await push(millrace.info.url, gaugesAt(fromMs + sent * 1000));
+      if (status === 200) sent += 1;
+      return status;
+    };
+    await until('the log is full', SOON_MS_MAX, async () => (await send()) === 503);
+    const refused = await fetch(`${millrace.info.url}/v1/events`, {
+      ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
+      body: JSON.stringify(gaugesAt(fromMs + sent * 1000)),
+    });
+    expect(await refused.text()).toContain('millrace archive status');
+    expect(refused.headers.get('retry-after')).not.toBeNull();
+    await until('readiness tells of the archive', SOON_MS_MAX, async () => {
+      const answer = await fetch(`${millrace.info.url}/readyz`);
+      return (await answer.text()).includes('ARCHIVE_');
+    });
+    expect(await starts()).toEqual([0, 0]);
+
+    await rm(place);
+    await mkdir(place);
+    await until('there is room again', 2 * SOON_MS_MAX, async () => (await send()) === 200);
+    const archived = join(place, 'archive');
+    await until('what was forgotten is archived, without a gap', SOON_MS_MAX, async () => {
+      return existsSync(archived) && (await starts()).every((start) => start > 0);
+    });
+    const look = await command<ArchiveLook>(0, 'archive', 'status');
+    for (const { stretches } of look.archived) {
+      expect(stretches).toEqual([{ from: 0, to: expect.any(Number) as number }]);
+    }
+    await until('all is stored', SOON_MS_MAX, async () => {
+      const [row] = await playground.sql<{ n: number }>(
+        `SELECT count(*)::int AS n FROM series_samples WHERE metric = 'gauge'`,
+      );
+      return row!.n === sent * GAUGES;
+    });
   },
 );
 
@@ -168,4 +221,14 @@ async function pushFiller({ info }: RunningMillrace): Promise<void> {
   }));
   const { status } = await push(info.url, samples, { wait: 'stored' });
   expect(status).toBe(200);
+}
+
+/** Of few series, so that states and checkpoints of them are small. */
+function gaugesAt(fromMs: number): unknown[] {
+  return Array.from({ length: GAUGES }, (_, n) => ({
+    name: 'gauge',
+    time: new Date(fromMs + Math.floor(n / 30)).toISOString(),
+    value: Math.sin(fromMs + n),
+    labels: { n: `${n % 30}` },
+  }));
 }

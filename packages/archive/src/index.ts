@@ -10,6 +10,7 @@ export { createArchiveEvents, type ArchiveEvents } from './archive-events.ts';
 export { ArchiveKeeper, type ArchiveKeeperParts } from './archive-keeper.ts';
 export type { RangeManifest } from './manifest.ts';
 export { openArchiveFiles } from './open-archive-files.ts';
+export { openWithArchive } from './open-with-archive.ts';
 export type { ArchiveAccess } from './archive-access.ts';
 export type { ArchivedRange } from './range.ts';
 export { withArchive, type WithArchiveParts } from './with-archive.ts';

@@ -245,7 +245,7 @@ export class OpenSingle implements Single {
     const doing = completingInThread({
       directories: { log: logs, state, jobs, postgres },
       ...{ sharedLog: this.#threads.sharedLog, connection },
-      settings: { partitions, log: settings.log },
+      settings: { partitions, log: settings.log, archive: settings.archive },
     });
     const parts = { clock, log, meter: this.#meter, complete: doing };
     await createCompletionSchedule(parts, complete).run(this.#ending.signal);
@@ -261,12 +261,18 @@ export class OpenSingle implements Single {
   async #repeat(ms: number, doing: () => Promise<void>): Promise<void> {
     const { clock, log } = this.#parts;
     const { signal } = this.#ending;
+    let told = '';
     while (!signal.aborted) {
       try {
         await doing();
+        told = '';
       } catch (error) {
-        if (!this.#isBroken && !signal.aborted)
-          log.warn({ error: errorText(error) }, 'A look at the stages failed.');
+        const text = errorText(error);
+        // Once: it lasts as long as whatever is wrong.
+        if (!this.#isBroken && !signal.aborted && text !== told) {
+          log.warn({ error: text }, 'A look at the stages failed; it is repeated.');
+        }
+        told = text;
       }
       await clock.sleep(ms, signal).catch(() => undefined);
     }

@@ -94,7 +94,12 @@ const ADVISE_MS = 10_000;
 /** What runs beside a writer, in its process; returns how to end it. */
 export type BesideWriter = (
   host: StageHost,
-  place: Readonly<{ kafka: KafkaSection; url: string; complete: CompleteSection }>,
+  place: Readonly<{
+    kafka: KafkaSection;
+    archive: ArchiveSection;
+    url: string;
+    complete: CompleteSection;
+  }>,
 ) => () => Promise<void>;
 
 /**
@@ -170,7 +175,8 @@ async function compose(
   const shared = createSharedStage({ stage, group, clock, log }, { adviseMs: ADVISE_MS });
   host.show(shared);
   host.onClose(keepExpiring(host, { store, history, everyMs: upkeepMs }));
-  if (beside !== undefined) host.onClose(beside(host, { kafka, url, complete: settings.complete }));
+  const { archive, complete } = settings;
+  if (beside !== undefined) host.onClose(beside(host, { kafka, archive, url, complete }));
   return shared;
 }
 

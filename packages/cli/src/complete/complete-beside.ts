@@ -9,9 +9,10 @@ import type { BesideWriter } from '@millrace/writer/main';
 import type { CompletingAnswer, CompletingThreadData } from './completing-thread.ts';
 
 /** Completes marked windows beside a writer when that is due; of all writers one does at a time. */
-export const completeBeside: BesideWriter = ({ clock, log, meter }, { kafka, url, complete }) => {
+export const completeBeside: BesideWriter = ({ clock, log, meter }, place) => {
+  const { complete, ...rest } = place;
   const over = new AbortController();
-  const doing = completingInThread({ kafka, url });
+  const doing = completingInThread(rest);
   const schedule = createCompletionSchedule({ clock, log, meter, complete: doing }, complete);
   const running = schedule.run(over.signal);
   return async () => {

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { openWithArchive, type ArchiveSection } from '@millrace/archive';
 import { completeMarked, createGiveWay, SCHEDULED_DEFAULTS } from '@millrace/complete';
 import { errorText, MillraceError, silentLog, systemClock } from '@millrace/runtime';
 import { createPostgresCompletionStore } from '@millrace/store/postgres';
@@ -7,6 +8,7 @@ import { kafkaConnectionOf, openKafkaStream, type KafkaSection } from '@millrace
 /** What the thread is born with. */
 export interface CompletingThreadData {
   kafka: KafkaSection;
+  archive: ArchiveSection;
   /** Of the database. */
   url: string;
   sinceUs: number;
@@ -34,7 +36,7 @@ async function answer(data: CompletingThreadData): Promise<CompletingAnswer> {
   }
 }
 
-async function complete({ kafka, url, sinceUs }: CompletingThreadData) {
+async function complete({ kafka, archive, url, sinceUs }: CompletingThreadData) {
   const clock = systemClock;
   const store = createPostgresCompletionStore({ connection: { url }, log: silentLog });
   try {
@@ -44,7 +46,14 @@ async function complete({ kafka, url, sinceUs }: CompletingThreadData) {
       ...{ clock, log: silentLog, settings: { openMs: OPEN_MS } },
     });
     try {
-      const parts = { stream, store, clock, isScheduled: true, giveWay: createGiveWay(clock) };
+      const whole = await openWithArchive(stream, archive);
+      const parts = {
+        stream: whole,
+        store,
+        clock,
+        isScheduled: true,
+        giveWay: createGiveWay(clock),
+      };
       return await completeMarked(parts, { ...SCHEDULED_DEFAULTS, sinceUs });
     } finally {
       await stream.close();

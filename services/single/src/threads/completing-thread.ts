@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { openWithArchive } from '@millrace/archive';
 import {
   completeMarked,
   createGiveWay,
@@ -18,7 +19,7 @@ import { createThreadLink } from './thread-link.ts';
 export interface CompletingThreadData {
   directories: ThreadData['directories'];
   sharedLog: SharedArrayBuffer;
-  settings: Pick<SingleSettings, 'partitions' | 'log'>;
+  settings: Pick<SingleSettings, 'partitions' | 'log' | 'archive'>;
   connection: PostgresConnection;
 }
 
@@ -43,7 +44,8 @@ createThreadLink(parentPort, {
     });
     try {
       const giveWay = createGiveWay(clock);
-      const parts = { stream, store, clock, isScheduled: true, giveWay };
+      const whole = await openWithArchive(stream, settings.archive);
+      const parts = { stream: whole, store, clock, isScheduled: true, giveWay };
       return await completeMarked(parts, { ...SCHEDULED_DEFAULTS, ...wanted });
     } finally {
       await stream.close();

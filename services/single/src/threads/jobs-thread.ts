@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
-import { openArchiveFiles, withArchive } from '@millrace/archive';
+import { openWithArchive } from '@millrace/archive';
 import {
   createConsoleLog,
   createMeter,
@@ -95,13 +95,12 @@ async function open(): Promise<Opened> {
   const lag = storeLag({ stream, clock }, sharedPositions);
   const disk = await watchDisk({ clock }, Object.values(directories));
   const { whyFull } = disk;
-  const files = await openArchiveFiles(settings.archive);
   const onUnusable = (partition: number, why: string): void =>
     log.warn(
       { partition, why },
       'The archive does not help: a job begins with what the log holds.',
     );
-  const whole = files === undefined ? stream : withArchive({ stream, files, onUnusable });
+  const whole = await openWithArchive(stream, settings.archive, onUnusable);
   const events = createJobEvents(log, meter);
   const jobs = createJobs(
     { stream: whole, places, clock, events, isPressed: lag.isPressed, whyFull },

@@ -72,14 +72,17 @@ hostStage<TransformerThread>((host) => {
       }
     },
     release: async (flushed) => {
-      for (const { partition, logId, offset } of flushed) {
+      const releases = flushed.map(async ({ partition, logId, offset }) => {
         const committed = await state?.readPosition(partition);
-        if (committed?.logId !== logId) continue;
+        if (committed?.logId !== logId) return;
         // What jobs still have to fold stays, also while nobody knows what that is.
         const held = jobs?.heldFrom(partition) ?? 0;
         const position = Math.min(committed.position, offset, held);
         await retention?.release(partition, { logId, position });
-      }
+      });
+      // What holds one up, as an archive that is away, must not hold up the others.
+      const ended = await Promise.allSettled(releases);
+      for (const one of ended) if (one.status === 'rejected') throw one.reason;
     },
     checkpoint: (how) => checkpointOf(transformer, clock, how),
     status: () => ({
