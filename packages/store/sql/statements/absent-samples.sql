@@ -1,37 +1,50 @@
--- Which of the given rows, the first of each series and time, are not there yet. All heads are
--- looked through: the log before may have had the series in another partition. OFFSET keeps the
--- look into packed rows what it is: one by the index for each row.
-SELECT row FROM (
-  SELECT DISTINCT ON (series_id, given.time) series_id, given.time, row
+-- Which of the given rows, the first of each series and time, are not there yet. What is there is
+-- read series by series, not row by row: thousands of old samples come together, and a head has no
+-- index by time. It is sorted in with what is given, so that no plan can compare each with each.
+-- All heads are looked through: the log before may have had the series in another partition.
+WITH given AS MATERIALIZED (
+  SELECT series_id, time, row
   FROM unnest($1::bigint[], $2::timestamptz[]) WITH ORDINALITY AS given(series_id, time, row)
-  ORDER BY series_id, given.time, row
-) AS first
-WHERE NOT EXISTS (
-  SELECT FROM samples_head AS known
-  WHERE known.series_id = first.series_id AND known.time = first.time
+),
+-- OFFSET keeps each look what it is: one by the index.
+series AS MATERIALIZED (
+  SELECT series_id, min(time) AS from_time, max(time) AS to_time FROM given GROUP BY series_id
+),
+-- Of hours, so that of a series with two samples far apart not all between is read.
+spans AS MATERIALIZED (
+  SELECT series_id, min(time) AS from_time, max(time) AS to_time
+  FROM given GROUP BY series_id, date_trunc('hour', time)
 )
-AND NOT EXISTS (
-  SELECT FROM samples_narrow AS known
-  WHERE known.series_id = first.series_id AND known.time = first.time
-)
-AND NOT EXISTS (
-  SELECT FROM samples_packed AS packed,
-    unnest(packed.offsets) WITH ORDINALITY AS one(offset_us, place)
-  WHERE packed.series_id = first.series_id AND packed.step IS NULL
-    AND packed.bucket >= date_trunc('minute', first.time)
-    AND packed.bucket <= date_trunc('minute', first.time) + interval '10 minutes'
-    AND packed.start + one.offset_us * interval '1 microsecond' = first.time
-  OFFSET 0
-)
-AND NOT EXISTS (
-  SELECT FROM samples_packed AS packed
-  CROSS JOIN LATERAL (
-    SELECT (extract(epoch FROM first.time - packed.start) * 1000000)::bigint AS us
-  ) AS behind
-  WHERE packed.series_id = first.series_id AND packed.step IS NOT NULL
-    AND packed.bucket >= date_trunc('minute', first.time)
-    AND packed.bucket <= date_trunc('minute', first.time) + interval '10 minutes'
-    AND behind.us BETWEEN 0 AND (packed.count - 1) * packed.step
-    AND CASE packed.step WHEN 0 THEN true ELSE behind.us % packed.step = 0 END
-  OFFSET 0
-)
+SELECT min(row) AS row
+FROM (
+  SELECT series_id, time, row FROM given
+  UNION ALL
+  SELECT series_id, known.time, 0 FROM series, LATERAL (
+    SELECT time FROM samples_head AS head
+    WHERE head.series_id = series.series_id AND head.time BETWEEN from_time AND to_time
+    OFFSET 0
+  ) AS known
+  UNION ALL
+  SELECT series_id, known.time, 0 FROM spans, LATERAL (
+    SELECT time FROM samples_narrow AS narrow
+    WHERE narrow.series_id = spans.series_id AND narrow.time BETWEEN from_time AND to_time
+    OFFSET 0
+  ) AS known
+  UNION ALL
+  SELECT series_id, known.time, 0 FROM spans, LATERAL (
+    SELECT packed.start + one.offset_us * interval '1 microsecond' AS time
+    FROM samples_packed AS packed, LATERAL (
+      SELECT unnest(packed.offsets)::bigint AS offset_us
+      UNION ALL
+      SELECT place * packed.step::bigint FROM generate_series(0, packed.count - 1) AS place
+      WHERE packed.step IS NOT NULL
+    ) AS one
+    WHERE packed.series_id = spans.series_id
+      AND packed.bucket >= date_trunc('minute', from_time)
+      AND packed.bucket <= date_trunc('minute', to_time) + interval '10 minutes'
+    OFFSET 0
+  ) AS known
+  WHERE known.time BETWEEN from_time AND to_time
+) AS both_of_them
+GROUP BY series_id, time
+HAVING min(row) > 0

@@ -246,6 +246,25 @@ export function describePacking(name: string, start: () => Promise<TestServer>):
       expect(await values()).toHaveLength(6 + 6 + 1 + 6);
     });
 
+    it(
+      'that are unverified cost the same where many are of one series',
+      { timeout: MANY_MS_MAX },
+      async () => {
+        const store = open();
+        await store.openMark(keyOf());
+        // All of them wait in the head, and each batch is looked for among those before it.
+        for (let batch = 0; batch < 4; batch += 1) {
+          const some = Array.from({ length: MANY }, (_, i) => upAt(4 * i + batch));
+          const result = await apply(
+            store,
+            [...some, ...some.slice(0, 10)].map((one) => ({ ...one, unverified: true })),
+          );
+          expect(result.unverifiedDuplicates).toBe(10);
+        }
+        expect((await sizes())![0]).toBe(4 * MANY);
+      },
+    );
+
     it('of one series over a day are found by the index', async () => {
       const store = open(PACKING_AT_ONCE);
       await store.openMark(keyOf());
@@ -268,6 +287,10 @@ export function describePacking(name: string, start: () => Promise<TestServer>):
     });
   });
 }
+
+/** Each with each would be a thousand million comparisons, and take minutes. */
+const MANY = 12_000;
+const MANY_MS_MAX = 20_000;
 
 const secondArbitrary = fc.oneof(
   fc.integer({ min: 0, max: 40 }),
