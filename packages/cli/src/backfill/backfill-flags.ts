@@ -23,6 +23,8 @@ export interface BackfillFlags extends ReceiverFlags {
   dryRun?: boolean;
   skipBad?: boolean;
   restart?: boolean;
+  /** False with --no-complete. */
+  complete?: boolean;
   progressDir?: string;
   json?: boolean;
 }

@@ -7,6 +7,8 @@ import { receiverUrl } from '../receiver-client.ts';
 import { scanned, type BackfillParts, type ScannedFile } from './backfill-files.ts';
 import type { BackfillFlags } from './backfill-flags.ts';
 import { ledgerChange } from './backfill-ledger.ts';
+import { canReadStore, completeBackfilled } from './complete-backfilled.ts';
+import { shownRulesLines } from './shown-rules.ts';
 import { showBackfill } from './backfill-show.ts';
 import { faultLines, formatBackfill, formatScan, type BackfillResult } from './backfill-text.ts';
 import { httpTarget } from './http-target.ts';
@@ -72,6 +74,12 @@ async function sendAll(
     return url;
   };
   const target = httpTarget({ findUrl, tenant: flags.tenant, signal });
+  const scans = found.map(({ scan }) => scan);
+  if (canReadStore(context, flags)) {
+    const earliestUs = Math.min(...scans.map((scan) => scan.earliestUs));
+    const lines = await shownRulesLines(context, flags.dataDir, earliestUs);
+    for (const line of lines) output.notice(line);
+  }
   const results: BackfillResult[] = [];
   for (const { scan, send, progress: before } of found) {
     const progress = await sendOne(output, scan, before, () => send(target, show));
@@ -80,8 +88,9 @@ async function sendAll(
     const change = isNew ? await ledgerChange(target, progress, parts) : undefined;
     results.push({ scan, progress, change });
   }
-  if (flags.json === true) output.result(jsonText(results));
-  else for (const result of results) output.result(formatBackfill(result));
+  if (flags.json !== true) for (const one of results) output.result(formatBackfill(one));
+  const windows = await completeBackfilled(context, flags, { ...parts, scans, target });
+  if (flags.json === true) output.result(jsonText({ files: results, windows: windows ?? null }));
   const refused = results.flatMap(({ progress }) => progress.rejected);
   if (refused.length > 0) throw someRefused(refused.reduce((sum, { count }) => sum + count, 0));
 }

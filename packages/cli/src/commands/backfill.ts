@@ -57,6 +57,7 @@ export function addBackfillCommand(program: Command, context: CliContext): void 
     )
     .option('--dry-run', 'only look through the files, and tell what would be sent')
     .option('--skip-bad', 'leave out what cannot be read, instead of sending nothing')
+    .option('--no-complete', 'leave marked windows to whoever computes them again later')
     .option('--restart', 'send all again, whatever was sent before: it is recognised')
     .option('--progress-dir <dir>', 'where it is noted how far it is; else beside each file')
     .option('--url <url>', 'any receiver (MILLRACE_URL; else the process of the data directory)')
