@@ -1,4 +1,5 @@
 export { detectFormat } from './read/detect-format.ts';
+export { checkUnchanged, stampFile } from './read/file-stamp.ts';
 export { fileTime } from './read/read-file.ts';
 export { KIND_NAMES, kindOf } from './read/kind-names.ts';
 export {

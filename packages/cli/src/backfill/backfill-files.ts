@@ -1,4 +1,5 @@
 import {
+  checkUnchanged,
   detectFormat,
   fileTime,
   noProgress,
@@ -8,6 +9,7 @@ import {
   REQUEST_DEFAULTS,
   scanFile,
   sendFile,
+  stampFile,
   STRETCH_DEFAULTS,
   writeProgress,
   type BackfillProgress,
@@ -49,6 +51,7 @@ export async function scanned(
   flags: BackfillFlags,
 ): Promise<ScannedFile> {
   const { clock, signal, show, times } = parts;
+  const stamp = await stampFile(path);
   const format = flags.format ?? (await detectFormat(path));
   const settings = readSettingsOf(flags, format);
   const time = fileTime(settings);
@@ -65,10 +68,15 @@ export async function scanned(
   const send = async (target: ReceiverTarget, shown: BackfillShow): Promise<BackfillProgress> => {
     const from = progress ?? (await begun(parts, target, scan.digest));
     await checkLog(target, from, noted);
+    await checkUnchanged(path, stamp);
     return await sendFile(
       {
         ...{ path, settings, time, progress: from, target, clock, signal },
-        save: async (one) => await writeProgress(noted, one),
+        save: async (one) => {
+          // Before it is noted as finished, too.
+          await checkUnchanged(path, stamp);
+          await writeProgress(noted, one);
+        },
         onStep: (one) => shown.sent(scan, one),
         onWait: (why) => shown.waiting(why),
       },

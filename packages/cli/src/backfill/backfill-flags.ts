@@ -23,6 +23,7 @@ export interface BackfillFlags extends ReceiverFlags {
   dryRun?: boolean;
   skipBad?: boolean;
   restart?: boolean;
+  yes?: boolean;
   /** False with --no-complete. */
   complete?: boolean;
   progressDir?: string;

@@ -14,6 +14,9 @@ export interface BackfillResult {
 const LOG_BYTES_PER_SAMPLE = 24;
 const STORE_BYTES_PER_SAMPLE = 8;
 const BYTES_PER_WINDOW = 210;
+/** As README says of series that are remembered. */
+const MEMORY_BYTES_PER_SERIES = 3072;
+const SERIES_TOLD_MIN = 20_000;
 
 /** What a file holds, and about what it takes: of windows those of the built-in roll-up. */
 export function formatScan(scan: FileScan): string {
@@ -28,6 +31,10 @@ export function formatScan(scan: FileScan): string {
   lines.push(
     `  about ${formatBytes(log)} in the log, in the store ${formatBytes(raw)} and ${rollup} of windows`,
   );
+  if (series >= SERIES_TOLD_MIN) {
+    const memory = formatBytes(series * MEMORY_BYTES_PER_SERIES);
+    lines.push(`  up to ${memory} of memory, as each series is remembered for a day`);
+  }
   if (nans > 0) lines.push(`  ${count(nans)} of the values are NaN: --nan says what that means`);
   return lines.join('\n');
 }
@@ -47,7 +54,7 @@ export function formatBackfill({ scan, progress, change }: BackfillResult): stri
   const { samples, accepted, rejected } = progress;
   const lines = [`${scan.path}: ${count(samples)} samples sent: ${count(accepted)} accepted`];
   if (change !== undefined) lines.push(`  ${changeText(change, accepted)}`);
-  if (scan.faults > 0) lines.push(`  ${count(scan.faults)} records were left out as they are bad`);
+  if (scan.faults > 0) lines.push(`  left out as they are bad: ${count(scan.faults)} records`);
   for (const { reason, count: some, examples, remedy } of rejected) {
     lines.push(`  ${count(some)} refused: ${reason} (${examples[0] ?? ''}). ${remedy}`);
   }

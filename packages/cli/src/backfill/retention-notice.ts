@@ -1,5 +1,6 @@
-import { MillraceError } from '@millrace/runtime';
 import type { FileScan } from '@millrace/backfill';
+import { MillraceError } from '@millrace/runtime';
+import { RETENTION_DEFAULTS } from '@millrace/store';
 import { effectiveSettings } from '../effective-settings.ts';
 import { isDistributed } from '../distributed/is-distributed.ts';
 import { formatDurationMs } from '../quantities.ts';
@@ -19,23 +20,23 @@ export interface KeptTimes {
 }
 
 const WHATS = [
-  ['store.retention.rawMs', 'raw samples'],
-  ['store.retention.narrowWindowsMs', 'windows narrower than an hour'],
-  ['store.retention.wideWindowsMs', 'windows of an hour and more'],
+  ['rawMs', 'RAW_MS', 'raw samples'],
+  ['narrowWindowsMs', 'NARROW_WINDOWS_MS', 'windows narrower than an hour'],
+  ['wideWindowsMs', 'WIDE_WINDOWS_MS', 'windows of an hour and more'],
 ] as const;
 
-/** As the process of this environment would keep them. */
+/** As the process that fills the store keeps them, where this environment says so. */
 export async function keptTimes(
   environment: Readonly<Record<string, string | undefined>>,
   nowUs: number,
 ): Promise<KeptTimes> {
   const process = isDistributed(environment) ? 'writer' : 'up';
+  // What is asked of that process may be missing here; then it is as usual.
   const { settings } = await effectiveSettings([process], environment);
-  const kept = WHATS.flatMap(([path, what]): Kept[] => {
-    const setting = settings.find((one) => one.path === path);
-    return setting === undefined
-      ? []
-      : [{ what, ms: Number(setting.value), variable: setting.variable }];
+  const kept = WHATS.map(([name, variable, what]): Kept => {
+    const setting = settings.find((one) => one.path === `store.retention.${name}`);
+    const ms = Number(setting?.value ?? RETENTION_DEFAULTS[name]);
+    return { what, ms, variable: `MILLRACE_STORE__RETENTION__${variable}` };
   });
   return { kept, countBeforeUs: kept.map(({ ms }) => nowUs - ms * 1000) };
 }
@@ -51,7 +52,8 @@ export function retentionLines({ path, samples, olderThan }: FileScan, times: Ke
   });
   if (lines.length === 0) return [];
   return [
-    `${path}: what is past its retention is deleted within the hour after it is stored:`,
+    `${path}: what is past its retention is deleted soon after it is stored, unless a rule or ` +
+      'its tenant says otherwise ("millrace retention"):',
     ...lines,
   ];
 }
@@ -67,6 +69,8 @@ export function checkKept(scans: readonly FileScan[], { kept }: KeptTimes): void
     kind: 'permanent',
     message:
       'Everything in the files is past its retention: nothing would be left. Nothing was sent.',
-    remedy: `Raise ${kept.map(({ variable }) => variable).join(', ')} where the store is filled.`,
+    remedy:
+      `Raise ${kept.map(({ variable }) => variable).join(', ')} where the store is filled; ` +
+      'or say --yes, where a rule or its tenant keeps them longer.',
   });
 }

@@ -34,7 +34,7 @@ export async function runBackfill(
     tellScans(context, flags, found, times);
     const scans = found.map(({ scan }) => scan);
     checkFaults(scans, flags);
-    checkKept(scans, times);
+    if (flags.yes !== true) checkKept(scans, times);
     if (flags.dryRun !== true) await sendAll(context, parts, { found, flags });
   } catch (error) {
     show.end();

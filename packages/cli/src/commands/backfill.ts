@@ -59,6 +59,7 @@ export function addBackfillCommand(program: Command, context: CliContext): void 
     .option('--skip-bad', 'leave out what cannot be read, instead of sending nothing')
     .option('--no-complete', 'leave marked windows to whoever computes them again later')
     .option('--restart', 'send all again, whatever was sent before: it is recognised')
+    .option('-y, --yes', 'send also where retention would leave nothing of it')
     .option('--progress-dir <dir>', 'where it is noted how far it is; else beside each file')
     .option('--url <url>', 'any receiver (MILLRACE_URL; else the process of the data directory)')
     .option('--data-dir <dir>', 'the data directory of the running process')
