@@ -1,5 +1,6 @@
 import type { FuzzTarget } from './fuzz-target.ts';
 import { archiveManifest, s3Listing } from './targets/archive.ts';
+import { backfillCsv, backfillJsonLines, backfillPromtool } from './targets/backfill.ts';
 import { batch } from './targets/batch.ts';
 import { kafkaFetched, kafkaRecords } from './targets/kafka.ts';
 import { pushJson, pushMsgpack, pushNdjson } from './targets/push-bodies.ts';
@@ -43,4 +44,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   statePages,
   archiveManifest,
   s3Listing,
+  backfillCsv,
+  backfillJsonLines,
+  backfillPromtool,
 ];

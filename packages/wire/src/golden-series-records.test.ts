@@ -98,7 +98,7 @@ describe('records of metrics.series', () => {
     expect(entries).toEqual(decodeSeriesRecord(payload, mark).entries);
   });
 
-  it('hold each time once where many samples in a row have it, and flags where there are any', () => {
+  it('hold a time once where many in a row have it, and flags where there are any', () => {
     const head = { logId: '00'.repeat(16), logNumber: 1, source: 'live', foldVersion: 1 };
     const samples = 300;
     const lanes = Uint32Array.from({ length: 4 * samples }, (_, i) => i);

@@ -119,7 +119,7 @@ async function* blocksOf(
 }
 
 /** Hands whole records to the reader, whatever the blocks. */
-class RecordCutter {
+export class RecordCutter {
   readonly #reader: TextReader;
   readonly #sink: RecordSink;
   readonly #at: FilePlace;

@@ -1,0 +1,1 @@
+export { tellText, type Told } from './tell-text.ts';
