@@ -16,15 +16,17 @@ import {
   type WasmMemory,
 } from './key-functions.ts';
 
-/** Samples of series that were as expected: one value each in three columns. */
+/**
+ * Samples of series that were as expected: one value each in three columns. Valid until the next
+ * run, or key: there is one object for all of them.
+ */
 export interface ExpectedRun {
   /** Of how many of the columns' values it is. */
-  readonly samples: number;
-  readonly series: number;
-  readonly stoppedAt: number;
+  samples: number;
+  series: number;
+  stoppedAt: number;
   /** The last series. */
-  readonly last: number;
-  /** Valid until the next run, or key. */
+  last: number;
   readonly numbers: Uint32Array;
   readonly timesUs: Float64Array;
   readonly values: Float64Array;
@@ -70,7 +72,7 @@ export class KeyMemory {
   #count = 0;
   #wasm: Readonly<{ memory: WasmMemory; functions: KeyFunctions }> | undefined;
   #isWithoutWasm: boolean;
-  #columns: Pick<ExpectedRun, 'numbers' | 'timesUs' | 'values'> | undefined;
+  #run: ExpectedRun | undefined;
   #plain: Uint8Array | undefined;
 
   constructor(params: Readonly<{ withoutWasm?: boolean }> = {}) {
@@ -185,22 +187,22 @@ export class KeyMemory {
     );
     const view = this.#view;
     const lastAt = view.getUint32(LAST_KEY_AT, true);
-    return {
-      samples,
-      series: view.getUint32(SERIES_COUNT_AT, true),
-      stoppedAt: view.getUint32(STOPPED_AT, true) - PLAIN_AT,
-      last: view.getUint32(lastAt + KEY_NUMBER_AT, true),
-      ...(this.#columns ??= this.#viewColumns()),
-    };
+    const run = (this.#run ??= this.#newRun());
+    run.samples = samples;
+    run.series = view.getUint32(SERIES_COUNT_AT, true);
+    run.stoppedAt = view.getUint32(STOPPED_AT, true) - PLAIN_AT;
+    run.last = view.getUint32(lastAt + KEY_NUMBER_AT, true);
+    return run;
   }
 
   #at(key: number): number {
     return this.#addresses[key]! - this.#base;
   }
 
-  #viewColumns(): Pick<ExpectedRun, 'numbers' | 'timesUs' | 'values'> {
+  #newRun(): ExpectedRun {
     const { buffer } = this.#bytes;
     return {
+      ...{ samples: 0, series: 0, stoppedAt: 0, last: 0 },
       numbers: new Uint32Array(buffer, NUMBERS_AT, RUN_SAMPLES_MAX),
       timesUs: new Float64Array(buffer, TIMES_AT, RUN_SAMPLES_MAX),
       values: new Float64Array(buffer, VALUES_AT, RUN_SAMPLES_MAX),
@@ -245,7 +247,7 @@ export class KeyMemory {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer);
     this.#base = base;
-    this.#columns = undefined;
+    this.#run = undefined;
     // What lay in the one before.
     this.#plain = undefined;
   }
