@@ -171,14 +171,28 @@ function signed(value: bigint): number[] {
   }
 }
 
-/** The bytes in a row; `scopes` are those that the code stands in, the outermost first. */
-export function flatten(code: Code, scopes: readonly symbol[] = []): number[] {
-  if (typeof code === 'number') return [code];
-  if ('to' in code) return unsigned(scopes.length - 1 - scopes.lastIndexOf(code.to));
-  if ('label' in code) {
-    const { opcode, label, body } = code;
+/** The bytes in a row. */
+export function flatten(code: Code): number[] {
+  const bytes: number[] = [];
+  append(code, { bytes, scopes: [] });
+  return bytes;
+}
+
+/** `scopes` are those that the code stands in, the outermost first. */
+function append(code: Code, into: Readonly<{ bytes: number[]; scopes: symbol[] }>): void {
+  const { bytes, scopes } = into;
+  if (typeof code === 'number') {
+    bytes.push(code);
+  } else if ('to' in code) {
+    bytes.push(...unsigned(scopes.length - 1 - scopes.lastIndexOf(code.to)));
+  } else if ('label' in code) {
     // It leaves nothing on the stack, and ends.
-    return [opcode, 0x40, ...flatten(body, [...scopes, label]), 0x0b];
+    bytes.push(code.opcode, 0x40);
+    scopes.push(code.label);
+    append(code.body, into);
+    scopes.pop();
+    bytes.push(0x0b);
+  } else {
+    for (const part of code) append(part, into);
   }
-  return code.flatMap((part) => flatten(part, scopes));
 }
