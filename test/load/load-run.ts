@@ -26,6 +26,8 @@ export interface LoadSettings {
   readonly stepMs: number;
   /** Steps below it were sent before, by another run. */
   readonly firstStep: number;
+  /** So many steps behind the first one are sent by nobody. */
+  readonly stepsLeftOut: number;
   /** No request is begun later; undefined: until `stepsMax`. */
   readonly seconds: number | undefined;
   /** Latencies of requests that are due earlier are not told: all is new then, and slower. */
@@ -47,6 +49,7 @@ export const DEFAULT_LOAD: Omit<LoadSettings, 'url' | 'firstTimeMs'> = {
   values: 'steps',
   stepMs: 1000,
   firstStep: 0,
+  stepsLeftOut: 0,
   seconds: undefined,
   warmUpSeconds: 0,
   stepsMax: Number.MAX_SAFE_INTEGER,
@@ -172,11 +175,17 @@ export class LoadRun {
 
 /** Samples of all steps, those of runs before with them. */
 export function samplesOf(
-  { series, seriesPerRequest }: Pick<LoadSettings, 'series' | 'seriesPerRequest'>,
+  {
+    series,
+    seriesPerRequest,
+    stepsLeftOut,
+  }: Pick<LoadSettings, 'series' | 'seriesPerRequest' | 'stepsLeftOut'>,
   { stepsOfGroup }: Pick<LoadResult, 'stepsOfGroup'>,
 ): number {
   return stepsOfGroup.reduce((sum, steps, group) => {
-    return sum + steps * Math.min(seriesPerRequest, series - group * seriesPerRequest);
+    return (
+      sum + (steps - stepsLeftOut) * Math.min(seriesPerRequest, series - group * seriesPerRequest)
+    );
   }, 0);
 }
 

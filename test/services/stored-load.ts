@@ -8,7 +8,8 @@ import type { StoreClient } from './store-client.ts';
 type SentLoad = Pick<
   LoadSettings,
   'metric' | 'firstTimeMs' | 'stepMs' | 'series' | 'seriesPerRequest' | 'values'
->;
+> &
+  Partial<Pick<LoadSettings, 'stepsLeftOut'>>;
 
 /** Of who sends without a token. */
 const TENANT = 'default';
@@ -62,11 +63,17 @@ interface Spot {
 
 function lastTimeOf(
   i: number,
-  { seriesPerRequest, firstTimeMs, stepMs }: SentLoad,
+  load: SentLoad,
   { stepsOfGroup }: Pick<LoadResult, 'stepsOfGroup'>,
 ): string | null {
-  const steps = stepsOfGroup[Math.floor(i / seriesPerRequest)] ?? 0;
-  return steps === 0 ? null : new Date(firstTimeMs + (steps - 1) * stepMs).toISOString();
+  const steps = stepsOfGroup[Math.floor(i / load.seriesPerRequest)] ?? 0;
+  return steps === 0 ? null : new Date(lastMsOf(load, steps)).toISOString();
+}
+
+/** Of so many steps, of which those behind the first may have been left out. */
+function lastMsOf({ firstTimeMs, stepMs, stepsLeftOut = 0 }: SentLoad, steps: number): number {
+  const last = steps - 1 === stepsLeftOut ? 0 : steps - 1;
+  return firstTimeMs + last * stepMs;
 }
 
 /**
@@ -141,19 +148,23 @@ export async function checkStoredLoad(
     [load.metric],
   );
   const found = new Map(stored.map((row) => [row.i, row]));
+  const { values, stepsLeftOut: leftOut = 0 } = load;
   const wrong: string[] = [];
   let [missing, twice] = [0, 0];
   for (let i = 0; i < load.series; i += 1) {
     const steps = stepsOfGroup[Math.floor(i / load.seriesPerRequest)] ?? 0;
     const place = i % load.seriesPerRequest;
     const row = found.get(i);
-    missing += Math.max(0, steps - (row?.times ?? 0));
+    const sent = steps === 0 ? 0 : steps - leftOut;
+    missing += Math.max(0, sent - (row?.times ?? 0));
     twice += (row?.rows ?? 0) - (row?.times ?? 0);
     const wanted = {
-      rows: steps,
-      total: loadTotal(load.values, steps, place),
+      rows: sent,
+      total:
+        loadTotal(values, steps, place) -
+        (loadTotal(values, 1 + leftOut, place) - loadTotal(values, 1, place)),
       first_ms: load.firstTimeMs,
-      last_ms: load.firstTimeMs + (steps - 1) * load.stepMs,
+      last_ms: lastMsOf(load, steps),
     };
     if (steps === 0 ? row === undefined : row !== undefined && isSame(row, wanted)) continue;
     wrong.push(`series ${i}: ${JSON.stringify(row ?? 'nothing')} not ${JSON.stringify(wanted)}`);
