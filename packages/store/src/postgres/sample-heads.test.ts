@@ -15,7 +15,7 @@ describe('the vacuum of heads', () => {
     [nowUs, bytes, going] = [1_000_000, 1, []];
     const session: Session = {
       run: async () => ({ rows: [{ bytes }] as never[], count: 1 }),
-      runPlannedAnew: async () => undefined,
+      runPlannedAnew: async () => ({ rows: [], count: 0 }),
       command: (sql) => {
         going.push(sql.split('_').at(-1)!);
         return new Promise((resolve) => (end = resolve));

@@ -29,11 +29,15 @@ describe('a batch of many samples of each series', () => {
   });
 
   it('is packed at once with fewer of each when a full head would hardly have more', () => {
-    const few = { ...settings, headRowsMax: 400 };
+    const few = { ...settings, headRowsMin: 200, headRowsMax: 400 };
     const placed = (each: number): Placement =>
       placeSamples({ head: emptyHead(), rows: rowsOf(100, each), settings: few, nowUs: NOON_US });
     expect(placed(2)).toEqual({ kind: 'head', packedAtOnceFrom: 300 });
     expect(placed(3)).toMatchObject({ kind: 'packed', packedAtOnceFrom: 300 });
+    const many = { ...few, headRowsMin: 300 };
+    const rows = rowsOf(100, 2);
+    const told = placeSamples({ head: emptyHead(), rows, settings: many, nowUs: NOON_US });
+    expect(told.packedAtOnceFrom).toBe(0);
   });
 
   it('waits with many series of which few wait already: their rows would be of one sample', () => {

@@ -31,7 +31,10 @@ export const PACKING_DEFAULTS: PackingSettings = {
   denseRowsMin: 4_000,
 };
 
-/** Where the verified samples of a batch go, and from how many on one is packed at once. */
+/**
+ * Where the verified samples of a batch go, and from how many on one is packed at once; 0: of so few
+ * that it makes no difference.
+ */
 export type Placement = (InHead | Packed) & Readonly<{ packedAtOnceFrom: number }>;
 
 /** Beside what waits already; none of it is touched. */
@@ -71,9 +74,8 @@ export function placeSamples(
     rows.verified.length >= settings.denseRowsMin &&
     rows.verified.length >= perSeries * series &&
     samples.count >= perSeries * samples.seriesCount;
-  const packedAtOnceFrom = Math.ceil(
-    Math.max(settings.denseRowsMin, perSeries * samples.seriesCount),
-  );
+  const from = Math.ceil(perSeries * samples.seriesCount);
+  const packedAtOnceFrom = from > settings.headRowsMin ? from : 0;
   if (!isDue && !isDense && !isFull(samples, settings)) return { kind: 'head', packedAtOnceFrom };
   return { kind: 'packed', packs: packSamples(samples), emptied: waiting, packedAtOnceFrom };
 }

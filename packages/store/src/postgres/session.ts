@@ -15,7 +15,7 @@ export interface Session {
    * The same, planned each time: a plan from when a table was empty reads all of it for each row,
    * once it holds a million.
    */
-  runPlannedAnew(name: string, parameters?: readonly unknown[]): Promise<void>;
+  runPlannedAnew<Row>(name: string, parameters?: readonly unknown[]): Promise<StatementResult<Row>>;
   /** BEGIN, COMMIT, SAVEPOINT and the like. */
   command(sql: string): Promise<void>;
   /** Feeds a COPY statement with bytes in its binary format. */
@@ -32,9 +32,10 @@ export function sessionOf(client: ClientBase): Session {
       });
       return { rows: result.rows as Row[], count: result.rowCount ?? 0 };
     },
-    runPlannedAnew: async (name, parameters = []) => {
+    runPlannedAnew: async <Row>(name: string, parameters: readonly unknown[] = []) => {
       // Without a name the server keeps no plan.
-      await client.query({ text: statementText(name), values: [...parameters] });
+      const result = await client.query({ text: statementText(name), values: [...parameters] });
+      return { rows: result.rows as Row[], count: result.rowCount ?? 0 };
     },
     command: async (sql) => {
       await client.query(sql);

@@ -39,7 +39,7 @@ function layoutOf(params: { makes: boolean; automatic?: [number, number] }) {
 
 const session: Session = {
   run: async () => ({ rows: [], count: 0 }),
-  runPlannedAnew: async () => undefined,
+  runPlannedAnew: async () => ({ rows: [], count: 0 }),
   command: async () => undefined,
   copy: async () => undefined,
 };

@@ -47,9 +47,10 @@ async function lookAtEditions(
   pieces: readonly Piece[],
 ): Promise<{ dropped: boolean; open: boolean }> {
   const editions = [...new Set(pieces.map(({ edition }) => edition))];
-  const { rows } = await session.run<{ dropped: boolean; open: boolean }>('look-at-editions', [
-    editions,
-  ]);
+  const { rows } = await session.runPlannedAnew<{ dropped: boolean; open: boolean }>(
+    'look-at-editions',
+    [editions],
+  );
   return rows[0]!;
 }
 
