@@ -258,7 +258,7 @@ export function describeRetention(name: string, start: () => Promise<TestServer>
       await apply(editions(), aged(...ages));
       await watermark(NOON_US);
       const before = await readRanges(server, database.connection);
-      expect(before.length).toBeLessThan(60);
+      expect(before.length).toBeLessThan(90);
       const { dropped, rowsDeleted } = await store.expire();
       expect(rowsDeleted).toBe(0);
       expect(dropped.length).toBeGreaterThan(before.length - 10);
