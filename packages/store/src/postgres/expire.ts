@@ -58,7 +58,9 @@ export async function expire(
   }
   if (result.dropped.length > 0) await pool.use(WHAT, (session) => session.run('forget-sweeps'));
   const windows = plan.rows.filter(({ widthUs }) => widthUs !== undefined);
-  if (windows.length > 0) result.rowsDeleted += await sweepRange(pool, COMPUTED_AGAIN, windows);
+  for (const name of windows.length > 0 ? BESIDE_WINDOWS : []) {
+    result.rowsDeleted += await sweepRange(pool, { name, ...EVER }, windows);
+  }
   const raw = plan.rows.filter(({ widthUs }) => widthUs === undefined);
   result.rowsDeleted += await expireUnverified(pool, raw);
   const lettersUs = facts.nowUs - policy.defaults.deadLettersMs * 1000;
@@ -73,11 +75,9 @@ export async function expire(
   return result;
 }
 
-/** What was computed again is shown in place of pieces, and goes with them. */
-const COMPUTED_AGAIN = {
-  ...{ name: 'windows_complete', timeColumn: 'start' as const },
-  ...{ fromUs: -Infinity, untilUs: Infinity },
-};
+/** What was computed again, or could not be, goes with the pieces that it is shown with. */
+const BESIDE_WINDOWS = ['windows_complete', 'windows_not_completable'];
+const EVER = { timeColumn: 'start', fromUs: -Infinity, untilUs: Infinity } as const;
 
 /**
  * About how many rows it held; undefined: somebody reads the range. While a drop waits for its lock

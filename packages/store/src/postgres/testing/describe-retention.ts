@@ -287,6 +287,23 @@ export function describeRetention(name: string, start: () => Promise<TestServer>
       expect(raw('gold')).toMatchObject({ waitsFor: undefined, cutUs: day(90.5) });
     });
 
+    it('takes what was computed again along', async () => {
+      await apply(editions(), aged(), windows(7, MINUTES_5_US, 3, 40));
+      await watermark(NOON_US);
+      const { connection } = database;
+      await runQuery(
+        connection,
+        `INSERT INTO windows_complete
+           (edition, series_id, width, start, run, pieces, samples, count, marked)
+         SELECT edition, series_id, width, start, 1, 1, count, count, false FROM windows`,
+        { write: true },
+      );
+      const { rowsDeleted } = await store.expire([words]);
+      expect(rowsDeleted).toBe(3);
+      const left = await runQuery(connection, 'SELECT DISTINCT count FROM windows_complete');
+      expect(left.rows).toEqual([[3]]);
+    });
+
     it('waits for the smallest watermark of all partitions before finer rows go', async () => {
       await store.openMark(keyOf({ partition: 1 }));
       await apply(editions(2), aged(0, 9, 20), windows(7, MINUTES_5_US, 20, 40));
