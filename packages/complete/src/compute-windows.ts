@@ -65,14 +65,18 @@ export function nameOf({ edition, seriesId, widthUs, startUs }: WindowName): str
   return `${edition} ${Buffer.from(seriesId).toString('hex')} ${widthUs} ${startUs}`;
 }
 
-/** A window whose followers cannot be changed stays as it is as well, or samples counted twice. */
+/**
+ * A window stays as it is where another one cannot be changed that follows it and is not marked: of
+ * that nobody would know that it counts twice what the window would have.
+ */
 function settled(outcomes: Map<string, Outcome>, names: ReadonlyMap<string, WindowName>): Outcomes {
   for (let hasChanged = true; hasChanged;) {
     hasChanged = false;
     for (const [name, outcome] of outcomes) {
       if (outcome.whole === undefined) continue;
       const why = outcome.followers
-        // One that was looked for and has no pieces any more is shown to nobody.
+        .filter((one) => outcomes.get(one)?.window.isMarked !== true)
+        // One that was looked for and has no pieces is shown to nobody, or it is marked.
         .map((one) => outcomes.get(one)?.why ?? (names.has(one) ? undefined : 'not_over'))
         .find((one) => one !== undefined);
       if (why === undefined) continue;
@@ -96,6 +100,8 @@ async function computeLooked(
   const outcomes = new Map<string, Outcome>();
   const windows = new Map<number, MarkedWindow>();
   for (const [number, window] of looked.windows.entries()) {
+    // Of what is marked everybody knows, and its turn comes.
+    if (window.isMarked && !asked.has(nameOf(window))) continue;
     const isOver = !isNotOver(window, looked, { rules, history });
     const why = isOver ? whyNot(window, { rules, live }) : 'not_over';
     if (why === undefined) windows.set(number, window);

@@ -10,7 +10,7 @@ export interface WindowName {
   startUs: TimeUs;
 }
 
-/** A window that shows as marked, and what its pieces are in one moment. */
+/** A window, and what its pieces are in one moment. */
 export interface MarkedWindow extends WindowName {
   /** Of each partition that has pieces of it, by number, the name of the first one. */
   firsts: readonly Readonly<{ partition: number; piece: number }>[];
@@ -19,6 +19,7 @@ export interface MarkedWindow extends WindowName {
   samples: number;
   /** One of them may still change. */
   isOpen: boolean;
+  isMarked: boolean;
   /** It was computed again as it is now, and has more inputs than a window may remember. */
   isBounded: boolean;
 }

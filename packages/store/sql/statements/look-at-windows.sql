@@ -9,7 +9,10 @@ SELECT
   (extract(epoch FROM found.start) * 1000000)::bigint AS start_us,
   made.pieces, made.samples, made.is_open, made.partitions, made.first_pieces,
   coalesce(whole.marked AND whole.pieces = made.pieces AND whole.samples = made.samples, false)
-    AS is_bounded
+    AS is_bounded,
+  CASE WHEN whole.run IS NULL THEN made.is_marked
+    ELSE whole.marked OR whole.pieces <> made.pieces OR whole.samples <> made.samples
+  END AS is_marked
 FROM found
 LEFT JOIN windows_complete AS whole
   ON whole.edition = found.edition AND whole.series_id = found.series_id
@@ -17,19 +20,21 @@ LEFT JOIN windows_complete AS whole
 CROSS JOIN LATERAL (
   SELECT
     sum(one.pieces)::bigint AS pieces, sum(one.samples)::bigint AS samples,
-    bool_or(one.is_open) AS is_open,
+    bool_or(one.is_open) AS is_open, bool_or(one.is_marked) AS is_marked,
     array_agg(one.partition ORDER BY one.partition) AS partitions,
     array_agg(one.first_piece ORDER BY one.partition)::text[] AS first_pieces
   FROM (
     SELECT
       piece.partition, count(*) AS pieces, sum(piece.count) AS samples,
-      bool_or(piece.is_open) AS is_open, min(piece.piece) AS first_piece
+      bool_or(piece.is_open) AS is_open, bool_or(piece.marked) AS is_marked,
+      min(piece.piece) AS first_piece
     FROM (
-      SELECT final.partition, final.piece, final.count, false AS is_open FROM windows AS final
+      SELECT final.partition, final.piece, final.count, final.marked, false AS is_open
+      FROM windows AS final
       WHERE final.series_id = found.series_id AND final.start = found.start
         AND final.width = found.width AND final.edition = found.edition
       UNION ALL
-      SELECT revision.partition, revision.piece, revision.count, true
+      SELECT revision.partition, revision.piece, revision.count, revision.marked, true
       FROM windows_open AS revision
       WHERE revision.series_id = found.series_id AND revision.start = found.start
         AND revision.width = found.width AND revision.edition = found.edition

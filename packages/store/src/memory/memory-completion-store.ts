@@ -76,7 +76,7 @@ async function readBeside(database: MemoryStoreDatabase): Promise<Omit<MarkedWin
 }
 
 /** All windows, and whether they show as marked. */
-function windowsIn(database: MemoryStoreDatabase): (MarkedWindow & { isMarked: boolean })[] {
+function windowsIn(database: MemoryStoreDatabase): MarkedWindow[] {
   const pieces = new Map<string, { name: WindowName; of: MemoryPiece[]; isOpen: boolean }>();
   const add = (piece: MemoryPiece, isOpen: boolean): void => {
     const { edition, widthUs, startUs } = piece;

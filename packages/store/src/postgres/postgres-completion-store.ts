@@ -183,6 +183,7 @@ interface MarkedRow {
   partitions: number[];
   first_pieces: string[];
   is_bounded: boolean;
+  is_marked: boolean;
 }
 
 function markedOf(row: MarkedRow): MarkedWindow {
@@ -195,6 +196,7 @@ function markedOf(row: MarkedRow): MarkedWindow {
     samples: Number(row.samples),
     isOpen: row.is_open,
     isBounded: row.is_bounded,
+    isMarked: row.is_marked,
     firsts: row.partitions.map((partition, i) => {
       return { partition, piece: Number(row.first_pieces[i]!) };
     }),
