@@ -54,16 +54,18 @@ export class CheckpointArchiver {
     if (newest === undefined) return;
     const { manifest, offset } = newest;
     const { checkpointId, position, partitionTimeUs, madeAtUs, pagesBytes } = manifest;
-    tracked.madeAtUs = madeAtUs;
     if (pagesBytes > PAGES_BYTES_MAX) {
+      tracked.madeAtUs = madeAtUs;
       this.#parts.onTooLarge(partition, pagesBytes);
       return;
     }
     const from = manifest.chunkCount > 0 ? manifest.firstChunkOffset : offset;
     const range = { from, to: offset + 1 };
     const checkpoint = { checkpointId, position, partitionTimeUs, madeAtUs };
-    const wanted = { key, ...range, previousSha256: null, checkpoint, signal };
-    this.#parts.onArchived(await writeRange(this.#parts, wanted));
+    const wanted = { key, ...range, previousSha256: null, samplesTable: false };
+    const archived = await writeRange(this.#parts, { ...wanted, checkpoint, signal });
+    tracked.madeAtUs = madeAtUs;
+    this.#parts.onArchived(archived);
     tracked.ranges.note({ ...key, ...range, name: manifestName(key, range) });
   }
 

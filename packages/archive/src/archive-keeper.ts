@@ -25,7 +25,7 @@ export interface ArchiveKeeperParts {
 
 export type KeptArchiveSettings = Pick<
   ArchiveSection,
-  'rangeBytesMax' | 'rangeMsMax' | 'checkpointMs'
+  'rangeBytesMax' | 'rangeMsMax' | 'checkpointMs' | 'samplesTable'
 >;
 
 const LOOK_MS = 5000;

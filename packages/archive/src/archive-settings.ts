@@ -1,4 +1,11 @@
-import { bytes, durationMs, optionalText, text, type SettingsDefinition } from '@millrace/runtime';
+import {
+  bytes,
+  durationMs,
+  flag,
+  optionalText,
+  text,
+  type SettingsDefinition,
+} from '@millrace/runtime';
 
 /** The section `archive`, the same for all that write or read one. */
 export interface ArchiveSection {
@@ -10,6 +17,8 @@ export interface ArchiveSection {
   rangeMsMax: number;
   /** How often a checkpoint goes along, with which the past can be folded from there on. */
   checkpointMs: number;
+  /** Whether the samples go along as rows, for people. */
+  samplesTable: boolean;
   accessKeyId: string | undefined;
   secretAccessKey: string | undefined;
   sessionToken: string | undefined;
@@ -45,6 +54,10 @@ export const archiveDefinition: SettingsDefinition<ArchiveSection> = {
     max: 365 * DAY_MS,
     help: 'How often a checkpoint of each partition is archived too.',
   }),
+  samplesTable: flag({
+    default: false,
+    help: 'Whether a file of samples lies beside the records of each range, a row each, for people.',
+  }),
   accessKeyId: optionalText({
     aliases: ['AWS_ACCESS_KEY_ID'],
     help: 'Of the object store; for s3:// only.',
@@ -73,5 +86,5 @@ export const archiveDefinition: SettingsDefinition<ArchiveSection> = {
 /** For tools and tests; `url` is theirs to say. */
 export const DEFAULT_RANGE_SETTINGS: Pick<
   ArchiveSection,
-  'rangeBytesMax' | 'rangeMsMax' | 'checkpointMs'
-> = { rangeBytesMax: 32 * MIB, rangeMsMax: HOUR_MS, checkpointMs: DAY_MS };
+  'rangeBytesMax' | 'rangeMsMax' | 'checkpointMs' | 'samplesTable'
+> = { rangeBytesMax: 32 * MIB, rangeMsMax: HOUR_MS, checkpointMs: DAY_MS, samplesTable: false };

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TOPIC_EVENTS } from '@millrace/stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -76,6 +76,18 @@ describe('archiving', () => {
       [0, 21],
       [21, 30],
     ]);
+  });
+
+  it('puts samples beside the records when asked, and checks them as well', async () => {
+    scene.append(60);
+    await scene.archive({ samplesTable: true });
+    const files = [...(await contents(scene.directory)).keys()];
+    const tables = files.filter((name) => name.endsWith('.samples.parquet'));
+    expect(tables).toHaveLength(scene.archived.length);
+    expect(await verifyArchive(scene)).toMatchObject({ faults: [], unnamedFiles: 0 });
+    await rm(join(scene.directory, tables[1]!));
+    const { faults } = await verifyArchive(scene);
+    expect(faults).toMatchObject([{ kind: 'damaged', from: scene.archived[1]!.from }]);
   });
 
   it('of two with other settings none harms the other', async () => {

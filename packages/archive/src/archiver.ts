@@ -20,7 +20,7 @@ export interface ArchiverParts {
   onArchived: (range: RangeManifest, tookMs: number) => void;
 }
 
-export type RangeSettings = Pick<ArchiveSection, 'rangeBytesMax' | 'rangeMsMax'>;
+export type RangeSettings = Pick<ArchiveSection, 'rangeBytesMax' | 'rangeMsMax' | 'samplesTable'>;
 
 /** How far a partition of the log is archived. */
 export interface ArchivedPosition {
@@ -134,7 +134,8 @@ export class Archiver {
     const { clock, onArchived } = this.#parts;
     const startedUs = clock.nowUs();
     const previousSha256 = await this.#previous(key, tracked, signal);
-    const wanted = { key, from, to, previousSha256, signal };
+    const { samplesTable } = this.#settings;
+    const wanted = { key, from, to, previousSha256, samplesTable, signal };
     const manifest = await writeRange(this.#parts, wanted);
     tracked.position = to;
     tracked.ranges.note({ ...key, from, to, name: manifestName(key, { from, to }) });

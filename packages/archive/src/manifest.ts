@@ -23,9 +23,18 @@ export interface RangeManifest {
   samples: number;
   /** Bytes of the records as they were in the log. */
   payloadBytes: number;
-  records: { file: string; bytes: number; sha256: string };
+  records: ArchivedFile;
+  /** A row each, for people; nothing is computed from it. */
+  samplesTable?: ArchivedFile;
   /** Of a range of `metrics.checkpoints`: what it is a copy of. */
   checkpoint?: ArchivedCheckpoint;
+}
+
+/** In the folder of its manifest. */
+export interface ArchivedFile {
+  file: string;
+  bytes: number;
+  sha256: string;
 }
 
 export interface ArchivedCheckpoint {
@@ -77,13 +86,15 @@ function whatIsMissing(manifest: RangeManifest): string | undefined {
   if (manifest.sampleTimeUs !== null && !isSpan(manifest.sampleTimeUs)) return 'sampleTimeUs';
   if (!isCount(payloadBytes)) return 'payloadBytes';
   if (!isCount(samples)) return 'samples';
-  const isFile =
-    typeof records?.file === 'string' && isCount(records.bytes) && isDigest(records.sha256);
-  return isFile ? undefined : 'records';
+  if (!isFile(records)) return 'records';
+  const { samplesTable } = manifest;
+  return samplesTable === undefined || isFile(samplesTable) ? undefined : 'samplesTable';
 }
 
 const isDigest = (value: unknown): boolean =>
   typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
+const isFile = (value: ArchivedFile | undefined): boolean =>
+  typeof value?.file === 'string' && isCount(value.bytes) && isDigest(value.sha256);
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
 const isSpan = (value: RangeManifest['appendTimeUs'] | undefined): boolean =>
   value !== undefined && Number.isFinite(value?.min) && Number.isFinite(value?.max);

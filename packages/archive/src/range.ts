@@ -39,12 +39,13 @@ export function manifestName(key: RangeKey, { from, to }: Readonly<{ from: numbe
 }
 
 /** The name tells the contents: two that archive the same never disturb one another. */
-export function recordsName(
+export function contentName(
   key: RangeKey,
   { from, to, sha256 }: Readonly<{ from: number; to: number; sha256: string }>,
+  of: 'records' | 'samples',
 ): string {
   const digest = sha256.slice(0, DIGEST_DIGITS_MIN);
-  return `${logFolder(key)}${offsetText(from)}-${offsetText(to)}.${digest}.records.parquet`;
+  return `${logFolder(key)}${offsetText(from)}-${offsetText(to)}.${digest}.${of}.parquet`;
 }
 
 /** What a name in the folder of a log says; undefined: it is no manifest. */

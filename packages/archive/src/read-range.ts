@@ -2,7 +2,7 @@ import { archiveDamaged } from './archive-errors.ts';
 import { readManifest } from './archived-ranges.ts';
 import type { ArchiveFiles } from './archive-files.ts';
 import { sha256Of } from './digest.ts';
-import type { RangeManifest } from './manifest.ts';
+import type { ArchivedFile, RangeManifest } from './manifest.ts';
 import { RecordsFile } from './parquet/read-records.ts';
 import { logFolder, type ArchivedRange } from './range.ts';
 import type { StreamRecord } from '@millrace/stream';
@@ -73,16 +73,24 @@ export async function loadRange(
   signal?: AbortSignal,
 ): Promise<LoadedRange> {
   const manifest = await readManifest(files, range, signal);
-  const { where } = files;
-  const name = `${logFolder(range)}${manifest.records.file}`;
+  const bytes = await readContent(files, range, manifest.records, signal);
+  return new LoadedRange({ range, manifest, bytes }, files.where);
+}
+
+/** A file that a manifest names, every byte of it checked. @throws MillraceError ARCHIVE_DAMAGED. */
+export async function readContent(
+  files: ArchiveFiles,
+  range: ArchivedRange,
+  wanted: ArchivedFile,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  const name = `${logFolder(range)}${wanted.file}`;
+  const damaged = (detail: string): Error => archiveDamaged({ where: files.where, name, detail });
   const bytes = await files.get(name, signal);
-  if (bytes === undefined) throw archiveDamaged({ where, name, detail: 'it is missing' });
-  if (bytes.length !== manifest.records.bytes) {
-    const detail = `it has ${bytes.length} bytes, and its manifest says ${manifest.records.bytes}`;
-    throw archiveDamaged({ where, name, detail });
+  if (bytes === undefined) throw damaged('it is missing');
+  if (bytes.length !== wanted.bytes) {
+    throw damaged(`it has ${bytes.length} bytes, and its manifest says ${wanted.bytes}`);
   }
-  if (sha256Of(bytes) !== manifest.records.sha256) {
-    throw archiveDamaged({ where, name, detail: 'its bytes fail their checksum' });
-  }
-  return new LoadedRange({ range, manifest, bytes }, where);
+  if (sha256Of(bytes) !== wanted.sha256) throw damaged('its bytes fail their checksum');
+  return bytes;
 }

@@ -7,7 +7,7 @@ import { stretchesOf } from './coverage.ts';
 import { sha256Of } from './digest.ts';
 import { archivedPartitions, rangesIn } from './look-at-archive.ts';
 import { logFolder, type ArchivedRange, type RangeKey } from './range.ts';
-import { loadRange, type LoadedRange } from './read-range.ts';
+import { loadRange, readContent, type LoadedRange } from './read-range.ts';
 
 /** Something that is not as it should be. */
 export interface ArchiveFault {
@@ -65,8 +65,13 @@ async function verifyLog(parts: VerifyParts, key: RangeKey, report: ArchiveRepor
     try {
       const loaded = await loadRange(files, range, signal);
       await readWhole(loaded, files.where);
-      const { records, samples } = loaded.manifest;
+      const { records, samples, samplesTable } = loaded.manifest;
       names.delete(`${logFolder(key)}${records.file}`);
+      if (samplesTable !== undefined) {
+        names.delete(`${logFolder(key)}${samplesTable.file}`);
+        await readContent(files, range, samplesTable, signal);
+        report.bytes += samplesTable.bytes;
+      }
       report.ranges += 1;
       report.records += range.to - range.from;
       report.samples += samples;

@@ -6,10 +6,12 @@ import {
   ARCHIVE_FORMAT,
   encodeManifest,
   type ArchivedCheckpoint,
+  type ArchivedFile,
   type RangeManifest,
 } from './manifest.ts';
 import { RecordsWriter } from './parquet/write-records.ts';
-import { logFolder, manifestName, recordsName, type RangeKey } from './range.ts';
+import { SamplesWriter } from './parquet/write-samples.ts';
+import { logFolder, manifestName, contentName, type RangeKey } from './range.ts';
 import { readLog } from './read-log.ts';
 
 export interface RangeSources {
@@ -22,6 +24,8 @@ export interface WantedRange {
   from: number;
   to: number;
   previousSha256: string | null;
+  /** Whether the samples go along as rows. */
+  samplesTable: boolean;
   checkpoint?: ArchivedCheckpoint;
   signal?: AbortSignal | undefined;
 }
@@ -35,15 +39,19 @@ export async function writeRange(
   wanted: WantedRange,
 ): Promise<RangeManifest> {
   const { key, from, to, previousSha256, checkpoint, signal } = wanted;
-  const { bytes, lastSha256, ...summary } = await copyRecords(stream, wanted);
-  const sha256 = sha256Of(bytes);
-  const name = recordsName(key, { from, to, sha256 });
+  const { bytes, samplesBytes, lastSha256, ...summary } = await copyRecords(stream, wanted);
+  const put = async (content: Uint8Array, of: 'records' | 'samples'): Promise<ArchivedFile> => {
+    const sha256 = sha256Of(content);
+    const name = contentName(key, { from, to, sha256 }, of);
+    await files.put(name, content, signal);
+    return { file: name.slice(logFolder(key).length), bytes: content.length, sha256 };
+  };
   const manifest: RangeManifest = {
     ...{ format: ARCHIVE_FORMAT, ...key, from, to, previousSha256, lastSha256, ...summary },
-    records: { file: name.slice(logFolder(key).length), bytes: bytes.length, sha256 },
+    records: await put(bytes, 'records'),
+    ...(samplesBytes && { samplesTable: await put(samplesBytes, 'samples') }),
     ...(checkpoint === undefined ? {} : { checkpoint }),
   };
-  await files.put(name, bytes, signal);
   await files.put(manifestName(key, { from, to }), encodeManifest(manifest), signal);
   return manifest;
 }
@@ -51,13 +59,14 @@ export async function writeRange(
 type Copied = Pick<
   RangeManifest,
   'lastSha256' | 'appendTimeUs' | 'sampleTimeUs' | 'samples' | 'payloadBytes'
-> & { bytes: Uint8Array };
+> & { bytes: Uint8Array; samplesBytes: Uint8Array | undefined };
 
 async function copyRecords(stream: Stream, wanted: WantedRange): Promise<Copied> {
   const { key, from, to, signal } = wanted;
   const { topic, partition } = key;
   const describe = recordDescriber(topic);
   const writer = new RecordsWriter();
+  const table = wanted.samplesTable ? new SamplesWriter() : undefined;
   const appended = new Span();
   const sampled = new Span();
   let samples = 0;
@@ -70,6 +79,7 @@ async function copyRecords(stream: Stream, wanted: WantedRange): Promise<Copied>
     // The reader's bytes are valid until it reads on.
     last = payload.slice();
     await writer.add({ offset, appendTimeUs, payload: last, description });
+    await table?.add(offset, last);
     appended.add(appendTimeUs);
     sampled.add(description.timeMinUs);
     sampled.add(description.timeMaxUs);
@@ -78,7 +88,8 @@ async function copyRecords(stream: Stream, wanted: WantedRange): Promise<Copied>
   }
   if (last === undefined || appended.span === null) throw new Error('a range without records');
   return {
-    ...{ bytes: await writer.finish(), lastSha256: sha256Of(last) },
+    ...{ bytes: await writer.finish(), samplesBytes: await table?.finish() },
+    lastSha256: sha256Of(last),
     ...{ appendTimeUs: appended.span, sampleTimeUs: sampled.span, samples, payloadBytes },
   };
 }

@@ -31,7 +31,9 @@ export interface ArchivedLog {
   close(): Promise<void>;
 }
 
-export const SMALL_RANGES: RangeSettings = { rangeBytesMax: 2000, rangeMsMax: 10_000_000 };
+export const SMALL_RANGES: RangeSettings = {
+  ...{ rangeBytesMax: 2000, rangeMsMax: 10_000_000, samplesTable: false },
+};
 
 export async function createArchivedLog(logId: string = LOG_ID): Promise<ArchivedLog> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-archive-'));

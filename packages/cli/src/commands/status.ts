@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { PartitionStatus, StageStatus } from '@millrace/runtime';
+import type { ArchiveStatus, PartitionStatus, StageStatus } from '@millrace/runtime';
 import type { LedgerTotals, SingleStatus } from '@millrace/single/running';
 import { dataDirOf, type CliContext } from '../cli-context.ts';
 import { formatLastCompletion } from '../complete/last-completion-text.ts';
@@ -50,12 +50,22 @@ export function formatStatus(status: SingleStatus, colours: Colours): string {
     `data   ${directory}`,
     `log    ${formatBytes(logBytes)}`,
     `store  ${store.kind} PostgreSQL, ${runs}${bytes}`,
+    ...stages.flatMap(({ archive }) =>
+      archive === undefined ? [] : [archiveLine(archive, colours)],
+    ),
     ...(store.ledger === undefined ? [] : [`ledger ${formatLedger(store.ledger)}`]),
     ...(store.completion === undefined
       ? []
       : [`marked ${formatLastCompletion(store.completion, colours)}`]),
   ];
   return [...head, '', stageTable(stages, colours), ...reasonLines(stages, colours)].join('\n');
+}
+
+function archiveLine(archive: readonly ArchiveStatus[], colours: Colours): string {
+  const waiting = archive.reduce((sum, one) => sum + Math.max(0, one.endOffset - one.position), 0);
+  const held = archive.find(({ reason }) => reason !== undefined)?.reason;
+  const why = held === undefined ? '' : `, ${colours.red(held.code)}: ${held.message}`;
+  return `archive ${waiting} records wait for a range to close${why}`;
 }
 
 /** What became of all samples; dispositions that none has are left out. */
