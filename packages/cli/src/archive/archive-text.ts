@@ -13,6 +13,7 @@ export function formatArchive(look: ArchiveLook, colours: Colours): string {
   const ranges = archived.reduce((sum, one) => sum + one.ranges, 0);
   const head = [`archive ${look.where}: ${ranges} ranges, ${formatBytes(bytes)}`];
   if (look.logError !== undefined) head.push(`log     ${colours.red(look.logError)}`);
+  const unknown = look.logError === undefined ? 'gone' : '?';
   const columns = [
     ...[right('partition'), { title: 'log' }, right('ranges'), right('bytes')],
     ...[right('from'), right('to'), right('log ends'), right('waiting')],
@@ -26,7 +27,7 @@ export function formatArchive(look: ArchiveLook, colours: Colours): string {
     return [
       ...[String(one.partition), one.logId.slice(0, 8), String(one.ranges)],
       ...[formatBytes(one.bytes), String(one.stretches[0]?.from ?? 0), String(to)],
-      beside === undefined ? 'gone' : String(beside.end),
+      beside === undefined ? unknown : String(beside.end),
       beside === undefined ? '' : String(Math.max(0, beside.end - to)),
       ...[formatTimeUs(one.newestUs), String(one.checkpoints)],
     ];
