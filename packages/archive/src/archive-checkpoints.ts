@@ -1,4 +1,9 @@
-import { CheckpointScan, type ScannedCheckpoint } from '@millrace/checkpoint';
+import {
+  CheckpointScan,
+  newestFirst,
+  type PlacedManifest,
+  type ScannedCheckpoint,
+} from '@millrace/checkpoint';
 import { TOPIC_CHECKPOINTS, type Stream } from '@millrace/stream';
 import type { ArchiveFiles } from './archive-files.ts';
 import type { ArchiveSection } from './archive-settings.ts';
@@ -18,6 +23,8 @@ interface Tracked {
   ranges: ArchivedRanges;
   /** When the newest one that is archived was made; -Infinity: there is none. */
   madeAtUs: number;
+  /** What reading all of them came to, up to the manifest at that offset. */
+  read: Readonly<{ to: number; newest: ScannedCheckpoint | undefined }> | undefined;
 }
 
 /** The file of a larger one would not fit into memory; the log's beginning is archived as well. */
@@ -50,7 +57,13 @@ export class CheckpointArchiver {
     const tracked = await this.#trackedOf(key, signal);
     const dueUs = tracked.madeAtUs + this.#checkpointMs * 1000;
     if (nowUs < dueUs) return;
-    const newest = await this.#newestWhole(key, dueUs, signal);
+    const latest = await this.#latest(key, signal);
+    if (latest === undefined || latest.manifest.madeAtUs < dueUs) return;
+    if (tracked.read?.to !== latest.offset) {
+      const newest = await this.#newestWhole(key, dueUs, signal);
+      tracked.read = { to: latest.offset, newest };
+    }
+    const { newest } = tracked.read;
     if (newest === undefined) return;
     const { manifest, offset } = newest;
     const { checkpointId, position, partitionTimeUs, madeAtUs, pagesBytes } = manifest;
@@ -76,6 +89,18 @@ export class CheckpointArchiver {
     }
   }
 
+  /** By its manifest alone, which says nothing of whether it is whole. */
+  async #latest(
+    { partition, logId }: RangeKey,
+    signal: AbortSignal | undefined,
+  ): Promise<PlacedManifest | undefined> {
+    const { stream } = this.#parts;
+    for await (const placed of newestFirst({ stream, partition, signal })) {
+      if (placed.manifest.logId === logId) return placed;
+    }
+    return undefined;
+  }
+
   async #newestWhole(
     { partition, logId }: RangeKey,
     dueUs: number,
@@ -97,7 +122,8 @@ export class CheckpointArchiver {
     const last = (await ranges.follow(signal)).at(-1);
     const manifest =
       last === undefined ? undefined : await readManifest(this.#parts.files, last, signal);
-    const tracked = { ranges, madeAtUs: manifest?.checkpoint?.madeAtUs ?? -Infinity };
+    const madeAtUs = manifest?.checkpoint?.madeAtUs ?? -Infinity;
+    const tracked = { ranges, madeAtUs, read: undefined };
     this.#tracked.set(key.partition, tracked);
     return tracked;
   }
