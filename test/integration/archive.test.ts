@@ -100,7 +100,7 @@ test(
       ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
       body: JSON.stringify(gaugesAt(fromMs + sent * 1000)),
     });
-    expect(await refused.text()).toContain('millrace archive status');
+    expect(await refused.text()).toContain('until it is stored and, with an archive, archived');
     expect(refused.headers.get('retry-after')).not.toBeNull();
     await until('readiness tells of the archive', SOON_MS_MAX, async () => {
       const answer = await fetch(`${millrace.info.url}/readyz`);

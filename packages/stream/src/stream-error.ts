@@ -104,7 +104,8 @@ export function topicFull(topic: Topic, bytes: number, bytesMax: number): Stream
     code: STREAM_CODES.full,
     message:
       `${topic} holds ${bytes} bytes and may hold ${bytesMax}; the record was not appended. ` +
-      'Everything acknowledged before is kept.',
+      'Everything acknowledged before is kept until it is stored and, with an archive, archived: ' +
+      '/readyz tells which of them is away.',
     remedy:
       'Records are forgotten once they are stored, past their retention and, with an archive, ' +
       'archived: look at "millrace lag" and "millrace archive status", let store and archive ' +
