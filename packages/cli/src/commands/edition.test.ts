@@ -256,7 +256,8 @@ describe('what died between log and store', () => {
   const post = async (path: string) => {
     const headers = { 'content-type': 'application/json' };
     const url = `${stored.served.url}/api/v1/candidates/${path}`;
-    expect((await fetch(url, { method: 'POST', headers, body: '{}' })).status).toBe(200);
+    const body = path.endsWith('/promote') ? '{"rehearsed": true}' : '{}';
+    expect((await fetch(url, { method: 'POST', headers, body })).status).toBe(200);
   };
 
   test('a promotion: is told, and completed or taken back', async () => {
