@@ -195,7 +195,7 @@ async function tellProfile(directory: string, stage: ProfiledStage, say: Say): P
   const rows = dearest(root, DEAREST).map(([name, selfUs]) => {
     return `  ${((selfUs / root.totalUs) * 100).toFixed(1).padStart(5)} %  ${name}`;
   });
-  say(`The ${stage}'s thread was busy for ${seconds(root.totalUs)}, of that:`);
+  say(`The thread of the ${stage} was busy for ${seconds(root.totalUs)}, of that:`);
   say(`${rows.join('\n')}\n  ${svg}\n`);
 }
 
