@@ -54,7 +54,7 @@ it('tells what came of it, as far as the ledger can', () => {
   ).toEqual([
     'a.csv: 3,000 samples sent: 2,998 accepted',
     '  3,000 stored, 7 were there already, 1 were there with other values, which stay ' +
-      '(with 10 that others sent meanwhile)',
+      '(with 10 that others sent meanwhile, or that came twice)',
     '  left out as they are bad: 3 records',
     '  2 refused: series_limit (sample 1: x). Less.',
   ]);

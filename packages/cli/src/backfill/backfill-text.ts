@@ -77,7 +77,8 @@ function changeText(change: LedgerChange, accepted: number): string {
     const some = change[name as LedgerCount];
     return some === 0 && name !== 'stored' ? [] : [`${count(some)} ${words}`];
   });
-  const beside = others > 0 ? ` (with ${count(others)} that others sent meanwhile)` : '';
+  const beside =
+    others > 0 ? ` (with ${count(others)} that others sent meanwhile, or that came twice)` : '';
   return `${counts.join(', ')}${beside}`;
 }
 

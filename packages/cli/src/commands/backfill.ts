@@ -33,13 +33,17 @@ export function addBackfillCommand(program: Command, context: CliContext): void 
       labelArgument,
       [],
     )
-    .option('--kind <kind>', `of samples that do not say it: ${KIND_NAMES}`, kindArgument)
+    .option(
+      '--kind <kind>',
+      `of samples that do not say it: ${KIND_NAMES}; else gauge, of dumps unknown`,
+      kindArgument,
+    )
     .addOption(new Option('--time-unit <unit>', 'of times that are numbers').choices(TIME_UNITS))
     .option('--assume-utc', 'times without a time zone are UTC')
     .addOption(
       new Option(
         '--nan <meaning>',
-        'what NaN means: a value, the end of a series, or nothing',
+        'what NaN means: a value, or of dumps the end of a series; or nothing',
       ).choices(NAN_MEANINGS),
     )
     .option('--delimiter <character>', 'between fields of CSV', delimiterArgument, ',')
@@ -52,7 +56,7 @@ export function addBackfillCommand(program: Command, context: CliContext): void 
     .option(
       '--at-once <samples>',
       'the more are sent at once, the less they cost, and the longer live ones wait',
-      rateArgument,
+      atOnceArgument,
       STRETCH_DEFAULTS.samplesMax,
     )
     .option('--dry-run', 'only look through the files, and tell what would be sent')
@@ -74,4 +78,13 @@ function kindArgument(text: string): SampleKind {
   const kind = kindOf(text);
   if (kind !== undefined && kind !== SampleKind.event) return kind;
   throw new InvalidArgumentError(`It is ${KIND_NAMES}.`);
+}
+
+/** They are held in memory. */
+const AT_ONCE_MAX = 2_000_000;
+
+function atOnceArgument(text: string): number {
+  const samples = rateArgument(text);
+  if (samples <= AT_ONCE_MAX) return samples;
+  throw new InvalidArgumentError(`At most ${AT_ONCE_MAX}: they are held in memory.`);
 }
