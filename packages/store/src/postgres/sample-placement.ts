@@ -32,8 +32,8 @@ export const PACKING_DEFAULTS: PackingSettings = {
 };
 
 /**
- * Where the verified samples of a batch go, and from how many on one is packed at once; 0: of so few
- * that it makes no difference.
+ * Where the verified samples of a batch go, and from how many on one is packed at once; 0: of so
+ * few that it makes no difference.
  */
 export type Placement = (InHead | Packed) & Readonly<{ packedAtOnceFrom: number }>;
 
