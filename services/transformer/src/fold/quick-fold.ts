@@ -81,7 +81,8 @@ export class QuickFold {
   fold(record: DataRecord, from: number, at: FoldMoment): number {
     const { length } = record.values;
     let next = from;
-    while (next < length) {
+    // Of the first of a record nothing is expected, which says nothing about those behind it.
+    while (this.#last >= 0 && next < length) {
       const stretch = { record, from: next, to: Math.min(length, next + this.#reach), at };
       const asked = stretch.to;
       this.#foldStretch(stretch);
@@ -120,7 +121,7 @@ export class QuickFold {
 
   /** What the rules do with the series that is expected next. */
   #expected(): SeriesPlacement | undefined {
-    const slot = this.#last < 0 ? NONE : this.#followers[this.#last]!;
+    const slot = this.#followers[this.#last]!;
     return slot < 0 ? undefined : this.#tables.placements.find(slot);
   }
 
