@@ -4,7 +4,6 @@ import { IdentityKind, REDRIVE_PROTOCOL } from '@millrace/wire';
 import { describe, expect, it } from 'vitest';
 import type { EventsAnswer } from './http/push-answer.ts';
 import type { Problem } from './http/problem.ts';
-import type { PushedRequest } from './intake.ts';
 import { eventually } from './testing/eventually.ts';
 import { closedGate } from './testing/gated-producer.ts';
 import { messagePack } from './testing/message-pack.ts';
@@ -233,16 +232,18 @@ describe('a request from inside the process', () => {
     expect((await records())[0]!.receiver).toBe('ab'.repeat(8));
   });
 
-  it("is the own tenant's, whatever it names: only a dead letter may be of another", async () => {
+  it("is the own tenant's unless it names another", async () => {
     const { receiver, records } = await start({ partitions: 1 });
     const pushed = { protocol: 'events.json', body, producer: undefined } as const;
-    await receiver.receive({ ...pushed, tenant: 'acme' } as PushedRequest);
+    await receiver.receive(pushed);
+    await receiver.receive({ ...pushed, tenant: 'acme' });
     const letter = Buffer.from('{"labels":{"__name__":"a"},"kind":"gauge","timeUs":1,"value":"1"}');
     const producer = { kind: 'key', key: 'k' } as const;
     const redriven = { protocol: REDRIVE_PROTOCOL, body: letter, producer } as const;
     await receiver.receive({ ...redriven, tenant: 'acme' });
     await receiver.receive({ ...redriven, tenant: undefined });
-    expect((await records()).map(({ tenant }) => tenant)).toEqual(['default', 'acme', 'default']);
+    const tenants = (await records()).map(({ tenant }) => tenant);
+    expect(tenants).toEqual(['default', 'acme', 'acme', 'default']);
   });
 
   it('keeps the same bounds', async () => {

@@ -92,6 +92,7 @@ describe('GET /api/v1/rules', () => {
         removed: [],
         settings: [],
         foldVersion: null,
+        retention: false,
       },
     ]);
   });
@@ -181,6 +182,7 @@ describe('POST /api/v1/rules', () => {
       unchanged: [a],
       settings: [],
       foldVersion: null,
+      retention: false,
     });
     expect(a?.edition).toBe(before.rules.rules[1]?.edition);
     expect(answer.barriers).toEqual([1, 1, 1, 1]);
