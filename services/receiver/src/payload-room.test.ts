@@ -49,3 +49,14 @@ it('makes no memory while everything is given back', () => {
   }
   expect(buffers.size).toBeLessThan(4);
 });
+
+it('makes no more memory than was asked for while nothing is given back', () => {
+  const room = new PayloadRoom();
+  const buffers = new Set<ArrayBufferLike>();
+  for (let refused = 0; refused < 1000; refused += 1) {
+    const payload = room.take(6000);
+    buffers.add(payload.buffer);
+    room.leave(payload);
+  }
+  expect(buffers.size).toBeLessThan(15);
+});

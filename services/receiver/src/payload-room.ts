@@ -8,6 +8,8 @@ interface Slab {
   taken: number;
   /** Payloads in it that were not given back. */
   users: number;
+  /** One of them never will be: what is left of it is used, and nothing of it again. */
+  isLeft: boolean;
 }
 
 /**
@@ -23,7 +25,7 @@ export class PayloadRoom {
   /** Memory that belongs to the caller until it gives or leaves it. */
   readonly take = (bytes: number): Uint8Array => {
     if (bytes > SHARED_BYTES_MAX) return new Uint8Array(bytes);
-    if (this.#slab.taken + bytes > SLAB_BYTES) this.#slab = this.#free.pop() ?? newSlab();
+    if (this.#slab.taken + bytes > SLAB_BYTES) this.#nextSlab();
     const slab = this.#slab;
     const at = slab.taken;
     // The next one begins where any column may.
@@ -33,10 +35,13 @@ export class PayloadRoom {
     return slab.bytes.subarray(at, at + bytes);
   };
 
-  /** It may be looked at for longer, nobody knows how long: its slab is not used again. */
+  /**
+   * It may be looked at for longer, nobody knows how long: its bytes are not used again. A log that
+   * refuses everything must not cost a slab for each record.
+   */
   leave(payload: Uint8Array): void {
-    this.#inUse.delete(payload.buffer);
-    if (payload.buffer === this.#slab.bytes.buffer) this.#slab = this.#free.pop() ?? newSlab();
+    if (payload.buffer === this.#slab.bytes.buffer) this.#slab.isLeft = true;
+    else this.#inUse.delete(payload.buffer);
   }
 
   /** Nobody looks at it any more. */
@@ -49,8 +54,13 @@ export class PayloadRoom {
     this.#inUse.delete(slab.bytes.buffer);
     if (slab !== this.#slab && this.#free.length < FREE_SLABS_MAX) this.#free.push(slab);
   }
+
+  #nextSlab(): void {
+    if (this.#slab.isLeft) this.#inUse.delete(this.#slab.bytes.buffer);
+    this.#slab = this.#free.pop() ?? newSlab();
+  }
 }
 
 function newSlab(): Slab {
-  return { bytes: new Uint8Array(SLAB_BYTES), taken: 0, users: 0 };
+  return { bytes: new Uint8Array(SLAB_BYTES), taken: 0, users: 0, isLeft: false };
 }
