@@ -1,10 +1,16 @@
 import { SampleKind } from '@millrace/model';
 import type { RuleFile } from '@millrace/rules';
-import { EntryType, SeriesRecordBuilder, type FoldSettings } from '@millrace/wire';
+import {
+  EntryType,
+  SeriesRecordBuilder,
+  type BarrierRecord,
+  type FoldSettings,
+} from '@millrace/wire';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { dataRecord, type TestSample } from '../testing/data-record.ts';
 import { entryTexts, logStart, runFold, type LoggedRecord } from '../testing/fold-run.ts';
-import { TIGHT_SETTINGS, VARIED_RULES } from '../testing/varied-log.ts';
+import { RuleVersions } from '../testing/rule-versions.ts';
+import { VARIED_RULES } from '../testing/varied-log.ts';
 import { takePages } from './partition-state.ts';
 
 const SECOND = 1_000_000;
@@ -18,9 +24,22 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+/** Those of one job are rolled up and nothing else. */
+const RULES_OF_SOME = {
+  rules: VARIED_RULES.rules!.map((rule) => ({ ...rule, match: '{job="b"}' })),
+} as RuleFile;
+
+/** Reached now and then: what is always forgotten is never usual. */
+const BOUNDS: Partial<FoldSettings> = {
+  ...{ piecesMax: 190, seriesMax: 104, definitionsMax: 130, labelSetsMax: 130 },
+  ...{ gapsMax: 2, rememberedTimesMax: 5, seriesIdleUs: 120 * SECOND },
+};
+
 interface Shape {
   rules?: RuleFile;
   settings?: Partial<FoldSettings>;
+  /** Comes into force in the middle. */
+  next?: RuleFile;
 }
 
 /** Scrapes of the same series again and again, some of whose samples are unusual. */
@@ -33,6 +52,10 @@ function scrapes(seed: number, params: Readonly<Shape & { refused: number[] }>):
   const log = logStart(params.rules, params.settings);
   let nowUs = T0;
   for (let sequence = 1; sequence <= 120; sequence += 1) {
+    if (sequence === 60 && params.next !== undefined) {
+      const versions = new RuleVersions(log[1]!.record as BarrierRecord);
+      log.push({ record: versions.next(params.next), appendTimeUs: nowUs });
+    }
     nowUs += random() < 0.02 ? 400 * SECOND : SECOND;
     const lateUs = random() < 0.05 ? 500 * SECOND : 0;
     const from = random() < 0.3 ? Math.floor(random() * SERIES) : 0;
@@ -43,7 +66,8 @@ function scrapes(seed: number, params: Readonly<Shape & { refused: number[] }>):
       const offUs = dice < 0.04 ? -Math.floor(random() * 40) * SECOND : 0;
       const value = dice > 0.98 ? NaN : dice > 0.96 ? -0 : Math.floor(random() * 1000) / 10;
       const isEvent = dice > 0.94 && dice < 0.96;
-      const instance = `${isEvent ? 'e' : 'i'}${s}`;
+      const isNew = dice > 0.93 && dice < 0.94;
+      const instance = isNew ? `n${sequence}-${s}` : `${isEvent ? 'e' : 'i'}${s}`;
       const labels = { __name__: `m${s % 3}`, job: s % 2 === 0 ? 'a' : 'b', instance };
       const kind = isEvent ? SampleKind.event : KINDS[s % KINDS.length]!;
       samples.push({ labels, kind, timeUs: nowUs - lateUs + offUs, value });
@@ -75,14 +99,17 @@ function stateOf({ fold: { head, tables } }: ReturnType<typeof fold>): [string, 
 describe.each<[what: string, shape: Readonly<Shape>]>([
   ['the roll-up alone', {}],
   ['the roll-up, and few times remembered', { settings: { rememberedTimesMax: 3 } }],
-  ['rules for everything', { rules: VARIED_RULES }],
-  ['bounds that are reached all the time', { settings: TIGHT_SETTINGS }],
+  ['rules for some', { rules: RULES_OF_SOME }],
+  ['bounds', { settings: BOUNDS }],
+  ['rules that change', { settings: { rememberedTimesMax: 3 }, next: RULES_OF_SOME }],
+  ['rules for some, and bounds', { rules: RULES_OF_SOME, settings: BOUNDS }],
 ])('the quick way, under %s', (_what, shape) => {
   it('puts out what folding sample by sample puts out, and leaves the same state', () => {
     for (const seed of [1, 2]) {
       const quick = fold(scrapes(seed, { ...shape, refused: [] }));
       const slow = fold(scrapes(seed, { ...shape, refused: [FAR] }));
       expect(slow.quickly).toBe(0);
+      expect(quick.quickly).toBeGreaterThan(300);
       expect(entryTexts(quick.entries)).toEqual(entryTexts(slow.entries));
       expect(stateOf(quick)).toEqual(stateOf(slow));
       expect(quick.late).toBe(slow.late);
