@@ -60,3 +60,20 @@ it('makes no more memory than was asked for while nothing is given back', () => 
   }
   expect(buffers.size).toBeLessThan(15);
 });
+
+it('keeps little for the few that wait among many that do not', () => {
+  const room = new PayloadRoom();
+  const waiting: Uint8Array[] = [];
+  const isSlab = ({ buffer, length }: Uint8Array): boolean => buffer.byteLength > length;
+  for (let i = 0; i < 20_000; i += 1) {
+    const payload = room.take(6000);
+    if (i % 50 === 0) waiting.push(payload);
+    else room.give(payload);
+  }
+  const buffers = new Set(waiting.map(({ buffer }) => buffer));
+  const bytes = [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  expect(bytes).toBeLessThan(40 * 1024 ** 2);
+  for (const payload of waiting) room.give(payload);
+  // What was given back is used again.
+  expect([1, 2, 3].map(() => isSlab(room.take(6000)))).toEqual([true, true, true]);
+});

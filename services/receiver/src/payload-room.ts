@@ -2,6 +2,11 @@ const SLAB_BYTES = 512 * 1024;
 /** A payload that takes more of a slab has memory of its own. */
 const SHARED_BYTES_MAX = SLAB_BYTES / 8;
 const FREE_SLABS_MAX = 16;
+/**
+ * One payload that waits keeps a slab of others that do not. While a partition stands still that
+ * could be all that goes to the others meanwhile, of which no bound of what is under way knows.
+ */
+const USED_SLABS_MAX = 64;
 
 interface Slab {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -25,7 +30,10 @@ export class PayloadRoom {
   /** Memory that belongs to the caller until it gives or leaves it. */
   readonly take = (bytes: number): Uint8Array => {
     if (bytes > SHARED_BYTES_MAX) return new Uint8Array(bytes);
-    if (this.#slab.taken + bytes > SLAB_BYTES) this.#nextSlab();
+    if (this.#slab.taken + bytes > SLAB_BYTES) {
+      if (this.#inUse.size >= USED_SLABS_MAX) return new Uint8Array(bytes);
+      this.#nextSlab();
+    }
     const slab = this.#slab;
     const at = slab.taken;
     // The next one begins where any column may.
