@@ -67,9 +67,27 @@ export function archiveOtherLog(
       `Partition ${partition} of metrics.events is not the log that ${where} has ranges of: ` +
       `${detail}. Nothing was archived, and its events are kept.`,
     remedy:
-      'Check that log and archive belong together; a log that was put back from a copy needs ' +
-      '"millrace setup --accept-new-log".',
+      'Check that log and archive belong together. A log that was put back from an older copy ' +
+      'goes on with an archive of its own: set MILLRACE_ARCHIVE__URL to another place.',
   });
+}
+
+/** The log was put back from a copy, and is shorter than it was. */
+export function archiveAhead(
+  params: Readonly<{ partition: number; where: string; archivedTo: number; end: number }>,
+): MillraceError {
+  const { partition, where, archivedTo, end } = params;
+  const detail = `the archive goes on to offset ${archivedTo}, and the log ends at ${end}`;
+  return archiveOtherLog({ partition, where, detail });
+}
+
+/** Both have it, and each its own. */
+export function archiveOtherRecord(
+  params: Readonly<{ partition: number; where: string; offset: number }>,
+): MillraceError {
+  const { partition, where, offset } = params;
+  const detail = `record ${offset} is another one in the log than in the archive`;
+  return archiveOtherLog({ partition, where, detail });
 }
 
 /** What has to be archived next is not in the log any more. */

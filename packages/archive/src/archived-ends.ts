@@ -1,13 +1,17 @@
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import type { ArchivedTo } from '@millrace/checkpoint';
 import type { Clock } from '@millrace/runtime';
+import { archiveAhead, archiveOtherRecord } from './archive-errors.ts';
 import type { ArchiveFiles } from './archive-files.ts';
 import { ArchivedRanges } from './archived-ranges.ts';
 import { coveredTo } from './coverage.ts';
+import { endsAlike } from './ends-alike.ts';
 
 interface Known {
   ranges: ArchivedRanges;
   lookedUs: number;
+  /** So far the log was seen to be the one that is archived. */
+  sameTo: number;
 }
 
 /** What is archived by others is noticed so late at most: until then the log only keeps more. */
@@ -15,7 +19,9 @@ const LOOK_MS = 15_000;
 
 /**
  * How far the log is archived, by what lies in the archive and not by the word of whoever put it
- * there: so any process can let the log forget. Rejects while the archive cannot be reached.
+ * there: so any process can let the log forget. Rejects while the archive cannot be reached, and
+ * when the log goes on from another record than the archive: one that was put back from a copy has
+ * the same id, and other events where the copy ended.
  */
 export function createArchivedTo(
   components: Readonly<{ stream: Stream; files: ArchiveFiles; clock: Clock }>,
@@ -26,14 +32,25 @@ export function createArchivedTo(
     let one = known.get(partition);
     if (one?.ranges.key.logId !== logId) {
       const ranges = new ArchivedRanges(files, { topic: TOPIC_EVENTS, partition, logId });
-      one = { ranges, lookedUs: -Infinity };
+      one = { ranges, lookedUs: -Infinity, sameTo: 0 };
     }
     if (Math.abs(clock.nowUs() - one.lookedUs) >= LOOK_MS * 1000) {
       await one.ranges.follow();
       one.lookedUs = clock.nowUs();
     }
     known.set(partition, one);
-    const { start } = await stream.bounds(TOPIC_EVENTS, partition);
-    return coveredTo(one.ranges.all, start) ?? 0;
+    const { start, end } = await stream.bounds(TOPIC_EVENTS, partition);
+    const to = coveredTo(one.ranges.all, start) ?? 0;
+    const { where } = files;
+    if (to > end) throw archiveAhead({ partition, where, archivedTo: to, end });
+    // What the log does not hold cannot be looked at, and there is nothing to forget of it.
+    if (to > start && to !== one.sameTo) {
+      const last = one.ranges.all.findLast((range) => range.to === to)!;
+      if (!(await endsAlike({ stream, files }, last))) {
+        throw archiveOtherRecord({ partition, where, offset: to - 1 });
+      }
+      one.sameTo = to;
+    }
+    return to;
   };
 }

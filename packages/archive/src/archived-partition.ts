@@ -6,11 +6,10 @@ import {
 } from '@millrace/stream';
 import { archiveGap } from './archive-errors.ts';
 import type { ArchiveFiles } from './archive-files.ts';
-import { ArchivedRanges, archivedLogs, readManifest } from './archived-ranges.ts';
+import { ArchivedRanges, archivedLogs } from './archived-ranges.ts';
 import { rangeAt, stretchesOf } from './coverage.ts';
-import { sha256Of } from './digest.ts';
+import { endsAlike } from './ends-alike.ts';
 import type { ArchivedRange, ArchivedTopic } from './range.ts';
-import { readOne } from './read-log.ts';
 
 /** The ranges that lie before what a log still holds, and belong to it. */
 interface Before {
@@ -114,17 +113,15 @@ export class ArchivedPartition {
     held: PartitionBounds,
     signal: AbortSignal | undefined,
   ): Promise<string | undefined> {
-    const { files, stream, partition } = this.#parts;
     const last = ranges.filter(({ to }) => to > held.start && to <= held.end).at(-1);
     if (last === undefined) {
+      const { partition } = this.#parts;
       const archivedTo = ranges.at(-1)?.to ?? 0;
       if (archivedTo > held.end)
         return `it goes on to ${archivedTo}, and the log ends at ${held.end}`;
       return archiveGap({ partition, archivedTo, start: held.start });
     }
-    const { lastSha256 } = await readManifest(files, last, signal);
-    const what = { topic: TOPIC_EVENTS, partition, offset: last.to - 1, signal } as const;
-    const found = sha256Of(await readOne(stream, what));
-    return found === lastSha256 ? undefined : `its record ${last.to - 1} is another one`;
+    const isSame = await endsAlike(this.#parts, last, signal);
+    return isSame ? undefined : `its record ${last.to - 1} is another one`;
   }
 }

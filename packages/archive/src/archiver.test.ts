@@ -152,6 +152,27 @@ describe('archiving', () => {
     await other.close();
   });
 
+  it('lets a log that was put back from a copy forget nothing of what it got since', async () => {
+    scene.append(60);
+    const position = await scene.archive();
+    // It has the same id; from some record on the two have other ones.
+    const copy = await createArchivedLog();
+    const parts = { stream: copy.stream, files: scene.files, clock };
+    const refused = { code: 'ARCHIVE_OTHER_LOG', kind: 'permanent' };
+    const refuses = async (): Promise<void> => {
+      await expect(createArchivedTo(parts)(0, LOG_ID)).rejects.toMatchObject(refused);
+      const archiver = new Archiver({ ...parts, onArchived: () => undefined }, SMALL_RANGES);
+      await expect(archiver.archive(0, LOG_ID)).rejects.toMatchObject(refused);
+    };
+    copy.append(position - 11);
+    await refuses();
+    for (let i = 0; i < 200; i += 1) {
+      copy.log.partition(TOPIC_EVENTS, 0).append(new Uint8Array(200).fill(255));
+    }
+    await refuses();
+    await copy.close();
+  });
+
   it('begins anew behind what was forgotten while it was off, and the gap is told', async () => {
     scene.append(60);
     const position = await scene.archive();

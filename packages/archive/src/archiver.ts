@@ -1,7 +1,7 @@
 import type { Clock } from '@millrace/runtime';
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { decodeEventsRecord, EventsRecordKind } from '@millrace/wire';
-import { archiveOtherLog } from './archive-errors.ts';
+import { archiveAhead, archiveOtherLog, archiveOtherRecord } from './archive-errors.ts';
 import type { ArchiveFiles } from './archive-files.ts';
 import type { ArchiveSection } from './archive-settings.ts';
 import { ArchivedRanges, readManifest } from './archived-ranges.ts';
@@ -71,10 +71,12 @@ export class Archiver {
     try {
       for (let ranges = 0; isAll || ranges < RANGES_MAX; ranges += 1) {
         const { end } = await this.#parts.stream.bounds(TOPIC_EVENTS, partition);
-        tracked.isBehind = tracked.position < end;
+        const { position: archivedTo } = tracked;
+        const { where } = this.#parts.files;
+        if (archivedTo > end) throw archiveAhead({ partition, where, archivedTo, end });
+        tracked.isBehind = archivedTo < end;
         if (!tracked.isBehind || (!isAll && !this.#mayBeClosed(tracked, end))) break;
-        const { position: from } = tracked;
-        const what = { topic: TOPIC_EVENTS, partition, from, end, signal } as const;
+        const what = { topic: TOPIC_EVENTS, partition, from: archivedTo, end, signal } as const;
         const cut = await cutRange(this.#parts.stream, what, this.#settings);
         tracked.open = cut.isClosed ? undefined : cut;
         if (!cut.isClosed && !isAll) break;
@@ -163,8 +165,7 @@ export class Archiver {
     if (before === undefined) return found;
     const { lastSha256 } = await readManifest(files, before, signal);
     if (lastSha256 === found) return found;
-    const detail = `record ${offset} is another one in the log than in the archive`;
-    throw archiveOtherLog({ partition, where, detail });
+    throw archiveOtherRecord({ partition, where, offset });
   }
 
   async #checkBeginning(key: RangeKey, signal: AbortSignal | undefined): Promise<void> {
