@@ -108,15 +108,15 @@ export class ArchivedReader implements PartitionReader {
 
   /** Each file is sound by itself; here it is seen that they are of one log, in order. */
   #checkGoesOn(range: LoadedRange): void {
-    const before = this.#before;
+    const { from, previousSha256 } = range.manifest;
+    const { to, lastSha256 } = this.#before?.manifest ?? {};
+    if (to === from && previousSha256 !== null && previousSha256 !== lastSha256) {
+      const { name } = range.range;
+      const detail = 'it does not follow the range before it: its record before is another one';
+      throw archiveDamaged({ where: this.#parts.loaded.where, name, detail });
+    }
+    // Only now: whoever asks once more must not be given what was refused.
     this.#before = range;
-    if (before === undefined || before === range) return;
-    const { manifest } = range;
-    if (before.manifest.to !== manifest.from || manifest.previousSha256 === null) return;
-    if (manifest.previousSha256 === before.manifest.lastSha256) return;
-    const { name } = range.range;
-    const detail = 'it does not follow the range before it: its record before is another one';
-    throw archiveDamaged({ where: this.#parts.loaded.where, name, detail });
   }
 
   #note(records: readonly StreamRecord[]): readonly StreamRecord[] {

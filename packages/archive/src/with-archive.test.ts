@@ -103,6 +103,25 @@ describe('a log with its archive in front', () => {
     },
   );
 
+  it('refuses a range that does not follow the one before, as often as it is asked', async () => {
+    scene.append(150);
+    await scene.forget((await archive()) - 1);
+    const manifests = (await readdir(folder())).filter((name) => name.endsWith('.json'));
+    const path = join(folder(), manifests.toSorted()[3]!);
+    const text = await readFile(path, 'utf8');
+    await writeFile(path, text.replace(/("previousSha256": ")[^"]+/, `$1${'0'.repeat(64)}`));
+    const reader = withArchive(scene).reader(TOPIC_EVENTS, 0, 0);
+    let next = 0;
+    const readOn = async (): Promise<void> => {
+      for (;;) next = (await reader.next({ bytesMax: 500, waitMs: 0 })).at(-1)!.offset + 1;
+    };
+    for (const _ of [1, 2, 3]) {
+      await expect(readOn()).rejects.toMatchObject({ code: 'ARCHIVE_DAMAGED' });
+      expect(next).toBe(scene.archived[3]!.from);
+    }
+    await reader.close();
+  });
+
   it('does not count a range whose manifest is not there, and archives it again', async () => {
     scene.append(150);
     const position = await archive();
