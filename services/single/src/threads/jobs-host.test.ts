@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -155,6 +155,18 @@ test('a thread folds the past, ends, and leaves nothing of what is dropped', asy
   await dropCandidate({ stream, clock }, candidate!.number);
   await vi.waitFor(() => expect(existsSync(join(base, 'jobs'))).toBe(false), 10_000);
   expect(host.statuses()).toEqual([]);
+});
+
+test('there are as many threads as when jobs began: what is done lies with them', async () => {
+  await fillLog();
+  // As a process with one processor leaves it.
+  await mkdir(join(base, 'jobs', '0'), { recursive: true });
+  await beginCandidate({ stream, clock }, { ...rulesOf(RULES), sinceUs: T0 });
+  host = start();
+  await vi.waitFor(() => {
+    expect(host!.statuses().map(({ state }) => state)).toEqual(['over', 'over']);
+  }, 20_000);
+  expect(await readdir(join(base, 'jobs'))).toEqual(['0']);
 });
 
 test('jobs that rest keep events, but for those that a full disk has no room for', async () => {

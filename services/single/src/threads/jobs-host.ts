@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { candidatesWithJobs, HistoryReader } from '@millrace/control';
 import {
@@ -148,6 +149,7 @@ class OpenJobsHost implements JobsHost {
       return;
     }
     await this.#lookAtDisk();
+    this.#stopping.signal.throwIfAborted();
     const isDone = candidates.every((candidate) => this.#done.has(candidate));
     const isGone = [...this.#done].some((candidate) => !candidates.includes(candidate));
     if (this.#running.length === 0 && isDone && !isGone) return;
@@ -179,10 +181,10 @@ class OpenJobsHost implements JobsHost {
     if (existsSync(jobs)) await rm(jobs, { recursive: true, force: true });
   }
 
-  /** Each has partitions of its own: so many at once, as there are processors. */
+  /** Each has partitions of its own: as many at once as there are processors, or were. */
   #startAll(): Running[] {
     const { partitions } = this.#data.settings;
-    const count = Math.min(partitions, THREADS_MAX, availableParallelism());
+    const count = this.#threadCount();
     return Array.from({ length: count }, (_, number) => {
       const all = Array.from({ length: partitions }, (__, partition) => partition);
       return this.#start(
@@ -190,6 +192,18 @@ class OpenJobsHost implements JobsHost {
         all.filter((partition) => partition % count === number),
       );
     });
+  }
+
+  /** What a partition's jobs have lies with its thread: so there are as many as there were. */
+  #threadCount(): number {
+    const { directories, settings } = this.#data;
+    const of = (number: number): string => join(directories.jobs, String(number));
+    const most = Math.min(settings.partitions, THREADS_MAX);
+    let count = 0;
+    while (count < most && existsSync(of(count))) count += 1;
+    if (count === 0) count = Math.min(most, availableParallelism());
+    for (let i = 0; i < count; i += 1) mkdirSync(of(i), { recursive: true, mode: 0o700 });
+    return count;
   }
 
   #start(number: number, owned: readonly number[]): Running {
