@@ -7,6 +7,8 @@ export interface ArchiveEvents {
   archived(range: RangeManifest, tookMs: number): void;
   checkpointArchived(range: RangeManifest): void;
   checkpointTooLarge(partition: number, pagesBytes: number): void;
+  /** Of these offsets it has nothing, and the log has forgotten them. */
+  gap(partition: number, gap: Readonly<{ from: number; to: number }>): void;
   failed(partition: number, error: unknown): void;
   goesOn(partition: number): void;
   /** How far a partition is archived, and how much of the log is not. */
@@ -46,6 +48,12 @@ export function createArchiveEvents(log: Log, meter: Meter): ArchiveEvents {
       log.warn(
         { partition, pagesBytes },
         'A checkpoint is too large to be archived: the past is folded from an older one.',
+      ),
+    gap: (partition, { from, to }) =>
+      log.warn(
+        { partition, from, to },
+        'The log forgot events that are not in this archive, which goes on behind them. Every ' +
+          'process needs the same MILLRACE_ARCHIVE__URL, and the disk it names has to be there.',
       ),
     failed: (partition, error) => {
       failures.add(1, { partition });

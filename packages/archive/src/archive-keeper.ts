@@ -44,7 +44,10 @@ export class ArchiveKeeper {
   constructor(parts: ArchiveKeeperParts, settings: KeptArchiveSettings) {
     this.#parts = parts;
     const { stream, files, clock, events } = parts;
-    this.#archiver = new Archiver({ stream, files, clock, onArchived: events.archived }, settings);
+    this.#archiver = new Archiver(
+      { stream, files, clock, onArchived: events.archived, onGap: events.gap },
+      settings,
+    );
     this.#checkpoints = new CheckpointArchiver(
       {
         ...{ stream, files, onArchived: events.checkpointArchived },

@@ -18,6 +18,8 @@ export interface ArchiverParts {
   files: ArchiveFiles;
   clock: Clock;
   onArchived: (range: RangeManifest, tookMs: number) => void;
+  /** Of these offsets it has nothing, and the log has forgotten them. */
+  onGap?: (partition: number, gap: Readonly<{ from: number; to: number }>) => void;
 }
 
 export type RangeSettings = Pick<ArchiveSection, 'rangeBytesMax' | 'rangeMsMax' | 'samplesTable'>;
@@ -109,8 +111,13 @@ export class Archiver {
     const ranges = new ArchivedRanges(this.#parts.files, key);
     await ranges.follow(signal);
     const { start } = await this.#parts.stream.bounds(TOPIC_EVENTS, key.partition);
+    const covered = coveredTo(ranges.all, start);
     // What was forgotten before there was an archive, or while it was off, is in neither.
-    const position = coveredTo(ranges.all, start) ?? start;
+    if (covered === undefined && start > 0) {
+      const ends = ranges.all.map(({ to }) => to).filter((to) => to < start);
+      this.#parts.onGap?.(key.partition, { from: Math.max(0, ...ends), to: start });
+    }
+    const position = covered ?? start;
     const tracked: Tracked = { ranges, position, open: undefined, isBehind: false };
     this.#tracked.set(key.partition, tracked);
     return tracked;
