@@ -1,7 +1,7 @@
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import type { ArchivedTo } from '@millrace/checkpoint';
 import type { Clock } from '@millrace/runtime';
-import { archiveAhead, archiveOtherRecord } from './archive-errors.ts';
+import { archiveAhead, archiveOtherRecord, archiveUnreachable } from './archive-errors.ts';
 import type { ArchiveFiles } from './archive-files.ts';
 import { ArchivedRanges } from './archived-ranges.ts';
 import { coveredTo } from './coverage.ts';
@@ -16,6 +16,8 @@ interface Known {
 
 /** What is archived by others is noticed so late at most: until then the log only keeps more. */
 const LOOK_MS = 15_000;
+/** Whoever lets the log forget has other things to do, and asks again. */
+const ASK_MS_MAX = 10_000;
 
 /**
  * How far the log is archived, by what lies in the archive and not by the word of whoever put it
@@ -24,33 +26,43 @@ const LOOK_MS = 15_000;
  * the same id, and other events where the copy ended.
  */
 export function createArchivedTo(
-  components: Readonly<{ stream: Stream; files: ArchiveFiles; clock: Clock }>,
+  components: Readonly<{ stream: Stream; files: ArchiveFiles; clock: Clock; askMsMax?: number }>,
 ): ArchivedTo {
-  const { stream, files, clock } = components;
+  const { stream, files, clock, askMsMax = ASK_MS_MAX } = components;
+  const { where } = files;
   const known = new Map<number, Known>();
-  return async (partition, logId) => {
+  const ask = async (partition: number, logId: string, signal: AbortSignal): Promise<number> => {
     let one = known.get(partition);
     if (one?.ranges.key.logId !== logId) {
       const ranges = new ArchivedRanges(files, { topic: TOPIC_EVENTS, partition, logId });
       one = { ranges, lookedUs: -Infinity, sameTo: 0 };
+      known.set(partition, one);
     }
     if (Math.abs(clock.nowUs() - one.lookedUs) >= LOOK_MS * 1000) {
-      await one.ranges.follow();
+      // Of a list that takes too long the next one goes on where this one ended.
+      await one.ranges.follow(signal);
       one.lookedUs = clock.nowUs();
     }
-    known.set(partition, one);
     const { start, end } = await stream.bounds(TOPIC_EVENTS, partition);
     const to = coveredTo(one.ranges.all, start) ?? 0;
-    const { where } = files;
     if (to > end) throw archiveAhead({ partition, where, archivedTo: to, end });
     // What the log does not hold cannot be looked at, and there is nothing to forget of it.
     if (to > start && to !== one.sameTo) {
       const last = one.ranges.all.findLast((range) => range.to === to)!;
-      if (!(await endsAlike({ stream, files }, last))) {
+      if (!(await endsAlike({ stream, files }, last, signal))) {
         throw archiveOtherRecord({ partition, where, offset: to - 1 });
       }
       one.sameTo = to;
     }
     return to;
+  };
+  return async (partition, logId) => {
+    const limit = AbortSignal.timeout(askMsMax);
+    try {
+      return await ask(partition, logId, limit);
+    } catch (error) {
+      if (error !== limit.reason) throw error;
+      throw archiveUnreachable(where, `no answer came within ${askMsMax} ms`, error);
+    }
   };
 }

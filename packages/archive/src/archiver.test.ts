@@ -152,6 +152,37 @@ describe('archiving', () => {
     await other.close();
   });
 
+  it('holds up nobody who lets the log forget, however long a list takes', async () => {
+    scene.append(60);
+    const position = await scene.archive();
+    let listed = 0;
+    const files: ArchiveFiles = {
+      ...scene.files,
+      // Each call gives three, and then no answer until it is given up.
+      list: async function* (params) {
+        let left = 3;
+        for await (const file of scene.files.list(params)) {
+          if (left === 0)
+            await new Promise((resolve) => params.signal!.addEventListener('abort', resolve));
+          params.signal!.throwIfAborted();
+          left -= 1;
+          listed += 1;
+          yield file;
+        }
+      },
+    };
+    const archivedTo = createArchivedTo({ ...scene, files, clock, askMsMax: 50 });
+    const unreachable = { code: 'ARCHIVE_UNREACHABLE', kind: 'transient' };
+    await expect(archivedTo(0, LOG_ID)).rejects.toMatchObject(unreachable);
+    let asked = 1;
+    for (let to = 0; to !== position; asked += 1) {
+      to = await Promise.resolve(archivedTo(0, LOG_ID)).catch(() => 0);
+      expect(asked).toBeLessThan(30);
+    }
+    // What was listed is not listed again, but for files beside the newest manifest.
+    expect(listed).toBeLessThanOrEqual(3 * scene.archived.length);
+  });
+
   it('lets a log that was put back from a copy forget nothing of what it got since', async () => {
     scene.append(60);
     const position = await scene.archive();
