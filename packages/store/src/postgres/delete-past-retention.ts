@@ -1,6 +1,7 @@
 import type { TimeUs } from '@millrace/model';
 import type { RetainedRows } from '../retention/plan-retention.ts';
 import type { ExpiredNote } from '../retention/stored-expiry.ts';
+import { AdvisoryLock } from './advisory-lock.ts';
 import {
   boundArray,
   int8Array,
@@ -14,8 +15,6 @@ import type { StoredRange } from './storage-layout.ts';
 
 /** About 16 MB are looked at by one statement. */
 const BLOCKS_MAX = 2_000;
-/** Any number will do that nothing else in the database locks by. */
-const EXPIRE_LOCK = 4_711_580_134;
 
 const WHAT = 'Rows past their retention could not be deleted';
 
@@ -115,7 +114,9 @@ export async function noteExpired(session: Session, note: ExpiredNote): Promise<
 
 /** Two at once would wait for one another, row by row. */
 async function isOurs(session: Session): Promise<boolean> {
-  const { rows } = await session.run<{ is_ours: boolean }>('try-expire-lock', [EXPIRE_LOCK]);
+  const { rows } = await session.run<{ is_ours: boolean }>('try-expire-lock', [
+    AdvisoryLock.expiry,
+  ]);
   return rows[0]!.is_ours;
 }
 

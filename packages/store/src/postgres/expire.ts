@@ -3,6 +3,7 @@ import type { Clock, Log } from '@millrace/runtime';
 import { StoreError, StoreErrorCode } from '../store-error.ts';
 import { planRetention, type RetainedRows } from '../retention/plan-retention.ts';
 import type { RetentionPolicy } from '../retention/retention-policy.ts';
+import { AdvisoryLock } from './advisory-lock.ts';
 import { boundArray, boundParameter, textArray, timeParameter } from './array-parameters.ts';
 import { noteExpired, ofWhom, sweepRange } from './delete-past-retention.ts';
 import { deleteSeriesPast } from './delete-series-past.ts';
@@ -10,7 +11,7 @@ import type { PostgresPool } from './postgres-pool.ts';
 import { readRetentionFacts } from './retention-facts.ts';
 import { headVersion } from './sample-heads.ts';
 import { transaction, type Session } from './session.ts';
-import { RANGES_LOCK, type StorageLayout, type StoredRange } from './storage-layout.ts';
+import type { StorageLayout, StoredRange } from './storage-layout.ts';
 
 export interface ExpireResult {
   /** Names of partitions or chunks that are gone as a whole. */
@@ -89,7 +90,7 @@ async function tryDrop(
 ): Promise<number | undefined> {
   const drop = async (session: Session): Promise<number> => {
     await session.command("SET LOCAL lock_timeout = '1s'");
-    await session.run('lock-ranges', [RANGES_LOCK]);
+    await session.run('lock-ranges', [AdvisoryLock.ranges]);
     const counted = await session.run<{ rows: number }>('count-live-rows', [name]);
     await noteExpired(session, { table, widthUs, beforeUs: untilUs });
     await layout.dropRange(session, name);

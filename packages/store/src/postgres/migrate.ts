@@ -2,6 +2,7 @@ import type { Log } from '@millrace/runtime';
 import pg from 'pg';
 import type { PostgresConnection } from '../postgres-connection.ts';
 import { StoreError, StoreErrorCode } from '../store-error.ts';
+import { AdvisoryLock } from './advisory-lock.ts';
 import { clientConfig } from './client-config.ts';
 import { translateError } from './postgres-errors.ts';
 import { sessionOf, transaction, type Session } from './session.ts';
@@ -44,9 +45,6 @@ export interface LayoutPolicy {
   ): Promise<string[]>;
 }
 
-/** Any number will do that nothing else in the database locks by. */
-const MIGRATIONS_LOCK = 4_711_580_132;
-
 const LIMITS = { connectTimeoutMs: 5_000, statementTimeoutMs: 600_000, lockTimeoutMs: 60_000 };
 
 const NATIVE: LayoutPolicy = {
@@ -78,7 +76,7 @@ export async function migrateSchema(
     return await transaction(session, async () => {
       // What works on the schema from now on must not lose it in a crash of the database.
       await client.query('SET LOCAL synchronous_commit = on');
-      await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATIONS_LOCK]);
+      await client.query('SELECT pg_advisory_xact_lock($1)', [AdvisoryLock.migrations]);
       const done = await applied(client);
       const recorded = await recordedLayout(client, done);
       if (recorded !== undefined && !policy.accepted.includes(recorded.layout)) {

@@ -10,6 +10,7 @@ import type {
   MarkedWindows,
 } from '../completion-store.ts';
 import type { PostgresConnection } from '../postgres-connection.ts';
+import { AdvisoryLock } from './advisory-lock.ts';
 import { boundParameter, intervalParameter, timeParameter } from './array-parameters.ts';
 import { completeParameters, failedParameters, nameParameters } from './complete-rows.ts';
 import { createPostgresPool, type PostgresPool } from './postgres-pool.ts';
@@ -30,8 +31,6 @@ export const POSTGRES_COMPLETION_STORE_DEFAULTS: PostgresCompletionStoreSettings
   lockTimeoutMs: 30_000,
 };
 
-/** Any number will do that nothing else in the database locks by. */
-const COMPLETION_LOCK = 4_711_580_134;
 /** Rows that one transaction replaces. */
 const ROWS_MAX = 1_000;
 const WHAT = 'Marked windows could not be completed';
@@ -82,12 +81,12 @@ async function takeLock(pool: PostgresPool): Promise<Lock | undefined> {
     held = pool
       .use(WHAT, async (session) => {
         const { rows } = await session.run<{ locked: boolean }>('try-complete-lock', [
-          COMPLETION_LOCK,
+          AdvisoryLock.completion,
         ]);
         resolve(rows[0]!.locked);
         if (!rows[0]!.locked) return;
         await over;
-        await session.run('free-complete-lock', [COMPLETION_LOCK]);
+        await session.run('free-complete-lock', [AdvisoryLock.completion]);
       })
       .catch((error: unknown) => {
         // Once it is held nobody waits for this: a lock that is lost is free.

@@ -1,10 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { SampleFlag } from '@millrace/model';
 import { errorText, type Clock, type Log } from '@millrace/runtime';
+import { AdvisoryLock } from './advisory-lock.ts';
 import { HeadSamples } from './head-samples.ts';
 import type { PostgresPool } from './postgres-pool.ts';
 import { transaction, type Session } from './session.ts';
-import { RANGES_LOCK } from './storage-layout.ts';
 
 /** What lies in `samples_head` of one partition, at one version of it. */
 export interface SampleHead {
@@ -66,7 +66,7 @@ export function createSampleHeads(
   const create = (partition: number) =>
     pool.use(WHAT, (session) =>
       transaction(session, async () => {
-        await session.run('lock-ranges', [RANGES_LOCK]);
+        await session.run('lock-ranges', [AdvisoryLock.ranges]);
         await session.run('create-head', [partition]);
       }),
     );

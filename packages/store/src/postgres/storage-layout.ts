@@ -55,9 +55,9 @@ export interface StorageLayout {
   /** Times for which the database makes ranges by itself when rows arrive. */
   automaticRange(widthUs: TimeUs | undefined, nowUs: TimeUs): TimeRange | undefined;
   readRanges(session: Session): Promise<StoredRange[]>;
-  /** Makes a range that covers the time; in a transaction that holds RANGES_LOCK. */
+  /** Makes a range that covers the time; in a transaction that holds AdvisoryLock.ranges. */
   createRange(session: Session, missing: MissingRange): Promise<void>;
-  /** Drops a range; in a transaction that holds RANGES_LOCK. */
+  /** Drops a range; in a transaction that holds AdvisoryLock.ranges. */
   dropRange(session: Session, name: string): Promise<void>;
 }
 
@@ -66,9 +66,6 @@ export interface LayoutKind {
   readonly name: LayoutName;
   open(session: Session, log: Log): Promise<StorageLayout>;
 }
-
-/** Any number will do that nothing else in the database locks by. */
-export const RANGES_LOCK = 4_711_580_133;
 
 /** The layout that the database has, of those that this store can work with. */
 export async function openLayout(

@@ -1,9 +1,10 @@
 import type { TimeUs } from '@millrace/model';
 import type { Clock } from '@millrace/runtime';
 import { StoreError, StoreErrorCode } from '../store-error.ts';
+import { AdvisoryLock } from './advisory-lock.ts';
 import type { PostgresPool } from './postgres-pool.ts';
 import { transaction, type Session } from './session.ts';
-import { RANGES_LOCK, type PartitionedTable, type StorageLayout } from './storage-layout.ts';
+import type { PartitionedTable, StorageLayout } from './storage-layout.ts';
 import { covers, type TimeRange } from './time-spans.ts';
 
 export interface StoredRanges {
@@ -38,7 +39,7 @@ export function createStoredRanges(
   ) =>
     pool.use(`A part of ${row.table} could not be made`, (session) =>
       transaction(session, async () => {
-        await session.run('lock-ranges', [RANGES_LOCK]);
+        await session.run('lock-ranges', [AdvisoryLock.ranges]);
         const home = layout.homeOf(row.table, row.widthUs);
         const ranges = (await load(layout, session)).get(home) ?? [];
         if (ranges.some((range) => covers(range, row.timeUs))) return;

@@ -18,6 +18,7 @@ import type { TestDatabase, TestServer } from '../../testing/test-server.ts';
 import { planRetention } from '../../retention/plan-retention.ts';
 import { RETENTION_DEFAULTS } from '../../retention/retention-policy.ts';
 import { hypertableLayout } from '../../timescale/hypertable-layout.ts';
+import { createPostgresCompletionStore } from '../postgres-completion-store.ts';
 import { deleteSeriesPast } from '../delete-series-past.ts';
 import { nativeLayout } from '../native-layout.ts';
 import { createPostgresPool } from '../postgres-pool.ts';
@@ -302,6 +303,18 @@ export function describeRetention(name: string, start: () => Promise<TestServer>
       expect(rowsDeleted).toBe(3);
       const left = await runQuery(connection, 'SELECT DISTINCT count FROM windows_complete');
       expect(left.rows).toEqual([[3]]);
+    });
+
+    it('deletes while somebody completes marked windows', async () => {
+      await apply(editions(), aged(0, 3));
+      await watermark(NOON_US);
+      const { connection } = database;
+      const completion = createPostgresCompletionStore({ connection, log: silentLog });
+      const run = await completion.begin({ isScheduled: true });
+      await store.expire([words]);
+      await run!.end({ marked: 0, completed: 0, notOver: 0, notCompletable: 0 }, undefined);
+      await completion.close();
+      expect(await rawDays()).toEqual({ acme: [0, 3], free: [0], gold: [0, 3] });
     });
 
     it('waits for the smallest watermark of all partitions before finer rows go', async () => {
