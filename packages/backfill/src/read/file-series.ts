@@ -12,6 +12,9 @@ export class FileSeries {
   /** The stretch that it has a number in, and the number. */
   stretch: number = -1;
   number: number = 0;
+  /** The text that names it in the file, and how often the cache had forgotten all before it. */
+  key: string = '';
+  forgotten: number = 0;
   /** For whoever counts windows: the one of its last sample. */
   window: number = NaN;
 
@@ -38,13 +41,14 @@ export const SERIES_CACHE_DEFAULTS: SeriesCacheSettings = {
 
 /**
  * The series of a file by the text that names them there. Bounded: beyond, all are forgotten. Then
- * one that comes again is another object for the same labels, which does no harm.
+ * one that comes again is another object of the same key.
  */
 export class SeriesCache {
   readonly #settings: SeriesCacheSettings;
   readonly #added: readonly Label[];
   readonly #series = new Map<string, FileSeries>();
   #bytes = 0;
+  #forgotten = 0;
 
   constructor(
     settings: SeriesCacheSettings = SERIES_CACHE_DEFAULTS,
@@ -68,7 +72,10 @@ export class SeriesCache {
     if (this.#series.size >= seriesMax || this.#bytes > bytesMax) {
       this.#series.clear();
       this.#bytes = series.bytes;
+      this.#forgotten += 1;
     }
+    series.key = key;
+    series.forgotten = this.#forgotten;
     this.#series.set(key, series);
     return series;
   }

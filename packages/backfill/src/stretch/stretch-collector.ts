@@ -8,6 +8,8 @@ export class StretchCollector {
   readonly #settings: StretchSettings;
   #number: number;
   #series: FileSeries[] = [];
+  /** Numbers by key; undefined: nothing was forgotten since the stretch began. */
+  #numbers: Map<string, number> | undefined;
   #columns: StretchColumns;
   #labelBytes = 0;
 
@@ -18,12 +20,7 @@ export class StretchCollector {
   }
 
   sample(series: FileSeries, timeUs: TimeUs, value: number, isStale: boolean): void {
-    if (series.stretch !== this.#number) {
-      series.stretch = this.#number;
-      series.number = this.#series.length;
-      this.#series.push(series);
-      this.#labelBytes += series.bytes;
-    }
+    if (series.stretch !== this.#number) this.#meet(series);
     const columns = this.#columns;
     if (columns.count === columns.times.length) this.#columns = grown(columns);
     const { count } = columns;
@@ -47,11 +44,29 @@ export class StretchCollector {
     return this.#columns.count === 0 ? undefined : this.#close(place);
   }
 
+  /**
+   * When series are forgotten depends on where reading began, and a stretch must not: what is sent
+   * of it has the same names each time. So one that was forgotten meanwhile keeps its number.
+   */
+  #meet(series: FileSeries): void {
+    const [first] = this.#series;
+    if (first !== undefined && first.forgotten !== series.forgotten) {
+      this.#numbers ??= new Map(this.#series.map(({ key, number }) => [key, number]));
+    }
+    series.stretch = this.#number;
+    series.number = this.#numbers?.get(series.key) ?? this.#series.length;
+    if (series.number < this.#series.length) return;
+    this.#numbers?.set(series.key, series.number);
+    this.#series.push(series);
+    this.#labelBytes += series.bytes;
+  }
+
   #close(end: FilePlace): Stretch {
     const number = this.#number;
     const stretch = { number, series: this.#series, samples: this.#columns, end };
     this.#number += 1;
     this.#series = [];
+    this.#numbers = undefined;
     this.#columns = columnsOf(this.#settings.samplesMax);
     this.#labelBytes = 0;
     return stretch;

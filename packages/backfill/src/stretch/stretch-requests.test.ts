@@ -1,7 +1,7 @@
 import { SampleKind } from '@millrace/model';
 import { decodeBatch, isStale } from '@millrace/wire';
 import { expect, it } from 'vitest';
-import { FileSeries, nameLabel } from '../read/file-series.ts';
+import { FileSeries, nameLabel, SeriesCache } from '../read/file-series.ts';
 import { StretchCollector } from './stretch-collector.ts';
 import { REQUEST_DEFAULTS, stretchRequests } from './stretch-requests.ts';
 import type { Stretch } from './stretch.ts';
@@ -54,4 +54,26 @@ it('come by series and time, equal times in the order of the file, with their ow
       ['a', 2, 2],
     ],
   ]);
+});
+
+it('are the same wherever reading began, and whatever is forgotten of series meanwhile', () => {
+  const lines = Array.from(
+    { length: 40 },
+    (_, i) => ['a', 'b', 'c', 'd'][((i * i) % 4) ^ (i % 3)]!,
+  );
+  const bodies = (seriesMax: number): string[] => {
+    const cache = new SeriesCache({ seriesMax, bytesMax: 1e9 });
+    const collector = new StretchCollector({ samplesMax: 1000, labelBytesMax: 1e9 }, 0);
+    for (const [i, name] of lines.entries()) {
+      const kind = SampleKind.gauge;
+      const series = cache.find(name) ?? cache.add(name, [nameLabel(name)], kind);
+      collector.sample(series, i, i, false);
+    }
+    const settings = { ...REQUEST_DEFAULTS, samplesMax: 7 };
+    const stretch = collector.end({ offset: 9, line: 9 })!;
+    const requests = stretchRequests(stretch, { digest: 'd'.repeat(64), settings });
+    return [...requests].map(({ body }) => Buffer.from(body).toString('hex'));
+  };
+  expect(bodies(3)).toEqual(bodies(100));
+  expect(bodies(1)).toEqual(bodies(100));
 });

@@ -5,7 +5,7 @@ import type { FilePlace } from '../read/record-sink.ts';
 export interface Stretch {
   /** Counted from 0 in the file. */
   number: number;
-  /** Those of its samples, each once or, where the cache forgot it meanwhile, more often. */
+  /** Those of its samples, each once, in the order in which they came. */
   series: readonly FileSeries[];
   samples: StretchColumns;
   /** Behind its last record. */
