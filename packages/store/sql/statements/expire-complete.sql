@@ -22,6 +22,11 @@ WITH bounds AS MATERIALIZED (
     SELECT row.ctid FROM windows_not_completable AS row, bounds
     WHERE row.start < greatest(bounds.narrow, bounds.wide)
       AND row.start < CASE WHEN row.width < '1 hour' THEN bounds.narrow ELSE bounds.wide END
+      AND NOT EXISTS (
+        SELECT FROM windows AS piece
+        WHERE piece.series_id = row.series_id AND piece.start = row.start
+          AND piece.width = row.width AND piece.edition = row.edition
+      )
     LIMIT $1
   ))
   RETURNING 1

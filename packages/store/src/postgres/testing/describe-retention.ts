@@ -305,6 +305,30 @@ export function describeRetention(name: string, start: () => Promise<TestServer>
       expect(left.rows).toEqual([[3]]);
     });
 
+    it('still knows why windows that are kept cannot be completed', async () => {
+      await apply(editions(), aged(), windows(7, MINUTES_5_US, 3), windows(8, MINUTES_5_US, 3));
+      await watermark(NOON_US);
+      const { connection } = database;
+      await runQuery(
+        connection,
+        `INSERT INTO windows_not_completable
+           (edition, series_id, width, start, run, pieces, samples, reason)
+         SELECT edition, series_id, width, start, 1, 1, count, 'cut' FROM windows`,
+        { write: true },
+      );
+      await store.expire([words]);
+      const { rows } = await runQuery(
+        connection,
+        `SELECT edition::integer, count(*)::integer FROM windows_not_completable
+         GROUP BY 1 ORDER BY 1`,
+      );
+      // Of the other edition that of one tenant.
+      expect(rows).toEqual([
+        [7, 3],
+        [8, 1],
+      ]);
+    });
+
     it('deletes while somebody completes marked windows', async () => {
       await apply(editions(), aged(0, 3));
       await watermark(NOON_US);
