@@ -136,7 +136,7 @@ async function collect(
   for await (const { payload } of readRecords(place, start.position, to)) {
     const record = decodeEventsRecord(payload);
     if (record.kind === EventsRecordKind.data) collector.take(record);
-    if (collector.samples.count > samplesMax) return undefined;
+    if (collector.held > samplesMax) return undefined;
     records += 1;
     if (records % RECORDS_AT_ONCE === 0) await task.onRead(RECORDS_AT_ONCE);
   }

@@ -37,6 +37,8 @@ export interface SeriesRange {
 
 export const ALL_SERIES: SeriesRange = { from: 0, to: 2 ** 32 };
 
+/** About what a sample between windows takes, in samples of columns. */
+const TAIL_SAMPLES = 4;
 const NOTHING_WANTED = -1;
 const UNLABELLED = -2;
 const NO_ORDINALS: readonly number[] = [];
@@ -50,6 +52,8 @@ export class PartitionCollector {
   readonly series: CollectedSeries[] = [];
   /** Identities were forgotten: an event may have come twice. */
   hasForgotten = false;
+  /** Samples between wanted windows, of all series. */
+  #tails = 0;
   readonly #wanted: WantedWindows;
   readonly #known: KnownBefore;
   readonly #range: SeriesRange;
@@ -96,6 +100,11 @@ export class PartitionCollector {
       const number = this.#numberOf(record.seriesIndex[i]!);
       if (number >= 0) this.#takeSample(record, i, number, side);
     }
+  }
+
+  /** What is held, as so many samples: those between windows are objects, and take more. */
+  get held(): number {
+    return this.samples.count + TAIL_SAMPLES * this.#tails;
   }
 
   /** What counters go on from is added to what was collected. */
@@ -151,7 +160,12 @@ export class PartitionCollector {
       return;
     }
     const isValued = (flags & (SampleFlag.stale | SampleFlag.histogram)) === 0;
-    series.tails.add(at, { ...sample, flags: flags & KEPT_FLAGS }, isUntimed, isValued);
+    this.#tails += series.tails.add(
+      at,
+      { ...sample, flags: flags & KEPT_FLAGS },
+      isUntimed,
+      isValued,
+    );
   }
 
   #isNewEvent({ fingerprint }: CollectedSeries, id: string): boolean {
@@ -201,7 +215,7 @@ export class PartitionCollector {
       const flags = isValued ? 0 : SampleFlag.stale;
       const sample = { timeUs, value, flags, startUs: NaN, kind: SampleKind.unknown };
       const at = placeIn(wanted.intervals, timeUs);
-      if (at % 2 === 0) tails.add(at, sample, false, isValued);
+      if (at % 2 === 0) this.#tails += tails.add(at, sample, false, isValued);
       else {
         this.samples.add({ ...sample, series: number, flags: flags | CollectedFlag.neighbour });
       }

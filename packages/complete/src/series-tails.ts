@@ -21,24 +21,16 @@ interface Gap {
 export class SeriesTails {
   readonly #gaps = new Map<number, Gap>();
 
-  /** Takes one that came; of two at one time the first. `at`: how many bounds of windows are before. */
-  add(at: number, sample: Readonly<TailSample>, isUntimed: boolean, isValued: boolean): void {
+  /**
+   * Takes one that came; of two at one time the first. `at`: how many bounds of windows are before.
+   * Tells how many more with a value are held.
+   */
+  add(at: number, sample: Readonly<TailSample>, isUntimed: boolean, isValued: boolean): number {
     let gap = this.#gaps.get(at);
     if (gap === undefined) this.#gaps.set(at, (gap = { first: undefined, tail: [] }));
-    const { tail, first } = gap;
-    let { timeUs } = sample;
-    // An arrival without a time of its own gets the next one that is free.
-    while (first?.timeUs === timeUs || tail.some((one) => one.timeUs === timeUs)) {
-      if (!isUntimed) return;
-      timeUs += 1;
-    }
-    const taken = { ...sample, timeUs };
-    if (isValued && !(first !== undefined && first.timeUs < timeUs)) gap.first = taken;
-    const place = tail.findLastIndex((one) => one.timeUs < timeUs) + 1;
-    // Older than the newest value that is known: it is of no use.
-    if (place === 0 && tail.length > 0 && isValue(tail[0]!)) return;
-    tail.splice(place, 0, taken);
-    if (isValued) tail.splice(0, place);
+    const before = heldIn(gap);
+    put(gap, sample, isUntimed, isValued);
+    return heldIn(gap) - before;
   }
 
   *all(): Generator<TailSample> {
@@ -47,6 +39,33 @@ export class SeriesTails {
       yield* tail;
     }
   }
+}
+
+function heldIn({ first, tail }: Gap): number {
+  const [oldest] = tail;
+  return (first === undefined ? 0 : 1) + (oldest !== undefined && isValue(oldest) ? 1 : 0);
+}
+
+function put(gap: Gap, sample: Readonly<TailSample>, isUntimed: boolean, isValued: boolean): void {
+  const { tail, first } = gap;
+  let { timeUs } = sample;
+  // An arrival without a time of its own gets the next one that is free.
+  while (first?.timeUs === timeUs || isTaken(tail, timeUs)) {
+    if (!isUntimed) return;
+    timeUs += 1;
+  }
+  const taken = { ...sample, timeUs };
+  if (isValued && !(first !== undefined && first.timeUs < timeUs)) gap.first = taken;
+  const place = tail.findLastIndex((one) => one.timeUs < timeUs) + 1;
+  // Older than the newest value that is known: it is of no use.
+  if (place === 0 && tail.length > 0 && isValue(tail[0]!)) return;
+  tail.splice(place, 0, taken);
+  if (isValued) tail.splice(0, place);
+}
+
+/** From the end on: mostly it comes behind all of them, and there may be very many without a value. */
+function isTaken(tail: readonly TailSample[], timeUs: number): boolean {
+  return tail.findLast((one) => one.timeUs <= timeUs)?.timeUs === timeUs;
 }
 
 const VALUELESS = 1 | 8;
