@@ -16,7 +16,9 @@ const clock = systemClock;
 const DAY_MS = 86_400_000;
 
 function wanted(keep: string): WantedRules {
-  const source = `rules: [{ name: a, match: up, widths: [1m], aggregates: [sum]${keep} }]`;
+  const [ofRule, tenants = ''] = keep.split('\n');
+  const rule = `name: a, match: up, widths: [1m], aggregates: [sum]${ofRule}`;
+  const source = `rules: [{ ${rule} }]\n${tenants}`;
   const parsed = parseRules(source);
   if (!parsed.ok) throw new Error(parsed.problems[0]?.message);
   return { rules: parsed.compiled, settings: DEFAULT_FOLD_SETTINGS, foldVersion: 1, source };
@@ -64,6 +66,18 @@ describe('how long rows are kept', () => {
     expect(kept(await readHistory(stream))).toEqual([800 * DAY_MS]);
     await applyRules({ stream, clock }, wanted(''));
     expect(kept(await readHistory(stream))).toEqual([undefined]);
+  });
+
+  it('is also what tenants said last of such a rule', async () => {
+    const tenants = '\ntenants: [{ name: acme, keep: { raw: 2d, rules: { a: 900d } } }]';
+    await applyRules({ stream, clock }, wanted(tenants));
+    const none = 'tenants: [{ name: acme, keep: { raw: 3d } }]';
+    const parsed = parseRules(none);
+    if (!parsed.ok) throw new Error(parsed.problems[0]?.message);
+    await applyRules({ stream, clock }, { rules: parsed.compiled, source: none });
+    const [words] = retentionInForce(await readHistory(stream));
+    const a = { rule: 'a', kept: { allMs: 900 * DAY_MS, byWidth: [] } };
+    expect(words!.tenants).toEqual([{ tenant: 'acme', rawMs: 3 * DAY_MS, rules: [a] }]);
   });
 
   it('is not known before there is a log, nor out of a file of another release', async () => {

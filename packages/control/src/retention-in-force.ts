@@ -12,15 +12,17 @@ import type { RulesHistory, RulesVersion } from './rules-history.ts';
  */
 export function retentionInForce({ newest, versions }: RulesHistory): RetentionWords[] {
   if (newest === undefined) throw notBegun();
-  const { rules, tenants } = wordsOf(newest.source, newest);
-  const inForce = { rules: [...rules, ...goneRules(versions, newest)], tenants };
+  const said = wordsOf(newest.source, newest);
+  const gone = goneRules(versions, newest);
+  const inForce = {
+    rules: [...said.rules, ...gone.flatMap(({ rules }) => rules)],
+    tenants: gone.reduce((tenants, one) => withRules(tenants, one.tenants), said.tenants),
+  };
   return [inForce, ...newest.candidates.map(({ source }) => wordsOf(source, newest))];
 }
 
-function goneRules(
-  versions: readonly RulesVersion[],
-  newest: RulesVersion,
-): RetentionWords['rules'] {
+/** What was said last of rules that are gone, the newest first: of all, and by tenants. */
+function goneRules(versions: readonly RulesVersion[], newest: RulesVersion): RetentionWords[] {
   const known = new Set(namesOf(newest));
   const read = new Map<string, RetentionWords>();
   return versions.toReversed().flatMap((version) => {
@@ -29,8 +31,26 @@ function goneRules(
     for (const name of gone) known.add(name);
     const words = read.get(version.source) ?? wordsOf(version.source, newest);
     read.set(version.source, words);
-    return words.rules.filter(({ rule }) => gone.includes(rule));
+    const ofGone = (rules: RetentionWords['rules']): RetentionWords['rules'] =>
+      rules.filter(({ rule }) => gone.includes(rule));
+    const tenants = words.tenants.map(({ tenant, rules }) => ({ tenant, rules: ofGone(rules) }));
+    return [{ rules: ofGone(words.rules), tenants }];
   });
+}
+
+/** What tenants say still, and of rules of which they say nothing any more what they said last. */
+function withRules(
+  tenants: RetentionWords['tenants'],
+  before: RetentionWords['tenants'],
+): RetentionWords['tenants'] {
+  const all = new Map(tenants.map((one) => [one.tenant, one]));
+  for (const { tenant, rules } of before) {
+    const known = all.get(tenant) ?? { tenant, rules: [] };
+    const names = new Set(known.rules.map(({ rule }) => rule));
+    const more = rules.filter(({ rule }) => !names.has(rule));
+    if (more.length > 0) all.set(tenant, { ...known, rules: [...known.rules, ...more] });
+  }
+  return [...all.values()];
 }
 
 function namesOf({ rules }: RulesVersion): string[] {
