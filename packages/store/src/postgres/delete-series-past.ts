@@ -13,6 +13,8 @@ const WHAT = 'Rows past their retention could not be deleted';
 /**
  * As `sweepRange`, for a range whose rows lie in columns, by series: some series at a time, each in
  * a transaction that notes what it deleted. Whoever has rows there has series that are defined.
+ * Windows, which somebody else may have turned into columns, stay until their range can be dropped:
+ * by series alone those of other widths and editions would go as well.
  */
 export async function deleteSeriesPast(
   pool: PostgresPool,
@@ -22,7 +24,8 @@ export async function deleteSeriesPast(
   const named = rows.flatMap(({ whose }) => whose ?? []);
   return await sweepOnce(pool, range, rows, async () => {
     let deleted = 0;
-    for (const { whose, cutUs } of rows) {
+    for (const { whose, cutUs, widthUs } of rows) {
+      if (widthUs !== undefined) continue;
       const beforeUs = Math.min(cutUs, range.untilUs);
       if (beforeUs <= range.fromUs) continue;
       for (let after = FIRST_SERIES; ;) {
