@@ -45,6 +45,9 @@ export class WantedWindows {
   readonly #editions: readonly PlannedEdition[];
   readonly #windows = new Map<number, OfEdition>();
   readonly #targets = new Map<string, WantedTarget>();
+  readonly #intervals = new Map<string, Float64Array>();
+  /** Numbers of the windows of one output series and width. */
+  readonly #numbers = new Map<ReadonlyMap<number, number>, number>();
   #targetsMade = 0;
 
   constructor(editions: readonly EditionRules[], windows: ReadonlyMap<number, WindowName>) {
@@ -62,13 +65,20 @@ export class WantedWindows {
     return {
       targets,
       wantsIncrease: targets.some(({ target }) => target.plan.wantsIncrease),
-      intervals: intervalsOf(targets),
+      intervals: this.#intervalsOf(targets),
     };
   }
 
   /** The number of a window that a piece is of. */
   numberOf(edition: number, seriesId: Uint8Array, widthUs: number, startUs: number): number {
     return this.#windows.get(edition)!.get(nameOf(seriesId))!.get(widthUs)!.get(startUs)!;
+  }
+
+  /** The same for all that goes into the same windows: of one output there may be many inputs. */
+  #intervalsOf(targets: readonly WantedTarget[]): Float64Array {
+    const numbers = this.#numbers;
+    const key = targets.map(({ windows }) => getOrAdd(numbers, windows, () => numbers.size));
+    return getOrAdd(this.#intervals, key.join(' '), () => intervalsOf(targets));
   }
 
   #add(number: number, { edition, seriesId, widthUs, startUs }: WindowName): void {
