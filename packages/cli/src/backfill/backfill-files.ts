@@ -27,6 +27,7 @@ import type { KeptTimes } from './retention-notice.ts';
 /** A file that was looked through, and how it is read. */
 export interface ScannedFile {
   scan: FileScan;
+  /** Nothing where all of it was sent to the same log before. */
   send: (target: ReceiverTarget, show: BackfillShow) => Promise<BackfillProgress>;
   /** How far it is sent already; undefined: nothing of it, as far as is known. */
   progress: BackfillProgress | undefined;
@@ -68,6 +69,7 @@ export async function scanned(
   const send = async (target: ReceiverTarget, shown: BackfillShow): Promise<BackfillProgress> => {
     const from = progress ?? (await begun(parts, target, scan.digest));
     await checkLog(target, from, noted);
+    if (from.finishedAt !== null) return from;
     await checkUnchanged(path, stamp);
     return await sendFile(
       {

@@ -103,9 +103,7 @@ async function sendOne(
 ): Promise<BackfillProgress> {
   if (before !== undefined && before.finishedAt !== null) {
     output.notice(`${path} was sent before, until ${before.finishedAt}: --restart sends it again.`);
-    return before;
-  }
-  if (before !== undefined && before.stretches > 0) {
+  } else if (before !== undefined && before.stretches > 0) {
     output.notice(`${path}: goes on behind ${before.samples} samples sent before.`);
   }
   return await send();
