@@ -24,7 +24,7 @@ export async function readRetentionFacts(
   const isAllKnown = known.every(({ partitions }) => partitions <= live.rows.length);
   const apart = await session.run<{ tenant: string }>('read-retention-tenants');
   return {
-    // A clock that jumps ahead forgets nothing: it is age against the newest watermark that counts.
+    // If this clock alone jumps ahead, nothing is forgotten: age is against the newest watermark.
     nowUs: Math.min(clock.nowUs(), newest),
     smallestWatermarkUs: isAllKnown ? smallestWatermarkUs : -Infinity,
     editions,
