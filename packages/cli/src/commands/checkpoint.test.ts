@@ -32,7 +32,7 @@ const run = (...args: string[]) => runCommand(['checkpoint', ...args, '--data-di
 /** Every record is a segment of its own: damage in one hides no other. */
 async function openLog(): Promise<Stream> {
   return await openSegmentStream({
-    settings: { segmentBytes: 20_000 },
+    settings: { segmentBytes: 8_000 },
     ...{ directory: join(dataDir, 'log'), partitions: 1, owns: TOPICS },
     ...{ clock: systemClock, log: silentLog },
   });
@@ -105,7 +105,7 @@ describe('millrace checkpoint', () => {
     await foldAndCheckpoint(3);
     const directory = join(dataDir, 'log', TOPIC_CHECKPOINTS, '0');
     const [name] = (await readdir(directory)).toSorted();
-    await overwrite(join(directory, name!), 5000);
+    await overwrite(join(directory, name!), 3000);
     const { code, out, err } = await run('verify');
     expect(code).toBe(1);
     expect(err).toContain('CHECKPOINTS_DAMAGED');
