@@ -36,7 +36,6 @@ type Trace = 'reloaded' | 'takenOver' | 'repeated';
 const ROUNDS: readonly (readonly [faults: readonly ClusterFault[], trace?: Trace])[] = [
   [[brokersKilled([0]), REDIS_FLUSHED, databaseCutAt('in COPY')], 'reloaded'],
   [[CONTROLLER_KILLED]],
-  [[brokersKilled([1, 2])]],
   [[REPLICA_PROMOTED, databaseCutAt('before COMMIT')], 'reloaded'],
   [
     [stageSuspended('transformer', 0, true), databaseCutAt('before the answer to COMMIT')],

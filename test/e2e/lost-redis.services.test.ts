@@ -88,23 +88,16 @@ describe.skipIf(missing.length > 0)('Redis that lost its data', { timeout: 180_0
     expect(await world.run('checkpoint', 'verify')).toContain('none is damaged');
   };
 
-  test('under running transformers, with the events of its state gone', async () => {
+  test('together with a transformer, kill -9', async () => {
     await checkpointAndRelease();
+    await world.kill(transformer);
     expect(await world.flushState()).toBe(PARTITIONS);
+    transformer = await world.spawn('transformer', SOON_COMMITTED);
     await untilRestored();
     await expectAllStored();
     const { length } = await listed();
     expect(await world.stop(transformer)).toBe(0);
     expect(await listed()).toHaveLength(length + PARTITIONS);
-  });
-
-  test('together with a transformer, kill -9', async () => {
-    await checkpointAndRelease();
-    await world.kill(transformer);
-    await world.flushState();
-    transformer = await world.spawn('transformer', SOON_COMMITTED);
-    await untilRestored();
-    await expectAllStored();
   });
 
   test('of which a part came back', async () => {
