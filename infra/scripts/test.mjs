@@ -3,7 +3,7 @@
 // only the suites below PATH (and the build). The last line is always the closing counts.
 import './require-node.mjs';
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tsc } from './build.mjs';
@@ -14,6 +14,11 @@ import { readSuites } from './suites.mjs';
 const oxlint = join(root, 'node_modules', 'oxlint', 'bin', 'oxlint');
 const prettier = join(root, 'node_modules', 'prettier', 'bin', 'prettier.cjs');
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+
+/** What would not fit into the time, and the soak repeats for hours: run when named. */
+const longSuites = JSON.parse(
+  readFileSync(join(root, 'infra', 'scripts', 'long-suites.json'), 'utf8'),
+);
 
 const reporters = ['--reporter=default', '--reporter=json'];
 
@@ -45,6 +50,8 @@ async function runEverything() {
     skip('format', 'suites were selected', 'npm test');
   }
   await runSuites();
+  if (selected.length > 0) return;
+  for (const path of longSuites) skip(path, 'it takes a minute or more', `npm test -- ${path}`);
 }
 
 /** Counts only when it fails: everything else is without meaning then. */
@@ -78,9 +85,11 @@ async function runSuites() {
   try {
     const report = join(directory, 'report.json');
     const notices = join(directory, 'notices.jsonl');
+    const leftOut = longSuites.flatMap((path) => ['--exclude', path]);
+    const chosen = selected.length > 0 ? selected : leftOut;
     const { code, why } = await runBounded({
       file: process.execPath,
-      args: [vitest, 'run', ...reporters, `--outputFile.json=${report}`, ...selected],
+      args: [vitest, 'run', ...reporters, `--outputFile.json=${report}`, ...chosen],
       timeoutMs: timeLeftMs(),
       env: { MILLRACE_TEST_NOTICES: notices },
     });

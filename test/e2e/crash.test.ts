@@ -3,7 +3,7 @@ import type { LoadResult, LoadSettings } from '../load/load-run.ts';
 import { StoreClient } from '../services/store-client.ts';
 import { unpackSamples } from '../services/unpack-samples.ts';
 import { accountFor, runCrashRound } from './crash-round.ts';
-import { CrashWorld, DATA_PARTS, SmallDisk } from './crash-world.ts';
+import { CrashWorld, SmallDisk } from './crash-world.ts';
 
 const STEPS = 120;
 const DISK_MIB = 700;
@@ -61,23 +61,6 @@ describe('under load, everything acknowledged is stored once after', () => {
       await disk.remove();
     }
   });
-
-  test.skipIf(!SmallDisk.isPossible)(
-    'no room for the log, the state and the store, one after the other',
-    { timeout: 240_000 },
-    async () => {
-      world = await CrashWorld.startOnSmallDisks();
-      const { faults } = await runCrashRound(world, {
-        metric: 'load_on_small_disks',
-        share: 0.05,
-        steps: 3 * STEPS,
-        fault: async (here) => {
-          for (const part of DATA_PARTS) await here.fillPart(part, async () => undefined);
-        },
-      });
-      expect(faults).toEqual([]);
-    },
-  );
 });
 
 /** The check itself: a row that is missing, and the same with another one twice instead. */
