@@ -50,8 +50,8 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${CHECKPOINT}/checkpoint-retention.ts`,
-        text: 'const before = base.manifest.position - 1;',
-        replacement: 'const before = base.manifest.position;',
+        text: 'Math.min(base.manifest.position, archivedTo) - 1;',
+        replacement: 'Math.min(base.manifest.position, archivedTo);',
       },
     ],
   },
