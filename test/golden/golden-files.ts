@@ -54,7 +54,11 @@ export const GOLDEN: readonly GoldenLog[] = [
     // Ends with version 2.
     name: 'fold-v1-upgraded',
     foldVersion: 1,
-    record: () => variedLog(209, { records: 50, changes: 0.2, losses: 0.1, isUpgraded: true }),
+    record: () =>
+      variedLog(209, {
+        ...{ records: 50, changes: 0.2, losses: 0.1 },
+        ...{ upgradedFrom: 1, foldVersion: 2 },
+      }),
   },
   {
     // Records leave labels out, and the log has lost some that would have said them.
@@ -72,6 +76,39 @@ export const GOLDEN: readonly GoldenLog[] = [
     foldVersion: 2,
     stateVersion: 2,
     record: () => variedLog(269, { records: 60, changes: 0.3 }),
+  },
+  {
+    name: 'fold-v3-everything',
+    foldVersion: 3,
+    stateVersion: 3,
+    record: () => variedLog(301, { records: 60, losses: 0.08, redriven: 0.15, late: 0.5 }),
+  },
+  {
+    name: 'fold-v3-changes',
+    foldVersion: 3,
+    stateVersion: 3,
+    record: () => variedLog(302, { records: 60, changes: 0.25, losses: 0.05, late: 0.5 }),
+  },
+  {
+    name: 'fold-v3-bounds',
+    foldVersion: 3,
+    stateVersion: 3,
+    record: () =>
+      variedLog(303, {
+        ...{ records: 55, changes: 0.1, late: 0.5 },
+        settings: { ...TIGHT_SETTINGS, piecesMax: 90 },
+      }),
+  },
+  {
+    // Ends with version 3.
+    name: 'fold-v2-upgraded',
+    foldVersion: 2,
+    stateVersion: 3,
+    record: () =>
+      variedLog(309, {
+        ...{ records: 50, changes: 0.2, late: 0.4 },
+        ...{ upgradedFrom: 2, foldVersion: 3 },
+      }),
   },
 ];
 

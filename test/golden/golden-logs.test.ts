@@ -33,9 +33,23 @@ it('the logs have lost something, and rules of theirs dropped something', () => 
   );
   expect(told.some(({ lost = 0 }) => lost > 0)).toBe(true);
   const rules = new Set(told.flatMap(({ droppedBy = [] }) => droppedBy.map(([rule]) => rule)));
-  expect([...rules].sort()).toEqual(['away', 'noise']);
+  expect([...rules].sort()).toEqual(['away', 'noise', 'same']);
   expect(told.some((totals) => !('lost' in totals))).toBe(true);
 });
+
+it.each(GOLDEN.filter(({ foldVersion }) => foldVersion === 3))(
+  'the log $name has late pieces that wait',
+  ({ name, record }) => {
+    const log = goldenLog(name, record);
+    const before = log.map(({ record: one, ...rest }) => {
+      const isBarrier = one.kind === EventsRecordKind.barrier;
+      return { ...rest, record: isBarrier ? { ...one, foldVersion: 2 } : one };
+    });
+    const finalsOf = (logged: readonly LoggedRecord[]): number =>
+      runFold(logged).entries.filter(({ type }) => type === EntryType.final).length;
+    expect(finalsOf(log)).not.toBe(finalsOf(before));
+  },
+);
 
 it('the logs hold everything there is to fold', () => {
   const types = new Set(

@@ -1,6 +1,11 @@
 import type { MarkedWindow } from '@millrace/store';
 import { WindowFold } from '@millrace/transformer/fold';
-import { decodeEventsRecord, EventsRecordKind, type FoldSettings } from '@millrace/wire';
+import {
+  decodeEventsRecord,
+  EventsRecordKind,
+  FOLD_VERSION,
+  type FoldSettings,
+} from '@millrace/wire';
 import { foldCollected, type Inexact, type WindowLinks } from './fold-collected.ts';
 import type { PieceColumns } from './merge-pieces.ts';
 import { ALL_SERIES, PartitionCollector, type SeriesRange } from './partition-collector.ts';
@@ -100,7 +105,7 @@ async function computeFrom(
     task.editions,
     new Map([...windows].map(([number, { window }]) => [number, window])),
   );
-  const fold = new WindowFold(task.settings, wanted.plans);
+  const fold = new WindowFold(task.settings, wanted.plans, FOLD_VERSION);
   let range = ALL_SERIES;
   while (range.from < ALL_SERIES.to) {
     const collector = await collect(task, start, { wanted, range });

@@ -73,7 +73,7 @@ export function foldVersionLacking(wanted: number, known: readonly number[]): Mi
     code: 'RULES_FOLD_VERSION',
     kind: 'permanent',
     message:
-      `There is no fold version ${wanted} in this release, only ${known.join(' and ')}. Nothing ` +
+      `There is no fold version ${wanted} in this release, only ${known.join(', ')}. Nothing ` +
       'was changed.',
     remedy: 'Ask for one of those, or run a release that has it, of every stage.',
   });
@@ -121,7 +121,7 @@ export function barriersMissing(
 }
 
 export function candidateUnknown(number: number, known: readonly number[]): MillraceError {
-  const there = known.length === 0 ? 'there is none' : `there is ${known.join(' and ')}`;
+  const there = known.length === 0 ? 'there is none' : `there is ${known.join(', ')}`;
   return new MillraceError({
     code: 'CANDIDATE_UNKNOWN',
     kind: 'permanent',

@@ -5,8 +5,9 @@
  *
  *   1  the first
  *   2  counts what the log has lost, and tells which rule dropped what
+ *   3  late pieces of roll-ups wait for the samples that follow
  */
-export const FOLD_VERSIONS: readonly number[] = [1, 2];
+export const FOLD_VERSIONS: readonly number[] = [1, 2, 3];
 
 /** The one that new logs ask for. */
 export const FOLD_VERSION: number = FOLD_VERSIONS.at(-1)!;
@@ -14,4 +15,9 @@ export const FOLD_VERSION: number = FOLD_VERSIONS.at(-1)!;
 /** Whether the ledger tells what was lost, and the reasons. */
 export function tellsReasons(foldVersion: number): boolean {
   return foldVersion >= 2;
+}
+
+/** Whether a late piece of a roll-up waits, or is put out in the second after it was opened. */
+export function waitsForLate(foldVersion: number): boolean {
+  return foldVersion >= 3;
 }

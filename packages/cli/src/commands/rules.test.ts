@@ -222,15 +222,15 @@ describe('whom they ask', () => {
 describe('rules upgrade', () => {
   test('brings the newest fold version into force, once', async () => {
     const plan = await rules('upgrade', '--plan');
-    expect(plan.out).toMatch('Fold version 1 would be replaced by 2; nothing was changed.');
+    expect(plan.out).toMatch('Fold version 1 would be replaced by 3; nothing was changed.');
     const first = await rules('upgrade');
     expect(first).toMatchObject({ code: 0, err: '' });
     expect(first.out).toMatch(
-      /^Fold version 2 is in force from here on, instead of 1; 3 partitions/,
+      /^Fold version 3 is in force from here on, instead of 1; 3 partitions/,
     );
     expect((await rules('upgrade')).out).toMatch('Nothing changed: that fold version is in force.');
     expect(await json('upgrade', '--fold-version', '1')).toMatchObject({
-      plan: { foldVersion: { from: 2, to: 1 } },
+      plan: { foldVersion: { from: 3, to: 1 } },
     });
     const unknown = await rules('upgrade', '--fold-version', '99');
     expect(unknown).toMatchObject({ code: 1, out: '' });

@@ -10,6 +10,7 @@ describe.each<[what: string, Omit<VariedLogParams, 'records'>]>([
   ['usual bounds', {}],
   ['bounds that are reached all the time', { settings: TIGHT_SETTINGS }],
   ['rules and settings that change', { changes: 0.2 }],
+  ['the fold version of before, and then the newest', { changes: 0.1, upgradedFrom: 2 }],
   [
     'losses, redriven letters, rules that change, and bounds reached all the time',
     { settings: TIGHT_SETTINGS, changes: 0.1, losses: 0.05, redriven: 0.1 },

@@ -29,7 +29,7 @@ export function foldVersionUnknown(found: number, known: readonly number[]): Mil
     code: 'FOLD_VERSION',
     kind: 'permanent',
     message:
-      `The log asks for fold version ${found}, this program has ${known.join(' and ')}. ` +
+      `The log asks for fold version ${found}, this program has versions ${known.join(', ')}. ` +
       'The partition is not folded; the log keeps everything.',
     remedy:
       `Run a release that has fold version ${found}: ` +

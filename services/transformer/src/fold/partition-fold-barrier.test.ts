@@ -107,7 +107,7 @@ describe('barriers', () => {
       }
       return '';
     };
-    expect(remedy(FOLD_VERSION + 1)).toMatch(/has fold version 3: a newer one/);
+    expect(remedy(FOLD_VERSION + 1)).toMatch(/has fold version 4: a newer one/);
     expect(remedy(0)).toMatch(/has fold version 0: an older one/);
   });
 

@@ -236,9 +236,9 @@ export class PartitionFold {
       series.restore();
       labels.restore();
     }
-    windows.restore();
+    const { foldVersion } = tables.barrier;
     // The watermark may have moved: what it has passed is put out before anybody says so.
-    this.#finish(windows.takeFinal(secondOf(this.head.partitionTimeUs)));
+    this.#finish(windows.change(foldVersion, secondOf(this.head.partitionTimeUs)));
   }
 
   /** Ends the oldest of too many retired editions: their open windows stay without what follows. */

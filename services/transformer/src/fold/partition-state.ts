@@ -112,7 +112,7 @@ export function createTables(
     definitions: new DefinitionMemory(settings),
     labels,
     metadata: new MetadataMemory(settings),
-    windows: new WindowFold(settings, editions.plans),
+    windows: new WindowFold(settings, editions.plans, barrier.foldVersion),
     ledger: new LedgerMemory(),
   };
 }

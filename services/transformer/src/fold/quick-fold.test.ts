@@ -40,6 +40,8 @@ interface Shape {
   settings?: Partial<FoldSettings>;
   /** Comes into force in the middle. */
   next?: RuleFile;
+  /** Of all samples: as when a backlog is drained. */
+  behindUs?: number;
 }
 
 /** Scrapes of the same series again and again, some of whose samples are unusual. */
@@ -57,7 +59,7 @@ function scrapes(seed: number, params: Readonly<Shape & { refused: number[] }>):
       log.push({ record: versions.next(params.next), appendTimeUs: nowUs });
     }
     nowUs += random() < 0.02 ? 400 * SECOND : SECOND;
-    const lateUs = random() < 0.05 ? 500 * SECOND : 0;
+    const lateUs = (random() < 0.05 ? 500 * SECOND : 0) + (params.behindUs ?? 0);
     const from = random() < 0.3 ? Math.floor(random() * SERIES) : 0;
     const samples: TestSample[] = [];
     for (let s = from; s < SERIES; s += 1) {
@@ -100,6 +102,7 @@ describe.each<[what: string, shape: Readonly<Shape>]>([
   ['the roll-up alone', {}],
   ['the roll-up, and few times remembered', { settings: { rememberedTimesMax: 3 } }],
   ['rules for some', { rules: RULES_OF_SOME }],
+  ['windows that are over', { behindUs: 3 * 3600 * SECOND }],
   ['bounds', { settings: BOUNDS }],
   ['rules that change', { settings: { rememberedTimesMax: 3 }, next: RULES_OF_SOME }],
   ['rules for some, and bounds', { rules: RULES_OF_SOME, settings: BOUNDS }],

@@ -5,8 +5,8 @@ import {
   pieceName,
   type Piece,
 } from '@millrace/model';
-import type { FoldSettings } from '@millrace/wire';
-import { DueList, secondAfter } from '../memory/due-list.ts';
+import { waitsForLate, type FoldSettings } from '@millrace/wire';
+import { DueList, secondAfter, secondOf } from '../memory/due-list.ts';
 import { PIECE_FIELDS, PieceField, PieceMemory } from '../memory/piece-memory.ts';
 import type { EditionPlan } from './edition-plan.ts';
 import { pieceEntry } from './piece-entry.ts';
@@ -27,19 +27,29 @@ export interface FoldMoment {
   row: number;
 }
 
+/** How long a late piece of a roll-up waits for more of its window, since fold version 3. */
+export const LATE_RETAIN_US = 10_000_000;
+
 /** Folds samples into the open pieces of their windows, and knows which pieces are due. */
 export class WindowFold {
   readonly pieces: PieceMemory = new PieceMemory();
   readonly #settings: FoldSettings;
   readonly #plans: ReadonlyMap<number, EditionPlan>;
   readonly #due = new DueList();
+  /** Whether late pieces of roll-ups wait for the samples that follow. */
+  #waitsForLate: boolean;
   /** Changed pieces by what publishes them; may hold slots that are none of that any more. */
   #changedAway: number[] = [];
   #changedRollups: number[] = [];
 
-  constructor(settings: FoldSettings, plans: ReadonlyMap<number, EditionPlan>) {
+  constructor(
+    settings: FoldSettings,
+    plans: ReadonlyMap<number, EditionPlan>,
+    foldVersion: number,
+  ) {
     this.#settings = settings;
     this.#plans = plans;
+    this.#waitsForLate = waitsForLate(foldVersion);
   }
 
   /** Folds one value, and what it adds to the increase, into every width of a target. */
@@ -126,6 +136,19 @@ export class WindowFold {
     return this.pieces.inTurn(final);
   }
 
+  /**
+   * Other settings, or another fold version, are in force from this second of partition time on:
+   * the lists are built again. Pieces that the watermark has passed are returned, in turn. It may
+   * have moved, and then late pieces cannot be told from those that were there in time.
+   */
+  change(foldVersion: number, second: number): number[] {
+    this.#waitsForLate = waitsForLate(foldVersion);
+    this.restore();
+    if (!this.#waitsForLate) return this.takeFinal(second);
+    const { pieces } = this;
+    return pieces.inTurn(pieces.used().filter((slot) => this.#isPassed(slot, second)));
+  }
+
   /** Pieces above the bound: the least recently touched, none that `offset` touched. */
   takeOverflow(offset: number): number[] {
     const over = this.pieces.size - this.#settings.piecesMax;
@@ -164,7 +187,7 @@ export class WindowFold {
     return pieceEntry(this.pieces, slot, this.#planOf(slot));
   }
 
-  /** Builds the lists again, after the pieces were loaded or the settings changed. */
+  /** Builds the lists again, after the pieces were loaded. */
   restore(): void {
     this.#due.clear();
     this.#changedAway = [];
@@ -240,14 +263,32 @@ export class WindowFold {
     return this.#plans.get(this.pieces.field(slot, PieceField.edition))!;
   }
 
+  /**
+   * INVARIANT: a piece that was opened in time is put out as soon as the watermark passes its end,
+   * whenever it was touched: its window is called complete then.
+   */
   #dueSecond(slot: number): number {
+    const end = this.#endSecond(slot);
+    const touchedUs = this.pieces.field(slot, PieceField.touchedUs);
+    if (this.#planOf(slot).aggregatesAway) {
+      return Math.max(end, secondAfter(touchedUs + this.#settings.retainUs));
+    }
+    if (!this.#waitsForLate) return Math.max(end, secondAfter(touchedUs));
+    // One that was there in time is gone by then.
+    const isLate = secondOf(touchedUs) >= end;
+    return isLate ? secondAfter(touchedUs + LATE_RETAIN_US) : end;
+  }
+
+  #isPassed(slot: number, second: number): boolean {
+    const isAway = this.#planOf(slot).aggregatesAway;
+    return (isAway ? this.#dueSecond(slot) : this.#endSecond(slot)) <= second;
+  }
+
+  /** The second of partition time at which the watermark has passed the end of its window. */
+  #endSecond(slot: number): number {
     const { pieces } = this;
     const endUs = pieces.field(slot, PieceField.startUs) + pieces.field(slot, PieceField.widthUs);
-    const retainUs = this.#planOf(slot).aggregatesAway ? this.#settings.retainUs : 0;
-    return Math.max(
-      secondAfter(endUs + this.#settings.latenessUs),
-      secondAfter(pieces.field(slot, PieceField.touchedUs) + retainUs),
-    );
+    return secondAfter(endUs + this.#settings.latenessUs);
   }
 
   #isWideRollup(slot: number): boolean {

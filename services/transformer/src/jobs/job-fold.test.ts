@@ -136,7 +136,7 @@ const WORLDS: [what: string, file: RuleFile, params: Omit<VariedLogParams, 'reco
   ['rules that drop', WITH_DROP, {}],
   ['bounds that are reached all the time', WITH_DROP, { settings: TIGHT }],
   ['rules and settings that change', WITH_DROP, { changes: 0.1 }],
-  ['a log of before', { rules: ALL }, { isUpgraded: true }],
+  ['a log of before', { rules: ALL }, { upgradedFrom: 1 }],
   ['losses and dead letters that come again', { rules: ALL }, { losses: 0.05, redriven: 0.1 }],
 ];
 

@@ -85,8 +85,12 @@ export interface VariedLogParams {
   losses?: number;
   /** Share of records with dead letters that are sent again. */
   redriven?: number;
-  /** The first half is folded by version 1. */
-  isUpgraded?: boolean;
+  /** Share of samples that are up to ten minutes old. */
+  late?: number;
+  /** The first half is folded by this version of before. */
+  upgradedFrom?: number;
+  /** The newest unless it says so. */
+  foldVersion?: number;
 }
 
 /** Numbers the records of receivers that hear of each one before they send the next. */
@@ -115,8 +119,8 @@ export function variedLog(seed: number, params: Readonly<VariedLogParams>): Logg
   const random = randomOf(seed);
   const below = (n: number): number => Math.floor(random() * n);
   const pick = <T>(list: readonly T[]): T => list[below(list.length)]!;
-  const { isUpgraded = false } = params;
-  const log = logStart(VARIED_RULES, params.settings, isUpgraded ? 1 : FOLD_VERSION);
+  const { upgradedFrom, foldVersion = FOLD_VERSION, late = 0.1 } = params;
+  const log = logStart(VARIED_RULES, params.settings, upgradedFrom ?? foldVersion);
   const changes = new VariedChanges(log[1]!.record as BarrierRecord, {
     pick,
     settings: VARIED_SETTINGS,
@@ -127,7 +131,7 @@ export function variedLog(seed: number, params: Readonly<VariedLogParams>): Logg
 
   const sample = (): TestSample => {
     const metric = pick(Object.keys(KINDS));
-    const backUs = below(random() < 0.1 ? 600 : 40) * SECOND;
+    const backUs = below(random() < late ? 600 : 40) * SECOND;
     const aheadUs = random() < 0.05 ? below(250) * SECOND : 0;
     const timeUs = Math.floor(nowUs / SECOND) * SECOND - backUs + aheadUs;
     const special = random() < 0.05 ? pick([NaN, Infinity, -Infinity, -0, 0.1]) : undefined;
@@ -157,7 +161,8 @@ export function variedLog(seed: number, params: Readonly<VariedLogParams>): Logg
   };
 
   for (let i = 0; i < params.records; i += 1) {
-    if (isUpgraded && i === params.records >>> 1) changes.foldVersion = FOLD_VERSION;
+    const isUpgrade = upgradedFrom !== undefined && i === params.records >>> 1;
+    if (isUpgrade) changes.foldVersion = foldVersion;
     nowUs += below(3) === 0 ? below(60 * SECOND) : below(SECOND);
     if (params.changes !== undefined && random() < 0.03) nowUs += below(5 * 3600) * SECOND;
     const appendTimeUs = nowUs + below(2 * SECOND) - SECOND;
