@@ -17,6 +17,12 @@ export function tellsReasons(foldVersion: number): boolean {
   return foldVersion >= 2;
 }
 
+/**
+ * How long a late piece of a roll-up waits for more of its window, in partition time since the last
+ * sample. Of fold version 3.
+ */
+export const LATE_RETAIN_US = 10_000_000;
+
 /** Whether a late piece of a roll-up waits, or is put out in the second after it was opened. */
 export function waitsForLate(foldVersion: number): boolean {
   return foldVersion >= 3;

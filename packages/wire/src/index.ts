@@ -68,7 +68,13 @@ export { FieldWriter } from './field-writer.ts';
 export { corruptRecord } from './columns.ts';
 export { DefinitionReader, encodeDefinitions, metricOf } from './definitions.ts';
 export { completeSettings, DEFAULT_FOLD_SETTINGS } from './fold-settings.ts';
-export { FOLD_VERSION, FOLD_VERSIONS, tellsReasons, waitsForLate } from './fold-version.ts';
+export {
+  FOLD_VERSION,
+  FOLD_VERSIONS,
+  LATE_RETAIN_US,
+  tellsReasons,
+  waitsForLate,
+} from './fold-version.ts';
 export { encodeDataRecord } from './data-record-codec.ts';
 export { decodeEventsRecord, encodeEventsRecord } from './events-record-codec.ts';
 export {

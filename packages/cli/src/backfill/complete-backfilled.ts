@@ -8,11 +8,8 @@ import { isDistributed } from '../distributed/is-distributed.ts';
 import { formatTimeUs } from '../quantities.ts';
 import type { BackfillFlags } from './backfill-flags.ts';
 import type { ReceiverTarget } from './http-target.ts';
+import { untilPiecesAreStored } from './until-pieces-are-stored.ts';
 
-const LOOK_MS = 250;
-const LOOKS_MAX = 80;
-/** Pieces are put out at whole seconds, and stored a moment later. */
-const PIECES_US = 3_000_000;
 const HOUR_US = 3_600_000_000;
 
 /**
@@ -54,22 +51,4 @@ export async function completeBackfilled(
 export function canReadStore({ environment }: CliContext, flags: BackfillFlags): boolean {
   const isNamed = flags.url !== undefined || (environment['MILLRACE_URL'] ?? '') !== '';
   return flags.dataDir !== undefined || !isNamed || isDistributed(environment);
-}
-
-/**
- * What was sent last changed windows that are put out, and so marked, only in a second of partition
- * time that is over. Where nobody tells how far that is, what is missing is completed later.
- */
-async function untilPiecesAreStored(
-  target: ReceiverTarget,
-  { clock, signal }: Readonly<{ clock: Clock; signal: AbortSignal }>,
-): Promise<void> {
-  const wantedUs = clock.nowUs() + PIECES_US;
-  for (let look = 0; look < LOOKS_MAX; look += 1) {
-    const report = await target.ledger();
-    if (report === undefined) return;
-    const { positions } = report;
-    if (positions.every(({ partitionTimeUs }) => partitionTimeUs >= wantedUs)) return;
-    await clock.sleep(LOOK_MS, signal);
-  }
 }

@@ -1,9 +1,14 @@
 import { compileRules, type RuleFile } from '@millrace/rules';
-import { DEFAULT_FOLD_SETTINGS, FOLD_VERSION, type FoldSettings } from '@millrace/wire';
+import {
+  DEFAULT_FOLD_SETTINGS,
+  FOLD_VERSION,
+  LATE_RETAIN_US,
+  type FoldSettings,
+} from '@millrace/wire';
 import { describe, expect, it } from 'vitest';
 import { Editions } from './editions.ts';
 import { lanesOf, Placements, type Target } from './series-placement.ts';
-import { LATE_RETAIN_US, WindowFold, type FoldMoment } from './window-fold.ts';
+import { WindowFold, type FoldMoment } from './window-fold.ts';
 
 const SECOND = 1_000_000;
 const MINUTE = 60 * SECOND;

@@ -5,7 +5,7 @@ import {
   pieceName,
   type Piece,
 } from '@millrace/model';
-import { waitsForLate, type FoldSettings } from '@millrace/wire';
+import { LATE_RETAIN_US, waitsForLate, type FoldSettings } from '@millrace/wire';
 import { DueList, secondAfter, secondOf } from '../memory/due-list.ts';
 import { PIECE_FIELDS, PieceField, PieceMemory } from '../memory/piece-memory.ts';
 import type { EditionPlan } from './edition-plan.ts';
@@ -26,9 +26,6 @@ export interface FoldMoment {
   caches: SeriesCaches;
   row: number;
 }
-
-/** How long a late piece of a roll-up waits for more of its window, since fold version 3. */
-export const LATE_RETAIN_US = 10_000_000;
 
 /** Folds samples into the open pieces of their windows, and knows which pieces are due. */
 export class WindowFold {
