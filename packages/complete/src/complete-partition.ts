@@ -32,6 +32,11 @@ export interface PartitionTask {
   place: PartitionPlace;
   /** Behind the last record that the store has applied. */
   to: number;
+  /**
+   * Pieces that records behind this partition time changed late may not have come to the store:
+   * they wait for the samples that follow.
+   */
+  recentUs: number;
   editions: readonly EditionRules[];
   settings: FoldSettings;
   samplesMax: number;
@@ -138,9 +143,11 @@ async function collect(
   const known = await start.load();
   const collector = new PartitionCollector(wanted, known, { range, identitiesMax });
   let records = 0;
-  for await (const { payload } of readRecords(place, start.position, to)) {
+  let newestUs = -Infinity;
+  for await (const { payload, appendTimeUs } of readRecords(place, start.position, to)) {
     const record = decodeEventsRecord(payload);
-    if (record.kind === EventsRecordKind.data) collector.take(record);
+    newestUs = Math.max(newestUs, appendTimeUs);
+    if (record.kind === EventsRecordKind.data) collector.take(record, newestUs > task.recentUs);
     if (collector.held > samplesMax) return undefined;
     records += 1;
     if (records % RECORDS_AT_ONCE === 0) await task.onRead(RECORDS_AT_ONCE);

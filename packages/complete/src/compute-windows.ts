@@ -16,6 +16,7 @@ import {
 } from './complete-partition.ts';
 import type { Reason } from './complete-report.ts';
 import { editionRules } from './edition-rules.ts';
+import type { MissingWindow } from './fold-collected.ts';
 import { mergePieces, type PieceColumns } from './merge-pieces.ts';
 import { taskOf, type PageParts } from './partition-task.ts';
 import type { EditionRules } from './wanted-windows.ts';
@@ -29,6 +30,8 @@ export interface Outcome {
   why: Reason | 'not_over' | undefined;
   /** Windows that have to be changed with it. */
   followers: readonly string[];
+  /** Those of them that may be somewhere although the store does not have them. */
+  pending: readonly string[];
 }
 
 export type Outcomes = ReadonlyMap<string, Outcome>;
@@ -76,8 +79,13 @@ function settled(outcomes: Map<string, Outcome>, names: ReadonlyMap<string, Wind
       if (outcome.whole === undefined) continue;
       const why = outcome.followers
         .filter((one) => outcomes.get(one)?.window.isMarked !== true)
-        // One that was looked for and has no pieces is shown to nobody, or it is marked.
-        .map((one) => outcomes.get(one)?.why ?? (names.has(one) ? undefined : 'not_over'))
+        // One that was looked for and has no pieces is shown to nobody, or it is marked; unless
+        // they are still to come.
+        .map((one) => {
+          const isKnown = names.has(one) && !outcome.pending.includes(one);
+          const other = outcomes.get(one);
+          return other === undefined && !isKnown ? 'not_over' : other?.why;
+        })
         .find((one) => one !== undefined);
       if (why === undefined) continue;
       const mine = why === 'not_over' ? why : 'followed';
@@ -87,6 +95,8 @@ function settled(outcomes: Map<string, Outcome>, names: ReadonlyMap<string, Wind
   }
   return outcomes;
 }
+
+const ALONE = { followers: [], pending: [] };
 
 type Rules = ReadonlyMap<number, EditionRules>;
 
@@ -105,7 +115,7 @@ async function computeLooked(
     const isOver = !isNotOver(window, looked, { rules, history });
     const why = isOver ? whyNot(window, { rules, live }) : 'not_over';
     if (why === undefined) windows.set(number, window);
-    else outcomes.set(nameOf(window), { window, whole: undefined, why, followers: [] });
+    else outcomes.set(nameOf(window), { window, whole: undefined, why, ...ALONE });
   }
   const results = await computePartitions(parts, looked, { windows, rules, live, asked });
   const missing: WindowName[] = [];
@@ -116,10 +126,19 @@ async function computeLooked(
     const lacking = ofWindow.flatMap(({ links }) => links.missing.get(number) ?? []);
     const known = ofWindow.flatMap(({ links }) => [...(links.followers.get(number) ?? [])]);
     const followers = [...lacking, ...known.map((one) => looked.windows[one]!)].map(nameOf);
+    const pending = lacking.filter((one) => isLateAndPending(one, looked)).map(nameOf);
     if (why === undefined) missing.push(...lacking);
-    outcomes.set(nameOf(window), { window, whole, why, followers });
+    outcomes.set(nameOf(window), { window, whole, why, followers, pending });
   }
   return { outcomes, missing };
+}
+
+/** Its samples came behind the watermark, just now. */
+function isLateAndPending(
+  { startUs, widthUs, isPending }: MissingWindow,
+  { watermarkUs }: MarkedWindows,
+): boolean {
+  return isPending && startUs + widthUs <= watermarkUs;
 }
 
 function isNotOver(

@@ -28,7 +28,12 @@ export interface WindowLinks {
   /** A counter in each of these goes on from one of the window: both change together. */
   followers: Map<number, Set<number>>;
   /** The same of windows that were not wanted. */
-  missing: Map<number, WindowName[]>;
+  missing: Map<number, MissingWindow[]>;
+}
+
+export interface MissingWindow extends WindowName {
+  /** If it has no pieces, that may be because they have not come to the store. */
+  isPending: boolean;
 }
 
 /**
@@ -170,7 +175,10 @@ class SeriesFold {
       else {
         const { edition } = target.plan;
         const seriesId = target.output!.fingerprint.slice(0, 8);
-        getOrAdd(missing, number, () => []).push({ edition, seriesId, widthUs, startUs });
+        const { recentFromUs, recentToUs } = this.#series;
+        const isPending = recentFromUs < startUs + widthUs && startUs <= recentToUs;
+        const name = { edition, seriesId, widthUs, startUs, isPending };
+        getOrAdd(missing, number, () => []).push(name);
       }
     }
   }

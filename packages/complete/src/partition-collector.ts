@@ -25,6 +25,9 @@ export interface CollectedSeries extends WantedOfSeries {
   tails: SeriesTails;
   /** Samples at or below this time may have come before what was read. */
   floorUs: number;
+  /** Times of those that came just now lie between these; see `PartitionTask.recentUs`. */
+  recentFromUs: number;
+  recentToUs: number;
   /** When the counter began, as it was said before; -Infinity: it was not, or not for sure. */
   startUs: number;
 }
@@ -82,7 +85,8 @@ export class PartitionCollector {
     this.#receivers = tables?.receivers ?? new ReceiverMemory(bounds);
   }
 
-  take(record: DataRecord): void {
+  /** `isRecent`: pieces that it changed may not have come to the store. */
+  take(record: DataRecord, isRecent: boolean): void {
     const { fingerprints, kinds } = record;
     if (kinds.length > this.#slots.length) this.#grow(kinds.length);
     new Uint8Array(this.#lanes.buffer).set(fingerprints);
@@ -98,7 +102,9 @@ export class PartitionCollector {
       side.next(i);
       if (retried !== undefined && !retried.includes(side.ordinal)) continue;
       const number = this.#numberOf(record.seriesIndex[i]!);
-      if (number >= 0) this.#takeSample(record, i, number, side);
+      if (number < 0) continue;
+      this.#takeSample(record, i, number, side);
+      if (isRecent) noteRecent(this.series[number]!, record.times[i]!);
     }
   }
 
@@ -210,7 +216,8 @@ export class PartitionCollector {
     const tails = new SeriesTails();
     const before = this.#known.series(this.#lanes, 4 * s);
     const { floorUs, startUs } = before;
-    this.series.push({ ...wanted, fingerprint, tails, floorUs, startUs });
+    const recent = { recentFromUs: Infinity, recentToUs: -Infinity };
+    this.series.push({ ...wanted, fingerprint, tails, floorUs, startUs, ...recent });
     for (const { timeUs, value, isValued } of before.samples) {
       const flags = isValued ? 0 : SampleFlag.stale;
       const sample = { timeUs, value, flags, startUs: NaN, kind: SampleKind.unknown };
@@ -227,6 +234,11 @@ export class PartitionCollector {
     this.#slots = new Int32Array(2 * count);
     this.#lanes = new Uint32Array(8 * count);
   }
+}
+
+function noteRecent(series: CollectedSeries, timeUs: number): void {
+  series.recentFromUs = Math.min(series.recentFromUs, timeUs);
+  series.recentToUs = Math.max(series.recentToUs, timeUs);
 }
 
 const KEPT_FLAGS = SampleFlag.stale | SampleFlag.untimed | SampleFlag.start | SampleFlag.histogram;

@@ -1,6 +1,7 @@
 import type { RulesHistory } from '@millrace/control';
 import type { CompletionRun, MarkedWindows, StoredPosition } from '@millrace/store';
 import { TOPIC_EVENTS } from '@millrace/stream';
+import { LATE_RETAIN_US } from '@millrace/wire';
 import type { CompleteComponents } from './complete-marked.ts';
 import type { PartitionTask } from './complete-partition.ts';
 import type { CompletionTally } from './complete-report.ts';
@@ -8,6 +9,9 @@ import type { CompleteSettings } from './complete-settings.ts';
 import { wholeFrom } from './edition-rules.ts';
 import { logIdAt } from './partition-starts.ts';
 import type { EditionRules } from './wanted-windows.ts';
+
+/** Pieces are put out at whole seconds. */
+const SECOND_US = 1_000_000;
 
 /** What all windows of a page are computed with. */
 export interface PageParts extends CompleteComponents {
@@ -24,7 +28,7 @@ export async function taskOf(
   { rules, live }: Readonly<{ rules: ReadonlyMap<number, EditionRules>; live: StoredPosition }>,
 ): Promise<PartitionTask | undefined> {
   const { stream, settings, history, tally, signal } = parts;
-  const { partition, logId, logNumber } = live;
+  const { partition, logId, logNumber, partitionTimeUs = -Infinity } = live;
   const { logWaitMsMax, samplesMax, identitiesMax } = settings;
   const { start } = await stream.bounds(TOPIC_EVENTS, partition);
   tally.noteStart(partition, start);
@@ -36,6 +40,7 @@ export async function taskOf(
   return {
     place: { ...at, logId, logNumber },
     to: Math.max(...marks.map(({ mark }) => (mark.ordinal > 0 ? mark.offset + 1 : mark.offset))),
+    recentUs: partitionTimeUs - LATE_RETAIN_US - SECOND_US,
     editions: [...rules.values()],
     settings: history.newest!.settings,
     ...{ samplesMax, identitiesMax },
