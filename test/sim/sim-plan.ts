@@ -13,6 +13,7 @@ import type { SendersPlan } from './senders.ts';
 import type { WorkloadPlan } from './workload.ts';
 
 export const SIM_PARTITIONS = 2;
+const NEWEST = FOLD_VERSIONS.at(-1)!;
 /** The one that is poisoned, if any. */
 export const POISONED_PARTITION = 1;
 
@@ -168,7 +169,8 @@ export function planRun(seed: number): SimPlan {
       ? { segmentBytes: random.pick([100, 1500]), retentionMs: FORGETS_MS }
       : {},
     settings: random.chance(0.4) ? { ...TIGHT_BOUNDS, piecesMax: random.pick([3, 40]) } : {},
-    foldVersion: random.pick(FOLD_VERSIONS),
+    // Mostly the one that new logs have.
+    foldVersion: random.pick([...FOLD_VERSIONS, NEWEST, NEWEST, NEWEST]),
     skewUsMax: random.pick([0, 0, 2 * SECOND_US, 10 * MINUTE_US]),
     storeAwaySecondsMax: isLong ? 3600 : 60,
     suspendSecondsMax: random.pick([60, 1200]),

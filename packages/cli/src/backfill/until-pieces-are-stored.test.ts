@@ -55,7 +55,7 @@ it('waits for eleven seconds of each partition behind the entry that counts all'
     [2, 0.7],
   ]) {
     const ledger = new Ledger(speeds);
-    await untilPiecesAreStored(ledger, { ...ledger, signal });
+    await untilPiecesAreStored(ledger, { clock: ledger.clock, signal });
     const seconds = speeds.map((_, partition) => ledger.secondsOf(partition));
     expect(Math.min(...seconds)).toBeGreaterThanOrEqual(12);
     expect(seconds).toContain(12);
@@ -64,7 +64,7 @@ it('waits for eleven seconds of each partition behind the entry that counts all'
 
 it('gives up where a partition stands still, or nobody tells', async () => {
   const ledger = new Ledger([1, 0]);
-  await untilPiecesAreStored(ledger, { ...ledger, signal });
+  await untilPiecesAreStored(ledger, { clock: ledger.clock, signal });
   expect(ledger.looks).toBe(160);
   let looks = 0;
   const nobody = (): Promise<undefined> => {
