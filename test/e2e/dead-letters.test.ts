@@ -156,11 +156,14 @@ describe('dead letters', { timeout: 240_000 }, () => {
     });
     await expectProven();
     // Windows had them when they first came, and have them once.
-    const [window] = await playground.sql<{ count: number }>(
-      `SELECT sum(count)::int AS count FROM series_windows
-       WHERE metric = 'level' AND width = '1 hour'`,
-    );
-    expect(window!.count).toBe(GAUGES);
+    await until('the window is final', SETTLE_MS_MAX, async () => {
+      const [window] = await playground.sql<{ count: number | null }>(
+        `SELECT sum(count)::int AS count FROM series_windows
+         WHERE metric = 'level' AND width = '1 hour'`,
+      );
+      if (window!.count !== null) expect(window!.count).toBe(GAUGES);
+      return window!.count !== null;
+    });
     // A letter that was sent again does not account for the row of its sample.
     await run('sql', '--write', `DELETE FROM samples_head WHERE ${ONE_LEVEL}`);
     for (const { findings } of await audits()) {
