@@ -120,7 +120,7 @@ async function measure(
   };
   const begunMs = Date.now();
   const firstSight = isKnown ? await sendOnce(system, base) : undefined;
-  // Times go on about now: windows that are over were finished with each sample.
+  // Times go on about now: of windows that are over, pieces come apart.
   const stepsLeftOut = isKnown ? Math.floor((Date.now() - begunMs) / stepMs) : 0;
   const load: LoadSettings = {
     ...base,
