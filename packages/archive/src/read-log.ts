@@ -1,8 +1,7 @@
 import { MillraceError } from '@millrace/runtime';
-import type { Stream, StreamRecord } from '@millrace/stream';
+import { readRecord, readRecords, type Stream, type StreamRecord } from '@millrace/stream';
 import type { ArchivedTopic } from './range.ts';
 
-const READ_BYTES_MAX = 1024 * 1024;
 const READ_MS_MAX = 10_000;
 
 /** The records `[from, to)`, which are there. Each is valid until the next one. */
@@ -16,22 +15,8 @@ export async function* readLog(
     signal?: AbortSignal | undefined;
   }>,
 ): AsyncGenerator<StreamRecord> {
-  const { topic, partition, from, to, signal } = what;
-  const reader = stream.reader(topic, partition, from);
-  const how = { bytesMax: READ_BYTES_MAX, waitMs: READ_MS_MAX, ...(signal ? { signal } : {}) };
-  try {
-    for (let position = from; position < to;) {
-      const records = await reader.next(how);
-      if (records.length === 0) throw unread(what, position);
-      for (const record of records) {
-        if (record.offset >= to) return;
-        yield record;
-        position = record.offset + 1;
-      }
-    }
-  } finally {
-    await reader.close();
-  }
+  const position = yield* readRecords(stream, { ...what, waitMsMax: READ_MS_MAX });
+  if (position < what.to) throw unread(what, position);
 }
 
 /** One record, as its own copy. */
@@ -44,11 +29,9 @@ export async function readOne(
     signal?: AbortSignal | undefined;
   }>,
 ): Promise<Uint8Array> {
-  const { offset } = what;
-  for await (const { payload } of readLog(stream, { ...what, from: offset, to: offset + 1 })) {
-    return payload.slice();
-  }
-  throw unread(what, offset);
+  const found = await readRecord(stream, { ...what, waitMsMax: READ_MS_MAX });
+  if (found === undefined) throw unread(what, what.offset);
+  return found.payload;
 }
 
 function unread(

@@ -1,6 +1,5 @@
 export { audit, type AuditComponents, type AuditProgress } from './audit.ts';
 export { AUDIT_DEFAULTS, type AuditSettings } from './audit-settings.ts';
-export { readLog, type LogRange } from './log/read-log.ts';
 export {
   FINDING_KINDS,
   formatTimeUs,

@@ -1,10 +1,9 @@
 import { ADDRESS_ZERO, type Address } from '@millrace/model';
 import type { StoredExpiry, StoredPosition, StoredTotals, StoreSnapshot } from '@millrace/store';
 import { EXPIRING_TABLES } from '@millrace/store';
-import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
+import { readRecords, TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { LIVE_SOURCE } from '@millrace/transformer';
 import { decodeEventsRecord } from '@millrace/wire';
-import { readLog } from './log/read-log.ts';
 import { formatTimeUs } from './report.ts';
 
 /** What is to be looked at in one partition. */
@@ -80,7 +79,7 @@ async function heldSamples(
     if (start === 0 || all() <= samplesMax) continue;
     const range = { topic: TOPIC_EVENTS, partition, from: start, to: mark.offset } as const;
     let held = 0;
-    for await (const { payload } of readLog(stream, { ...range, waitMsMax, signal })) {
+    for await (const { payload } of readRecords(stream, { ...range, waitMsMax, signal })) {
       const record = decodeEventsRecord(payload);
       if ('values' in record) held += record.values.length;
     }

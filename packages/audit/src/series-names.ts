@@ -1,5 +1,5 @@
 import { formatLabels, type LabelSet } from '@millrace/model';
-import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
+import { readRecord, readRecords, TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import {
   decodeEventsRecord,
   DefinitionReader,
@@ -7,7 +7,6 @@ import {
   type DataRecord,
 } from '@millrace/wire';
 import type { LogTables } from './log/record-slots.ts';
-import { readLog, readRecord } from './log/read-log.ts';
 import { seriesIdText } from './series-table.ts';
 
 export interface SeriesName {
@@ -29,12 +28,13 @@ export class SeriesNames {
   async of({ series, records }: LogTables, slot: number): Promise<SeriesName> {
     const seriesId = seriesIdText(series.idHigh[slot]!, series.idLow[slot]!);
     const record = series.records[slot]!;
-    const payload = await readRecord(this.#stream, {
+    const found = await readRecord(this.#stream, {
       topic: TOPIC_EVENTS,
       partition: records.partition(record),
       offset: records.offset(record),
+      waitMsMax: SEARCH_WAIT_MS,
     });
-    const decoded = payload === undefined ? undefined : decodeEventsRecord(payload);
+    const decoded = found === undefined ? undefined : decodeEventsRecord(found.payload);
     if (decoded?.kind !== EventsRecordKind.data) {
       return { seriesId, tenant: undefined, series: undefined };
     }
@@ -48,7 +48,7 @@ export class SeriesNames {
   async #search(partition: number, id: SeriesId): Promise<LabelSet | undefined> {
     const { start, end } = await this.#stream.bounds(TOPIC_EVENTS, partition);
     const range = { partition, from: start, to: end, waitMsMax: SEARCH_WAIT_MS };
-    for await (const { payload } of readLog(this.#stream, { topic: TOPIC_EVENTS, ...range })) {
+    for await (const { payload } of readRecords(this.#stream, { topic: TOPIC_EVENTS, ...range })) {
       const record = decodeEventsRecord(payload);
       if (record.kind !== EventsRecordKind.data) continue;
       const labels = labelsIn(record, id);

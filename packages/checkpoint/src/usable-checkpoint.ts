@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { TOPIC_EVENTS, type PartitionBounds } from '@millrace/stream';
+import { readRecord, TOPIC_EVENTS, type PartitionBounds } from '@millrace/stream';
 import { decodeEventsRecord, EventsRecordKind, type CheckpointManifest } from '@millrace/wire';
 import { eventsUnread } from './checkpoint-error.ts';
 import type { CheckpointPlace } from './read-range.ts';
@@ -54,13 +54,8 @@ export async function readEvent(
   { stream, partition, signal }: CheckpointPlace,
   offset: number,
 ): Promise<Uint8Array> {
-  const reader = stream.reader(TOPIC_EVENTS, partition, offset);
-  try {
-    const how = { bytesMax: 1, waitMs: READ_MS_MAX, ...(signal === undefined ? {} : { signal }) };
-    const [record] = await reader.next(how);
-    if (record === undefined) throw eventsUnread(partition, offset);
-    return record.payload.slice();
-  } finally {
-    await reader.close();
-  }
+  const at = { topic: TOPIC_EVENTS, partition, offset, waitMsMax: READ_MS_MAX, signal } as const;
+  const record = await readRecord(stream, at);
+  if (record === undefined) throw eventsUnread(partition, offset);
+  return record.payload;
 }

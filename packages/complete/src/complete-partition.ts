@@ -15,7 +15,7 @@ import {
   type PartitionPlace,
   type PartitionStart,
 } from './partition-starts.ts';
-import { readRecords } from './read-records.ts';
+import { readEvents } from './read-events.ts';
 import { WantedWindows, type EditionRules } from './wanted-windows.ts';
 
 /** What windows hold of one partition, and why some cannot be computed; by number. */
@@ -144,7 +144,7 @@ async function collect(
   const collector = new PartitionCollector(wanted, known, { range, identitiesMax });
   let records = 0;
   let newestUs = -Infinity;
-  for await (const { payload, appendTimeUs } of readRecords(place, start.position, to)) {
+  for await (const { payload, appendTimeUs } of readEvents(place, start.position, to)) {
     const record = decodeEventsRecord(payload);
     newestUs = Math.max(newestUs, appendTimeUs);
     if (record.kind === EventsRecordKind.data) collector.take(record, newestUs > task.recentUs);

@@ -10,7 +10,7 @@ import { STATE_VERSIONS_READ } from '@millrace/transformer';
 import { loadMemory, type LoadedState } from '@millrace/transformer/fold';
 import { decodeEventsRecord, EventsRecordKind } from '@millrace/wire';
 import { KnownBefore } from './known-before.ts';
-import { readRecords } from './read-records.ts';
+import { readEvents } from './read-events.ts';
 
 /** Where reading may begin. */
 export interface PartitionStart {
@@ -113,7 +113,7 @@ async function beginningOf(place: PartitionPlace): Promise<PartitionStart> {
 
 /** What the logs before have arrived before this one began; so far ahead a sample may have been. */
 async function behindOtherLogs(place: PartitionPlace): Promise<number> {
-  for await (const { payload, appendTimeUs } of readRecords(place, 0, Infinity)) {
+  for await (const { payload, appendTimeUs } of readEvents(place, 0, Infinity)) {
     const record = decodeEventsRecord(payload);
     if (record.kind === EventsRecordKind.barrier) {
       return appendTimeUs + record.settings.futureSkewUs;
@@ -128,7 +128,7 @@ export async function logIdAt(
 ): Promise<string | undefined> {
   if (place.start > 0) return undefined;
   const { end } = await place.stream.bounds(TOPIC_EVENTS, place.partition);
-  for await (const { payload } of readRecords(place, 0, Math.min(1, end))) {
+  for await (const { payload } of readEvents(place, 0, Math.min(1, end))) {
     const record = decodeEventsRecord(payload);
     return record.kind === EventsRecordKind.log ? record.logId : undefined;
   }

@@ -1,4 +1,4 @@
-import { TOPIC_CONTROL, type PartitionReader, type Stream } from '@millrace/stream';
+import { readRecord, TOPIC_CONTROL, type PartitionReader, type Stream } from '@millrace/stream';
 import { ControlRecordKind, decodeControlRecord } from '@millrace/wire';
 import { otherPartitions } from './control-errors.ts';
 import { RulesHistory } from './rules-history.ts';
@@ -65,15 +65,16 @@ export class HistoryReader {
   async #isSame(signal: AbortSignal | undefined): Promise<boolean> {
     const { logId } = this.#history;
     if (logId === undefined) return true;
-    const reader = this.#stream.reader(TOPIC_CONTROL, 0, 0);
-    try {
-      const options = { bytesMax: 1, waitMs: READ_WAIT_MS };
-      const [first] = await reader.next(signal === undefined ? options : { ...options, signal });
-      const record = first === undefined ? undefined : decodeControlRecord(first.payload);
-      return record?.kind === ControlRecordKind.log && record.logId === logId;
-    } finally {
-      await reader.close();
-    }
+    const at = {
+      topic: TOPIC_CONTROL,
+      partition: 0,
+      offset: 0,
+      waitMsMax: READ_WAIT_MS,
+      signal,
+    } as const;
+    const first = await readRecord(this.#stream, at);
+    const record = first === undefined ? undefined : decodeControlRecord(first.payload);
+    return record?.kind === ControlRecordKind.log && record.logId === logId;
   }
 }
 

@@ -1,5 +1,6 @@
 export { partitionName, STREAM_CODES, StreamError, type StreamCode } from './stream-error.ts';
 export { DEFAULT_STREAM_SETTINGS, type StreamSettings } from './stream-settings.ts';
+export { readRecord, readRecords, type WantedRecords } from './read-records.ts';
 export {
   partitionsOf,
   TOPIC_CHECKPOINTS,

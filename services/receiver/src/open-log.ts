@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { MillraceError } from '@millrace/runtime';
-import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
+import { readRecord, TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import {
   decodeEventsRecord,
   encodeEventsRecord,
@@ -9,7 +9,6 @@ import {
 } from '@millrace/wire';
 
 const LOG_ID_BYTES = 16;
-const FIRST_RECORD_BYTES_MAX = 1024;
 /** The record is there; waiting only covers a log that tells of it a moment later. */
 const FIRST_RECORD_WAIT_MS = 5000;
 
@@ -72,16 +71,16 @@ function notSetUp(partition: number): MillraceError {
 }
 
 async function readLogId(stream: Stream, partition: number): Promise<string> {
-  const reader = stream.reader(TOPIC_EVENTS, partition, 0);
-  try {
-    const bounds = { bytesMax: FIRST_RECORD_BYTES_MAX, waitMs: FIRST_RECORD_WAIT_MS };
-    const [first] = await reader.next(bounds);
-    const record = first === undefined ? undefined : decodeEventsRecord(first.payload);
-    if (record?.kind === EventsRecordKind.log) return record.logId;
-    throw notALog(partition, record === undefined ? 'cannot be read' : 'is no log id');
-  } finally {
-    await reader.close();
-  }
+  const at = {
+    topic: TOPIC_EVENTS,
+    partition,
+    offset: 0,
+    waitMsMax: FIRST_RECORD_WAIT_MS,
+  } as const;
+  const first = await readRecord(stream, at);
+  const record = first === undefined ? undefined : decodeEventsRecord(first.payload);
+  if (record?.kind === EventsRecordKind.log) return record.logId;
+  throw notALog(partition, record === undefined ? 'cannot be read' : 'is no log id');
 }
 
 function notALog(partition: number, what: string): MillraceError {

@@ -2,10 +2,9 @@ import { ADDRESS_ZERO, compareAddress, type Address } from '@millrace/model';
 import { readHistory, type RulesHistory } from '@millrace/control';
 import { errorText, MillraceError } from '@millrace/runtime';
 import type { StoredPosition } from '@millrace/store';
-import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
+import { readRecords, TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { beginJob, type BegunJob, type Job } from '@millrace/transformer';
 import { decodeEventsRecord, isJobSource, jobSource, type Entries } from '@millrace/wire';
-import { readLog } from '../log/read-log.ts';
 import type { PartitionPlan } from '../plan.ts';
 import { entriesBelow } from './entries-below.ts';
 
@@ -78,7 +77,7 @@ export async function foldJob(
   const to = mark.ordinal > 0 ? mark.offset + 1 : mark.offset;
   const from = fold.head.position;
   const range = { topic: TOPIC_EVENTS, partition, from, to, waitMsMax, signal } as const;
-  for await (const { offset, appendTimeUs, payload } of readLog(stream, range)) {
+  for await (const { offset, appendTimeUs, payload } of readRecords(stream, range)) {
     if (!fold.apply(decodeEventsRecord(payload), appendTimeUs)) {
       for (const _ of fold.end()) put(offset);
       put(offset);

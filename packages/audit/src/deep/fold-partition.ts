@@ -1,9 +1,8 @@
 import { ADDRESS_ZERO } from '@millrace/model';
-import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
+import { readRecords, TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { PartitionFold } from '@millrace/transformer/fold';
 import { LIVE_SOURCE } from '@millrace/transformer';
 import { decodeEventsRecord, SeriesRecordBuilder, type Entries } from '@millrace/wire';
-import { readLog } from '../log/read-log.ts';
 import type { PartitionPlan } from '../plan.ts';
 import { entriesBelow } from './entries-below.ts';
 import type { FoldStart } from './fold-start.ts';
@@ -46,7 +45,7 @@ export async function foldPartition(params: FoldParams): Promise<FoldedPartition
   const end = mark.ordinal > 0 ? mark.offset + 1 : mark.offset;
   const range = { topic: TOPIC_EVENTS, partition, from, to: end, waitMsMax, signal } as const;
   let samples = 0;
-  for await (const { offset, appendTimeUs, payload } of readLog(stream, range)) {
+  for await (const { offset, appendTimeUs, payload } of readRecords(stream, range)) {
     const record = decodeEventsRecord(payload);
     if ('values' in record) samples += record.values.length;
     fold.apply(record, appendTimeUs);

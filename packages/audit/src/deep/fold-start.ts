@@ -7,11 +7,10 @@ import {
 import type { LedgerTotals } from '@millrace/model';
 import { errorKind, errorText, MillraceError } from '@millrace/runtime';
 import type { StoredMetadata } from '@millrace/store';
-import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
+import { readRecord, TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { STATE_VERSIONS_READ } from '@millrace/transformer';
 import { loadPages, newPartitionHead, type LoadedState } from '@millrace/transformer/fold';
 import { decodeEventsRecord, EventsRecordKind } from '@millrace/wire';
-import { readRecord } from '../log/read-log.ts';
 import type { PartitionPlan } from '../plan.ts';
 
 /** Where the fold of one partition begins: at the beginning of the log, or at a checkpoint. */
@@ -41,6 +40,8 @@ interface Wanted {
 
 /** A sample without a time of its own lies so far behind the largest time at most. */
 const MOVED_US_MAX = 1000;
+/** It was there a moment ago, or the log is empty. */
+const FIRST_RECORD_MS_MAX = 500;
 
 /**
  * The newest usable checkpoint that is not behind what is to be compared. Without a time to begin
@@ -69,10 +70,17 @@ export async function findFoldStart(wanted: Wanted): Promise<FoldStart> {
 }
 
 /** Of another log the fold would be another one: everything stored would look like too much. */
-async function checkLog({ stream, plan }: Wanted, logId: string): Promise<void> {
+async function checkLog({ stream, plan, signal }: Wanted, logId: string): Promise<void> {
   const { partition, mark } = plan;
-  const bytes = await readRecord(stream, { topic: TOPIC_EVENTS, partition, offset: 0 });
-  const record = bytes === undefined ? undefined : decodeEventsRecord(bytes);
+  const at = {
+    topic: TOPIC_EVENTS,
+    partition,
+    offset: 0,
+    waitMsMax: FIRST_RECORD_MS_MAX,
+    signal,
+  } as const;
+  const first = await readRecord(stream, at);
+  const record = first === undefined ? undefined : decodeEventsRecord(first.payload);
   if (record === undefined && mark.offset === 0) return;
   const found = record?.kind === EventsRecordKind.log ? record.logId : undefined;
   if (found !== logId) throw otherLog(partition, logId, found);

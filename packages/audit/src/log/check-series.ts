@@ -1,10 +1,9 @@
 import { ADDRESS_ZERO, compareAddress, formatAddress, type Address } from '@millrace/model';
-import { TOPIC_SERIES, type Stream } from '@millrace/stream';
+import { readRecords, TOPIC_SERIES, type Stream } from '@millrace/stream';
 import { LIVE_SOURCE } from '@millrace/transformer';
 import { decodeSeriesRecordHeader } from '@millrace/wire';
 import type { Findings } from '../findings.ts';
 import type { PartitionPlan } from '../plan.ts';
-import { readLog } from './read-log.ts';
 
 /**
  * What the transformer put out must follow up to the mark without a hole: records may repeat what
@@ -30,7 +29,7 @@ export async function checkSeries(
   } as const;
   // Up to the mark it must be there, so what another process does not see yet is waited for.
   let covered: Address | undefined;
-  for await (const { payload } of readLog(stream, range)) {
+  for await (const { payload } of readRecords(stream, range)) {
     const header = decodeSeriesRecordHeader(payload);
     if (header.logId !== logId || header.source !== LIVE_SOURCE) continue;
     if (covered !== undefined && compareAddress(header.from, covered) > 0) {

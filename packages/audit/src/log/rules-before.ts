@@ -1,8 +1,7 @@
 import { readHistory, type RulesVersion } from '@millrace/control';
-import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
+import { readRecords, TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { decodeEventsRecord, EventsRecordKind } from '@millrace/wire';
 import type { PartitionPlan } from '../plan.ts';
-import { readLog } from './read-log.ts';
 import type { RulesSource } from './rules-in-force.ts';
 
 /**
@@ -38,7 +37,7 @@ async function firstBarrierAfter(
     to: mark.offset,
     waitMsMax,
   } as const;
-  for await (const { payload } of readLog(stream, range)) {
+  for await (const { payload } of readRecords(stream, range)) {
     const record = decodeEventsRecord(payload);
     if (record.kind === EventsRecordKind.barrier) return record.after;
   }

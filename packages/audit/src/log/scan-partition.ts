@@ -1,9 +1,8 @@
-import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
+import { readRecords, TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { decodeEventsRecord, type FoldSettings } from '@millrace/wire';
 import type { PartitionPlan } from '../plan.ts';
 import type { CountScope, LogTables } from './record-slots.ts';
 import { PartitionCount } from './partition-count.ts';
-import { readLog } from './read-log.ts';
 import type { ReceiverCount } from './receiver-counts.ts';
 import type { RulesSource } from './rules-in-force.ts';
 import type { Tally } from './tally.ts';
@@ -63,7 +62,7 @@ export async function scanPartition(params: ScanParams): Promise<ScannedPartitio
     waitMsMax,
     signal,
   } as const;
-  for await (const { offset, appendTimeUs, payload } of readLog(stream, range)) {
+  for await (const { offset, appendTimeUs, payload } of readRecords(stream, range)) {
     if (offset === position) {
       tallies = count.tallies();
       lostSamples = count.receivers.lostSamples;

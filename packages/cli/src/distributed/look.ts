@@ -2,7 +2,7 @@ import { errorText, MillraceError, silentLog, systemClock } from '@millrace/runt
 import { openRedisStateStore } from '@millrace/state/redis';
 import { readLastCompletion, type LastCompletion } from '@millrace/store/postgres';
 import { createTimescaleStore, describeConnection } from '@millrace/store/timescale';
-import { TOPIC_EVENTS, type PartitionBounds, type Stream } from '@millrace/stream';
+import { readRecord, TOPIC_EVENTS, type PartitionBounds, type Stream } from '@millrace/stream';
 import { kafkaConnectionOf, openKafkaStream } from '@millrace/stream/kafka';
 import type { DistributedSettings } from './distributed-settings.ts';
 
@@ -147,14 +147,10 @@ async function ageMs(
   { stream, partition }: Readonly<{ stream: Stream; partition: number }>,
   offset: number,
 ): Promise<number> {
-  const reader = stream.reader(TOPIC_EVENTS, partition, offset);
-  try {
-    const [record] = await reader.next({ bytesMax: 1, waitMs: OPEN_MS });
-    if (record === undefined) return 0;
-    return Math.max(0, Math.round((systemClock.nowUs() - record.appendTimeUs) / 1000));
-  } finally {
-    await reader.close();
-  }
+  const at = { topic: TOPIC_EVENTS, partition, offset, waitMsMax: OPEN_MS } as const;
+  const record = await readRecord(stream, at);
+  if (record === undefined) return 0;
+  return Math.max(0, Math.round((systemClock.nowUs() - record.appendTimeUs) / 1000));
 }
 
 function reasonOf(error: unknown): { code: string; message: string } {

@@ -1,6 +1,5 @@
-import { readLog } from '@millrace/audit';
 import { ADDRESS_ZERO } from '@millrace/model';
-import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
+import { readRecords, TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { LIVE_SOURCE } from '@millrace/transformer';
 import { PartitionFold, type PartitionHead } from '@millrace/transformer/fold';
 import {
@@ -61,7 +60,7 @@ export async function previewPartition(
   let records = 0;
   let fromUs = sinceUs;
   let bound: PartitionPreview['bound'];
-  for await (const { offset, appendTimeUs, payload } of readLog(stream, {
+  for await (const { offset, appendTimeUs, payload } of readRecords(stream, {
     ...range,
     ...{ waitMsMax: WAIT_MS_MAX, signal },
   })) {

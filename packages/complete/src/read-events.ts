@@ -1,8 +1,5 @@
 import { MillraceError } from '@millrace/runtime';
-import { TOPIC_EVENTS, type Stream, type StreamRecord } from '@millrace/stream';
-
-const READ_BYTES_MAX = 4 * 1024 * 1024;
-const WAIT_MS = 500;
+import { readRecords, TOPIC_EVENTS, type Stream, type StreamRecord } from '@millrace/stream';
 
 interface RecordsPlace {
   stream: Stream;
@@ -16,30 +13,21 @@ interface RecordsPlace {
  *
  * @throws MillraceError COMPLETE_LOG_SHORT when the log does not show in time what the store has.
  */
-export async function* readRecords(
+export async function* readEvents(
   { stream, partition, logWaitMsMax, signal }: RecordsPlace,
   from: number,
   to: number,
 ): AsyncGenerator<StreamRecord> {
-  if (from >= to) return;
-  const reader = stream.reader(TOPIC_EVENTS, partition, from);
-  const how = { bytesMax: READ_BYTES_MAX, waitMs: WAIT_MS };
-  try {
-    let position = from;
-    let waitedMs = 0;
-    while (position < to) {
-      const records = await reader.next(signal === undefined ? how : { ...how, signal });
-      waitedMs = records.length === 0 ? waitedMs + WAIT_MS : 0;
-      if (waitedMs >= logWaitMsMax) throw logShort(partition, position, to);
-      for (const record of records) {
-        if (record.offset >= to) return;
-        yield record;
-        position = record.offset + 1;
-      }
-    }
-  } finally {
-    await reader.close();
-  }
+  const wanted = {
+    topic: TOPIC_EVENTS,
+    partition,
+    from,
+    to,
+    waitMsMax: logWaitMsMax,
+    signal,
+  } as const;
+  const position = yield* readRecords(stream, wanted);
+  if (position < to) throw logShort(partition, position, to);
 }
 
 function logShort(partition: number, position: number, to: number): MillraceError {
