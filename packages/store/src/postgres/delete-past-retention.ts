@@ -25,7 +25,7 @@ const WHAT = 'Rows past their retention could not be deleted';
  */
 export async function sweepRange(
   pool: PostgresPool,
-  range: SweptRange,
+  range: StoredRange,
   rows: readonly RetainedRows[],
 ): Promise<number> {
   const { name, timeColumn, table } = range;
@@ -47,7 +47,6 @@ export async function sweepRange(
         );
         for (const one of found.rows) {
           const { beforeUs, edition, widthUs, whose } = cuts[one.place - 1]!;
-          if (table === undefined) continue;
           await noteExpired(session, { table, widthUs, edition, ...ofWhom(whose), beforeUs });
         }
         return found.rows.reduce((sum, one) => sum + one.deleted, 0);
@@ -70,7 +69,7 @@ export async function sweepRange(
  */
 export async function sweepOnce(
   pool: PostgresPool,
-  range: SweptRange,
+  range: StoredRange,
   rows: readonly RetainedRows[],
   sweep: (blocks: number) => Promise<number | undefined>,
 ): Promise<number> {
@@ -85,10 +84,6 @@ export async function sweepOnce(
   await pool.use(WHAT, (session) => session.run('note-sweep', [name, text, swept.inserted]));
   return deleted;
 }
-
-/** Without a table nothing is noted: of such rows nobody asks whether they were deleted. */
-export type SweptRange = Pick<StoredRange, 'name' | 'timeColumn' | 'fromUs' | 'untilUs'> &
-  Partial<Pick<StoredRange, 'table'>>;
 
 interface SweepRow {
   blocks: number;
@@ -130,12 +125,12 @@ function isDone({
   return inserted === before || (isRecent && blocks > BLOCKS_MAX);
 }
 
-function cutsText(range: SweptRange, rows: readonly RetainedRows[]): string {
+function cutsText(range: StoredRange, rows: readonly RetainedRows[]): string {
   return JSON.stringify(
     rows.map((one) => [one.edition, one.widthUs, one.whose, clamp(one.cutUs, range)]),
   );
 }
 
-function clamp(timeUs: TimeUs, { fromUs, untilUs }: SweptRange): TimeUs {
+function clamp(timeUs: TimeUs, { fromUs, untilUs }: StoredRange): TimeUs {
   return Math.min(Math.max(timeUs, fromUs), untilUs);
 }

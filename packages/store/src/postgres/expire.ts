@@ -58,10 +58,6 @@ export async function expire(
     }
   }
   if (result.dropped.length > 0) await pool.use(WHAT, (session) => session.run('forget-sweeps'));
-  const windows = plan.rows.filter(({ widthUs }) => widthUs !== undefined);
-  for (const name of windows.length > 0 ? BESIDE_WINDOWS : []) {
-    result.rowsDeleted += await sweepRange(pool, { name, ...EVER }, windows);
-  }
   const raw = plan.rows.filter(({ widthUs }) => widthUs === undefined);
   result.rowsDeleted += await expireUnverified(pool, raw);
   const lettersUs = facts.nowUs - policy.defaults.deadLettersMs * 1000;
@@ -75,10 +71,6 @@ export async function expire(
   }
   return result;
 }
-
-/** What was computed again, or could not be, goes with the pieces that it is shown with. */
-const BESIDE_WINDOWS = ['windows_complete', 'windows_not_completable'];
-const EVER = { timeColumn: 'start', fromUs: -Infinity, untilUs: Infinity } as const;
 
 /**
  * About how many rows it held; undefined: somebody reads the range. While a drop waits for its lock
@@ -164,7 +156,7 @@ async function noteGone(
   return deleted;
 }
 
-/** What was computed again goes with what it stands for. */
+/** What was computed again, or could not be, goes when its pieces are gone: whoever kept them. */
 async function expireComplete(pool: PostgresPool): Promise<number> {
   for (let deleted = 0; ;) {
     const { rows } = await pool.use(WHAT, (session) =>

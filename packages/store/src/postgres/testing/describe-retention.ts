@@ -307,6 +307,30 @@ export function describeRetention(name: string, start: () => Promise<TestServer>
       expect(left.rows).toEqual([[3]]);
     });
 
+    it('keeps what was computed again while its pieces are there', async () => {
+      await apply(editions(), aged(), windows(7, MINUTES_5_US, 40));
+      await watermark(NOON_US);
+      const { connection } = database;
+      await runQuery(
+        connection,
+        `INSERT INTO windows_complete
+           (edition, series_id, width, start, run, pieces, samples, count, marked)
+         SELECT edition, series_id, width, start, 1, 1, count, count, false FROM windows`,
+        { write: true },
+      );
+      const left = async (): Promise<unknown> =>
+        (await runQuery(connection, 'SELECT count(*)::integer FROM windows_complete')).rows[0]![0];
+      const reader = createPostgresStoreReader({ connection });
+      // Nothing is dropped that somebody reads.
+      const snapshot = await reader.snapshot();
+      await store.expire();
+      expect(await left()).toBe(3);
+      await snapshot.close();
+      await reader.close();
+      await store.expire();
+      expect(await left()).toBe(0);
+    });
+
     it('still knows why windows that are kept cannot be completed', async () => {
       await apply(editions(), aged(), windows(7, MINUTES_5_US, 3), windows(8, MINUTES_5_US, 3));
       await watermark(NOON_US);
