@@ -2,8 +2,7 @@ import { ADDRESS_ZERO, type Address } from '@millrace/model';
 import type { StoredExpiry, StoredPosition, StoredTotals, StoreSnapshot } from '@millrace/store';
 import { EXPIRING_TABLES } from '@millrace/store';
 import { readRecords, TOPIC_EVENTS, type Stream } from '@millrace/stream';
-import { LIVE_SOURCE } from '@millrace/transformer';
-import { decodeEventsRecord } from '@millrace/wire';
+import { decodeEventsRecord, LIVE_SOURCE } from '@millrace/wire';
 import { formatTimeUs } from './report.ts';
 
 /** What is to be looked at in one partition. */

@@ -7,8 +7,8 @@ import type {
   StoredPosition,
   WindowName,
 } from '@millrace/store';
-import { LIVE_SOURCE } from '@millrace/transformer';
 import { planEdition } from '@millrace/transformer/fold';
+import { LIVE_SOURCE } from '@millrace/wire';
 import {
   completePartition,
   type PartitionResult,

@@ -1,24 +1,18 @@
-/** Where every accepted sample ends: the ledger's columns, one each. */
+/** Where every accepted sample ends: the ledger's columns, one each, in the order of the records. */
 export const DISPOSITIONS = [
   'stored',
   'duplicate',
   'conflict',
   'dropped',
   'unverified',
-  'dead_letter',
+  'deadLetter',
 ] as const;
 export type Disposition = (typeof DISPOSITIONS)[number];
 
 /** Running totals of one (tenant, partition), counting only what is before their address. */
-export interface LedgerTotals {
+export interface LedgerTotals extends Record<Disposition, number> {
   tenant: string;
   accepted: number;
-  stored: number;
-  duplicate: number;
-  conflict: number;
-  dropped: number;
-  unverified: number;
-  deadLetter: number;
   /**
    * Acknowledged by a receiver, and not in the log any more: `accepted` counts them, and no
    * disposition does. Fold version 1 does not tell.
@@ -32,6 +26,5 @@ export type SamplesByReason = [reason: string, samples: number];
 
 /** Samples for which the ledger has no disposition: 0, or some were lost. */
 export function unaccounted(totals: Readonly<LedgerTotals>): number {
-  const { accepted, stored, duplicate, conflict, dropped, unverified, deadLetter } = totals;
-  return accepted - stored - duplicate - conflict - dropped - unverified - deadLetter;
+  return DISPOSITIONS.reduce((left, one) => left - totals[one], totals.accepted);
 }

@@ -1,4 +1,5 @@
 import {
+  DISPOSITIONS,
   FINGERPRINT_BYTES,
   type LedgerTotals,
   type Piece,
@@ -276,12 +277,7 @@ function fingerprintField(value: unknown): Uint8Array {
 
 const TOTALS_FIELDS = [
   'accepted',
-  'stored',
-  'duplicate',
-  'conflict',
-  'dropped',
-  'unverified',
-  'deadLetter',
+  ...DISPOSITIONS,
 ] as const satisfies readonly (keyof LedgerTotals)[];
 
 /** Fold version 1 puts out the fields above and no others. */
@@ -293,25 +289,10 @@ function totalsRow(totals: LedgerTotals): Row {
 
 function rowTotals(value: unknown): LedgerTotals {
   const [tenant, ...counts] = arrayField(value, 'totals of a tenant');
-  const [accepted, stored, duplicate, conflict, dropped, unverified, deadLetter] =
-    TOTALS_FIELDS.map((field, i) => countField(counts[i], field)) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
+  const fields = TOTALS_FIELDS.map((field, i) => [field, countField(counts[i], field)]);
   const totals = {
     tenant: stringField(tenant, 'a tenant'),
-    accepted,
-    stored,
-    duplicate,
-    conflict,
-    dropped,
-    unverified,
-    deadLetter,
+    ...(Object.fromEntries(fields) as Record<(typeof TOTALS_FIELDS)[number], number>),
   };
   const [lost, droppedBy] = counts.slice(TOTALS_FIELDS.length);
   if (lost === undefined) return totals;

@@ -17,6 +17,7 @@ export {
 } from './events-record.ts';
 export {
   EntryType,
+  LIVE_SOURCE,
   SERIES_RECORD_VERSION,
   type DeadLetterEntry,
   type DefinitionEntry,

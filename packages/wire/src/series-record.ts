@@ -160,6 +160,9 @@ export interface Entries {
   jobEnds: JobEndEntry[];
 }
 
+/** The source of entries that are folded as their events arrive; jobs have their own. */
+export const LIVE_SOURCE = 'live';
+
 /** One record of `metrics.series`: all entries with addresses in [from, to). */
 export interface SeriesRecord {
   logId: string;

@@ -26,6 +26,7 @@ import {
   openKafkaStream,
   type KafkaSection,
 } from '@millrace/stream/kafka';
+import { LIVE_SOURCE } from '@millrace/wire';
 import { readLogIds } from './open-log.ts';
 import {
   pollPositions,
@@ -80,8 +81,6 @@ const OPEN_MS = 2000;
 const POLL_MS = 100;
 /** Somebody waits for the answer. */
 const LOOK_LIMITS = { connectTimeoutMs: 5000, statementTimeoutMs: 10_000 };
-/** The source whose marks stand for what was pushed. */
-const LIVE_SOURCE = 'live';
 
 /**
  * Runs the receiver as a process of its own, with the log in Kafka, until `stopping` aborts. It

@@ -1,5 +1,6 @@
 export type { MakeCheckpoint } from './checkpoints.ts';
 export { restoreTo, type RestoredTo } from './restore-to.ts';
+export { findLogId } from './log-id.ts';
 export { describeState } from './describe-state.ts';
 export { STATE_VERSIONS_READ } from './fold/saved-header.ts';
 export { acceptNewLog, type AcceptedLog } from './accept-new-log.ts';
@@ -10,8 +11,6 @@ export { DEFAULT_JOB_SETTINGS, type JobSettings } from './jobs/job-settings.ts';
 export type { Job } from './jobs/job.ts';
 export { beginJob } from './jobs/job-start.ts';
 export type { BegunJob } from './jobs/job-state.ts';
-export { findLogId } from './jobs/log-beginning.ts';
 export { createJobs, type Jobs, type JobsComponents } from './jobs/jobs.ts';
-export { LIVE_SOURCE } from './take-over.ts';
 export { createTransformer, type Transformer, type TransformerComponents } from './transformer.ts';
 export { transformerDefinition, type TunedTransformerSettings } from './settings-definition.ts';

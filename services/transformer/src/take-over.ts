@@ -9,7 +9,7 @@ import {
   type PartitionBounds,
   type Stream,
 } from '@millrace/stream';
-import { decodeEventsRecord, EventsRecordKind, SeriesRecordBuilder } from '@millrace/wire';
+import { LIVE_SOURCE, SeriesRecordBuilder } from '@millrace/wire';
 import { beginAnew, findLogNumber } from './begin-anew.ts';
 import { FOLD_VERSION, PartitionFold } from './fold/partition-fold.ts';
 import {
@@ -18,10 +18,8 @@ import {
   type FoldTables,
   type PartitionHead,
 } from './fold/partition-state.ts';
+import { logIdOf } from './log-id.ts';
 import { restoreState, type LostState, type RestoredCheckpoint } from './restore-state.ts';
-
-/** The source of entries that are folded as they arrive; jobs have their own. */
-export const LIVE_SOURCE = 'live';
 
 /** A partition ready to be folded on from `fold.head.position`. */
 export interface OwnedPartition {
@@ -167,12 +165,6 @@ async function knownHead(
   return loaded;
 }
 
-async function logIdOf(parts: TakeOverParts): Promise<string> {
-  const record = decodeEventsRecord(await readEvent(parts, 0));
-  if (record.kind !== EventsRecordKind.log) throw noLogRecord(parts.partition);
-  return record.logId;
-}
-
 /**
  * What was loaded was sound: what it became is found out by loading it again. So it is when the
  * log has forgotten where an owner stands that slept: somebody else has committed what it had to
@@ -242,14 +234,5 @@ function expired(partition: number, position: number, start: number): MillraceEr
       'There is no checkpoint that leads into the log ("millrace checkpoint list" says why). Put ' +
       'the state (the directory, or what Redis held) or the missing records back from a backup. ' +
       'The partition is looked at again every half minute.',
-  });
-}
-
-export function noLogRecord(partition: number): MillraceError {
-  return new MillraceError({
-    code: 'TRANSFORMER_NO_LOG_ID',
-    kind: 'permanent',
-    message: `The first record of partition ${partition} of metrics.events names no log id.`,
-    remedy: 'Check that only Millrace writes to its topics.',
   });
 }

@@ -13,13 +13,11 @@ import {
   decodeEventsRecord,
   decodeSeriesRecordHeader,
   EventsRecordKind,
+  LIVE_SOURCE,
   type SeriesRecordHeader,
 } from '@millrace/wire';
 import { covers, isSameKey, type Cursor } from './cursors.ts';
 import { atRecord, storeAhead } from './writer-errors.ts';
-
-/** The source whose records every partition has. */
-export const LIVE_SOURCE = 'live';
 
 const PROBE_BYTES_MAX = 1 << 20;
 const LOOK_BACK_RECORDS = 10_000;

@@ -1,6 +1,6 @@
+import { DISPOSITIONS } from '@millrace/model';
 import type { StoredTotals } from '@millrace/store';
 import type { Findings } from '../findings.ts';
-import { LEDGER_COLUMNS } from '../log/tally.ts';
 import type { PartitionPlan } from '../plan.ts';
 import type { DeepPartition } from './deep-round.ts';
 
@@ -40,7 +40,7 @@ export function compareTotals(
   for (const tenant of new Set(tenants)) {
     const wanted = expected.get(tenant);
     const found = known.get(tenant);
-    for (const column of ['accepted', ...LEDGER_COLUMNS, 'lost'] as const) {
+    for (const column of ['accepted', ...DISPOSITIONS, 'lost'] as const) {
       tell(tenant, column, wanted?.[column] ?? 0, found?.[column] ?? 0);
     }
   }

@@ -1,8 +1,7 @@
 import { ADDRESS_ZERO } from '@millrace/model';
 import { readRecords, TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { PartitionFold } from '@millrace/transformer/fold';
-import { LIVE_SOURCE } from '@millrace/transformer';
-import { decodeEventsRecord, SeriesRecordBuilder, type Entries } from '@millrace/wire';
+import { decodeEventsRecord, LIVE_SOURCE, SeriesRecordBuilder, type Entries } from '@millrace/wire';
 import type { PartitionPlan } from '../plan.ts';
 import { entriesBelow } from './entries-below.ts';
 import type { FoldStart } from './fold-start.ts';

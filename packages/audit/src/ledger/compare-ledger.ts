@@ -1,6 +1,7 @@
+import { DISPOSITIONS, type Disposition } from '@millrace/model';
 import type { StoredTotals } from '@millrace/store';
 import type { Findings } from '../findings.ts';
-import { LEDGER_COLUMNS, Tally, type LedgerColumn } from '../log/tally.ts';
+import { Tally } from '../log/tally.ts';
 import type { LedgerReport } from '../report.ts';
 
 export interface LedgerInput {
@@ -30,8 +31,7 @@ export function compareLedger(input: LedgerInput, findings: Findings): void {
     if (stored.accepted - stored.lost !== counted.accepted) {
       tell(input, findings, tenant, 'accepted', counted.accepted + stored.lost, stored.accepted);
     }
-    for (const column of LEDGER_COLUMNS)
-      compareColumn(input, findings, { counted, stored, column });
+    for (const column of DISPOSITIONS) compareColumn(input, findings, { counted, stored, column });
     compareSum(input, findings, stored);
   }
   const lost = totals.reduce((sum, one) => sum + one.lost, 0);
@@ -51,7 +51,7 @@ export function compareLedger(input: LedgerInput, findings: Findings): void {
 function compareColumn(
   input: LedgerInput,
   findings: Findings,
-  params: Readonly<{ counted: Tally; stored: StoredTotals; column: LedgerColumn }>,
+  params: Readonly<{ counted: Tally; stored: StoredTotals; column: Disposition }>,
 ): void {
   const { counted, stored, column } = params;
   const { least, most } = counted.bounds(column);
@@ -67,9 +67,9 @@ function compareSum(
   stored: StoredTotals,
 ): void {
   const { tenant, accepted } = stored;
-  const sum = LEDGER_COLUMNS.reduce((total, column) => total + stored[column], stored.lost);
+  const sum = DISPOSITIONS.reduce((total, column) => total + stored[column], stored.lost);
   if (sum === accepted) return;
-  const columns = LEDGER_COLUMNS.map((column) => `${stored[column]} ${nameOf(column)}`).join(' + ');
+  const columns = DISPOSITIONS.map((column) => `${stored[column]} ${nameOf(column)}`).join(' + ');
   findings.add('ledger_sum', {
     ...{ partition, offset: position, tenant },
     ...{ expected: String(accepted), found: String(sum) },
@@ -83,7 +83,7 @@ function tell(
   { partition, position }: LedgerInput,
   findings: Findings,
   tenant: string,
-  column: LedgerColumn | 'accepted' | 'lost',
+  column: Disposition | 'accepted' | 'lost',
   expected: number | string,
   found: number,
 ): void {
@@ -96,7 +96,7 @@ function tell(
   });
 }
 
-function nameOf(column: LedgerColumn | 'accepted' | 'lost'): string {
+function nameOf(column: Disposition | 'accepted' | 'lost'): string {
   return column === 'deadLetter' ? 'dead letter' : column;
 }
 

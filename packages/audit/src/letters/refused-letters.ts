@@ -1,5 +1,5 @@
 import { SAMPLE_ENTRIES, type StoredDeadLetter, type StoreSnapshot } from '@millrace/store';
-import { LIVE_SOURCE } from '@millrace/transformer';
+import { LIVE_SOURCE } from '@millrace/wire';
 import { SERIES_UNDEFINED } from '@millrace/transformer/fold';
 import type { AuditPlan } from '../plan.ts';
 import { FoldLetters } from './fold-letters.ts';

@@ -1,7 +1,6 @@
 import { ADDRESS_ZERO, compareAddress, formatAddress, type Address } from '@millrace/model';
 import { readRecords, TOPIC_SERIES, type Stream } from '@millrace/stream';
-import { LIVE_SOURCE } from '@millrace/transformer';
-import { decodeSeriesRecordHeader } from '@millrace/wire';
+import { decodeSeriesRecordHeader, LIVE_SOURCE } from '@millrace/wire';
 import type { Findings } from '../findings.ts';
 import type { PartitionPlan } from '../plan.ts';
 

@@ -1,4 +1,4 @@
-import { SampleKind } from '@millrace/model';
+import { DISPOSITIONS, SampleKind } from '@millrace/model';
 import { dataRecord, logStart, type TestSample } from '@millrace/transformer/testing';
 import { expect, test } from 'vitest';
 import { RecordList } from '../record-list.ts';
@@ -6,7 +6,6 @@ import { SampleTable } from '../sample-table.ts';
 import { SeriesTable } from '../series-table.ts';
 import { PartitionCount } from './partition-count.ts';
 import type { LogTables } from './record-slots.ts';
-import { LEDGER_COLUMNS } from './tally.ts';
 
 const AT_US = 1_700_000_000_000_000;
 
@@ -21,7 +20,7 @@ test('a dead letter that is sent again has its row once, and events are stored',
   expect(Array.from(tables.samples.may.subarray(0, 2))).toEqual([0, 1]);
   const tally = count.tallies().get('default')!;
   const most = Object.fromEntries(
-    LEDGER_COLUMNS.map((column) => [column, tally.bounds(column).most]),
+    DISPOSITIONS.map((column) => [column, tally.bounds(column).most]),
   );
   expect(most).toMatchObject({ stored: 3, duplicate: 0, conflict: 0, unverified: 2 });
   expect(tally.accepted).toBe(4);

@@ -1,13 +1,4 @@
-/** Columns of the ledger that a sample can be counted in. */
-export const LEDGER_COLUMNS = [
-  'stored',
-  'duplicate',
-  'conflict',
-  'dropped',
-  'unverified',
-  'deadLetter',
-] as const;
-export type LedgerColumn = (typeof LEDGER_COLUMNS)[number];
+import { DISPOSITIONS, type Disposition } from '@millrace/model';
 
 /**
  * What the log alone says of a sample. Whether a repetition was still remembered, only the
@@ -33,7 +24,7 @@ export const Fate = {
 } as const;
 export type Fate = (typeof Fate)[keyof typeof Fate];
 
-const COLUMNS_OF: readonly (readonly LedgerColumn[])[] = [
+const COLUMNS_OF: readonly (readonly Disposition[])[] = [
   ['stored'],
   ['dropped'],
   ['duplicate'],
@@ -46,7 +37,7 @@ const COLUMNS_OF: readonly (readonly LedgerColumn[])[] = [
   ['duplicate', 'dropped'],
   ['conflict', 'dropped'],
   ['deadLetter'],
-  LEDGER_COLUMNS,
+  DISPOSITIONS,
 ];
 
 export interface Bounds {
@@ -86,7 +77,7 @@ export class Tally {
   }
 
   /** How many samples a column of the ledger must and may count. */
-  bounds(column: LedgerColumn): Bounds {
+  bounds(column: Disposition): Bounds {
     let [least, most] = [0, 0];
     for (const [fate, columns] of COLUMNS_OF.entries()) {
       if (!columns.includes(column)) continue;

@@ -1,4 +1,5 @@
 import type { AuditReport, Finding, LedgerReport } from '@millrace/audit';
+import { DISPOSITIONS } from '@millrace/model';
 import type { Colours } from '../console-output.ts';
 import { formatDurationMs } from '../quantities.ts';
 import { formatTable } from '../text-table.ts';
@@ -75,12 +76,7 @@ function shortTime(time: string): string {
 
 const LEDGER = [
   'accepted',
-  'stored',
-  'duplicate',
-  'conflict',
-  'dropped',
-  'unverified',
-  'deadLetter',
+  ...DISPOSITIONS,
   'lost',
 ] as const satisfies readonly (keyof LedgerReport)[];
 

@@ -1,21 +1,12 @@
 import type { BackfillProgress } from '@millrace/backfill';
+import { DISPOSITIONS, type Disposition } from '@millrace/model';
 import type { Clock } from '@millrace/runtime';
 import type { LedgerReport } from '@millrace/store';
 import type { ReceiverTarget } from './http-target.ts';
 
-/** The dispositions of samples that the ledger tells apart, as they are called there. */
-const COUNTS = [
-  'accepted',
-  'stored',
-  'duplicate',
-  'conflict',
-  'dropped',
-  'unverified',
-  'deadLetter',
-] as const;
+const COUNTS: readonly ('accepted' | Disposition)[] = ['accepted', ...DISPOSITIONS];
 
-export type LedgerCount = (typeof COUNTS)[number];
-export type LedgerChange = Record<LedgerCount, number>;
+export type LedgerChange = Record<'accepted' | Disposition, number>;
 
 /** It is published a second after what it counts. */
 const LOOK_MS = 250;

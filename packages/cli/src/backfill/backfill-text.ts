@@ -1,6 +1,7 @@
 import type { BackfillProgress, FileScan } from '@millrace/backfill';
+import { DISPOSITIONS, type Disposition } from '@millrace/model';
 import { formatBytes, formatTimeUs } from '../quantities.ts';
-import type { LedgerChange, LedgerCount } from './backfill-ledger.ts';
+import type { LedgerChange } from './backfill-ledger.ts';
 
 /** What became of a file. */
 export interface BackfillResult {
@@ -61,7 +62,7 @@ export function formatBackfill({ scan, progress, change }: BackfillResult): stri
   return lines.join('\n');
 }
 
-const WORDS: Readonly<Record<Exclude<LedgerCount, 'accepted'>, string>> = {
+const WORDS: Readonly<Record<Disposition, string>> = {
   stored: 'stored',
   duplicate: 'were there already',
   conflict: 'were there with other values, which stay',
@@ -73,9 +74,9 @@ const WORDS: Readonly<Record<Exclude<LedgerCount, 'accepted'>, string>> = {
 /** The ledger does not tell who sent what. */
 function changeText(change: LedgerChange, accepted: number): string {
   const others = change.accepted - accepted;
-  const counts = Object.entries(WORDS).flatMap(([name, words]) => {
-    const some = change[name as LedgerCount];
-    return some === 0 && name !== 'stored' ? [] : [`${count(some)} ${words}`];
+  const counts = DISPOSITIONS.flatMap((name) => {
+    const some = change[name];
+    return some === 0 && name !== 'stored' ? [] : [`${count(some)} ${WORDS[name]}`];
   });
   const beside =
     others > 0 ? ` (with ${count(others)} that others sent meanwhile, or that came twice)` : '';

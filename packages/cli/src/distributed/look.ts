@@ -4,6 +4,7 @@ import { readLastCompletion, type LastCompletion } from '@millrace/store/postgre
 import { createTimescaleStore, describeConnection } from '@millrace/store/timescale';
 import { readRecord, TOPIC_EVENTS, type PartitionBounds, type Stream } from '@millrace/stream';
 import { kafkaConnectionOf, openKafkaStream } from '@millrace/stream/kafka';
+import { LIVE_SOURCE } from '@millrace/wire';
 import type { DistributedSettings } from './distributed-settings.ts';
 
 /** How far a stage is with the events of one partition. */
@@ -39,7 +40,6 @@ export interface DistributedLook {
 const NAME = 'millrace-cli';
 /** Somebody waits at the terminal. */
 const OPEN_MS = 5000;
-const LIVE_SOURCE = 'live';
 
 type Positions = ReadonlyMap<number, number>;
 

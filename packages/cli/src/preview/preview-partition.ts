@@ -1,11 +1,11 @@
 import { ADDRESS_ZERO } from '@millrace/model';
 import { readRecords, TOPIC_EVENTS, type Stream } from '@millrace/stream';
-import { LIVE_SOURCE } from '@millrace/transformer';
 import { PartitionFold, type PartitionHead } from '@millrace/transformer/fold';
 import {
   decodeEventsRecord,
   decodeSeriesRecord,
   EventsRecordKind,
+  LIVE_SOURCE,
   SeriesRecordBuilder,
 } from '@millrace/wire';
 import type { PreviewRules } from './preview-rules.ts';

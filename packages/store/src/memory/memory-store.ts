@@ -5,12 +5,10 @@ import {
   SampleFlag,
   type Piece,
 } from '@millrace/model';
-import type { Entries } from '@millrace/wire';
+import { LIVE_SOURCE, type Entries } from '@millrace/wire';
 import { otherLog } from '../other-log.ts';
 import type { ApplyResult, MarkKey, Store, StoreBatch, StoredMark } from '../store.ts';
 import { MemoryStoreDatabase, type MemoryMark } from './memory-store-database.ts';
-
-const LIVE_SOURCE = 'live';
 
 export interface MemoryStore extends Store {
   acceptLog(key: MarkKey): Promise<void>;

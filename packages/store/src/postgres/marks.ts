@@ -1,3 +1,4 @@
+import { LIVE_SOURCE } from '@millrace/wire';
 import { otherLog } from '../other-log.ts';
 import type { MarkKey, StoredMark } from '../store.ts';
 import { StoreError, StoreErrorCode } from '../store-error.ts';
@@ -5,8 +6,6 @@ import { transaction, type Session } from './session.ts';
 
 /** First of the pair of numbers that opening marks of one partition locks by. */
 const MARKS_LOCK = 471_158;
-
-const LIVE_SOURCE = 'live';
 
 interface MarkRow {
   source: string;

@@ -18,7 +18,6 @@ import {
   openSegmentStream,
   type SegmentStream,
 } from '@millrace/stream/segment';
-import { LIVE_SOURCE } from '@millrace/transformer';
 import { dataRecord, liveRecord, TEST_LOG_ID } from '@millrace/transformer/testing';
 import {
   decodeSeriesRecord,
@@ -26,6 +25,7 @@ import {
   encodeEventsRecord,
   EventsRecordKind,
   FOLD_VERSION,
+  LIVE_SOURCE,
   type SeriesRecord,
 } from '@millrace/wire';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';

@@ -9,7 +9,7 @@ import { wholeFromUs, type Job } from './job.ts';
 import { LogCutError, type LogCut } from './job-errors.ts';
 import { beginJob } from './job-start.ts';
 import { continueJob, type OpenedJob } from './job-state.ts';
-import { findLogId, logIdOf } from './log-beginning.ts';
+import { findLogId, logIdOf } from '../log-id.ts';
 
 /** Beside the pages of the state: what is known of where it ends. */
 const END_KEY = 'job';

@@ -1,15 +1,8 @@
-import { readEvent } from '@millrace/checkpoint';
-import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
+import { TOPIC_EVENTS } from '@millrace/stream';
 import { decodeEventsRecord, EventsRecordKind } from '@millrace/wire';
 import { readLastHeader } from '../begin-anew.ts';
-import { noLogRecord } from '../take-over.ts';
+import { logIdOf, type LogPlace } from '../log-id.ts';
 import { beforeLive } from './job-errors.ts';
-
-interface LogPlace {
-  stream: Stream;
-  partition: number;
-  signal: AbortSignal;
-}
 
 /** A log whose first record is there. */
 export interface LogBeginning {
@@ -35,20 +28,6 @@ export async function readLogBeginning(place: LogPlace): Promise<LogBeginning> {
   const { logNumber } = last;
   const wholeFromUs = logNumber > 1 ? await behindOtherLogs(place) : -Infinity;
   return { logId, logNumber, wholeFromUs };
-}
-
-/** The id of a log whose first record is there. */
-export async function logIdOf(place: LogPlace): Promise<string> {
-  const record = decodeEventsRecord(await readEvent(place, 0));
-  if (record.kind !== EventsRecordKind.log) throw noLogRecord(place.partition);
-  return record.logId;
-}
-
-/** Of the log that is there; undefined: neither it nor what was put out of it tells. */
-export async function findLogId(place: LogPlace): Promise<string | undefined> {
-  const { start, end } = await place.stream.bounds(TOPIC_EVENTS, place.partition);
-  if (start === 0 && end > 0) return await logIdOf(place);
-  return (await readLastHeader(place))?.logId;
 }
 
 /** What the logs before have arrived before this one began; so far ahead a sample may have been. */

@@ -1,6 +1,5 @@
 import { ADDRESS_ZERO } from '@millrace/model';
-import { FOLD_VERSION, SeriesRecordBuilder } from '@millrace/wire';
-import { LIVE_SOURCE } from '../take-over.ts';
+import { FOLD_VERSION, LIVE_SOURCE, SeriesRecordBuilder } from '@millrace/wire';
 import { TEST_LOG_ID } from './fold-run.ts';
 
 /** What live folding puts out of a log's first records: jobs wait for it. */
