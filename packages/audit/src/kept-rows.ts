@@ -1,8 +1,11 @@
 import type { TimeUs } from '@millrace/model';
-import type { ExpiringTable, StoredExpiry, StoreSnapshot } from '@millrace/store';
+import {
+  windowsTableOf,
+  type ExpiringTable,
+  type StoredExpiry,
+  type StoreSnapshot,
+} from '@millrace/store';
 import { SeriesTable } from './series-table.ts';
-
-const HOUR_US: TimeUs = 3_600_000_000;
 
 /** Which rows the store must still have: those that it did not say it deleted. */
 export class KeptRows {
@@ -44,7 +47,7 @@ export class KeptRows {
     idLow: number,
     { edition, widthUs }: Readonly<{ edition: number; widthUs: TimeUs }>,
   ): TimeUs {
-    const table = widthUs < HOUR_US ? 'windows_narrow' : 'windows_wide';
+    const table = windowsTableOf(widthUs);
     return this.#fromUs(table, { edition, widthUs, place: this.#place(idHigh, idLow) });
   }
 

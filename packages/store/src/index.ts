@@ -13,7 +13,6 @@ export type {
   CompletionRun,
   CompletionStore,
   FailedWindow,
-  MarkedScope,
   MarkedWindow,
   MarkedWindows,
   WindowName,
@@ -81,33 +80,8 @@ export type {
 export {
   EXPIRING_TABLES,
   StoredExpiry,
-  type ExpiredNote,
-  type ExpiringRows,
+  windowsTableOf,
   type ExpiringTable,
 } from './retention/stored-expiry.ts';
-export {
-  namedTenants,
-  rawKeptMs,
-  RETENTION_DEFAULTS,
-  windowsKeptMs,
-  type Retention,
-  type RetentionPolicy,
-  type Whose,
-} from './retention/retention-policy.ts';
-export {
-  firstGap,
-  tierCuts,
-  type Coverage,
-  type Tier,
-  type TierCut,
-} from './retention/tier-cuts.ts';
-export {
-  planRetention,
-  type PlannedRange,
-  type RetainedEdition,
-  type RetainedRange,
-  type RetainedRows,
-  type RetentionFacts,
-  type RetentionPlan,
-} from './retention/plan-retention.ts';
+export { RETENTION_DEFAULTS } from './retention/retention-policy.ts';
 export type { ReportedRows, ReportedTable, RetentionReport } from './retention/retention-report.ts';

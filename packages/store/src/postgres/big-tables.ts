@@ -1,6 +1,6 @@
 import type { TimeUs } from '@millrace/model';
+import { windowsTableOf } from '../retention/stored-expiry.ts';
 import type { PartitionedTable, StoredRange } from './storage-layout.ts';
-import { HOUR_US } from './time-spans.ts';
 
 /** The tables cut by time, windows by how long they are kept: what rows of one have in common. */
 export type BigTable = Exclude<PartitionedTable, 'windows'> | 'windows_narrow' | 'windows_wide';
@@ -8,7 +8,7 @@ export type BigTable = Exclude<PartitionedTable, 'windows'> | 'windows_narrow' |
 /** Where rows belong, whatever the layout calls that; windows by their width. */
 export function bigTableOf(table: PartitionedTable, widthUs: TimeUs | undefined): BigTable {
   if (table !== 'windows') return table;
-  return widthUs !== undefined && widthUs < HOUR_US ? 'windows_narrow' : 'windows_wide';
+  return widthUs === undefined ? 'windows_wide' : windowsTableOf(widthUs);
 }
 
 /** How a table's ranges expire. */

@@ -1,4 +1,4 @@
-export { RETENTION_DEFAULTS, type Retention } from '../retention/retention-policy.ts';
+export type { Retention } from '../retention/retention-policy.ts';
 export type { ExpireResult } from './expire.ts';
 export { retentionDefinition, upkeepSetting } from './retention-definition.ts';
 export { describeConnection } from './database-url.ts';

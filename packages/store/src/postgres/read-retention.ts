@@ -7,14 +7,13 @@ import type {
   ReportedTable,
   RetentionReport,
 } from '../retention/retention-report.ts';
-import { EXPIRING_TABLES, type ExpiringTable } from '../retention/stored-expiry.ts';
+import { EXPIRING_TABLES, windowsTableOf, type ExpiringTable } from '../retention/stored-expiry.ts';
 import { readRetentionFacts, type StoredFacts } from './retention-facts.ts';
 import type { Session } from './session.ts';
 import { openLayout, type LayoutKind, type StoredRange } from './storage-layout.ts';
 import { withSession } from './with-session.ts';
 
 const WHAT = 'How long rows are kept could not be read';
-const HOUR_US = 3_600_000_000;
 
 /** What is kept how long in a database that is laid out in one of these ways. Changes nothing. */
 export function readRetentionOf(
@@ -128,7 +127,6 @@ async function readOldest(
 
 function reportRows(rows: RetainedRows, served: ReadonlySet<number>): ReportedRows {
   const { widthUs, edition } = rows;
-  const table =
-    widthUs === undefined ? 'samples' : widthUs < HOUR_US ? 'windows_narrow' : 'windows_wide';
+  const table = widthUs === undefined ? 'samples' : windowsTableOf(widthUs);
   return { ...rows, table, isServed: edition === undefined || served.has(edition) };
 }

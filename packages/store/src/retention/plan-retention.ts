@@ -1,5 +1,5 @@
 import type { TimeUs } from '@millrace/model';
-import type { ExpiringTable } from './stored-expiry.ts';
+import { windowsTableOf, type ExpiringTable } from './stored-expiry.ts';
 import {
   namedTenants,
   rawKeptMs,
@@ -175,7 +175,7 @@ function planRange(
 function liesIn({ widthUs }: RetainedRows, { table, widthUs: only }: RetainedRange): boolean {
   if (table !== 'windows_narrow' && table !== 'windows_wide') return widthUs === undefined;
   if (widthUs === undefined || (only !== undefined && only !== widthUs)) return false;
-  return table === (widthUs < HOUR_US ? 'windows_narrow' : 'windows_wide');
+  return table === windowsTableOf(widthUs);
 }
 
 function orphanCutUs(

@@ -1,4 +1,11 @@
-import { keptOf, type RetentionWords, type TenantWords, type TimeUs } from '@millrace/model';
+import {
+  keptOf,
+  NO_RETENTION_WORDS,
+  type RetentionWords,
+  type TenantWords,
+  type TimeUs,
+} from '@millrace/model';
+import { windowsTableOf } from './stored-expiry.ts';
 
 /** How long what is kept, in milliseconds of the pipeline's time. */
 export interface Retention {
@@ -12,7 +19,6 @@ export interface Retention {
 }
 
 const DAY_MS = 86_400_000;
-const HOUR_US: TimeUs = 3_600_000_000;
 
 export const RETENTION_DEFAULTS: Retention = {
   rawMs: 7 * DAY_MS,
@@ -53,7 +59,7 @@ export function windowsKeptMs(
   of: Readonly<{ rule: string; widthUs: TimeUs; whose: Whose }>,
 ): number {
   const { rule, widthUs, whose } = of;
-  const isNarrow = widthUs < HOUR_US;
+  const isNarrow = windowsTableOf(widthUs) === 'windows_narrow';
   return longest(words, (one) => {
     const tenant = tenantOf(one, whose);
     return (
@@ -73,5 +79,5 @@ function longest(
   words: readonly RetentionWords[],
   kept: (words: RetentionWords) => number,
 ): number {
-  return Math.max(...(words.length === 0 ? [{ rules: [], tenants: [] }] : words).map(kept));
+  return Math.max(...(words.length === 0 ? [NO_RETENTION_WORDS] : words).map(kept));
 }

@@ -12,6 +12,14 @@ export const EXPIRING_TABLES = [
 ] as const;
 export type ExpiringTable = (typeof EXPIRING_TABLES)[number];
 
+/** Windows as wide as this and wider are kept as those of `windows_wide`. */
+const WIDE_US: TimeUs = 3_600_000_000;
+
+/** The table that windows of a width expire with. */
+export function windowsTableOf(widthUs: TimeUs): 'windows_narrow' | 'windows_wide' {
+  return widthUs < WIDE_US ? 'windows_narrow' : 'windows_wide';
+}
+
 /** What the store has written down of rows that it deleted. */
 export interface ExpiredNote {
   table: ExpiringTable;

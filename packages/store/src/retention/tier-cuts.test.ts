@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { commonStepUs, firstGap, tierCuts, type Coverage, type Tier } from './tier-cuts.ts';
+import { firstGap, type Coverage } from '../testing/first-gap.ts';
+import { commonStepUs, tierCuts, type Tier } from './tier-cuts.ts';
 
 const MINUTE_US = 60_000_000;
 const HOUR_US = 60 * MINUTE_US;
