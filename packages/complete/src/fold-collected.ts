@@ -2,6 +2,7 @@ import { SampleFlag, SampleKind } from '@millrace/model';
 import type { WindowName } from '@millrace/store';
 import {
   increaseBetween,
+  isCounter,
   lanesOf,
   SeriesCaches,
   type FoldMoment,
@@ -9,6 +10,7 @@ import {
 import type { WindowFold } from '@millrace/transformer/fold';
 import { CollectedFlag, type CollectedSamples } from './collected-samples.ts';
 import type { CollectedSeries, PartitionCollector } from './partition-collector.ts';
+import { getOrAdd } from './get-or-add.ts';
 
 /** Why a window cannot be computed from what was read. */
 export const Inexact = {
@@ -234,15 +236,4 @@ class SeriesFold {
   }
 }
 
-function getOrAdd<V>(map: Map<number, V>, key: number, make: () => V): V {
-  let value = map.get(key);
-  if (value === undefined) map.set(key, (value = make()));
-  return value;
-}
-
 const NO_CACHES = new SeriesCaches();
-
-/** Remote write 1.0 floats may be counters as well: `increase` reads them as such. */
-function isCounter(kind: number): boolean {
-  return kind === SampleKind.cumulative || kind === SampleKind.unknown;
-}

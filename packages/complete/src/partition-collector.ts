@@ -159,19 +159,12 @@ export class PartitionCollector {
     if (!isWanted && (isEvent || !series.wantsIncrease)) return;
     const startUs = (flags & SampleFlag.start) === 0 ? NaN : side.startUs;
     const sample = { timeUs, value: record.values[i]!, startUs, kind };
-    const isUntimed = (flags & SampleFlag.untimed) !== 0;
     if (isWanted) {
       const more = isEvent ? CollectedFlag.event : 0;
       this.samples.add({ ...sample, series: number, flags: (flags & KEPT_FLAGS) | more });
       return;
     }
-    const isValued = (flags & (SampleFlag.stale | SampleFlag.histogram)) === 0;
-    this.#tails += series.tails.add(
-      at,
-      { ...sample, flags: flags & KEPT_FLAGS },
-      isUntimed,
-      isValued,
-    );
+    this.#tails += series.tails.add(at, { ...sample, flags: flags & KEPT_FLAGS });
   }
 
   #isNewEvent({ fingerprint }: CollectedSeries, id: string): boolean {
@@ -222,7 +215,7 @@ export class PartitionCollector {
       const flags = isValued ? 0 : SampleFlag.stale;
       const sample = { timeUs, value, flags, startUs: NaN, kind: SampleKind.unknown };
       const at = placeIn(wanted.intervals, timeUs);
-      if (at % 2 === 0) this.#tails += tails.add(at, sample, false, isValued);
+      if (at % 2 === 0) this.#tails += tails.add(at, sample);
       else {
         this.samples.add({ ...sample, series: number, flags: flags | CollectedFlag.neighbour });
       }

@@ -1,8 +1,11 @@
+import { SampleFlag } from '@millrace/model';
+
 /** One sample that lies in no window that is wanted. */
 export interface TailSample {
   timeUs: number;
   value: number;
   startUs: number;
+  /** Of `SampleFlag`. */
   flags: number;
   kind: number;
 }
@@ -25,11 +28,11 @@ export class SeriesTails {
    * Takes one that came; of two at one time the first. `at`: how many bounds of windows are before.
    * Tells how many more with a value are held.
    */
-  add(at: number, sample: Readonly<TailSample>, isUntimed: boolean, isValued: boolean): number {
+  add(at: number, sample: Readonly<TailSample>): number {
     let gap = this.#gaps.get(at);
     if (gap === undefined) this.#gaps.set(at, (gap = { first: undefined, tail: [] }));
     const before = heldIn(gap);
-    put(gap, sample, isUntimed, isValued);
+    put(gap, sample);
     return heldIn(gap) - before;
   }
 
@@ -46,21 +49,21 @@ function heldIn({ first, tail }: Gap): number {
   return (first === undefined ? 0 : 1) + (oldest !== undefined && isValue(oldest) ? 1 : 0);
 }
 
-function put(gap: Gap, sample: Readonly<TailSample>, isUntimed: boolean, isValued: boolean): void {
+function put(gap: Gap, sample: Readonly<TailSample>): void {
   const { tail, first } = gap;
   let { timeUs } = sample;
   // An arrival without a time of its own gets the next one that is free.
   while (first?.timeUs === timeUs || isTaken(tail, timeUs)) {
-    if (!isUntimed) return;
+    if ((sample.flags & SampleFlag.untimed) === 0) return;
     timeUs += 1;
   }
   const taken = { ...sample, timeUs };
-  if (isValued && !(first !== undefined && first.timeUs < timeUs)) gap.first = taken;
+  if (isValue(taken) && !(first !== undefined && first.timeUs < timeUs)) gap.first = taken;
   const place = tail.findLastIndex((one) => one.timeUs < timeUs) + 1;
   // Older than the newest value that is known: it is of no use.
   if (place === 0 && tail.length > 0 && isValue(tail[0]!)) return;
   tail.splice(place, 0, taken);
-  if (isValued) tail.splice(0, place);
+  if (isValue(taken)) tail.splice(0, place);
 }
 
 /** From the end on: mostly it comes behind all of them, and there may be very many without a value. */
@@ -68,7 +71,7 @@ function isTaken(tail: readonly TailSample[], timeUs: number): boolean {
   return tail.findLast((one) => one.timeUs <= timeUs)?.timeUs === timeUs;
 }
 
-const VALUELESS = 1 | 8;
+const VALUELESS = SampleFlag.stale | SampleFlag.histogram;
 
 function isValue({ flags }: TailSample): boolean {
   return (flags & VALUELESS) === 0;

@@ -2,6 +2,7 @@ import { fingerprintOf, type LabelSet } from '@millrace/model';
 import { createPlacer, type CompiledRules, type Placer } from '@millrace/rules';
 import type { WindowName } from '@millrace/store';
 import { lanesOf, planEdition, type EditionPlan, type Target } from '@millrace/transformer/fold';
+import { getOrAdd } from './get-or-add.ts';
 
 /** Where samples of one input series go that is wanted: the windows of one width of an edition. */
 export interface WantedTarget {
@@ -150,10 +151,4 @@ function intervalsOf(targets: readonly WantedTarget[]): Float64Array {
 /** A `series_id`, which a fingerprint begins with. */
 function nameOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, 8).toString('latin1');
-}
-
-function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  let value = map.get(key);
-  if (value === undefined) map.set(key, (value = make()));
-  return value;
 }

@@ -52,6 +52,6 @@ export class IncreaseFold {
 }
 
 /** Remote write 1.0 floats may be counters as well: `increase` reads them as such. */
-export function isCounter(kind: SampleKind): boolean {
+export function isCounter(kind: number): boolean {
   return kind === SampleKind.cumulative || kind === SampleKind.unknown;
 }

@@ -2,6 +2,7 @@ export { SERIES_UNDEFINED } from './data-fold.ts';
 export { planEdition, type EditionPlan } from './edition-plan.ts';
 export { eventKey, partKey } from './identity-keys.ts';
 export { increaseBetween } from './increase.ts';
+export { isCounter } from './increase-fold.ts';
 export { FOLD_VERSION, PartitionFold } from './partition-fold.ts';
 export {
   loadMemory,
