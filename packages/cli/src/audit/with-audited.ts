@@ -1,37 +1,54 @@
 import type { AuditComponents } from '@millrace/audit';
-import { listenForShutdown, systemClock } from '@millrace/runtime';
+import { systemClock } from '@millrace/runtime';
 import { findArchive } from '../archive/archive-place.ts';
 import type { CliContext } from '../cli-context.ts';
 import { isDistributed } from '../distributed/is-distributed.ts';
+import { stoppable } from '../stoppable.ts';
 import { showProgress } from './audit-progress.ts';
 import { openDistributed, openEmbedded, type Audited } from './open-audited.ts';
 
-/**
- * Reads a log and the store that was filled from it: those of the running process, or of the
- * environment; with its archive, where there is one and it is asked for. Shows how far it is, ends
- * with the process, and closes both.
- */
+/** Audits them: shows how far it is. */
 export async function withAudited<T>(
   context: CliContext,
   dataDir: string | undefined,
   read: (parts: AuditComponents, audited: Audited) => Promise<T>,
   { hasArchive }: Readonly<{ hasArchive: boolean }>,
 ): Promise<T> {
-  const isShared = dataDir === undefined && isDistributed(context.environment);
-  const shutdown = listenForShutdown();
-  const files = hasArchive ? (await findArchive(context, dataDir))?.files : undefined;
-  const audited = isShared
-    ? await openDistributed(context, files)
-    : await openEmbedded(context, dataDir, files);
   const progress = showProgress(context.output);
-  const { stream, store } = audited;
-  const { signal } = shutdown;
-  try {
-    const parts = { stream, store, clock: systemClock, onProgress: progress.step, signal };
-    return await read(parts, audited);
-  } finally {
-    progress.end();
-    shutdown.dispose();
-    await audited.close();
-  }
+  return await withLogAndStore(
+    context,
+    { dataDir, hasArchive },
+    async (audited, signal) => {
+      const { stream, store } = audited;
+      const parts = { stream, store, clock: systemClock, onProgress: progress.step, signal };
+      return await read(parts, audited);
+    },
+    progress.end,
+  );
+}
+
+/**
+ * A log and the store that was filled from it: those of the running process, or of the environment;
+ * with its archive, where there is one and it is asked for. Ends with the process, and closes both.
+ */
+export async function withLogAndStore<T>(
+  context: CliContext,
+  { dataDir, hasArchive }: Readonly<{ dataDir: string | undefined; hasArchive: boolean }>,
+  use: (opened: Audited, signal: AbortSignal) => Promise<T>,
+  /** Before they are closed, which may take a moment. */
+  onEnd: () => void,
+): Promise<T> {
+  return await stoppable(async (signal) => {
+    const isShared = dataDir === undefined && isDistributed(context.environment);
+    const files = hasArchive ? (await findArchive(context, dataDir))?.files : undefined;
+    const opened = isShared
+      ? await openDistributed(context, files)
+      : await openEmbedded(context, dataDir, files);
+    try {
+      return await use(opened, signal);
+    } finally {
+      onEnd();
+      await opened.close();
+    }
+  });
 }

@@ -1,8 +1,9 @@
 import type { BackfillProgress, FileScan } from '@millrace/backfill';
 import type { ConsoleOutput } from '../console-output.ts';
+import { createProgressLine, progressBar } from '../progress-line.ts';
 import { formatBytes, formatDurationMs } from '../quantities.ts';
 
-/** Shows how it goes: a bar where a person looks, a line now and then elsewhere. */
+/** Shows how it goes: as a bar, where a person looks. */
 export interface BackfillShow {
   reading(path: string, bytes: number): void;
   sent(scan: FileScan, progress: BackfillProgress): void;
@@ -11,9 +12,6 @@ export interface BackfillShow {
   end(): void;
 }
 
-const BAR_CELLS = 24;
-const REWRITE_MS = 100;
-const LINE_MS = 5000;
 /** Rates are of so long. */
 const RATE_MS = 10_000;
 
@@ -21,19 +19,8 @@ export function showBackfill(
   output: ConsoleOutput,
   nowMs: () => number = () => performance.now(),
 ): BackfillShow {
-  const { rewrite } = output;
-  const everyMs = rewrite === undefined ? LINE_MS : REWRITE_MS;
-  let shownMs = nowMs();
-  let isOpen = false;
+  const line = createProgressLine(output, nowMs);
   let seen: { ms: number; samples: number }[] = [];
-  const show = (text: () => string): void => {
-    const ms = nowMs();
-    if (ms - shownMs < everyMs) return;
-    shownMs = ms;
-    if (rewrite === undefined) output.notice(text());
-    else rewrite(text());
-    isOpen = rewrite !== undefined;
-  };
   const rateOf = (samples: number): number => {
     const ms = nowMs();
     if ((seen.at(-1)?.samples ?? 0) > samples) seen = [];
@@ -43,23 +30,19 @@ export function showBackfill(
     return ms === first.ms ? 0 : (1000 * (samples - first.samples)) / (ms - first.ms);
   };
   return {
-    reading: (path, bytes) => show(() => `reading ${path}: ${formatBytes(bytes)}`),
+    reading: (path, bytes) => line.show(() => `reading ${path}: ${formatBytes(bytes)}`),
     sent: (scan, { samples }) => {
       const rate = rateOf(samples);
-      show(() => sentText(scan, samples, rate, rewrite !== undefined));
+      line.show((isRewritten) => sentText(scan, samples, rate, isRewritten));
     },
-    waiting: (why) => show(() => `waiting: ${why}`),
-    end: () => {
-      if (isOpen) rewrite?.('');
-      isOpen = false;
-    },
+    waiting: (why) => line.show(() => `waiting: ${why}`),
+    end: line.end,
   };
 }
 
 function sentText(scan: FileScan, samples: number, rate: number, hasBar: boolean): string {
   const share = scan.samples === 0 ? 1 : Math.min(1, samples / scan.samples);
-  const full = Math.floor(share * BAR_CELLS);
-  const bar = hasBar ? `[${'#'.repeat(full)}${'.'.repeat(BAR_CELLS - full)}] ` : '';
+  const bar = hasBar ? `${progressBar(share)} ` : '';
   const left =
     rate > 0 ? `, ${formatDurationMs((1000 * (scan.samples - samples)) / rate)} left` : '';
   const perSecond = Math.round(rate).toLocaleString('en-US');

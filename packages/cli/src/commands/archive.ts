@@ -1,15 +1,15 @@
 import type { Command } from 'commander';
-import { listenForShutdown, MillraceError, systemClock } from '@millrace/runtime';
+import { MillraceError } from '@millrace/runtime';
+import { bytesReadLine } from '../bytes-read-line.ts';
 import type { CliContext } from '../cli-context.ts';
 import { jsonText } from '../json-text.ts';
 import { formatBytes } from '../quantities.ts';
+import { stoppable } from '../stoppable.ts';
 
 interface ArchiveFlags {
   json?: boolean;
   dataDir?: string;
 }
-
-const PROGRESS_MS = 2000;
 
 export function addArchiveCommand(program: Command, context: CliContext): void {
   const archive = program
@@ -33,16 +33,6 @@ export function addArchiveCommand(program: Command, context: CliContext): void {
   ).action(async (flags: ArchiveFlags & { all?: boolean }) => await run(context, flags));
 }
 
-/** With the signal of a person who does not want to wait. */
-async function stoppable<T>(act: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const shutdown = listenForShutdown();
-  try {
-    return await act(shutdown.signal);
-  } finally {
-    shutdown.dispose();
-  }
-}
-
 async function status(context: CliContext, flags: ArchiveFlags): Promise<void> {
   const { output } = context;
   const { openArchive } = await import('../archive/archive-place.ts');
@@ -61,7 +51,7 @@ async function verify(context: CliContext, flags: ArchiveFlags): Promise<void> {
   const { verifyArchive } = await import('@millrace/archive');
   const { formatReport } = await import('../archive/archive-text.ts');
   const { files } = await openArchive(context, flags.dataDir);
-  const onRange = progressOf(context);
+  const onRange = bytesReadLine(output);
   const report = await stoppable((signal) => verifyArchive({ files, signal, onRange }));
   output.result(flags.json === true ? jsonText(report) : formatReport(report, output.colours));
   if (report.faults.length > 0) throw faultsFound(report.faults.length);
@@ -89,19 +79,6 @@ async function run(context: CliContext, flags: ArchiveFlags & { all?: boolean })
   output.result(
     waiting === 0 ? 'All is archived.' : `${waiting} records wait for a range to close.${rest}`,
   );
-}
-
-/** A line from time to time, of what takes long. */
-function progressOf({ output }: CliContext): (partition: number, bytes: number) => void {
-  let read = 0;
-  let toldUs = systemClock.nowUs();
-  return (partition, bytes) => {
-    read += bytes;
-    const nowUs = systemClock.nowUs();
-    if (nowUs - toldUs < PROGRESS_MS * 1000) return;
-    toldUs = nowUs;
-    output.notice(`partition ${partition}: ${formatBytes(read)} read ...`);
-  };
 }
 
 function faultsFound(faults: number): MillraceError {

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import type { CheckpointOutcome } from '@millrace/checkpoint';
-import { listenForShutdown, MillraceError, systemClock } from '@millrace/runtime';
+import { MillraceError, systemClock } from '@millrace/runtime';
+import { bytesReadLine } from '../bytes-read-line.ts';
 import { isShared, openLogView } from '../checkpoints/checkpoint-place.ts';
 import {
   formatCheckpoints,
@@ -9,8 +10,10 @@ import {
 } from '../checkpoints/checkpoints-text.ts';
 import type { CheckpointsLook } from '../checkpoints/look-at-checkpoints.ts';
 import { dataDirOf, type CliContext } from '../cli-context.ts';
+import { jsonText } from '../json-text.ts';
 import { formatBytes } from '../quantities.ts';
 import { askForCheckpoints, receiverUrl } from '../receiver-client.ts';
+import { stoppable } from '../stoppable.ts';
 
 interface CheckpointFlags {
   json?: boolean;
@@ -22,8 +25,6 @@ interface RestoreFlags {
   partition: number;
   atMost: number;
 }
-
-const PROGRESS_MS = 2000;
 
 export function addCheckpointCommand(program: Command, context: CliContext): void {
   const checkpoint = program
@@ -62,18 +63,12 @@ async function restore(context: CliContext, flags: CheckpointFlags & RestoreFlag
   const { output } = context;
   const { restorePartition } = await import('../checkpoints/restore-partition.ts');
   const { partition, atMost: positionMax } = flags;
-  const shutdown = listenForShutdown();
-  try {
-    const restored = await restorePartition(context, {
-      ...{ dataDir: dataDirFlag(context, flags), partition, positionMax },
-      ...{ signal: shutdown.signal, onNotice: output.notice },
-    });
-    if (flags.json === true)
-      output.result(JSON.stringify({ partition, ...restored }, undefined, 2));
-    else output.result(formatRestored(partition, restored));
-  } finally {
-    shutdown.dispose();
-  }
+  const dataDir = dataDirFlag(context, flags);
+  const restored = await stoppable((signal) =>
+    restorePartition(context, { dataDir, partition, positionMax, signal, onNotice: output.notice }),
+  );
+  if (flags.json === true) output.result(jsonText({ partition, ...restored }));
+  else output.result(formatRestored(partition, restored));
 }
 
 function wholeNumber(text: string): number {
@@ -87,24 +82,17 @@ async function now(context: CliContext, flags: CheckpointFlags): Promise<void> {
   let outcomes: CheckpointOutcome[];
   if (flags.url === undefined && isShared(context, flags.dataDir)) {
     const { makeSharedCheckpoints } = await import('../checkpoints/make-shared.ts');
-    const shutdown = listenForShutdown();
-    try {
-      outcomes = await makeSharedCheckpoints(context, {
-        signal: shutdown.signal,
-        onOutcome: (outcome) => {
-          if (!isTold) output.result(formatOutcomes([outcome], output.colours));
-        },
-      });
-    } finally {
-      shutdown.dispose();
-    }
+    const onOutcome = (outcome: CheckpointOutcome): void => {
+      if (!isTold) output.result(formatOutcomes([outcome], output.colours));
+    };
+    outcomes = await stoppable((signal) => makeSharedCheckpoints(context, { signal, onOutcome }));
   } else {
     const otherwise = 'Start it with "millrace up"; a clean stop made a checkpoint.';
     const url = await receiverUrl(context, flags, otherwise);
     outcomes = (await askForCheckpoints(url)).partitions;
     if (!isTold) output.result(formatOutcomes(outcomes, output.colours));
   }
-  if (isTold) output.result(JSON.stringify({ partitions: outcomes }, undefined, 2));
+  if (isTold) output.result(jsonText({ partitions: outcomes }));
   const failed = outcomes.filter(({ outcome }) => outcome === 'failed').length;
   if (failed > 0) throw notAllMade(failed, outcomes.length);
 }
@@ -117,7 +105,7 @@ async function look(
   const { lookAtCheckpoints } = await import('../checkpoints/look-at-checkpoints.ts');
   const stream = await openLogView(context, dataDirFlag(context, flags));
   try {
-    const onBytes = progressOf(context);
+    const onBytes = bytesReadLine(context.output);
     return await lookAtCheckpoints(stream, { decodes, nowUs: systemClock.nowUs(), onBytes });
   } finally {
     await stream.close();
@@ -131,7 +119,7 @@ function dataDirFlag(context: CliContext, { dataDir }: CheckpointFlags): string 
 
 function show(context: CliContext, flags: CheckpointFlags, found: CheckpointsLook): void {
   const { output } = context;
-  if (flags.json === true) output.result(JSON.stringify(found, undefined, 2));
+  if (flags.json === true) output.result(jsonText(found));
   else output.result(formatCheckpoints(found, output.colours));
 }
 
@@ -145,19 +133,6 @@ async function verify(context: CliContext, flags: CheckpointFlags): Promise<void
   const whole = checkpoints.filter(({ isComplete }) => isComplete);
   const bytes = whole.reduce((sum, one) => sum + one.bytes, 0);
   context.output.result(`${whole.length} checked, ${formatBytes(bytes)}: none is damaged.`);
-}
-
-/** A line from time to time, of what takes long. */
-function progressOf({ output }: CliContext): (partition: number, bytes: number) => void {
-  let read = 0;
-  let toldUs = systemClock.nowUs();
-  return (partition, bytes) => {
-    read += bytes;
-    const nowUs = systemClock.nowUs();
-    if (nowUs - toldUs < PROGRESS_MS * 1000) return;
-    toldUs = nowUs;
-    output.notice(`partition ${partition}: ${formatBytes(read)} read ...`);
-  };
 }
 
 function damagedFound(damaged: number, unreadable: number): MillraceError {

@@ -1,5 +1,4 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { listenForShutdown } from '@millrace/runtime';
 import type { CliContext } from '../cli-context.ts';
 import { confirm } from '../confirm.ts';
 import { askCandidates } from '../editions/candidates-client.ts';
@@ -20,6 +19,7 @@ import { formatRuleSet, formatRuleSets } from '../editions/rule-sets-text.ts';
 import { ruleSets } from '../editions/rule-sets.ts';
 import { jsonText } from '../json-text.ts';
 import type { ReceiverFlags } from '../receiver-client.ts';
+import { stoppable } from '../stoppable.ts';
 import { limitArgument, timeArgument } from '../time-argument.ts';
 import { withCommonOptions } from './rules.ts';
 
@@ -165,11 +165,10 @@ async function drop(
   flags: EditionFlags & { yes?: boolean },
 ): Promise<void> {
   const { output } = context;
-  const shutdown = listenForShutdown();
-  try {
-    const dropped = await withEditions(context, flags, async (editions) => {
+  const dropped = await stoppable((signal) =>
+    withEditions(context, flags, async (editions) => {
       return await dropRules(editions, {
-        ...{ number, signal: shutdown.signal },
+        ...{ number, signal },
         onFound: async () => {
           if (flags.yes === true) return;
           await confirm(
@@ -183,13 +182,11 @@ async function drop(
           else output.rewrite(text);
         },
       });
-    });
-    output.rewrite?.('');
-    if (flags.json === true) output.result(jsonText(dropped));
-    else output.result(`${number} is folded no more; ${dropped.rows} rows were deleted.`);
-  } finally {
-    shutdown.dispose();
-  }
+    }),
+  );
+  output.rewrite?.('');
+  if (flags.json === true) output.result(jsonText(dropped));
+  else output.result(`${number} is folded no more; ${dropped.rows} rows were deleted.`);
 }
 
 export function candidateNumber(text: string): number {

@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { listenForShutdown, MillraceError, systemClock } from '@millrace/runtime';
+import { MillraceError, systemClock } from '@millrace/runtime';
 import { readRuleFile, type RuleFileContent } from '@millrace/single/running';
 import { mebibytes } from '../audit/audit-arguments.ts';
 import type { CliContext } from '../cli-context.ts';
@@ -15,6 +15,7 @@ import { jsonText } from '../json-text.ts';
 import { rateArgument } from '../rate-argument.ts';
 import { receiverUrl, type ReceiverFlags } from '../receiver-client.ts';
 import { tellingFaults } from '../rule-file-report.ts';
+import { stoppable } from '../stoppable.ts';
 import { timeArgument } from '../time-argument.ts';
 import { candidateNumber } from './edition.ts';
 import { withCommonOptions } from './rules.ts';
@@ -151,32 +152,24 @@ async function lookForRoom(
 ): Promise<void> {
   if (force === true || sinceUs > Date.now() * 1000) return;
   const { ensureRoom } = await import('../editions/ensure-room.ts');
-  const shutdown = listenForShutdown();
-  try {
-    await ensureRoom({ context, dataDir, url, file, sinceUs, signal: shutdown.signal });
-  } finally {
-    shutdown.dispose();
-  }
+  await stoppable((signal) => ensureRoom({ context, dataDir, url, file, sinceUs, signal }));
 }
 
 async function follow(context: CliContext, flags: ReceiverFlags, number: number): Promise<void> {
   const { output, program } = context;
-  const shutdown = listenForShutdown();
   const lag = liveLag(context, flags);
-  try {
-    await withEditions(context, flags, async (editions) => {
+  await stoppable((signal) =>
+    withEditions(context, flags, async (editions) => {
       const { partitions } = await askCandidates(editions.url);
       await followJobs({
-        ...{ number, partitions, output, program, clock: systemClock, signal: shutdown.signal },
+        ...{ number, partitions, output, program, clock: systemClock, signal },
         look: async () => {
           const seen = await lookAtJobs(context, flags, editions, number);
           return { ...seen, lagMs: seen.lagMs ?? lag() };
         },
       });
-    });
-  } finally {
-    shutdown.dispose();
-  }
+    }),
+  );
 }
 
 function nextLines(program: string, number: number, isDetached: boolean): string[] {
