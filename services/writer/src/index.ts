@@ -1,3 +1,4 @@
+export { keepExpiring } from './keep-expiring.ts';
 export { releasingEvents, type ReadStatePosition } from './release-events.ts';
 export type { StoredMarks } from './partition-writer.ts';
 export { DEFAULT_WRITER_SETTINGS, writerSettings, type WriterSettings } from './settings.ts';

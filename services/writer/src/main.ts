@@ -11,7 +11,6 @@ import {
 } from '@millrace/checkpoint';
 import {
   checkHost,
-  errorText,
   MillraceError,
   processDefinition,
   readSettings,
@@ -23,7 +22,7 @@ import {
   type SettingsDefinition,
   type StageHost,
 } from '@millrace/runtime';
-import { heldByJobs, HistoryReader, retentionInForce } from '@millrace/control';
+import { heldByJobs, HistoryReader } from '@millrace/control';
 import {
   openRedisStatePlaces,
   openRedisStateStore,
@@ -48,6 +47,7 @@ import {
   openKafkaStream,
   type KafkaSection,
 } from '@millrace/stream/kafka';
+import { keepExpiring } from './keep-expiring.ts';
 import { releasingEvents } from './release-events.ts';
 import { createWriter } from './writer.ts';
 
@@ -174,7 +174,7 @@ async function compose(
   );
   const shared = createSharedStage({ stage, group, clock, log }, { adviseMs: ADVISE_MS });
   host.show(shared);
-  host.onClose(keepExpiring(host, { store, history, everyMs: upkeepMs }));
+  host.onClose(expiring(host, { store, history, everyMs: upkeepMs }));
   const { archive, complete } = settings;
   if (beside !== undefined) host.onClose(beside(host, { kafka, archive, url, complete }));
   return shared;
@@ -196,25 +196,15 @@ async function checkSchema({ log }: StageHost, url: string): Promise<void> {
 }
 
 /** Returns how to end it. */
-function keepExpiring(
+function expiring(
   { clock, log }: StageHost,
   upkeep: Readonly<{ store: PostgresStore; history: HistoryReader; everyMs: number }>,
 ): () => Promise<void> {
   const { store, history, everyMs } = upkeep;
   const over = new AbortController();
-  const expiring = (async (): Promise<void> => {
-    while (!over.signal.aborted) {
-      try {
-        await store.expire(retentionInForce(await history.read(over.signal)));
-      } catch (error) {
-        const fields = { error: errorText(error) };
-        if (!over.signal.aborted) log.warn(fields, 'What is past its retention stays for now.');
-      }
-      await clock.sleep(everyMs, over.signal).catch(() => undefined);
-    }
-  })();
+  const running = keepExpiring({ store, history, clock, log }, everyMs, over.signal);
   return async () => {
     over.abort();
-    await expiring;
+    await running;
   };
 }

@@ -7,13 +7,13 @@ import {
   type Stage,
   type StageStatus,
 } from '@millrace/runtime';
-import { HistoryReader, retentionInForce } from '@millrace/control';
+import { HistoryReader } from '@millrace/control';
 import type { PostgresConnection, Store } from '@millrace/store';
 import type { PostgresStore } from '@millrace/store/postgres';
 import { createTimescaleStore, migrateTimescale } from '@millrace/store/timescale';
 import { TOPIC_SERIES } from '@millrace/stream';
 import { openSegmentStream, type SegmentStream } from '@millrace/stream/segment';
-import { createWriter } from '@millrace/writer';
+import { createWriter, keepExpiring } from '@millrace/writer';
 import { publishPositions } from './shared-positions.ts';
 import type { FlushedMark, WriterThread } from './thread-data.ts';
 import { hostStage, type ThreadHost } from './thread-host.ts';
@@ -46,7 +46,8 @@ hostStage<WriterThread>((host) => {
     const marks = publishPositions(data.sharedPositions);
     writer = createWriter({ stream, store: noting(store, flushed), clock, log, meter, marks });
     host.run(writer);
-    await keepExpiring(host, { store, history: new HistoryReader(stream) }, stopping.signal);
+    const upkeep = { store, history: new HistoryReader(stream), clock, log };
+    await keepExpiring(upkeep, data.settings.store.upkeepMs, stopping.signal);
   };
   return {
     open: async () => {
@@ -115,22 +116,6 @@ async function makeReady(
       log.warn({ error: errorText(error), delayMs }, 'The store cannot be prepared yet.');
     },
   });
-}
-
-async function keepExpiring(
-  { clock, log, data }: ThreadHost,
-  { store, history }: Readonly<{ store: PostgresStore; history: HistoryReader }>,
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      await store.expire(retentionInForce(await history.read(signal)));
-    } catch (error) {
-      if (signal.aborted) return;
-      log.warn({ error: errorText(error) }, 'What is past its retention stays for now.');
-    }
-    await clock.sleep(data.settings.store.upkeepMs, signal).catch(() => undefined);
-  }
 }
 
 /** The same store; what it flushed is noted, because the events log waits for it as well. */
