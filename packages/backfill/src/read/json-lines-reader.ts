@@ -2,13 +2,14 @@ import { isUtf8 } from 'node:buffer';
 import { SampleKind } from '@millrace/model';
 import { DEFAULT_PUSH_LIMITS, JSON_FORM, readSample, type PushLimits } from '@millrace/wire';
 import type { FileSeries, SeriesCache } from './file-series.ts';
+import { EVENTS_EXPECTED } from './kind-names.ts';
 import type { FilePlace, RecordSink } from './record-sink.ts';
 import type { SampleTime } from './sample-time.ts';
 import type { ReadSettings } from './read-settings.ts';
 import type { ReaderParts } from './reader-parts.ts';
+import { takeLines } from './take-lines.ts';
 import type { TextReader } from './text-file.ts';
 
-const NEWLINE = 0x0a;
 const EXPECTED =
   'an object as POST /v1/events takes it: {"name": "up", "labels": {"job": "a"}, "value": 1, ' +
   '"time": "2026-11-29T12:00:00Z"}';
@@ -30,18 +31,7 @@ export class JsonLinesReader implements TextReader {
   }
 
   take(text: Buffer, at: FilePlace, isLast: boolean): number {
-    let line = at.line;
-    let from = 0;
-    while (from < text.length) {
-      const newline = text.indexOf(NEWLINE, from);
-      if (newline < 0 && !isLast) break;
-      const end = newline < 0 ? text.length : newline;
-      this.#line(text.subarray(from, end), line);
-      from = end + (newline < 0 ? 0 : 1);
-      line += 1;
-      this.#sink.recordEnd(at.offset + from, line);
-    }
-    return from;
+    return takeLines({ text, at, isLast }, this.#sink, (bytes, line) => this.#line(bytes, line));
   }
 
   #line(bytes: Buffer, line: number): void {
@@ -97,7 +87,3 @@ export class JsonLinesReader implements TextReader {
     this.#sink.fault({ line, column: undefined, what, expected });
   }
 }
-
-export const EVENTS_EXPECTED: string =
-  'gauge, cumulative or delta: an old event cannot be told from one that was counted before; ' +
-  'if each of a series has a time of its own, delta says the same';

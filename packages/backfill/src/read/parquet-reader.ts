@@ -1,8 +1,7 @@
 import { SampleKind, TIME_US_MAX, type Label } from '@millrace/model';
 import type { SampleColumns } from './columns.ts';
 import { nameLabel, type FileSeries } from './file-series.ts';
-import { EVENTS_EXPECTED } from './json-lines-reader.ts';
-import { KIND_NAMES, kindOf } from './kind-names.ts';
+import { EVENTS_EXPECTED, KIND_NAMES, kindOf } from './kind-names.ts';
 import { ParquetTime } from './parquet-time.ts';
 import type { ReadSettings } from './read-settings.ts';
 import type { ReaderParts } from './reader-parts.ts';

@@ -6,9 +6,9 @@ import type { ReaderParts } from './reader-parts.ts';
 import type { FilePlace, RecordSink } from './record-sink.ts';
 import type { SampleTime } from './sample-time.ts';
 import { readValue, VALUE_EXPECTED } from './sample-value.ts';
+import { takeLines } from './take-lines.ts';
 import type { TextReader } from './text-file.ts';
 
-const NEWLINE = 0x0a;
 const EXPECTED = '{__name__="up", job="a"} 1 1795953600000, as "promtool tsdb dump" prints it';
 
 /** What `promtool tsdb dump` prints: labels, value and milliseconds, a line for each sample. */
@@ -30,22 +30,11 @@ export class PromtoolReader implements TextReader {
   }
 
   take(text: Buffer, at: FilePlace, isLast: boolean): number {
-    let line = at.line;
-    let from = 0;
-    while (from < text.length) {
-      const newline = text.indexOf(NEWLINE, from);
-      if (newline < 0 && !isLast) break;
-      const end = newline < 0 ? text.length : newline;
-      this.#line(text, from, end, line);
-      from = end + (newline < 0 ? 0 : 1);
-      line += 1;
-      this.#sink.recordEnd(at.offset + from, line);
-    }
-    return from;
+    return takeLines({ text, at, isLast }, this.#sink, (bytes, line) => this.#line(bytes, line));
   }
 
-  #line(text: Buffer, from: number, end: number, line: number): void {
-    const shown = text.toString('utf8', from, end).trim();
+  #line(bytes: Buffer, line: number): void {
+    const shown = bytes.toString('utf8').trim();
     if (shown === '') return;
     // The last brace: one in a label's value comes before it.
     const close = shown.lastIndexOf('} ');
