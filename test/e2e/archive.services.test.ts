@@ -4,7 +4,6 @@ import { makeBucket, type S3Access } from '@millrace/archive/s3/testing';
 import { CheckpointRetention } from '@millrace/checkpoint';
 import type { ReplayReport } from '@millrace/audit';
 import { applyRules, beginCandidate } from '@millrace/control';
-import { parseRules, type CompiledRules } from '@millrace/rules';
 import { silentLog, systemClock as clock, type StageStatus } from '@millrace/runtime';
 import { reportMissing, type ProvidedService } from '@millrace/runtime/testing';
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
@@ -15,6 +14,7 @@ import { until } from '../integration/running-millrace.ts';
 import { DistributedWorld, type ServiceUrls } from '../services/distributed-world.ts';
 import { runCommandLine, type StageProcess } from '../services/stage-processes.ts';
 import { SalesLoad } from './sales-load.ts';
+import { rulesOf, SALES_RULES } from './sales-rules.ts';
 
 const provided = [inject('kafka'), inject('redis'), inject('timescale'), inject('s3')];
 const missing = provided.flatMap((service) => ('missing' in service ? [service.missing] : []));
@@ -25,15 +25,6 @@ const LOAD_MS = 5000;
 const DAY_MS = 86_400_000;
 const SOON_MS_MAX = 60_000;
 const urlOf = (service: ProvidedService): string => ('url' in service ? service.url : '');
-
-const RULES = `rules:
-  - name: sales
-    match: sales
-    by: [shop]
-    widths: [5s]
-    aggregates: [count, sum, min, max, first, last]
-    keep_raw: false
-`;
 
 describe.skipIf(missing.length > 0)('a cluster with its archive', { timeout: 240_000 }, () => {
   let world: DistributedWorld;
@@ -62,7 +53,7 @@ describe.skipIf(missing.length > 0)('a cluster with its archive', { timeout: 240
 
   test('folds again from there what Kafka has forgotten, and it is the same', async () => {
     const parts = { stream, clock };
-    const wanted = { rules: rulesOf(RULES), source: RULES };
+    const wanted = { rules: rulesOf(SALES_RULES), source: SALES_RULES };
     await applyRules(parts, wanted);
     const receiver = await world.start('receiver', environment());
     const transformers = [await world.start('transformer', environment())];
@@ -147,10 +138,4 @@ interface LivePosition {
   partition: number;
   log_id: string;
   mark_offset: string;
-}
-
-function rulesOf(source: string): CompiledRules {
-  const parsed = parseRules(source);
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  return parsed.compiled;
 }

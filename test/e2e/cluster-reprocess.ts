@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { applyRules, beginCandidate, orderJobs } from '@millrace/control';
-import { parseRules, type CompiledRules } from '@millrace/rules';
 import { silentLog, systemClock, type JobStatus } from '@millrace/runtime';
 import type { Stream } from '@millrace/stream';
 import { openKafkaStream } from '@millrace/stream/kafka';
@@ -9,6 +8,7 @@ import { DistributedWorld, type ServiceUrls } from '../services/distributed-worl
 import type { StageProcess } from '../services/stage-processes.ts';
 import { auditFaults } from './accounted-for.ts';
 import { SalesLoad } from './sales-load.ts';
+import { rulesOf, SALES_RULES } from './sales-rules.ts';
 
 const PARTITIONS = 6;
 const LOAD_MS = 6000;
@@ -17,15 +17,6 @@ const SOON_MS_MAX = 90_000;
 const RATE = 200;
 /** Short, so that a process that was killed is missed within the test. */
 const QUICK = { MILLRACE_KAFKA__SESSION_MS: '6s', MILLRACE_TRANSFORMER__COMMIT_MS: '500ms' };
-
-const RULES = `rules:
-  - name: sales
-    match: sales
-    by: [shop]
-    widths: [5s]
-    aggregates: [count, sum, min, max, first, last]
-    keep_raw: false
-`;
 
 interface ToldDiff {
   rules: { rule: string; windows: Record<'equal' | 'changed' | 'added' | 'removed', number> }[];
@@ -70,7 +61,7 @@ export class ClusterReprocess {
         clock: systemClock,
         log: silentLog,
       });
-      const wanted = { rules: rulesOf(RULES), source: RULES };
+      const wanted = { rules: rulesOf(SALES_RULES), source: SALES_RULES };
       await applyRules({ stream, clock: systemClock }, wanted);
       const receiver = await world.start('receiver');
       const transformers = await Promise.all([1, 2].map(() => world.start('transformer', QUICK)));
@@ -87,7 +78,11 @@ export class ClusterReprocess {
     this.#load.start();
     await sleep(LOAD_MS);
     const parts = { stream: this.stream, clock: systemClock };
-    const wanted = { rules: rulesOf(RULES), source: RULES, sinceUs: this.#fromMs * 1000 };
+    const wanted = {
+      rules: rulesOf(SALES_RULES),
+      source: SALES_RULES,
+      sinceUs: this.#fromMs * 1000,
+    };
     this.number = (await beginCandidate(parts, wanted)).candidate!.number;
     await orderJobs(parts, this.number, { samplesPerSecondMax: RATE });
     for (let kill = 0; kill < kills; kill += 1) await this.#killOne(kill % 2);
@@ -140,10 +135,4 @@ export class ClusterReprocess {
 async function jobsOf({ url }: StageProcess): Promise<JobStatus[]> {
   const answer = await fetch(`${url}/api/v1/status`).catch(() => undefined);
   return ((await answer?.json()) as { jobs?: JobStatus[] } | undefined)?.jobs ?? [];
-}
-
-function rulesOf(source: string): CompiledRules {
-  const parsed = parseRules(source);
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  return parsed.compiled;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { applyRules } from '@millrace/control';
-import { parseRules, type CompiledRules } from '@millrace/rules';
+import type { CompiledRules } from '@millrace/rules';
 import { silentLog, systemClock } from '@millrace/runtime';
 import { reportMissing, type ProvidedService } from '@millrace/runtime/testing';
 import { STREAM_CODES, StreamError, TOPIC_EVENTS, type Stream } from '@millrace/stream';
@@ -10,6 +10,7 @@ import { until } from '../integration/running-millrace.ts';
 import { DistributedWorld, type ServiceUrls } from '../services/distributed-world.ts';
 import { readLedger } from '../services/ledger-check.ts';
 import { SalesLoad, type Sale } from './sales-load.ts';
+import { rulesOf } from './sales-rules.ts';
 
 const provided = [inject('kafka'), inject('redis'), inject('timescale')];
 const missing = provided.flatMap((service) => ('missing' in service ? [service.missing] : []));
@@ -195,12 +196,6 @@ function wrongWindows(shown: readonly ShownWindow[], wanted: Map<string, SalesWi
 function windowName(start: number, labels: Readonly<Record<string, string>>): string {
   const named = Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return `${start} ${JSON.stringify(named)}`;
-}
-
-function rulesOf(source: string): CompiledRules {
-  const parsed = parseRules(source);
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  return parsed.compiled;
 }
 
 /** Through it, no barrier gets into the partitions from `LOST_FROM` on. */
