@@ -27,6 +27,7 @@ import {
   statusesOf,
 } from './threads/stage-group.ts';
 import { completingInThread } from './threads/completing.ts';
+import type { CompletingThreadData } from './threads/completing-thread.ts';
 import { startStageThreads, type StageThreads } from './threads/stage-threads.ts';
 import { stopStages } from './threads/stop-stages.ts';
 import { lookAtLedger, lookAtStore } from './store-look.ts';
@@ -61,6 +62,8 @@ const LOOK_MS = 1000;
 const CHECKPOINT_MS_MAX = 600_000;
 /** How often the log is told which events are folded and stored for good. */
 const RELEASE_MS = 10_000;
+
+const COMPLETING_ENTRY = new URL('./threads/completing-thread.js', import.meta.url);
 
 export class OpenSingle implements Single {
   readonly failed: Promise<never>;
@@ -242,11 +245,12 @@ export class OpenSingle implements Single {
     const { directory, settings, clock, log } = this.#parts;
     const { partitions, complete } = settings;
     const { log: logs, state, jobs, postgres } = directory;
-    const doing = completingInThread({
+    const data: CompletingThreadData = {
       directories: { log: logs, state, jobs, postgres },
       ...{ sharedLog: this.#threads.sharedLog, connection },
       settings: { partitions, log: settings.log, archive: settings.archive },
-    });
+    };
+    const doing = completingInThread(COMPLETING_ENTRY, data);
     const parts = { clock, log, meter: this.#meter, complete: doing };
     await createCompletionSchedule(parts, complete).run(this.#ending.signal);
   }

@@ -1,7 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { openWithArchive, type ArchiveSection } from '@millrace/archive';
 import { completeMarked, createGiveWay, SCHEDULED_DEFAULTS } from '@millrace/complete';
-import { errorText, MillraceError, silentLog, systemClock } from '@millrace/runtime';
+import { silentLog, systemClock } from '@millrace/runtime';
+import { createThreadLink, type CompletingThread } from '@millrace/single/completing';
 import { createPostgresCompletionStore } from '@millrace/store/postgres';
 import { kafkaConnectionOf, openKafkaStream, type KafkaSection } from '@millrace/stream/kafka';
 
@@ -11,13 +12,7 @@ export interface CompletingThreadData {
   archive: ArchiveSection;
   /** Of the database. */
   url: string;
-  sinceUs: number;
 }
-
-/** What it says in the end. */
-export type CompletingAnswer =
-  | Readonly<{ report: Awaited<ReturnType<typeof completeMarked>> }>
-  | Readonly<{ code: string; message: string }>;
 
 const NAME = 'millrace-complete';
 const OPEN_MS = 30_000;
@@ -25,18 +20,10 @@ const OPEN_MS = 30_000;
 // The thread that completes marked windows beside a writer: it reads much of the log again, and
 // storing must not wait for that. It is there only meanwhile.
 if (parentPort === null) throw new Error('the completing thread was started outside of a worker');
-parentPort.postMessage(await answer(workerData as CompletingThreadData));
+createThreadLink(parentPort, { complete } satisfies CompletingThread);
 
-async function answer(data: CompletingThreadData): Promise<CompletingAnswer> {
-  try {
-    return { report: await complete(data) };
-  } catch (error) {
-    const code = error instanceof MillraceError ? error.code : 'COMPLETING_THREAD_ENDED';
-    return { code, message: errorText(error) };
-  }
-}
-
-async function complete({ kafka, archive, url, sinceUs }: CompletingThreadData) {
+async function complete(wanted: Parameters<CompletingThread['complete']>[0]) {
+  const { kafka, archive, url } = workerData as CompletingThreadData;
   const clock = systemClock;
   const store = createPostgresCompletionStore({ connection: { url }, log: silentLog });
   try {
@@ -54,7 +41,7 @@ async function complete({ kafka, archive, url, sinceUs }: CompletingThreadData) 
         isScheduled: true,
         giveWay: createGiveWay(clock),
       };
-      return await completeMarked(parts, { ...SCHEDULED_DEFAULTS, sinceUs });
+      return await completeMarked(parts, { ...SCHEDULED_DEFAULTS, ...wanted });
     } finally {
       await stream.close();
     }

@@ -1,17 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { openWithArchive } from '@millrace/archive';
-import {
-  completeMarked,
-  createGiveWay,
-  SCHEDULED_DEFAULTS,
-  type CompleteReport,
-  type CompleteSettings,
-} from '@millrace/complete';
+import { completeMarked, createGiveWay, SCHEDULED_DEFAULTS } from '@millrace/complete';
 import { silentLog, systemClock } from '@millrace/runtime';
 import type { PostgresConnection } from '@millrace/store';
 import { createPostgresCompletionStore } from '@millrace/store/postgres';
 import { openSegmentStream } from '@millrace/stream/segment';
 import type { SingleSettings } from '../settings.ts';
+import type { CompletingThread } from './completing.ts';
 import type { ThreadData } from './thread-data.ts';
 import { createThreadLink } from './thread-link.ts';
 
@@ -21,11 +16,6 @@ export interface CompletingThreadData {
   sharedLog: SharedArrayBuffer;
   settings: Pick<SingleSettings, 'partitions' | 'log' | 'archive'>;
   connection: PostgresConnection;
-}
-
-/** What it is asked for. */
-export interface CompletingThread {
-  complete(wanted: Pick<CompleteSettings, 'sinceUs'>): Promise<CompleteReport>;
 }
 
 // The thread that completes marked windows: it reads much of the log again, and neither folding nor

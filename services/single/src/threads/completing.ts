@@ -1,17 +1,24 @@
 import { Worker } from 'node:worker_threads';
-import type { ScheduleComponents } from '@millrace/complete';
+import type { CompleteReport, CompleteSettings, ScheduleComponents } from '@millrace/complete';
 import { errorText, MillraceError } from '@millrace/runtime';
-import type { CompletingThread, CompletingThreadData } from './completing-thread.ts';
 import { createThreadLink } from './thread-link.ts';
 
-/** Completes marked windows in a thread of its own, which ends with what it was asked for. */
-export function completingInThread(data: CompletingThreadData): ScheduleComponents['complete'] {
+/** What a thread that completes marked windows is asked for. */
+export interface CompletingThread {
+  complete(wanted: Pick<CompleteSettings, 'sinceUs'>): Promise<CompleteReport>;
+}
+
+/**
+ * Completes marked windows in a thread of its own, which ends with what it was asked for: one of
+ * that file, which is born with `workerData` and answers as `CompletingThread`.
+ */
+export function completingInThread(
+  entry: URL,
+  workerData: unknown,
+): ScheduleComponents['complete'] {
   return async (wanted, signal) => {
     signal.throwIfAborted();
-    const worker = new Worker(new URL('./completing-thread.js', import.meta.url), {
-      name: 'completing',
-      workerData: data,
-    });
+    const worker = new Worker(entry, { name: 'completing', workerData });
     const link = createThreadLink<CompletingThread>(worker, {});
     worker.once('error', (error) => link.close(threadEnded(errorText(error), error)));
     worker.once('exit', (code) => link.close(threadEnded(`it ended with code ${code}`)));

@@ -1,0 +1,2 @@
+export { completingInThread, type CompletingThread } from '../threads/completing.ts';
+export { createThreadLink } from '../threads/thread-link.ts';
