@@ -26,7 +26,7 @@ export interface MarkedWindow extends WindowName {
 
 /** Which marked windows are looked for. */
 export interface MarkedScope {
-  /** Windows that start in [fromUs, untilUs); infinities are legal. */
+  /** Windows that hold a time of [fromUs, untilUs); infinities are legal. */
   fromUs: TimeUs;
   untilUs: TimeUs;
   /** Undefined: all. */

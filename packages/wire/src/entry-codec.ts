@@ -155,7 +155,7 @@ export const ENTRY_LISTS: { [K in RowEntryType]: Exclude<keyof Entries, 'samples
 };
 
 /** Names and values by turns. `flat` takes several times as long, and a million may come at once. */
-export function flatLabels(labels: readonly (readonly [name: string, value: string])[]): string[] {
+function flatLabels(labels: readonly (readonly [name: string, value: string])[]): string[] {
   const flat: string[] = [];
   for (const [name, value] of labels) flat.push(name, value);
   return flat;

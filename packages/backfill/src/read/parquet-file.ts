@@ -9,7 +9,7 @@ import type { FilePlace } from './record-sink.ts';
 import { findColumns } from './columns.ts';
 
 /** Columns of so many rows are held at once: a row group cannot be read in parts. */
-export const ROW_GROUP_ROWS_MAX = 4_000_000;
+const ROW_GROUP_ROWS_MAX = 4_000_000;
 const ROWS_BETWEEN_PAUSES = 16_384;
 
 /** Times as they are written, not as dates of milliseconds. */

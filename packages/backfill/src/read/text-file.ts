@@ -30,7 +30,7 @@ const NEWLINE = 0x0a;
 const GZIP = [0x1f, 0x8b];
 
 /** @throws MillraceError BACKFILL_FILE_UNREADABLE. */
-export async function isGzip(path: string): Promise<boolean> {
+async function isGzip(path: string): Promise<boolean> {
   const head = await readHead(path, 2);
   return head[0] === GZIP[0] && head[1] === GZIP[1];
 }
