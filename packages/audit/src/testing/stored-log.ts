@@ -1,5 +1,5 @@
 import { makeCheckpoint, recordDigest } from '@millrace/checkpoint';
-import { ADDRESS_ZERO, fingerprintHex, type Piece } from '@millrace/model';
+import { ADDRESS_ZERO } from '@millrace/model';
 import { readCompiledRules, withoutEdition } from '@millrace/rules';
 import type { Clock } from '@millrace/runtime';
 import {
@@ -28,8 +28,8 @@ import {
   encodeEventsRecord,
   EventsRecordKind,
   SeriesRecordBuilder,
-  type Entries,
 } from '@millrace/wire';
+import { onlyNewest } from '@millrace/wire/testing';
 import { audit, type AuditProgress } from '../audit.ts';
 import { AUDIT_DEFAULTS, type AuditSettings } from '../audit-settings.ts';
 import {
@@ -186,15 +186,6 @@ async function keepState(
   const sources = { state, producer: stream.producer(), clock: log.clock, describe: describeState };
   await makeCheckpoint(sources, { partition, signal: new AbortController().signal });
   await stream.close();
-}
-
-/** As the writer does: of an open piece the last revision, and none that is final as well. */
-function onlyNewest(entries: Entries): Entries {
-  const keyOf = ({ edition, fingerprint, widthUs, startUs, piece }: Piece): string =>
-    [edition, fingerprintHex(fingerprint), widthUs, startUs, piece].join(' ');
-  const open = new Map(entries.open.map((piece) => [keyOf(piece), piece]));
-  for (const piece of entries.finals) open.delete(keyOf(piece));
-  return { ...entries, open: [...open.values()] };
 }
 
 /** The version that the first barrier of the records brings. */

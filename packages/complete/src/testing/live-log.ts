@@ -1,5 +1,5 @@
 import { makeCheckpoint, recordDigest } from '@millrace/checkpoint';
-import { ADDRESS_ZERO, fingerprintHex, type Address, type Piece } from '@millrace/model';
+import { ADDRESS_ZERO, type Address } from '@millrace/model';
 import type { Clock } from '@millrace/runtime';
 import { MemoryStateStore } from '@millrace/state/memory';
 import type { Store } from '@millrace/store';
@@ -13,8 +13,8 @@ import {
   decodeSeriesRecord,
   encodeEventsRecord,
   SeriesRecordBuilder,
-  type Entries,
 } from '@millrace/wire';
+import { onlyNewest } from '@millrace/wire/testing';
 
 interface LivePartition {
   fold: PartitionFold;
@@ -99,13 +99,4 @@ export class LiveLog {
     await makeCheckpoint(sources, { partition, signal: new AbortController().signal });
     await stream.close();
   }
-}
-
-/** As the writer does: of an open piece the last revision, and none that is final as well. */
-function onlyNewest(entries: Entries): Entries {
-  const keyOf = ({ edition, fingerprint, widthUs, startUs, piece }: Piece): string =>
-    [edition, fingerprintHex(fingerprint), widthUs, startUs, piece].join(' ');
-  const open = new Map(entries.open.map((piece) => [keyOf(piece), piece]));
-  for (const piece of entries.finals) open.delete(keyOf(piece));
-  return { ...entries, open: [...open.values()] };
 }

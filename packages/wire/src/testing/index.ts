@@ -1,6 +1,7 @@
 export { arbitraryBatch } from '../batch/testing/arbitrary-batch.ts';
 export { describeBatch, type DescribedBatch } from '../batch/testing/describe-batch.ts';
 export { encodeDataRecordV1 } from './encode-data-record-v1.ts';
+export { onlyNewest } from './only-newest.ts';
 export { seriesRecordV1 } from './series-record-v1.ts';
 export { METRIC_TYPES } from '../remote-write/metric-type.ts';
 export {
