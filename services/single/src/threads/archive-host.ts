@@ -1,4 +1,3 @@
-import { Worker } from 'node:worker_threads';
 import {
   errorText,
   settlesWithin,
@@ -8,8 +7,8 @@ import {
   type Measurement,
 } from '@millrace/runtime';
 import type { ArchiveThread, ArchiveThreadData } from './archive-thread.ts';
+import { startThread, type LinkedThread } from './start-thread.ts';
 import type { ThreadData } from './thread-data.ts';
-import { createThreadLink, type ThreadLink } from './thread-link.ts';
 
 /** Archives the log in a thread of its own. */
 export interface ArchiveHost {
@@ -27,10 +26,7 @@ type HostComponents = Readonly<{
   log: Log;
 }>;
 
-interface Running {
-  link: ThreadLink<ArchiveThread>;
-  worker: Worker;
-}
+type Running = LinkedThread<ArchiveThread>;
 
 const LOOK_MS = 1000;
 /** After the thread broke down: whatever did that may do it again. */
@@ -113,17 +109,17 @@ class OpenArchiveHost implements ArchiveHost {
       ...{ directories, sharedLog, colours },
       settings: { partitions, log, logging, archive },
     };
-    const worker = new Worker(new URL('./archive-thread.js', import.meta.url), { workerData });
-    const link = createThreadLink<ArchiveThread>(worker, {});
-    worker.once('error', (error) => link.close(error));
-    worker.once('exit', (code) => link.close(new Error(`the archive thread ended: ${code}`)));
-    return { link, worker };
+    const entry = new URL('./archive-thread.js', import.meta.url);
+    return startThread(entry, { workerData }, threadEnded);
   }
 
   async #terminate(): Promise<void> {
     const running = this.#running;
     this.#running = undefined;
-    running?.link.close(new Error('the archive thread was told to end'));
-    await running?.worker.terminate();
+    await running?.end();
   }
+}
+
+function threadEnded(why: string, cause?: unknown): Error {
+  return new Error(`the archive thread is gone: ${why}`, { cause });
 }

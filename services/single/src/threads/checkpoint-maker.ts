@@ -1,11 +1,11 @@
-import { MessageChannel, Worker } from 'node:worker_threads';
-import { errorText, MillraceError, type Clock } from '@millrace/runtime';
+import { MessageChannel } from 'node:worker_threads';
+import { MillraceError, type Clock } from '@millrace/runtime';
 import { TOPIC_CHECKPOINTS } from '@millrace/stream';
 import type { SegmentStream } from '@millrace/stream/segment';
 import type { MakeCheckpoint } from '@millrace/transformer';
 import type { CheckpointThread, CheckpointThreadData } from './checkpoint-thread.ts';
 import type { ThreadData } from './thread-data.ts';
-import { createThreadLink, type ThreadLink } from './thread-link.ts';
+import { startThread, type LinkedThread } from './start-thread.ts';
 
 /** Makes checkpoints in a thread of its own, which is there only while there are some to make. */
 export interface CheckpointMaker {
@@ -14,10 +14,7 @@ export interface CheckpointMaker {
   close(): Promise<void>;
 }
 
-interface Running {
-  link: ThreadLink<CheckpointThread>;
-  worker: Worker;
-}
+type Running = LinkedThread<CheckpointThread>;
 
 /** Partitions follow one another: the thread stays for so long, and then gives its memory back. */
 const IDLE_MS = 1000;
@@ -32,8 +29,7 @@ export function createCheckpointMaker(
   let idle = new AbortController();
   const end = async (ending: Running): Promise<void> => {
     if (running === ending) running = undefined;
-    ending.link.close(threadEnded('it was told to end'));
-    await ending.worker.terminate();
+    await ending.end();
   };
   const closeAndEnd = async (ending: Running): Promise<void> => {
     running = undefined;
@@ -87,14 +83,8 @@ function start(
     ...{ directories, sharedLog, settings: { partitions, log } },
     port: channel.port2,
   };
-  const worker = new Worker(new URL('./checkpoint-thread.js', import.meta.url), {
-    workerData,
-    transferList: [channel.port2],
-  });
-  const link = createThreadLink<CheckpointThread>(worker, {});
-  worker.once('error', (error) => link.close(threadEnded(errorText(error), error)));
-  worker.once('exit', (code) => link.close(threadEnded(`it ended with code ${code}`)));
-  return { link, worker };
+  const entry = new URL('./checkpoint-thread.js', import.meta.url);
+  return startThread(entry, { workerData, transferList: [channel.port2] }, threadEnded);
 }
 
 function threadEnded(why: string, cause?: unknown): MillraceError {

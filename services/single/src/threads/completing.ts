@@ -1,7 +1,6 @@
-import { Worker } from 'node:worker_threads';
 import type { CompleteReport, CompleteSettings, ScheduleComponents } from '@millrace/complete';
-import { errorText, MillraceError } from '@millrace/runtime';
-import { createThreadLink } from './thread-link.ts';
+import { MillraceError } from '@millrace/runtime';
+import { startThread } from './start-thread.ts';
 
 /** What a thread that completes marked windows is asked for. */
 export interface CompletingThread {
@@ -18,18 +17,16 @@ export function completingInThread(
 ): ScheduleComponents['complete'] {
   return async (wanted, signal) => {
     signal.throwIfAborted();
-    const worker = new Worker(entry, { name: 'completing', workerData });
-    const link = createThreadLink<CompletingThread>(worker, {});
-    worker.once('error', (error) => link.close(threadEnded(errorText(error), error)));
-    worker.once('exit', (code) => link.close(threadEnded(`it ended with code ${code}`)));
-    const stop = (): void => link.close(threadEnded('it was told to end'));
+    const options = { name: 'completing', workerData };
+    const thread = startThread<CompletingThread>(entry, options, threadEnded);
+    // Whatever it is doing: what it has replaced is whole, and the rest is as it was.
+    const stop = (): void => void thread.end();
     signal.addEventListener('abort', stop, { once: true });
     try {
-      return await link.call('complete', wanted);
+      return await thread.link.call('complete', wanted);
     } finally {
       signal.removeEventListener('abort', stop);
-      // Whatever it was doing: what it had replaced is whole, and the rest is as it was.
-      await worker.terminate();
+      await thread.end();
     }
   };
 }

@@ -2,11 +2,12 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { MessageChannel, Worker } from 'node:worker_threads';
+import { MessageChannel } from 'node:worker_threads';
 import { candidatesWithJobs, HistoryReader } from '@millrace/control';
 import {
   diskRoom,
   errorText,
+  settlesWithin,
   type Clock,
   type DiskRoom,
   type JobStatus,
@@ -17,8 +18,8 @@ import { TOPIC_SERIES } from '@millrace/stream';
 import type { SegmentStream } from '@millrace/stream/segment';
 import { joinExpositions } from './join-expositions.ts';
 import type { JobsLook, JobsThread, JobsThreadData } from './jobs-thread.ts';
+import { startThread, type LinkedThread } from './start-thread.ts';
 import type { ThreadData } from './thread-data.ts';
-import { createThreadLink, type ThreadLink } from './thread-link.ts';
 
 /** Does jobs in threads of their own, which are there only while there are some to do. */
 export interface JobsHost {
@@ -51,10 +52,7 @@ type HostData = Pick<
   'directories' | 'sharedLog' | 'sharedPositions' | 'settings' | 'colours'
 >;
 
-interface Running {
-  link: ThreadLink<JobsThread>;
-  worker: Worker;
-}
+type Running = LinkedThread<JobsThread>;
 
 const LOOK_MS = 1000;
 /** Each holds the state of a partition; and what arrives needs processors as well. */
@@ -220,34 +218,27 @@ class OpenJobsHost implements JobsHost {
       port: channel.port2,
     };
     const { entry } = this.#components;
-    const worker = new Worker(entry ?? BUILT_ENTRY, {
+    const options = {
       workerData,
       // What a test runs under is not for what is built.
       ...(entry === undefined ? {} : { execArgv: [] }),
       transferList: [channel.port2],
-    });
-    const link = createThreadLink<JobsThread>(worker, {});
-    worker.once('error', (error) => link.close(error));
-    worker.once('exit', (code) => link.close(new Error(`the jobs thread ended with code ${code}`)));
-    return { link, worker };
+    };
+    return startThread(entry ?? BUILT_ENTRY, options, threadEnded);
   }
 
   async #end(): Promise<void> {
     const { clock } = this.#components;
     if (this.#running.length === 0) return;
-    const late = new AbortController();
     const closing = Promise.allSettled(this.#running.map(({ link }) => link.call('close')));
-    const waiting = clock.sleep(CLOSE_MS_MAX, late.signal).catch(() => undefined);
-    await Promise.race([closing, waiting]);
-    late.abort();
+    await settlesWithin(clock, CLOSE_MS_MAX, closing);
     await this.#terminate();
   }
 
   async #terminate(): Promise<void> {
     const running = this.#running;
     this.#running = [];
-    for (const { link } of running) link.close(new Error('the jobs thread was told to end'));
-    await Promise.all(running.map(({ worker }) => worker.terminate()));
+    await Promise.all(running.map((one) => one.end()));
   }
 }
 
@@ -274,6 +265,10 @@ function joinLooks(looks: readonly JobsLook[], partitions: number): JobsLook {
     }),
     isIdle: looks.every(({ isIdle }) => isIdle),
   };
+}
+
+function threadEnded(why: string, cause?: unknown): Error {
+  return new Error(`the jobs thread is gone: ${why}`, { cause });
 }
 
 function nothingToDo(partitions: number): JobsLook {
