@@ -1,5 +1,5 @@
 import type { StateDescription } from '@millrace/checkpoint';
-import { loadPages, stateVersionOf } from './fold/partition-state.ts';
+import { readThrough } from './fold/read-through.ts';
 import type { StatePages } from './memory/state-pages.ts';
 
 /**
@@ -7,11 +7,7 @@ import type { StatePages } from './memory/state-pages.ts';
  * throws for are no way back.
  */
 export function describeState(pages: StatePages): StateDescription {
-  const { head, tables } = loadPages(pages);
+  const { head, stateVersion, foldVersion } = readThrough(pages);
   const { logId, logNumber, position, lastDigest, partitionTimeUs } = head;
-  return {
-    ...{ logId, logNumber, position, lastDigest, partitionTimeUs },
-    stateVersion: stateVersionOf(pages),
-    foldVersion: tables?.barrier.foldVersion ?? 0,
-  };
+  return { logId, logNumber, position, lastDigest, partitionTimeUs, stateVersion, foldVersion };
 }

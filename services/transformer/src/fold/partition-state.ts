@@ -1,5 +1,5 @@
 import { MillraceError } from '@millrace/runtime';
-import { completeSettings, decodeSoundMsgpack, type FoldSettings } from '@millrace/wire';
+import { completeSettings, type FoldSettings } from '@millrace/wire';
 import { encode } from '@msgpack/msgpack';
 import { DefinitionMemory } from '../memory/definition-memory.ts';
 import { IdentityMemory } from '../memory/identity-memory.ts';
@@ -23,7 +23,8 @@ import { readSavedHeader, STATE_VERSION, type SavedHeader } from './saved-header
 import { Placements } from './series-placement.ts';
 import { WindowFold } from './window-fold.ts';
 
-const HEADER_KEY = 'header';
+/** The page that says how to read all others. */
+export const HEADER_KEY = 'header';
 
 /** What the partition knows before any rules are in force, and beside its tables. */
 export interface PartitionHead {
@@ -150,11 +151,6 @@ export function takePages(head: PartitionHead, tables: FoldTables | undefined): 
   return pages;
 }
 
-/** The format of pages, which all of them are read by. */
-export function stateVersionOf(pages: StatePages): number {
-  return (decodeSoundMsgpack(pageAt(pages, HEADER_KEY)) as SavedHeader).version;
-}
-
 /** Reads what `takePages` wrote over time. A missing page is a refusal, never zero. */
 export function loadPages(pages: StatePages): LoadedState {
   return reading(() => load(pages));
@@ -198,7 +194,8 @@ export function headOfPages(pages: StatePages): { head: PartitionHead; inForce: 
   });
 }
 
-function reading<T>(read: () => T): T {
+/** What cannot be read is a state that is no use, whatever was thrown. */
+export function reading<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
@@ -220,11 +217,11 @@ function load(pages: StatePages): LoadedState {
   return { head: headOf(header, barrier), tables };
 }
 
-function barrierInForce({ barrier }: SavedHeader): BarrierInForce | undefined {
+export function barrierInForce({ barrier }: SavedHeader): BarrierInForce | undefined {
   return barrier && { ...barrier, settings: completeSettings(barrier.settings) };
 }
 
-function headOf({ head }: SavedHeader, barrier?: BarrierInForce): PartitionHead {
+export function headOf({ head }: SavedHeader, barrier?: BarrierInForce): PartitionHead {
   if (barrier === undefined) return { watermarkUs: -Infinity, skewMaxUs: 0, ...head };
   const { latenessUs, futureSkewUs } = barrier.settings;
   const watermarkUs = head.partitionTimeUs - latenessUs;
@@ -233,10 +230,15 @@ function headOf({ head }: SavedHeader, barrier?: BarrierInForce): PartitionHead 
 
 function loadRemembered(tables: FoldTables, header: SavedHeader, pages: StatePages): void {
   tables.series.load(header.seriesEnd, pages);
+  tables.labels.load(header.labelsEnd ?? 0, pages);
+  loadBesideSeries(tables, header, pages);
+}
+
+/** Requests, receivers, losses, metadata. */
+export function loadBesideSeries(tables: FoldTables, header: SavedHeader, pages: StatePages): void {
   tables.identities.load(header.identities, pages);
   tables.identities.floorUs = header.identityFloorUs;
   tables.receivers.load(header.receivers);
   if (header.losses !== undefined) tables.losses.load(header.losses);
-  tables.labels.load(header.labelsEnd ?? 0, pages);
   tables.metadata.load(header.metadataSize, pages);
 }

@@ -1,7 +1,7 @@
 import { decodeSoundMsgpack, type FoldSettings } from '@millrace/wire';
 import { bytes8, DirtyPages, decodeColumns, encodePage, PAGE_SLOTS, words32 } from './column.ts';
 import { KeyIndex } from './key-index.ts';
-import { bytesOf, checkPages, pageAt, type ChangedPages, type StatePages } from './state-pages.ts';
+import { bytesOf, checkPages, pageAt, type ChangedPages, type PageSource } from './state-pages.ts';
 
 const DAY_US = 86_400_000_000;
 /** A series' turn of the day: its share of 2^32. */
@@ -79,7 +79,7 @@ export class DefinitionMemory {
     }
   }
 
-  load(end: number, pages: StatePages): void {
+  load(end: number, pages: PageSource): void {
     checkPages(pages, { prefix: 'd', end: Math.ceil(end / PAGE_SLOTS) });
     this.#end = end;
     this.#reserve();

@@ -18,7 +18,7 @@ import { DueList, secondAfter } from './due-list.ts';
 import { KeyIndex } from './key-index.ts';
 import { LabelPage } from './label-page.ts';
 import { Slots } from './slots.ts';
-import { bytesOf, checkPages, pageAt, type ChangedPages, type StatePages } from './state-pages.ts';
+import { bytesOf, checkPages, pageAt, type ChangedPages, type PageSource } from './state-pages.ts';
 
 const HOUR_US = 3_600_000_000;
 /** Bytes of labels that are remembered for each series that may be, as the log has them. */
@@ -129,7 +129,7 @@ export class LabelMemory {
   }
 
   /** Loads all pages of a state. A missing one is a refusal, never zero. */
-  load(slotsEnd: number, pages: StatePages): void {
+  load(slotsEnd: number, pages: PageSource): void {
     checkPages(pages, { prefix: 'l', end: Math.ceil(slotsEnd / PAGE_SLOTS) });
     this.#reserve(slotsEnd);
     for (let page = 0; page * PAGE_SLOTS < slotsEnd; page += 1) {

@@ -13,7 +13,7 @@ import {
 } from './column.ts';
 import { KeyIndex } from './key-index.ts';
 import { Slots } from './slots.ts';
-import { checkPages, pageAt, type ChangedPages, type StatePages } from './state-pages.ts';
+import { checkPages, pageAt, type ChangedPages, type PageSource } from './state-pages.ts';
 
 /** Bits of a piece. */
 export const PieceBit = {
@@ -223,7 +223,7 @@ export class PieceMemory {
     for (const page of this.#dirty.take()) into.set(`p${page}`, this.#encodePage(page));
   }
 
-  load(extent: readonly [number, number], pages: StatePages): void {
+  load(extent: readonly [number, number], pages: PageSource): void {
     const [end, turns] = extent;
     checkPages(pages, { prefix: 'p', end: Math.ceil(end / PAGE_SLOTS) });
     this.#turns = turns;

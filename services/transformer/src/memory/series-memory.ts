@@ -12,7 +12,7 @@ import {
 import { DueList, secondAfter } from './due-list.ts';
 import { KeyIndex } from './key-index.ts';
 import { Slots } from './slots.ts';
-import { checkPages, pageAt, type ChangedPages, type StatePages } from './state-pages.ts';
+import { checkPages, pageAt, type ChangedPages, type PageSource } from './state-pages.ts';
 
 /**
  * What is remembered of every input series whose samples have an identity in time: the newest
@@ -172,7 +172,7 @@ export class SeriesMemory {
   }
 
   /** Loads all pages of a state. A missing one is a refusal, never zero. */
-  load(slotsEnd: number, pages: StatePages): void {
+  load(slotsEnd: number, pages: PageSource): void {
     checkPages(pages, { prefix: 's', end: Math.ceil(slotsEnd / PAGE_SLOTS) });
     this.#reserve(slotsEnd);
     for (let page = 0; page * PAGE_SLOTS < slotsEnd; page += 1) {

@@ -3,11 +3,14 @@ import { MillraceError } from '@millrace/runtime';
 /** Pages as they were committed, by key. */
 export type StatePages = ReadonlyMap<string, Uint8Array>;
 
+/** Whatever pages are read from. */
+export type PageSource = Pick<StatePages, 'get'>;
+
 /** Pages to commit, by key; undefined removes one. */
 export type ChangedPages = Map<string, Uint8Array | undefined>;
 
 /** The bytes of a page. A missing one is a refusal, never zero. */
-export function pageAt(pages: StatePages, key: string): Uint8Array {
+export function pageAt(pages: PageSource, key: string): Uint8Array {
   const page = pages.get(key);
   if (page === undefined) throw stateIncomplete(`page ${key} is missing`);
   // Never as a Buffer: its `slice` does not copy.
@@ -25,7 +28,7 @@ export function bytesOf(value: unknown): Uint8Array {
  * header that lies about a table's size would take all memory.
  */
 export function checkPages(
-  pages: StatePages,
+  pages: PageSource,
   table: Readonly<{ prefix: string; first?: number; end: number }>,
 ): void {
   for (let page = table.first ?? 0; page < table.end; page += 1) {
