@@ -1,5 +1,11 @@
 import { open, type RootDatabase } from 'lmdb';
 
+/**
+ * Addresses, no memory. When its file outgrows the map, LMDB maps all of it anew and keeps the map
+ * before, as readers may be in it: of the same pages each is counted to the process again.
+ */
+const MAP_BYTES = 2 ** 36;
+
 /** The environment in a directory that is there. */
 export function openLmdbDatabase(directory: string): RootDatabase<Uint8Array, Uint8Array> {
   return open<Uint8Array, Uint8Array>({
@@ -14,6 +20,7 @@ export function openLmdbDatabase(directory: string): RootDatabase<Uint8Array, Ui
     // taken again: its file grew, and so did the process, which maps it. Of a file that is there
     // its own size counts.
     pageSize: 16_384,
+    mapSize: MAP_BYTES,
     // A commit resolves when it is flushed, not when it is visible.
     overlappingSync: false,
     // With it, a commit that fails leaves a second promise behind that nobody can catch.

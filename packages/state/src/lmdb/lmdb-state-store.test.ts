@@ -1,9 +1,19 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { StatePosition } from '../state.ts';
 import { describeStateStore } from '../testing/state-contract.ts';
 import { headerKey, pageKey } from './lmdb-layout.ts';
 import { openLmdbStateStore } from './lmdb-state-store.ts';
@@ -128,6 +138,24 @@ describe('LmdbStateStore', () => {
     const again = openLmdbStateStore({ directory });
     expect((await again.load(0))?.pages.size).toBe(500);
     await again.close();
+  });
+
+  it.runIf(existsSync('/proc/self/maps'))('maps its file once, however it grows', async () => {
+    const store = openLmdbStateStore({ directory });
+    let expected: StatePosition | undefined;
+    for (let position = 1; position <= 8; position += 1) {
+      const pages = new Map(
+        Array.from({ length: 50 * position }, (_, i) => [`${i}`, Buffer.alloc(9_000, position)]),
+      );
+      const next = { logId: 'aa', position };
+      await store.commit({ partition: 0, expected, next, pages });
+      expect((await store.load(0))?.pages.size).toBe(pages.size);
+      expected = next;
+    }
+    const file = join(directory, 'data.mdb');
+    const maps = readFileSync('/proc/self/maps', 'utf8').split('\n');
+    expect(maps.filter((line) => line.endsWith(file))).toHaveLength(1);
+    await store.close();
   });
 });
 
