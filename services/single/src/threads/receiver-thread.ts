@@ -3,6 +3,7 @@ import { createReceiver, receiverSettings, type Receiver } from '@millrace/recei
 import { TOPIC_CONTROL, TOPIC_EVENTS } from '@millrace/stream';
 import { openSegmentStream, type SegmentStream } from '@millrace/stream/segment';
 import { beginLog } from '../begin-log.ts';
+import { DEFINITIONS_BETWEEN_MAX } from './definitions-between.ts';
 import { readPositions } from './shared-positions.ts';
 import type { ReceiverThread } from './thread-data.ts';
 import { hostStage } from './thread-host.ts';
@@ -51,6 +52,7 @@ hostStage<ReceiverThread>((host) => {
         receiverSettings({
           ...settings.receiver,
           ...address,
+          definitionsBetweenMax: DEFINITIONS_BETWEEN_MAX,
           stopMsMax: settings.stopMsMax * STOP_PART,
         }),
       );
