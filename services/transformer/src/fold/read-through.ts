@@ -55,7 +55,7 @@ interface Saved {
 
 function readTables(tables: FoldTables, saved: Saved): void {
   const { header, pages } = saved;
-  const { settings, editions, ledger } = tables;
+  const { settings, editions, ledger, barrier } = tables;
   loadBesideSeries(tables, header, pages);
   ledger.load(header.ledger);
   inParts(saved, { prefix: 's', slots: header.seriesEnd }, (slots, part) => {
@@ -69,7 +69,7 @@ function readTables(tables: FoldTables, saved: Saved): void {
   });
   const [pieces, turns] = header.pieces;
   inParts(saved, { prefix: 'p', slots: pieces }, (slots, part) => {
-    const windows = new WindowFold(settings, editions.plans);
+    const windows = new WindowFold(settings, editions.plans, barrier.foldVersion);
     windows.pieces.load([slots, turns], part);
     // Also that each piece has an edition.
     windows.restore();
