@@ -6,6 +6,7 @@ import type { MakeCheckpoint } from '@millrace/transformer';
 import type { CheckpointThread, CheckpointThreadData } from './checkpoint-thread.ts';
 import type { ThreadData } from './thread-data.ts';
 import { startThread, type LinkedThread } from './start-thread.ts';
+import { YOUNG_GENERATION_MB_MAX } from './young-generation.ts';
 
 /** Makes checkpoints in a thread of its own, which is there only while there are some to make. */
 export interface CheckpointMaker {
@@ -84,7 +85,9 @@ function start(
     port: channel.port2,
   };
   const entry = new URL('./checkpoint-thread.js', import.meta.url);
-  return startThread(entry, { workerData, transferList: [channel.port2] }, threadEnded);
+  const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB_MAX };
+  const options = { workerData, resourceLimits, transferList: [channel.port2] };
+  return startThread(entry, options, threadEnded);
 }
 
 function threadEnded(why: string, cause?: unknown): MillraceError {

@@ -16,6 +16,7 @@ import type {
   WriterThread,
 } from './thread-data.ts';
 import { createThreadLink, fromSentError, type Callable, type ThreadLink } from './thread-link.ts';
+import { YOUNG_GENERATION_MB_MAX } from './young-generation.ts';
 
 /** The three stages, each in a thread of its own. */
 export interface StageThreads {
@@ -39,11 +40,6 @@ export interface StageHandle<T extends StageThread & Callable<T>> {
   terminate(): Promise<void>;
 }
 
-/**
- * Megabytes of a thread's young generation. Node's own default is four times as much and lies
- * idle: what is short-lived here are buffers, which live outside of the heap.
- */
-const YOUNG_GENERATION_MB_MAX = 12;
 /**
  * Megabytes of its old generation, buffers included, before all of it is looked through for the
  * first time. Left to the engine that is so little that a busy thread does it two or three times a

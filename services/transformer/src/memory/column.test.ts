@@ -38,6 +38,20 @@ describe('columns', () => {
     expect(column.data.length).toBe(2000);
     expect(column.data.subarray(0, 128).every((value) => value === 5)).toBe(true);
   });
+
+  it('grow from some megabytes to what is given back when they grow again', () => {
+    const [wide, narrow] = [floats64(16), floats64()];
+    wide.reserve(32_768);
+    expect(wide.data.byteLength).toBe(32_768 * 128);
+    wide.data.fill(7);
+    for (const column of [wide, narrow]) column.reserve(70_000 - (70_000 % 64));
+    expect(wide.data.byteLength).toBeGreaterThan(32 * 1024 * 1024);
+    expect(wide.data.byteLength % (64 * 128)).toBe(0);
+    expect(wide.data.subarray(0, 32_768 * 16).every((value) => value === 7)).toBe(true);
+    expect(narrow.data.length).toBe(70_000 - (70_000 % 64));
+    wide.reserve(512 * 1024);
+    expect(wide.data.byteLength).toBe(64 * 1024 * 1024);
+  });
 });
 
 describe('DirtyPages', () => {

@@ -33,16 +33,32 @@ export class Column<T extends Numbers = Numbers> {
     this.raw = rawOf(this.data);
   }
 
-  /** Makes room for `slots` slots; what is there stays. */
+  /** Makes room for `slots` slots, or more of them; what is there stays. */
   reserve(slots: number): void {
     const length = slots * this.width;
     if (length <= this.data.length) return;
-    const grown = this.#make(length);
+    const grown = this.#make(this.#roomFor(length));
     (grown as Uint8Array).set(this.data as Uint8Array);
     this.data = grown;
     this.raw = rawOf(grown);
   }
+
+  #roomFor(length: number): number {
+    const { BYTES_PER_ELEMENT: bytes } = this.data;
+    const isBetween = length * bytes > PLAIN_BYTES_MAX && length * bytes < MAPPED_BYTES;
+    if (!isBetween || this.width * bytes < WIDE_BYTES) return length;
+    return Math.floor(MAPPED_BYTES / (this.width * bytes * PAGE_SLOTS)) * this.width * PAGE_SLOTS;
+  }
 }
+
+/**
+ * Above 32 MiB the C library maps memory, which costs nothing before it is touched and is given
+ * back at once. What a large column leaves behind when it grows would stay with the process: so one
+ * that is wide, which has most of the bytes of its table, grows to that from here.
+ */
+const MAPPED_BYTES = 33 * 1024 * 1024;
+const PLAIN_BYTES_MAX = 4 * 1024 * 1024;
+const WIDE_BYTES = 64;
 
 /** The same place of all slots, then the next one. */
 const byPlaces = (width: number): PageOrder => Array.from({ length: width }, (_, place) => [place]);

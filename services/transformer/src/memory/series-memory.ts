@@ -218,10 +218,9 @@ export class SeriesMemory {
   }
 
   #reserve(slots: number): void {
-    if (slots * this.width <= this.times.data.length) return;
-    const room = Math.max(2 * (this.times.data.length / this.width), slots);
-    const whole = Math.ceil(room / PAGE_SLOTS) * PAGE_SLOTS;
     const before = this.seen.data.length;
+    if (slots <= before) return;
+    const whole = Math.ceil(Math.max(2 * before, slots) / PAGE_SLOTS) * PAGE_SLOTS;
     for (const column of [...this.#columns, this.head, this.shortest]) column.reserve(whole);
     this.seen.data.fill(NaN, before);
   }
