@@ -9,6 +9,7 @@ import {
 import type { Store } from '@millrace/store';
 import type { Stream } from '@millrace/stream';
 import type { WriterEvents } from './events.ts';
+import type { LargeBatches } from './large-batches.ts';
 import { PartitionProgress } from './partition-progress.ts';
 import { isPassing, PartitionWriter, type StoredMarks } from './partition-writer.ts';
 import type { WriterSettings } from './settings.ts';
@@ -19,6 +20,7 @@ export interface PartitionLoopParts {
   clock: Clock;
   events: WriterEvents;
   settings: WriterSettings;
+  largeBatches: LargeBatches;
   marks?: StoredMarks | undefined;
 }
 

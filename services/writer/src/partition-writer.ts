@@ -5,6 +5,7 @@ import type { Stream } from '@millrace/stream';
 import { LIVE_SOURCE } from '@millrace/wire';
 import { Cursors, type Cursor } from './cursors.ts';
 import type { WriterEvents } from './events.ts';
+import type { LargeBatches } from './large-batches.ts';
 import type { PartitionProgress } from './partition-progress.ts';
 import { ReadAhead, type Gap } from './read-ahead.ts';
 import { checkNotAhead, findCovering, isOutOfRange, seek } from './seek.ts';
@@ -25,6 +26,8 @@ export interface PartitionWriterParams {
   marks: StoredMarks | undefined;
   events: WriterEvents;
   settings: WriterSettings;
+  /** Of all partitions. */
+  largeBatches: LargeBatches;
   progress: PartitionProgress;
   /** Aborts when the stage stops. */
   signal: AbortSignal;
@@ -83,8 +86,19 @@ export class PartitionWriter {
     if (!batch.hasMark) await this.#answer(() => store.openMark(batch.key));
   }
 
-  /** One transaction. */
+  /** One transaction; one that is larger than usual when it is its turn. */
   async apply(batch: SeriesBatch): Promise<ApplyResult> {
+    const { largeBatches, settings, signal } = this.#params;
+    if (batch.entries <= settings.batchEntriesMax) return await this.#apply(batch);
+    await largeBatches.begin(signal);
+    try {
+      return await this.#apply(batch);
+    } finally {
+      largeBatches.end();
+    }
+  }
+
+  async #apply(batch: SeriesBatch): Promise<ApplyResult> {
     const { store, clock, events } = this.#params;
     const startedUs = clock.nowUs();
     const result = await this.#answer(() => store.apply(storeBatchOf(batch)));

@@ -19,6 +19,11 @@ export interface WriterSettings {
    */
   backlogEntriesMax: number;
   /**
+   * Batches of more than the usual number of entries that are applied at the same time: each takes
+   * some hundred bytes of memory an entry meanwhile.
+   */
+  largeBatchesMax: number;
+  /**
    * While so many entries a second and more come, a batch waits for others since the one before, at
    * most for so long: the store packs samples of one series into one row, and rows of many samples
    * cost no more than those of few. Where less comes nothing waits for longer than a moment.
@@ -53,6 +58,7 @@ export const DEFAULT_WRITER_SETTINGS: WriterSettings = {
   batchEntriesMax: 300_000,
   batchObjectsMax: 30_000,
   backlogEntriesMax: 800_000,
+  largeBatchesMax: 4,
   lingerEntriesPerSecondMin: 10_000,
   lingerMs: 1000,
   readBytesMax: MIB,

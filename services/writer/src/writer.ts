@@ -10,6 +10,7 @@ import {
 import type { Store } from '@millrace/store';
 import type { Stream } from '@millrace/stream';
 import { createWriterEvents } from './events.ts';
+import { LargeBatches } from './large-batches.ts';
 import { PartitionLoop } from './partition-loop.ts';
 import type { PartitionProgress } from './partition-progress.ts';
 import type { StoredMarks } from './partition-writer.ts';
@@ -42,7 +43,8 @@ export function createWriter(
   const { stream, clock } = components;
   const { stopMsMax } = settings;
   const events = createWriterEvents(components.log, components.meter);
-  const context = { ...components, settings, events };
+  const largeBatches = new LargeBatches(settings.largeBatchesMax);
+  const context = { ...components, settings, events, largeBatches };
   const owned = new OwnedPartitions(
     {
       clock,

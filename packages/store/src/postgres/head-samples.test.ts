@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { NOON_US, samplesOf, seriesOf } from '../testing/entries.ts';
 import { HeadSamples } from './head-samples.ts';
+import { OrderRoom } from './order-room.ts';
 
 describe('the room of what waits to be packed', () => {
   const few = columnsOf(600, 10);
@@ -33,7 +34,7 @@ function fill(head: HeadSamples, columns: ReturnType<typeof columnsOf>): void {
   const rows = Uint32Array.from({ length: columns.count }, (_, i) => i);
   const series = head.add(columns, rows);
   expect([head.count, head.seriesCount]).toEqual([columns.count, series]);
-  const { rows: ordered, starts } = head.bySeries();
+  const { rows: ordered, starts } = head.bySeries(new OrderRoom());
   expect(starts.length).toBe(series + 1);
   expect(Array.from(ordered).toSorted((a, b) => a - b)).toEqual([...rows]);
   expect(head.times.subarray(0, head.count)).toEqual(columns.times);

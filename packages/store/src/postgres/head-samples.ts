@@ -1,22 +1,12 @@
 import { SampleFlag } from '@millrace/model';
 import type { SampleColumns } from '@millrace/wire';
+import type { OrderRoom, SeriesOrder } from './order-room.ts';
 import { orderByIdHigh } from './series-order.ts';
 
 const ROWS_MIN = 1024;
 const SERIES_MIN = 256;
 /** Room is given back when there is more than so many times what is usual. */
 const ROOM_MAX = 8;
-
-/** Which rows belong to one series, series by series. */
-export interface SeriesOrder {
-  /** Rows by series, in the order of the series' ids; of one series by time. */
-  rows: Uint32Array;
-  /** Their times and values: side by side they are read at once, row by row from everywhere. */
-  times: Float64Array;
-  values: Float64Array;
-  /** Where in `rows` each series begins; the end of the last one is the end of all. */
-  starts: Uint32Array;
-}
 
 /**
  * Samples of one partition of the events log as columns, and of which series each of them is. Holds
@@ -31,9 +21,6 @@ export class HeadSamples {
   /** Bits that any of them has: most often none, and then they need not be looked at. */
   flagsOfAny = 0;
   #series = new Uint32Array(ROWS_MIN);
-  #ordered = new Uint32Array(0);
-  #orderedTimes = new Float64Array(0);
-  #orderedValues = new Float64Array(0);
   /** 8 bytes of each series' id, as two halves whose first byte is the lowest. */
   #idHigh = new Uint32Array(SERIES_MIN);
   #idLow = new Uint32Array(SERIES_MIN);
@@ -94,8 +81,7 @@ export class HeadSamples {
 
   /** Bytes that all of it takes, used or not. */
   get roomBytes(): number {
-    const ordered = [this.#ordered, this.#orderedTimes, this.#orderedValues];
-    const ofRows = [this.times, this.values, this.flags, this.#series, ...ordered];
+    const ofRows = [this.times, this.values, this.flags, this.#series];
     const ofSeries = [this.#idHigh, this.#idLow, this.#lastAddition, this.#followers, this.#slots];
     return [...ofRows, ...ofSeries].reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
@@ -133,8 +119,8 @@ export class HeadSamples {
     };
   }
 
-  /** Valid until the next call. */
-  bySeries(): SeriesOrder {
+  /** Valid until the room is used again. */
+  bySeries(room: OrderRoom): SeriesOrder {
     const { count, seriesCount } = this;
     const series = this.#series;
     // Of each series, in turn of their numbers: how many rows, then where its next one goes.
@@ -145,7 +131,7 @@ export class HeadSamples {
       starts[place + 1] = starts[place]! + next[number]!;
       next[number] = starts[place]!;
     });
-    const order = this.#roomForOrder(count, starts);
+    const order = room.of(count, starts);
     this.#putInOrder(order, next);
     for (let i = 0; i < seriesCount; i += 1) this.#sortByTime(order, starts[i]!, starts[i + 1]!);
     return order;
@@ -162,20 +148,6 @@ export class HeadSamples {
       times[place] = allTimes[row]!;
       values[place] = allValues[row]!;
     }
-  }
-
-  #roomForOrder(count: number, starts: Uint32Array): SeriesOrder {
-    if (this.#ordered.length < count) {
-      this.#ordered = new Uint32Array(this.times.length);
-      this.#orderedTimes = new Float64Array(this.times.length);
-      this.#orderedValues = new Float64Array(this.times.length);
-    }
-    return {
-      rows: this.#ordered.subarray(0, count),
-      times: this.#orderedTimes.subarray(0, count),
-      values: this.#orderedValues.subarray(0, count),
-      starts,
-    };
   }
 
   /** Mostly they are in order already. */
@@ -246,9 +218,6 @@ export class HeadSamples {
       this.values = new Float64Array(length);
       this.flags = new Uint8Array(length);
       this.#series = new Uint32Array(length);
-      this.#ordered = new Uint32Array(0);
-      this.#orderedTimes = new Float64Array(0);
-      this.#orderedValues = new Float64Array(0);
     }
     if (this.#idLow.length > ROOM_MAX * Math.max(this.#usualSeries, SERIES_MIN)) {
       let length = SERIES_MIN;

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { NOON_US, samplesOf, SECOND_US, seriesIdHex, seriesOf } from '../testing/entries.ts';
 import { HeadSamples } from './head-samples.ts';
+import { OrderRoom } from './order-room.ts';
 import { bucketOfPack, PACK_SAMPLES_MAX, packSamples } from './pack-samples.ts';
 import { bucketOf } from './sample-copy.ts';
 import { DAY_US } from './time-spans.ts';
@@ -35,7 +36,7 @@ it('has every sample once, by series and time, in rows that keep their promises'
           columns,
           Uint32Array.from({ length: all.length - half }, (_, i) => half + i),
         );
-        const packs = packSamples(samples);
+        const packs = packSamples(samples, new OrderRoom());
         expect(Array.from(packs.rows).toSorted((a, b) => a - b)).toEqual([...all.keys()]);
         let before: { id: bigint; timeUs: number } | undefined;
         for (let pack = 0; pack < packs.count; pack += 1) {

@@ -1,4 +1,5 @@
-import type { HeadSamples, SeriesOrder } from './head-samples.ts';
+import type { HeadSamples } from './head-samples.ts';
+import type { OrderRoom, SeriesOrder } from './order-room.ts';
 import { bucketOf } from './sample-copy.ts';
 import { DAY_US, MINUTE_US } from './time-spans.ts';
 
@@ -15,9 +16,9 @@ export interface Packs extends SeriesOrder {
   starts: Uint32Array;
 }
 
-/** Rows as long as they may be. None crosses the border of a day, where ranges of time may end. */
-export function packSamples(samples: HeadSamples): Packs {
-  const order = samples.bySeries();
+/** Rows as long as they may be, valid as long as the room is. None crosses the border of a day, where ranges of time may end. */
+export function packSamples(samples: HeadSamples, room: OrderRoom): Packs {
+  const order = samples.bySeries(room);
   const { rows, times, starts: series } = order;
   const starts = new Uint32Array(rows.length + 1);
   let count = 0;

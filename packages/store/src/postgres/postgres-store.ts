@@ -5,7 +5,6 @@ import type { ApplyResult, MarkKey, Store, StoreBatch } from '../store.ts';
 import { RETENTION_DEFAULTS, type Retention } from '../retention/retention-policy.ts';
 import { StoreError } from '../store-error.ts';
 import { applyBatch, planBatch, type BatchPlan } from './apply-batch.ts';
-import { BinaryWriter } from './binary-writer.ts';
 import { freeDropped } from './drop-editions.ts';
 import { expire, type ExpireResult } from './expire.ts';
 import { acceptLog, flushMarks, openMark, readMarks } from './marks.ts';
@@ -13,9 +12,9 @@ import { nativeLayout } from './native-layout.ts';
 import { isMissingPartition, isRowFault } from './postgres-errors.ts';
 import { createPostgresPool, type PostgresPool } from './postgres-pool.ts';
 import { bucketOfPack } from './pack-samples.ts';
-import { SampleBuffers } from './sample-buffers.ts';
 import { createSampleHeads, type SampleHeads } from './sample-heads.ts';
 import { PACKING_DEFAULTS, placeSamples, type PackingSettings } from './sample-placement.ts';
+import { ScratchPool, type Scratch } from './scratch.ts';
 import { openLayout, type LayoutKind, type StorageLayout } from './storage-layout.ts';
 import { createStoredRanges, type StoredRanges } from './stored-ranges.ts';
 import { HeadMoved, NarrowTimesMissing, type Packing } from './write-samples.ts';
@@ -74,7 +73,8 @@ export function createStoreOn(
   const pool = createPostgresPool({ connection: params.connection, log, settings });
   const ranges = createStoredRanges({ pool, clock });
   const heads = createSampleHeads({ pool, clock, log });
-  const parts = { pool, ranges, heads, scratch: [], log, clock, settings };
+  const scratches = new ScratchPool();
+  const parts = { pool, ranges, heads, scratches, log, clock, settings };
   const schema = remembered(() => readSchema({ pool, kinds: params.layouts, log }));
   return {
     marks: (partition) => {
@@ -109,18 +109,11 @@ export function createStoreOn(
   };
 }
 
-/** What a batch needs while it is applied, and nobody after it. */
-interface Scratch {
-  buffers: SampleBuffers;
-  writer: BinaryWriter;
-}
-
 interface Parts {
   pool: PostgresPool;
   ranges: StoredRanges;
   heads: SampleHeads;
-  /** Those that nobody uses: as large as the largest batch that they were used for. */
-  scratch: Scratch[];
+  scratches: ScratchPool;
   log: Log;
   clock: Clock;
   settings: PostgresStoreSettings;
@@ -131,11 +124,7 @@ interface Parts {
 const ATTEMPTS_MAX = 3;
 
 async function apply(parts: Parts, batch: StoreBatch): Promise<ApplyResult> {
-  // After an error it is not given back: the driver may still be sending what lies there.
-  const scratch = parts.scratch.pop() ?? {
-    buffers: new SampleBuffers(),
-    writer: new BinaryWriter(),
-  };
+  const scratch = parts.scratches.take(batch);
   const plan = planBatch(batch, scratch.buffers);
   const { partition, source } = batch.key;
   let isolate = false;
@@ -143,9 +132,9 @@ async function apply(parts: Parts, batch: StoreBatch): Promise<ApplyResult> {
   for (let attempt = 1; ; attempt += 1) {
     const schema = await parts.schema.get();
     try {
-      const params = { plan, schema, isolate, narrowTimes, writer: scratch.writer };
+      const params = { plan, schema, isolate, narrowTimes, scratch };
       const result = await attemptToApply(parts, params);
-      if (attempt === 1) parts.scratch.push(scratch);
+      if (attempt === 1) scratch.giveBack();
       return result;
     } catch (error) {
       const native = error instanceof StoreError ? (error.cause ?? error) : error;
@@ -177,16 +166,17 @@ async function attemptToApply(
     schema: KnownSchema;
     isolate: boolean;
     narrowTimes: Float64Array;
-    writer: BinaryWriter;
+    scratch: Scratch;
   }>,
 ): Promise<ApplyResult> {
   const { heads } = parts;
-  const { plan, isolate, narrowTimes, writer } = params;
+  const { plan, isolate } = params;
+  const { writer } = params.scratch;
   const { layout, inputsOid } = params.schema;
   const { partition, source } = plan.batch.key;
   const { to } = plan.batch;
   const what = `Entries of partition ${partition} (${source}) up to ${to.offset} are waiting`;
-  const packing = layout.isPacking ? await placeIn(parts, plan, narrowTimes) : undefined;
+  const packing = layout.isPacking ? await placeIn(parts, params) : undefined;
   await ensureRanges({ ranges: parts.ranges, layout, plan, packing });
   const { guard, backlogCopySetting, copiesWindows } = layout;
   const result = await parts.pool.use(what, (session) =>
@@ -202,11 +192,17 @@ async function attemptToApply(
   return packedAtOnceFrom === 0 ? result : { ...result, cheaperFrom: packedAtOnceFrom };
 }
 
-async function placeIn(parts: Parts, plan: BatchPlan, narrowTimes: Float64Array): Promise<Packing> {
-  const { heads, settings, clock } = parts;
+async function placeIn(
+  { heads, settings, clock }: Parts,
+  params: Readonly<{ plan: BatchPlan; narrowTimes: Float64Array; scratch: Scratch }>,
+): Promise<Packing> {
+  const { plan, narrowTimes, scratch } = params;
   const head = await heads.take(plan.batch.key.partition);
-  const params = { head, rows: plan.samples, settings: settings.packing, nowUs: clock.nowUs() };
-  return { head, placement: placeSamples(params), narrowTimes };
+  const placement = placeSamples({
+    ...{ head, rows: plan.samples, settings: settings.packing },
+    ...{ nowUs: clock.nowUs(), room: scratch.room },
+  });
+  return { head, placement, narrowTimes };
 }
 
 async function ensureRanges(

@@ -1,16 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { NOON_US, samplesOf, SECOND_US, seriesOf } from '../testing/entries.ts';
 import { HeadSamples } from './head-samples.ts';
+import { OrderRoom } from './order-room.ts';
 import type { SampleHead } from './sample-heads.ts';
 import { PACKING_DEFAULTS, placeSamples, type Placement } from './sample-placement.ts';
 import type { SampleRows } from './sample-rows.ts';
+
+const room = (): OrderRoom => new OrderRoom();
 
 describe('samples in the head', () => {
   it('wait for no longer because the clock was set back', () => {
     const head = emptyHead();
     const settings = { ...PACKING_DEFAULTS, headMsMax: 10_000 };
     const place = (second: number): Placement['kind'] =>
-      placeSamples({ head, rows: rowsOf(1), settings, nowUs: NOON_US + second * SECOND_US }).kind;
+      placeSamples({ head, rows: rowsOf(1), settings, nowUs: NOON_US + second * SECOND_US, room })
+        .kind;
     expect(place(0)).toBe('head');
     expect(place(-3600)).toBe('head');
     expect(place(-3591)).toBe('head');
@@ -21,7 +25,7 @@ describe('samples in the head', () => {
 describe('a batch of many samples of each series', () => {
   const settings = { ...PACKING_DEFAULTS, densePerSeriesMin: 8, denseRowsMin: 80 };
   const place = (head: SampleHead, rows: SampleRows): Placement['kind'] =>
-    placeSamples({ head, rows, settings, nowUs: NOON_US }).kind;
+    placeSamples({ head, rows, settings, nowUs: NOON_US, room }).kind;
 
   it('is packed at once', () => {
     expect(place(emptyHead(), rowsOf(10, 8))).toBe('packed');
@@ -31,12 +35,18 @@ describe('a batch of many samples of each series', () => {
   it('is packed at once with fewer of each when a full head would hardly have more', () => {
     const few = { ...settings, headRowsMin: 200, headRowsMax: 400 };
     const placed = (each: number): Placement =>
-      placeSamples({ head: emptyHead(), rows: rowsOf(100, each), settings: few, nowUs: NOON_US });
+      placeSamples({
+        head: emptyHead(),
+        rows: rowsOf(100, each),
+        settings: few,
+        nowUs: NOON_US,
+        room,
+      });
     expect(placed(2)).toEqual({ kind: 'head', packedAtOnceFrom: 300 });
     expect(placed(3)).toMatchObject({ kind: 'packed', packedAtOnceFrom: 300 });
     const many = { ...few, headRowsMin: 300 };
     const rows = rowsOf(100, 2);
-    const told = placeSamples({ head: emptyHead(), rows, settings: many, nowUs: NOON_US });
+    const told = placeSamples({ head: emptyHead(), rows, settings: many, nowUs: NOON_US, room });
     expect(told.packedAtOnceFrom).toBe(0);
   });
 

@@ -1,4 +1,5 @@
 import type { HeadSamples } from './head-samples.ts';
+import type { OrderRoom } from './order-room.ts';
 import { packSamples, type Packs } from './pack-samples.ts';
 import type { SampleHead } from './sample-heads.ts';
 import type { SampleRows } from './sample-rows.ts';
@@ -59,9 +60,11 @@ export function placeSamples(
     rows: SampleRows;
     settings: PackingSettings;
     nowUs: number;
+    /** Where packs lie until they are written; asked for when there are any. */
+    room: () => OrderRoom;
   }>,
 ): Placement {
-  const { head, rows, settings, nowUs } = params;
+  const { head, rows, settings, nowUs, room } = params;
   const { samples } = head;
   const waiting = samples.count;
   const series = samples.add(rows.samples, rows.verified);
@@ -77,7 +80,12 @@ export function placeSamples(
   const from = Math.ceil(perSeries * samples.seriesCount);
   const packedAtOnceFrom = from > settings.headRowsMin ? from : 0;
   if (!isDue && !isDense && !isFull(samples, settings)) return { kind: 'head', packedAtOnceFrom };
-  return { kind: 'packed', packs: packSamples(samples), emptied: waiting, packedAtOnceFrom };
+  return {
+    kind: 'packed',
+    packs: packSamples(samples, room()),
+    emptied: waiting,
+    packedAtOnceFrom,
+  };
 }
 
 /** Of what a full head would have of each of very many series. */

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import {
   errorKind,
   errorText,
@@ -44,7 +45,8 @@ hostStage<WriterThread>((host) => {
       settings: { retention: data.settings.store.retention },
     });
     const marks = publishPositions(data.sharedPositions);
-    writer = createWriter({ stream, store: noting(store, flushed), clock, log, meter, marks });
+    const parts = { stream, store: noting(store, flushed), clock, log, meter, marks };
+    writer = createWriter(parts, { largeBatchesMax: largeBatchesMax() });
     host.run(writer);
     const upkeep = { store, history: new HistoryReader(stream), clock, log };
     await keepExpiring(upkeep, data.settings.store.upkeepMs, stopping.signal);
@@ -76,6 +78,11 @@ hostStage<WriterThread>((host) => {
     },
   };
 });
+
+/** The database shares the processors with whatever else the process does. */
+function largeBatchesMax(): number {
+  return Math.max(2, Math.floor(availableParallelism() / 2));
+}
 
 /** Settles with the first attempt to prepare the store, however that ends. */
 function firstTry(): { promise: Promise<void>; resolve: () => void } {
