@@ -6,6 +6,8 @@ import type { Definitions } from './events-record.ts';
 export class DefinitionReader {
   readonly #definitions: Definitions;
   readonly #symbols: (string | undefined)[] = [];
+  /** Those that were asked for: of a new series it happens several times. */
+  readonly #labelSets: (LabelSet | undefined)[] = [];
   #symbolStarts: Uint32Array | undefined;
   #labelStarts: Uint32Array | undefined;
 
@@ -18,9 +20,12 @@ export class DefinitionReader {
    * leaves them out.
    */
   labels(series: number): LabelSet | undefined {
-    const { labelCounts, labelRefs } = this.#definitions;
     const row = this.row(series);
-    if (row < 0) return undefined;
+    return row < 0 ? undefined : (this.#labelSets[row] ??= this.#read(row));
+  }
+
+  #read(row: number): LabelSet {
+    const { labelCounts, labelRefs } = this.#definitions;
     this.#labelStarts ??= starts(labelCounts);
     const first = this.#labelStarts[row]!;
     const labels: Label[] = [];

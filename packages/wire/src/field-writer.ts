@@ -58,14 +58,23 @@ export class FieldWriter {
   }
 
   text(text: string): void {
-    for (let i = 0; i < text.length; i += 1) {
+    const { length } = text;
+    const begun = this.#at;
+    this.#reserve(5 + length);
+    if (length < 32) this.#bytes[this.#at++] = 0xa0 | length;
+    else this.#length(0xd9, length);
+    const [bytes, at] = [this.#bytes, this.#at];
+    // Most are too short for a call to pay.
+    for (let i = 0; i < length; i += 1) {
+      const code = text.charCodeAt(i);
       // Rare, and half of a surrogate pair is not what Node writes of it.
-      if (text.charCodeAt(i) >= 0x80) return this.raw(encode(text));
+      if (code >= 0x80) {
+        this.#at = begun;
+        return this.raw(encode(text));
+      }
+      bytes[at + i] = code;
     }
-    this.#reserve(5 + text.length);
-    if (text.length < 32) this.#bytes[this.#at++] = 0xa0 | text.length;
-    else this.#length(0xd9, text.length);
-    this.#at += this.#bytes.write(text, this.#at, 'latin1');
+    this.#at = at + length;
   }
 
   bytes(column: Uint8Array): void {

@@ -1,5 +1,5 @@
 import { fingerprintOf, type LabelSet } from '@millrace/model';
-import type { Placer, PlacementTarget } from '@millrace/rules';
+import type { Placement, Placer, PlacementTarget } from '@millrace/rules';
 import type { DefinitionHint } from '../memory/definition-memory.ts';
 import { KeyIndex } from '../memory/key-index.ts';
 import type { EditionPlan } from './edition-plan.ts';
@@ -67,6 +67,8 @@ export class Placements {
   readonly #byEvent: SeriesPlacement[] = [];
   readonly #targets = new Map<string, Target>();
   readonly #shared = new Map<string, SeriesPlacement>();
+  /** Of series that are kept raw and rolled up by one rule, by its edition: mostly all are. */
+  readonly #usual = new Map<number, SeriesPlacement>();
   readonly #lanes = new Map<number, number>();
   #targetsMade = 0;
   /** Of remembered series, by slot. */
@@ -162,10 +164,24 @@ export class Placements {
   #forgetShared(): void {
     this.#targets.clear();
     this.#shared.clear();
+    this.#usual.clear();
   }
 
   #place(series: InputSeries): SeriesPlacement {
-    const { keepRaw, rawDroppedBy, droppedBy, targets: placed } = this.#placer.place(series.labels);
+    const placed = this.#placer.place(series.labels);
+    const edition = this.#beside.length === 0 ? usualEdition(placed) : undefined;
+    if (edition === undefined) return this.#placeShared(series, placed);
+    const known = this.#usual.get(edition);
+    if (known !== undefined) return known;
+    const placement = this.#placeShared(series, placed);
+    this.#usual.set(edition, placement);
+    return placement;
+  }
+
+  #placeShared(
+    series: InputSeries,
+    { keepRaw, rawDroppedBy, droppedBy, targets: placed }: Placement,
+  ): SeriesPlacement {
     const { plans } = this.#editions;
     const targets = placed.map((one) => this.#targetOf(series, one, plans.get(one.rule.edition)!));
     const beside = this.#placeBeside(series);
@@ -225,6 +241,14 @@ export class Placements {
     for (const caches of [this.timed, this.untimed]) caches.addLane(lane, widthsUs.length);
     return lane;
   }
+}
+
+/** Of the one rule that a series is rolled up by, as itself; undefined: there is more to it. */
+function usualEdition({ keepRaw, targets }: Placement): number | undefined {
+  const [target, another] = targets;
+  const isUsual =
+    keepRaw && another === undefined && target?.sameSeries === true && !('distinctText' in target);
+  return isUsual ? target.rule.edition : undefined;
 }
 
 function outputOf(fingerprint: Uint8Array, plan: EditionPlan): OutputSeries {

@@ -82,8 +82,8 @@ export class KeyIndex {
   }
 
   #rehash(): void {
-    const slots = this.#table.filter((slot) => slot !== FREE);
-    this.#table = new Int32Array(this.#table.length * 2).fill(FREE);
-    for (const slot of slots) this.#place(slot);
+    const before = this.#table;
+    this.#table = new Int32Array(before.length * 2).fill(FREE);
+    for (let i = 0; i < before.length; i += 1) if (before[i] !== FREE) this.#place(before[i]!);
   }
 }
