@@ -10,7 +10,10 @@ export interface WriterSettings {
   batchRecordsMax: number;
   batchBytesMax: number;
   batchEntriesMax: number;
-  /** Of entries that are no samples: as objects they take ten times their bytes. */
+  /**
+   * Of entries that are no samples: as objects they take ten times their bytes, and each partition
+   * has those that are applied and those that are collected meanwhile.
+   */
   batchObjectsMax: number;
   /**
    * Where the store says that more entries in one transaction cost less, so many go into one that
@@ -56,7 +59,7 @@ export const DEFAULT_WRITER_SETTINGS: WriterSettings = {
   batchRecordsMax: 4000,
   batchBytesMax: 16 * MIB,
   batchEntriesMax: 300_000,
-  batchObjectsMax: 30_000,
+  batchObjectsMax: 15_000,
   backlogEntriesMax: 800_000,
   largeBatchesMax: 4,
   lingerEntriesPerSecondMin: 10_000,

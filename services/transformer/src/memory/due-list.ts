@@ -3,7 +3,7 @@
  * second may move on after it was added: whoever takes it checks, and adds it anew.
  */
 export class DueList {
-  readonly #seconds = new Map<number, number[]>();
+  readonly #seconds = new Map<number, SlotList>();
   /** The second at which each slot is listed; NaN: not at all. What says otherwise is old. */
   #listed: Float64Array = new Float64Array(64).fill(NaN);
   #next = Infinity;
@@ -21,9 +21,9 @@ export class DueList {
     this.remove(slot);
     this.#listed[slot] = second;
     this.#size += 1;
-    const slots = this.#seconds.get(second);
-    if (slots === undefined) this.#seconds.set(second, [slot]);
-    else slots.push(slot);
+    let slots = this.#seconds.get(second);
+    if (slots === undefined) this.#seconds.set(second, (slots = new SlotList()));
+    slots.push(slot);
     if (second < this.#next) this.#next = second;
   }
 
@@ -46,7 +46,7 @@ export class DueList {
         continue;
       }
       this.#seconds.delete(due);
-      for (const slot of slots) {
+      for (const slot of slots.all) {
         if (this.#listed[slot] === due) {
           this.#listed[slot] = NaN;
           this.#size -= 1;
@@ -85,6 +85,26 @@ export class DueList {
     grown.set(before);
     grown.fill(NaN, before.length);
     this.#listed = grown;
+  }
+}
+
+/** Slots as columns: of a million series an array would be a large part of the thread's heap. */
+class SlotList {
+  #slots = new Int32Array(8);
+  #count = 0;
+
+  push(slot: number): void {
+    if (this.#count === this.#slots.length) {
+      const grown = new Int32Array(Math.ceil(1.5 * this.#count));
+      grown.set(this.#slots);
+      this.#slots = grown;
+    }
+    this.#slots[this.#count] = slot;
+    this.#count += 1;
+  }
+
+  get all(): Int32Array {
+    return this.#slots.subarray(0, this.#count);
   }
 }
 
