@@ -10,7 +10,7 @@ import { millraceMain } from '../services/repository.ts';
 
 const POLL_MS = 20;
 const READY_MS_MAX = 60_000;
-const COMMAND_MS_MAX = 40_000;
+const COMMAND_MS_MAX = 90_000;
 const ANSWER_MS_MAX = 30_000;
 
 /** One directory of its own for a test, and everything that was started on it. */
