@@ -1,6 +1,5 @@
 import type { AuditReport, ReplayReport } from '@millrace/audit';
 import { Playground } from '../integration/running-millrace.ts';
-import { startLoad } from '../load/load-process.ts';
 import { DEFAULT_LOAD, type LoadSettings } from '../load/load-run.ts';
 import { figuresOf } from '../services/process-figures.ts';
 import { settledLedger } from '../services/ledger-check.ts';
@@ -8,10 +7,13 @@ import { StoreClient } from '../services/store-client.ts';
 import { untilLoadVisible } from '../services/stored-load.ts';
 import { onAbandon } from './abandon.ts';
 import { benchParent } from './bench-directory.ts';
+import type { Progress } from './progress.ts';
+import { runLoad, visibleStep } from './watched-load.ts';
 
 export interface AuditsParams {
   readonly samples: number;
   readonly connections: number;
+  readonly progress: Progress;
   readonly say: (text: string) => void;
 }
 
@@ -40,12 +42,14 @@ export async function runAudits(params: AuditsParams): Promise<AuditFigures[]> {
   const playground = await Playground.make(await benchParent());
   const abandoned = onAbandon(() => playground.remove());
   try {
+    params.progress.begin('starting');
     await fill(playground, params);
-    return [
-      await auditOnce(playground, ['audit']),
-      await auditOnce(playground, ['audit', '--deep']),
-      await auditOnce(playground, ['replay']),
-    ];
+    const audits: AuditFigures[] = [];
+    for (const command of [['audit'], ['audit', '--deep'], ['replay']]) {
+      params.progress.begin(`millrace ${command.join(' ')}`);
+      audits.push(await auditOnce(playground, command));
+    }
+    return audits;
   } finally {
     abandoned.over();
     await playground.remove();
@@ -53,7 +57,7 @@ export async function runAudits(params: AuditsParams): Promise<AuditFigures[]> {
 }
 
 async function fill(playground: Playground, params: AuditsParams): Promise<void> {
-  const { samples, connections, say } = params;
+  const { samples, connections, progress, say } = params;
   const { info } = await playground.up({ env: QUIET });
   const { series, stepMs } = DEFAULT_LOAD;
   const stepsMax = Math.ceil(samples / series);
@@ -61,9 +65,8 @@ async function fill(playground: Playground, params: AuditsParams): Promise<void>
   const load: LoadSettings = {
     ...{ ...DEFAULT_LOAD, url: info.url, connections, stepsMax, firstTimeMs },
   };
-  const process = await startLoad(load);
-  process.go();
-  const result = await process.result;
+  const result = await runLoad(progress, 'sending', load);
+  progress.begin(visibleStep(result));
   const store = await StoreClient.connect(info);
   try {
     await untilLoadVisible(store, load, result, VISIBLE_MS_MAX);

@@ -1,13 +1,14 @@
 import type { RunFile } from '@millrace/single/running';
 import { Playground } from '../integration/running-millrace.ts';
-import { startLoad } from '../load/load-process.ts';
 import { DEFAULT_LOAD, type LoadResult, type LoadSettings } from '../load/load-run.ts';
 import { StoreClient } from '../services/store-client.ts';
-import { untilLoadVisible } from '../services/stored-load.ts';
+import { untilLastVisible } from '../services/last-samples.ts';
 import { onAbandon } from './abandon.ts';
 import { benchParent } from './bench-directory.ts';
 import { faultsOf } from './millrace-system.ts';
+import type { Progress } from './progress.ts';
 import { untilFolded } from './rebuild.ts';
+import { prepareLoad, runLoad, visibleStep, watchLoad } from './watched-load.ts';
 
 export interface CatchUpParams {
   /** Samples a second, which both are told by. */
@@ -16,6 +17,7 @@ export interface CatchUpParams {
   readonly awaySeconds: number;
   readonly seconds: number;
   readonly connections: number;
+  readonly progress: Progress;
   readonly say: (text: string) => void;
 }
 
@@ -50,19 +52,22 @@ export async function runCatchUp(params: CatchUpParams): Promise<CatchUpFigures>
 }
 
 async function measure(playground: Playground, params: CatchUpParams): Promise<CatchUpFigures> {
-  const { rate, awaySeconds, seconds, connections, say } = params;
+  const { rate, awaySeconds, seconds, connections, progress, say } = params;
+  progress.begin('starting');
   const { info } = await playground.up({ env: QUIET });
   const stepsMax = Math.ceil((rate * awaySeconds) / DEFAULT_LOAD.series);
   const firstTimeMs = Date.now() - (stepsMax + 60) * STEP_MS;
   const base = { ...DEFAULT_LOAD, url: info.url, connections, firstTimeMs, stepMs: STEP_MS };
-  const sustained = await sustainedRate(info, { ...base, metric: 'before_total', seconds });
+  const before = { ...base, metric: 'before_total', seconds };
+  const sustained = await sustainedRate(info, before, progress);
   say(`${Math.round(sustained)} samples/s with the store there`);
   const load: LoadSettings = { ...base, stepsMax };
   const pids = await storePids(playground, info);
   for (const pid of pids) process.kill(pid, 'SIGSTOP');
   let sent: { result: LoadResult; sentMs: number };
   try {
-    sent = await send(load);
+    sent = await send(load, progress);
+    progress.begin('waiting until all of it is folded');
     // As after half an hour: all of it is folded and lies in the log when the store comes back.
     await untilFolded({ info });
   } finally {
@@ -73,8 +78,10 @@ async function measure(playground: Playground, params: CatchUpParams): Promise<C
   say(`${result.samples} samples sent in ${Math.round(sentMs)} ms while it was away`);
   const client = await StoreClient.connect(info);
   try {
-    await untilLoadVisible(client, load, result, VISIBLE_MS_MAX);
+    progress.begin(`catching up: ${visibleStep(result)}`);
+    await untilLastVisible(client, load, result, VISIBLE_MS_MAX);
     const caughtUpMs = performance.now() - begunMs;
+    progress.begin('checking whether each sample is stored once');
     return {
       ...{ rate, awaySeconds, backlog: result.samples, sentMs, caughtUpMs },
       caughtUpRate: result.samples / (caughtUpMs / 1000),
@@ -87,24 +94,31 @@ async function measure(playground: Playground, params: CatchUpParams): Promise<C
 }
 
 /** Samples a second that are stored while they are sent. */
-async function sustainedRate(info: RunFile, load: LoadSettings): Promise<number> {
+async function sustainedRate(
+  info: RunFile,
+  load: LoadSettings,
+  progress: Progress,
+): Promise<number> {
   const client = await StoreClient.connect(info);
   try {
-    const process = await startLoad(load);
+    const what = 'the rate with the store there';
+    const process = await prepareLoad(progress, what, load);
     const begunMs = performance.now();
     process.go();
-    const result = await process.result;
-    await untilLoadVisible(client, load, result, VISIBLE_MS_MAX);
+    const result = await watchLoad(progress, what, { load, process });
+    progress.begin(visibleStep(result));
+    await untilLastVisible(client, load, result, VISIBLE_MS_MAX);
     return result.samples / ((performance.now() - begunMs) / 1000);
   } finally {
     await client.close();
   }
 }
 
-async function send(load: LoadSettings): Promise<{ result: LoadResult; sentMs: number }> {
-  const process = await startLoad(load);
-  process.go();
-  const result = await process.result;
+async function send(
+  load: LoadSettings,
+  progress: Progress,
+): Promise<{ result: LoadResult; sentMs: number }> {
+  const result = await runLoad(progress, 'sending without the store', load);
   return { result, sentMs: result.tookMs };
 }
 

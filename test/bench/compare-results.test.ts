@@ -24,7 +24,7 @@ function run(system: string, storedRate: number, cpuSecondsPerMillion: number): 
 }
 
 function results(fullRates: FullRateFigures[]): BenchResults {
-  return { machine: 'this one', date: '2026-11-29T00:00:00Z', fullRates };
+  return { machine: 'this one', date: '2026-11-29T00:00:00Z', fullRates, paced: [] };
 }
 
 test('a machine that is half as fast for both is no regression, a lower ratio is', () => {
@@ -41,6 +41,9 @@ test('what npm says in front of a result is passed over; what is none is refused
   const written = results([run('ours', 100, 4)]);
   const text = `\n> millrace@0.1.0 bench\n> node\n\n${JSON.stringify(written, undefined, 2)}\n`;
   expect(readResults(text, 'a.json')).toEqual(written);
+  const before = { ...written, paced: { rate: 20_000, ackMs: LATENCIES, visibleMs: LATENCIES } };
+  const [paced] = readResults(JSON.stringify(before), 'a.json').paced;
+  expect(paced).toMatchObject({ rate: 20_000 });
   for (const none of ['', 'no { JSON', '{"rebuild": {}}']) {
     expect(() => readResults(none, 'a.json')).toThrow('a.json is no result');
   }

@@ -1,13 +1,14 @@
 import type { Cost } from './cost.ts';
 import type { FullRateFigures } from './full-rate.ts';
 import type { PacedFigures } from './paced.ts';
+import { DEFAULT_PAYLOAD } from './payloads.ts';
 
 /** What `--json` writes. */
 export interface BenchResults {
   machine: string;
   date: string;
   fullRates: FullRateFigures[];
-  paced?: PacedFigures | undefined;
+  paced: PacedFigures[];
 }
 
 export interface Comparison {
@@ -23,13 +24,18 @@ export interface Comparison {
 export function readResults(text: string, file: string): BenchResults {
   const start = text.search(/^\{/m);
   try {
-    const results = JSON.parse(text.slice(start)) as Partial<BenchResults>;
-    if (Array.isArray(results.fullRates)) return results as BenchResults;
+    const { paced, ...results } = JSON.parse(text.slice(start)) as Partial<WrittenResults>;
+    if (Array.isArray(results.fullRates)) {
+      return { ...(results as WrittenResults), paced: paced === undefined ? [] : [paced].flat() };
+    }
   } catch {
     // Said below: what was found there instead tells nobody anything.
   }
   throw new Error(`${file} is no result of "npm run bench -- --json".`);
 }
+
+/** Earlier releases had one paced run at most. */
+type WrittenResults = Omit<BenchResults, 'paced'> & { paced?: PacedFigures | PacedFigures[] };
 
 const WORSE_MAX = 0.15;
 
@@ -59,11 +65,11 @@ function compared(before: Figure, after: Figure): Comparison {
 function figuresOf({ fullRates, paced }: BenchResults): Figure[] {
   const figures: Figure[] = [];
   for (const [name, runs] of byPayload(fullRates)) figures.push(...figuresOfRuns(name, runs));
-  if (paced !== undefined) {
-    const name = `paced at ${paced.rate}/s`;
+  for (const { payload = DEFAULT_PAYLOAD, rate, ackMs, visibleMs } of paced) {
+    const name = `${payload === DEFAULT_PAYLOAD ? '' : `${payload} `}paced at ${rate}/s`;
     figures.push(
-      { what: `${name}, ack p99 ms`, value: paced.ackMs.p99, isMoreBetter: false },
-      { what: `${name}, visible p95 ms`, value: paced.visibleMs.p95, isMoreBetter: false },
+      { what: `${name}, ack p99 ms`, value: ackMs.p99, isMoreBetter: false },
+      { what: `${name}, visible p95 ms`, value: visibleMs.p95, isMoreBetter: false },
     );
   }
   return figures;

@@ -6,7 +6,7 @@ import type { LoadResult, LoadSettings } from '../load/load-run.ts';
 import { figuresOf, figuresOfDescendants } from '../services/process-figures.ts';
 import { runCommandLine, startStage, type StageProcess } from '../services/stage-processes.ts';
 import { StoreClient } from '../services/store-client.ts';
-import { untilLoadVisible } from '../services/stored-load.ts';
+import { untilLastVisible } from '../services/last-samples.ts';
 import { onAbandon } from './abandon.ts';
 import { faultsOf, type MillraceSystem } from './millrace-system.ts';
 import type { PartFigures } from './system-under-test.ts';
@@ -49,7 +49,7 @@ export async function startDistributed(): Promise<MillraceSystem> {
       path: '/api/v1/write',
       store,
       figures: () => figures(processes, services),
-      untilVisible: (load, result) => untilLoadVisible(store, load, result, VISIBLE_MS_MAX),
+      untilVisible: (load, result) => untilLastVisible(store, load, result, VISIBLE_MS_MAX),
       bytesKept: () => bytesKept(store),
       faults: async (load: LoadSettings, result: LoadResult) => await faultsOf(store, load, result),
       stop: async () => {

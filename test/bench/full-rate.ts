@@ -1,9 +1,11 @@
 import { DEFAULT_LOAD, type LoadSettings } from '../load/load-run.ts';
-import { startLoad } from '../load/load-process.ts';
 import type { LatencySummary } from '../load/latencies.ts';
 import { watchFigures, watchStages, type Cost, type StageCost } from './cost.ts';
+import { sendOnce, type FirstSight } from './first-sight.ts';
 import type { Payload } from './payloads.ts';
+import type { Progress } from './progress.ts';
 import type { SystemMaker, SystemUnderTest } from './system-under-test.ts';
+import { prepareLoad, runLoad, visibleStep, watchLoad } from './watched-load.ts';
 
 export interface FullRateParams {
   readonly payloadName: string;
@@ -11,6 +13,7 @@ export interface FullRateParams {
   readonly seconds: number;
   readonly warmUpSeconds: number;
   readonly connections: number;
+  readonly progress: Progress;
   /** See `StartOptions`. */
   readonly profileDirectory?: string | undefined;
 }
@@ -39,14 +42,6 @@ export interface FullRateFigures {
   faults: readonly string[];
 }
 
-/** Series that nobody knew. */
-export interface FirstSight {
-  series: number;
-  /** A second, from the first byte sent to the last one seen in a query. */
-  storedRate: number;
-  cost: Cost;
-}
-
 /**
  * So many times the rate of the warm-up are reckoned with: the times of the samples then end a
  * little before now and never after it, where queries of some systems do not look. A run that is
@@ -65,12 +60,15 @@ export async function runFullRate(
   maker: SystemMaker,
   params: FullRateParams,
 ): Promise<FullRateFigures> {
-  const { profileDirectory } = params;
+  const { profileDirectory, progress, payloadName, connections } = params;
+  progress.of(`${maker.name}, ${payloadName}, ${connections} connections`);
+  progress.begin('starting');
   const system = await maker.start({ profileDirectory });
   try {
     await warmUp(system, params, 'warm_up_requests_total', params.warmUpSeconds);
     const rate = await warmUp(system, params, 'rate_requests_total', RATE_SECONDS);
     const figures = await measure(system, params, rate * RATE_MARGIN);
+    progress.begin('stopping');
     await system.stop();
     return figures;
   } catch (error) {
@@ -82,7 +80,7 @@ export async function runFullRate(
 /** Samples a second. */
 async function warmUp(
   system: SystemUnderTest,
-  { connections, payload: { stepMs } }: FullRateParams,
+  { connections, progress, payload: { stepMs } }: FullRateParams,
   metric: string,
   seconds: number,
 ): Promise<number> {
@@ -98,16 +96,15 @@ async function warmUp(
     // Room for more steps than any system makes in that time.
     firstTimeMs: Date.now() - seconds * STEPS_A_SECOND_MAX * stepMs,
   };
-  const process = await startLoad(load);
-  process.go();
-  const result = await process.result;
+  const result = await runLoad(progress, 'warming up', load);
+  progress.begin(`warming up: ${visibleStep(result)}`);
   await system.untilVisible(load, result);
   return result.samples / (result.tookMs / 1000);
 }
 
 async function measure(
   system: SystemUnderTest,
-  { seconds, connections, payload, payloadName }: FullRateParams,
+  { seconds, connections, progress, payload, payloadName }: FullRateParams,
   rate: number,
 ): Promise<FullRateFigures> {
   const { stepMs, series } = payload;
@@ -119,7 +116,7 @@ async function measure(
     ...{ url: system.url, path: system.path, protocol: system.protocol ?? 'remote-write' },
   };
   const begunMs = Date.now();
-  const firstSight = isKnown ? await sendOnce(system, base) : undefined;
+  const firstSight = isKnown ? await sendOnce(system, base, progress) : undefined;
   // Times go on about now: of windows that are over, pieces come apart.
   const stepsLeftOut = isKnown ? Math.floor((Date.now() - begunMs) / stepMs) : 0;
   const load: LoadSettings = {
@@ -129,18 +126,20 @@ async function measure(
     stepsLeftOut,
     stepsMax: Math.floor((Date.now() + seconds * 1000 - firstTimeMs) / stepMs),
   };
-  const process = await startLoad(load);
+  const process = await prepareLoad(progress, 'sending', load);
   const bytesBefore = await system.bytesKept();
   const stages = await watchStages(system);
   const watch = watchFigures(system);
   const startMs = performance.now();
   process.go();
-  const result = await process.result;
+  const result = await watchLoad(progress, 'sending', { load, process });
   const sentMs = performance.now();
+  progress.begin(visibleStep(result));
   await system.untilVisible(load, result);
   const seenMs = performance.now();
   const cost = watch.end(result.samples);
   const stageCost = await stages.end(result.samples);
+  progress.begin('checking whether each sample is stored once');
   const bytesAfter = await system.bytesKept();
   return {
     system: system.name,
@@ -164,16 +163,4 @@ async function measure(
     retries: result.retries,
     faults: await system.faults(load, result),
   };
-}
-
-async function sendOnce(system: SystemUnderTest, base: LoadSettings): Promise<FirstSight> {
-  const load: LoadSettings = { ...base, stepsMax: 1 };
-  const process = await startLoad(load);
-  const watch = watchFigures(system);
-  const startMs = performance.now();
-  process.go();
-  const result = await process.result;
-  await system.untilVisible(load, result);
-  const storedRate = result.samples / ((performance.now() - startMs) / 1000);
-  return { series: load.series, storedRate, cost: watch.end(result.samples) };
 }

@@ -18,7 +18,8 @@ import { OTHER_PAYLOADS } from './other-payloads.ts';
 import { runOtherRate } from './other-rate.ts';
 import { runPast } from './past.ts';
 import { runPaced, type PacedFigures } from './paced.ts';
-import { PAYLOADS } from './payloads.ts';
+import { DEFAULT_PAYLOAD, PAYLOADS } from './payloads.ts';
+import { Progress } from './progress.ts';
 import { prometheus } from './prometheus-system.ts';
 import { runRebuild } from './rebuild.ts';
 import { runQueries } from './queries.ts';
@@ -27,6 +28,7 @@ import {
   describeCatchUp,
   describeFullRate,
   describePaced,
+  describePacedRatio,
   describePast,
   describeQueries,
   describeRatios,
@@ -41,19 +43,26 @@ type Say = (text: string) => void;
 const DEAREST = 25;
 
 const options = readOptions();
+const progress = new Progress();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void abandonAll().then(() => process.exit(130)));
+  process.once(signal, () => {
+    progress.end();
+    void abandonAll().then(() => process.exit(130));
+  });
 }
 try {
   process.exitCode = await (options.compare === undefined ? bench(options) : compare(options));
+  progress.end();
 } catch (error) {
+  progress.end();
   await abandonAll();
   throw error;
 }
 
 async function bench(params: BenchOptions): Promise<number> {
   const { only, json, distributed } = params;
-  const say: Say = (text) => void (json ? process.stderr : process.stdout).write(`${text}\n`);
+  const say: Say = (text) =>
+    progress.beside(() => void (json ? process.stderr : process.stdout).write(`${text}\n`));
   const machine =
     `Node ${process.version}, ${cpus().length} CPUs (${cpus()[0]?.model}), ` +
     `${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`;
@@ -68,7 +77,6 @@ async function bench(params: BenchOptions): Promise<number> {
     start: distributed ? startDistributed : startMillrace,
   };
   const fullRates: FullRateFigures[] = [];
-  let paced: PacedFigures | undefined;
   if (only !== 'paced') {
     const peers = params.peers ? await findPeers(say) : [];
     const sides = params.batch
@@ -79,35 +87,60 @@ async function bench(params: BenchOptions): Promise<number> {
       fullRates.push(...(await byTurns({ ...params, connections, peers, say, ...sides })));
     }
   }
-  if (only !== 'full-rate') {
-    const { rate, pacedSeconds: seconds, warmUpSeconds } = params;
-    paced = await runPaced(millrace, { rate, seconds, warmUpSeconds, connections: 4 });
-    say(describePaced(paced));
-  }
+  const paced = only === 'full-rate' ? [] : await benchPaced(millrace, params, say);
   const results: BenchResults = { machine, date: new Date().toISOString(), fullRates, paced };
   if (json) process.stdout.write(`${JSON.stringify(results, undefined, 2)}\n`);
-  const faults = [...fullRates, ...(paced === undefined ? [] : [paced])].flatMap(
-    (run) => run.faults,
-  );
+  const faults = [...fullRates, ...paced].flatMap((run) => run.faults);
   return faults.length === 0 ? 0 : 1;
 }
 
+/** One after the other: the payload, and what it is compared with. */
+async function benchPaced(
+  millrace: SystemMaker<MillraceSystem>,
+  params: BenchOptions,
+  say: Say,
+): Promise<PacedFigures[]> {
+  const { rate, pacedSeconds: seconds, warmUpSeconds } = params;
+  const figures: PacedFigures[] = [];
+  for (const payloadName of pacedPayloads(params.payload)) {
+    const payload = PAYLOADS[payloadName]!;
+    const how = { rate, seconds, warmUpSeconds, payloadName, payload, progress };
+    figures.push(await runPaced(millrace, { ...how, connections: 4 }));
+    say(describePaced(figures.at(-1)!));
+  }
+  const [ours, other] = figures;
+  if (other !== undefined) say(describePacedRatio(ours!, other));
+  return figures;
+}
+
+/** What has no template is sent at full rate only. */
+function pacedPayloads(name: string): string[] {
+  const payload = PAYLOADS[name];
+  if (payload === undefined) return [DEFAULT_PAYLOAD];
+  return payload.against === undefined ? [name] : [name, payload.against];
+}
+
 async function benchRebuild(params: BenchOptions, say: Say): Promise<number> {
-  const figures = await runRebuild({ ...params, say: (text) => say(`  ${text}`) });
+  const figures = await runRebuild({ ...params, progress, say: (text) => say(`  ${text}`) });
   say(describeRebuild(figures));
   if (params.json) process.stdout.write(`${JSON.stringify({ rebuild: figures }, undefined, 2)}\n`);
   return figures.faults.length === 0 ? 0 : 1;
 }
 
 async function benchQueries({ json }: BenchOptions, say: Say): Promise<number> {
-  const figures = await runQueries({ say: (text) => say(`  ${text}`) });
+  const figures = await runQueries({ progress, say: (text) => say(`  ${text}`) });
   say(describeQueries(figures));
   if (json) process.stdout.write(`${JSON.stringify({ queries: figures }, undefined, 2)}\n`);
   return 0;
 }
 
 async function benchAudits({ samples, json }: BenchOptions, say: Say): Promise<number> {
-  const audits = await runAudits({ samples, connections: 16, say: (text) => say(`  ${text}`) });
+  const audits = await runAudits({
+    samples,
+    connections: 16,
+    progress,
+    say: (text) => say(`  ${text}`),
+  });
   say(describeAudits(audits));
   if (json) process.stdout.write(`${JSON.stringify({ audits }, undefined, 2)}\n`);
   return audits.every(({ faults }) => faults.length === 0) ? 0 : 1;
@@ -120,6 +153,7 @@ async function benchPast(params: BenchOptions, say: Say): Promise<number> {
   const figures = await runPast({
     ...{ samples, rate, pacedSeconds, warmUpSeconds, profileDirectory },
     connections: params.connections.at(-1)!,
+    progress,
     say: (text) => say(`  ${text}`),
   });
   say(describePast(figures));
@@ -131,7 +165,7 @@ async function benchPast(params: BenchOptions, say: Say): Promise<number> {
 async function benchCatchUp(params: BenchOptions, say: Say): Promise<number> {
   const { rate, awaySeconds, seconds, json } = params;
   const figures = await runCatchUp({
-    ...{ rate, awaySeconds, seconds, connections: params.connections.at(-1)! },
+    ...{ rate, awaySeconds, seconds, connections: params.connections.at(-1)!, progress },
     say: (text) => say(`  ${text}`),
   });
   say(describeCatchUp(figures));
@@ -170,7 +204,7 @@ async function byTurns(
         profile === undefined || figures.length > 0
           ? undefined
           : await mkdtemp(join(tmpdir(), 'millrace-profile-'));
-      const how = { ...rest, payloadName, profileDirectory };
+      const how = { ...rest, payloadName, profileDirectory, progress };
       const measured = await (other === undefined
         ? runFullRate(maker, { ...how, payload: PAYLOADS[payloadName]! })
         : runOtherRate(startMillrace, other, how));

@@ -4,7 +4,8 @@ import { Playground } from '../integration/running-millrace.ts';
 import { settledLedger } from '../services/ledger-check.ts';
 import { figuresOf, figuresOfDescendants } from '../services/process-figures.ts';
 import { StoreClient } from '../services/store-client.ts';
-import { checkStoredLoad, untilLoadVisible } from '../services/stored-load.ts';
+import { untilLastVisible } from '../services/last-samples.ts';
+import { checkStoredLoad, lateSamples } from '../services/stored-load.ts';
 import { benchParent, bytesBelow } from './bench-directory.ts';
 import { onAbandon } from './abandon.ts';
 import { samplesOf, type LoadResult, type LoadSettings } from '../load/load-run.ts';
@@ -46,7 +47,7 @@ export async function startMillrace({
         postgres: storeFigures(info.pid, looker),
       }),
       stageSeconds: () => readStageSeconds(info.url),
-      untilVisible: (load, result) => untilLoadVisible(store, load, result, VISIBLE_MS_MAX),
+      untilVisible: (load, result) => untilLastVisible(store, load, result, VISIBLE_MS_MAX),
       bytesKept: () => bytesKept(playground.dataDir, store),
       faults: async (load, result) => await faultsOf(store, load, result),
       stop: async () => {
@@ -80,10 +81,7 @@ export async function startMillraceForBatches(options?: StartOptions): Promise<M
   return { ...millrace, name: 'millrace, batches', path: '/v1/batch', protocol: 'batch' };
 }
 
-/**
- * Without what the looks for samples take, which the bench is the only one to ask for: each of
- * 10,000 series is looked up, several times. Other systems are not asked as much.
- */
+/** Without what the looks for samples take, which the bench is the only one to ask for. */
 function storeFigures(pid: number, looker: number): PartFigures {
   const all = figuresOfDescendants(pid);
   return { ...all, cpuSeconds: all.cpuSeconds - (figuresOf(looker)?.cpuSeconds ?? 0) };
@@ -112,14 +110,19 @@ async function bytesKept(dataDir: string, store: StoreClient): Promise<Record<st
   };
 }
 
-/** Every acknowledged sample is there once, and the ledger says the same. */
+/**
+ * Every acknowledged sample is there once, and the ledger says the same. Asked once the clock was
+ * stopped: what cannot be queried now was not there then.
+ */
 export async function faultsOf(
   store: StoreClient,
   load: LoadSettings,
   result: LoadResult,
 ): Promise<string[]> {
+  const late = await lateSamples(store, load, result);
   const stored = await checkStoredLoad(store, load, result);
   const faults = [...stored.wrong];
+  if (late > 0) faults.unshift(`${late} last samples could not be queried yet`);
   const acknowledged = samplesOf(load, result);
   if (stored.rows !== acknowledged) {
     faults.unshift(`${acknowledged} samples were acknowledged, ${stored.rows} rows are stored`);

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Label, NativeHistogram } from '@millrace/model';
 import { compressSnappy, encodeWriteRequest } from '@millrace/wire';
 import { REMOTE_WRITE_HEADERS, type Request } from '../load/sender.ts';
+import { onePerPartition, spotAt, untilVisible, type Spot } from '../services/last-samples.ts';
 import type { StoreClient } from '../services/store-client.ts';
 
 /** Requests that no template makes: each is encoded when it is sent. */
@@ -11,9 +13,21 @@ export interface OtherPayload {
   readonly metric: string;
   readonly samplesPerRequest: number;
   request(number: number, firstTimeMs: number): Request;
-  /** Rows that must be there for so many requests, and are; until they are equal it is waited. */
+  /** Resolves when the newest of what was sent can be queried, and so all of it: counts no rows. */
+  untilVisible(store: StoreClient, sent: SentRequests, msMax: number): Promise<void>;
+  /** Of so many requests, what must be there and is: counted once the clock was stopped. */
   stored(store: StoreClient, requests: number): Promise<{ wanted: number; found: number }>;
 }
+
+export interface SentRequests {
+  requests: number;
+  firstTimeMs: number;
+}
+
+/** Of requests from 0 on. Far more than are ever under way at once. */
+const NEWEST_REQUESTS = 64;
+/** Windows are few; nothing is counted by a look at them. */
+const POLL_MS = 200;
 
 const SERIES = 10_000;
 const PER_REQUEST = 500;
@@ -37,29 +51,72 @@ function lifeOf(series: number, step: number): number {
   return Math.floor((step + (series * LIFE_STEPS) / SERIES) / LIFE_STEPS);
 }
 
+/** Series of one request: numbered, with the labels that a number has at its step. */
+interface Sharded {
+  series: number;
+  perRequest: number;
+  labelsOf(at: number, step: number): Label[];
+}
+
+/** Series of request number `number`: which step it is, and where they begin. */
+function placeOf(
+  { series, perRequest }: Sharded,
+  number: number,
+): Readonly<{ step: number; first: number }> {
+  const groups = series / perRequest;
+  return { step: Math.floor(number / groups), first: (number % groups) * perRequest };
+}
+
+/** Of each of the newest requests a sample of each partition. */
+export function newestSpots(sharded: Sharded, { requests, firstTimeMs }: SentRequests): Spot[] {
+  const from = Math.max(0, requests - NEWEST_REQUESTS);
+  const numbers = Array.from({ length: requests - from }, (_, i) => from + i);
+  return numbers.flatMap((number) => {
+    const { step, first } = placeOf(sharded, number);
+    const labelsOf = (at: number): Label[] => sharded.labelsOf(at, step);
+    const places = onePerPartition(first, first + sharded.perRequest, labelsOf);
+    return places.map((at) => spotAt(labelsOf(at), firstTimeMs + step * STEP_MS));
+  });
+}
+
+const CHURN: Sharded = {
+  series: SERIES,
+  perRequest: PER_REQUEST,
+  labelsOf: (at, step) => [
+    ['__name__', churn.metric],
+    ['cluster', 'eu-central-1'],
+    ['container', `c-${lifeOf(at, step)}-${mixed(at).toString(16)}`],
+    ['job', 'checkout/api'],
+    ['namespace', 'production'],
+    ['pod', `checkout-${at}-${lifeOf(at, step)}`],
+  ],
+};
+
 const churn: OtherPayload = {
   what: '10,000 series 1 s apart, of which each minute of their time 10 % are new ones',
   metric: 'bench_churn_total',
   samplesPerRequest: PER_REQUEST,
   request: (number, firstTimeMs) => {
-    const groups = SERIES / PER_REQUEST;
-    const step = Math.floor(number / groups);
-    const first = (number % groups) * PER_REQUEST;
+    const { step, first } = placeOf(CHURN, number);
     const series = Array.from({ length: PER_REQUEST }, (_, i) => {
       const at = first + i;
-      const labels: Label[] = [
-        ['__name__', churn.metric],
-        ['cluster', 'eu-central-1'],
-        ['container', `c-${lifeOf(at, step)}-${mixed(at).toString(16)}`],
-        ['job', 'checkout/api'],
-        ['namespace', 'production'],
-        ['pod', `checkout-${at}-${lifeOf(at, step)}`],
-      ];
-      return { labels, samples: [[firstTimeMs + step * STEP_MS, step + at]] as const };
+      const sample = [firstTimeMs + step * STEP_MS, step + at] as const;
+      return { labels: CHURN.labelsOf(at, step), samples: [sample] };
     });
     return remoteWrite(series);
   },
+  untilVisible: (store, sent, msMax) => untilVisible(store, newestSpots(CHURN, sent), msMax),
   stored: (store, requests) => rowsOf(store, 'samples', churn.metric, requests * PER_REQUEST),
+};
+
+const HISTOGRAMS: Sharded = {
+  series: HISTOGRAM_SERIES,
+  perRequest: HISTOGRAMS_PER_REQUEST,
+  labelsOf: (at) => [
+    ['__name__', histograms.metric],
+    ['handler', `/v2/orders/${at}`],
+    ['job', 'checkout/api'],
+  ],
 };
 
 const histograms: OtherPayload = {
@@ -67,20 +124,17 @@ const histograms: OtherPayload = {
   metric: 'bench_latency_seconds',
   samplesPerRequest: HISTOGRAMS_PER_REQUEST,
   request: (number, firstTimeMs) => {
-    const groups = HISTOGRAM_SERIES / HISTOGRAMS_PER_REQUEST;
-    const step = Math.floor(number / groups);
-    const first = (number % groups) * HISTOGRAMS_PER_REQUEST;
+    const { step, first } = placeOf(HISTOGRAMS, number);
+    const timestampMs = firstTimeMs + step * STEP_MS;
     const series = Array.from({ length: HISTOGRAMS_PER_REQUEST }, (_, i) => ({
-      labels: [
-        ['__name__', histograms.metric],
-        ['handler', `/v2/orders/${first + i}`],
-        ['job', 'checkout/api'],
-      ] as Label[],
+      labels: HISTOGRAMS.labelsOf(first + i, step),
       samples: [],
-      histograms: [{ timestampMs: firstTimeMs + step * STEP_MS, histogram: histogramAt(step) }],
+      histograms: [{ timestampMs, histogram: histogramAt(step) }],
     }));
     return remoteWrite(series);
   },
+  untilVisible: (store, sent, msMax) =>
+    untilVisible(store, newestSpots(HISTOGRAMS, sent), msMax, 'histograms'),
   stored: (store, requests) => {
     const sent = requests * HISTOGRAMS_PER_REQUEST;
     return rowsOf(store, 'histograms', histograms.metric, sent);
@@ -110,8 +164,17 @@ const events: OtherPayload = {
     };
     return { path: '/v1/events', headers, body: Buffer.from(JSON.stringify(list)) };
   },
+  untilVisible: async (store, { requests }, msMax) => {
+    const deadlineMs = performance.now() + msMax;
+    for (;;) {
+      const { wanted, found } = await events.stored(store, requests);
+      if (found >= wanted) return;
+      if (performance.now() > deadlineMs) throw new Error(`${found} of ${wanted} in windows`);
+      await sleep(POLL_MS);
+    }
+  },
   stored: async (store, requests) => {
-    const { found } = await store.row<{ found: number }>(
+    const { found } = await store.look<{ found: number }>(
       `SELECT coalesce(sum(count), 0)::float8 AS found FROM series_windows WHERE rule = 'orders'`,
     );
     return { wanted: requests * PER_REQUEST, found };

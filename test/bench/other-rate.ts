@@ -1,22 +1,21 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Latencies } from '../load/latencies.ts';
 import { DEFAULT_LOAD } from '../load/load-run.ts';
 import { Sender } from '../load/sender.ts';
-import { readLedger } from '../services/ledger-check.ts';
+import { settledLedger } from '../services/ledger-check.ts';
 import { watchFigures, watchStages } from './cost.ts';
 import type { FullRateFigures, FullRateParams } from './full-rate.ts';
 import type { MillraceSystem } from './millrace-system.ts';
 import type { OtherPayload } from './other-payloads.ts';
 import type { StartOptions } from './system-under-test.ts';
+import { count, visibleStep } from './watched-load.ts';
 
-type Params = Pick<FullRateParams, 'payloadName' | 'seconds' | 'connections'> & StartOptions;
+type Params = Pick<FullRateParams, 'payloadName' | 'seconds' | 'connections' | 'progress'> &
+  StartOptions;
 
 const VISIBLE_MS_MAX = 300_000;
 const LEDGER_MS_MAX = 60_000;
 /** So much earlier lie the first times: none may lie ahead, however quickly it goes. */
 const BEFORE_MS = 3_600_000;
-/** Reading the ledger counts rows: at this rate that costs little. */
-const POLL_MS = 500;
 
 /** Requests that are encoded one by one, as fast as they are acknowledged, on a fresh system. */
 export async function runOtherRate(
@@ -24,10 +23,13 @@ export async function runOtherRate(
   payload: OtherPayload,
   params: Params,
 ): Promise<FullRateFigures> {
-  const { profileDirectory } = params;
+  const { profileDirectory, progress, payloadName, connections } = params;
+  progress.of(`millrace, ${payloadName}, ${connections} connections`);
+  progress.begin('starting');
   const system = await start({ profileDirectory, rules: payload.rules });
   try {
     const figures = await measure(system, payload, params);
+    progress.begin('stopping');
     await system.stop();
     return figures;
   } catch (error) {
@@ -39,23 +41,35 @@ export async function runOtherRate(
 async function measure(
   system: MillraceSystem,
   payload: OtherPayload,
-  { payloadName, seconds, connections }: Params,
+  { payloadName, seconds, connections, progress }: Params,
 ): Promise<FullRateFigures> {
+  const firstTimeMs = Date.now() - BEFORE_MS;
   const bytesBefore = await system.bytesKept();
   const stages = await watchStages(system);
   const watch = watchFigures(system);
   const startCpu = process.cpuUsage();
   const startMs = performance.now();
-  const { requests, ackMs, retries } = await send(system.url, payload, { seconds, connections });
+  let acknowledged = 0;
+  progress.begin(`sending for ${seconds} s`, () => `${count(acknowledged)} acknowledged`);
+  const { requests, ackMs, retries } = await send(system.url, payload, {
+    ...{ seconds, connections, firstTimeMs },
+    acknowledged: () => void (acknowledged += payload.samplesPerRequest),
+  });
   const sentMs = performance.now();
   const { user, system: kernel } = process.cpuUsage(startCpu);
   const samples = requests * payload.samplesPerRequest;
-  const faults = await untilStored(system, payload, requests);
+  progress.begin(visibleStep({ samples }));
+  await payload.untilVisible(system.store, { requests, firstTimeMs }, VISIBLE_MS_MAX);
   const seenMs = performance.now();
   const cost = watch.end(samples);
   const stageCost = await stages.end(samples);
-  const ledgerFault = await faultOfLedger(system, samples, payload.rules !== undefined);
-  if (ledgerFault !== undefined) faults.push(`the ledger: ${ledgerFault}`);
+  progress.begin('checking whether each sample is stored once');
+  const { wanted, found } = await payload.stored(system.store, requests);
+  const faults = found === wanted ? [] : [`${found} of ${wanted} are there`];
+  // What is aggregated away is stored in windows and has no rows.
+  const withoutRows = payload.rules === undefined ? 0 : samples;
+  const { fault } = await settledLedger(system.store, samples, LEDGER_MS_MAX, withoutRows);
+  if (fault !== undefined) faults.push(`the ledger: ${fault}`);
   const bytesAfter = await system.bytesKept();
   return {
     ...{ system: system.name, payload: payloadName, connections, samples },
@@ -73,13 +87,18 @@ async function measure(
   };
 }
 
+interface Sending extends Pick<Params, 'seconds' | 'connections'> {
+  readonly firstTimeMs: number;
+  /** Told of each request. */
+  readonly acknowledged: () => void;
+}
+
 async function send(
   url: string,
   payload: OtherPayload,
-  { seconds, connections }: Pick<Params, 'seconds' | 'connections'>,
+  { seconds, connections, firstTimeMs, acknowledged }: Sending,
 ): Promise<Pick<FullRateFigures, 'ackMs' | 'retries'> & { requests: number }> {
   const { answerMsMax, retryMsMax } = DEFAULT_LOAD;
-  const firstTimeMs = Date.now() - BEFORE_MS;
   const endMs = performance.now() + seconds * 1000;
   const latencies = new Latencies();
   let requests = 0;
@@ -96,6 +115,7 @@ async function send(
           const begunMs = performance.now();
           await sender.post(request);
           latencies.add(performance.now() - begunMs);
+          acknowledged();
         }
       }),
     );
@@ -107,46 +127,4 @@ async function send(
     for (const [why, times] of sender.retries) retries[why] = (retries[why] ?? 0) + times;
   }
   return { requests, ackMs: latencies.summary(), retries };
-}
-
-/** Resolves when all of it can be queried, or with what cannot. */
-async function untilStored(
-  { store }: MillraceSystem,
-  payload: OtherPayload,
-  requests: number,
-): Promise<string[]> {
-  const deadlineMs = performance.now() + VISIBLE_MS_MAX;
-  for (;;) {
-    const { wanted, found } = await payload.stored(store, requests);
-    if (found === wanted) return [];
-    if (found > wanted || performance.now() > deadlineMs) {
-      return [`${found} of ${wanted} are there`];
-    }
-    await sleep(POLL_MS);
-  }
-}
-
-/**
- * Why the ledger does not account for all of them, once it has had the time to. What is aggregated
- * away is stored in windows and has no rows; all else that is stored has one each.
- */
-async function faultOfLedger(
-  { store }: MillraceSystem,
-  samples: number,
-  isAggregatedAway: boolean,
-): Promise<string | undefined> {
-  const withoutRows = isAggregatedAway ? samples : 0;
-  const deadlineMs = performance.now() + LEDGER_MS_MAX;
-  for (;;) {
-    const { accepted, stored, rows, ...ledger } = await readLedger(store);
-    const { duplicate, conflict, dropped, unverified, deadLetter } = ledger;
-    const others = duplicate + conflict + dropped + unverified + deadLetter;
-    if (accepted >= samples && accepted === stored + others && stored - rows === withoutRows) {
-      return undefined;
-    }
-    if (performance.now() > deadlineMs) {
-      return `${accepted} accepted, ${stored} stored, ${rows} rows, ${others} others`;
-    }
-    await sleep(POLL_MS);
-  }
 }

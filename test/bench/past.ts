@@ -2,17 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import { Playground, type RunningMillrace } from '../integration/running-millrace.ts';
 import { Latencies, type LatencySummary } from '../load/latencies.ts';
-import { startLoad } from '../load/load-process.ts';
 import { DEFAULT_LOAD, type LoadSettings } from '../load/load-run.ts';
 import { LOAD_METRIC } from '../load/load-series.ts';
 import { figuresOf, figuresOfDescendants } from '../services/process-figures.ts';
 import { StoreClient } from '../services/store-client.ts';
-import { untilLoadVisible } from '../services/stored-load.ts';
+import { untilLastVisible } from '../services/last-samples.ts';
 import { onAbandon } from './abandon.ts';
 import { auditOnce, type AuditFigures } from './audits.ts';
 import { benchParent, bytesBelow } from './bench-directory.ts';
 import { Candidates } from './candidates.ts';
+import type { Progress } from './progress.ts';
 import { startProbe } from './visibility-probe.ts';
+import { prepareLoad, visibleStep, watchLoad } from './watched-load.ts';
 
 export interface PastParams {
   readonly samples: number;
@@ -23,6 +24,7 @@ export interface PastParams {
   readonly warmUpSeconds: number;
   /** Where CPU profiles of all threads are written; undefined: none is. */
   readonly profileDirectory: string | undefined;
+  readonly progress: Progress;
   readonly say: (text: string) => void;
 }
 
@@ -103,11 +105,13 @@ interface Place {
 
 async function measure(place: Place, params: PastParams): Promise<PastFigures> {
   const { playground, millrace, store } = place;
-  const { say } = params;
+  const { progress, say } = params;
   const { samples, liveRate, liveCpuSeconds, fromMs } = await fill(place, params);
   say(`${samples} samples are stored, ${Math.round(liveRate)}/s`);
+  progress.begin('a dry replay');
   const replay = await auditOnce(playground, ['replay']);
   say(`replayed after ${Math.round(replay.auditMs)} ms`);
+  progress.begin('folding all of it again');
   const candidates = new Candidates(millrace.info.url, store);
   const seriesLog = join(playground.dataDir, 'log', 'metrics.series');
   const bytesBefore = await bytesBelow(seriesLog);
@@ -119,6 +123,7 @@ async function measure(place: Place, params: PastParams): Promise<PastFigures> {
   const cpuSeconds = cpu();
   const seriesBytes = (await bytesBelow(seriesLog)) - bytesBefore;
   say(`folded again after ${Math.round(tookMs)} ms`);
+  progress.begin('comparing windows');
   const { windows, equal, faults } = await candidates.compared(number, fromMs);
   await candidates.drop(number);
   const beside = await besideLive(place, params, { candidates, fromMs, samples });
@@ -131,7 +136,7 @@ async function measure(place: Place, params: PastParams): Promise<PastFigures> {
 
 async function fill(
   { millrace, store }: Place,
-  { samples: wanted, connections }: PastParams,
+  { samples: wanted, connections, progress }: PastParams,
 ): Promise<Pick<PastFigures, 'samples' | 'liveRate' | 'liveCpuSeconds'> & { fromMs: number }> {
   const { series, stepMs } = DEFAULT_LOAD;
   const stepsMax = Math.ceil(wanted / series);
@@ -139,12 +144,13 @@ async function fill(
   const load: LoadSettings = {
     ...{ ...DEFAULT_LOAD, url: millrace.info.url, connections, stepsMax, firstTimeMs },
   };
-  const process = await startLoad(load);
+  const process = await prepareLoad(progress, 'sending', load);
   const cpu = watchCpu(millrace.info.pid);
   const beganMs = performance.now();
   process.go();
-  const result = await process.result;
-  await untilLoadVisible(store, load, result, VISIBLE_MS_MAX);
+  const result = await watchLoad(progress, 'sending', { load, process });
+  progress.begin(visibleStep(result));
+  await untilLastVisible(store, load, result, VISIBLE_MS_MAX);
   const liveRate = result.samples / ((performance.now() - beganMs) / 1000);
   return { samples: result.samples, liveRate, liveCpuSeconds: cpu(), fromMs: firstTimeMs };
 }
@@ -160,7 +166,7 @@ function watchCpu(pid: number): () => number {
 /** What arrives has to get through meanwhile: the past is folded as often as there is time for. */
 async function besideLive(
   { millrace, store }: Place,
-  { rate, pacedSeconds, warmUpSeconds, say }: PastParams,
+  { rate, pacedSeconds, warmUpSeconds, progress, say }: PastParams,
   past: Readonly<{ candidates: Candidates; fromMs: number; samples: number }>,
 ): Promise<PastFigures['beside']> {
   const { candidates, fromMs, samples } = past;
@@ -171,12 +177,13 @@ async function besideLive(
     ...{ rate, seconds, warmUpSeconds, series: PACED_SERIES },
     firstTimeMs: Math.round(Date.now() + seconds * 1000 - (rate * seconds * stepMs) / PACED_SERIES),
   };
-  const process = await startLoad(load);
+  const process = await prepareLoad(progress, 'sending beside', load);
   process.go();
+  const result = watchLoad(progress, 'folding again, and sending beside', { load, process });
   await sleep(warmUpSeconds * 1000);
   const probe = await startProbe({ url: millrace.info.url, store });
   let isOver = false;
-  const sending = process.result.finally(() => (isOver = true));
+  const sending = result.finally(() => (isOver = true));
   const beganMs = performance.now();
   let folded = 0;
   let folds = 0;

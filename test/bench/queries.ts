@@ -2,14 +2,16 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Playground } from '../integration/running-millrace.ts';
 import { Latencies, type LatencySummary } from '../load/latencies.ts';
-import { startLoad } from '../load/load-process.ts';
 import { DEFAULT_LOAD, type LoadSettings } from '../load/load-run.ts';
 import { StoreClient } from '../services/store-client.ts';
 import { untilLoadVisible } from '../services/stored-load.ts';
 import { onAbandon } from './abandon.ts';
 import { benchParent } from './bench-directory.ts';
+import type { Progress } from './progress.ts';
+import { runLoad, visibleStep } from './watched-load.ts';
 
 export interface QueriesParams {
+  readonly progress: Progress;
   readonly say: (text: string) => void;
 }
 
@@ -66,7 +68,8 @@ const QUERIES: readonly (readonly [name: string, text: string])[] = [
 ];
 
 /** Fills a store with a day, then asks each query again and again. */
-export async function runQueries(params: QueriesParams): Promise<QueriesFigures> {
+export async function runQueries({ progress, say }: QueriesParams): Promise<QueriesFigures> {
+  progress.begin('starting');
   const playground = await Playground.make(await benchParent());
   const abandoned = onAbandon(() => playground.remove());
   try {
@@ -74,10 +77,13 @@ export async function runQueries(params: QueriesParams): Promise<QueriesFigures>
     const store = await StoreClient.connect(info);
     try {
       await applyRules(playground);
-      const samples = await fill(info.url, store);
-      params.say(`${samples} samples of ${SERIES} series are stored`);
+      const samples = await fill(info.url, store, progress);
+      say(`${samples} samples of ${SERIES} series are stored`);
       const queries: QueriesFigures['queries'] = [];
-      for (const [name, text] of QUERIES) queries.push(await ask(store, name, text));
+      for (const [name, text] of QUERIES) {
+        progress.begin(`asking: ${name}`);
+        queries.push(await ask(store, name, text));
+      }
       return { series: SERIES, samples, queries };
     } finally {
       await store.close();
@@ -95,15 +101,14 @@ async function applyRules(playground: Playground): Promise<void> {
   if (code !== 0) throw new Error(`the rules were not applied: ${stderr}`);
 }
 
-async function fill(url: string, store: StoreClient): Promise<number> {
+async function fill(url: string, store: StoreClient, progress: Progress): Promise<number> {
   const load: LoadSettings = {
     ...{ ...DEFAULT_LOAD, url, metric: METRIC, series: SERIES, seriesPerRequest: 100 },
     ...{ stepMs: STEP_MS, stepsMax: STEPS, values: 'real' },
     firstTimeMs: Date.now() - STEPS * STEP_MS,
   };
-  const process = await startLoad(load);
-  process.go();
-  const result = await process.result;
+  const result = await runLoad(progress, 'sending a day', load);
+  progress.begin(visibleStep(result));
   await untilLoadVisible(store, load, result, VISIBLE_MS_MAX);
   await store.rows('ANALYZE');
   return result.samples;

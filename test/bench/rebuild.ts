@@ -4,14 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SingleStatus } from '@millrace/single/running';
 import { Playground, until, type RunningMillrace } from '../integration/running-millrace.ts';
 import type { LatencySummary } from '../load/latencies.ts';
-import { startLoad } from '../load/load-process.ts';
 import { DEFAULT_LOAD, type LoadResult, type LoadSettings } from '../load/load-run.ts';
-import { readLedger } from '../services/ledger-check.ts';
+import { readTotals } from '../services/ledger-check.ts';
 import { StoreClient } from '../services/store-client.ts';
 import { checkStoredLoad, untilLoadVisible } from '../services/stored-load.ts';
 import { onAbandon } from './abandon.ts';
 import { benchParent, bytesBelow } from './bench-directory.ts';
 import { faultsOf } from './millrace-system.ts';
+import type { Progress } from './progress.ts';
+import { prepareLoad, runLoad, visibleStep, watchLoad } from './watched-load.ts';
 
 export interface RebuildParams {
   readonly series: number;
@@ -22,6 +23,7 @@ export interface RebuildParams {
   readonly pacedSeconds: number;
   /** Does not wait for the store, and does not look whether what it has is exact. */
   readonly quick: boolean;
+  readonly progress: Progress;
   readonly say: (text: string) => void;
 }
 
@@ -63,12 +65,14 @@ export async function runRebuild(params: RebuildParams): Promise<RebuildFigures>
 }
 
 async function measure(playground: Playground, params: RebuildParams): Promise<RebuildFigures> {
-  const { say } = params;
+  const { progress, say } = params;
+  progress.begin('starting');
   let millrace = await playground.up({ env: QUIET });
   const { load, result } = await fill(millrace, params);
+  progress.begin('waiting until all of it is folded');
   await untilFolded(millrace);
   say(`${result.samples} samples of ${params.series} series are folded`);
-  const faults = params.quick ? [] : await exactFaults(millrace, load, result);
+  const faults = params.quick ? [] : await exactFaults(millrace, { load, result }, progress);
   const ackMs = await paced(millrace, 'paced_alone', params, async () => undefined);
   const made: Made[] = [];
   const ackWithCheckpointsMs = await paced(millrace, 'paced_beside', params, async (isOver) => {
@@ -78,19 +82,22 @@ async function measure(playground: Playground, params: RebuildParams): Promise<R
   say(`checkpoints took ${made.map(({ tookMs }) => Math.round(tookMs)).join(', ')} ms`);
   const stateBytes = await bytesBelow(join(playground.dataDir, 'state'));
   await kill(millrace);
+  progress.begin('starting with the state, until it is caught up');
   const plain = await startAndCatchUp(playground);
   say(`with its state it was caught up after ${Math.round(plain.caughtUpMs)} ms`);
+  progress.begin('stopping');
   const stopping = performance.now();
   await stop(plain.millrace);
   const cleanStopMs = performance.now() - stopping;
   await rm(join(playground.dataDir, 'state'), { recursive: true });
+  progress.begin('starting without the state, until it is caught up');
   const again = await startAndCatchUp(playground);
   ({ millrace } = again);
   say(`without it after ${Math.round(again.caughtUpMs)} ms`);
   if (!millrace.output().includes('a checkpoint took its place')) {
     faults.push('the state was not made again from a checkpoint');
   }
-  if (!params.quick) faults.push(...(await sentAgain(millrace, load, result)));
+  if (!params.quick) faults.push(...(await sentAgain(millrace, { load, result }, progress)));
   await kill(millrace);
   return {
     series: params.series,
@@ -111,12 +118,14 @@ async function measure(playground: Playground, params: RebuildParams): Promise<R
 
 async function exactFaults(
   { info }: RunningMillrace,
-  load: LoadSettings,
-  result: LoadResult,
+  { load, result }: Readonly<{ load: LoadSettings; result: LoadResult }>,
+  progress: Progress,
 ): Promise<string[]> {
+  progress.begin(visibleStep(result));
   const store = await StoreClient.connect(info);
   try {
     await untilLoadVisible(store, load, result, VISIBLE_MS_MAX);
+    progress.begin('checking whether each sample is stored once');
     return await faultsOf(store, load, result);
   } finally {
     await store.close();
@@ -125,7 +134,7 @@ async function exactFaults(
 
 async function fill(
   { info }: RunningMillrace,
-  { series, steps }: RebuildParams,
+  { series, steps, progress }: RebuildParams,
 ): Promise<{ load: LoadSettings; result: LoadResult }> {
   const load: LoadSettings = {
     ...DEFAULT_LOAD,
@@ -134,16 +143,14 @@ async function fill(
     stepsMax: steps,
     firstTimeMs: Date.now() - (steps + 60) * DEFAULT_LOAD.stepMs,
   };
-  const process = await startLoad(load);
-  process.go();
-  return { load, result: await process.result };
+  return { load, result: await runLoad(progress, 'sending', load) };
 }
 
 /** A paced load of few series, and what is done beside it until it is over. */
 async function paced(
   { info }: RunningMillrace,
   metric: string,
-  { rate, pacedSeconds: seconds }: RebuildParams,
+  { rate, pacedSeconds: seconds, progress }: RebuildParams,
   beside: (isOver: () => boolean) => Promise<void>,
 ): Promise<LatencySummary> {
   const load: LoadSettings = {
@@ -151,10 +158,11 @@ async function paced(
     warmUpSeconds: 2,
     firstTimeMs: Date.now() - seconds * 1000,
   };
-  const process = await startLoad(load);
+  const process = await prepareLoad(progress, metric, load);
   process.go();
   let isOver = false;
-  const ended = process.result.finally(() => (isOver = true));
+  const sending = watchLoad(progress, metric, { load, process });
+  const ended = sending.finally(() => (isOver = true));
   await sleep(2000);
   await beside(() => isOver);
   return (await ended).ackMs;
@@ -211,19 +219,19 @@ export async function untilFolded({ info }: Pick<RunningMillrace, 'info'>): Prom
 /** All of it is sent again: a state that was made again knows every sample. */
 async function sentAgain(
   { info }: RunningMillrace,
-  before: LoadSettings,
-  result: LoadResult,
+  { load: before, result }: Readonly<{ load: LoadSettings; result: LoadResult }>,
+  progress: Progress,
 ): Promise<string[]> {
   const store = await StoreClient.connect(info);
   try {
     const load = { ...before, url: info.url };
-    const { duplicate: known } = await readLedger(store);
-    const process = await startLoad(load);
-    process.go();
-    const { samples } = await process.result;
+    const { duplicate: known } = await readTotals(store);
+    const { samples } = await runLoad(progress, 'sending all of it again', load);
+    progress.begin('waiting until all of it is known');
     await until('all of it is known', VISIBLE_MS_MAX, async () => {
-      return (await readLedger(store)).duplicate >= known + samples;
+      return (await readTotals(store)).duplicate >= known + samples;
     });
+    progress.begin('checking whether each sample is stored once');
     const { wrong, rows } = await checkStoredLoad(store, load, result);
     if (rows !== result.samples) wrong.unshift(`${rows} rows, ${result.samples} sent`);
     return wrong;

@@ -30,14 +30,24 @@ export function describeFullRate(figures: FullRateFigures): string {
 }
 
 export function describePaced(figures: PacedFigures): string {
-  const { rate, samples, ackMs, visibleMs } = figures;
-  return lines(`millrace, paced at ${count(rate)} samples/s`, [
-    ['acknowledged', `${count(samples)} samples`],
+  const { payload, rate, series = 0, stepMs = 0, samples, ackMs, visibleMs } = figures;
+  return lines(`millrace, ${payload} as it comes live, paced at ${count(rate)} samples/s`, [
+    ['acknowledged', `${count(samples)} samples of ${count(series)} series, ${ms(stepMs)} apart`],
     ['ack', latencies(ackMs)],
     ['sample to visible in SQL', latencies(visibleMs)],
     ...costs(figures.cost),
+    ...stageCosts(figures),
+    ...firstSight(figures),
     ...outcome(figures),
   ]);
+}
+
+/** The same rate: what more series cost. */
+export function describePacedRatio(ours: PacedFigures, other: PacedFigures): string {
+  const cpuSeconds = (cpu(ours.cost) / cpu(other.cost)).toFixed(2);
+  const visible = (ours.visibleMs.p95 / other.visibleMs.p95).toFixed(2);
+  const text = `${cpuSeconds} times the CPU a sample, ${visible} times until visible (p95)`;
+  return lines(`${ours.payload} against ${other.payload}, both paced`, [['ratio', text]]);
 }
 
 export function describePast(figures: PastFigures): string {
@@ -180,7 +190,7 @@ function price(cost: Cost): string {
   );
 }
 
-function firstSight({ firstSight: seen }: FullRateFigures): [string, string][] {
+function firstSight({ firstSight: seen }: Pick<FullRateFigures, 'firstSight'>): [string, string][] {
   if (seen === undefined) return [];
   return [
     ['before, on first sight', `${count(seen.series)} series stored, ${count(seen.storedRate)}/s`],
@@ -189,8 +199,11 @@ function firstSight({ firstSight: seen }: FullRateFigures): [string, string][] {
 }
 
 /** What is left is for all: garbage is collected, and files are written, by helpers. */
-function stageCosts({ cost, stageCost }: FullRateFigures): [string, string][] {
-  const stages = Object.entries(stageCost);
+function stageCosts({
+  cost,
+  stageCost,
+}: Pick<PacedFigures, 'cost' | 'stageCost'>): [string, string][] {
+  const stages = Object.entries(stageCost ?? {});
   if (stages.length === 0) return [];
   const known = stages.reduce((sum, [, seconds]) => sum + seconds, 0);
   const rest = (cost['node']?.cpuSecondsPerMillion ?? known) - known;

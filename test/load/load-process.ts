@@ -15,6 +15,8 @@ export interface LoadProcess {
   go(): void;
   /** Begins nothing more. */
   stop(): void;
+  /** Acknowledged so far, as it said last. */
+  acknowledged(): number;
   /** Resolves when everything sent is acknowledged. */
   readonly result: Promise<LoadResult>;
 }
@@ -28,16 +30,25 @@ export async function startLoad(settings: LoadSettings): Promise<LoadProcess> {
   const tell = (message: ToLoad): void => void child.send(message);
   tell({ prepare: settings });
   await once(child, 'message');
-  const result = resultOf(child).finally(() => process.off('exit', kill));
-  result.catch(() => undefined);
-  return { pid: child.pid!, go: () => tell('go'), stop: () => tell('stop'), result };
+  let acknowledged = 0;
+  const result = resultOf(child, (samples) => (acknowledged = samples));
+  result.finally(() => process.off('exit', kill)).catch(() => undefined);
+  return {
+    ...{ pid: child.pid!, go: () => tell('go'), stop: () => tell('stop') },
+    ...{ acknowledged: () => acknowledged, result },
+  };
 }
 
-async function resultOf(child: ChildProcess): Promise<LoadResult> {
+async function resultOf(
+  child: ChildProcess,
+  acknowledged: (samples: number) => void,
+): Promise<LoadResult> {
   return await new Promise((resolve, reject) => {
-    child.once('message', (message: FromLoad) => {
-      if (typeof message === 'object' && 'result' in message) resolve(message.result);
-      else reject(new Error(`The load failed: ${JSON.stringify(message)}`));
+    child.on('message', (message: FromLoad) => {
+      if (typeof message !== 'object' || 'failure' in message) {
+        reject(new Error(`The load failed: ${JSON.stringify(message)}`));
+      } else if ('result' in message) resolve(message.result);
+      else acknowledged(message.acknowledged);
     });
     child.once('error', reject);
     child.once('exit', (code, signal) => reject(new Error(`The load ended: ${code ?? signal}`)));

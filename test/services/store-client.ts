@@ -34,6 +34,21 @@ export class StoreClient {
     return rows[0]!;
   }
 
+  /**
+   * The one row of a query that is asked beside what is measured: it finds what it looks for by
+   * indexes, whatever the planner believes of tables that grew since, and takes no helpers.
+   */
+  async look<Row>(text: string, values: readonly unknown[] = []): Promise<Row> {
+    await this.#client.query(
+      'BEGIN; SET LOCAL enable_seqscan = off; SET LOCAL max_parallel_workers_per_gather = 0',
+    );
+    try {
+      return await this.row<Row>(text, values);
+    } finally {
+      await this.#client.query('COMMIT');
+    }
+  }
+
   async close(): Promise<void> {
     await this.#client.end().catch(() => undefined);
   }

@@ -1,26 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fingerprintOf, seriesIdOf } from '@millrace/model';
-import type { LoadResult, LoadSettings } from '../load/load-run.ts';
-import { loadSeries } from '../load/load-series.ts';
+import type { LoadResult } from '../load/load-run.ts';
 import { loadTotal } from '../load/load-values.ts';
+import {
+  countVisible,
+  lastMsOf,
+  spotOf,
+  untilLastVisible,
+  untilVisible,
+  type SentLoad,
+  type Spot,
+} from './last-samples.ts';
 import type { StoreClient } from './store-client.ts';
 
-type SentLoad = Pick<
-  LoadSettings,
-  'metric' | 'firstTimeMs' | 'stepMs' | 'series' | 'seriesPerRequest' | 'values'
-> &
-  Partial<Pick<LoadSettings, 'stepsLeftOut'>>;
-
-/** Of who sends without a token. */
-const TENANT = 'default';
-const POLL_MS = 50;
-/**
- * Every so many series are looked at while waiting: a look at all of them is dearer, and takes
- * from what is waited for.
- */
-const SPOT_EVERY = 97;
-const SPOTS_MAX = 200;
-/** Then so many of them, spread over all requests; each row is counted by `checkStoredLoad`. */
+/** So many series are looked at, spread over all requests; rows are counted by `checkStoredLoad`. */
 const LOOKED_AT_MAX = 20_000;
 
 /** Series number, as `loadSeries` writes it into the labels. */
@@ -29,87 +20,34 @@ const LOAD_SERIES = `
     right(labels ->> 'endpoint', 4)::integer * 100 + right(labels ->> 'pod', 2)::integer AS i
   FROM series WHERE metric = $1`;
 
-/** Resolves when the last sample of every series (of many, of very many) can be queried. */
+/**
+ * Resolves when the last sample of every series (of very many, of many) can be queried, however
+ * late its request was taken.
+ */
 export async function untilLoadVisible(
   store: StoreClient,
   load: SentLoad,
   result: Pick<LoadResult, 'stepsOfGroup'>,
   msMax: number,
 ): Promise<void> {
-  const deadlineMs = performance.now() + msMax;
-  const spotEvery = Math.max(SPOT_EVERY, Math.ceil(load.series / SPOTS_MAX));
-  for (const every of [spotEvery, Math.ceil(load.series / LOOKED_AT_MAX)]) {
-    const spots = spotsOf(load, result, every);
-    for (;;) {
-      const begunMs = performance.now();
-      const seen = await countVisible(store, spots);
-      if (seen === spots.length) break;
-      if (performance.now() > deadlineMs) {
-        const missing = spots.length - seen;
-        throw new Error(
-          `${missing} of ${spots.length} last samples cannot be queried after ${msMax} ms`,
-        );
-      }
-      await sleep(Math.max(POLL_MS, performance.now() - begunMs));
-    }
-  }
+  await untilLastVisible(store, load, result, msMax);
+  await untilVisible(store, spotsOf(load, result), msMax);
 }
 
-interface Spot {
-  id: string;
-  /** Of its last sample. */
-  time: string;
-}
-
-function lastTimeOf(
-  i: number,
-  load: SentLoad,
-  { stepsOfGroup }: Pick<LoadResult, 'stepsOfGroup'>,
-): string | null {
-  const steps = stepsOfGroup[Math.floor(i / load.seriesPerRequest)] ?? 0;
-  return steps === 0 ? null : new Date(lastMsOf(load, steps)).toISOString();
-}
-
-/** Of so many steps, of which those behind the first may have been left out. */
-function lastMsOf({ firstTimeMs, stepMs, stepsLeftOut = 0 }: SentLoad, steps: number): number {
-  const last = steps - 1 === stepsLeftOut ? 0 : steps - 1;
-  return firstTimeMs + last * stepMs;
-}
-
-/**
- * Those of the series to be looked at that were sent. Their ids are computed: to find them by their
- * labels reads all definitions, which while a million come is more work than storing them.
- */
-function spotsOf(
+/** How many of the series that are looked at lack their last sample now. */
+export async function lateSamples(
+  store: StoreClient,
   load: SentLoad,
   result: Pick<LoadResult, 'stepsOfGroup'>,
-  every: number,
-): readonly Spot[] {
-  const numbers = Array.from({ length: Math.ceil(load.series / every) }, (_, n) => n * every);
-  return numbers.flatMap((i) => {
-    const time = lastTimeOf(i, load, result);
-    if (time === null) return [];
-    const fingerprint = fingerprintOf(TENANT, loadSeries(i, load.metric));
-    return [{ id: String(seriesIdOf(fingerprint)), time }];
-  });
+): Promise<number> {
+  const spots = spotsOf(load, result);
+  return spots.length - (await countVisible(store, spots));
 }
 
-async function countVisible(store: StoreClient, spots: readonly Spot[]): Promise<number> {
-  const { seen } = await store.row<{ seen: number }>(
-    `SELECT count(*) FILTER (WHERE EXISTS (
-       SELECT FROM samples
-       WHERE samples.series_id = wanted.series_id AND samples.time = wanted.time
-         AND samples.bucket >= date_trunc('minute', wanted.time)
-         AND samples.bucket < wanted.time + interval '10 minutes'
-       OFFSET 0
-     ) AND EXISTS (
-       SELECT FROM series WHERE series.series_id = wanted.series_id
-       OFFSET 0
-     ))::integer AS seen
-     FROM unnest($1::bigint[], $2::timestamptz[]) AS wanted(series_id, time)`,
-    [spots.map(({ id }) => id), spots.map(({ time }) => time)],
-  );
-  return seen;
+function spotsOf(load: SentLoad, result: Pick<LoadResult, 'stepsOfGroup'>): readonly Spot[] {
+  const every = Math.ceil(load.series / LOOKED_AT_MAX);
+  const numbers = Array.from({ length: Math.ceil(load.series / every) }, (_, n) => n * every);
+  return numbers.flatMap((i) => spotOf(i, load, result) ?? []);
 }
 
 /** What is stored of a load, beside what should be. */
