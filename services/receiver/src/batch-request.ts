@@ -1,4 +1,4 @@
-import { SampleFlag, type SampleKind, type TimeUs } from '@millrace/model';
+import { SampleFlag, type SampleKind } from '@millrace/model';
 import {
   canonicalLabels,
   checkLabels,
@@ -9,12 +9,12 @@ import {
   type LabelLimits,
   type RejectReason,
 } from '@millrace/wire';
+import { timeAt } from './batch-columns.ts';
 import { BatchSession, type BatchSessions } from './batch-sessions.ts';
+import type { CutRequest } from './part-cutter.ts';
 import type { RequestDraft } from './request-draft.ts';
 import type { SeriesByLabels } from './series-by-labels.ts';
 import { UNKNOWN_SERIES } from './series-cache.ts';
-
-const HIGH = 2 ** 32;
 
 /** Takes a native columnar batch into a draft. */
 export class BatchRequest {
@@ -41,13 +41,24 @@ export class BatchRequest {
 
   /**
    * Takes all samples of the batch, or throws and takes none: what was learned of the session
-   * stays, for it is true of the session and not of the batch.
+   * stays, for it is true of the session and not of the batch. What is returned wants to be told
+   * how it was cut: the next batch of the same series is cut the same way.
    *
    * @throws DecodeError `unknown_session`, `session_conflict`, `malformed_batch`,
    *   `too_many_series`.
    */
-  take(batch: Batch): void {
+  take(batch: Batch): ((cut: CutRequest) => void) | undefined {
     const session = this.#learn(batch);
+    const layout = session.layouts.find(batch);
+    if (layout !== undefined && this.#draft.laidOut(layout, batch, this.#sessions.columns))
+      return undefined;
+    this.#takeEach(batch, session);
+    const isWhole = this.#draft.accepted === batch.samples;
+    if (layout !== undefined || !isWhole || !session.layouts.isAgain(batch)) return undefined;
+    return ({ drafts }) => this.#sessions.remember(session, batch, drafts);
+  }
+
+  #takeEach(batch: Batch, session: BatchSession): void {
     const { view, seriesAt, timesAt, isOneTime, valuesAt } = batch.columns;
     const { series: places, kinds } = session;
     const draft = this.#draft;
@@ -115,9 +126,4 @@ export class BatchRequest {
     this.#faults.set(table.first + entry, fault.detail);
     return BatchSession.placeOf(fault.reason satisfies RejectReason);
   }
-}
-
-/** An int64, exact within the times that there are. */
-function timeAt(view: DataView, at: number): TimeUs {
-  return view.getInt32(at + 4, true) * HIGH + view.getUint32(at, true);
 }

@@ -1,5 +1,8 @@
 import type { SampleKind } from '@millrace/model';
-import { REJECT_REASONS, type RejectReason } from '@millrace/wire';
+import { REJECT_REASONS, type Batch, type RejectReason } from '@millrace/wire';
+import { BatchColumns } from './batch-columns.ts';
+import { BatchLayouts, layoutOf } from './batch-layout.ts';
+import type { DraftPart } from './part-builder.ts';
 import { UNKNOWN_SERIES } from './series-cache.ts';
 import type { SeriesNumber, SeriesTable } from './series-table.ts';
 
@@ -7,7 +10,10 @@ import type { SeriesNumber, SeriesTable } from './series-table.ts';
 export interface BatchSessionSettings {
   /** Numbers of one session are below it. */
   sessionSeriesMax: number;
-  /** Numbers of all sessions; beyond, those that were not used for longest are forgotten. */
+  /**
+   * Numbers of all sessions; beyond, those that were not used for longest are forgotten. As many
+   * samples have the layouts of one session, and of all, at most.
+   */
   sessionsSeriesMax: number;
   sessionsMax: number;
 }
@@ -23,6 +29,7 @@ export class BatchSession {
   /** By the session's number: the series, UNKNOWN_SERIES, or below it a reason of refusal. */
   series: Int32Array = new Int32Array(FIRST_CAPACITY).fill(UNKNOWN_SERIES);
   kinds: Uint8Array = new Uint8Array(FIRST_CAPACITY);
+  readonly layouts: BatchLayouts = new BatchLayouts();
 
   constructor(generation: number) {
     this.generation = generation;
@@ -63,6 +70,7 @@ export class BatchSession {
  * know a number asks for the table again. All are forgotten when the series get other numbers.
  */
 export class BatchSessions {
+  readonly columns: BatchColumns = new BatchColumns();
   readonly #table: SeriesTable;
   readonly #settings: BatchSessionSettings;
   /** Least recently used first. */
@@ -97,6 +105,20 @@ export class BatchSessions {
   /** Whether the series still have the numbers that the session holds. */
   isCurrent(session: BatchSession): boolean {
     return session.generation === this.#table.generation;
+  }
+
+  /** Keeps how a batch was cut, within the bounds that numbers have as well. */
+  remember(session: BatchSession, batch: Batch, drafts: readonly DraftPart[]): void {
+    const { sessionSeriesMax, sessionsSeriesMax } = this.#settings;
+    if (session.layouts.samples + batch.samples > sessionSeriesMax) session.layouts.clear();
+    session.layouts.add(batch, layoutOf(batch, session.series, this.#table, drafts));
+    let samples = 0;
+    for (const { layouts } of this.#sessions.values()) samples += layouts.samples;
+    for (const { layouts } of this.#sessions.values()) {
+      if (samples <= sessionsSeriesMax) break;
+      samples -= layouts.samples;
+      layouts.clear();
+    }
   }
 
   /** Forgets sessions until the others, or the one used last alone, have few enough numbers. */

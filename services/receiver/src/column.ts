@@ -1,4 +1,6 @@
 import type { DataRecord, ExpectedRun } from '@millrace/wire';
+import type { BatchColumns } from './batch-columns.ts';
+import type { LayoutPart } from './batch-layout.ts';
 
 /** Columns that grow and are used again, so that a record costs no allocation per sample. */
 
@@ -65,6 +67,11 @@ export class Uint32Column {
     return at;
   }
 
+  append(values: Uint32Array): void {
+    const at = this.reserve(values.length);
+    this.data.set(values, at);
+  }
+
   view(): Uint32Array {
     return this.data.subarray(0, this.length);
   }
@@ -108,6 +115,19 @@ export class PartColumns {
     this.length = at + 1;
   }
 
+  /** As `push` for each sample of a part, with no flags. */
+  fill({ ordinals, rows }: LayoutPart, { values, times, isOneTime }: BatchColumns): void {
+    const at = this.length;
+    const end = at + ordinals.length;
+    while (end > this.#flags.length) this.#grow();
+    this.length = end;
+    this.#seriesIndex.set(rows, at);
+    this.#flags.fill(0, at, end);
+    pick(values, ordinals, this.#values, at);
+    if (isOneTime) this.#times.fill(times[0]!, at, end);
+    else pick(times, ordinals, this.#times, at);
+  }
+
   /** Views that are valid until the next `push` after `length` was set back. */
   view(): SampleViews {
     const { length } = this;
@@ -134,3 +154,8 @@ export class PartColumns {
 }
 
 export type SampleViews = Pick<DataRecord, 'seriesIndex' | 'times' | 'values' | 'flags'>;
+
+/** Those of `from` with these numbers, one behind the other. */
+function pick(from: Float64Array, numbers: Uint32Array, into: Float64Array, at: number): void {
+  for (let i = 0; i < numbers.length; i += 1) into[at + i] = from[numbers[i]!]!;
+}

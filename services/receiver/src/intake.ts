@@ -18,7 +18,7 @@ import { BatchSessions } from './batch-sessions.ts';
 import { requestIdentity, type ProducerIdentity } from './identity.ts';
 import type { Lease } from './in-flight-bytes.ts';
 import { OverloadError } from './overload-error.ts';
-import type { PartCutter } from './part-cutter.ts';
+import type { CutRequest, PartCutter } from './part-cutter.ts';
 import { PushRequest } from './push-request.ts';
 import { readRedrivenSample } from './redriven-sample.ts';
 import { Rejections, type RejectedSamples } from './rejections.ts';
@@ -75,6 +75,8 @@ interface Decoded {
   /** Decompressed. */
   body: Uint8Array;
   producer: ProducerIdentity | undefined;
+  /** Wants to know how the request was cut. */
+  onCut?: ((cut: CutRequest) => void) | undefined;
 }
 
 /** Beyond it the buffer for decompressed bodies is not kept for the next request. */
@@ -169,7 +171,7 @@ export class Intake {
     cutter.begin({ nowUs: receivedAtUs, definesAll });
     try {
       this.checkAge();
-      const { body, producer } = this.#decode(request, { draft, cutter, receivedAtUs });
+      const { body, producer, onCut } = this.#decode(request, { draft, cutter, receivedAtUs });
       const identity = requestIdentity({
         tenant,
         producer,
@@ -177,6 +179,7 @@ export class Intake {
         body: request.body,
       });
       const cut = cutter.finish();
+      onCut?.(cut);
       const append = this.#appender.append(cut, {
         tenant,
         protocol: request.protocol,
@@ -228,9 +231,9 @@ export class Intake {
         const batch = decodeBatch(body);
         const { sequence, session } = batch;
         const sessions = this.#sessionsOf(request, cutter);
-        new BatchRequest({ draft, sessions, series, labelLimits }).take(batch);
+        const onCut = new BatchRequest({ draft, sessions, series, labelLimits }).take(batch);
         return {
-          body,
+          ...{ body, onCut },
           producer: { kind: 'sequence', producer: batch.producer, session, sequence },
         };
       }

@@ -1,5 +1,7 @@
 import type { SampleKind, TimeUs } from '@millrace/model';
 import type { DataRecord, MetricMetadata } from '@millrace/wire';
+import type { BatchColumns } from './batch-columns.ts';
+import type { LayoutPart } from './batch-layout.ts';
 import { PartColumns, Uint32Column, type SampleColumns } from './column.ts';
 import type { LaneDefinitions } from './lane-definitions.ts';
 import { PartSeries } from './part-series.ts';
@@ -108,6 +110,15 @@ export class PartBuilder {
   sampleOf(series: SeriesNumber, kind: SampleKind, run: SampleColumns, i: number): void {
     this.#ordinals += 1;
     this.#samples.pushOf(this.#series.rowOf(series, kind), run, i);
+  }
+
+  /** All of a part that is empty yet. Where it ends was measured when its layout was made. */
+  fill(part: LayoutPart, columns: BatchColumns): void {
+    const samples = part.ordinals.length;
+    this.measured = samples * SAMPLE_BYTES;
+    this.#ordinals = samples;
+    this.#series.fill(part);
+    this.#samples.fill(part, columns);
   }
 
   /** The id of the sample that was just added with SampleFlag.id. */

@@ -1,5 +1,7 @@
 import { fingerprintOf, METRIC_NAME_LABEL, partitionOf, type SampleKind } from '@millrace/model';
 import type { MetricMetadata } from '@millrace/wire';
+import type { BatchColumns } from './batch-columns.ts';
+import type { LayoutPart } from './batch-layout.ts';
 import { LaneDefinitions, type DefinitionSettings } from './lane-definitions.ts';
 import { PartBuilder, type DraftPart } from './part-builder.ts';
 import { SeriesByLabels } from './series-by-labels.ts';
@@ -77,6 +79,13 @@ export class PartCutter {
     }
     builder.measure(series, kind, cost);
     return builder;
+  }
+
+  /** A whole part, cut where `place` cut the same samples before. */
+  fill(part: LayoutPart, columns: BatchColumns): void {
+    const builder = this.#builders[part.partition]!;
+    builder.fill(part, columns);
+    if (!part.isLast) this.#seal(builder, true);
   }
 
   /** Metadata has no series; it goes where one with nothing but the metric's name would. */

@@ -1,5 +1,6 @@
 import { FINGERPRINT_BYTES, SampleKind } from '@millrace/model';
 import type { DataRecord } from '@millrace/wire';
+import type { LayoutPart } from './batch-layout.ts';
 import { ByteColumn, Uint32Column } from './column.ts';
 import type { LaneDefinitions } from './lane-definitions.ts';
 import type { SeriesNumber, SeriesTable } from './series-table.ts';
@@ -56,14 +57,19 @@ export class PartSeries {
     const from = series * 4;
     const to = words.reserve(4);
     for (let i = 0; i < 4; i += 1) words.data[to + i] = table.fingerprints[from + i]!;
-    // An event's labels are not remembered by who reads it.
-    const isEvent = kind === SampleKind.event;
-    if (isEvent || !this.#lane.isKnown(series)) {
-      if (!isEvent) this.#lane.defines(series);
-      this.#definedRows.push(row);
-      this.#pushLabels(table.labelStarts[series]!, table.labelStarts[series + 1]!);
-    }
+    if (kind === SampleKind.event || !this.#lane.isKnown(series)) this.#define(row, series, kind);
     return row;
+  }
+
+  /** All rows of a part that has none yet. */
+  fill({ series, kinds, fingerprints }: LayoutPart): void {
+    this.#kinds.append(kinds, 0, kinds.length);
+    this.#fingerprints.append(fingerprints);
+    for (let row = 0; row < series.length; row += 1) {
+      const kind = kinds[row] as SampleKind;
+      const one = series[row]!;
+      if (kind === SampleKind.event || !this.#lane.isKnown(one)) this.#define(row, one, kind);
+    }
   }
 
   /** Series and symbols get other numbers: those of this part are not found, and come in again. */
@@ -105,6 +111,14 @@ export class PartSeries {
         labelRefs: this.#labelRefs.view(),
       },
     };
+  }
+
+  #define(row: number, series: SeriesNumber, kind: SampleKind): void {
+    // An event's labels are not remembered by who reads it.
+    if (kind !== SampleKind.event) this.#lane.defines(series);
+    this.#definedRows.push(row);
+    const { labelStarts } = this.#table;
+    this.#pushLabels(labelStarts[series]!, labelStarts[series + 1]!);
   }
 
   /** One tight loop: where series are new it is most of what they cost. */

@@ -1,5 +1,7 @@
 import { SampleFlag, TIME_US_MAX, type SampleKind, type TimeUs } from '@millrace/model';
-import type { ExpectedRun, RejectReason } from '@millrace/wire';
+import type { Batch, ExpectedRun, RejectReason } from '@millrace/wire';
+import type { BatchColumns } from './batch-columns.ts';
+import type { BatchLayout } from './batch-layout.ts';
 import { SAMPLE_BYTES, type PartBuilder } from './part-builder.ts';
 import type { PartCutter } from './part-cutter.ts';
 import type { Rejections } from './rejections.ts';
@@ -77,6 +79,17 @@ export class RequestDraft {
       }
     }
     this.accepted += accepted;
+  }
+
+  /**
+   * As `plain`, for all samples of a batch, which are known to go where the layout says; false, and
+   * nothing done, when some of them may not be taken, or not as they are.
+   */
+  laidOut({ parts, samples }: BatchLayout, batch: Batch, columns: BatchColumns): boolean {
+    if (!columns.take(batch, this.#latestUs)) return false;
+    for (const part of parts) this.#cutter.fill(part, columns);
+    this.accepted += samples;
+    return true;
   }
 
   sample(
