@@ -27,8 +27,11 @@ ${names.join('\n')}
   --steps N         samples of each (2)
   --quick           waits for no store and leaves out whether it is exact
   --distributed     as processes, on Kafka, Redis and TimescaleDB
-  --peers           also VictoriaMetrics and Prometheus, by turns, with the same sender
+  --peers           also VictoriaMetrics, Prometheus, and vmagent that aggregates, by turns, with
+                    the same sender
   --batch           sends native columnar batches, by turns with remote write
+  --request-samples N  samples of a request (1000)
+  --batch-samples N samples of a batch, when they are others (as many as of a request)
   --rounds N        of turns with peers or remote write (2)
   --json            one JSON object instead of text
 Exits with 1 when what is stored is not exactly what was acknowledged.
@@ -62,6 +65,8 @@ export interface BenchOptions {
   quick: boolean;
   peers: boolean;
   batch: boolean;
+  requestSamples: number | undefined;
+  batchSamples: number | undefined;
   rounds: number;
   json: boolean;
   /** Left out: what is asked for is no comparison. */
@@ -104,6 +109,8 @@ export function readOptions(): BenchOptions {
     quick: values.quick,
     peers: values.peers,
     batch: values.batch,
+    requestSamples: optional('request-samples', values['request-samples']),
+    batchSamples: optional('batch-samples', values['batch-samples']),
     json: values.json,
     compare: readCompared(positionals),
   };
@@ -136,6 +143,8 @@ function parse() {
         quick: { type: 'boolean', default: false },
         peers: { type: 'boolean', default: false },
         batch: { type: 'boolean', default: false },
+        'request-samples': { type: 'string' },
+        'batch-samples': { type: 'string' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -157,6 +166,10 @@ function positive(name: string, text: string): number {
   const number = Number(text);
   if (Number.isFinite(number) && number > 0) return number;
   return misused(`--${name} ${text} is no positive number`);
+}
+
+function optional(name: string, text: string | undefined): number | undefined {
+  return text === undefined ? undefined : positive(name, text);
 }
 
 function oneOf<T extends string>(name: string, text: string, known: readonly T[]): T {

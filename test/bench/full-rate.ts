@@ -13,6 +13,9 @@ export interface FullRateParams {
   readonly seconds: number;
   readonly warmUpSeconds: number;
   readonly connections: number;
+  /** Instead of as many as the payload has: of each request, and of each batch. */
+  readonly requestSamples: number | undefined;
+  readonly batchSamples: number | undefined;
   readonly progress: Progress;
   /** See `StartOptions`. */
   readonly profileDirectory?: string | undefined;
@@ -22,6 +25,8 @@ export interface FullRateFigures {
   system: string;
   payload: string;
   connections: number;
+  /** Left out by releases that always sent 1,000. */
+  requestSamples?: number;
   samples: number;
   /** Acknowledged a second, while sending. */
   sentRate: number;
@@ -80,13 +85,15 @@ export async function runFullRate(
 /** Samples a second. */
 async function warmUp(
   system: SystemUnderTest,
-  { connections, progress, payload: { stepMs } }: FullRateParams,
+  params: FullRateParams,
   metric: string,
   seconds: number,
 ): Promise<number> {
+  const { connections, progress, payload } = params;
   const load: LoadSettings = {
     ...DEFAULT_LOAD,
-    stepMs,
+    stepMs: payload.stepMs,
+    seriesPerRequest: samplesOfRequest(system, params),
     url: system.url,
     path: system.path,
     protocol: system.protocol ?? 'remote-write',
@@ -94,7 +101,7 @@ async function warmUp(
     connections,
     seconds,
     // Room for more steps than any system makes in that time.
-    firstTimeMs: Date.now() - seconds * STEPS_A_SECOND_MAX * stepMs,
+    firstTimeMs: Date.now() - seconds * STEPS_A_SECOND_MAX * payload.stepMs,
   };
   const result = await runLoad(progress, 'warming up', load);
   progress.begin(`warming up: ${visibleStep(result)}`);
@@ -104,15 +111,17 @@ async function warmUp(
 
 async function measure(
   system: SystemUnderTest,
-  { seconds, connections, progress, payload, payloadName }: FullRateParams,
+  params: FullRateParams,
   rate: number,
 ): Promise<FullRateFigures> {
+  const { seconds, connections, progress, payload, payloadName } = params;
+  const seriesPerRequest = samplesOfRequest(system, params);
   const { stepMs, series } = payload;
   const isKnown = payload.isKnownBefore === true;
   const spanMs = (rate * seconds * stepMs) / series + (isKnown ? stepMs : 0);
   const firstTimeMs = Math.round(Date.now() + seconds * 1000 - spanMs);
   const base: LoadSettings = {
-    ...{ ...DEFAULT_LOAD, ...payload, connections, firstTimeMs },
+    ...{ ...DEFAULT_LOAD, ...payload, seriesPerRequest, connections, firstTimeMs },
     ...{ url: system.url, path: system.path, protocol: system.protocol ?? 'remote-write' },
   };
   const begunMs = Date.now();
@@ -145,6 +154,7 @@ async function measure(
     system: system.name,
     payload: payloadName,
     connections,
+    requestSamples: seriesPerRequest,
     samples: result.samples,
     sentRate: result.samples / (result.tookMs / 1000),
     storedRate: result.samples / ((seenMs - startMs) / 1000),
@@ -163,4 +173,11 @@ async function measure(
     retries: result.retries,
     faults: await system.faults(load, result),
   };
+}
+
+function samplesOfRequest(
+  { protocol }: SystemUnderTest,
+  { payload, requestSamples = payload.seriesPerRequest, batchSamples }: FullRateParams,
+): number {
+  return protocol === 'batch' ? (batchSamples ?? requestSamples) : requestSamples;
 }

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { findDebianProgram } from '@millrace/runtime/testing';
-import { PROMETHEUS, VICTORIA_METRICS } from '../services/known-programs.ts';
+import { PROMETHEUS, VICTORIA_METRICS, VMAGENT } from '../services/known-programs.ts';
 import { abandonAll } from './abandon.ts';
 import { runAudits } from './audits.ts';
 import { benchParent } from './bench-directory.ts';
@@ -36,6 +36,7 @@ import {
 } from './report.ts';
 import type { SystemMaker } from './system-under-test.ts';
 import { victoriaMetrics } from './victoria-metrics-system.ts';
+import { vmagent } from './vmagent-system.ts';
 
 type Say = (text: string) => void;
 
@@ -181,6 +182,8 @@ async function byTurns(
     warmUpSeconds: number;
     connections: number;
     rounds: number;
+    requestSamples: number | undefined;
+    batchSamples: number | undefined;
     profile: ProfiledStage | undefined;
     millrace: SystemMaker<MillraceSystem>;
     peers: readonly SystemMaker[];
@@ -242,7 +245,9 @@ async function findPeers(say: Say): Promise<SystemMaker[]> {
   for (const [wanted, maker] of [
     [VICTORIA_METRICS, victoriaMetrics],
     [PROMETHEUS, prometheus],
+    [VMAGENT, vmagent],
   ] as const) {
+    progress.begin(`looking for ${wanted.program}`);
     const program = await findDebianProgram(wanted);
     if (typeof program === 'string') peers.push(maker(program));
     else say(`!! NOT RUN: ${program.what}: ${program.why}. To run it: ${program.fix}\n`);

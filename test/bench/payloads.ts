@@ -4,6 +4,8 @@ import type { LoadSettings } from '../load/load-run.ts';
 export type Payload = Pick<LoadSettings, 'series' | 'seriesPerRequest' | 'stepMs' | 'values'> & {
   /** Each series is sent once before the measured run, which is told for itself. */
   readonly isKnownBefore?: boolean;
+  /** What a run at full rate measures, where that is not what comes to mind. */
+  readonly note?: string;
   /** Another one that is sent by turns with it: what their ratio is tells most. */
   readonly against?: string;
 };
@@ -38,6 +40,9 @@ export const PAYLOADS: Readonly<Record<string, Payload & { readonly what: string
     stepMs: 10_000,
     values: 'real',
     isKnownBefore: true,
+    note:
+      'a backlog being drained: samples 10 s apart, sent so much faster that most are behind the ' +
+      'watermark when they come; `--only paced --rate 100000` sends them as they come live',
     against: 'real',
   },
 };

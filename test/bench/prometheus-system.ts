@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '@millrace/runtime/testing';
 import type { LoadResult, LoadSettings } from '../load/load-run.ts';
-import { ask } from './ask-peer.ts';
+import { askNumber, untilPeerVisible } from './ask-peer.ts';
 import { bytesBelow, makeBenchDirectory } from './bench-directory.ts';
 import { startPeer } from './peer-process.ts';
 import type { SystemMaker, SystemUnderTest } from './system-under-test.ts';
@@ -45,8 +45,7 @@ async function startPrometheus(program: string): Promise<SystemUnderTest> {
     url,
     path: '/api/v1/write',
     figures: () => ({ prometheus: peer.figures() }),
-    // What it has acknowledged can be queried.
-    untilVisible: () => Promise.resolve(),
+    untilVisible: (load, result) => untilPeerVisible(url, load, result),
     bytesKept: async () => ({ disk: await bytesBelow(data) }),
     faults: (load, result) => faultsOf(url, load, result),
     stop: () => peer.stop(),
@@ -55,12 +54,10 @@ async function startPrometheus(program: string): Promise<SystemUnderTest> {
 
 /** Looks for the series; counting their samples would exceed what it loads for one query. */
 async function faultsOf(url: string, load: LoadSettings, result: LoadResult): Promise<string[]> {
-  const query = new URLSearchParams({
-    query: `count(last_over_time(${load.metric}[2h]))`,
-    time: String((load.firstTimeMs + Math.max(...result.stepsOfGroup) * load.stepMs) / 1000),
-  });
-  const text = await ask(`${url}/api/v1/query?${query.toString()}`);
-  const answer = JSON.parse(text) as { data: { result: { value: [number, string] }[] } };
-  const series = Number(answer.data.result[0]?.value[1] ?? 0);
+  const series = await askNumber(
+    url,
+    `count(last_over_time(${load.metric}[2h]))`,
+    (load.firstTimeMs + Math.max(...result.stepsOfGroup) * load.stepMs) / 1000,
+  );
   return series === load.series ? [] : [`${load.series} series were sent, ${series} are there`];
 }

@@ -5,6 +5,7 @@ import type { Cost, PartCost } from './cost.ts';
 import type { FullRateFigures } from './full-rate.ts';
 import type { PacedFigures } from './paced.ts';
 import type { PastFigures } from './past.ts';
+import { PAYLOADS } from './payloads.ts';
 import type { QueriesFigures } from './queries.ts';
 import type { RebuildFigures } from './rebuild.ts';
 
@@ -12,7 +13,10 @@ const MIB = 1024 * 1024;
 
 export function describeFullRate(figures: FullRateFigures): string {
   const { system, payload, connections, samples, sentRate, storedRate, visibleAfterMs } = figures;
-  return lines(`${system}, ${payload} at full rate, ${connections} connections`, [
+  const { requestSamples } = figures;
+  const of = requestSamples === undefined ? '' : `, ${count(requestSamples)} samples a request`;
+  return lines(`${system}, ${payload} at full rate, ${connections} connections${of}`, [
+    ...about(payload),
     ['acknowledged', `${count(samples)} samples, ${count(sentRate)}/s`],
     [
       'sustained and stored',
@@ -27,6 +31,12 @@ export function describeFullRate(figures: FullRateFigures): string {
     ['bytes per sample', bytesPerSample(figures.bytesPerSample)],
     ...outcome(figures),
   ]);
+}
+
+/** What is measured, where the name of the payload could be taken for something else. */
+function about(payload: string): [string, string][] {
+  const note = PAYLOADS[payload]?.note;
+  return note === undefined ? [] : [['measured is', note]];
 }
 
 export function describePaced(figures: PacedFigures): string {
@@ -151,11 +161,19 @@ export function describeRatios(
     return [
       `turn ${round + 1}, ${ours.payload}, ${ours.connections} connections`,
       peer.payload === ours.payload
-        ? `${stored} times what ${peer.system} stored, ${cpuSeconds} times its CPU a sample`
+        ? `${stored} times what ${peer.system} stored, ${cpuSeconds} times its CPU a sample` +
+          receivers(ours, peer)
         : `${stored} times the rate of ${peer.payload}, ${cpuSeconds} times the CPU a sample`,
     ];
   });
   return lines('ratios', rows);
+}
+
+/** What ways in cost beside one another: the rest of the pipeline is the same for both. */
+function receivers({ stageCost: ours }: FullRateFigures, { stageCost: peer }: FullRateFigures) {
+  const [mine, theirs] = [ours['receiver'], peer['receiver']];
+  if (mine === undefined || theirs === undefined) return '';
+  return `; the receiver takes ${(theirs / mine).toFixed(2)} times as many a CPU second`;
 }
 
 function cpu(cost: Cost): number {

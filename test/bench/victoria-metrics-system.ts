@@ -1,6 +1,6 @@
 import { samplesOf, type LoadResult, type LoadSettings } from '../load/load-run.ts';
 import { freePort } from '@millrace/runtime/testing';
-import { ask } from './ask-peer.ts';
+import { ask, askNumber, untilPeerVisible } from './ask-peer.ts';
 import { bytesBelow, makeBenchDirectory } from './bench-directory.ts';
 import { startPeer } from './peer-process.ts';
 import type { SystemMaker, SystemUnderTest } from './system-under-test.ts';
@@ -29,7 +29,8 @@ async function startVictoriaMetrics(program: string): Promise<SystemUnderTest> {
     url,
     path: '/api/v1/write',
     figures: () => ({ 'victoria-metrics': peer.figures() }),
-    untilVisible: async () => void (await ask(`${url}/internal/force_flush`)),
+    untilVisible: (load, result) =>
+      untilPeerVisible(url, load, result, () => ask(`${url}/internal/force_flush`)),
     bytesKept: async () => ({ disk: await bytesBelow(directory) }),
     faults: (load, result) => faultsOf(url, load, result),
     stop: () => peer.stop(),
@@ -40,14 +41,11 @@ async function startVictoriaMetrics(program: string): Promise<SystemUnderTest> {
 async function faultsOf(url: string, load: LoadSettings, result: LoadResult): Promise<string[]> {
   const steps = Math.max(...result.stepsOfGroup);
   const seconds = Math.ceil((steps * load.stepMs) / 1000) + 1;
-  const query = new URLSearchParams({
-    query: `sum(count_over_time(${load.metric}[${seconds}s]))`,
-    time: String((load.firstTimeMs + steps * load.stepMs) / 1000),
-    nocache: '1',
-  });
-  const text = await ask(`${url}/api/v1/query?${query.toString()}`);
-  const answer = JSON.parse(text) as { data: { result: { value: [number, string] }[] } };
-  const stored = Number(answer.data.result[0]?.value[1] ?? 0);
+  const stored = await askNumber(
+    url,
+    `sum(count_over_time(${load.metric}[${seconds}s]))`,
+    (load.firstTimeMs + steps * load.stepMs) / 1000,
+  );
   const sent = samplesOf(load, result);
   return stored === sent ? [] : [`${sent} acknowledged, ${stored} stored`];
 }

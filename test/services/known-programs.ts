@@ -15,6 +15,14 @@ export const VICTORIA_METRICS: DebianProgram = {
   answer: /^victoria-metrics is a time series database/m,
 };
 
+/** Another: aggregates what passes through it. Releases of before streamAggr are passed over. */
+export const VMAGENT: DebianProgram = {
+  package: 'victoria-metrics',
+  program: 'vmagent',
+  probe: ['--help'],
+  answer: /^vmagent collects metrics[^]*-remoteWrite\.streamAggr\.config/m,
+};
+
 /** Reads a compose file as Docker would; needs no Docker to be running. */
 export const DOCKER_COMPOSE: DebianProgram = {
   package: 'docker-compose',

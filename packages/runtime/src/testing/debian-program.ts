@@ -22,8 +22,10 @@ export async function findDebianProgram(wanted: DebianProgram): Promise<string |
   const whyNot = whyNoApt('testing');
   if (whyNot !== undefined) return missingProgram(wanted, whyNot);
   try {
+    const { package: name, program } = wanted;
     const directory = await prepareOnce({
-      name: `debian-testing-${wanted.package}`,
+      // Of some packages several programs are wanted, and each is all that is kept of its copy.
+      name: `debian-testing-${name === program ? name : `${name}-${program}`}`,
       make: (work) => fetchProgram(wanted, work),
     });
     return join(directory, wanted.program);
