@@ -102,7 +102,7 @@ export function describeRebuild(figures: RebuildFigures): string {
     ['ack alone', latencies(figures.ackMs)],
     ['ack beside checkpoints', latencies(figures.ackWithCheckpointsMs)],
     ['clean stop', ms(figures.cleanStopMs)],
-    ['start', `caught up after ${ms(figures.startedMs)}`],
+    ['start', `caught up after ${ms(figures.startedMs)}${againstFloor(figures.startedMs, 5000)}`],
     [
       'start without the state',
       `takes data after ${ms(figures.takesDataMs)}, caught up after ${ms(figures.rebuiltMs)}`,
@@ -111,13 +111,22 @@ export function describeRebuild(figures: RebuildFigures): string {
   ]);
 }
 
-export function describeQueries({ series, samples, queries }: QueriesFigures): string {
+export function describeQueries({ series, samples, queries, pruned }: QueriesFigures): string {
   const title = `millrace, SQL over ${count(samples)} samples of ${count(series)} series`;
-  const rows = queries.flatMap(({ name, rows: found, ms: took }): [string, string][] => [
+  const rows = queries.flatMap(({ name, rows: found, ms: took, floorMs }): [string, string][] => [
     [name, ''],
-    ['', `${latencies(took)}; from ${count(found)} rows`],
+    ['', `${latencies(took)}; from ${count(found)} rows${againstFloor(took.p50, floorMs)}`],
   ]);
-  return lines(title, rows);
+  const { read, all } = pruned;
+  return lines(title, [
+    ...rows,
+    ['a filter on bucket leaves', `${read} of ${all} tables of samples to be read`],
+  ]);
+}
+
+function againstFloor(tookMs: number, floorMs: number | undefined): string {
+  if (floorMs === undefined) return '';
+  return tookMs < floorMs ? `; below ${floorMs} ms` : `; ABOVE ${floorMs} ms`;
 }
 
 export function describeAudits(audits: readonly AuditFigures[]): string {
@@ -139,13 +148,20 @@ export function describeAudits(audits: readonly AuditFigures[]): string {
   return lines('millrace, everything stored once', rows);
 }
 
+/** How much faster than it comes a backlog has to go. */
+const CATCH_UP_MIN = 3;
+
 export function describeCatchUp(figures: CatchUpFigures): string {
   const { rate, awaySeconds, backlog, sentMs, caughtUpMs, caughtUpRate, sustainedRate } = figures;
   const times = (other: number): string => `${(caughtUpRate / other).toFixed(1)} times`;
   return lines(`millrace, after ${count(awaySeconds)} s without the store`, [
     ['backlog', `${count(backlog)} samples: ${count(rate)}/s, sent in ${ms(sentMs)}`],
     ['caught up', `after ${ms(caughtUpMs)}: ${count(caughtUpRate)} samples/s`],
-    ['against the rate before', `${times(rate)} ${count(rate)}/s, which came all the time`],
+    [
+      'against the rate before',
+      `${times(rate)} ${count(rate)}/s, which came all the time` +
+        (caughtUpRate < CATCH_UP_MIN * rate ? `; LESS than ${CATCH_UP_MIN} times` : ''),
+    ],
     ['against the full rate', `${times(sustainedRate)} ${count(sustainedRate)}/s, sent and stored`],
     ...outcome({ faults: figures.faults, samples: backlog, retries: {} }),
   ]);
