@@ -3,6 +3,7 @@ import { encodeBatch, type BatchFields, type DataRecord } from '@millrace/wire';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { PartCutter } from './part-cutter.ts';
+import type { ReceiverSettings } from './settings.ts';
 import type { StartedReceiver } from './testing/start-receiver.ts';
 import { useReceivers } from './testing/use-receivers.ts';
 
@@ -111,11 +112,11 @@ describe('batches of series that came before', () => {
         fc.array(arbitraryBatch, { minLength: 8, maxLength: 16 }),
         fc.constantFrom(600, 100_000),
         async (shapes, partBytesMax) => {
-          const settings = {
+          const settings: Partial<ReceiverSettings> = {
             partBytesMax,
             labelLimits,
             histogramBytesMax: 100,
-            seriesCountMax: 60,
+            seriesCacheCountMax: 60,
           };
           const remembering = await start({ partitions: 3, settings });
           const forgetful = await start({ partitions: 3, settings });

@@ -13,14 +13,13 @@ import { timeAt } from './batch-columns.ts';
 import { BatchSession, type BatchSessions } from './batch-sessions.ts';
 import type { CutRequest } from './part-cutter.ts';
 import type { RequestDraft } from './request-draft.ts';
-import type { SeriesByLabels } from './series-by-labels.ts';
-import { UNKNOWN_SERIES } from './series-cache.ts';
+import { UNKNOWN_SERIES, type SeriesCache } from './series-cache.ts';
 
 /** Takes a native columnar batch into a draft. */
 export class BatchRequest {
   readonly #draft: RequestDraft;
   readonly #sessions: BatchSessions;
-  readonly #series: SeriesByLabels;
+  readonly #series: SeriesCache;
   readonly #labelLimits: LabelLimits;
   /** What is wrong with series of this batch's table, by number. */
   readonly #faults = new Map<number, string>();
@@ -29,7 +28,7 @@ export class BatchRequest {
     params: Readonly<{
       draft: RequestDraft;
       sessions: BatchSessions;
-      series: SeriesByLabels;
+      series: SeriesCache;
       labelLimits: LabelLimits;
     }>,
   ) {
@@ -111,7 +110,9 @@ export class BatchRequest {
       const place = this.#placeOf(table, entry);
       // Before it is compared: where the series began anew, what the session holds is of before.
       if (!this.#sessions.isCurrent(session)) return false;
-      if (session.set(number, place, table.kindOf(entry))) continue;
+      const kind = table.kindOf(entry);
+      if (session.set(number, place, kind)) continue;
+      if (session.kinds[number] === kind && this.#isSame(session.series[number]!, place)) continue;
       const detail = `series number ${number} was told with other labels or another kind`;
       throw new DecodeError('session_conflict', detail);
     }
@@ -119,10 +120,21 @@ export class BatchRequest {
     return true;
   }
 
+  /** Whether two places are of one series: its labels may be sent in any order. */
+  #isSame(known: number, place: number): boolean {
+    return known >= 0 && place >= 0 && this.#series.table.isSame(known, place);
+  }
+
+  /** By the bytes as they were sent: of a series that was told before no text is made. */
   #placeOf(table: BatchTable, entry: number): number {
+    const { bytes, places } = table;
+    const [start, end] = [places[entry]!, places[entry + 1]!];
+    // They begin with the head of an array, which starts no protobuf field.
+    const known = this.#series.find(bytes, start, end);
+    if (known !== UNKNOWN_SERIES) return known;
     const labels = canonicalLabels(table.labelsOf(entry));
     const fault = checkLabels(labels, this.#labelLimits);
-    if (fault === undefined) return this.#series.of(labels);
+    if (fault === undefined) return this.#series.add(bytes, start, end, labels);
     this.#faults.set(table.first + entry, fault.detail);
     return BatchSession.placeOf(fault.reason satisfies RejectReason);
   }

@@ -231,7 +231,8 @@ export class Intake {
         const batch = decodeBatch(body);
         const { sequence, session } = batch;
         const sessions = this.#sessionsOf(request, cutter);
-        const onCut = new BatchRequest({ draft, sessions, series, labelLimits }).take(batch);
+        const taking = { draft, sessions, series: cutter.series, labelLimits };
+        const onCut = new BatchRequest(taking).take(batch);
         return {
           ...{ body, onCut },
           producer: { kind: 'sequence', producer: batch.producer, session, sequence },

@@ -83,6 +83,16 @@ export class SeriesTable {
     return series;
   }
 
+  /** Whether two numbers are of one series, which was sent in other words. */
+  isSame(one: SeriesNumber, other: SeriesNumber): boolean {
+    const { fingerprints } = this;
+    for (let i = 0; i < FINGERPRINT_WORDS; i += 1) {
+      const [a, b] = [one * FINGERPRINT_WORDS + i, other * FINGERPRINT_WORDS + i];
+      if (fingerprints[a] !== fingerprints[b]) return false;
+    }
+    return true;
+  }
+
   setRow(series: SeriesNumber, part: number, kind: SampleKind, row: number): void {
     this.rowParts[series] = part;
     this.rowKinds[series] = kind;

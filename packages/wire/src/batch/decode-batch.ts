@@ -23,6 +23,9 @@ export interface BatchTable {
   kindOf(entry: number): SampleKind;
   /** As sent: neither sorted nor checked. */
   labelsOf(entry: number): Label[];
+  /** The bytes of the labels, an array of texts as MessagePack: from its place to the next one's. */
+  bytes: Uint8Array;
+  places: Uint32Array;
 }
 
 /** Where the columns lie in the body; all values are little-endian. */
@@ -164,7 +167,7 @@ function readSession(reader: BatchReader): string {
 function readTable(reader: BatchReader, limits: BatchLimits): BatchTable {
   let first: number | undefined;
   let kinds: Uint8Array | undefined;
-  let starts: Uint32Array | undefined;
+  let places: Uint32Array | undefined;
   readFields(reader, TABLE_FIELDS, (field) => {
     switch (field) {
       case 'first':
@@ -174,20 +177,20 @@ function readTable(reader: BatchReader, limits: BatchLimits): BatchTable {
         kinds = readKinds(reader);
         break;
       case 'labels':
-        starts = passLabels(reader, limits);
+        places = passLabels(reader, limits);
     }
   });
   if (first === undefined) throw missing('first` in `table');
   if (kinds === undefined) throw missing('kinds` in `table');
-  if (starts === undefined) throw missing('labels` in `table');
-  return tableOf({ bytes: reader.bytes, first, kinds, starts });
+  if (places === undefined) throw missing('labels` in `table');
+  return tableOf({ bytes: reader.bytes, first, kinds, places });
 }
 
 function tableOf(
-  params: Readonly<{ bytes: Uint8Array; first: number; kinds: Uint8Array; starts: Uint32Array }>,
+  params: Readonly<{ bytes: Uint8Array; first: number; kinds: Uint8Array; places: Uint32Array }>,
 ): BatchTable {
-  const { bytes, first, kinds, starts } = params;
-  const count = starts.length;
+  const { bytes, first, kinds, places } = params;
+  const count = places.length - 1;
   if (kinds.length !== 1 && kinds.length !== count) {
     throw new DecodeError(
       'malformed_batch',
@@ -200,13 +203,15 @@ function tableOf(
     count,
     kindOf: (entry) => (kinds.length === 1 ? kinds[0] : kinds[entry]) as SampleKind,
     labelsOf: (entry) => {
-      reader.at = starts[entry]!;
+      reader.at = places[entry]!;
       const labels: Label[] = [];
       for (let left = reader.array('labels'); left > 0; left -= 2) {
         labels.push([reader.labelText(), reader.labelText()]);
       }
       return labels;
     },
+    bytes,
+    places,
   };
 }
 
@@ -219,15 +224,15 @@ function readKinds(reader: BatchReader): Uint8Array {
   throw new DecodeError('unknown_kind', detail);
 }
 
-/** Where the labels of each series begin. */
+/** Where the labels of each series begin, and the last ones end. */
 function passLabels(reader: BatchReader, { tableMax }: BatchLimits): Uint32Array {
   const count = reader.array('labels');
   if (count > tableMax) {
     throw new DecodeError('too_many_series', `its table has more than ${tableMax} series`);
   }
-  const starts = new Uint32Array(count);
+  const places = new Uint32Array(count + 1);
   for (let entry = 0; entry < count; entry += 1) {
-    starts[entry] = reader.at;
+    places[entry] = reader.at;
     const texts = reader.array('the labels of a series');
     if (texts % 2 !== 0) throw reader.malformed('labels are no pairs of name and value');
     if (texts > LABELS_MAX * 2) {
@@ -236,7 +241,8 @@ function passLabels(reader: BatchReader, { tableMax }: BatchLimits): Uint32Array
     }
     for (let text = 0; text < texts; text += 1) reader.passText('a label', TEXT_BYTES_MAX);
   }
-  return starts;
+  places[count] = reader.at;
+  return places;
 }
 
 /** Passes a map, of which every key is known and comes once. */
