@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArchivedLogLook, ArchiveReport } from '@millrace/archive';
 import type { AuditReport, ReplayReport } from '@millrace/audit';
@@ -58,10 +58,23 @@ test(
     const files = await readdir(archive, { recursive: true });
     expect(files.filter((name) => name.endsWith('.records.parquet')).length).toBeGreaterThan(4);
 
+    // Of a disk that is not mounted the directory is there, and empty.
+    const away = `${archive}-away`;
+    await rename(archive, away);
+    await mkdir(archive);
+    await until('it is told', SOON_MS_MAX, () => isTold(millrace, 'ARCHIVE_NOT_THERE'));
+    expect(await refusal('archive', 'verify')).toContain('ARCHIVE_NOT_THERE');
     const since = new Date(fromMs).toISOString();
     const asked = ['reprocess', '--rules', 'millrace.yaml', '--since', since, '--json'];
-    const { code, stderr } = await playground.run(asked);
+    const { code, stderr } = await playground.run([...asked, '--detach']);
     expect(`${code} ${stderr}`).toMatch(/^0 /);
+    await until('the jobs wait', SOON_MS_MAX, async () => {
+      const { jobs } = (await command<JobsOfStatus>(0, 'status')).stages.find(isTransformer)!;
+      return jobs.length === PARTITIONS && jobs.every(isWaitingForArchive);
+    });
+    expect(await readdir(archive)).toEqual([]);
+    await rm(archive, { recursive: true });
+    await rename(away, archive);
     for (const rule of ['sales', 'rollup']) await expectSame(rule, fromMs);
     expect(millrace.output()).not.toMatch(/WRITER_GAP|Job stopped|does not help/);
 
@@ -74,6 +87,7 @@ test(
     expect(audited).toMatchObject({ outcome: 'proven', findings: [] });
     expect(audited.partitions.map(({ from }) => from)).toEqual([0, 0]);
     await expectSoundArchive(archive);
+    await expectForgotten(millrace);
   },
 );
 
@@ -133,6 +147,47 @@ async function command<T>(exitCode: number, ...args: readonly string[]): Promise
   expect(`${code} ${stderr}`).toMatch(new RegExp(`^${exitCode} `));
   return JSON.parse(stdout) as T;
 }
+
+/** A process that is told of no archive lets the log forget nothing, until a person says so. */
+async function expectForgotten(running: RunningMillrace): Promise<void> {
+  running.child.kill('SIGTERM');
+  await running.ended;
+  const { MILLRACE_ARCHIVE__URL: _url, ...env } = environment('');
+  const millrace = await playground.up({ env });
+  await until('it is told', SOON_MS_MAX, () => isTold(millrace, 'ARCHIVE_UNSET'));
+  const before = await starts();
+  for (let i = 0; i < FILLER_REQUESTS; i += 1) await pushFiller(millrace);
+  await until('it says why it keeps all', SOON_MS_MAX, async () => {
+    return millrace.output().includes('this process is told of none');
+  });
+  expect(await starts()).toEqual(before);
+  expect(await refusal('archive', 'forget')).toContain('CONFIRMATION_NEEDED');
+  await command(0, 'archive', 'forget', '--yes');
+  await until('the log forgets again', SOON_MS_MAX, async () => {
+    const now = await starts();
+    return now.every((start, partition) => start > before[partition]!);
+  });
+  await until('all is well', SOON_MS_MAX, async () => !(await isTold(millrace, 'ARCHIVE_')));
+}
+
+async function isTold({ info }: RunningMillrace, code: string): Promise<boolean> {
+  return (await (await fetch(`${info.url}/readyz`)).text()).includes(code);
+}
+
+async function refusal(...args: readonly string[]): Promise<string> {
+  const { code, stderr } = await playground.run(args);
+  expect(code).toBe(1);
+  return stderr;
+}
+
+interface JobsOfStatus {
+  stages: { stage: string; jobs: { state: string; reason?: { code: string } }[] }[];
+}
+
+const isTransformer = ({ stage }: JobsOfStatus['stages'][number]): boolean =>
+  stage === 'transformer';
+const isWaitingForArchive = (job: JobsOfStatus['stages'][number]['jobs'][number]): boolean =>
+  job.state === 'waiting' && job.reason?.code === 'ARCHIVE_NOT_THERE';
 
 /** As the commands tell of it; then a byte of it is changed. */
 async function expectSoundArchive(archive: string): Promise<void> {

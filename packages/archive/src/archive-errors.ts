@@ -1,4 +1,9 @@
+import type { BoundArchive } from '@millrace/control';
 import { MillraceError } from '@millrace/runtime';
+
+const FORGET =
+  'If that archive is not to be used any more: "millrace archive forget" lets the log go on ' +
+  'without it, or with another one.';
 
 /** Whoever holds the archive does not answer, or not as it should. Tried again. */
 export function archiveUnreachable(where: string, why: string, cause?: unknown): MillraceError {
@@ -53,6 +58,46 @@ export function archiveDamaged(
       'checks all of them.',
     cause,
   });
+}
+
+/** The log is bound to an archive, and at the address there is none. */
+export function archiveNotThere(where: string, bound: BoundArchive): MillraceError {
+  return new MillraceError({
+    code: 'ARCHIVE_NOT_THERE',
+    kind: 'transient',
+    message:
+      `At ${where} there is no archive (it has no archive.json), and this log is bound to one ` +
+      `(${nameOf(bound)}). Nothing is archived there, and the log forgets nothing.`,
+    remedy: `Mount its disk, or put right MILLRACE_ARCHIVE__URL. ${FORGET}`,
+  });
+}
+
+/** The log is bound to an archive, and at the address there is another one. */
+export function archiveOther(where: string, bound: BoundArchive, found: string): MillraceError {
+  return new MillraceError({
+    code: 'ARCHIVE_OTHER',
+    kind: 'transient',
+    message:
+      `The archive at ${where} is ${found.slice(0, 8)}, and this log is bound to another one ` +
+      `(${nameOf(bound)}). Nothing is archived there, and the log forgets nothing.`,
+    remedy: `Put right MILLRACE_ARCHIVE__URL. ${FORGET}`,
+  });
+}
+
+/** The log is bound to an archive, and this process is told of none. */
+export function archiveUnset(bound: BoundArchive): MillraceError {
+  return new MillraceError({
+    code: 'ARCHIVE_UNSET',
+    kind: 'transient',
+    message:
+      `This log is bound to an archive (${nameOf(bound)}), and this process is told of none. ` +
+      'The log forgets nothing, and nothing is lost.',
+    remedy: `Set MILLRACE_ARCHIVE__URL for every process, and start it again. ${FORGET}`,
+  });
+}
+
+function nameOf({ archiveId, where }: BoundArchive): string {
+  return `${archiveId.slice(0, 8)}, when it was bound at ${where}`;
 }
 
 /** The log goes on from another record than the one that was archived last. */

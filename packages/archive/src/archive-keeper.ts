@@ -1,20 +1,17 @@
-import {
-  errorKind,
-  errorText,
-  MillraceError,
-  type ArchiveStatus,
-  type Clock,
-} from '@millrace/runtime';
+import { errorKind, type ArchiveStatus, type Clock } from '@millrace/runtime';
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { CheckpointArchiver } from './archive-checkpoints.ts';
 import type { ArchiveEvents } from './archive-events.ts';
 import type { ArchiveFiles } from './archive-files.ts';
+import { reasonOf } from './archive-reason.ts';
 import type { ArchiveSection } from './archive-settings.ts';
 import { Archiver } from './archiver.ts';
 
 export interface ArchiveKeeperParts {
   stream: Stream;
   files: ArchiveFiles;
+  /** Binds the log to the archive, and rejects when it is not the right one. */
+  claim: (signal: AbortSignal) => Promise<void>;
   clock: Clock;
   events: ArchiveEvents;
   /** The partitions whose log is archived here, now. */
@@ -77,11 +74,14 @@ export class ArchiveKeeper {
     while (!signal.aborted) {
       const partitions = owned();
       this.#keepOnly(partitions);
+      // Once for all of them: a disk may go away, and come back, at any time.
+      let claiming: Promise<void> | undefined;
+      const claim = (): Promise<void> => (claiming ??= this.#parts.claim(signal));
       let isBehind = false;
       let hasFailed = false;
       for (const partition of partitions) {
         if (signal.aborted) break;
-        const outcome = await this.#archive(partition);
+        const outcome = await this.#archive(partition, claim);
         hasFailed ||= outcome === 'failed';
         isBehind ||= outcome === 'behind';
       }
@@ -91,13 +91,17 @@ export class ArchiveKeeper {
     }
   }
 
-  async #archive(partition: number): Promise<'done' | 'behind' | 'failed'> {
+  async #archive(
+    partition: number,
+    claim: () => Promise<void>,
+  ): Promise<'done' | 'behind' | 'failed'> {
     const { stream, clock, events, logIdOf } = this.#parts;
     const { signal } = this.#stopping;
     const before = this.#statuses.get(partition);
     try {
       const logId = await logIdOf(partition);
       if (logId === undefined) return 'done';
+      await claim();
       const { position } = await this.#archiver.archive(partition, logId, { signal });
       await this.#checkpoints.archive(partition, logId, { nowUs: clock.nowUs(), signal });
       const { end } = await stream.bounds(TOPIC_EVENTS, partition);
@@ -126,10 +130,4 @@ export class ArchiveKeeper {
       this.#parts.events.gone(partition);
     }
   }
-}
-
-function reasonOf(error: unknown): NonNullable<ArchiveStatus['reason']> {
-  if (!(error instanceof MillraceError)) return { code: 'UNKNOWN', message: errorText(error) };
-  const { code, message, remedy } = error;
-  return { code, message, ...(remedy === undefined ? {} : { remedy }) };
 }

@@ -4,6 +4,7 @@ import type { Clock } from '@millrace/runtime';
 import { archiveAhead, archiveOtherRecord, archiveUnreachable } from './archive-errors.ts';
 import type { ArchiveFiles } from './archive-files.ts';
 import { ArchivedRanges } from './archived-ranges.ts';
+import type { OpenedArchive } from './binding/open-archive.ts';
 import { coveredTo } from './coverage.ts';
 import { endsAlike } from './ends-alike.ts';
 
@@ -64,5 +65,20 @@ export function createArchivedTo(
       if (error !== limit.reason) throw error;
       throw archiveUnreachable(where, `no answer came within ${askMsMax} ms`, error);
     }
+  };
+}
+
+/**
+ * What a process lets the log forget by: what is in the archive that is set. Where none is, all,
+ * unless the log is bound to one: then nobody knows, and it rejects with ARCHIVE_UNSET.
+ */
+export function archivedToOf(
+  components: Readonly<{ stream: Stream; archive: OpenedArchive; clock: Clock }>,
+): ArchivedTo {
+  const { stream, archive, clock } = components;
+  if (archive.isSet) return createArchivedTo({ stream, files: archive.files, clock });
+  return async () => {
+    await archive.check();
+    return Infinity;
   };
 }

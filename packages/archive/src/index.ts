@@ -5,7 +5,12 @@ export {
   DEFAULT_RANGE_SETTINGS,
   type ArchiveSection,
 } from './archive-settings.ts';
-export { createArchivedTo } from './archived-ends.ts';
+export { archivedToOf, createArchivedTo } from './archived-ends.ts';
+export { ArchiveWatch } from './archive-watch.ts';
+export type { ArchiveBinding } from './binding/archive-binding.ts';
+export { createControlBinding } from './binding/control-binding.ts';
+export { createFileBinding } from './binding/file-binding.ts';
+export { bindFiles, openArchive, type OpenedArchive } from './binding/open-archive.ts';
 export { createArchiveEvents, type ArchiveEvents } from './archive-events.ts';
 export { ArchiveKeeper, type ArchiveKeeperParts } from './archive-keeper.ts';
 export type { RangeManifest } from './manifest.ts';

@@ -1,4 +1,5 @@
 export { acknowledgeLosses } from './acknowledge-losses.ts';
+export { noteArchive } from './note-archive.ts';
 export {
   applyRules,
   type AppliedRules,
@@ -33,6 +34,7 @@ export { HistoryReader, readHistory } from './read-history.ts';
 export { retentionInForce } from './retention-in-force.ts';
 export {
   RulesHistory,
+  type BoundArchive,
   type Candidate,
   type JobsOrder,
   type RulesVersion,

@@ -1,6 +1,7 @@
 import { readCompiledRules, type CompiledRules, type UnnumberedRule } from '@millrace/rules';
 import {
   ControlRecordKind,
+  type ControlArchiveRecord,
   type ControlRecord,
   type ControlRulesRecord,
   type FoldSettings,
@@ -41,6 +42,14 @@ export interface JobsOrder {
   samplesPerSecondMax: number;
 }
 
+/** The archive that a log is bound to. */
+export interface BoundArchive {
+  /** 16 bytes as hex; it lies in the archive, too. */
+  archiveId: string;
+  /** Its address when it was bound, for people. */
+  where: string;
+}
+
 const AS_FAST_AS_IT_CAN: JobsOrder = { isPaused: false, samplesPerSecondMax: 0 };
 
 /** What the records of `metrics.control` say, read in their order. */
@@ -53,6 +62,10 @@ export class RulesHistory {
   position = 0;
   /** Versions that lost a race against another one: they never were in force. */
   lost = 0;
+  /** What the log is bound to; undefined: no archive was used, or a person said to forget it. */
+  archive: BoundArchive | undefined;
+  /** How many archives were forgotten. */
+  archivesForgotten = 0;
   #firstNumber = 0;
   readonly #editions = new Map<number, UnnumberedRule>();
   readonly #versions: RulesVersion[] = [];
@@ -141,6 +154,19 @@ export class RulesHistory {
         this.#jobs.set(candidate, { isPaused, samplesPerSecondMax });
         break;
       }
+      case ControlRecordKind.archive:
+        this.#readArchive(record);
+        break;
+    }
+  }
+
+  #readArchive({ archiveId, where }: ControlArchiveRecord): void {
+    if (archiveId === undefined) {
+      if (this.archive !== undefined) this.archivesForgotten += 1;
+      this.archive = undefined;
+    } else {
+      // Two who bind at once: the first one counts.
+      this.archive ??= { archiveId, where };
     }
   }
 

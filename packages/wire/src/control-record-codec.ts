@@ -28,6 +28,7 @@ import {
  *   rules    [1, 2, after, [edition], fold version, settings {…}, source, appliedAt µs]
  *   acknowledgement [1, 3, [[partition, logId bin16, samples]], note, acknowledgedAt µs]
  *   jobs     [1, 4, candidate, is paused, samples a second at most, changedAt µs]
+ *   archive  [1, 5, archiveId bin16 or nil, where, changedAt µs]
  *
  * Rules with candidates are version 2, and end with [[number, [edition], source, since µs]]: a
  * program of before would bring others into force without them.
@@ -62,6 +63,11 @@ export function encodeControlRecord(record: ControlRecord): Uint8Array {
     case ControlRecordKind.jobs: {
       const { candidate, isPaused, samplesPerSecondMax, changedAtUs } = record;
       return encode([...head, candidate, isPaused, samplesPerSecondMax, changedAtUs]);
+    }
+    case ControlRecordKind.archive: {
+      const { archiveId, where, changedAtUs } = record;
+      const id = archiveId === undefined ? null : Buffer.from(archiveId, 'hex');
+      return encode([...head, id, where, changedAtUs]);
     }
   }
 }
@@ -120,9 +126,21 @@ export function decodeControlRecord(bytes: Uint8Array): ControlRecord {
         samplesPerSecondMax: countField(fields[4], 'samples a second'),
         changedAtUs: timeField(fields[5], 'changedAt'),
       };
+    case ControlRecordKind.archive:
+      return {
+        kind: ControlRecordKind.archive,
+        archiveId: archiveIdField(fields[2]),
+        where: stringField(fields[3], 'where'),
+        changedAtUs: timeField(fields[4], 'changedAt'),
+      };
     default:
       throw corruptRecord(`it has the unknown kind ${String(fields[1])}`);
   }
+}
+
+function archiveIdField(value: unknown): string | undefined {
+  if (value === null) return undefined;
+  return Buffer.from(bytesColumn(value, 'archive id')).toString('hex');
 }
 
 function decodeRules(fields: unknown[]): ControlRulesRecord {

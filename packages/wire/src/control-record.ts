@@ -14,6 +14,7 @@ export const ControlRecordKind = {
   rules: 2,
   acknowledgement: 3,
   jobs: 4,
+  archive: 5,
 } as const;
 
 /** The first record: what cannot change as long as the log lives. The lowest offset wins. */
@@ -107,9 +108,23 @@ export interface ControlAcknowledgementRecord {
   acknowledgedAtUs: TimeUs;
 }
 
+/**
+ * Which archive the log is bound to: it forgets nothing that is not there, whatever a process has
+ * been set to. The first one counts, until a person says that it is forgotten.
+ */
+export interface ControlArchiveRecord {
+  kind: typeof ControlRecordKind.archive;
+  /** What lies in it says so, too: 16 bytes as hex; undefined: it is forgotten. */
+  archiveId: string | undefined;
+  /** Its address when it was bound, for people. */
+  where: string;
+  changedAtUs: TimeUs;
+}
+
 export type ControlRecord =
   | ControlLogRecord
   | ControlEditionRecord
   | ControlRulesRecord
   | ControlAcknowledgementRecord
-  | ControlJobsRecord;
+  | ControlJobsRecord
+  | ControlArchiveRecord;

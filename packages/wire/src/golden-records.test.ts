@@ -241,6 +241,18 @@ const CONTROL: Record<string, ControlRecord> = {
     samplesPerSecondMax: 50_000,
     changedAtUs: T0,
   },
+  'control-v1-archive': {
+    kind: ControlRecordKind.archive,
+    archiveId: '0123456789abcdef0123456789abcdef',
+    where: 's3://bucket/millrace/',
+    changedAtUs: T0,
+  },
+  'control-v1-archive-forgotten': {
+    kind: ControlRecordKind.archive,
+    archiveId: undefined,
+    where: 's3://bucket/millrace/',
+    changedAtUs: T0,
+  },
 };
 
 for (const name of ['control-v1-rules', 'control-v2-rules']) {

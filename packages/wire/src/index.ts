@@ -41,6 +41,7 @@ export {
   type ControlAcknowledgementRecord,
   type ControlCandidate,
   type ControlEditionRecord,
+  type ControlArchiveRecord,
   type ControlJobsRecord,
   type ControlLogRecord,
   type ControlRecord,

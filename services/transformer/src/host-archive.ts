@@ -1,7 +1,9 @@
 import {
   ArchiveKeeper,
+  ArchiveWatch,
   createArchiveEvents,
-  openArchiveFiles,
+  createControlBinding,
+  openArchive,
   withArchive,
   type ArchiveSection,
 } from '@millrace/archive';
@@ -13,16 +15,16 @@ import type { Stream } from '@millrace/stream';
 export interface HostedArchive {
   /** The log, with the archive in front: for jobs, which fold the past. */
   stream: Stream;
-  statuses(): ArchiveStatus[];
-  /** Archives the partitions that are owned here, from now on until the process ends. */
+  /** Undefined: there is no archive, and there is to be none. */
+  statuses(): ArchiveStatus[] | undefined;
+  /**
+   * Archives the partitions that are owned here, from now on until the process ends; without an
+   * archive it looks whether the log is bound to one all the same.
+   */
   run(): void;
 }
 
-/**
- * Undefined: there is no archive.
- *
- * @throws MillraceError ARCHIVE_ADDRESS.
- */
+/** @throws MillraceError ARCHIVE_ADDRESS. */
 export async function hostArchive(
   host: StageHost,
   parts: Readonly<{
@@ -31,14 +33,24 @@ export async function hostArchive(
     owned: () => readonly number[];
   }>,
   section: ArchiveSection,
-): Promise<HostedArchive | undefined> {
+): Promise<HostedArchive> {
   const { clock, log, meter } = host;
   const { stream, readPosition, owned } = parts;
-  const files = await openArchiveFiles(section);
-  if (files === undefined) return undefined;
+  const archive = await openArchive(section, createControlBinding({ stream, clock }));
+  const { files, claim } = archive;
+  if (!archive.isSet) {
+    const watch = new ArchiveWatch({ archive, clock });
+    host.onClose(() => watch.stop());
+    return {
+      // A job that began without what is only away would have lost it for good.
+      stream: withArchive({ stream, files }),
+      statuses: () => watch.statuses(owned()),
+      run: () => void watch.run(),
+    };
+  }
   const keeper = new ArchiveKeeper(
     {
-      ...{ stream, files, clock, owned, events: createArchiveEvents(log, meter) },
+      ...{ stream, files, claim, clock, owned, events: createArchiveEvents(log, meter) },
       logIdOf: async (partition) => (await readPosition(partition))?.logId,
     },
     section,

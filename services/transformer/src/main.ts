@@ -118,7 +118,7 @@ async function compose(
     settings.archive,
   );
   const transformer = createTransformer(
-    { stream, state, clock, log, meter, jobPlaces, jobStream: archive?.stream },
+    { stream, state, clock, log, meter, jobPlaces, jobStream: archive.stream },
     {
       ...DEFAULT_TRANSFORMER_SETTINGS,
       ...settings.transformer,
@@ -127,10 +127,13 @@ async function compose(
       stopMsMax: letGoMsMax,
     },
   );
-  archive?.run();
+  archive.run();
   const stage: Transformer = {
     ...transformer,
-    status: () => ({ ...transformer.status(), ...(archive && { archive: archive.statuses() }) }),
+    status: () => {
+      const archived = archive.statuses();
+      return { ...transformer.status(), ...(archived && { archive: archived }) };
+    },
   };
   const group = openKafkaPartitionGroup(
     { connection, clock, log },

@@ -1,7 +1,9 @@
 import {
   archiveDefinition,
-  createArchivedTo,
-  openArchiveFiles,
+  archivedToOf,
+  ArchiveWatch,
+  createControlBinding,
+  openArchive,
   type ArchiveSection,
 } from '@millrace/archive';
 import {
@@ -17,6 +19,7 @@ import {
   runStageProcess,
   SHARED_SECTIONS,
   type HostedStage,
+  type PartitionedStage,
   type ProcessSettings,
   type ReadSettings,
   type SettingsDefinition,
@@ -147,19 +150,31 @@ async function compose(
   host.onClose(() => stream.close());
   const letGoMsMax = stopMsMax * LET_GO_PART;
   const history = new HistoryReader(stream);
-  const files = await openArchiveFiles(settings.archive);
-  const archivedTo = files && createArchivedTo({ stream, files, clock });
+  const binding = createControlBinding({ stream, clock, history });
+  const opened = await openArchive(settings.archive, binding);
+  const archivedTo = archivedToOf({ stream, archive: opened, clock });
+  const watch = new ArchiveWatch({ archive: opened, clock });
+  void watch.run();
+  host.onClose(() => watch.stop());
+  const owned = (): number[] => writer.status().partitions.map(({ partition }) => partition);
   const releasing = releasingEvents(store, {
     heldFrom: (partition, logId) => heldByJobs({ history, places }, partition, logId),
     retention: new CheckpointRetention({ stream, archivedTo }, settings.checkpoint),
     log,
     readPosition: (partition) => state.readPosition(partition),
-    owned: () => stage.status().partitions.map(({ partition }) => partition),
+    owned,
   });
-  const stage = createWriter(
+  const writer = createWriter(
     { stream, store: releasing, clock, log, meter },
     { partitions: [], stopMsMax: letGoMsMax },
   );
+  const stage: PartitionedStage = {
+    ...writer,
+    status: () => {
+      const archived = watch.statuses(owned());
+      return { ...writer.status(), ...(archived && { archive: archived }) };
+    },
+  };
   const group = openKafkaPartitionGroup(
     { connection, clock, log },
     {

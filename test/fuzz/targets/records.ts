@@ -259,6 +259,12 @@ const controlRecords: fc.Arbitrary<ControlRecord> = fc.oneof(
     changedAtUs: timeUs,
   }),
   plainRecord({
+    kind: fc.constant(ControlRecordKind.archive),
+    archiveId: fc.constantFrom(undefined, '00112233445566778899aabbccddeeff'),
+    where: text,
+    changedAtUs: timeUs,
+  }),
+  plainRecord({
     kind: fc.constant(ControlRecordKind.acknowledgement),
     losses: fc.array(
       plainRecord({

@@ -1,10 +1,10 @@
-import { Archiver, type RangeManifest } from '@millrace/archive';
+import { Archiver, bindFiles, type RangeManifest } from '@millrace/archive';
 import { systemClock } from '@millrace/runtime';
 import { TOPIC_EVENTS } from '@millrace/stream';
 import { findLogId } from '@millrace/transformer';
 import { openLogView } from '../checkpoints/checkpoint-place.ts';
 import type { CliContext } from '../cli-context.ts';
-import { openArchive } from './archive-place.ts';
+import { bindingOf, openArchive } from './archive-place.ts';
 
 /** How far one partition is archived. */
 export interface ArchivedPartitionNow {
@@ -25,9 +25,11 @@ export async function archiveNow(
   }>,
 ): Promise<ArchivedPartitionNow[]> {
   const { dataDir, isAll, signal, onRange } = how;
-  const { files, section } = await openArchive(context, dataDir);
+  const { files: found, section } = await openArchive(context, dataDir);
   const stream = await openLogView(context, dataDir);
   try {
+    const { files, claim } = bindFiles(found, bindingOf(context, dataDir, stream));
+    await claim(signal);
     const parts = { stream, files, clock: systemClock, onArchived: onRange };
     const archiver = new Archiver(parts, section);
     const done: ArchivedPartitionNow[] = [];

@@ -1,10 +1,15 @@
 import {
   archiveDefinition,
+  createControlBinding,
+  createFileBinding,
   openArchiveFiles,
+  type ArchiveBinding,
   type ArchiveFiles,
   type ArchiveSection,
 } from '@millrace/archive';
-import { MillraceError, readSettings, SHARED_SECTIONS } from '@millrace/runtime';
+import { MillraceError, readSettings, SHARED_SECTIONS, systemClock } from '@millrace/runtime';
+import { usualDataDirectory } from '@millrace/single/running';
+import type { Stream } from '@millrace/stream';
 import { isShared } from '../checkpoints/checkpoint-place.ts';
 import { dataDirOf, type CliContext } from '../cli-context.ts';
 import { findRunning } from '../running-single.ts';
@@ -54,6 +59,17 @@ export async function openArchive(
       'Set MILLRACE_ARCHIVE__URL, for the processes too, to file:///a/directory or ' +
       's3://bucket/prefix?endpoint=https://host.',
   });
+}
+
+/** To which archive a log is bound, and where that is changed. */
+export function bindingOf(
+  context: CliContext,
+  dataDir: string | undefined,
+  stream: Stream,
+): ArchiveBinding {
+  if (isShared(context, dataDir)) return createControlBinding({ stream, clock: systemClock });
+  const { log: logDirectory } = usualDataDirectory(dataDirOf(context, dataDir));
+  return createFileBinding({ stream, logDirectory });
 }
 
 async function urlOfRunning(

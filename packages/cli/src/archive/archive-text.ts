@@ -13,6 +13,7 @@ export function formatArchive(look: ArchiveLook, colours: Colours): string {
   const ranges = archived.reduce((sum, one) => sum + one.ranges, 0);
   const head = [`archive ${look.where}: ${ranges} ranges, ${formatBytes(bytes)}`];
   if (look.logError !== undefined) head.push(`log     ${colours.red(look.logError)}`);
+  if (look.bindingError !== undefined) head.push(colours.red(look.bindingError));
   const unknown = look.logError === undefined ? 'gone' : '?';
   const columns = [
     ...[right('partition'), { title: 'log' }, right('ranges'), right('bytes')],

@@ -1,4 +1,11 @@
-import { lookAtArchive, type ArchivedLogLook, type ArchiveFiles } from '@millrace/archive';
+import {
+  bindFiles,
+  lookAtArchive,
+  type ArchiveBinding,
+  type ArchivedLogLook,
+  type ArchiveFiles,
+} from '@millrace/archive';
+import type { BoundArchive } from '@millrace/control';
 import { errorKind, errorText, MillraceError } from '@millrace/runtime';
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { findLogId } from '@millrace/transformer';
@@ -21,19 +28,29 @@ export interface ArchiveLook {
   held: HeldPartition[];
   /** Why the log could not be looked at. */
   logError: string | undefined;
+  /** The archive that the log forgets nothing without; undefined: none, or nobody knows. */
+  bound: BoundArchive | undefined;
+  /** Why that is not the one that was looked at. */
+  bindingError: string | undefined;
 }
 
 /** What is archived, and how much of the log is not; the archive alone when the log is away. */
 export async function lookBesideLog(
   files: ArchiveFiles,
-  openLog: () => Promise<Stream>,
+  log: Readonly<{ open: () => Promise<Stream>; bindingOf: (stream: Stream) => ArchiveBinding }>,
   signal: AbortSignal,
 ): Promise<ArchiveLook> {
   const archived = await lookAtArchive(files, signal);
-  const look: ArchiveLook = { where: files.where, archived, held: [], logError: undefined };
+  const look: ArchiveLook = {
+    ...{ where: files.where, archived, held: [], logError: undefined },
+    ...{ bound: undefined, bindingError: undefined },
+  };
   try {
-    const stream = await openLog();
+    const stream = await log.open();
     try {
+      const binding = log.bindingOf(stream);
+      look.bound = await binding.read(signal);
+      look.bindingError = await whyNotBound(bindFiles(files, binding), signal);
       for (let partition = 0; partition < stream.partitions; partition += 1) {
         look.held.push(await heldPartition(stream, archived, { partition, signal }));
       }
@@ -45,6 +62,19 @@ export async function lookBesideLog(
     look.logError = errorText(error);
   }
   return look;
+}
+
+async function whyNotBound(
+  { check }: Pick<ReturnType<typeof bindFiles>, 'check'>,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    await check(signal);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof MillraceError) || errorKind(error) === 'aborted') throw error;
+    return `${error.code}: ${error.message} ${error.remedy ?? ''}`.trim();
+  }
 }
 
 async function heldPartition(

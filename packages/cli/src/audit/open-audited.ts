@@ -1,4 +1,11 @@
-import { withArchive, type ArchiveFiles } from '@millrace/archive';
+import {
+  bindFiles,
+  createControlBinding,
+  createFileBinding,
+  withArchive,
+  type ArchiveBinding,
+  type ArchiveFiles,
+} from '@millrace/archive';
 import { silentLog, systemClock } from '@millrace/runtime';
 import { usualDataDirectory } from '@millrace/single/running';
 import type {
@@ -44,7 +51,8 @@ export async function openEmbedded(
   const connection = connectionOf(run, environment);
   const { log } = usualDataDirectory(chosen);
   const stream = await openSegmentView({ directory: log, clock: systemClock });
-  return audited(stream, connection, files);
+  const binding = createFileBinding({ stream, logDirectory: log });
+  return audited(stream, connection, { files, binding });
 }
 
 /** Kafka and the database of the environment. */
@@ -61,16 +69,18 @@ export async function openDistributed(
     log: silentLog,
     settings: { openMs: OPEN_MS },
   });
-  return audited(stream, { url: store.url }, files);
+  const binding = createControlBinding({ stream, clock: systemClock });
+  return audited(stream, { url: store.url }, { files, binding });
 }
 
 /** With an archive, what the log has forgotten is read from there. */
 function audited(
   held: Stream,
   connection: PostgresConnection,
-  files: ArchiveFiles | undefined,
+  { files, binding }: Readonly<{ files: ArchiveFiles | undefined; binding: ArchiveBinding }>,
 ): Audited {
-  const stream = files === undefined ? held : withArchive({ stream: held, files });
+  const stream =
+    files === undefined ? held : withArchive({ stream: held, ...bindFiles(files, binding) });
   const store = createPostgresStoreReader({ connection });
   let repairer: StoreRepairer | undefined;
   let completion: CompletionStore | undefined;

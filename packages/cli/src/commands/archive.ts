@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Stream } from '@millrace/stream';
 import { MillraceError } from '@millrace/runtime';
 import { bytesReadLine } from '../bytes-read-line.ts';
 import type { CliContext } from '../cli-context.ts';
@@ -9,6 +10,10 @@ import { stoppable } from '../stoppable.ts';
 interface ArchiveFlags {
   json?: boolean;
   dataDir?: string;
+}
+
+interface ForgetFlags extends ArchiveFlags {
+  yes?: boolean;
 }
 
 export function addArchiveCommand(program: Command, context: CliContext): void {
@@ -31,17 +36,26 @@ export function addArchiveCommand(program: Command, context: CliContext): void {
       .description('archive now what is closed, also while processes do, or while none runs')
       .option('--all', 'up to the end of the log, in ranges that are smaller than usual'),
   ).action(async (flags: ArchiveFlags & { all?: boolean }) => await run(context, flags));
+  withFlags(
+    archive
+      .command('forget')
+      .description('let the log forget what is in no archive, or be bound to another one')
+      .option('--yes', 'do not ask'),
+  ).action(async (flags: ForgetFlags) => await forget(context, flags));
 }
 
 async function status(context: CliContext, flags: ArchiveFlags): Promise<void> {
   const { output } = context;
-  const { openArchive } = await import('../archive/archive-place.ts');
+  const { bindingOf, openArchive } = await import('../archive/archive-place.ts');
   const { openLogView } = await import('../checkpoints/checkpoint-place.ts');
   const { lookBesideLog } = await import('../archive/look-beside-log.ts');
   const { formatArchive } = await import('../archive/archive-text.ts');
   const { files } = await openArchive(context, flags.dataDir);
-  const openLog = () => openLogView(context, flags.dataDir);
-  const look = await stoppable((signal) => lookBesideLog(files, openLog, signal));
+  const log = {
+    open: () => openLogView(context, flags.dataDir),
+    bindingOf: (stream: Stream) => bindingOf(context, flags.dataDir, stream),
+  };
+  const look = await stoppable((signal) => lookBesideLog(files, log, signal));
   output.result(flags.json === true ? jsonText(look) : formatArchive(look, output.colours));
 }
 
@@ -50,9 +64,14 @@ async function verify(context: CliContext, flags: ArchiveFlags): Promise<void> {
   const { openArchive } = await import('../archive/archive-place.ts');
   const { verifyArchive } = await import('@millrace/archive');
   const { formatReport } = await import('../archive/archive-text.ts');
-  const { files } = await openArchive(context, flags.dataDir);
+  const { withBoundFiles } = await import('../archive/with-bound-files.ts');
+  const { files: found } = await openArchive(context, flags.dataDir);
   const onRange = bytesReadLine(output);
-  const report = await stoppable((signal) => verifyArchive({ files, signal, onRange }));
+  const report = await stoppable((signal) =>
+    withBoundFiles({ context, dataDir: flags.dataDir }, found, (files) =>
+      verifyArchive({ files, signal, onRange }),
+    ),
+  );
   output.result(flags.json === true ? jsonText(report) : formatReport(report, output.colours));
   if (report.faults.length > 0) throw faultsFound(report.faults.length);
 }
@@ -79,6 +98,21 @@ async function run(context: CliContext, flags: ArchiveFlags & { all?: boolean })
   output.result(
     waiting === 0 ? 'All is archived.' : `${waiting} records wait for a range to close.${rest}`,
   );
+}
+
+async function forget(context: CliContext, flags: ForgetFlags): Promise<void> {
+  const { output } = context;
+  const { forgetArchive } = await import('../archive/forget-archive.ts');
+  const how = { dataDir: flags.dataDir, isAsked: flags.yes === true };
+  const forgotten = await forgetArchive(context, how);
+  if (flags.json === true) output.result(jsonText({ forgotten: forgotten ?? null }));
+  else if (forgotten === undefined) output.result('The log is bound to no archive.');
+  else {
+    output.result(
+      `The archive at ${forgotten.where} is forgotten. Processes with MILLRACE_ARCHIVE__URL bind ` +
+        'the log to what is there now; without it the log forgets as if there never was one.',
+    );
+  }
 }
 
 function faultsFound(faults: number): MillraceError {

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { openWithArchive, type ArchiveSection } from '@millrace/archive';
+import { createControlBinding, openWithArchive, type ArchiveSection } from '@millrace/archive';
 import { completeMarked, createGiveWay, SCHEDULED_DEFAULTS } from '@millrace/complete';
 import { silentLog, systemClock } from '@millrace/runtime';
 import { createThreadLink, type CompletingThread } from '@millrace/single/completing';
@@ -33,7 +33,8 @@ async function complete(wanted: Parameters<CompletingThread['complete']>[0]) {
       ...{ clock, log: silentLog, settings: { openMs: OPEN_MS } },
     });
     try {
-      const whole = await openWithArchive(stream, archive);
+      const binding = createControlBinding({ stream, clock });
+      const whole = await openWithArchive({ stream, binding }, archive);
       const parts = {
         stream: whole,
         store,

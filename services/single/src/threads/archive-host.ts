@@ -1,3 +1,4 @@
+import { ArchiveWatch } from '@millrace/archive';
 import {
   errorText,
   settlesWithin,
@@ -10,9 +11,10 @@ import type { ArchiveThread, ArchiveThreadData } from './archive-thread.ts';
 import { startThread, type LinkedThread } from './start-thread.ts';
 import type { ThreadData } from './thread-data.ts';
 
-/** Archives the log in a thread of its own. */
+/** Archives the log in a thread of its own, or looks whether that is to be done. */
 export interface ArchiveHost {
-  statuses(): ArchiveStatus[];
+  /** Undefined: there is no archive, and there is to be none. */
+  statuses(): ArchiveStatus[] | undefined;
   measure(): Promise<Measurement[]>;
   exposition(): Promise<string>;
   /** Ends the thread, whatever it is doing: what is not complete does not count. */
@@ -39,6 +41,21 @@ export function createArchiveHost(
   data: Pick<ThreadData, 'directories' | 'sharedLog' | 'settings' | 'colours'>,
 ): ArchiveHost {
   return new OpenArchiveHost(components, data);
+}
+
+/** Where no archive is set: to tell whether the log is bound to one all the same. */
+export function watchArchive(
+  parts: ConstructorParameters<typeof ArchiveWatch>[0],
+  partitions: readonly number[],
+): ArchiveHost {
+  const watch = new ArchiveWatch(parts);
+  void watch.run();
+  return {
+    statuses: () => watch.statuses(partitions),
+    measure: async () => [],
+    exposition: async () => '',
+    close: () => watch.stop(),
+  };
 }
 
 class OpenArchiveHost implements ArchiveHost {

@@ -1,5 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { ArchiveKeeper, createArchiveEvents, openArchiveFiles } from '@millrace/archive';
+import {
+  ArchiveKeeper,
+  createArchiveEvents,
+  createFileBinding,
+  openArchive,
+} from '@millrace/archive';
 import {
   createConsoleLog,
   createMeter,
@@ -50,15 +55,15 @@ interface Opened {
 }
 
 async function open(): Promise<Opened> {
-  const files = await openArchiveFiles(settings.archive);
-  if (files === undefined) throw new Error('there is no archive');
   const stream = await openSegmentStream({
     ...{ directory: directories.log, partitions, shared: sharedLog, owns: [] },
     ...{ clock, log, settings: settings.log },
   });
+  const binding = createFileBinding({ stream, logDirectory: directories.log });
+  const { files, claim } = await openArchive(settings.archive, binding);
   const keeper = new ArchiveKeeper(
     {
-      ...{ stream, files, clock, events: createArchiveEvents(log, meter) },
+      ...{ stream, files, claim, clock, events: createArchiveEvents(log, meter) },
       owned: () => all,
       logIdOf: async (partition) => logIds[partition],
     },

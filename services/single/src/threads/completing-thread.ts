@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { openWithArchive } from '@millrace/archive';
+import { createFileBinding, openWithArchive } from '@millrace/archive';
 import { completeMarked, createGiveWay, SCHEDULED_DEFAULTS } from '@millrace/complete';
 import { silentLog, systemClock } from '@millrace/runtime';
 import type { PostgresConnection } from '@millrace/store';
@@ -34,7 +34,8 @@ createThreadLink(parentPort, {
     });
     try {
       const giveWay = createGiveWay(clock);
-      const whole = await openWithArchive(stream, settings.archive);
+      const binding = createFileBinding({ stream, logDirectory: directories.log });
+      const whole = await openWithArchive({ stream, binding }, settings.archive);
       const parts = { stream: whole, store, clock, isScheduled: true, giveWay };
       return await completeMarked(parts, { ...SCHEDULED_DEFAULTS, ...wanted });
     } finally {

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
-import { openWithArchive } from '@millrace/archive';
+import { createFileBinding, openWithArchive } from '@millrace/archive';
 import {
   createConsoleLog,
   createMeter,
@@ -100,7 +100,10 @@ async function open(): Promise<Opened> {
       { partition, why },
       'The archive does not help: a job begins with what the log holds.',
     );
-  const whole = await openWithArchive(stream, settings.archive, onUnusable);
+  const binding = createFileBinding({ stream, logDirectory: directories.log });
+  // A job that began without what is only away would have lost it for good.
+  const how = { isAwaited: true };
+  const whole = await openWithArchive({ stream, binding, onUnusable }, settings.archive, how);
   const events = createJobEvents(log, meter);
   const jobs = createJobs(
     { stream: whole, places, clock, events, isPressed: lag.isPressed, whyFull },

@@ -1,5 +1,10 @@
 import type { MessagePort } from 'node:worker_threads';
-import { createArchivedTo, openArchiveFiles } from '@millrace/archive';
+import {
+  archivedToOf,
+  createFileBinding,
+  openArchive,
+  type OpenedArchive,
+} from '@millrace/archive';
 import { CheckpointRetention, type CheckpointOutcome } from '@millrace/checkpoint';
 import {
   limitTime,
@@ -20,7 +25,7 @@ import {
 import { openState } from '../open-state.ts';
 import { openWithCheckpoints } from '../open-with-checkpoints.ts';
 import type { SingleSettings } from '../settings.ts';
-import { createArchiveHost, type ArchiveHost } from './archive-host.ts';
+import { createArchiveHost, watchArchive, type ArchiveHost } from './archive-host.ts';
 import { createCheckpointMaker, type CheckpointMaker } from './checkpoint-maker.ts';
 import { createJobsHost, type JobsHost } from './jobs-host.ts';
 import type { CheckpointCall, TransformerThread } from './thread-data.ts';
@@ -38,16 +43,18 @@ hostStage<TransformerThread>((host) => {
   let transformer: Transformer | undefined;
   let jobs: JobsHost | undefined;
   let archive: ArchiveHost | undefined;
+  let opened: OpenedArchive | undefined;
   return {
     open: async () => {
       const how = { directory: directories.state, partitions: settings.partitions };
-      const opened = await openState({ clock, log }, how);
-      state = opened;
+      const openedState = await openState({ clock, log }, how);
+      state = openedState;
       stream = await openLog(host);
       maker = createCheckpointMaker({ stream, clock }, data);
-      retention = await openRetention({ stream, clock }, settings);
+      opened = await openArchiveOf(host, stream);
+      retention = openRetention({ stream, clock, archive: opened }, settings);
       if (ports.series !== undefined) stream.serveAppends(TOPIC_SERIES, ports.series);
-      return await logIdsOf(opened, partitions);
+      return await logIdsOf(openedState, partitions);
     },
     run: () => {
       if (stream === undefined || state === undefined || maker === undefined) {
@@ -64,12 +71,9 @@ hostStage<TransformerThread>((host) => {
       );
       host.run(transformer);
       jobs = createJobsHost({ stream, clock, log }, data);
-      if (settings.archive.url !== undefined) {
-        archive = createArchiveHost(
-          { logIds: () => logIdsOf(state, partitions), clock, log },
-          data,
-        );
-      }
+      archive = opened?.isSet
+        ? createArchiveHost({ logIds: () => logIdsOf(state, partitions), clock, log }, data)
+        : opened && watchArchive({ archive: opened, clock }, partitions);
     },
     release: async (flushed) => {
       const releases = flushed.map(async ({ partition, logId, offset }) => {
@@ -88,7 +92,7 @@ hostStage<TransformerThread>((host) => {
     status: () => ({
       ...statusOf(transformer),
       jobs: jobs?.statuses() ?? [],
-      ...(archive && { archive: archive.statuses() }),
+      ...archiveStatusOf(archive?.statuses()),
     }),
     ...metricsOf(meter, () => [jobs, archive]),
     stop: async () =>
@@ -144,14 +148,25 @@ async function openLog({ data, clock, log }: ThreadHost): Promise<SegmentStream>
   });
 }
 
+function archiveStatusOf(archive: StageStatus['archive']): Pick<StageStatus, 'archive'> {
+  return archive === undefined ? {} : { archive };
+}
+
+async function openArchiveOf(
+  { data: { settings, directories } }: ThreadHost,
+  stream: SegmentStream,
+): Promise<OpenedArchive> {
+  const binding = createFileBinding({ stream, logDirectory: directories.log });
+  return await openArchive(settings.archive, binding);
+}
+
 /** With an archive the log forgets what is in it, and nothing else. */
-async function openRetention(
-  { stream, clock }: Readonly<{ stream: SegmentStream; clock: Clock }>,
-  { archive, checkpoint }: Pick<SingleSettings, 'archive' | 'checkpoint'>,
-): Promise<CheckpointRetention> {
-  const files = await openArchiveFiles(archive);
-  const archivedTo = files && createArchivedTo({ stream, files, clock });
-  return new CheckpointRetention({ stream, archivedTo }, checkpoint);
+function openRetention(
+  parts: Readonly<{ stream: SegmentStream; clock: Clock; archive: OpenedArchive }>,
+  { checkpoint }: Pick<SingleSettings, 'checkpoint'>,
+): CheckpointRetention {
+  const { stream } = parts;
+  return new CheckpointRetention({ stream, archivedTo: archivedToOf(parts) }, checkpoint);
 }
 
 async function logIdsOf(
