@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { appendBarrier, openControl, readHistory } from '@millrace/control';
@@ -11,6 +11,8 @@ import { createTransformer, DEFAULT_TRANSFORMER_SETTINGS } from '@millrace/trans
 import { dataRecord } from '@millrace/transformer/testing';
 import { DEFAULT_FOLD_SETTINGS, encodeEventsRecord, EventsRecordKind } from '@millrace/wire';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createConsoleOutput } from '../console-output.ts';
+import { reckonPast } from '../editions/reckon-past.ts';
 import type { PreviewReport } from '../preview/preview-report.ts';
 import { runCommand } from '../testing/served-rules.ts';
 
@@ -28,6 +30,7 @@ const clock: Clock = { ...systemClock, nowUs: () => nowUs };
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-preview-'));
+  environment = {};
 });
 afterEach(async () => await rm(directory, { recursive: true }));
 
@@ -78,10 +81,12 @@ async function goOn(minutes: number): Promise<void> {
   await stream.close();
 }
 
+let environment: Record<string, string> = {};
+
 async function preview(text: string, ...args: string[]) {
   const file = join(directory, 'rules.yaml');
   await writeFile(file, text);
-  return await runCommand(['preview', file, '--data-dir', directory, ...args]);
+  return await runCommand(['preview', file, '--data-dir', directory, ...args], environment);
 }
 
 const since = (minutes: number): string[] => {
@@ -100,7 +105,10 @@ describe('preview', () => {
     const { rules, raw, removed, notCovered, ...rest } = await report(RULES, ...since(10));
     expect(rest.partitions).toEqual([
       ...[
-        { partition: 0, position: 0, checkpoint: null, records: 124, samples: 480, seconds: 600 },
+        {
+          ...{ partition: 0, position: 0, checkpoint: null, archive: null },
+          ...{ records: 124, samples: 480, seconds: 600 },
+        },
       ],
     ]);
     const routes = rules.find(({ rule }) => rule === 'routes')!;
@@ -212,8 +220,57 @@ describe('preview', () => {
     expect(cut).toMatchObject({ code: 1, out: '' });
     expect(cut.err).toMatch(/^PREVIEW_LOG_CUT: Partition 0 .* begins at offset \d+/);
     expect(cut.err).toMatch(/the oldest usable checkpoint is of \S+Z/);
+    expect(cut.err).toContain('No archive is set here');
+  });
+
+  test('reads from the archive what the log has forgotten, and says so', async () => {
+    await fillLog('', 12);
+    const position = await foldAndCheckpoint();
+    await goOn(0);
+    const { rules, raw } = await report(RULES, ...since(15));
+    const archive = join(directory, 'archive');
+    environment = { MILLRACE_ARCHIVE__URL: `file://${archive}` };
+    const run = await runCommand(
+      ...([['archive', 'run', '--all', '--data-dir', directory], environment] as const),
+    );
+    expect(run).toMatchObject({ code: 0, out: expect.stringContaining('All is archived.') });
+    const stream = await openLog();
+    await stream.release(TOPIC_EVENTS, 0, position);
+    await stream.close();
+    const whole = await report(RULES, ...since(15));
+    expect(whole).toMatchObject({ rules, raw });
+    const archived = `file://${archive}`;
+    expect(whole.partitions).toMatchObject([{ position: 0, archive: archived, samples: 480 }]);
+    expect((await preview(RULES, ...since(15))).out).toContain(`read from the archive ${archived}`);
+    // What is reckoned before the past is folded sees as far.
+    const size = await reckoned(15);
+    expect(size!.store).toBeGreaterThan(0);
+    // Where it is not needed, an archive that is away harms nobody.
+    await rename(archive, `${archive}-away`);
+    await mkdir(archive);
+    expect((await report(RULES, ...since(2))).partitions).toMatchObject([{ archive: null }]);
+    const away = await preview(RULES, ...since(15));
+    expect(away).toMatchObject({ code: 1, out: '' });
+    expect(away.err).toMatch(/^ARCHIVE_NOT_THERE: /);
+    environment = {};
+    expect((await preview(RULES, ...since(15))).err).toMatch(/^PREVIEW_LOG_CUT: /);
+    expect(await reckoned(15)).toBeUndefined();
   });
 });
+
+/** What `reprocess` tells before it begins. */
+async function reckoned(minutes: number) {
+  const parsed = parseRules(RULES);
+  if (!parsed.ok) throw new Error(parsed.problems[0]?.message);
+  const { signal } = new AbortController();
+  const sinceUs = NOW_US - minutes * MINUTE_US;
+  const stdout = { write: (text: string) => void text };
+  const output = createConsoleOutput({ stdout, stderr: stdout, environment });
+  return await reckonPast({
+    ...{ context: { output, environment, program: 'millrace' }, dataDir: directory },
+    ...{ file: { rules: parsed.compiled, source: RULES }, sinceUs, signal },
+  });
+}
 
 /** As the process does it when it is stopped. */
 async function foldAndCheckpoint(): Promise<number> {

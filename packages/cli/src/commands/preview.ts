@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { listenForShutdown, MillraceError } from '@millrace/runtime';
 import { readRuleFile } from '@millrace/single/running';
-import { openLogView } from '../checkpoints/checkpoint-place.ts';
+import { openLogs } from '../archive/open-logs.ts';
 import type { CliContext } from '../cli-context.ts';
 import { jsonText } from '../json-text.ts';
 import type { PreviewReport } from '../preview/preview-report.ts';
@@ -23,7 +23,9 @@ const PROGRESS_MS = 2000;
 export function addPreviewCommand(program: Command, context: CliContext): void {
   program
     .command('preview')
-    .description('say what the rules of a file would cost and change, by what the log holds')
+    .description(
+      'say what the rules of a file would cost and change, by what the log and its archive hold',
+    )
     .argument('<file>', 'the rule file; nothing is changed by it')
     .requiredOption('--since <time>', 'fold from then on: 2026-11-29T12:00:00Z, or 1h ago', past)
     .option('--samples <count>', 'fold at most so many', limitArgument, SAMPLES_MAX)
@@ -52,11 +54,14 @@ async function previewFile(
   if (file === undefined) throw new Error(`${config} was named and not read`);
   const { preview } = await import('../preview/preview.ts');
   const shutdown = listenForShutdown();
-  const stream = await openLogView(context, dataDir);
+  const { stream, archived } = await openLogs(context, dataDir);
   const nowMs = (): number => performance.now();
   try {
     return await preview(
-      { stream, nowMs, signal: shutdown.signal, onProgress: progressOf(context, nowMs) },
+      {
+        ...{ stream, archived, nowMs, signal: shutdown.signal },
+        onProgress: progressOf(context, nowMs),
+      },
       file,
       { sinceUs, samplesMax, seconds },
     );

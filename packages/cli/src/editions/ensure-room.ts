@@ -1,26 +1,17 @@
 import { diskRoom, errorKind, MillraceError } from '@millrace/runtime';
-import {
-  directoryBytes,
-  usualDataDirectory,
-  type RuleFileContent,
-  type RunFile,
-} from '@millrace/single/running';
-import { isShared, openLogView } from '../checkpoints/checkpoint-place.ts';
-import { dataDirOf, type CliContext } from '../cli-context.ts';
+import { directoryBytes, usualDataDirectory, type RunFile } from '@millrace/single/running';
+import { isShared } from '../checkpoints/checkpoint-place.ts';
+import { dataDirOf } from '../cli-context.ts';
 import { findRunning } from '../running-single.ts';
 import { formatBytes } from '../quantities.ts';
 import { checkRoom, needsText, type RoomNeed } from './check-room.ts';
-import { pastSize, type PastSize } from './past-size.ts';
+import type { PastSize } from './past-size.ts';
+import { reckonPast, type Past } from './reckon-past.ts';
 
 /** What is told before the past is folded under other rules. */
-export interface RoomCheck {
-  context: CliContext;
-  dataDir: string | undefined;
+export interface RoomCheck extends Past {
   /** Of the receiver that is asked to begin. */
   url: string;
-  file: Pick<RuleFileContent, 'rules' | 'source'>;
-  sinceUs: number;
-  signal: AbortSignal;
 }
 
 /**
@@ -37,7 +28,7 @@ export async function ensureRoom(check: RoomCheck): Promise<void> {
     output.notice('How much room that takes up cannot be seen from here: its log is elsewhere.');
     return;
   }
-  const size = await (place === 'cluster' ? ifReached(sizeOf(check)) : sizeOf(check));
+  const size = await (place === 'cluster' ? ifReached(reckonPast(check)) : reckonPast(check));
   if (size === undefined) {
     output.notice(
       'How much room that takes up cannot be foreseen: too little of the log was seen.',
@@ -93,26 +84,5 @@ async function ifReached(sizing: Promise<PastSize | undefined>): Promise<PastSiz
   } catch (error) {
     if (errorKind(error) === 'transient') return undefined;
     throw error;
-  }
-}
-
-async function sizeOf({
-  context,
-  dataDir,
-  file,
-  sinceUs,
-  signal,
-}: RoomCheck): Promise<PastSize | undefined> {
-  const stream = await openLogView(context, dataDir);
-  try {
-    const components = {
-      stream,
-      signal,
-      nowMs: () => performance.now(),
-      onProgress: () => undefined,
-    };
-    return await pastSize(components, file, { sinceUs, nowUs: Date.now() * 1000 });
-  } finally {
-    await stream.close();
   }
 }

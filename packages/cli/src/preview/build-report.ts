@@ -48,10 +48,10 @@ export function buildReport(all: Found): PreviewReport {
     ...{ format: 1, version: inForce.number, since: formatTimeUs(sinceUs) },
     until: formatTimeUs(Math.min(...found.map(({ untilUs }) => untilUs))),
     partitions: found.map(({ partition, start, records, samples, fromUs, untilUs }) => {
-      const { position, madeAtUs } = start;
+      const { position, madeAtUs, archive = null } = start;
       const checkpoint = madeAtUs === undefined ? null : formatTimeUs(madeAtUs);
       const seconds = (untilUs - fromUs) / SECOND_US;
-      return { partition, position, checkpoint, records, samples, seconds };
+      return { partition, position, checkpoint, archive, records, samples, seconds };
     }),
     rules: rules.planned.rules.map((rule) => {
       return previewedRule(all, rule, changes.get(rule.name) ?? 'unchanged');

@@ -24,7 +24,7 @@ export interface PreviewBounds {
 /** What was found in one partition. */
 export interface PartitionPreview {
   partition: number;
-  start: Omit<PreviewStart, 'load'>;
+  start: Omit<PreviewStart, 'load' | 'stream'>;
   counts: RuleCounts;
   records: number;
   samples: number;
@@ -89,9 +89,9 @@ export async function previewPartition(
   takeOpen(fold, rules, counts);
   counts.end();
   const untilUs = Math.max(fromUs, fold.head.partitionTimeUs);
-  const { position, madeAtUs } = start;
+  const { position, madeAtUs, archive } = start;
   return {
-    ...{ partition, start: { position, madeAtUs }, counts, records },
+    ...{ partition, start: { position, madeAtUs, archive }, counts, records },
     ...{ samples, fromUs, untilUs, bound },
   };
 }

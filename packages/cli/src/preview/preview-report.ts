@@ -26,6 +26,8 @@ export interface PreviewedPartition {
   position: number;
   /** When the checkpoint that it began with was made; null: the log's beginning. */
   checkpoint: string | null;
+  /** The archive that what the log has forgotten was read from; null: the log had it all. */
+  archive: string | null;
   records: number;
   samples: number;
   /** The part of the range that was folded. */

@@ -16,6 +16,7 @@ export function formatPreview(file: string, report: PreviewReport, colours: Colo
   return [
     `What ${file} would cost, by what came from ${since} until ${until} (${samples} samples ` +
       `folded), beside version ${version}, which is in force. Nothing was changed.`,
+    ...archiveLines(report),
     '',
     formatTable(COLUMNS, rules.map(rowOf), colours),
     ...removed.map(({ rule, current }) => {
@@ -29,6 +30,13 @@ export function formatPreview(file: string, report: PreviewReport, colours: Colo
     ...notCovered.map((sentence) => colours.yellow(sentence)),
     ...estimates.map((sentence) => colours.dim(sentence)),
   ].join('\n');
+}
+
+function archiveLines({ partitions }: PreviewReport): string[] {
+  const read = partitions.filter(({ archive }) => archive !== null);
+  if (read.length === 0) return [];
+  const which = read.length === partitions.length ? 'each partition' : `${read.length} of them`;
+  return [`Of ${which}, what the log has forgotten was read from the archive ${read[0]!.archive}.`];
 }
 
 const COLUMNS = [

@@ -2,6 +2,7 @@ import { notBegun, readHistory } from '@millrace/control';
 import type { CompiledRules } from '@millrace/rules';
 import { MillraceError } from '@millrace/runtime';
 import type { Stream } from '@millrace/stream';
+import type { Logs } from '../archive/open-logs.ts';
 import { formatTimeUs } from '../quantities.ts';
 import { buildReport } from './build-report.ts';
 import { previewPartition, type PartitionPreview } from './preview-partition.ts';
@@ -19,6 +20,8 @@ export interface PreviewSettings {
 
 export interface PreviewComponents {
   stream: Stream;
+  /** The same with its archive in front; left out: there is none. */
+  archived?: Logs['archived'];
   nowMs: () => number;
   signal: AbortSignal;
   onProgress: (samples: number) => void;
@@ -38,7 +41,7 @@ export async function preview(
   file: Readonly<{ rules: CompiledRules; source: string }>,
   settings: PreviewSettings,
 ): Promise<PreviewReport> {
-  const { stream, nowMs, signal } = components;
+  const { stream, archived, nowMs, signal } = components;
   const inForce = (await readHistory(stream)).newest;
   if (inForce === undefined) throw notBegun();
   const rules = previewRules(file.rules, inForce, stream.partitions);
@@ -57,10 +60,10 @@ export async function preview(
       nowMs,
     };
     // Its state is held for as long as it is folded, and no longer.
-    const start = await findPreviewStart({ stream, partition, fromUs, signal });
+    const start = await findPreviewStart({ stream, archived, partition, fromUs, signal });
     const { onProgress: onSamples } = components;
     const how = { start, rules, sinceUs, bounds, signal, onSamples };
-    found.push(await previewPartition({ stream, partition, ...how }));
+    found.push(await previewPartition({ stream: start.stream, partition, ...how }));
   }
   const covered = found.filter((one) => one.untilUs > one.fromUs);
   if (covered.length === 0) throw nothingCovered(found, settings);
