@@ -14,6 +14,8 @@ export interface CheckpointEvents {
   /** A checkpoint took the place of a state that was lost. */
   restored(partition: number, fields: Readonly<RestoredFields>): void;
   begunAnew(partition: number, why: string): void;
+  /** It goes on from before the log's beginning. */
+  readsArchive(partition: number, fields: Readonly<{ position: number; why: string }>): void;
 }
 
 interface PassedOverFields {
@@ -33,6 +35,8 @@ interface RestoredFields {
 
 /** A counter of the transformer, with the partition and these as labels. */
 export type MakeCounter = (name: string, help: string, labels?: string[]) => MeterCounter;
+
+const READS_ARCHIVE = 'What the log has forgotten is folded from the archive.';
 
 export function createCheckpointEvents(
   log: Log,
@@ -96,6 +100,7 @@ export function createCheckpointEvents(
           'The state was lost, and no checkpoint is of use; the whole log is folded again.',
         );
       },
+      readsArchive: (partition, fields) => log.warn({ partition, ...fields }, READS_ARCHIVE),
     },
     forget: (partition) => age.forget({ partition }),
   };

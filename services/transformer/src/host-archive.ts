@@ -13,7 +13,7 @@ import type { Stream } from '@millrace/stream';
 
 /** What a process has of the archive, beside the stage itself. */
 export interface HostedArchive {
-  /** The log, with the archive in front: for jobs, which fold the past. */
+  /** The log, with the archive in front: for jobs, and for a state that is lost. */
   stream: Stream;
   /** Undefined: there is no archive, and there is to be none. */
   statuses(): ArchiveStatus[] | undefined;

@@ -118,7 +118,7 @@ async function compose(
     settings.archive,
   );
   const transformer = createTransformer(
-    { stream, state, clock, log, meter, jobPlaces, jobStream: archive.stream },
+    { stream, state, clock, log, meter, jobPlaces, archived: archive.stream },
     {
       ...DEFAULT_TRANSFORMER_SETTINGS,
       ...settings.transformer,

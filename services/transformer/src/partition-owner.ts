@@ -26,10 +26,18 @@ import type { LargeCommits } from './large-commits.ts';
 import { OwnerProgress } from './owner-progress.ts';
 import { Publisher } from './publisher.ts';
 import type { TransformerSettings } from './settings.ts';
-import { loadAgainWhenOutdated, notSetUp, takeOver, type OwnedPartition } from './take-over.ts';
+import {
+  loadAgainWhenOutdated,
+  notSetUp,
+  takeOver,
+  type OwnedPartition,
+  type TakenOver,
+} from './take-over.ts';
 
 export interface OwnerParts {
   stream: Stream;
+  /** The same with its archive in front: for a state that lies behind the log's beginning. */
+  archived: Stream | undefined;
   state: StateStore;
   producer: Producer;
   clock: Clock;
@@ -150,11 +158,10 @@ export class PartitionOwner implements PartitionTask {
     await clock.sleep(settings.tickMs, this.#stopping.signal);
   }
 
-  async #takeOver(): Promise<OwnedPartition | undefined> {
-    const { stream, state, settings, events } = this.#parts;
+  async #takeOver(): Promise<TakenOver | undefined> {
+    const { stream, archived, state, settings, events } = this.#parts;
     return await takeOver({
-      stream,
-      state,
+      ...{ stream, archived, state },
       partition: this.partition,
       recordBytesMax: settings.recordBytesMax,
       signal: this.#killing.signal,
@@ -167,6 +174,7 @@ export class PartitionOwner implements PartitionTask {
       },
       onRestored: (checkpoint, why) => events.restored(this.partition, { ...checkpoint, why }),
       onBegunAnew: (why) => events.begunAnew(this.partition, why),
+      onArchived: (position, why) => events.readsArchive(this.partition, { position, why }),
     });
   }
 
@@ -176,7 +184,7 @@ export class PartitionOwner implements PartitionTask {
     this.#parts.events.takenOver(this.partition, { position, logId });
   }
 
-  async #foldOn(owned: OwnedPartition): Promise<void> {
+  async #foldOn(owned: TakenOver): Promise<void> {
     const { stream, checkpoints } = this.#parts;
     const { partition } = this;
     const { head } = owned.fold;
@@ -189,7 +197,7 @@ export class PartitionOwner implements PartitionTask {
     const { progress } = this;
     const parts = { ...this.#parts, partition, progress, signal };
     const committer = new Committer(parts, owned, publisher);
-    const reader = stream.reader(TOPIC_EVENTS, partition, head.position);
+    const reader = owned.from.reader(TOPIC_EVENTS, partition, head.position);
     const { partitions } = stream;
     const barriers = new BarrierCompleter({ ...this.#parts, partition, partitions });
     try {

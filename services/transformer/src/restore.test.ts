@@ -1,7 +1,20 @@
-import { TOPIC_CHECKPOINTS, TOPIC_EVENTS } from '@millrace/stream';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  Archiver,
+  DEFAULT_RANGE_SETTINGS,
+  openArchiveFiles,
+  withArchive,
+  type ArchiveFiles,
+} from '@millrace/archive';
+import { MillraceError } from '@millrace/runtime';
+import { TOPIC_CHECKPOINTS, TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
+import { MemoryStateStore } from '@millrace/state/memory';
 import { openMemoryStream } from '@millrace/stream/memory';
-import { EventsRecordKind } from '@millrace/wire';
-import { expect, it, vi } from 'vitest';
+import { EventsRecordKind, listEntries } from '@millrace/wire';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { restoreTo } from './restore-to.ts';
 import { StageBench } from './testing/stage-bench.ts';
 import { variedLog } from './testing/varied-log.ts';
 import type { Transformer } from './transformer.ts';
@@ -110,6 +123,97 @@ it('stops with the reason when there is no checkpoint that leads into the log', 
   await transformer.stop();
   await running;
 });
+
+describe('with an archive, when the log begins too late', () => {
+  let directory: string;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'millrace-restore-'));
+  });
+  afterEach(async () => await rm(directory, { recursive: true }));
+
+  /** What the whole log puts out; then only the archive has all of it. */
+  async function archiveAndForget(bench: StageBench, files: ArchiveFiles): Promise<string[]> {
+    const expected = bench.expected(bench.end());
+    const stream = openMemoryStream(bench.log);
+    const parts = { stream, files, clock: bench.clock, onArchived: () => undefined };
+    const archiver = new Archiver(parts, { ...DEFAULT_RANGE_SETTINGS, rangeBytesMax: 3000 });
+    await archiver.archive(0, bench.database.partition(0).position!.logId, { isAll: true });
+    await stream.release(TOPIC_EVENTS, 0, bench.end() - 1);
+    const checkpoints = await stream.bounds(TOPIC_CHECKPOINTS, 0);
+    await stream.release(TOPIC_CHECKPOINTS, 0, checkpoints.end);
+    return expected;
+  }
+
+  async function directoryFiles(): Promise<ArchiveFiles> {
+    const url = `file://${directory}`;
+    const keys = { accessKeyId: undefined, secretAccessKey: undefined, sessionToken: undefined };
+    return (await openArchiveFiles({ url, region: 'none', ...keys }))!;
+  }
+
+  const losses: [string, (bench: StageBench) => void][] = [
+    ['is gone, and every checkpoint', empty],
+    [
+      'is an older one, which was put back from a backup',
+      (bench) => Object.assign(bench.database.partition(0), structuredClone(backup)),
+    ],
+  ];
+  let backup: object;
+
+  it.each(losses)('folds from there, while it waits for it: the state %s', async (_, lose) => {
+    const bench = new StageBench();
+    const log = variedLog(15, { records: 90 });
+    for (const { record } of log.slice(0, 40)) bench.append(record);
+    await (await runTo(bench, bench.end())).stop();
+    backup = structuredClone(bench.database.partition(0));
+    for (const { record } of log.slice(40)) bench.append(record);
+    await (await runTo(bench, bench.end())).stop();
+    const files = await directoryFiles();
+    const expected = await archiveAndForget(bench, files);
+    lose(bench);
+    const before = bench.log.partition(TOPIC_SERIES, 0).bounds.end;
+    let isAway = true;
+    const away: ArchiveFiles = {
+      ...files,
+      folders: async (...asked) => {
+        if (isAway) throw new MillraceError(AWAY);
+        return await files.folders(...asked);
+      },
+    };
+    const archived = withArchive({ stream: openMemoryStream(bench.log), files: away });
+    const transformer = bench.start({}, { archived });
+    const running = transformer.run();
+    await until(() =>
+      expect(transformer.status().partitions[0]).toMatchObject({
+        ...{ state: 'waiting', reason: { code: AWAY.code } },
+      }),
+    );
+    expect(bench.committed() ?? 0).toBeLessThan(bench.end() - 1);
+    isAway = false;
+    await until(() => expect(bench.committed() ?? 0).toBeGreaterThanOrEqual(bench.end() - 1));
+    await transformer.stop();
+    await running;
+    // What was put out is put out once more; `published` throws when it is not the same.
+    expect(bench.published().slice(0, expected.length)).toEqual(expected);
+    const again = bench.log.partition(TOPIC_SERIES, 0).read(before, Infinity);
+    expect(again.flatMap(({ payload }) => listEntries(payload)).length).toBeGreaterThan(20);
+  });
+
+  it('is put back to what only the archive leads on from, when a person says so', async () => {
+    const bench = await benchWithCheckpoint(16);
+    const files = await directoryFiles();
+    await archiveAndForget(bench, files);
+    const stream = openMemoryStream(bench.log);
+    const state = new MemoryStateStore(bench.database);
+    const parts = { stream, state, partition: 0, signal: NEVER, onPassedOver: () => undefined };
+    await expect(restoreTo(parts, 10)).rejects.toMatchObject({ code: 'TRANSFORMER_NO_WAY_BACK' });
+    const archived = withArchive({ stream, files });
+    const restored = await restoreTo({ ...parts, archived }, 10);
+    expect(restored).toEqual({ position: 0, from: 'log', isArchived: true });
+    expect(bench.committed()).toBe(0);
+  });
+});
+
+const AWAY = { code: 'ARCHIVE_UNREACHABLE', kind: 'transient', message: 'It is away.' } as const;
 
 it('makes checkpoints by itself, one at a time, of what is committed', async () => {
   const bench = new StageBench(2);

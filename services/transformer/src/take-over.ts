@@ -29,8 +29,16 @@ export interface OwnedPartition {
   committed: { logId: string; position: number } | undefined;
 }
 
+/** The same, as it was found. */
+export interface TakenOver extends OwnedPartition {
+  /** What its records are read from: the log, or that with its archive in front. */
+  from: Stream;
+}
+
 interface TakeOverParts {
   stream: Stream;
+  /** The same log with its archive in front; left out: there is none. */
+  archived?: Stream | undefined;
   state: StateStore;
   partition: number;
   recordBytesMax: number;
@@ -41,6 +49,8 @@ interface TakeOverParts {
   onRestored: (checkpoint: RestoredCheckpoint, why: string) => void;
   /** Told when there was none, and the whole log is folded again instead. */
   onBegunAnew: (why: string) => void;
+  /** Told when it goes on before the log's beginning, in the archive, and why it has to. */
+  onArchived: (position: number, why: string) => void;
 }
 
 /** What a state was before anything was folded on. */
@@ -52,12 +62,13 @@ interface Found {
 
 /**
  * Loads the state and checks that it belongs to the log that is there; when it is lost, the newest
- * checkpoint takes its place. Never skips a record.
+ * checkpoint takes its place, and where the log begins too late for all that is left, the archive
+ * has what lies between. Never skips a record.
  */
-export async function takeOver(parts: TakeOverParts): Promise<OwnedPartition | undefined> {
-  const found = await findState(parts);
+export async function takeOver(parts: TakeOverParts): Promise<TakenOver | undefined> {
+  const found = await findStateAnywhere(parts);
   if (found === undefined) return undefined;
-  const { head, tables, committed } = found;
+  const { head, tables, committed, from } = found;
   const builder = new SeriesRecordBuilder(
     {
       logId: head.logId,
@@ -68,7 +79,26 @@ export async function takeOver(parts: TakeOverParts): Promise<OwnedPartition | u
     { ...ADDRESS_ZERO, offset: head.position },
     parts.recordBytesMax,
   );
-  return { fold: new PartitionFold(head, tables, builder), builder, committed };
+  return { fold: new PartitionFold(head, tables, builder), builder, committed, from };
+}
+
+/** The archive is asked last: everything else is quicker, and it may be away. */
+async function findStateAnywhere(
+  parts: TakeOverParts,
+): Promise<(Found & Pick<TakenOver, 'from'>) | undefined> {
+  const { stream, archived, partition, onArchived } = parts;
+  try {
+    const found = await findState(parts);
+    return found && { ...found, from: stream };
+  } catch (error) {
+    if (archived === undefined || !(isLost(error) || isCorruptState(error))) throw error;
+    // A log that is all there has nothing before it.
+    if ((await stream.bounds(TOPIC_EVENTS, partition)).start === 0) throw error;
+    const found = await findState({ ...parts, stream: archived });
+    if (found === undefined) throw error;
+    onArchived(found.head.position, (error as Error).message);
+    return { ...found, from: archived };
+  }
 }
 
 /** Undefined: there is neither a state nor a log yet. */
@@ -232,7 +262,7 @@ function expired(partition: number, position: number, start: number): MillraceEr
       'before they were folded. The partition stops there instead of skipping them.',
     remedy:
       'There is no checkpoint that leads into the log ("millrace checkpoint list" says why). Put ' +
-      'the state (the directory, or what Redis held) or the missing records back from a backup. ' +
-      'The partition is looked at again every half minute.',
+      'the state (the directory, or what Redis held) or the missing records back from a backup, ' +
+      'or set MILLRACE_ARCHIVE__URL to an archive that has them. The partition is looked at again every half minute.',
   });
 }

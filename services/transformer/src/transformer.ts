@@ -31,8 +31,8 @@ export interface TransformerComponents {
   makeCheckpoint?: MakeCheckpoint;
   /** Where states of jobs are; left out: jobs are done by somebody else. */
   jobPlaces?: StatePlaces;
-  /** What jobs read: it may go further back. Left out: `stream`. */
-  jobStream?: Stream | undefined;
+  /** The log with its archive in front: for jobs, and for a state that is lost. */
+  archived?: Stream | undefined;
 }
 
 export interface Transformer extends PartitionedStage {
@@ -54,7 +54,7 @@ export function createTransformer(
 ): Transformer {
   const live = createLive(components, settings);
   const { jobPlaces: places, clock, log, meter } = components;
-  const { jobStream: stream = components.stream } = components;
+  const { archived: stream = components.stream } = components;
   if (places === undefined) return live;
   const { partitions, stopMsMax } = settings;
   const parts = { stream, places, clock, events: createJobEvents(log, meter) };
@@ -87,7 +87,7 @@ function withJobs(live: Transformer, jobs: Jobs): Transformer {
 }
 
 function createLive(components: TransformerComponents, settings: TransformerSettings): Transformer {
-  const { stream, state, clock } = components;
+  const { stream, archived, state, clock } = components;
   const { stopMsMax: letGoMsMax, lookAgainMs } = settings;
   const events = createTransformerEvents(components.log, components.meter);
   const producer = stream.producer();
@@ -106,7 +106,7 @@ function createLive(components: TransformerComponents, settings: TransformerSett
   const known = { versionsAfter, acknowledged };
   const largeCommits = new LargeCommits();
   const shared = { checkpoints, largeCommits, ...known };
-  const parts = { stream, state, producer, clock, events, settings, ...shared };
+  const parts = { stream, archived, state, producer, clock, events, settings, ...shared };
   let hasGivenUp = false;
   const owned = new OwnedPartitions(
     {

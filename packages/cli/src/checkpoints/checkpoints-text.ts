@@ -52,7 +52,7 @@ export function formatOutcomes(outcomes: readonly CheckpointOutcome[], colours: 
         return `${name} ${colours.green('made')} at position ${position}, ${size}.`;
       }
       case 'unchanged':
-        return `${name} nothing is committed yet, so there is nothing to keep.`;
+        return `nothing is committed yet, so there is nothing to keep.`;
       case 'failed': {
         const remedy = one.remedy === undefined ? '' : ` ${one.remedy}`;
         return `${name} ${colours.red('failed')}: ${one.code}: ${one.message}${remedy}`;
@@ -62,14 +62,22 @@ export function formatOutcomes(outcomes: readonly CheckpointOutcome[], colours: 
   return lines.join('\n');
 }
 
-export function formatRestored(partition: number, { from, position }: RestoredTo): string {
-  const name = `partition ${partition}:`;
+export function formatRestored(partition: number, restored: RestoredTo): string {
+  const archived =
+    restored.isArchived === true
+      ? ' The log has forgotten what follows: its transformer reads that from the archive, and ' +
+        'needs MILLRACE_ARCHIVE__URL.'
+      : '';
+  return `partition ${partition}: ${whatItGoesOnFrom(restored)}${archived}`;
+}
+
+function whatItGoesOnFrom({ from, position }: RestoredTo): string {
   switch (from) {
     case 'state':
-      return `${name} its state is at position ${position} already; nothing was changed.`;
+      return `its state is at position ${position} already; nothing was changed.`;
     case 'checkpoint':
-      return `${name} goes on from the checkpoint at position ${position}.`;
+      return `goes on from the checkpoint at position ${position}.`;
     case 'log':
-      return `${name} no checkpoint is so old; it is folded again from the log's first record.`;
+      return `no checkpoint is so old; it is folded again from the log's first record.`;
   }
 }

@@ -3,7 +3,8 @@ import { usualDataDirectory } from '@millrace/single/running';
 import type { StateStore } from '@millrace/state';
 import { restoreTo, type RestoredTo } from '@millrace/transformer';
 import { dataDirOf, type CliContext } from '../cli-context.ts';
-import { isShared, openLogView } from './checkpoint-place.ts';
+import { openLogs } from '../archive/open-logs.ts';
+import { isShared } from './checkpoint-place.ts';
 import { openSharedState } from './shared-state.ts';
 
 /** Puts the state of one partition back, in Redis or in a data directory. */
@@ -18,14 +19,14 @@ export async function restorePartition(
   }>,
 ): Promise<RestoredTo> {
   const { dataDir, partition, positionMax, signal, onNotice } = params;
-  const stream = await openLogView(context, dataDir);
+  const { stream, archived } = await openLogs(context, dataDir);
   const closing: (() => Promise<void>)[] = [() => stream.close()];
   try {
     const state = await openState(context, dataDir);
     closing.unshift(() => state.close());
     return await restoreTo(
       {
-        ...{ stream, state, partition, signal },
+        ...{ stream, archived: archived?.stream, state, partition, signal },
         onPassedOver: ({ manifest: { position }, why }) =>
           onNotice(`Passed over a checkpoint at ${position}: ${why}.`),
       },

@@ -3,6 +3,7 @@ import {
   archivedToOf,
   createFileBinding,
   openArchive,
+  withArchive,
   type OpenedArchive,
 } from '@millrace/archive';
 import { CheckpointRetention, type CheckpointOutcome } from '@millrace/checkpoint';
@@ -60,8 +61,9 @@ hostStage<TransformerThread>((host) => {
       if (stream === undefined || state === undefined || maker === undefined) {
         throw new Error('nothing is open yet');
       }
+      const archived = opened && withArchive({ stream, files: opened.files });
       transformer = createTransformer(
-        { stream, state, clock, log, meter, makeCheckpoint: maker.make },
+        { stream, archived, state, clock, log, meter, makeCheckpoint: maker.make },
         {
           ...DEFAULT_TRANSFORMER_SETTINGS,
           ...settings.transformer,

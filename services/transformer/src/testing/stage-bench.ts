@@ -46,11 +46,17 @@ export class StageBench {
 
   start(
     settings: Partial<TransformerSettings> = {},
-    parts: Readonly<{ stream?: Stream; state?: StateStore; log?: Log }> = {},
+    parts: Readonly<{
+      stream?: Stream;
+      archived?: Stream;
+      state?: StateStore;
+      log?: Log;
+    }> = {},
   ): Transformer {
     return createTransformer(
       {
         stream: parts.stream ?? openMemoryStream(this.log),
+        archived: parts.archived,
         state: parts.state ?? new MemoryStateStore(this.database),
         clock: this.clock,
         log: parts.log ?? silentLog,
