@@ -14,6 +14,9 @@ export interface ArchiveEvents {
   /** How far a partition is archived, and how much of the log is not. */
   observed(partition: number, position: number, behindRecords: number): void;
   gone(partition: number): void;
+  /** Of attempts that broke off. */
+  unfinishedRemoved(files: number): void;
+  untidy(error: unknown): void;
 }
 
 export function createArchiveEvents(log: Log, meter: Meter): ArchiveEvents {
@@ -71,5 +74,12 @@ export function createArchiveEvents(log: Log, meter: Meter): ArchiveEvents {
       position.forget({ partition });
       behind.forget({ partition });
     },
+    unfinishedRemoved: (files) =>
+      log.info({ files }, 'Unfinished files of attempts to archive that broke off were removed.'),
+    untidy: (error) =>
+      log.warn(
+        { error: errorText(error) },
+        'Unfinished files in the archive could not be removed; they do no harm.',
+      ),
   };
 }

@@ -1,6 +1,6 @@
 /**
  * Where an archive's files lie: a directory, or a bucket of an object store. Names are paths of
- * letters, digits, `-`, `.` and `/`. Nothing is ever changed or deleted through it.
+ * letters, digits, `-`, `.` and `/`. Nothing of it is ever changed or deleted through it.
  */
 export interface ArchiveFiles {
   /** Its address, for people; without secrets. */
@@ -20,6 +20,11 @@ export interface ArchiveFiles {
   ): AsyncIterable<ListedFile>;
   /** What lies directly in a folder that is named with its `/`: names of folders, without it. */
   folders(prefix: string, signal?: AbortSignal): Promise<string[]>;
+  /**
+   * Removes what calls of `put` have left that broke off long ago, which is no file of the archive;
+   * tells how many there were. One that is under way after all rejects, and may be repeated.
+   */
+  removeUnfinished(signal?: AbortSignal): Promise<number>;
 }
 
 export interface ListedFile {

@@ -28,6 +28,8 @@ export type KeptArchiveSettings = Pick<
 const LOOK_MS = 5000;
 /** After a failure: whoever holds the archive must not be asked all the time. */
 const RETRY_MS = 15_000;
+/** What attempts that broke off have left is small, and in nobody's way. */
+const TIDY_MS = 24 * 3_600_000;
 
 /** Archives the partitions that are owned here, as long as it runs. */
 export class ArchiveKeeper {
@@ -37,6 +39,7 @@ export class ArchiveKeeper {
   readonly #statuses = new Map<number, ArchiveStatus>();
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
+  #tidiedUs = -Infinity;
 
   constructor(parts: ArchiveKeeperParts, settings: KeptArchiveSettings) {
     this.#parts = parts;
@@ -85,9 +88,23 @@ export class ArchiveKeeper {
         hasFailed ||= outcome === 'failed';
         isBehind ||= outcome === 'behind';
       }
+      if (!hasFailed && claiming !== undefined) await this.#tidy();
       // What waits is many ranges: then there is no pause.
       const waitMs = hasFailed ? RETRY_MS : isBehind ? 0 : LOOK_MS;
       await clock.sleep(waitMs, signal).catch(() => undefined);
+    }
+  }
+
+  async #tidy(): Promise<void> {
+    const { files, clock, events } = this.#parts;
+    const nowUs = clock.nowUs();
+    if (nowUs - this.#tidiedUs < TIDY_MS * 1000) return;
+    this.#tidiedUs = nowUs;
+    try {
+      const removed = await files.removeUnfinished(this.#stopping.signal);
+      if (removed > 0) events.unfinishedRemoved(removed);
+    } catch (error) {
+      if (!this.#stopping.signal.aborted) events.untidy(error);
     }
   }
 

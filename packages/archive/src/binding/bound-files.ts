@@ -64,5 +64,9 @@ export function boundFiles(files: ArchiveFiles, binding: ArchiveBinding): BoundF
       await check(signal);
       return folders;
     },
+    removeUnfinished: async (signal) => {
+      await check(signal);
+      return await files.removeUnfinished(signal);
+    },
   };
 }

@@ -29,5 +29,9 @@ export function unsetFiles(binding: ArchiveBinding): ArchiveFiles {
       await check(signal);
       return [];
     },
+    removeUnfinished: async (signal) => {
+      await check(signal);
+      return 0;
+    },
   };
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { systemClock, type Clock } from '@millrace/runtime';
 import { archiveRefused, archiveUnreachable } from '../archive-errors.ts';
 import type { ArchiveFiles, ListedFile } from '../archive-files.ts';
 
@@ -8,7 +9,10 @@ import type { ArchiveFiles, ListedFile } from '../archive-files.ts';
 const UNFINISHED = '.unfinished-';
 
 /** An archive in a directory, which may be that of a mounted disk. */
-export function openDirectoryFiles(directory: string): ArchiveFiles {
+export function openDirectoryFiles(
+  directory: string,
+  clock: Pick<Clock, 'nowUs'> = systemClock,
+): ArchiveFiles {
   const where = `file://${directory}`;
   return {
     where,
@@ -29,7 +33,34 @@ export function openDirectoryFiles(directory: string): ArchiveFiles {
           .map(({ name }) => name)
           .toSorted();
       }),
+    removeUnfinished: async (signal) =>
+      await translating(where, () => removeBefore(directory, beforeMs(clock), signal)),
   };
+}
+
+/** So long no call of `put` takes; by the clock of whoever has the disk, which may be another. */
+const UNFINISHED_MS = 24 * 3_600_000;
+
+const beforeMs = ({ nowUs }: Pick<Clock, 'nowUs'>): number => nowUs() / 1000 - UNFINISHED_MS;
+
+async function removeBefore(
+  folder: string,
+  timeMs: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  let removed = 0;
+  for (const entry of await entriesOf(folder)) {
+    signal?.throwIfAborted();
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) removed += await removeBefore(path, timeMs, signal);
+    else if (entry.isFile() && entry.name.startsWith(UNFINISHED)) {
+      const found = await unlessMissing(stat(path));
+      if (found === undefined || found.mtimeMs >= timeMs) continue;
+      await rm(path, { force: true });
+      removed += 1;
+    }
+  }
+  return removed;
 }
 
 /** Written beside it, flushed, and then renamed: a crash leaves the one or the other. */

@@ -26,6 +26,13 @@ export function testArchiveFiles(name: string, open: () => Promise<FilesSubject>
       return got && [...got];
     };
 
+    it('removes nothing that was put there', async () => {
+      const { files } = subject;
+      await files.put('topic/00000/a.json', bytes(3, 1));
+      expect(await files.removeUnfinished()).toBe(0);
+      expect(await contents('topic/00000/a.json')).toEqual([1, 1, 1]);
+    });
+
     it('gives back what was put there, and the newest of a name', async () => {
       const { files } = subject;
       expect(await contents('topic/00000/a.json')).toBeUndefined();
