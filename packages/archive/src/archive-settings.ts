@@ -40,7 +40,9 @@ export const archiveDefinition: SettingsDefinition<ArchiveSection> = {
     default: 32 * MIB,
     min: 64 * 1024,
     max: 512 * MIB,
-    help: 'A file of the archive holds so many bytes of records at most.',
+    help:
+      'A file of the archive holds so many bytes of records at most; of memory archiving takes ' +
+      'twice as much, with archive.samplesTable six times, and reading three times.',
   }),
   rangeMsMax: durationMs({
     default: HOUR_MS,
