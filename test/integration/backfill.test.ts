@@ -1,6 +1,15 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
+import {
+  historyOf,
+  pastOf,
+  seeded,
+  storedSamplesSql,
+  storedWindowsSql,
+  windowsOf,
+  type CounterSample,
+} from './counter-history.ts';
 import { Playground, push, until, type RunningMillrace } from './running-millrace.ts';
 
 const TEST_MS_MAX = 300_000;
@@ -110,38 +119,12 @@ async function expectOnce(): Promise<void> {
   expect(audit.stdout, audit.stderr).toContain('proven');
 }
 
-interface Sample {
-  host: string;
-  timeMs: number;
-  value: number;
-}
+const PAST = pastOf(100 * MINUTE_MS);
 
-/** Always the same numbers from 0 to 1. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
-/** A counter that is reset now and then, every 15 s, some samples of it left out. */
-function historyOf(host: string, random: () => number): Sample[] {
-  const samples: Sample[] = [];
-  let value = 0;
-  for (let timeMs = PAST_MS; timeMs < PAST_MS + PAST_LENGTH_MS; timeMs += STEP_MS) {
-    value = random() < 0.03 ? 0 : value + Math.floor(100 * random());
-    if (random() < 0.9) samples.push({ host, timeMs, value });
-  }
-  return samples;
-}
-
-const WINDOW_MS = 5 * MINUTE_MS;
-const PAST_LENGTH_MS = 100 * MINUTE_MS;
-/** All of it is over by more than windows wait for late samples. */
-const PAST_MS = Math.floor((Date.now() - 30 * MINUTE_MS - PAST_LENGTH_MS) / WINDOW_MS) * WINDOW_MS;
-
-async function pushSamples({ info }: RunningMillrace, samples: readonly Sample[]): Promise<void> {
+async function pushSamples(
+  { info }: RunningMillrace,
+  samples: readonly CounterSample[],
+): Promise<void> {
   const body = samples.map(({ host, timeMs, value }) => {
     return { name: 'mixed_total', labels: { host }, time: timeMs, value, kind: 'counter' };
   });
@@ -156,10 +139,10 @@ test(
     onTestFailed(() => void process.stderr.write(millrace.output().slice(-8000)));
     const random = seeded(7);
     const hosts = ['a', 'b', 'c', 'd', 'only in the file'];
-    const all = hosts.flatMap((host) => historyOf(host, random));
+    const all = hosts.flatMap((host) => historyOf(PAST, host, random));
     // What comes first: of three series every third one, of a fourth the last ones.
     const first = all.filter(({ host, timeMs }, i) => {
-      if (host === 'd') return timeMs >= PAST_MS + PAST_LENGTH_MS / 2;
+      if (host === 'd') return timeMs >= PAST.fromMs + PAST.lengthMs / 2;
       return host !== 'only in the file' && i % 3 === 0;
     });
     await pushSamples(millrace, first);
@@ -191,19 +174,15 @@ test(
     expect(sent.code, sent.stderr).toBe(0);
     expect(sent.stdout).toMatch(/windows marked; .* 0 not completable/);
 
-    const until = new Date(PAST_MS + PAST_LENGTH_MS).toISOString();
+    const untilMs = PAST.fromMs + PAST.lengthMs;
     const rows = await playground.sql<{ host: string; ms: number; value: number }>(
-      `SELECT labels ->> 'host' AS host, extract(epoch FROM time) * 1000 AS ms, value
-       FROM series_samples WHERE metric = 'mixed_total' AND time < '${until}'`,
+      storedSamplesSql('mixed_total', untilMs),
     );
     expect(rows.map(({ host, ms, value }) => `${host} ${Number(ms)} ${value}`).sort()).toEqual(
       all.map(({ host, timeMs, value }) => `${host} ${timeMs} ${value}`).sort(),
     );
     const windows = await playground.sql<Record<string, unknown>>(
-      `SELECT labels ->> 'host' AS host, extract(epoch FROM start) * 1000 AS ms, count, sum, min,
-         max, first, last, increase, marked
-       FROM series_windows
-       WHERE metric = 'mixed_total' AND width = '5 minutes' AND start < '${until}'`,
+      storedWindowsSql('mixed_total', untilMs),
     );
     const textOf = (window: Record<string, unknown>): string => JSON.stringify(window);
     expect(windows.map((one) => textOf({ ...one, ms: Number(one['ms']) })).sort()).toEqual(
@@ -213,27 +192,3 @@ test(
     expect(ledger.stdout).toContain('It adds up');
   },
 );
-
-/** The simple way, from all samples of a series in order. */
-function windowsOf(samples: readonly Sample[]): Record<string, unknown>[] {
-  const windows = new Map<number, { samples: Sample[]; increase: number }>();
-  samples.forEach((sample, i) => {
-    const ms = Math.floor(sample.timeMs / WINDOW_MS) * WINDOW_MS;
-    const window = windows.get(ms) ?? { samples: [], increase: 0 };
-    const before = samples[i - 1]?.value;
-    if (before !== undefined) {
-      window.increase += sample.value < before ? sample.value : sample.value - before;
-    }
-    window.samples.push(sample);
-    windows.set(ms, window);
-  });
-  return [...windows].map(([ms, { samples: own, increase }]) => {
-    const values = own.map(({ value }) => value);
-    return {
-      ...{ host: own[0]!.host, ms, count: values.length },
-      sum: values.reduce((sum, value) => sum + value, 0),
-      ...{ min: Math.min(...values), max: Math.max(...values) },
-      ...{ first: values[0], last: values.at(-1), increase, marked: false },
-    };
-  });
-}

@@ -22,6 +22,8 @@ export interface FileScan {
   /** Taken as values: Prometheus prints stale markers like that. */
   nans: number;
   faults: number;
+  /** Of them, those of the future: when they are sent all the same, the receiver refuses them. */
+  futures: number;
   /** The first ones. */
   firstFaults: readonly FileFault[];
   /** By time: how many samples are older than what the caller asked about, in its order. */

@@ -66,6 +66,7 @@ class ScanCount implements RecordSink {
   readonly #olderThan: number[];
   #line = 1;
   #faultCount = 0;
+  #futures = 0;
   #samples = 0;
   #skipped = 0;
   #nans = 0;
@@ -88,6 +89,7 @@ class ScanCount implements RecordSink {
   sample(series: FileSeries, timeUs: TimeUs, value: number): void {
     const { settings, latestUs, countBeforeUs } = this.#params;
     if (timeUs > latestUs) {
+      this.#futures += 1;
       const what = `the time is ${new Date(timeUs / 1000).toISOString()}, in the future`;
       return this.fault({ line: this.#line, column: undefined, what, expected: 'a past time' });
     }
@@ -133,6 +135,7 @@ class ScanCount implements RecordSink {
       latestUs: this.#samples === 0 ? NaN : this.#latestUs,
       nans: this.#nans,
       faults: this.#faultCount,
+      futures: this.#futures,
       firstFaults: this.#faults,
       olderThan: this.#olderThan,
     };

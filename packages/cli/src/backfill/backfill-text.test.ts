@@ -15,6 +15,7 @@ const SCAN: FileScan = {
   latestUs: 1_795_957_200_000_000,
   nans: 2,
   faults: 3,
+  futures: 1,
   firstFaults: [{ line: 7, column: 'value', what: 'the value is "x"', expected: 'a number' }],
   olderThan: [],
 };
@@ -55,7 +56,7 @@ it('tells what came of it, as far as the ledger can', () => {
     'a.csv: 3,000 samples sent: 2,998 accepted',
     '  3,000 stored, 7 were there already, 1 were there with other values, which stay ' +
       '(with 10 that others sent meanwhile, or that came twice)',
-    '  left out as they are bad: 3 records',
+    '  left out as they are bad: 2 records',
     '  2 refused: series_limit (sample 1: x). Less.',
   ]);
 });

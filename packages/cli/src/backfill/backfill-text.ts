@@ -55,7 +55,10 @@ export function formatBackfill({ scan, progress, change }: BackfillResult): stri
   const { samples, accepted, rejected } = progress;
   const lines = [`${scan.path}: ${count(samples)} samples sent: ${count(accepted)} accepted`];
   if (change !== undefined) lines.push(`  ${changeText(change, accepted)}`);
-  if (scan.faults > 0) lines.push(`  left out as they are bad: ${count(scan.faults)} records`);
+  // What a request holds depends on the file alone, and not on when: so those of the future go
+  // along, and the receiver refuses them.
+  const unread = scan.faults - scan.futures;
+  if (unread > 0) lines.push(`  left out as they are bad: ${count(unread)} records`);
   for (const { reason, count: some, examples, remedy } of rejected) {
     lines.push(`  ${count(some)} refused: ${reason} (${examples[0] ?? ''}). ${remedy}`);
   }

@@ -1,5 +1,6 @@
 import type { BackfillProgress, FileScan } from '@millrace/backfill';
 import { listenForShutdown, MillraceError, systemClock } from '@millrace/runtime';
+import type { RejectReason } from '@millrace/wire';
 import type { CliContext } from '../cli-context.ts';
 import type { ConsoleOutput } from '../console-output.ts';
 import { jsonText } from '../json-text.ts';
@@ -14,6 +15,8 @@ import { faultLines, formatBackfill, formatScan, type BackfillResult } from './b
 import { httpTarget } from './http-target.ts';
 import { checkKept, keptTimes, retentionLines, type KeptTimes } from './retention-notice.ts';
 
+/** The reason that receivers have for them. */
+const FUTURE: RejectReason = 'time_too_far_in_future';
 const START = 'Start it with "millrace up".';
 
 /** Looks through all files first, and sends nothing while one of them has faults. */
@@ -91,7 +94,11 @@ async function sendAll(
   if (flags.json !== true) for (const one of results) output.result(formatBackfill(one));
   const windows = await completeBackfilled(context, flags, { ...parts, scans, target });
   if (flags.json === true) output.result(jsonText({ files: results, windows: windows ?? null }));
-  const refused = results.flatMap(({ progress }) => progress.rejected);
+  // A person was told of those of the future before, and said that they are to be left out.
+  const isExpected = (reason: string): boolean => flags.skipBad === true && reason === FUTURE;
+  const refused = results
+    .flatMap(({ progress }) => progress.rejected)
+    .filter(({ reason }) => !isExpected(reason));
   if (refused.length > 0) throw someRefused(refused.reduce((sum, { count }) => sum + count, 0));
 }
 
