@@ -58,7 +58,7 @@ describe.skipIf(missing.length > 0)('a cluster with its archive', { timeout: 240
     const receiver = await world.start('receiver', environment());
     const transformers = [await world.start('transformer', environment())];
     transformers.push(await world.start('transformer', environment()));
-    await world.start('writer', environment());
+    const writer = await world.start('writer', environment());
     const fromMs = Date.now() - 60_000;
     load = new SalesLoad({ url: receiver.url, seed: 5 });
     load.start();
@@ -89,7 +89,38 @@ describe.skipIf(missing.length > 0)('a cluster with its archive', { timeout: 240
     expect(report.outcome).toBe('same');
     // From the first record on, which Kafka holds no more.
     expect(report.partitions.map(({ from }) => from)).toEqual(all.map(() => 0));
+    await expectBound(writer);
   });
+
+  /** A writer that is told of no archive, and one that is told of another. */
+  async function expectBound(writer: StageProcess): Promise<void> {
+    await world.stop(writer);
+    const unset = await world.start('writer');
+    await until('it is told', SOON_MS_MAX, () => isTold(unset, 'ARCHIVE_UNSET'));
+    await world.stop(unset);
+    const elsewhere = {
+      ...environment(),
+      MILLRACE_ARCHIVE__URL: access.url.replace('/of/test', '/of/another'),
+    };
+    const wrong = await world.start('writer', elsewhere);
+    await until('it is told', SOON_MS_MAX, () => isTold(wrong, 'ARCHIVE_NOT_THERE'));
+    const status = await runCommandLine(['archive', 'status'], {
+      ...world.environment,
+      ...elsewhere,
+    });
+    expect(status).toContain('ARCHIVE_NOT_THERE');
+    expect(await command('archive', 'forget', '--yes')).toContain('is forgotten');
+    // Those that archive bind the log anew, to what they are told.
+    await until('it is bound again', SOON_MS_MAX, async () => {
+      const look = JSON.parse(await command('archive', 'status', '--json')) as BoundLook;
+      expect(look.bindingError).toBeUndefined();
+      return look.bound !== undefined;
+    });
+  }
+
+  async function isTold({ url }: StageProcess, code: string): Promise<boolean> {
+    return (await (await fetch(`${url}/readyz`)).text()).includes(code);
+  }
 
   function environment(): Record<string, string> {
     const { url, accessKeyId, secretAccessKey } = access;
@@ -133,6 +164,11 @@ describe.skipIf(missing.length > 0)('a cluster with its archive', { timeout: 240
     return ((await answer?.json()) as StageStatus | undefined)?.archive ?? [];
   }
 });
+
+interface BoundLook {
+  bound?: unknown;
+  bindingError?: string;
+}
 
 interface LivePosition {
   partition: number;
