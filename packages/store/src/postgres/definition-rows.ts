@@ -53,25 +53,21 @@ export function definitionRowSet(entries: readonly DefinitionEntry[]): RowSet {
 const COLLISION =
   'Another series with the same series_id was there first; the samples of both now share it.';
 
-interface Definition extends Omit<DefinitionEntry, 'seenUs'> {
-  firstUs: number;
-  lastUs: number;
-}
-
 /** Of each series the last one, with the first and the last time at which it was seen. */
 function mergeDefinitions(entries: readonly DefinitionEntry[]): Definition[] {
   const merged: Definition[] = [];
-  for (const { seenUs, ...entry } of inOrder(entries)) {
+  // Field by field: to spread objects takes several times as long, and a million may come at once.
+  for (const { fingerprint, tenant, labels, kind, seenUs } of inOrder(entries)) {
     const known = merged.at(-1);
-    if (known === undefined || !isSame(known.fingerprint, entry.fingerprint)) {
-      merged.push({ ...entry, firstUs: seenUs, lastUs: seenUs });
+    if (known === undefined || !isSame(known.fingerprint, fingerprint)) {
+      merged.push({ fingerprint, tenant, labels, kind, firstUs: seenUs, lastUs: seenUs });
       continue;
     }
-    merged[merged.length - 1] = {
-      ...entry,
-      firstUs: Math.min(seenUs, known.firstUs),
-      lastUs: Math.max(seenUs, known.lastUs),
-    };
+    known.tenant = tenant;
+    known.labels = labels;
+    known.kind = kind;
+    known.firstUs = Math.min(seenUs, known.firstUs);
+    known.lastUs = Math.max(seenUs, known.lastUs);
   }
   return merged;
 }
