@@ -2,6 +2,7 @@ import { createBackoff, errorKind, MillraceError, type Clock } from '@millrace/r
 import type { StateCommit, StateStore } from '@millrace/state';
 import type { TransformerEvents } from './events.ts';
 import { takePages } from './fold/partition-state.ts';
+import { givePagesBack } from './memory/page-memory.ts';
 import type { LargeCommits } from './large-commits.ts';
 import type { OwnerProgress } from './owner-progress.ts';
 import type { Publisher } from './publisher.ts';
@@ -132,6 +133,7 @@ export class Committer {
         let bytes = 0;
         for (const page of commit.pages.values()) bytes += page?.length ?? 0;
         this.#bytes = bytes;
+        givePagesBack(commit.pages.values());
         events.committed(partition, commit.pages.size, bytes);
         progress.done('commit');
         progress.committed();

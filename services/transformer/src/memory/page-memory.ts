@@ -7,6 +7,10 @@ const PLAIN_BYTES_MAX = 8 * 1024 * 1024;
  */
 const SLAB_BYTES = 33 * 1024 * 1024;
 
+/** Slabs that are kept for the next commit: as many as one of a quarter of a million series has. */
+const SPARE_MAX = 2;
+
+const spare: ArrayBuffer[] = [];
 let taken = 0;
 let slab: Uint8Array = new Uint8Array(0);
 let slabEnd = 0;
@@ -24,11 +28,25 @@ export function keepPage(bytes: Uint8Array): Uint8Array {
   taken += length;
   if (taken <= PLAIN_BYTES_MAX) return new Uint8Array(bytes);
   if (slabEnd + length > slab.length) {
-    slab = new Uint8Array(Math.max(SLAB_BYTES, length));
+    const known = length <= SLAB_BYTES ? spare.pop() : undefined;
+    slab = new Uint8Array(known ?? new ArrayBuffer(Math.max(SLAB_BYTES, length)));
     slabEnd = 0;
   }
   const page = slab.subarray(slabEnd, slabEnd + length);
   page.set(bytes);
   slabEnd += length;
   return page;
+}
+
+/**
+ * Nobody looks at these pages any more. Large commits follow one another all the time, and the
+ * collector finds what is outside of its heap late: hundreds of megabytes would wait for it.
+ */
+export function givePagesBack(pages: Iterable<Uint8Array | undefined>): void {
+  const slabs = new Set<ArrayBufferLike>();
+  for (const page of pages) if (page?.buffer.byteLength === SLAB_BYTES) slabs.add(page.buffer);
+  for (const buffer of slabs) {
+    if (!(buffer instanceof ArrayBuffer) || spare.includes(buffer)) continue;
+    if (spare.length < SPARE_MAX) spare.push(buffer);
+  }
 }
