@@ -155,6 +155,8 @@ async function expectForgotten(running: RunningMillrace): Promise<void> {
   const { MILLRACE_ARCHIVE__URL: _url, ...env } = environment('');
   const millrace = await playground.up({ env });
   await until('it is told', SOON_MS_MAX, () => isTold(millrace, 'ARCHIVE_UNSET'));
+  const { stdout: told } = await playground.run(['status']);
+  expect(told).toMatch(/^archive ARCHIVE_UNSET: This log is bound to an archive/m);
   const before = await starts();
   for (let i = 0; i < FILLER_REQUESTS; i += 1) await pushFiller(millrace);
   await until('it says why it keeps all', SOON_MS_MAX, async () => {

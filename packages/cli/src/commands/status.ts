@@ -64,8 +64,11 @@ export function formatStatus(status: SingleStatus, colours: Colours): string {
 function archiveLine(archive: readonly ArchiveStatus[], colours: Colours): string {
   const waiting = archive.reduce((sum, one) => sum + Math.max(0, one.endOffset - one.position), 0);
   const held = archive.find(({ reason }) => reason !== undefined)?.reason;
-  const why = held === undefined ? '' : `, ${colours.red(held.code)}: ${held.message}`;
-  return `archive ${waiting} records wait for a range to close${why}`;
+  const waits = `archive ${waiting} records wait for a range to close`;
+  if (held === undefined) return waits;
+  const why = `${colours.red(held.code)}: ${held.message}`;
+  // Whoever archives nothing itself does not know what waits.
+  return waiting === 0 ? `archive ${why}` : `${waits}, ${why}`;
 }
 
 /** What became of all samples; dispositions that none has are left out. */
