@@ -1,15 +1,6 @@
 import type { CompleteWindow, FailedWindow, WindowName } from '../completion-store.ts';
-import {
-  booleanArray,
-  byteaArray,
-  float8Array,
-  inputsArray,
-  int8Array,
-  seriesIdArray,
-  textArray,
-  timeArray,
-  widthArray,
-} from './array-parameters.ts';
+import { int8Array, seriesIdArray, textArray, timeArray, widthArray } from './array-parameters.ts';
+import { pieceColumns } from './piece-columns.ts';
 
 /** Rows of `windows_complete` as the parameters of the statement that writes them. */
 export function completeParameters(
@@ -21,19 +12,7 @@ export function completeParameters(
     ...nameParameters(windows),
     int8Array(n, (i) => windows[i]!.pieces),
     int8Array(n, (i) => windows[i]!.samples),
-    int8Array(n, (i) => windows[i]!.count),
-    float8Array(n, (i) => windows[i]!.sum),
-    float8Array(n, (i) => windows[i]!.min),
-    float8Array(n, (i) => windows[i]!.max),
-    float8Array(n, (i) => windows[i]!.first),
-    timeArray(n, (i) => windows[i]!.firstTimeUs),
-    float8Array(n, (i) => windows[i]!.last),
-    timeArray(n, (i) => windows[i]!.lastTimeUs),
-    float8Array(n, (i) => windows[i]!.increase),
-    byteaArray(n, (i) => windows[i]!.histogram),
-    byteaArray(n, (i) => windows[i]!.distinct),
-    inputsArray(inputsOid, n, (i) => windows[i]!.inputs),
-    booleanArray(n, (i) => windows[i]!.marked),
+    ...pieceColumns(windows, inputsOid),
   ];
 }
 

@@ -1,14 +1,6 @@
 import type { Piece } from '@millrace/model';
-import {
-  booleanArray,
-  byteaArray,
-  float8Array,
-  inputsArray,
-  int8Array,
-  seriesIdArray,
-  timeArray,
-  widthArray,
-} from './array-parameters.ts';
+import { int8Array, seriesIdArray, timeArray, widthArray } from './array-parameters.ts';
+import { pieceColumns } from './piece-columns.ts';
 import { letterPayload, type RowSet } from './row-set.ts';
 import { inSeriesOrder } from './series-order.ts';
 import type { Session } from './session.ts';
@@ -92,21 +84,5 @@ function pieceKeys(pieces: readonly Piece[], { partition }: PieceContext): unkno
 }
 
 function pieceParameters(pieces: readonly Piece[], context: PieceContext): unknown[] {
-  const n = pieces.length;
-  return [
-    ...pieceKeys(pieces, context),
-    int8Array(n, (i) => pieces[i]!.count),
-    float8Array(n, (i) => pieces[i]!.sum),
-    float8Array(n, (i) => pieces[i]!.min),
-    float8Array(n, (i) => pieces[i]!.max),
-    float8Array(n, (i) => pieces[i]!.first),
-    timeArray(n, (i) => pieces[i]!.firstTimeUs),
-    float8Array(n, (i) => pieces[i]!.last),
-    timeArray(n, (i) => pieces[i]!.lastTimeUs),
-    float8Array(n, (i) => pieces[i]!.increase),
-    byteaArray(n, (i) => pieces[i]!.histogram),
-    byteaArray(n, (i) => pieces[i]!.distinct),
-    inputsArray(context.inputsOid, n, (i) => pieces[i]!.inputs),
-    booleanArray(n, (i) => pieces[i]!.marked),
-  ];
+  return [...pieceKeys(pieces, context), ...pieceColumns(pieces, context.inputsOid)];
 }

@@ -143,6 +143,17 @@ export function describeRetention(name: string, start: () => Promise<TestServer>
       return found;
     }
 
+    /** As if each window had been computed again, and were what it was. */
+    async function completeAll(): Promise<void> {
+      await runQuery(
+        database.connection,
+        `INSERT INTO windows_complete
+           (edition, series_id, width, start, run, pieces, samples, count, marked)
+         SELECT edition, series_id, width, start, 1, 1, count, count, false FROM windows`,
+        { write: true },
+      );
+    }
+
     const words: RetentionWords = {
       rules: [
         {
@@ -294,13 +305,7 @@ export function describeRetention(name: string, start: () => Promise<TestServer>
       await apply(editions(), aged(), windows(7, MINUTES_5_US, 3, 40));
       await watermark(NOON_US);
       const { connection } = database;
-      await runQuery(
-        connection,
-        `INSERT INTO windows_complete
-           (edition, series_id, width, start, run, pieces, samples, count, marked)
-         SELECT edition, series_id, width, start, 1, 1, count, count, false FROM windows`,
-        { write: true },
-      );
+      await completeAll();
       const { rowsDeleted } = await store.expire([words]);
       expect(rowsDeleted).toBe(3);
       const left = await runQuery(connection, 'SELECT DISTINCT count FROM windows_complete');
@@ -311,13 +316,7 @@ export function describeRetention(name: string, start: () => Promise<TestServer>
       await apply(editions(), aged(), windows(7, MINUTES_5_US, 40));
       await watermark(NOON_US);
       const { connection } = database;
-      await runQuery(
-        connection,
-        `INSERT INTO windows_complete
-           (edition, series_id, width, start, run, pieces, samples, count, marked)
-         SELECT edition, series_id, width, start, 1, 1, count, count, false FROM windows`,
-        { write: true },
-      );
+      await completeAll();
       const left = async (): Promise<unknown> =>
         (await runQuery(connection, 'SELECT count(*)::integer FROM windows_complete')).rows[0]![0];
       const reader = createPostgresStoreReader({ connection });
