@@ -135,14 +135,6 @@ export function archiveOtherRecord(
   return archiveOtherLog({ partition, where, detail });
 }
 
-/** What has to be archived next is not in the log any more. */
-export function archiveGap(
-  params: Readonly<{ partition: number; archivedTo: number; start: number }>,
-): string {
-  const { archivedTo, start } = params;
-  return `it ends at offset ${archivedTo}, and the log begins at ${start}`;
-}
-
 /** What others say may end with a full stop of theirs. */
 function clause(text: string): string {
   return text.replace(/[.\s]+$/, '');

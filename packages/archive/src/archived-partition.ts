@@ -4,7 +4,6 @@ import {
   type PartitionBounds,
   type Stream,
 } from '@millrace/stream';
-import { archiveGap } from './archive-errors.ts';
 import type { ArchiveFiles } from './archive-files.ts';
 import { ArchivedRanges, archivedLogs } from './archived-ranges.ts';
 import { rangeAt, stretchesOf } from './coverage.ts';
@@ -115,11 +114,10 @@ export class ArchivedPartition {
   ): Promise<string | undefined> {
     const last = ranges.filter(({ to }) => to > held.start && to <= held.end).at(-1);
     if (last === undefined) {
-      const { partition } = this.#parts;
       const archivedTo = ranges.at(-1)?.to ?? 0;
       if (archivedTo > held.end)
         return `it goes on to ${archivedTo}, and the log ends at ${held.end}`;
-      return archiveGap({ partition, archivedTo, start: held.start });
+      return `it ends at offset ${archivedTo}, and the log begins at ${held.start}`;
     }
     const isSame = await endsAlike(this.#parts, last, signal);
     return isSame ? undefined : `its record ${last.to - 1} is another one`;
