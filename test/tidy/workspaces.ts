@@ -33,7 +33,7 @@ export const floors: Readonly<Record<string, number>> = {
   '@millrace/transformer': 5,
   '@millrace/writer': 5,
   '@millrace/complete': 6,
-  '@millrace/audit': 6,
+  '@millrace/audit': 7,
   '@millrace/single': 7,
   '@millrace/cli': 8,
   '@millrace/test': 9,

@@ -62,7 +62,7 @@ async function completeAll(
   { run, tally }: Readonly<{ run: CompletionRun; tally: CompletionTally }>,
 ): Promise<void> {
   const { stream, signal, isScheduled = false } = components;
-  const { windowsMax, rules, tenant, sinceUs = -Infinity, untilUs = Infinity } = settings;
+  const { windowsMax, rules, tenant, isAgain, sinceUs = -Infinity, untilUs = Infinity } = settings;
   let after: WindowName | undefined;
   for (;;) {
     signal?.throwIfAborted();
@@ -73,6 +73,7 @@ async function completeAll(
       tenant,
       after,
       windowsMax,
+      isAgain,
       isOnlyNew: isScheduled,
     };
     const page = await run.marked(scope);

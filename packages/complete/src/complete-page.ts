@@ -5,6 +5,7 @@ import type { PageParts } from './partition-task.ts';
 
 interface Failed extends FailedWindow {
   reason: Reason;
+  isMarked: boolean;
 }
 
 /** Completes the windows that were found in one look at the store. */
@@ -30,7 +31,8 @@ export async function completePage(parts: PageParts, page: MarkedWindows): Promi
   // The later ones first: broken off in between, whatever is not what it should be is marked.
   const rows = withFollowers(outcomes, names).sort((a, b) => b.startUs - a.startUs);
   await run.replace(rows);
-  await run.fail(failed);
+  // What was computed again before keeps its row.
+  await run.fail(failed.filter(({ isMarked }) => isMarked));
   for (const { reason } of failed) tally.fail(reason);
   tally.completed += completed.filter(({ marked }) => !marked).length;
   parts.onProgress?.({ ...tally.counts, records: tally.records });

@@ -8,6 +8,8 @@ export interface CompleteSettings {
   /** Undefined: those of all rules, of all tenants. */
   rules: readonly string[] | undefined;
   tenant: string | undefined;
+  /** Also windows that were computed again already, and show so: someone has changed their rows. */
+  isAgain: boolean;
   /** Windows that are computed together: the log is read once for all of them. */
   windowsMax: number;
   /** Samples held in memory at once, at about 40 bytes each: more of them take more rounds. */
@@ -23,6 +25,7 @@ export const COMPLETE_DEFAULTS: CompleteSettings = {
   untilUs: undefined,
   rules: undefined,
   tenant: undefined,
+  isAgain: false,
   windowsMax: 50_000,
   samplesMax: 8_000_000,
   identitiesMax: 8_000_000,

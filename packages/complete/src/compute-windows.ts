@@ -18,7 +18,7 @@ import type { Reason } from './complete-report.ts';
 import { editionRules } from './edition-rules.ts';
 import type { MissingWindow } from './fold-collected.ts';
 import { mergePieces, type PieceColumns } from './merge-pieces.ts';
-import { taskOf, type PageParts } from './partition-task.ts';
+import { taskOf, type ComputeParts } from './partition-task.ts';
 import type { EditionRules } from './wanted-windows.ts';
 
 /** What became of a window. */
@@ -44,7 +44,7 @@ const LOOKS_MAX = 4;
  * window it takes from that of the next one. They follow where they are, mostly the next in time.
  */
 export async function computeWindows(
-  parts: PageParts,
+  parts: ComputeParts,
   wanted: readonly WindowName[],
 ): Promise<Outcomes> {
   const names = new Map(wanted.map((name) => [nameOf(name), name]));
@@ -101,7 +101,7 @@ const ALONE = { followers: [], pending: [] };
 type Rules = ReadonlyMap<number, EditionRules>;
 
 async function computeLooked(
-  parts: PageParts,
+  parts: ComputeParts,
   looked: MarkedWindows,
   { rules, asked }: Readonly<{ rules: Rules; asked: ReadonlySet<string> }>,
 ): Promise<{ outcomes: Map<string, Outcome>; missing: WindowName[] }> {
@@ -187,7 +187,7 @@ interface Found {
 }
 
 async function computePartitions(
-  parts: PageParts,
+  parts: ComputeParts,
   looked: MarkedWindows,
   { windows, rules, live, asked }: Found,
 ): Promise<Map<number, PartitionResult>> {

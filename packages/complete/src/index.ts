@@ -1,3 +1,10 @@
+export {
+  checkCompleted,
+  type CheckComponents,
+  type CheckSettings,
+  type CompletedCheck,
+  type CompletedFault,
+} from './check-completed.ts';
 export { completeMarked, type CompleteComponents } from './complete-marked.ts';
 export type { CompleteProgress, CompleteReport, Reason, ReasonReport } from './complete-report.ts';
 export {

@@ -13,17 +13,25 @@ import type { EditionRules } from './wanted-windows.ts';
 /** Pieces are put out at whole seconds. */
 const SECOND_US = 1_000_000;
 
-/** What all windows of a page are computed with. */
-export interface PageParts extends CompleteComponents {
-  settings: CompleteSettings;
+/** What windows are computed with, by whoever looks at them. */
+export interface ComputeParts extends Pick<
+  CompleteComponents,
+  'stream' | 'onProgress' | 'giveWay' | 'signal'
+> {
+  settings: Pick<CompleteSettings, 'logWaitMsMax' | 'samplesMax' | 'identitiesMax'>;
   history: RulesHistory;
-  run: CompletionRun;
+  run: Pick<CompletionRun, 'look'>;
   tally: CompletionTally;
+}
+
+/** The same of a run that changes them. */
+export interface PageParts extends ComputeParts {
+  run: CompletionRun;
 }
 
 /** Undefined: the log that is there is not the one that was stored. */
 export async function taskOf(
-  parts: PageParts,
+  parts: ComputeParts,
   { positions, editions }: MarkedWindows,
   { rules, live }: Readonly<{ rules: ReadonlyMap<number, EditionRules>; live: StoredPosition }>,
 ): Promise<PartitionTask | undefined> {

@@ -35,6 +35,8 @@ export interface MarkedScope {
   /** Only windows behind this one, in the order of start, series, width and edition. */
   after: WindowName | undefined;
   windowsMax: number;
+  /** Also those that were computed again and show so, whatever they hold. */
+  isAgain: boolean;
   /** None that could not be computed as it is now, see `fail`. */
   isOnlyNew: boolean;
 }

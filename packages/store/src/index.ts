@@ -6,6 +6,12 @@ export {
   type UnverifiedSample,
   type UnverifiedSeries,
 } from './dead-letter.ts';
+export type {
+  CompletedReader,
+  LookedWindow,
+  LookedWindows,
+  StoredCompleteWindow,
+} from './completed-reader.ts';
 export { completeDefinition, type CompleteSection } from './completion-definition.ts';
 export type {
   CompleteWindow,

@@ -1,4 +1,5 @@
 import type { Address, LedgerTotals, Piece, TimeUs } from '@millrace/model';
+import type { CompletedReader } from './completed-reader.ts';
 import type { StoredExpiry } from './retention/stored-expiry.ts';
 import type {
   DeadLetterEntry,
@@ -179,7 +180,7 @@ export interface StoredEditions {
  * Everything that was committed at one moment, however long it takes to read. One call at a time;
  * what an iterator yields is valid until its next step.
  */
-export interface StoreSnapshot {
+export interface StoreSnapshot extends CompletedReader {
   positions(): Promise<readonly StoredPosition[]>;
   totals(): Promise<readonly StoredTotals[]>;
   expired(): Promise<StoredExpiry>;

@@ -6,6 +6,7 @@ import { roundsOf } from '../plain-round.ts';
 import { expiredNotes, type PartitionPlan } from '../plan.ts';
 import { formatTimeUs, type PartitionReport } from '../report.ts';
 import { SeriesNames } from '../series-names.ts';
+import { checkCompletedWindows } from './check-completed-windows.ts';
 import { compareTotals } from './compare-totals.ts';
 import { deepRound, type DeepPartition, type DeepResult } from './deep-round.ts';
 import { storedJobs, type StoredJob } from './fold-job.ts';
@@ -56,6 +57,10 @@ export async function checkDeep(parts: AuditParts): Promise<CheckedReport> {
   for (const result of results) {
     for (const [name, count] of Object.entries(result.rows)) rows[name] = (rows[name] ?? 0) + count;
   }
+  const completed = await checkCompletedWindows(parts, starts, findings);
+  Object.assign(rows, completed.rows);
+  notProven.push(...completed.notProven);
+  const notes = [...expiredNotes(plan), ...completed.notes];
   const found = findings.list();
   return {
     ...{ format: 1, outcome: found.length === 0 ? 'proven' : 'broken', mode: 'deep' },
@@ -63,7 +68,7 @@ export async function checkDeep(parts: AuditParts): Promise<CheckedReport> {
     ...{ until: undefined, tenant: undefined },
     partitions,
     ledger: plan.partitions.flatMap(({ totals }) => totals.map(shownLedger)),
-    ...{ rows, notProven, notes: expiredNotes(plan), findings: found },
+    ...{ rows, notProven, notes, findings: found },
   };
 }
 

@@ -197,11 +197,11 @@ function beginControl(log: MemoryLog, records: readonly LoggedRecord[]): void {
   const { foldVersion, settings } = barrier;
   const { rules } = readCompiledRules(barrier.rules);
   const control = log.partition(TOPIC_CONTROL, 0);
-  const begin = { logId: TEST_LOG_ID, partitions: log.partitions, firstNumber: 1 };
+  const begin = { logId: TEST_LOG_ID, partitions: log.partitions, firstNumber: 0 };
   control.append(encodeControlRecord({ kind: ControlRecordKind.log, ...begin }));
   const editions = rules.map((rule) => {
     const record = { kind: ControlRecordKind.edition, rule: withoutEdition(rule) };
-    return 1 + control.append(encodeControlRecord(record)).offset;
+    return control.append(encodeControlRecord(record)).offset;
   });
   const version = { after: 0, editions, foldVersion, settings, source: '', appliedAtUs: 0 };
   control.append(encodeControlRecord({ kind: ControlRecordKind.rules, ...version }));

@@ -50,6 +50,7 @@ export function addReprocessCommand(program: Command, context: CliContext): void
         ofMarked('--until <time>', 'with --marked: windows of before').argParser(timeArgument),
       )
       .addOption(ofMarked('--rule <name...>', 'with --marked: only windows of these rules'))
+      .addOption(ofMarked('--again', 'with --marked: also those that were computed again already'))
       .addOption(ofMarked('--tenant <name>', 'with --marked: only windows of this tenant'))
       .addOption(
         ofMarked(
@@ -61,7 +62,7 @@ export function addReprocessCommand(program: Command, context: CliContext): void
   reprocess.action(async (flags: ReprocessFlags, command: Command) => {
     const { rules, since } = flags;
     if (flags.marked === true) return await completeMarkedWindows(context, flags);
-    const [only] = (['until', 'rule', 'tenant', 'memory'] as const).filter(
+    const [only] = (['until', 'rule', 'tenant', 'memory', 'again'] as const).filter(
       (name) => flags[name] !== undefined,
     );
     if (only !== undefined) return command.error(`error: --${only} is for --marked`);
@@ -105,9 +106,12 @@ async function completeMarkedWindows(context: CliContext, flags: CompleteFlags):
 
 /** What both commands know, commander gives to the first of them. */
 function jobFlags(command: Command): JobFlags {
-  const { rules, since, rate, detach, force, marked, until, rule, tenant, memory, ...flags } =
-    command.optsWithGlobals<JobFlags & ReprocessFlags>();
-  const ofFirst = { rules, since, rate, detach, force, marked, until, rule, tenant, memory };
+  const { rules, since, rate, detach, force, ...more } = command.optsWithGlobals<
+    JobFlags & ReprocessFlags
+  >();
+  const { marked, until, rule, tenant, again, memory, ...flags } = more;
+  const withMarked = { marked, until, rule, tenant, again, memory };
+  const ofFirst = { rules, since, rate, detach, force, ...withMarked };
   const given = Object.entries(ofFirst).filter(([, one]) => one !== undefined);
   const [name] = given[0] ?? [];
   if (name === undefined) return flags;

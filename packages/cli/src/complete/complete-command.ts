@@ -9,6 +9,7 @@ export interface CompleteFlags {
   until?: number;
   rule?: readonly string[];
   tenant?: string;
+  again?: boolean;
   memory?: number;
   json?: boolean;
   dataDir?: string;
@@ -24,6 +25,7 @@ export async function completeCommand(context: CliContext, flags: CompleteFlags)
   const { memory } = flags;
   const report = await completeWindows(context, flags.dataDir, {
     ...{ sinceUs: flags.since, untilUs: flags.until, rules: flags.rule, tenant: flags.tenant },
+    isAgain: flags.again === true,
     ...(memory === undefined ? {} : { samplesMax: Math.floor((memory * MIB) / SAMPLE_BYTES) }),
   });
   if (flags.json === true) output.result(jsonText(report));
@@ -36,8 +38,8 @@ function notAll(windows: number): MillraceError {
     code: 'COMPLETE_NOT_ALL',
     kind: 'permanent',
     message:
-      `${windows} windows cannot be computed from what is held. They show what live folding made ` +
-      'of them, and stay marked.',
+      `${windows} windows cannot be computed from what is held. They show what they showed ` +
+      'before; what was marked stays marked.',
     remedy: 'The reasons stand above. What a dashboard must not show, it leaves out by "marked".',
   });
 }

@@ -1,7 +1,15 @@
 import { silentLog } from '@millrace/runtime';
-import { createPostgresCompletionStore, runQuery } from '@millrace/store/postgres';
+import type { CompletionStore, PostgresConnection } from '@millrace/store';
+import {
+  createPostgresCompletionStore,
+  createPostgresStoreReader,
+  runQuery,
+} from '@millrace/store/postgres';
 import type { TestServer } from '@millrace/store/testing';
+import { openMemoryStream, type MemoryLog } from '@millrace/stream/memory';
 import { expect, test } from 'vitest';
+import { checkCompleted, type CompletedCheck } from '../check-completed.ts';
+import { COMPLETE_DEFAULTS } from '../complete-settings.ts';
 import { complete } from './completed-log.ts';
 import { expectedColumns, makeScene, withoutSigns } from './scene.ts';
 
@@ -61,12 +69,58 @@ export function describeCompleted(serverOf: () => TestServer): void {
         }),
       );
       expect(await complete({ log: live.log, store: completion })).toMatchObject({ marked: 0 });
+      await damagedIsFound({ connection, completion, log: live.log });
     } finally {
       await completion.close();
       await store.close();
       await drop();
     }
   });
+}
+
+/** Someone has changed rows, and nothing shows as marked: it is found, and can be made again. */
+async function damagedIsFound(
+  parts: Readonly<{ connection: PostgresConnection; completion: CompletionStore; log: MemoryLog }>,
+): Promise<void> {
+  const { connection, completion: store, log } = parts;
+  const check = async (): Promise<CompletedCheck> => {
+    const stream = openMemoryStream(log);
+    const reader = createPostgresStoreReader({ connection });
+    const snapshot = await reader.snapshot();
+    const how = { isWanted: () => true, isNearCut: () => false };
+    try {
+      return await checkCompleted({ stream, store: snapshot, ...how }, COMPLETE_DEFAULTS);
+    } finally {
+      await snapshot.close();
+      await reader.close();
+      await stream.close();
+    }
+  };
+  const sound = await check();
+  expect(sound).toMatchObject({ faults: [], reasons: [], changedBefore: 0, notOver: 0 });
+  expect(sound.compared).toBeGreaterThan(100);
+  await runQuery(
+    connection,
+    `UPDATE windows_complete SET sum = sum + 1 WHERE ctid = ANY (
+       ARRAY(SELECT ctid FROM windows_complete WHERE sum > 0 LIMIT 3)) RETURNING 1`,
+    { write: true },
+  );
+  await runQuery(
+    connection,
+    `DELETE FROM windows_complete AS whole WHERE abs(whole.increase - (
+       SELECT sum(piece.increase) FROM windows AS piece
+       WHERE piece.edition = whole.edition AND piece.series_id = whole.series_id
+         AND piece.width = whole.width AND piece.start = whole.start
+       HAVING NOT bool_or(piece.marked)
+     )) > 0.01 RETURNING 1`,
+    { write: true },
+  );
+  const damaged = await check();
+  expect(damaged.counts.differs).toBe(3);
+  expect(damaged.counts.gone).toBeGreaterThan(0);
+  expect(await complete({ log, store })).toMatchObject({ marked: 0 });
+  expect(await complete({ log, store }, { isAgain: true })).toMatchObject({ notCompletable: 0 });
+  expect(await check()).toMatchObject({ faults: [], reasons: [] });
 }
 
 function columnsOf(row: Shown): Record<string, unknown> {

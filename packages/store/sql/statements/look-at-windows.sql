@@ -12,7 +12,8 @@ SELECT
     AS is_bounded,
   CASE WHEN whole.run IS NULL THEN made.is_marked
     ELSE whole.marked OR whole.pieces <> made.pieces OR whole.samples <> made.samples
-  END AS is_marked
+  END AS is_marked,
+  whole.run IS NOT NULL AS has_row, made.is_marked AS has_mark, made.increase
 FROM found
 LEFT JOIN windows_complete AS whole
   ON whole.edition = found.edition AND whole.series_id = found.series_id
@@ -22,19 +23,23 @@ CROSS JOIN LATERAL (
     sum(one.pieces)::bigint AS pieces, sum(one.samples)::bigint AS samples,
     bool_or(one.is_open) AS is_open, bool_or(one.is_marked) AS is_marked,
     array_agg(one.partition ORDER BY one.partition) AS partitions,
-    array_agg(one.first_piece ORDER BY one.partition)::text[] AS first_pieces
+    array_agg(one.first_piece ORDER BY one.partition)::text[] AS first_pieces,
+    sum_in_order(one.increase ORDER BY one.partition) AS increase
   FROM (
     SELECT
       piece.partition, count(*) AS pieces, sum(piece.count) AS samples,
       bool_or(piece.is_open) AS is_open, bool_or(piece.marked) AS is_marked,
-      min(piece.piece) AS first_piece
+      min(piece.piece) AS first_piece,
+      sum_in_order(piece.increase ORDER BY piece.piece) AS increase
     FROM (
-      SELECT final.partition, final.piece, final.count, final.marked, false AS is_open
+      SELECT
+        final.partition, final.piece, final.count, final.marked, final.increase, false AS is_open
       FROM windows AS final
       WHERE final.series_id = found.series_id AND final.start = found.start
         AND final.width = found.width AND final.edition = found.edition
       UNION ALL
-      SELECT revision.partition, revision.piece, revision.count, revision.marked, true
+      SELECT
+        revision.partition, revision.piece, revision.count, revision.marked, revision.increase, true
       FROM windows_open AS revision
       WHERE revision.series_id = found.series_id AND revision.start = found.start
         AND revision.width = found.width AND revision.edition = found.edition

@@ -2,7 +2,8 @@
 -- tenant ($4; NULL: all), behind the one that $5 to $8 name (NULL: from the first one), $9 at most.
 -- Only those that show as marked: what was computed again since, and is whole, is left out. None
 -- that is past its retention, and none of a dropped edition unless it is served. With $10 none
--- either that could not be computed as it is now.
+-- either that could not be computed as it is now. With $11 also those that were computed again and
+-- are whole.
 WITH widest AS MATERIALIZED (
   SELECT coalesce(max(width), '0') AS width FROM editions, unnest(editions.widths) AS width
 ), wanted AS MATERIALIZED (
@@ -92,7 +93,7 @@ CROSS JOIN LATERAL (
   ) AS one
 ) AS made
 WHERE (
-  whole.run IS NULL OR whole.marked
+  $11 OR whole.run IS NULL OR whole.marked
   OR whole.pieces <> made.pieces OR whole.samples <> made.samples
 ) AND NOT ($10 AND EXISTS (
   SELECT FROM windows_not_completable AS known

@@ -90,7 +90,7 @@ export class MemoryStoreDatabase {
   /** Windows that were computed again, by `edition seriesId widthUs startUs`. */
   readonly complete: Map<string, MemoryCompleteWindow> = new Map();
   /** Windows that could not be, by the same. */
-  readonly notCompletable: Map<string, FailedWindow> = new Map();
+  readonly notCompletable: Map<string, FailedWindow & { run: number }> = new Map();
   /** Runs of complete mode so far, and whether one is under way. */
   readonly completion: { runs: number; isUnderWay: boolean } = { runs: 0, isUnderWay: false };
   unverified: (UnverifiedEntry & { partition: number })[] = [];

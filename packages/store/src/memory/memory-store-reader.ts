@@ -1,4 +1,5 @@
 import { SampleFlag } from '@millrace/model';
+import type { CompletedReader, LookedWindows } from '../completed-reader.ts';
 import { StoredExpiry } from '../retention/stored-expiry.ts';
 import type {
   HistogramRowColumns,
@@ -12,6 +13,7 @@ import type {
   StoreSnapshot,
 } from '../store-reader.ts';
 import type { MemorySample, MemoryStoreDatabase } from './memory-store-database.ts';
+import { inOrder, isChangedBefore, isNew, isWanted, nameOf, windowsIn } from './memory-windows.ts';
 
 /** Few, so that tests cross the border between two. */
 const ROWS_MAX = 64;
@@ -28,7 +30,7 @@ type Contents = Pick<
   MemoryStoreDatabase,
   | ('marks' | 'totals' | 'moves' | 'samples' | 'histograms' | 'finals' | 'open')
   | ('definitions' | 'firstSeen' | 'unverified' | 'deadLetters')
-  | ('expired' | 'expiredApart')
+  | ('expired' | 'expiredApart' | 'complete' | 'notCompletable')
   | ('exemplars' | 'metadata' | 'editions' | 'editionStarts' | 'editionEnds' | 'jobEnds')
 > & { served: StoredServed[] };
 
@@ -36,9 +38,9 @@ function copyOf(database: MemoryStoreDatabase): Contents {
   const { marks, totals, moves, samples, histograms, finals, open } = database;
   const { definitions, firstSeen, unverified, deadLetters } = database;
   const { exemplars, metadata, editions, editionStarts, editionEnds, jobEnds } = database;
-  const { expired, expiredApart } = database;
+  const { expired, expiredApart, complete, notCompletable } = database;
   return structuredClone({
-    ...{ expired, expiredApart },
+    ...{ expired, expiredApart, complete, notCompletable },
     ...{ marks, totals, moves, samples, histograms, finals, open },
     ...{ definitions, firstSeen, unverified, deadLetters },
     ...{ exemplars, metadata, editions, editionStarts, editionEnds, jobEnds },
@@ -97,7 +99,46 @@ function snapshotOf(database: Contents): StoreSnapshot {
     },
     metadata: () => chunks([...database.metadata.values()], (rows) => rows),
     editions: async () => editionsOf(database),
+    ...completedReader(database),
     close: async () => undefined,
+  };
+}
+
+function completedReader(database: Contents): CompletedReader {
+  const beside = (): Omit<LookedWindows, 'windows'> => {
+    const watermarks = database.marks
+      .filter(({ source, isOpen }) => source === 'live' && isOpen)
+      .map(({ watermarkUs = -Infinity }) => watermarkUs);
+    const watermarkUs = watermarks.length === 0 ? -Infinity : Math.min(...watermarks);
+    const positions = database.marks.map((mark) => ({ ...mark }));
+    return { positions, editions: editionsOf(database), watermarkUs };
+  };
+  return {
+    completed: (scope) => {
+      const wanted = [...database.complete.values()].filter(({ seriesId, startUs }) =>
+        isIn(scope, lowOf(idOf(seriesId)), startUs),
+      );
+      return chunks(wanted, (rows) => rows);
+    },
+    look: async (names) => {
+      const wanted = new Set(names.map(nameOf));
+      const windows = windowsIn(database).filter((one) => wanted.has(nameOf(one)));
+      return { ...beside(), windows: windows.sort(inOrder) };
+    },
+    marked: async (scope) => {
+      const found = windowsIn(database)
+        .filter(({ isMarked, hasRow }) => isMarked || (scope.isAgain && hasRow))
+        .filter((window) => isWanted(database, window, scope))
+        .filter((window) => !scope.isOnlyNew || isNew(database, window))
+        .sort(inOrder)
+        .filter((window) => scope.after === undefined || inOrder(window, scope.after) > 0);
+      return { ...beside(), windows: found.slice(0, scope.windowsMax) };
+    },
+    changedBefore: async (rows) => {
+      const windows = windowsIn(database);
+      const places = [...rows.keys()];
+      return new Set(places.filter((i) => isChangedBefore(database, windows, rows[i]!)));
+    },
   };
 }
 

@@ -1,21 +1,16 @@
-import type { TimeUs } from '@millrace/model';
 import type { Log } from '@millrace/runtime';
 import type {
   CompleteWindow,
   CompletionCounts,
   CompletionRun,
   CompletionStore,
-  MarkedScope,
-  MarkedWindow,
   MarkedWindows,
 } from '../completion-store.ts';
 import type { PostgresConnection } from '../postgres-connection.ts';
 import { AdvisoryLock } from './advisory-lock.ts';
-import { boundParameter, intervalParameter, timeParameter } from './array-parameters.ts';
 import { completeParameters, failedParameters, nameParameters } from './complete-rows.ts';
 import { createPostgresPool, type PostgresPool } from './postgres-pool.ts';
-import { positionOf, type PositionRow } from './postgres-store-reader.ts';
-import { readEditions } from './read-editions.ts';
+import { readMarkedWindows, scopeParameters } from './read-marked-windows.ts';
 import { transaction, type Session } from './session.ts';
 
 export interface PostgresCompletionStoreSettings {
@@ -135,71 +130,19 @@ function runOf(pool: PostgresPool, run: number, lock: Lock): CompletionRun {
 
 async function readWindows(
   session: Session,
-  statement: string,
+  statement: 'marked-windows' | 'look-at-windows',
   parameters: readonly unknown[],
 ): Promise<MarkedWindows> {
   await session.command('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   try {
-    const rowsOf = async <Row>(name: string): Promise<Row[]> => (await session.run<Row>(name)).rows;
-    const windows = await session.run<MarkedRow>(statement, parameters);
-    const positions = (await rowsOf<PositionRow>('read-positions')).map(positionOf);
-    const editions = await readEditions(rowsOf);
-    const [smallest] = await rowsOf<{ watermark_us: TimeUs }>('smallest-watermark');
+    const windows = await readMarkedWindows(session, statement, parameters);
     await session.command('COMMIT');
-    const watermarkUs = smallest!.watermark_us;
-    return { windows: windows.rows.map(markedOf), positions, editions, watermarkUs };
+    return windows;
   } catch (error) {
     // The connection may be what broke; its error is not the one worth telling.
     await session.command('ROLLBACK').catch(() => undefined);
     throw error;
   }
-}
-
-function scopeParameters(scope: MarkedScope): unknown[] {
-  const { fromUs, untilUs, rules, tenant, after, windowsMax, isOnlyNew } = scope;
-  return [
-    boundParameter(fromUs),
-    boundParameter(untilUs),
-    rules ?? null,
-    tenant ?? null,
-    timeParameter(after?.startUs),
-    after === undefined ? null : String(Buffer.from(after.seriesId).readBigInt64BE()),
-    after === undefined ? null : intervalParameter(after.widthUs),
-    after?.edition ?? null,
-    windowsMax,
-    isOnlyNew,
-  ];
-}
-
-interface MarkedRow {
-  edition: string;
-  series_id: Buffer;
-  width_us: string;
-  start_us: string;
-  pieces: string;
-  samples: string;
-  is_open: boolean;
-  partitions: number[];
-  first_pieces: string[];
-  is_bounded: boolean;
-  is_marked: boolean;
-}
-
-function markedOf(row: MarkedRow): MarkedWindow {
-  return {
-    edition: Number(row.edition),
-    seriesId: new Uint8Array(row.series_id),
-    widthUs: Number(row.width_us),
-    startUs: Number(row.start_us),
-    pieces: Number(row.pieces),
-    samples: Number(row.samples),
-    isOpen: row.is_open,
-    isBounded: row.is_bounded,
-    isMarked: row.is_marked,
-    firsts: row.partitions.map((partition, i) => {
-      return { partition, piece: Number(row.first_pieces[i]!) };
-    }),
-  };
 }
 
 async function replaceSome(

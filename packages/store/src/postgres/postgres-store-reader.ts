@@ -1,4 +1,4 @@
-import { ADDRESS_ZERO, SampleFlag } from '@millrace/model';
+import { SampleFlag } from '@millrace/model';
 import pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import type { PostgresConnection } from '../postgres-connection.ts';
@@ -8,7 +8,6 @@ import {
   type HistogramRowColumns,
   type ReadScope,
   type SampleRowColumns,
-  type StoredPosition,
   type StoredTotals,
   type StoreReader,
   type StoreSnapshot,
@@ -19,7 +18,12 @@ import { copyOutText } from './copy-out-text.ts';
 import { translateError } from './postgres-errors.ts';
 import { sessionOf } from './session.ts';
 import { readEditions } from './read-editions.ts';
+import { nameParameters } from './complete-rows.ts';
+import { int8Array } from './array-parameters.ts';
+import { readMarkedWindows, scopeParameters } from './read-marked-windows.ts';
+import { numberOf, positionOf, type PositionRow } from './stored-position.ts';
 import {
+  readCompleted,
   readDeadLetter,
   readDefinition,
   readExemplar,
@@ -88,13 +92,8 @@ export function createPostgresStoreReader(
 
 function snapshotOf(client: pg.Client, close: () => Promise<void>): StoreSnapshot {
   const session = sessionOf(client);
-  const rowsOf = async <Row>(name: string): Promise<Row[]> => {
-    try {
-      return (await session.run<Row>(name)).rows;
-    } catch (error) {
-      throw translateError(error, WHAT);
-    }
-  };
+  const rowsOf = async <Row>(name: string): Promise<Row[]> =>
+    (await translated(() => session.run<Row>(name))).rows;
   const list = <T>(name: string, scope: ReadScope, read: (rows: CopyOutRows) => T) =>
     batches(client, { name, scope }, (rows): T[] => {
       const some: T[] = [];
@@ -122,8 +121,29 @@ function snapshotOf(client: pg.Client, close: () => Promise<void>): StoreSnapsho
     exemplars: (scope) => list('copy-out-exemplars', scope, readExemplar),
     metadata: () => list('copy-out-metadata', EVERYTHING, readMetadata),
     editions: () => readEditions(rowsOf),
+    completed: (scope) => list('copy-out-completed', scope, readCompleted),
+    look: (names) =>
+      translated(() => readMarkedWindows(session, 'look-at-windows', nameParameters(names))),
+    marked: (scope) =>
+      translated(() => readMarkedWindows(session, 'marked-windows', scopeParameters(scope))),
+    changedBefore: async (rows) => {
+      const runs = int8Array(rows.length, (i) => rows[i]!.run);
+      const parameters = [...nameParameters(rows), runs];
+      const found = await translated(() =>
+        session.run<{ place: number }>('changed-before', parameters),
+      );
+      return new Set(found.rows.map(({ place }) => place));
+    },
     close,
   };
+}
+
+async function translated<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    throw translateError(error, WHAT);
+  }
 }
 
 /** What `take` makes of the rows that have come, again and again. */
@@ -230,37 +250,6 @@ function noteOf(row: ExpiredRow): ExpiredNote {
     isOfOthers: row.others,
     beforeUs: Number(row.before_us),
   };
-}
-
-export interface PositionRow {
-  log_id: string;
-  log_number: string;
-  partition: number;
-  source: string;
-  mark_offset: string;
-  mark_ordinal: string;
-  open: boolean;
-  position: string | null;
-  partition_time_us: string | null;
-  watermark_us: string | null;
-}
-
-export function positionOf(row: PositionRow): StoredPosition {
-  return {
-    logId: row.log_id,
-    logNumber: Number(row.log_number),
-    partition: row.partition,
-    source: row.source,
-    mark: { ...ADDRESS_ZERO, offset: Number(row.mark_offset), ordinal: Number(row.mark_ordinal) },
-    isOpen: row.open,
-    position: numberOf(row.position),
-    partitionTimeUs: numberOf(row.partition_time_us),
-    watermarkUs: numberOf(row.watermark_us),
-  };
-}
-
-function numberOf(text: string | null): number | undefined {
-  return text === null ? undefined : Number(text);
 }
 
 type TotalsRow = Readonly<

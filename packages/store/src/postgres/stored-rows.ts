@@ -6,6 +6,8 @@ import {
   sortLabels,
   type SampleKindName,
 } from '@millrace/model';
+import type { CompleteWindow, WindowName } from '../completion-store.ts';
+import type { StoredCompleteWindow } from '../completed-reader.ts';
 import type {
   StoredDeadLetter,
   StoredDefinition,
@@ -18,7 +20,6 @@ import type { CopyOutRows } from './copy-out-rows.ts';
 
 /** One row each, its fields in the order of the statement. */
 export function readPiece(rows: CopyOutRows): StoredPiece {
-  const next = <T>(read: (rows: CopyOutRows) => T): T | undefined => optional(rows, read);
   return {
     isFinal: required(rows, (from) => from.boolean()),
     edition: required(rows, (from) => from.int64()),
@@ -27,6 +28,15 @@ export function readPiece(rows: CopyOutRows): StoredPiece {
     startUs: required(rows, (from) => from.timeUs()),
     partition: required(rows, (from) => from.int32()),
     piece: required(rows, (from) => from.int64()),
+    ...readWindowColumns(rows),
+  };
+}
+
+function readWindowColumns(
+  rows: CopyOutRows,
+): Omit<CompleteWindow, keyof WindowName | 'pieces' | 'samples'> {
+  const next = <T>(read: (rows: CopyOutRows) => T): T | undefined => optional(rows, read);
+  return {
     count: required(rows, (from) => from.int64()),
     marked: required(rows, (from) => from.boolean()),
     sum: next((from) => from.float64()),
@@ -44,6 +54,19 @@ export function readPiece(rows: CopyOutRows): StoredPiece {
       next((from) => from.array((one) => one.timeUs())),
       next((from) => from.array((one) => one.float64())),
     ),
+  };
+}
+
+export function readCompleted(rows: CopyOutRows): StoredCompleteWindow {
+  return {
+    run: required(rows, (from) => from.int64()),
+    edition: required(rows, (from) => from.int64()),
+    seriesId: required(rows, (from) => from.bytes()),
+    widthUs: required(rows, (from) => from.intervalUs()),
+    startUs: required(rows, (from) => from.timeUs()),
+    pieces: required(rows, (from) => from.int64()),
+    samples: required(rows, (from) => from.int64()),
+    ...readWindowColumns(rows),
   };
 }
 
