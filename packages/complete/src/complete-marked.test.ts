@@ -62,6 +62,26 @@ describe('what is marked is computed again from all samples', () => {
     expectWhole(all);
   });
 
+  test('but for windows of series that have too many samples, which say so', async () => {
+    const all = await stored({ seed: 5, partitions: 1, records: 120 });
+    const parts = { log: all.live.log, store: all.store };
+    const report = await complete(parts, { samplesMax: 24 });
+    const reasons = report.reasons.map(({ reason }) => reason);
+    expect(reasons).toContain('size');
+    // Besides, those in which a counter goes on in one of them.
+    expect(new Set(['size', 'followed', ...reasons]).size).toBe(2);
+    const outputs = [...all.database.notCompletable.values()]
+      .filter(({ reason }) => reason === 'size')
+      .map(({ edition, seriesId }) => `${edition} ${Buffer.from(seriesId).toString('hex')}`);
+    expect(report.completed).toBeGreaterThan(100);
+    expect(report.notCompletable).toBeGreaterThan(10);
+    expect(new Set(outputs).size).toBeLessThan(20);
+    expectWhole(all);
+    // By more memory they are completed as well.
+    expect(await complete(parts)).toMatchObject({ completed: report.notCompletable });
+    expectWhole(all);
+  });
+
   test.each([6, 7])('and only then once more, seed %i', async (seed) => {
     const all = await stored({ seed });
     const parts = { log: all.live.log, store: all.store };

@@ -90,7 +90,10 @@ export async function completePartition(
       if (why === undefined) result.failed.delete(number);
       else result.failed.set(number, why);
     }
-    left = new Map([...left].filter(([number]) => result.failed.has(number)));
+    // Of one that has too many samples there are no fewer from further back on.
+    left = new Map(
+      [...left].filter(([number]) => (result.failed.get(number) ?? 'size') !== 'size'),
+    );
     if (left.size === 0) break;
   }
   for (const number of result.failed.keys()) result.pieces.delete(number);
@@ -111,16 +114,20 @@ async function computeFrom(
     new Map([...windows].map(([number, { window }]) => [number, window])),
   );
   const fold = new WindowFold(task.settings, wanted.plans, FOLD_VERSION);
+  const tooLarge = new Set<number>();
   let range = ALL_SERIES;
   while (range.from < ALL_SERIES.to) {
     const collector = await collect(task, start, { wanted, range });
-    if (collector !== undefined) {
+    if (!collector.isFull) {
       foldCollected(fold, collector, { inexact: inexact as Map<number, Inexact>, links });
-      const size = range.to - range.from;
-      range = { from: range.to, to: Math.min(ALL_SERIES.to, range.to + size) };
-    } else if (range.to - range.from > 1) range = halfOf(range);
-    else return new Map([...windows.keys()].map((number) => [number, 'size']));
+      range = nextTo(range, 2 * collector.held <= task.samplesMax ? 2 : 1);
+    } else if (sizeOf(range) > 1) range = partOf(range, collector, task.samplesMax);
+    else {
+      for (const number of windowsOf(collector)) tooLarge.add(number);
+      range = { from: range.to, to: ALL_SERIES.to };
+    }
   }
+  for (const number of tooLarge) inexact.set(number, 'size');
   for (const slot of fold.pieces.used()) {
     const piece = fold.entry(slot);
     const { edition, fingerprint, widthUs, startUs } = piece;
@@ -129,16 +136,36 @@ async function computeFrom(
   return inexact;
 }
 
-function halfOf({ from, to }: SeriesRange): SeriesRange {
-  return { from, to: from + Math.ceil((to - from) / 2) };
+function sizeOf({ from, to }: SeriesRange): number {
+  return to - from;
 }
 
-/** Undefined: there are more samples than may be held at once. */
+function nextTo(range: SeriesRange, factor: number): SeriesRange {
+  return { from: range.to, to: Math.min(ALL_SERIES.to, range.to + factor * sizeOf(range)) };
+}
+
+/** Half of them; where one series has most of the samples, those before it, or it alone. */
+function partOf(
+  { from, to }: SeriesRange,
+  collector: PartitionCollector,
+  samplesMax: number,
+): SeriesRange {
+  const { at, samples } = collector.largest();
+  if (2 * samples < samplesMax) return { from, to: from + Math.ceil((to - from) / 2) };
+  return at > from ? { from, to: at } : { from, to: at + 1 };
+}
+
+/** Windows that need a series of which there are too many samples. */
+function* windowsOf({ series }: PartitionCollector): Generator<number> {
+  for (const { targets } of series) for (const { windows } of targets) yield* windows.values();
+}
+
+/** It is full when there are more samples than may be held at once; then it has none. */
 async function collect(
   task: PartitionTask,
   start: PartitionStart,
   { wanted, range }: Readonly<{ wanted: WantedWindows; range: SeriesRange }>,
-): Promise<PartitionCollector | undefined> {
+): Promise<PartitionCollector> {
   const { place, to, samplesMax, identitiesMax } = task;
   const known = await start.load();
   const collector = new PartitionCollector(wanted, known, { range, identitiesMax });
@@ -148,12 +175,17 @@ async function collect(
     const record = decodeEventsRecord(payload);
     newestUs = Math.max(newestUs, appendTimeUs);
     if (record.kind === EventsRecordKind.data) collector.take(record, newestUs > task.recentUs);
-    if (collector.held > samplesMax) return undefined;
+    if (collector.held > samplesMax) {
+      collector.isFull = true;
+      if (sizeOf(range) > 1) return collector;
+      // Whoever else is in the range has to be known; that is mostly nobody.
+      collector.drop();
+    }
     records += 1;
     if (records % RECORDS_AT_ONCE === 0) await task.onRead(RECORDS_AT_ONCE);
   }
   await task.onRead(records % RECORDS_AT_ONCE);
-  collector.finish();
+  if (!collector.isFull) collector.finish();
   return collector;
 }
 

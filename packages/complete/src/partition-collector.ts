@@ -51,10 +51,12 @@ const NO_ORDINALS: readonly number[] = [];
  * would take as new if its memory had no bound. Counters' samples before the windows as well.
  */
 export class PartitionCollector {
-  readonly samples: CollectedSamples = new CollectedSamples();
+  samples: CollectedSamples = new CollectedSamples();
   readonly series: CollectedSeries[] = [];
   /** Identities were forgotten: an event may have come twice. */
   hasForgotten = false;
+  /** There are more samples than may be held: from then on none are kept. */
+  isFull = false;
   /** Samples between wanted windows, of all series. */
   #tails = 0;
   readonly #wanted: WantedWindows;
@@ -96,7 +98,7 @@ export class PartitionCollector {
     if (!this.#receivers.note(record, 0)) return;
     const retried = this.#retriedOf(record);
     // Windows had it already when it first came.
-    if (record.protocol === REDRIVE_PROTOCOL) return;
+    if (record.protocol === REDRIVE_PROTOCOL || this.isFull) return;
     const side = new SideColumns(record);
     for (let i = 0; i < record.values.length; i += 1) {
       side.next(i);
@@ -111,6 +113,23 @@ export class PartitionCollector {
   /** What is held, as so many samples: those between windows are objects, and take more. */
   get held(): number {
     return this.samples.count + TAIL_SAMPLES * this.#tails;
+  }
+
+  /** The series that has the most of the samples, by the first 32 bits of its fingerprint. */
+  largest(): { at: number; samples: number } {
+    const counts = new Uint32Array(this.series.length);
+    const { series, count } = this.samples;
+    for (let i = 0; i < count; i += 1) counts[series[i]!]! += 1;
+    const samples = counts.reduce((a, b) => Math.max(a, b), 0);
+    const one = this.series[counts.indexOf(samples)];
+    return { at: one === undefined ? 0 : firstBits(one.fingerprint, 0), samples };
+  }
+
+  /** Lets go of all samples; whose they were stays known. */
+  drop(): void {
+    this.samples = new CollectedSamples();
+    this.#tails = 0;
+    for (const one of this.series) one.tails = new SeriesTails();
   }
 
   /** What counters go on from is added to what was collected. */
@@ -249,12 +268,11 @@ function placeIn(intervals: Float64Array, timeUs: number): number {
 }
 
 function isInRange({ from, to }: SeriesRange, fingerprints: Uint8Array, s: number): boolean {
-  const at = 16 * s;
-  const first =
-    ((fingerprints[at]! << 24) |
-      (fingerprints[at + 1]! << 16) |
-      (fingerprints[at + 2]! << 8) |
-      fingerprints[at + 3]!) >>>
-    0;
+  const first = firstBits(fingerprints, 16 * s);
   return first >= from && first < to;
+}
+
+function firstBits(bytes: Uint8Array, at: number): number {
+  const [a, b, c, d] = [bytes[at]!, bytes[at + 1]!, bytes[at + 2]!, bytes[at + 3]!];
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
 }
