@@ -21,8 +21,8 @@ export interface PartitionGroup {
   leave(): Promise<void>;
   status(): PartitionGroupStatus;
   /**
-   * Tells the group how far its partitions are: for people's tools, never for us. Best effort:
-   * what cannot be told now is told the next time.
+   * Tells the group how far its partitions are: for people's tools, and for who only gives way.
+   * Best effort: what cannot be told now is told the next time.
    */
   advise(positions: ReadonlyMap<number, number>): Promise<void>;
 }

@@ -12,5 +12,6 @@ export type { Job } from './jobs/job.ts';
 export { beginJob } from './jobs/job-start.ts';
 export type { BegunJob } from './jobs/job-state.ts';
 export { createJobs, type Jobs, type JobsComponents } from './jobs/jobs.ts';
+export { watchStoreLag, type StoreLag } from './jobs/store-lag.ts';
 export { createTransformer, type Transformer, type TransformerComponents } from './transformer.ts';
 export { transformerDefinition, type TunedTransformerSettings } from './settings-definition.ts';

@@ -2,6 +2,7 @@ import { archiveDefinition, type ArchiveSection } from '@millrace/archive';
 import { checkpointDefinition, type CheckpointSection } from '@millrace/checkpoint';
 import {
   checkHost,
+  errorText,
   limitTime,
   MillraceError,
   processDefinition,
@@ -20,17 +21,20 @@ import {
   redisDefinition,
   type RedisSection,
 } from '@millrace/state/redis';
-import { createSharedStage, TOPIC_EVENTS } from '@millrace/stream';
+import { createSharedStage, TOPIC_EVENTS, TOPIC_SERIES, type Stream } from '@millrace/stream';
 import {
   DEFAULT_KAFKA_GROUP_SETTINGS,
   kafkaConnectionOf,
   kafkaDefinition,
+  kafkaGroups,
+  openKafkaGroupPositions,
   kafkaTopics,
   openKafkaPartitionGroup,
   openKafkaStream,
   type KafkaSection,
 } from '@millrace/stream/kafka';
 import { hostArchive } from './host-archive.ts';
+import { watchStoreLag } from './jobs/store-lag.ts';
 import { DEFAULT_TRANSFORMER_SETTINGS } from './settings.ts';
 import { transformerDefinition, type TunedTransformerSettings } from './settings-definition.ts';
 import { createTransformer, type Transformer } from './transformer.ts';
@@ -72,6 +76,9 @@ const CHECKPOINT_PART = 0.15;
 /** A broker that is away is told of after so long, and looked for again. */
 const OPEN_MS = 2000;
 const ADVISE_MS = 10_000;
+const LAG_LOOK_MS = 500;
+/** Of this a second is how seldom writers tell how far they are. */
+const PRESSED_MS = 3000;
 
 /**
  * Runs the transformer as a process of its own, with the log in Kafka and the state in Redis,
@@ -117,8 +124,9 @@ async function compose(
     { stream, readPosition: (partition) => state.readPosition(partition), owned },
     settings.archive,
   );
+  const isPressed = hostStoreLag(host, { stream, kafka, owned });
   const transformer = createTransformer(
-    { stream, state, clock, log, meter, jobPlaces, archived: archive.stream },
+    { stream, state, clock, log, meter, jobPlaces, archived: archive.stream, isPressed },
     {
       ...DEFAULT_TRANSFORMER_SETTINGS,
       ...settings.transformer,
@@ -139,7 +147,7 @@ async function compose(
     { connection, clock, log },
     {
       ...DEFAULT_KAFKA_GROUP_SETTINGS,
-      groupId: `${topicPrefix}${NAME}`,
+      groupId: kafkaGroups(topicPrefix).transformer,
       topic: kafkaTopics(topicPrefix)[TOPIC_EVENTS],
       partitions: stream.partitions,
       sessionMs,
@@ -152,6 +160,31 @@ async function compose(
   // When the group has the partitions back: nobody waits for it.
   host.onClose(() => checkpointLast(stage, host, stopMsMax * CHECKPOINT_PART));
   return shared;
+}
+
+/** Whether jobs are to hold back, as far as the writers tell their group. */
+function hostStoreLag(
+  host: StageHost,
+  parts: Readonly<{ stream: Stream; kafka: KafkaSection; owned: () => readonly number[] }>,
+): () => boolean {
+  const { clock, log } = host;
+  const { stream, kafka, owned: partitions } = parts;
+  const { topicPrefix } = kafka;
+  const writers = openKafkaGroupPositions(
+    { connection: kafkaConnectionOf(kafka, NAME), log },
+    { groupId: kafkaGroups(topicPrefix).writer, topic: kafkaTopics(topicPrefix)[TOPIC_SERIES] },
+  );
+  const onUnknown = (error: unknown): void =>
+    log.warn({ error: errorText(error) }, 'How far the store is cannot be read; jobs go on.');
+  const lag = watchStoreLag(
+    { stream, clock, partitions, stored: () => writers.read(), onUnknown },
+    { topic: TOPIC_SERIES, lookMs: LAG_LOOK_MS, pressedMs: PRESSED_MS },
+  );
+  host.onClose(async () => {
+    await lag.stop();
+    await writers.close();
+  });
+  return lag.isPressed;
 }
 
 /** In bounded time: what is not complete by then means nothing. */

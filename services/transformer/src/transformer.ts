@@ -33,6 +33,8 @@ export interface TransformerComponents {
   jobPlaces?: StatePlaces;
   /** The log with its archive in front: for jobs, and for a state that is lost. */
   archived?: Stream | undefined;
+  /** Whether what arrives gets on slowly, so that jobs hold back. Left out: nobody knows. */
+  isPressed?: () => boolean;
 }
 
 export interface Transformer extends PartitionedStage {
@@ -57,7 +59,9 @@ export function createTransformer(
   const { archived: stream = components.stream } = components;
   if (places === undefined) return live;
   const { partitions, stopMsMax } = settings;
-  const parts = { stream, places, clock, events: createJobEvents(log, meter) };
+  const { isPressed } = components;
+  const told = isPressed === undefined ? {} : { isPressed };
+  const parts = { stream, places, clock, events: createJobEvents(log, meter), ...told };
   return withJobs(live, createJobs(parts, { ...DEFAULT_JOB_SETTINGS, stopMsMax }, partitions));
 }
 

@@ -45,6 +45,7 @@ import {
   DEFAULT_KAFKA_GROUP_SETTINGS,
   kafkaConnectionOf,
   kafkaDefinition,
+  kafkaGroups,
   kafkaTopics,
   openKafkaPartitionGroup,
   openKafkaStream,
@@ -92,7 +93,8 @@ const LET_GO_PART = 0.6;
 const LEAVE_PART = 0.2;
 /** A broker that is away is told of after so long, and looked for again. */
 const OPEN_MS = 2000;
-const ADVISE_MS = 10_000;
+/** Jobs hold back when this shows that much waits to be stored. */
+const ADVISE_MS = 1000;
 
 /** What runs beside a writer, in its process; returns how to end it. */
 export type BesideWriter = (
@@ -179,7 +181,7 @@ async function compose(
     { connection, clock, log },
     {
       ...DEFAULT_KAFKA_GROUP_SETTINGS,
-      groupId: `${topicPrefix}${NAME}`,
+      groupId: kafkaGroups(topicPrefix).writer,
       topic: kafkaTopics(topicPrefix)[TOPIC_SERIES],
       partitions: stream.partitions,
       sessionMs,

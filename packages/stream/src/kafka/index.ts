@@ -15,4 +15,6 @@ export {
   DEFAULT_KAFKA_GROUP_SETTINGS,
   type KafkaPartitionGroupSettings,
 } from './kafka-group-settings.ts';
+export { openKafkaGroupPositions, type GroupPositions } from './kafka-group-positions.ts';
+export { kafkaGroups } from './kafka-groups.ts';
 export { openKafkaPartitionGroup } from './kafka-partition-group.ts';

@@ -11,10 +11,11 @@ import {
   type Measurement,
 } from '@millrace/runtime';
 import { openLmdbStatePlaces } from '@millrace/state/lmdb';
-import { TOPIC_SERIES } from '@millrace/stream';
+import { TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
 import { openSegmentStream } from '@millrace/stream/segment';
 import {
   createJobEvents,
+  watchStoreLag,
   createJobs,
   DEFAULT_JOB_SETTINGS,
   type Jobs,
@@ -22,7 +23,6 @@ import {
 import { openState } from '../open-state.ts';
 import type { SingleSettings } from '../settings.ts';
 import { watchDisk } from './disk-watch.ts';
-import { storeLag } from './store-lag.ts';
 import type { ThreadData } from './thread-data.ts';
 import { createThreadLink } from './thread-link.ts';
 
@@ -67,6 +67,9 @@ const { directories, sharedLog, sharedPositions, settings, colours, owned, numbe
   workerData as JobsThreadData;
 /** Nobody else has to have a turn in this thread. */
 const SLICE_MS = 50;
+const LAG_LOOK_MS = 250;
+/** So far behind the store is, jobs hold back: half of what is promised for what arrives. */
+const PRESSED_MS = 2000;
 const { partitions, logging } = settings;
 const clock = systemClock;
 const log = createConsoleLog({ logging, colours, fields: { stage: 'transformer' } });
@@ -92,7 +95,13 @@ async function open(): Promise<Opened> {
     peers: new Map([[TOPIC_SERIES, port]]),
     ...{ clock, log, settings: settings.log },
   });
-  const lag = storeLag({ stream, clock }, sharedPositions);
+  const words = new BigInt64Array(sharedPositions);
+  const stored = (): Map<number, number> =>
+    new Map(all.map((one) => [one, Number(Atomics.load(words, one))]));
+  const lag = watchStoreLag(
+    { stream, clock, partitions: () => all, stored },
+    { topic: TOPIC_EVENTS, lookMs: LAG_LOOK_MS, pressedMs: PRESSED_MS },
+  );
   const disk = await watchDisk({ clock }, Object.values(directories));
   const { whyFull } = disk;
   const onUnusable = (partition: number, why: string): void =>

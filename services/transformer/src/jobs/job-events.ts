@@ -22,6 +22,8 @@ export interface JobEvents {
   stopped(job: JobKey, error: unknown): void;
   /** There is no room for what it writes; it goes on when there is. */
   rests(job: JobKey, error: unknown): void;
+  /** It waited for so long, because the store was behind. */
+  heldBack(job: JobKey, ms: number): void;
   over(job: JobKey, position: number): void;
   /** How far it is, for a line now and then. */
   told(status: Readonly<JobStatus>): void;
@@ -51,6 +53,10 @@ export function createJobEvents(log: Log, meter: Meter): JobEvents {
   const published = counter('published_bytes_total', 'Bytes that jobs appended to metrics.series.');
   const commits = counter('commit_bytes_total', 'Bytes of states of jobs committed.');
   const retries = counter('retries_total', 'Calls of jobs tried again.', ['call']);
+  const heldBack = counter(
+    'held_back_seconds_total',
+    'What jobs waited for a store that is behind.',
+  );
   const levels = {
     position: level('position', 'The next record of metrics.events that a job folds.'),
     endPosition: level('end_position', 'Where a job ends, as far as it is known.'),
@@ -77,6 +83,7 @@ export function createJobEvents(log: Log, meter: Meter): JobEvents {
       ),
     rests: (job, error) =>
       log.warn({ ...job, error: errorText(error) }, 'A job rests until there is room.'),
+    heldBack: ({ partition }, ms) => heldBack.add(ms / 1000, { partition }),
     over: (job, position) => log.info({ ...job, position }, 'A job has folded all of its past.'),
     told: ({ candidate, partition, position, endPosition, samplesPerSecond }) =>
       log.info(

@@ -155,10 +155,11 @@ class JobSession {
 
   /** What arrives goes first; and yet the past gets on, or it would never be folded. */
   async #holdBack(): Promise<void> {
-    const { clock, isPressed } = this.#parts;
+    const { clock, isPressed, events, key } = this.#parts;
     for (let ms = 0; ms < PRESSED_MS_MAX; ms += PRESSED_LOOK_MS) {
       if (isPressed?.() !== true || this.#rests()) return;
       await clock.sleep(PRESSED_LOOK_MS, this.#signal);
+      events.heldBack(key, PRESSED_LOOK_MS);
     }
   }
 

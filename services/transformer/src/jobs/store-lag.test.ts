@@ -2,16 +2,19 @@ import { systemClock, type Clock } from '@millrace/runtime';
 import { TOPIC_EVENTS } from '@millrace/stream';
 import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
 import { expect, test, vi } from 'vitest';
-import { publishPositions, createSharedPositions } from './shared-positions.ts';
-import { storeLag } from './store-lag.ts';
+import { watchStoreLag } from './store-lag.ts';
 
 const SECOND = 1_000_000;
 
 test('jobs hold back while the store takes long for what arrived, and no longer', async () => {
   const stream = openMemoryStream(new MemoryLog({ partitions: 2, clock: systemClock }));
   const producer = stream.producer();
-  const shared = createSharedPositions(2);
-  const stored = publishPositions(shared);
+  const stored = new Map([
+    [0, 0],
+    [1, 0],
+  ]);
+  let broken: Error | undefined;
+  const unknown: unknown[] = [];
   let us = 0;
   let looks = 0;
   let wake = (): void => undefined;
@@ -25,7 +28,17 @@ test('jobs hold back while the store takes long for what arrived, and no longer'
       });
     },
   };
-  const lag = storeLag({ stream, clock }, shared);
+  const lag = watchStoreLag(
+    {
+      ...{ stream, clock, partitions: () => [0, 1] },
+      stored: async () => {
+        if (broken !== undefined) throw broken;
+        return stored;
+      },
+      onUnknown: (error) => unknown.push(error),
+    },
+    { topic: TOPIC_EVENTS, lookMs: 250, pressedMs: 2000 },
+  );
   const after = async (seconds: number): Promise<boolean> => {
     us += seconds * SECOND;
     const before = looks;
@@ -39,9 +52,19 @@ test('jobs hold back while the store takes long for what arrived, and no longer'
   expect(await after(1)).toBe(false);
   expect(await after(1.5)).toBe(false);
   expect(await after(1)).toBe(true);
-  stored.set(1, { offset: 1, ordinal: 0 });
+  stored.set(1, 1);
   expect(await after(0.1)).toBe(false);
   expect(await after(10)).toBe(false);
+  // What nobody can tell keeps nobody, and is told once; nor does what was known long ago.
+  await producer.append(TOPIC_EVENTS, 0, Uint8Array.of(1));
+  expect([await after(1), await after(1), await after(2.5)]).toEqual([false, false, true]);
+  broken = new Error('away');
+  expect([await after(1), await after(1)]).toEqual([false, false]);
+  expect(unknown).toEqual([broken]);
+  broken = undefined;
+  expect([await after(1), await after(6)]).toEqual([true, false]);
+  stored.delete(0);
+  expect([await after(1), await after(4)]).toEqual([false, false]);
   await lag.stop();
   await stream.close();
 });
