@@ -136,6 +136,23 @@ it('is refused when there are two, when it begins in the future, when there is n
   await beginCandidate(parts, wanted);
 });
 
+it('has jobs that are bounded from the start on, also when other rules came since', async () => {
+  const stream = await openStream();
+  const parts = { stream, clock };
+  const wanted = { ...rulesOf(rule('b', '30s')), sinceUs: 0 };
+  const bounded = await beginCandidate(parts, { ...wanted, samplesPerSecondMax: 70 });
+  const { number } = bounded.version;
+  const order = async (of: number) => (await readHistory(stream)).jobsOrder(of);
+  expect(await order(number)).toEqual({ isPaused: false, samplesPerSecondMax: 70 });
+  const other = (await beginCandidate(parts, wanted)).version.number;
+  await applyRules(parts, rulesOf(rule('a', '20s')));
+  expect(await order(number)).toEqual({ isPaused: false, samplesPerSecondMax: 70 });
+  expect(await order(other)).toEqual({ isPaused: false, samplesPerSecondMax: 0 });
+  await orderJobs(parts, number, { samplesPerSecondMax: 0 });
+  await dropCandidate(parts, other);
+  expect(await order(number)).toEqual({ isPaused: false, samplesPerSecondMax: 0 });
+});
+
 it('has jobs that go on as it was said last', async () => {
   const stream = await openStream();
   const parts = { stream, clock };

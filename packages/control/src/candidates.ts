@@ -10,7 +10,13 @@ import {
 } from './control-errors.ts';
 import type { WantedRules } from './plan-rules.ts';
 import { HistoryReader } from './read-history.ts';
-import { allBegun, noneBegun, recordVersion, type NextVersion } from './record-version.ts';
+import {
+  allBegun,
+  noneBegun,
+  recordVersion,
+  type BegunCandidate,
+  type NextVersion,
+} from './record-version.ts';
 import type { Candidate, RulesHistory, RulesVersion } from './rules-history.ts';
 
 /** How many rule sets are folded beside those in force: one that is tried, one that is kept. */
@@ -36,12 +42,13 @@ type Parts = ControlParts & Partial<ChangingParts>;
  */
 export async function beginCandidate(
   parts: Parts,
-  wanted: Pick<WantedRules, 'rules' | 'source'> & Pick<Candidate, 'sinceUs'>,
+  wanted: Pick<WantedRules, 'rules' | 'source'> & BegunCandidate,
 ): Promise<ChangedCandidates> {
   if (wanted.sinceUs > parts.clock.nowUs()) throw sinceInFuture();
   const changed = await change(parts, (before) => {
     if (before.candidates.length >= CANDIDATES_MAX) throw candidatesFull(CANDIDATES_MAX);
-    return { ...goOn(before), begun: { ...allBegun(wanted), sinceUs: wanted.sinceUs } };
+    const { sinceUs, samplesPerSecondMax } = wanted;
+    return { ...goOn(before), begun: { ...allBegun(wanted), sinceUs, samplesPerSecondMax } };
   });
   return { ...changed, candidate: changed.version.candidates.at(-1) };
 }

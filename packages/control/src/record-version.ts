@@ -3,6 +3,7 @@ import { TOPIC_CONTROL, type Producer } from '@millrace/stream';
 import {
   ControlRecordKind,
   encodeControlRecord,
+  type ControlCandidate,
   type ControlRecord,
   type FoldSettings,
 } from '@millrace/wire';
@@ -23,7 +24,13 @@ export interface NextVersion {
   /** Those that are there go on. */
   candidates: readonly Candidate[];
   /** One that begins with this version. */
-  begun: (NextRules & Pick<Candidate, 'sinceUs'>) | undefined;
+  begun: (NextRules & BegunCandidate) | undefined;
+}
+
+/** What is asked for with a candidate. */
+export interface BegunCandidate extends Pick<Candidate, 'sinceUs'> {
+  /** Of each partition's job, see `JobsOrder`; left out: as many as it can. */
+  samplesPerSecondMax?: number | undefined;
 }
 
 /** Rules of which some have their editions. */
@@ -81,12 +88,13 @@ export async function recordVersion(
   };
   const { after, rules, settings, foldVersion, begun } = next;
   const editions = await numbered(rules);
-  const candidates = next.candidates.map(({ rules: { rules: its }, ...rest }) => {
+  const candidates = next.candidates.map(({ rules: { rules: its }, ...rest }): ControlCandidate => {
     return { ...rest, editions: its.map(({ edition }) => edition) };
   });
   if (begun !== undefined) {
-    const { source, sinceUs } = begun;
-    candidates.push({ number: 0, editions: await numbered(begun), source, sinceUs });
+    const { source, sinceUs, samplesPerSecondMax } = begun;
+    const rate = samplesPerSecondMax === undefined ? {} : { samplesPerSecondMax };
+    candidates.push({ number: 0, editions: await numbered(begun), source, sinceUs, ...rate });
   }
   const number = await append({
     kind: ControlRecordKind.rules,

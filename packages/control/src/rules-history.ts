@@ -177,6 +177,10 @@ export class RulesHistory {
     }
     const { kind: _kind, editions, candidates = [], ...rest } = record;
     const number = this.numberAt(offset);
+    for (const { samplesPerSecondMax } of candidates) {
+      if (samplesPerSecondMax === undefined) continue;
+      this.#jobs.set(number, { isPaused: false, samplesPerSecondMax });
+    }
     this.#versions.push({
       ...{ number, ...rest },
       rules: this.#rulesOf(editions, offset),

@@ -31,7 +31,8 @@ import {
  *   archive  [1, 5, archiveId bin16 or nil, where, changedAt µs]
  *
  * Rules with candidates are version 2, and end with [[number, [edition], source, since µs]]: a
- * program of before would bring others into force without them.
+ * program of before would bring others into force without them. One that begins may have the
+ * samples a second of its jobs behind these; a program of before folds as fast as it can.
  */
 
 const FIRST_VERSION = 1;
@@ -77,7 +78,10 @@ function rulesFields(record: ControlRulesRecord): unknown[] {
   const { candidates = [] } = record;
   const fields = [kind, after, editions, foldVersion, settings, source, appliedAtUs];
   if (candidates.length === 0) return [FIRST_VERSION, ...fields];
-  const beside = candidates.map((one) => [one.number, one.editions, one.source, one.sinceUs]);
+  const beside = candidates.map((one) => {
+    const always = [one.number, one.editions, one.source, one.sinceUs];
+    return one.samplesPerSecondMax === undefined ? always : [...always, one.samplesPerSecondMax];
+  });
   return [CONTROL_RECORD_VERSION, ...fields, beside];
 }
 
@@ -162,11 +166,13 @@ function editionsField(value: unknown): number[] {
 }
 
 function candidateField(value: unknown): ControlCandidate {
-  const [number, editions, source, sinceUs] = arrayField(value, 'a candidate');
+  const [number, editions, source, sinceUs, rate] = arrayField(value, 'a candidate');
+  const samplesPerSecondMax = rate === undefined ? undefined : countField(rate, 'samples a second');
   return {
     number: countField(number, 'a version'),
     editions: editionsField(editions),
     source: stringField(source, 'source'),
     sinceUs: numberField(sinceUs, 'since'),
+    ...(samplesPerSecondMax === undefined ? {} : { samplesPerSecondMax }),
   };
 }

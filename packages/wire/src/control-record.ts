@@ -75,6 +75,11 @@ export interface ControlCandidate {
    * Infinity: nothing of the past was asked for.
    */
   sinceUs: TimeUs;
+  /**
+   * Of one that begins here: how many samples a second each partition's job folds at most, until
+   * something else is said. Absent: as many as it can.
+   */
+  samplesPerSecondMax?: number;
 }
 
 /** How the jobs of a candidate are to go on. The newest record about it counts. */

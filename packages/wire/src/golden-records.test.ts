@@ -234,6 +234,16 @@ const CONTROL: Record<string, ControlRecord> = {
       { number: 0, editions: [7, 8], source: 'rules: []', sinceUs: T0 - 1 },
     ],
   },
+  'control-v2-rules-rate': {
+    kind: ControlRecordKind.rules,
+    after: 3,
+    editions: [1],
+    foldVersion: 2,
+    settings: DEFAULT_FOLD_SETTINGS,
+    source: '',
+    appliedAtUs: T0,
+    candidates: [{ number: 0, editions: [7], source: '', sinceUs: T0, samplesPerSecondMax: 250 }],
+  },
   'control-v1-jobs': {
     kind: ControlRecordKind.jobs,
     candidate: 9,

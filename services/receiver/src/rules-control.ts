@@ -12,7 +12,6 @@ import {
   planRules,
   promoteCandidate,
   type AppliedRules,
-  type Candidate,
   type ChangedCandidates,
   type ChangingParts,
   type JobsOrder,
@@ -101,7 +100,7 @@ export class RulesControl {
   }
 
   /** Folds rules beside those in force. @throws MillraceError CANDIDATES_FULL, REPROCESS_SINCE; and as `apply`. */
-  async begin(wanted: Pick<Candidate, 'rules' | 'source' | 'sinceUs'>): Promise<ChangedCandidates> {
+  async begin(wanted: Parameters<typeof beginCandidate>[1]): Promise<ChangedCandidates> {
     return await this.#changeCandidate('begun', (parts) => beginCandidate(parts, wanted));
   }
 

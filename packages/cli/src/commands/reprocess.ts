@@ -131,20 +131,24 @@ async function begin(
     if (read === undefined) throw new Error(`${config} was named and not read`);
     await lookForRoom(context, { ...flags, url }, read, sinceUs);
     const sent = { file: read.file, source: read.source };
-    return await sendCandidate(url, sent, sinceUs);
+    // With the first request: jobs would begin before a second one.
+    const samplesPerSecond = await rateOfJob(url, flags.rate);
+    return await sendCandidate(url, sent, { sinceUs, samplesPerSecond });
   });
   if (candidate === null) throw new Error(`version ${version} began no candidate`);
   const { number, since } = candidate;
-  if (flags.rate !== undefined) {
-    const { partitions } = await askCandidates(url);
-    const samplesPerSecond = Math.max(1, Math.floor(flags.rate / partitions));
-    await sendJobsOrder(url, number, { samplesPerSecond });
-  }
   const names = candidate.rules.map(({ name }) => name).join(', ');
   output.notice(`${number}: ${names}, folded beside the rules in force, and since ${since}.`);
   if (flags.detach !== true) await follow(context, flags, number);
   if (isJson) output.result(jsonText({ number, since, isFollowed: flags.detach !== true }));
   else output.result(nextLines(program, number, flags.detach === true).join('\n'));
+}
+
+/** Each partition's job gets its part. */
+async function rateOfJob(url: string, rate: number | undefined): Promise<number | undefined> {
+  if (rate === undefined) return undefined;
+  const { partitions } = await askCandidates(url);
+  return Math.max(1, Math.floor(rate / partitions));
 }
 
 /** What is in the future has nothing to fold; the receiver says so. */

@@ -13,11 +13,16 @@ export async function askCandidates(url: string): Promise<CandidatesAnswer> {
 export async function sendCandidate(
   url: string,
   sent: SentFile,
-  sinceUs: number,
+  {
+    sinceUs,
+    samplesPerSecond,
+  }: Readonly<{ sinceUs: number; samplesPerSecond?: number | undefined }>,
 ): Promise<CandidateAnswer> {
   const headers = { 'content-type': 'application/yaml' };
   const request = { method: 'POST', headers, body: sent.source };
-  return (await ask(target(url, `?since_us=${sinceUs}`), request, sent.file)) as CandidateAnswer;
+  const rate = samplesPerSecond === undefined ? '' : `&samples_per_second=${samplesPerSecond}`;
+  const where = target(url, `?since_us=${sinceUs}${rate}`);
+  return (await ask(where, request, sent.file)) as CandidateAnswer;
 }
 
 /** To promote, the store has to be asked first whether it would show the rules. */

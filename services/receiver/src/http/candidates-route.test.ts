@@ -68,6 +68,23 @@ describe('POST /api/v1/candidates', () => {
     );
   });
 
+  it('bounds what its jobs fold from the start on, in the record that begins it', async () => {
+    const one = await start();
+    await beginRules(one.stream, A);
+    const endOf = async () => (await one.stream.bounds(TOPIC_CONTROL, 0)).end;
+    const ends = [await endOf()];
+    await begun(one);
+    ends.push(await endOf());
+    const query = `?since_us=${SINCE_US}&samples_per_second=250`;
+    const { candidate } = (await (await begin(one, B, query)).json()) as CandidateAnswer;
+    expect(candidate!.jobs).toEqual({ paused: false, samplesPerSecond: 250 });
+    // As many records as without: nobody sees rules whose jobs are not bounded yet.
+    expect(await endOf()).toBe(2 * ends[1]! - ends[0]!);
+    await tell(one, `${candidate!.number}/jobs`, { samplesPerSecond: null });
+    const { jobs } = (await read(one)).candidates[1]!;
+    expect(jobs).toEqual({ paused: false, samplesPerSecond: null });
+  });
+
   it('tells what is wrong, and changes nothing', async () => {
     const one = await start();
     await beginRules(one.stream, A);
@@ -85,7 +102,10 @@ describe('POST /api/v1/candidates', () => {
       ...{ status: 422, code: 'reprocess_since', detail: expect.stringContaining('in the future') },
       remedy: expect.stringContaining('--since 2h'),
     });
-    for (const query of ['', '?since_us=2h', '?since_us=-1', `?since_us=${2 ** 53}`]) {
+    const rates = ['0', '-1', '1e3', 'fast', ''].map(
+      (one) => `?since_us=0&samples_per_second=${one}`,
+    );
+    for (const query of ['', '?since_us=2h', '?since_us=-1', `?since_us=${2 ** 53}`, ...rates]) {
       const wrong = await problemOf(await begin(one, B, query));
       expect(wrong).toMatchObject({ status: 400, code: 'invalid_parameter' });
     }

@@ -24,8 +24,8 @@ const BODY_BYTES_MAX = 1024;
 
 /**
  * Rules that are folded beside those in force: `GET /api/v1/candidates`; `POST` there with
- * `?since_us=N` and a rule file begins one; `POST …/NUMBER/promote` with `{"rehearsed": true}`,
- * `…/drop` with `{}`;
+ * `?since_us=N` and a rule file begins one, of which with `&samples_per_second=N` each job folds so
+ * much at most; `POST …/NUMBER/promote` with `{"rehearsed": true}`, `…/drop` with `{}`;
  * `POST …/NUMBER/jobs` with `{"paused": true}` or `{"samplesPerSecond": 1000}`.
  */
 export function candidatesRoutes(parts: Parts): HttpRoute[] {
@@ -55,8 +55,9 @@ async function show({ rules, partitions }: Parts): Promise<HttpAnswer> {
 async function begin(parts: Parts, request: HttpRequest): Promise<HttpAnswer> {
   checkType(request, RULE_FILE_TYPES);
   const sinceUs = sinceOf(request.query().get('since_us'));
+  const samplesPerSecondMax = rateOf(request.query().get('samples_per_second'));
   const wanted = await readRules(parts, request);
-  return await told(parts, await parts.rules.begin({ ...wanted, sinceUs }));
+  return await told(parts, await parts.rules.begin({ ...wanted, sinceUs, samplesPerSecondMax }));
 }
 
 async function numberToChange(
@@ -111,6 +112,16 @@ function sinceOf(text: string | null): number {
   throw invalidParameter(
     `since_us is ${given}, and no time`,
     'Say from when on history is computed again: ?since_us= with microseconds since 1970.',
+  );
+}
+
+/** Of each partition's job. */
+function rateOf(text: string | null): number | undefined {
+  if (text === null) return undefined;
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw invalidParameter(
+    `samples_per_second is ${JSON.stringify(text.slice(0, 40))}, and no whole number above 0`,
+    "Say how many samples each partition's job may fold in a second, or leave it out.",
   );
 }
 
