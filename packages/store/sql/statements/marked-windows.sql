@@ -9,43 +9,47 @@ WITH widest AS MATERIALIZED (
 ), wanted AS MATERIALIZED (
   SELECT known.edition, known.dropped FROM editions AS known
   WHERE $3::text[] IS NULL OR known.rule = ANY ($3)
-), found AS MATERIALIZED (
-  SELECT DISTINCT marked.start, marked.series_id, marked.width, marked.edition
+), marked AS MATERIALIZED (
+  SELECT row.start, row.series_id, row.width, row.edition, known.tenant
   FROM (
     SELECT start, series_id, width, edition FROM windows
     WHERE marked AND start + width > $1 AND start < $2
       AND start > $1::timestamptz - (SELECT width FROM widest)
-    UNION ALL
+    UNION
     SELECT start, series_id, width, edition FROM windows_open
     WHERE marked AND start + width > $1 AND start < $2
       AND start > $1::timestamptz - (SELECT width FROM widest)
-    UNION ALL
+    UNION
     -- Computed again for the sake of others, perhaps, without a mark.
     SELECT start, series_id, width, edition FROM windows_complete
     WHERE start + width > $1 AND start < $2
       AND start > $1::timestamptz - (SELECT width FROM widest)
-  ) AS marked
-  JOIN wanted ON wanted.edition = marked.edition
+  ) AS row
+  JOIN wanted ON wanted.edition = row.edition
+  LEFT JOIN series_definitions AS known ON known.series_id = row.series_id
   WHERE (
     $5::timestamptz IS NULL
-    OR (marked.start, marked.series_id, marked.width, marked.edition)
+    OR (row.start, row.series_id, row.width, row.edition)
       > ($5, $6::bigint, $7::interval, $8::bigint)
   ) AND (
     NOT wanted.dropped OR EXISTS (
       SELECT FROM served AS shown
-      WHERE shown.edition = marked.edition AND shown.range @> marked.start
+      WHERE shown.edition = row.edition AND shown.range @> row.start
     )
-  ) AND marked.start >= coalesce(expired_before(
-    CASE WHEN marked.width < '1 hour' THEN 'windows_narrow' ELSE 'windows_wide' END,
-    marked.width, marked.edition,
-    (SELECT known.tenant FROM series_definitions AS known
-      WHERE known.series_id = marked.series_id)
-  ), '-infinity') AND (
-    $4::text IS NULL OR EXISTS (
-      SELECT FROM series_definitions AS known
-      WHERE known.series_id = marked.series_id AND known.tenant = $4
-    )
-  )
+  ) AND ($4::text IS NULL OR known.tenant = $4)
+), kept AS MATERIALIZED (
+  -- Once for all windows of one kind: looking it up for each takes longer than all else.
+  SELECT kind.width, kind.edition, kind.tenant, coalesce(expired_before(
+    CASE WHEN kind.width < '1 hour' THEN 'windows_narrow' ELSE 'windows_wide' END,
+    kind.width, kind.edition, kind.tenant
+  ), '-infinity') AS from_time
+  FROM (SELECT DISTINCT width, edition, tenant FROM marked) AS kind
+), found AS MATERIALIZED (
+  SELECT marked.start, marked.series_id, marked.width, marked.edition
+  FROM marked JOIN kept
+    ON kept.width = marked.width AND kept.edition = marked.edition
+    AND kept.tenant IS NOT DISTINCT FROM marked.tenant
+  WHERE marked.start >= kept.from_time
 )
 SELECT
   found.edition::text, int8send(found.series_id) AS series_id,
