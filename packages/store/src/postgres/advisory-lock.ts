@@ -4,4 +4,5 @@ export const AdvisoryLock = {
   ranges: 4_711_580_133,
   expiry: 4_711_580_134,
   completion: 4_711_580_135,
+  tenants: 4_711_580_136,
 } as const;

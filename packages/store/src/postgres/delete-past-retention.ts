@@ -39,7 +39,7 @@ export async function sweepRange(
   const sweepBlocks = (block: number): Promise<number | undefined> =>
     pool.use(WHAT, (session) =>
       transaction(session, async () => {
-        if (!(await isOurs(session))) return undefined;
+        if (!(await isOurs(session)) || !(await isForAll(session, rows))) return undefined;
         const place = [name, timeColumn, block, block + BLOCKS_MAX];
         const found = await session.run<{ place: number; deleted: number }>(
           'delete-past-retention',
@@ -105,6 +105,21 @@ export async function noteExpired(session: Session, note: ExpiredNote): Promise<
     ...[table, widthUs ?? null, edition ?? null, tenant ?? null],
     ...[isOfOthers === true, timeParameter(beforeUs)],
   ]);
+}
+
+/**
+ * In the transaction that deletes, first of all: whether nobody was set apart since it was planned
+ * whose rows go when. Those would be taken for others, and what is gone of them would be noted of
+ * others only.
+ */
+export async function isForAll(
+  session: Session,
+  rows: readonly Pick<RetainedRows, 'whose'>[],
+): Promise<boolean> {
+  await session.run('share-tenants', [AdvisoryLock.tenants]);
+  const named = [...new Set(rows.flatMap(({ whose }) => whose ?? []))];
+  const found = await session.run<{ are_known: boolean }>('are-tenants-known', [named]);
+  return found.rows[0]!.are_known;
 }
 
 /** Two at once would wait for one another, row by row. */

@@ -1,6 +1,6 @@
 import type { RetainedRows } from '../retention/plan-retention.ts';
 import { timeParameter } from './array-parameters.ts';
-import { noteExpired, ofWhom, sweepOnce } from './delete-past-retention.ts';
+import { isForAll, noteExpired, ofWhom, sweepOnce } from './delete-past-retention.ts';
 import type { PostgresPool } from './postgres-pool.ts';
 import { transaction } from './session.ts';
 import type { StoredRange } from './storage-layout.ts';
@@ -36,7 +36,9 @@ export async function deleteSeriesPast(
         if (series.length === 0) break;
         after = series.at(-1)!.series_id;
         const ids = series.map((one) => one.series_id);
-        deleted += await deleteRows(pool, { range, ids, whose, beforeUs });
+        const gone = await deleteRows(pool, { range, ids, rows, whose, beforeUs });
+        if (gone === undefined) return undefined;
+        deleted += gone;
       }
     }
     return deleted;
@@ -48,14 +50,16 @@ async function deleteRows(
   params: Readonly<{
     range: StoredRange & Readonly<{ parent: string }>;
     ids: readonly string[];
+    rows: readonly RetainedRows[];
     whose: string | undefined;
     beforeUs: number;
   }>,
-): Promise<number> {
+): Promise<number | undefined> {
   const { range, ids, whose, beforeUs } = params;
   const { parent, timeColumn, table, fromUs } = range;
   return await pool.use(WHAT, (session) =>
     transaction(session, async () => {
+      if (!(await isForAll(session, params.rows))) return undefined;
       // Where a batch of a column holds rows of other times as well, it is taken apart.
       await session.command(
         'SET LOCAL timescaledb.max_tuples_decompressed_per_dml_transaction = 0',

@@ -1,17 +1,15 @@
 import type { TimeUs } from '@millrace/model';
-import type { Clock, Log } from '@millrace/runtime';
-import { StoreError, StoreErrorCode } from '../store-error.ts';
 import { planRetention, type RetainedRows } from '../retention/plan-retention.ts';
 import type { RetentionPolicy } from '../retention/retention-policy.ts';
 import { AdvisoryLock } from './advisory-lock.ts';
 import { boundArray, boundParameter, textArray, timeParameter } from './array-parameters.ts';
-import { noteExpired, ofWhom, sweepRange } from './delete-past-retention.ts';
+import { isForAll, noteExpired, ofWhom, sweepRange } from './delete-past-retention.ts';
+import { dropPast, unlessBusy, type UpkeepParts } from './drop-past.ts';
 import { deleteSeriesPast } from './delete-series-past.ts';
 import type { PostgresPool } from './postgres-pool.ts';
 import { readRetentionFacts } from './retention-facts.ts';
 import { headVersion } from './sample-heads.ts';
 import { transaction, type Session } from './session.ts';
-import type { StorageLayout, StoredRange } from './storage-layout.ts';
 
 export interface ExpireResult {
   /** Names of partitions or chunks that are gone as a whole. */
@@ -21,20 +19,19 @@ export interface ExpireResult {
 
 const WHAT = 'What is past its retention could not be removed';
 
-type Components = Readonly<{ pool: PostgresPool; layout: StorageLayout; clock: Clock; log: Log }>;
-
 /**
  * Drops ranges in which nobody keeps anything and deletes rows out of those in which somebody
  * does, as `planRetention` says. Notes the policy that it went by, for those who ask.
  */
 export async function expire(
-  components: Components & Readonly<{ policy: RetentionPolicy }>,
+  components: UpkeepParts & Readonly<{ policy: RetentionPolicy }>,
 ): Promise<ExpireResult> {
   const { pool, log, clock, policy } = components;
   const facts = await pool.use(WHAT, (session) => readRetentionFacts(session, components));
   const plan = planRetention(facts, policy);
   await pool.use(WHAT, (session) =>
     transaction(session, async () => {
+      await session.run('lock-tenants', [AdvisoryLock.tenants]);
       await session.run('set-tenants-apart', [plan.tenants]);
       const noted = [JSON.stringify(policy), timeParameter(clock.nowUs())];
       await session.run('note-retention-policy', noted);
@@ -46,7 +43,7 @@ export async function expire(
   for (const { range: planned, action, rows } of plan.ranges) {
     const range = rangeOf.get(planned.name)!;
     if (action === 'drop') {
-      const held = await tryDrop(components, range);
+      const held = await dropPast(components, range);
       if (held === undefined) continue;
       result.dropped.push(range.name);
       rowsDropped += held;
@@ -70,25 +67,6 @@ export async function expire(
     log.info({ ...result, rowsDropped }, 'Removed what is past its retention');
   }
   return result;
-}
-
-/**
- * About how many rows it held; undefined: somebody reads the range. While a drop waits for its lock
- * all others wait behind it, so it waits for a moment only; there is time until the next call.
- */
-async function tryDrop(
-  { pool, layout, log }: Components,
-  { name, table, widthUs, untilUs }: StoredRange,
-): Promise<number | undefined> {
-  const drop = async (session: Session): Promise<number> => {
-    await session.command("SET LOCAL lock_timeout = '1s'");
-    await session.run('lock-ranges', [AdvisoryLock.ranges]);
-    const counted = await session.run<{ rows: number }>('count-live-rows', [name]);
-    await noteExpired(session, { table, widthUs, beforeUs: untilUs });
-    await layout.dropRange(session, name);
-    return counted.rows[0]!.rows;
-  };
-  return await unlessBusy({ pool, log, name }, drop);
 }
 
 /** Times before which rows go: of tenants by their names, and of all others. */
@@ -115,7 +93,7 @@ interface GoneOfTenant {
  * in no log of now, or the database has got another way to store samples.
  */
 async function expireHeads(
-  { pool, log }: Components,
+  { pool, log }: UpkeepParts,
   raw: readonly RetainedRows[],
 ): Promise<number> {
   const beforeUs = Math.max(...raw.map(({ cutUs }) => cutUs));
@@ -127,6 +105,7 @@ async function expireHeads(
   for (const { partition } of rows) {
     const name = `samples_head_${partition}`;
     const count = await unlessBusy({ pool, log, name }, async (session) => {
+      if (!(await isForAll(session, raw))) return 0;
       // First of all: who remembers these rows would write them again otherwise.
       await session.run('renew-head', [partition, headVersion()]);
       const gone = await session.run<GoneOfTenant>('expire-head', [partition, ...byTenant(raw)]);
@@ -167,20 +146,6 @@ async function expireComplete(pool: PostgresPool): Promise<number> {
   }
 }
 
-/** One transaction; undefined when it could not get a lock in time. */
-async function unlessBusy<T>(
-  { pool, log, name }: Pick<Components, 'pool' | 'log'> & Readonly<{ name: string }>,
-  work: (session: Session) => Promise<T>,
-): Promise<T | undefined> {
-  try {
-    return await pool.use(WHAT, (session) => transaction(session, () => work(session)));
-  } catch (error) {
-    if (!(error instanceof StoreError) || error.code !== StoreErrorCode.busy) throw error;
-    log.info({ range: name }, 'What is past its retention is in use and stays for now');
-    return undefined;
-  }
-}
-
 const DELETE_ROWS_MAX = 20_000;
 
 /** By when they came. In portions, so that no statement takes long or holds many locks. */
@@ -189,6 +154,7 @@ async function expireUnverified(pool: PostgresPool, raw: readonly RetainedRows[]
   for (;;) {
     const count = await pool.use(WHAT, (session) =>
       transaction(session, async () => {
+        if (!(await isForAll(session, raw))) return 0;
         const bounds = [...byTenant(raw), DELETE_ROWS_MAX];
         const gone = await session.run<GoneOfTenant>('expire-unverified', bounds);
         return await noteGone(session, { table: 'unverified', gone: gone.rows, raw });

@@ -19,7 +19,9 @@ import { planRetention } from '../../retention/plan-retention.ts';
 import { RETENTION_DEFAULTS } from '../../retention/retention-policy.ts';
 import { hypertableLayout } from '../../timescale/hypertable-layout.ts';
 import { createPostgresCompletionStore } from '../postgres-completion-store.ts';
+import { sweepRange } from '../delete-past-retention.ts';
 import { deleteSeriesPast } from '../delete-series-past.ts';
+import { dropPast } from '../drop-past.ts';
 import { nativeLayout } from '../native-layout.ts';
 import { createPostgresPool } from '../postgres-pool.ts';
 import { POSTGRES_STORE_DEFAULTS, type PostgresStore } from '../postgres-store.ts';
@@ -212,6 +214,64 @@ export function describeRetention(name: string, start: () => Promise<TestServer>
       const found = await expired();
       expect(found.beforeUs('samples', { tenant: 'free' })).toBe(day(2.5));
       expect(found.beforeUs('samples', { tenant: 'acme' })).toBe(day(8.5));
+    });
+
+    it('neither deletes nor drops by a plan of before something changed', async () => {
+      await apply(editions(), aged(0, 9, 50), windows(7, MINUTES_5_US, 40));
+      await watermark(NOON_US);
+      const { connection } = database;
+      const pool = createPostgresPool({
+        ...{ connection, log: silentLog },
+        settings: POSTGRES_STORE_DEFAULTS,
+      });
+      const layout = await pool.use('The layout could not be read', (session) =>
+        openLayout(session, { kinds: [nativeLayout, hypertableLayout()], log: silentLog }),
+      );
+      const facts = await pool.use('Facts could not be read', (session) =>
+        readRetentionFacts(session, { layout, clock }),
+      );
+      const policy = { defaults: RETENTION_DEFAULTS, words: [] };
+      const plan = planRetention(facts, policy);
+      const parts = { pool, layout, clock, log: silentLog, policy };
+      const note = (noted: unknown) =>
+        pool.use('The policy could not be noted', (session) =>
+          session.run('note-retention-policy', [JSON.stringify(noted), new Date(0)]),
+        );
+      const change = (sql: string) => runQuery(connection, `${sql} RETURNING 1`, { write: true });
+      const stored = (table: string) =>
+        plan.ranges
+          .map(({ range }) => facts.ranges.find(({ name: one }) => one === range.name)!)
+          .find((one) => one.table === table)!;
+      const raw = stored('samples');
+      const rows = plan.rows.filter(({ widthUs }) => widthUs === undefined);
+      // Somebody else keeps those of one tenant for longer, since.
+      await change("INSERT INTO retention_tenants (tenant) VALUES ('gold')");
+      expect(await sweepRange(pool, raw, rows)).toBe(0);
+      const all = [0, 9, 50];
+      expect(await rawDays()).toEqual({ acme: all, free: all, gold: all });
+      await note({ ...policy, words: [words] });
+      expect(await dropPast(parts, raw)).toBeUndefined();
+      // A candidate's jobs fold the past.
+      await note(policy);
+      const widthsUs = [MINUTES_5_US, HOUR_US];
+      await apply({
+        editions: [editionOf(9, 'rollup', { widthsUs, partitions: 1, candidate: 6 })],
+      });
+      expect(await dropPast(parts, stored('windows_narrow'))).toBeUndefined();
+      expect(await windowDays('5 minutes')).toMatchObject({ 'rollup acme': [40] });
+      await pool.close();
+    });
+
+    it('notes what is dropped of editions there are, and of none that come later', async () => {
+      await apply(editions(), aged(), windows(7, MINUTES_5_US, 40), windows(8, MINUTES_5_US, 40));
+      await watermark(NOON_US);
+      expect((await store.expire()).dropped.length).toBeGreaterThan(0);
+      const found = await expired();
+      const before = (edition: number) =>
+        found.beforeUs('windows_narrow', { edition, widthUs: MINUTES_5_US, tenant: 'acme' });
+      expect(before(7)).toBeGreaterThan(day(40));
+      expect(before(8)).toBe(before(7));
+      expect(before(9)).toBe(-Infinity);
     });
 
     it('finds what comes late into a table that was swept', async () => {
