@@ -176,8 +176,11 @@ function hostStoreLag(
   );
   const onUnknown = (error: unknown): void =>
     log.warn({ error: errorText(error) }, 'How far the store is cannot be read; jobs go on.');
+  // A writer that has begun, and applied nothing yet, says 0: that tells nothing.
+  const stored = async (): Promise<ReadonlyMap<number, number>> =>
+    new Map([...(await writers.read())].filter(([, position]) => position > 0));
   const lag = watchStoreLag(
-    { stream, clock, partitions, stored: () => writers.read(), onUnknown },
+    { stream, clock, partitions, stored, onUnknown },
     { topic: TOPIC_SERIES, lookMs: LAG_LOOK_MS, pressedMs: PRESSED_MS },
   );
   host.onClose(async () => {
