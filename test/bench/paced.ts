@@ -40,7 +40,8 @@ export interface PacedFigures {
 }
 
 const VISIBLE_MS_MAX = 60_000;
-/** Requests are built before the first is sent. A guess: what is left of it is waited for. */
+/** A process is started and requests are built before. A guess: what is left of it is waited for. */
+const START_MS = 2000;
 const BUILD_MS_PER_SERIES = 0.02;
 
 /**
@@ -118,7 +119,7 @@ async function prepared(
 ) {
   const { rate, seconds, warmUpSeconds, isKnown, progress } = params;
   const { series, stepMs } = base;
-  const startMs = Date.now() + series * BUILD_MS_PER_SERIES;
+  const startMs = Date.now() + START_MS + series * BUILD_MS_PER_SERIES;
   const stepsLeftOut = isKnown ? Math.floor((startMs - base.firstTimeMs) / stepMs) : 0;
   const load: LoadSettings = {
     ...{ ...base, rate, seconds, warmUpSeconds, stepsLeftOut },
