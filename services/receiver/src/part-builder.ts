@@ -61,6 +61,8 @@ export class PartBuilder {
   #histograms: Uint8Array[] = [];
   #exemplars: DataRecord['exemplars'] = [];
   #metadata: MetricMetadata[] = [];
+  /** What the part was filled by, if it was. */
+  #layout: LayoutPart | undefined;
 
   constructor(
     params: Readonly<{
@@ -117,6 +119,7 @@ export class PartBuilder {
     const samples = part.ordinals.length;
     this.measured = samples * SAMPLE_BYTES;
     this.#ordinals = samples;
+    this.#layout = part;
     this.#series.fill(part);
     this.#samples.fill(part, columns);
   }
@@ -161,10 +164,11 @@ export class PartBuilder {
    */
   seal(copy: boolean): DraftPart | undefined {
     const draft = this.#draft();
+    const layout = this.#layout;
     this.#begin(this.#part + 1);
     const kept = draft.times.length + draft.exemplars.length + draft.metadata.length > 0;
     if (!kept) return undefined;
-    return copy ? copied(draft) : draft;
+    return copy ? copied(draft, layout) : draft;
   }
 
   /** The next request begins; what is left of an abandoned one is forgotten. */
@@ -186,6 +190,7 @@ export class PartBuilder {
     this.#histograms = [];
     this.#exemplars = [];
     this.#metadata = [];
+    this.#layout = undefined;
   }
 
   /**
@@ -227,13 +232,14 @@ export class PartBuilder {
 // No protocol of today carries start times; the column is there for those that will.
 const NO_START_TIMES = new Float64Array(0);
 
-function copied(draft: DraftPart): DraftPart {
+/** What a layout has stays as it is, and needs no copy. */
+function copied(draft: DraftPart, layout: LayoutPart | undefined): DraftPart {
   const { definitions } = draft;
   return {
     ...draft,
     refused: draft.refused.slice(),
-    fingerprints: draft.fingerprints.slice(),
-    kinds: draft.kinds.slice(),
+    fingerprints: layout === undefined ? draft.fingerprints.slice() : bytesOf(layout.fingerprints),
+    kinds: layout === undefined ? draft.kinds.slice() : layout.kinds,
     definitions: {
       rows: definitions.rows.slice(),
       symbolBytes: definitions.symbolBytes.slice(),
@@ -241,9 +247,13 @@ function copied(draft: DraftPart): DraftPart {
       labelCounts: definitions.labelCounts.slice(),
       labelRefs: definitions.labelRefs.slice(),
     },
-    seriesIndex: draft.seriesIndex.slice(),
+    seriesIndex: layout === undefined ? draft.seriesIndex.slice() : layout.rows,
     times: draft.times.slice(),
     values: draft.values.slice(),
     flags: draft.flags.slice(),
   };
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
