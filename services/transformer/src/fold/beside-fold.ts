@@ -21,15 +21,18 @@ export class BesideFold {
 
   /** Folds a fresh sample; into editions of before only where a window began in time. */
   fold(tenant: string, sample: CurrentSample, increase: number, at: FoldMoment): void {
-    const { windows } = this.#parts;
+    const { windows, definer, series } = this.#parts;
     const { timeUs, value, flags, placement } = sample;
     const isHistogram = (flags & SampleFlag.histogram) !== 0;
+    let taken = 0;
     for (const target of placement.beside) {
       if (!takes(target, timeUs)) continue;
+      taken += 1;
       this.#define(tenant, sample, target);
       if (isHistogram) windows.count(target, timeUs, at);
       else windows.fold(target, timeUs, value, increase, at);
     }
+    if (taken === placement.beside.length) definer.noteBeside(series, sample.s, placement.beside);
   }
 
   /** Marks them: a sample that belongs there cannot be told from others. */

@@ -92,7 +92,9 @@ export class DataFold {
     this.#out = out;
     this.#counts = counts;
     this.#series = new RecordSeries(head, tables);
-    this.#quick = new QuickFold(head, tables);
+    this.#quick = new QuickFold(head, tables, (from, to, placement) => {
+      this.#putOutQuickly(from, to, placement);
+    });
     this.#at = { ...NO_MOMENT, caches: tables.placements.timed };
     this.#definer = new SeriesDefiner(head, tables, out);
     this.#increases = new IncreaseFold(tables);
@@ -126,10 +128,7 @@ export class DataFold {
     const { length } = record.values;
     let i = 0;
     while (i < length) {
-      const from = i;
       i = quick.fold(record, i, this.#at);
-      this.#ledger.stored += i - from;
-      this.#out.samples(this.#series.keys, record, from, i);
       if (i === length) break;
       this.#foldSample(i);
       quick.follow(this.#series.slot(i));
@@ -137,6 +136,13 @@ export class DataFold {
     }
     this.#counts.late += quick.late;
     quick.late = 0;
+  }
+
+  /** Samples [from, to) were folded the quick way. */
+  #putOutQuickly(from: number, to: number, { keepRaw, droppedBy }: SeriesPlacement): void {
+    if (droppedBy !== undefined) countDropped(this.#ledger, droppedBy, to - from);
+    else this.#ledger.stored += to - from;
+    if (keepRaw) this.#out.samples(this.#series.keys, this.#record, from, to);
   }
 
   #foldOneByOne(record: DataRecord, { seenBefore, retried }: PartVerdict): void {

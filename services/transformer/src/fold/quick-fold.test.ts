@@ -1,17 +1,13 @@
 import { SampleKind } from '@millrace/model';
 import type { RuleFile } from '@millrace/rules';
-import {
-  EntryType,
-  SeriesRecordBuilder,
-  type BarrierRecord,
-  type FoldSettings,
-} from '@millrace/wire';
+import { EntryType, type BarrierRecord, type FoldSettings } from '@millrace/wire';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { dataRecord, type TestSample } from '../testing/data-record.ts';
 import { entryTexts, logStart, runFold, type LoggedRecord } from '../testing/fold-run.ts';
 import { RuleVersions } from '../testing/rule-versions.ts';
 import { VARIED_RULES } from '../testing/varied-log.ts';
 import { takePages } from './partition-state.ts';
+import { QuickFold } from './quick-fold.ts';
 
 const SECOND = 1_000_000;
 const T0 = 1_700_000_000 * SECOND;
@@ -29,6 +25,23 @@ const RULES_OF_SOME = {
   rules: VARIED_RULES.rules!.map((rule) => ({ ...rule, match: '{job="b"}' })),
 } as RuleFile;
 
+/** Without sketches: several series into one, some not kept raw, and widths of all kinds. */
+const PLAIN_RULES = {
+  rules: [
+    {
+      ...{ name: 'by-job', match: '{__name__=~"m.*"}', by: ['job'], widths: ['10s', '1m'] },
+      aggregates: ['sum', 'min', 'max', 'first', 'last', 'increase'],
+    },
+    {
+      ...{ name: 'away', match: 'm1', without: ['instance'], widths: ['7s', '10m'] },
+      ...{ aggregates: ['count', 'sum', 'rate'], keep_raw: false },
+    },
+  ],
+} as RuleFile;
+
+/** As jobs fold: the rules in force drop everything, and those of a candidate stand beside. */
+const NO_RULES = { rules: [{ name: 'none', match: '{}', drop: true }] } as RuleFile;
+
 /** Reached now and then: what is always forgotten is never usual. */
 const BOUNDS: Partial<FoldSettings> = {
   ...{ piecesMax: 190, seriesMax: 104, definitionsMax: 130, labelSetsMax: 130 },
@@ -42,6 +55,9 @@ interface Shape {
   next?: RuleFile;
   /** Of all samples: as when a backlog is drained. */
   behindUs?: number;
+  /** Is folded beside, from near the beginning on. */
+  candidate?: RuleFile;
+  seeds?: readonly number[];
 }
 
 /** Scrapes of the same series again and again, some of whose samples are unusual. */
@@ -52,11 +68,15 @@ function scrapes(seed: number, params: Readonly<Shape & { refused: number[] }>):
     return state / 2 ** 32;
   };
   const log = logStart(params.rules, params.settings);
+  const versions = new RuleVersions(log[1]!.record as BarrierRecord);
+  const { next, candidate } = params;
   let nowUs = T0;
   for (let sequence = 1; sequence <= 120; sequence += 1) {
-    if (sequence === 60 && params.next !== undefined) {
-      const versions = new RuleVersions(log[1]!.record as BarrierRecord);
-      log.push({ record: versions.next(params.next), appendTimeUs: nowUs });
+    if (sequence === 5 && candidate !== undefined) {
+      log.push({ record: versions.beginCandidate(candidate), appendTimeUs: nowUs });
+    }
+    if (sequence === 60 && next !== undefined) {
+      log.push({ record: versions.next(next), appendTimeUs: nowUs });
     }
     nowUs += random() < 0.02 ? 400 * SECOND : SECOND;
     const lateUs = (random() < 0.05 ? 500 * SECOND : 0) + (params.behindUs ?? 0);
@@ -86,9 +106,10 @@ function scrapes(seed: number, params: Readonly<Shape & { refused: number[] }>):
 }
 
 function fold(log: readonly LoggedRecord[], restartAfter?: (offset: number) => boolean) {
-  const quick = vi.spyOn(SeriesRecordBuilder.prototype, 'samples');
+  const quick = vi.spyOn(QuickFold.prototype, 'fold');
   const run = runFold(log, restartAfter === undefined ? {} : { restartAfter });
-  const quickly = quick.mock.calls.reduce((sum, [, , from, to]) => sum + to - from, 0);
+  const { calls, results } = quick.mock;
+  const quickly = calls.reduce((sum, [, from], i) => sum + (results[i]!.value as number) - from, 0);
   quick.mockRestore();
   return { ...run, quickly, late: run.fold.counts.late };
 }
@@ -99,16 +120,23 @@ function stateOf({ fold: { head, tables } }: ReturnType<typeof fold>): [string, 
 }
 
 describe.each<[what: string, shape: Readonly<Shape>]>([
-  ['the roll-up alone', {}],
+  ['the roll-up alone', { seeds: [1, 2] }],
   ['the roll-up, and few times remembered', { settings: { rememberedTimesMax: 3 } }],
   ['rules for some', { rules: RULES_OF_SOME }],
   ['windows that are over', { behindUs: 3 * 3600 * SECOND }],
-  ['bounds', { settings: BOUNDS }],
+  ['bounds', { settings: BOUNDS, seeds: [1, 2] }],
   ['rules that change', { settings: { rememberedTimesMax: 3 }, next: RULES_OF_SOME }],
   ['rules for some, and bounds', { rules: RULES_OF_SOME, settings: BOUNDS }],
+  ['rules that aggregate', { rules: PLAIN_RULES, seeds: [1, 2] }],
+  ['rules that aggregate, and bounds', { rules: PLAIN_RULES, settings: BOUNDS }],
+  ['rules that aggregate, and others', { rules: PLAIN_RULES, next: RULES_OF_SOME }],
+  ['rules that come to aggregate, with a candidate', { next: PLAIN_RULES, candidate: PLAIN_RULES }],
+  ['a candidate beside', { candidate: PLAIN_RULES }],
+  ['a candidate alone', { rules: NO_RULES, candidate: PLAIN_RULES, seeds: [1, 2] }],
+  ['a candidate alone, and bounds', { rules: NO_RULES, candidate: PLAIN_RULES, settings: BOUNDS }],
 ])('the quick way, under %s', (_what, shape) => {
   it('puts out what folding sample by sample puts out, and leaves the same state', () => {
-    for (const seed of [1, 2]) {
+    for (const seed of shape.seeds ?? [1]) {
       const quick = fold(scrapes(seed, { ...shape, refused: [] }));
       const slow = fold(scrapes(seed, { ...shape, refused: [FAR] }));
       expect(slow.quickly).toBe(0);

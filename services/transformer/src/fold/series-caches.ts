@@ -13,6 +13,8 @@ export class SeriesCaches {
   definedKinds: Uint8Array = new Uint8Array(ROWS_MIN);
   /** … while the memory of definitions has this life. */
   definedLives: Float64Array = new Float64Array(ROWS_MIN);
+  /** Up to which partition time this is so of what stands beside as well; -Infinity: not known. */
+  besideUntilUs: Float64Array = new Float64Array(ROWS_MIN);
   /** By lane: of each row, for each width, the slot and the turn of its newest piece. */
   readonly #hints: Float64Array[] = [];
   readonly #strides: number[] = [];
@@ -38,6 +40,7 @@ export class SeriesCaches {
     if (row >= this.definitionSlots.length) this.#grow(row + 1);
     this.definitionSlots[row] = -1;
     this.definedUntilUs[row] = -Infinity;
+    this.besideUntilUs[row] = -Infinity;
     for (let lane = 0; lane < this.#hints.length; lane += 1) {
       const stride = this.#strides[lane]!;
       this.#hints[lane]!.fill(NaN, row * stride, (row + 1) * stride);
@@ -50,6 +53,7 @@ export class SeriesCaches {
     this.definedUntilUs = grown(this.definedUntilUs, new Float64Array(room));
     this.definedKinds = grown(this.definedKinds, new Uint8Array(room));
     this.definedLives = grown(this.definedLives, new Float64Array(room));
+    this.besideUntilUs = grown(this.besideUntilUs, new Float64Array(room));
     // Rows behind the old end are reset before they are looked at.
     this.#hints.forEach((hints, lane) => {
       this.#hints[lane] = grown(hints, new Float64Array(room * this.#strides[lane]!));

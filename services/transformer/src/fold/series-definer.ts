@@ -37,6 +37,7 @@ export class SeriesDefiner {
       caches.definedKinds[row] === kind &&
       caches.definedLives[row] === life;
     if (isDefined) return;
+    caches.besideUntilUs[row] = -Infinity;
     if (input.keepRaw && this.#isInputDue(series, s)) {
       this.#putOut(tenant, kind, series.fingerprint(s), series.labels(s));
     }
@@ -51,6 +52,27 @@ export class SeriesDefiner {
     caches.definedUntilUs[row] = untilUs;
     // Unless one of them took the place of another.
     caches.definedLives[row] = definitions.life === life ? life : NOT_DEFINED;
+  }
+
+  /**
+   * Notes until when all that stands beside needs no look: it was defined just now. Only where
+   * `define` said the same of the others; both hold as long as nothing that is defined changes.
+   */
+  noteBeside(series: RecordSeries, s: number, beside: readonly Target[]): void {
+    const caches = series.caches(s);
+    const row = series.row(s);
+    const timeUs = this.#head.partitionTimeUs;
+    if (timeUs < caches.besideUntilUs[row]!) return;
+    const isKnown =
+      caches.definedLives[row] === this.#definitions.life &&
+      caches.definedKinds[row] === series.kind(s);
+    if (!isKnown) return;
+    let untilUs = caches.definedUntilUs[row]!;
+    for (const { output } of beside) {
+      if (output === undefined) continue;
+      untilUs = Math.min(untilUs, this.#definitions.dueUs(output.keys, 0, timeUs));
+    }
+    caches.besideUntilUs[row] = untilUs;
   }
 
   /** Defines what an input series is aggregated into under one edition. */

@@ -44,11 +44,20 @@ export interface SeriesPlacement {
   targets: readonly Target[];
   /** Under rules of before, only for windows that began in time, and of candidates. */
   beside: readonly Target[];
+  /** `targets`, then `beside`. */
+  all: readonly Target[];
+  /**
+   * The same of placements that differ in nothing but output series: same editions in the same
+   * order, and raw samples fare alike. `NO_SHAPE`: it has something that is folded one by one.
+   */
+  shape: number;
 }
+
+export const NO_SHAPE = 0;
 
 /** Placements of events, which are not tied to a remembered series, that are kept at a time. */
 const EVENTS_MAX = 65_536;
-/** Targets and placements that are looked for before others like them are made. */
+/** Targets, placements and shapes that are looked for before others like them are made. */
 const SHARED_MAX = 65_536;
 
 const NO_TARGETS: readonly Target[] = [];
@@ -69,6 +78,7 @@ export class Placements {
   readonly #shared = new Map<string, SeriesPlacement>();
   /** Of series that are kept raw and rolled up by one rule, by its edition: mostly all are. */
   readonly #usual = new Map<number, SeriesPlacement>();
+  readonly #shapes = new Map<string, number>();
   readonly #lanes = new Map<number, number>();
   #targetsMade = 0;
   /** Of remembered series, by slot. */
@@ -90,6 +100,7 @@ export class Placements {
     this.#bySlot.fill(undefined);
     this.#forgetEvents();
     this.#forgetShared();
+    this.#shapes.clear();
     this.#lanes.clear();
     this.timed.clearLanes();
     this.untimed.clearLanes();
@@ -104,6 +115,8 @@ export class Placements {
       for (const placement of placements) {
         if (placement === undefined || placement.beside.length === 0) continue;
         placement.beside = placement.beside.filter(({ plan }) => plans.has(plan.edition));
+        placement.all = [...placement.targets, ...placement.beside];
+        placement.shape = this.#shapeOf(placement);
       }
     }
   }
@@ -180,10 +193,12 @@ export class Placements {
 
   #placeShared(
     series: InputSeries,
-    { keepRaw, rawDroppedBy, droppedBy, targets: placed }: Placement,
+    { keepRaw, rawDroppedBy, droppedBy, targets: given }: Placement,
   ): SeriesPlacement {
     const { plans } = this.#editions;
-    const targets = placed.map((one) => this.#targetOf(series, one, plans.get(one.rule.edition)!));
+    const targets = given.map((one) => {
+      return this.#targetOf(series, one, plans.get(one.rule.edition)!);
+    });
     const beside = this.#placeBeside(series);
     const numbers = (some: readonly Target[]) => some.map(({ number }) => number).join();
     const name = JSON.stringify([
@@ -192,10 +207,30 @@ export class Placements {
     ]);
     const known = this.#shared.get(name);
     if (known !== undefined) return known;
-    const wantsIncrease = [...targets, ...beside].some(({ plan }) => plan.wantsIncrease);
-    const placement = { keepRaw, rawDroppedBy, wantsIncrease, droppedBy, targets, beside };
+    const all = [...targets, ...beside];
+    const wantsIncrease = all.some(({ plan }) => plan.wantsIncrease);
+    const placed = { keepRaw, rawDroppedBy, wantsIncrease, droppedBy, targets, beside, all };
+    const placement = { ...placed, shape: this.#shapeOf(placed) };
     this.#shared.set(name, placement);
     return placement;
+  }
+
+  #shapeOf(placement: Omit<SeriesPlacement, 'shape'>): number {
+    const { keepRaw, rawDroppedBy, wantsIncrease, droppedBy, targets, all } = placement;
+    const editions = all.map(({ plan }) => plan.edition);
+    const hasSketches = all.some(
+      ({ plan }) => plan.wantsHistogram || plan.wantsDistinct || plan.wantsInputs,
+    );
+    if (all.length === 0 || hasSketches || new Set(editions).size < all.length) return NO_SHAPE;
+    const name = JSON.stringify([
+      ...[keepRaw, rawDroppedBy, wantsIncrease, droppedBy, targets.length, editions],
+      all.map(({ lane }) => lane),
+    ]);
+    const known = this.#shapes.get(name);
+    if (known !== undefined || this.#shapes.size >= SHARED_MAX) return known ?? NO_SHAPE;
+    const shape = this.#shapes.size + NO_SHAPE + 1;
+    this.#shapes.set(name, shape);
+    return shape;
   }
 
   #placeBeside(series: InputSeries): readonly Target[] {

@@ -78,6 +78,11 @@ export class WindowFold {
     }
   }
 
+  /** An open piece changes. */
+  touch(slot: number, { partitionTimeUs, offset }: FoldMoment): void {
+    if (this.pieces.touch(slot, partitionTimeUs, offset)) this.#noteChanged(slot);
+  }
+
   /** Counts a sample that has no single value: a native histogram. */
   count(target: Target, timeUs: number, at: FoldMoment): void {
     for (let w = 0; w < target.plan.widthsUs.length; w += 1) {
@@ -216,7 +221,7 @@ export class WindowFold {
       slot = this.#pieceOf(target, w, timeUs, at);
       if (slot < 0) return slot;
     }
-    if (pieces.touch(slot, at.partitionTimeUs, at.offset)) this.#noteChanged(slot);
+    this.touch(slot, at);
     return slot;
   }
 

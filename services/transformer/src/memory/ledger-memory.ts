@@ -65,15 +65,15 @@ export class LedgerMemory {
 }
 
 /** Counts a sample that a rule dropped. */
-export function countDropped(totals: LedgerTotals, rule: string): void {
-  totals.dropped += 1;
+export function countDropped(totals: LedgerTotals, rule: string, samples = 1): void {
+  totals.dropped += samples;
   const known = (totals.droppedBy ??= []);
   let one = known.find(([name]) => name === rule);
   if (one === undefined && known.length >= LEDGER_RULES_MAX) {
     one = known.find(([name]) => name === OTHER_RULES);
   }
-  if (one !== undefined) one[1] += 1;
-  else known.push([known.length < LEDGER_RULES_MAX ? rule : OTHER_RULES, 1]);
+  if (one !== undefined) one[1] += samples;
+  else known.push([known.length < LEDGER_RULES_MAX ? rule : OTHER_RULES, samples]);
   if (one === undefined) known.sort(byName);
 }
 
