@@ -39,6 +39,11 @@ const PLAIN_RULES = {
   ],
 } as RuleFile;
 
+/** As many outputs as inputs: within an hour it is some output's turn to be defined again. */
+const EACH_RULES = {
+  rules: [{ name: 'each', match: '{}', by: ['instance'], widths: ['30m'], aggregates: ['sum'] }],
+} as RuleFile;
+
 /** As jobs fold: the rules in force drop everything, and those of a candidate stand beside. */
 const NO_RULES = { rules: [{ name: 'none', match: '{}', drop: true }] } as RuleFile;
 
@@ -58,6 +63,8 @@ interface Shape {
   /** Is folded beside, from near the beginning on. */
   candidate?: RuleFile;
   seeds?: readonly number[];
+  /** From one scrape to the next. */
+  stepUs?: number;
 }
 
 /** Scrapes of the same series again and again, some of whose samples are unusual. */
@@ -69,7 +76,7 @@ function scrapes(seed: number, params: Readonly<Shape & { refused: number[] }>):
   };
   const log = logStart(params.rules, params.settings);
   const versions = new RuleVersions(log[1]!.record as BarrierRecord);
-  const { next, candidate } = params;
+  const { next, candidate, stepUs = SECOND } = params;
   let nowUs = T0;
   for (let sequence = 1; sequence <= 120; sequence += 1) {
     if (sequence === 5 && candidate !== undefined) {
@@ -78,7 +85,7 @@ function scrapes(seed: number, params: Readonly<Shape & { refused: number[] }>):
     if (sequence === 60 && next !== undefined) {
       log.push({ record: versions.next(next), appendTimeUs: nowUs });
     }
-    nowUs += random() < 0.02 ? 400 * SECOND : SECOND;
+    nowUs += random() < 0.02 ? 400 * SECOND : stepUs;
     const lateUs = (random() < 0.05 ? 500 * SECOND : 0) + (params.behindUs ?? 0);
     const from = random() < 0.3 ? Math.floor(random() * SERIES) : 0;
     const samples: TestSample[] = [];
@@ -133,6 +140,8 @@ describe.each<[what: string, shape: Readonly<Shape>]>([
   ['rules that come to aggregate, with a candidate', { next: PLAIN_RULES, candidate: PLAIN_RULES }],
   ['a candidate beside', { candidate: PLAIN_RULES }],
   ['a candidate alone', { rules: NO_RULES, candidate: PLAIN_RULES, seeds: [1, 2] }],
+  ['an output each', { rules: EACH_RULES, stepUs: 30 * SECOND }],
+  ['an output each, beside', { rules: NO_RULES, candidate: EACH_RULES, stepUs: 30 * SECOND }],
   ['a candidate alone, and bounds', { rules: NO_RULES, candidate: PLAIN_RULES, settings: BOUNDS }],
 ])('the quick way, under %s', (_what, shape) => {
   it('puts out what folding sample by sample puts out, and leaves the same state', () => {
