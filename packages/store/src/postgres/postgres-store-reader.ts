@@ -1,11 +1,9 @@
-import { SampleFlag } from '@millrace/model';
 import pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import type { PostgresConnection } from '../postgres-connection.ts';
 import { StoredExpiry, type ExpiredNote, type ExpiringTable } from '../retention/stored-expiry.ts';
 import {
   EVERYTHING,
-  type HistogramRowColumns,
   type ReadScope,
   type SampleRowColumns,
   type StoredTotals,
@@ -15,7 +13,9 @@ import {
 import { clientConfig } from './client-config.ts';
 import { CopyOutRows } from './copy-out-rows.ts';
 import { copyOutText } from './copy-out-text.ts';
+import { PackedColumns } from './packed-columns.ts';
 import { translateError } from './postgres-errors.ts';
+import { histogramColumns, sampleColumns } from './sample-columns.ts';
 import { sessionOf } from './session.ts';
 import { readEditions } from './read-editions.ts';
 import { nameParameters } from './complete-rows.ts';
@@ -111,7 +111,7 @@ function snapshotOf(client: pg.Client, close: () => Promise<void>): StoreSnapsho
         apart.map(({ tenant }) => tenant),
       );
     },
-    samples: (scope) => batches(client, { name: 'copy-out-samples', scope }, sampleColumns),
+    samples: (scope) => allSamples(client, scope),
     histograms: (scope) =>
       batches(client, { name: 'copy-out-histograms', scope }, histogramColumns),
     pieces: (scope) => list('copy-out-pieces', scope, readPiece),
@@ -146,6 +146,13 @@ async function translated<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Those that are packed, and all others. */
+async function* allSamples(client: pg.Client, scope: ReadScope): AsyncGenerator<SampleRowColumns> {
+  const packed = new PackedColumns(scope);
+  yield* batches(client, { name: 'copy-out-packs', scope }, (rows) => packed.take(rows));
+  yield* batches(client, { name: 'copy-out-samples', scope }, sampleColumns);
+}
+
 /** What `take` makes of the rows that have come, again and again. */
 async function* batches<T>(
   client: pg.Client,
@@ -163,73 +170,6 @@ async function* batches<T>(
   } catch (error) {
     throw translateError(error, WHAT);
   }
-}
-
-/** Rows of one chunk at least: a chunk is what a socket gives at once. */
-const ROWS_MIN = 2048;
-
-function sampleColumns(rows: CopyOutRows): SampleRowColumns {
-  return takeColumns(rows, (columns, i) => {
-    if (rows.field()) columns.values[i] = rows.float64();
-    else [columns.values[i], columns.absent[i]] = [NaN, 1];
-  });
-}
-
-function histogramColumns(rows: CopyOutRows): HistogramRowColumns {
-  const histograms: Uint8Array[] = [];
-  const columns = takeColumns(rows, (into, i) => {
-    const isThere = rows.field();
-    histograms.push(isThere ? rows.bytes() : new Uint8Array(0));
-    [into.values[i], into.absent[i]] = [NaN, isThere ? 0 : 1];
-  });
-  return { ...columns, histograms };
-}
-
-function takeColumns(
-  rows: CopyOutRows,
-  takeValue: (columns: SampleRowColumns, i: number) => void,
-): SampleRowColumns {
-  let columns = columnsOf(ROWS_MIN);
-  while (rows.next()) {
-    const i = columns.count;
-    if (i === columns.times.length) columns = grown(columns);
-    rows.field();
-    columns.times[i] = rows.timeUs();
-    rows.field();
-    columns.idHigh[i] = rows.high();
-    columns.idLow[i] = rows.low();
-    rows.field();
-    const stale = rows.boolean() ? SampleFlag.stale : 0;
-    rows.field();
-    columns.flags[i] = stale | (rows.boolean() ? SampleFlag.unverified : 0);
-    takeValue(columns, i);
-    columns.count += 1;
-  }
-  return columns;
-}
-
-function columnsOf(length: number): SampleRowColumns {
-  return {
-    count: 0,
-    idHigh: new Uint32Array(length),
-    idLow: new Uint32Array(length),
-    times: new Float64Array(length),
-    values: new Float64Array(length),
-    flags: new Uint8Array(length),
-    absent: new Uint8Array(length),
-  };
-}
-
-function grown(columns: SampleRowColumns): SampleRowColumns {
-  const into = columnsOf(2 * columns.times.length);
-  into.count = columns.count;
-  into.idHigh.set(columns.idHigh);
-  into.idLow.set(columns.idLow);
-  into.times.set(columns.times);
-  into.values.set(columns.values);
-  into.flags.set(columns.flags);
-  into.absent.set(columns.absent);
-  return into;
 }
 
 interface ExpiredRow {
