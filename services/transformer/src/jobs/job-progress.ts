@@ -5,6 +5,12 @@ import type { JobKey } from './job-events.ts';
 import type { JobSettings } from './job-settings.ts';
 import { Pace, Rate } from './pace.ts';
 
+/**
+ * Windows end together: what is put out of a minute comes at once, and nothing while the next one
+ * is folded. That is time in which it could have been published, too.
+ */
+const SAVED_MS_MAX = 1000;
+
 /** How far a job is, what keeps it, and how fast it may go. */
 export class JobProgress extends OwnerProgress {
   readonly samples: Pace;
@@ -26,7 +32,8 @@ export class JobProgress extends OwnerProgress {
     this.#key = key;
     this.#clock = clock;
     this.samples = new Pace(clock, () => order().samplesPerSecondMax);
-    this.published = new Pace(clock, () => settings.publishedBytesPerSecondMax);
+    const bytesPerSecondMax = (): number => settings.publishedBytesPerSecondMax;
+    this.published = new Pace(clock, bytesPerSecondMax, SAVED_MS_MAX);
     this.rate = new Rate(clock);
   }
 

@@ -14,7 +14,7 @@ export interface JobSettings {
   pendingBytesMax: number;
   /**
    * Bytes of entries that each job publishes in a second: what is folded as it arrives has to get
-   * through the same topic to the same store.
+   * through the same topic to the same store. So many may come at once.
    */
   publishedBytesPerSecondMax: number;
   /** How often it is looked which jobs there are to be, and how. */

@@ -41,6 +41,26 @@ it('holds to what is asked for at the time, and saves nothing up', async () => {
   expect(clock.us / SECOND).toBeLessThan(64);
 });
 
+it('saves up what was not used lately, where that is wanted', async () => {
+  const clock = sleepingClock();
+  const pace = new Pace(clock, () => 100, 500);
+  clock.us = 60 * SECOND;
+  pace.use(50);
+  expect(pace.isOwed).toBe(false);
+  // Bursts are as quick in all as if what is in them came bit by bit.
+  for (let i = 0; i < 10; i += 1) {
+    pace.use(40);
+    await pace.settle(() => false, signal);
+    clock.us += 0.4 * SECOND;
+  }
+  expect(clock.us / SECOND).toBeCloseTo(64.4, 1);
+  // And no more than half a second's is saved up, whatever the clock says.
+  clock.us += 3600 * SECOND;
+  pace.use(150);
+  await pace.settle(() => false, signal);
+  expect(clock.us / SECOND).toBeCloseTo(3665.4, 1);
+});
+
 it('tells how much there was lately, and nothing of what stopped', () => {
   const clock = sleepingClock();
   const rate = new Rate(clock);

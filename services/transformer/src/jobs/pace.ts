@@ -7,13 +7,16 @@ export class Pace {
   readonly #clock: Clock;
   /** 0: no bound. */
   readonly #perSecondMax: () => number;
-  /** What was used and is not paid for yet. */
+  /** For how long what is not used is saved up. */
+  readonly #savedMsMax: number;
+  /** What was used and is not paid for yet; below 0 what is saved up. */
   #owed = 0;
   #lastUs: number;
 
-  constructor(clock: Clock, perSecondMax: () => number) {
+  constructor(clock: Clock, perSecondMax: () => number, savedMsMax = 0) {
     this.#clock = clock;
     this.#perSecondMax = perSecondMax;
+    this.#savedMsMax = savedMsMax;
     this.#lastUs = clock.nowUs();
   }
 
@@ -40,12 +43,13 @@ export class Pace {
 
   #pay(): void {
     const nowUs = this.#clock.nowUs();
-    // Nothing is saved up, and a clock that is set back costs nothing.
+    // A clock that is set back costs nothing.
     const elapsedUs = Math.max(0, nowUs - this.#lastUs);
     this.#lastUs = nowUs;
     const perSecondMax = this.#perSecondMax();
     const paid = (elapsedUs / 1e6) * perSecondMax;
-    this.#owed = perSecondMax === 0 ? 0 : Math.max(0, this.#owed - paid);
+    const saved = (this.#savedMsMax / 1000) * perSecondMax;
+    this.#owed = perSecondMax === 0 ? 0 : Math.max(-saved, this.#owed - paid);
   }
 }
 
