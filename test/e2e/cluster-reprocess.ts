@@ -13,7 +13,7 @@ import { rulesOf, SALES_RULES } from './sales-rules.ts';
 const PARTITIONS = 6;
 const LOAD_MS = 6000;
 const SOON_MS_MAX = 90_000;
-/** Of each job, in a second: so that it is killed on the way. */
+/** Of each job, in a second, for one kill: jobs have to last until they were killed often enough. */
 const RATE = 200;
 /** Short, so that a process that was killed is missed within the test. */
 const QUICK = { MILLRACE_KAFKA__SESSION_MS: '6s', MILLRACE_TRANSFORMER__COMMIT_MS: '500ms' };
@@ -84,7 +84,7 @@ export class ClusterReprocess {
       sinceUs: this.#fromMs * 1000,
     };
     this.number = (await beginCandidate(parts, wanted)).candidate!.number;
-    await orderJobs(parts, this.number, { samplesPerSecondMax: RATE });
+    await orderJobs(parts, this.number, { samplesPerSecondMax: Math.ceil(RATE / kills) });
     for (let kill = 0; kill < kills; kill += 1) await this.#killOne(kill % 2);
     await orderJobs(parts, this.number, { samplesPerSecondMax: 0 });
     await this.#load.stop();
@@ -124,11 +124,16 @@ export class ClusterReprocess {
     this.#transformers[which] = await this.world.killAndStartAgain(killed, QUICK);
   }
 
+  /** Of all jobs that are told of. Those that are over have committed all that they had. */
   async #committed(): Promise<number> {
     const all = (await Promise.all(this.#transformers.map(jobsOf))).flat();
-    const folding = all.filter(({ state }) => state !== 'over');
-    if (all.length > 0 && folding.length === 0) throw new Error('nothing is left to be killed');
-    return folding.reduce((sum, { committedPosition = 0 }) => sum + committedPosition, 0);
+    const over = all.filter(({ state }) => state === 'over');
+    if (new Set(over.map(({ partition }) => partition)).size === PARTITIONS) {
+      throw new Error('nothing is left to be killed');
+    }
+    return all.reduce((sum, { state, position, committedPosition = 0 }) => {
+      return sum + (state === 'over' ? position : committedPosition);
+    }, 0);
   }
 }
 
