@@ -24,7 +24,7 @@ const PAUSE_PER_LOOK = 9;
 /** Far more than are ever under way at once: what was begun before these was acknowledged before. */
 const REQUESTS_LOOKED_AT = 64;
 /** Divided by every usual number of partitions: who has one of each class has one of each. */
-const CLASSES = 12;
+const CLASSES = 48;
 
 /** Resolves when all of them can be queried. */
 export async function untilVisible(

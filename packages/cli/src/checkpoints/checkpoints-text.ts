@@ -52,7 +52,7 @@ export function formatOutcomes(outcomes: readonly CheckpointOutcome[], colours: 
         return `${name} ${colours.green('made')} at position ${position}, ${size}.`;
       }
       case 'unchanged':
-        return `nothing is committed yet, so there is nothing to keep.`;
+        return `${name} nothing is committed yet, so there is nothing to keep.`;
       case 'failed': {
         const remedy = one.remedy === undefined ? '' : ` ${one.remedy}`;
         return `${name} ${colours.red('failed')}: ${one.code}: ${one.message}${remedy}`;
