@@ -24,6 +24,8 @@ export interface ArchivedPartitionParts {
   partition: number;
   /** What there is in the archive is of no use, and why. */
   onUnusable: (partition: number, why: string) => void;
+  /** Where ranges are missing they are looked for again after so long: a person may put them back. */
+  lookAgainMs: number;
 }
 
 /**
@@ -34,6 +36,9 @@ export class ArchivedPartition {
   readonly #parts: ArchivedPartitionParts;
   #before: Before | undefined;
   #lookedAtStart = -1;
+  #lookAgainAtMs = 0;
+  /** Why it was of no use, as it was told the last time. */
+  #told: string | undefined;
 
   constructor(parts: ArchivedPartitionParts) {
     this.#parts = parts;
@@ -71,8 +76,13 @@ export class ArchivedPartition {
     const held = await stream.bounds(TOPIC_EVENTS, partition);
     // A log that holds its beginning needs no archive, and an empty one has none.
     if (held.start === 0) return undefined;
-    if (held.start === this.#lookedAtStart) return this.#before;
-    const found = this.#before ?? (await this.#recognise(held, signal));
+    const isSameStart = held.start === this.#lookedAtStart;
+    const isWhole = this.#before?.from === 0;
+    const isFresh = isWhole || performance.now() < this.#lookAgainAtMs;
+    if (isSameStart && isFresh) return this.#before;
+    // Anew where something is missing: what was put back may lie before what was found.
+    const known = isSameStart ? undefined : this.#before;
+    const found = known ?? (await this.#recognise(held, signal));
     if (found !== undefined) {
       await found.ranges.follow(signal);
       await found.checkpoints.follow(signal);
@@ -83,6 +93,7 @@ export class ArchivedPartition {
     }
     this.#before = found;
     this.#lookedAtStart = held.start;
+    this.#lookAgainAtMs = performance.now() + this.#parts.lookAgainMs;
     return found;
   }
 
@@ -90,7 +101,7 @@ export class ArchivedPartition {
     held: PartitionBounds,
     signal: AbortSignal | undefined,
   ): Promise<Before | undefined> {
-    const { files, partition, onUnusable } = this.#parts;
+    const { files, partition } = this.#parts;
     const reasons: string[] = [];
     for (const logId of await archivedLogs(files, { topic: TOPIC_EVENTS, partition }, signal)) {
       const ranges = new ArchivedRanges(files, { topic: TOPIC_EVENTS, partition, logId });
@@ -102,9 +113,15 @@ export class ArchivedPartition {
       }
       reasons.push(`log ${logId}: ${why}`);
     }
-    const { where } = files;
-    onUnusable(partition, `${where}: ${reasons.join('; ') || 'it has nothing of this partition'}`);
+    const why = reasons.join('; ') || 'it has nothing of this partition';
+    this.#tell(`${files.where}: ${why}`);
     return undefined;
+  }
+
+  #tell(why: string): void {
+    if (why === this.#told) return;
+    this.#told = why;
+    this.#parts.onUnusable(this.#parts.partition, why);
   }
 
   async #whyNot(

@@ -1,6 +1,6 @@
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TOPIC_EVENTS } from '@millrace/stream';
+import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createArchivedLog, LOG_ID, readAll, type ArchivedLog } from './testing/archived-log.ts';
 import { withArchive } from './with-archive.ts';
@@ -74,6 +74,34 @@ describe('a log with its archive in front', () => {
     expect(why).toEqual([expect.stringMatching(/log ffff.*its record \d+ is another one/)]);
     await expect(readAll(mixed, 0)).rejects.toMatchObject({ code: 'STREAM_OUT_OF_RANGE' });
     await other.close();
+  });
+
+  it.each(['all', 'some'])('finds what was put back, of which %s was gone', async (which) => {
+    scene.append(150);
+    const position = await archive();
+    await scene.forget(position - 1);
+    const away = `${scene.directory}-away`;
+    await mkdir(away);
+    const names = (await readdir(folder())).toSorted();
+    // The last ones lead into the log.
+    const gone = which === 'all' ? names : names.slice(0, Math.floor(names.length / 2));
+    for (const name of gone) await rename(join(folder(), name), join(away, name));
+    const told: string[] = [];
+    const onUnusable = (_: number, why: string): unknown => told.push(why);
+    const patient = withArchive({ ...scene, onUnusable });
+    const stream = withArchive({ ...scene, lookAgainMs: 0 });
+    const startOf = async (one: Stream): Promise<number> =>
+      (await one.bounds(TOPIC_EVENTS, 0)).start;
+    for (let i = 0; i < 3; i += 1) {
+      expect(await startOf(patient)).toBeGreaterThan(0);
+      expect(await startOf(stream)).toBeGreaterThan(0);
+    }
+    expect(told).toHaveLength(which === 'all' ? 1 : 0);
+
+    for (const name of gone) await rename(join(away, name), join(folder(), name));
+    await rm(away, { recursive: true });
+    expect(await startOf(stream)).toBe(0);
+    expect(await readAll(stream, 0)).toHaveLength(151);
   });
 
   it.each(['flipped', 'cut off', 'missing', 'another one'])(

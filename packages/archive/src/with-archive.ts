@@ -18,7 +18,11 @@ export interface WithArchiveParts {
   files: ArchiveFiles;
   /** The log lacks its beginning, and what there is in the archive is of no use for that. */
   onUnusable?: (partition: number, why: string) => void;
+  /** See `ArchivedPartitionParts`; 15 s unless given. */
+  lookAgainMs?: number;
 }
+
+const LOOK_AGAIN_MS = 15_000;
 
 /**
  * The same log with its archive in front: whoever reads from it finds the events, and the
@@ -75,7 +79,9 @@ class StreamWithArchive implements Stream {
     const known = this.#archived.get(partition);
     if (known !== undefined) return known;
     const { stream, files, onUnusable = () => undefined } = this.#parts;
-    const archived = new ArchivedPartition({ stream, files, partition, onUnusable });
+    const { lookAgainMs = LOOK_AGAIN_MS } = this.#parts;
+    const parts = { stream, files, partition, onUnusable, lookAgainMs };
+    const archived = new ArchivedPartition(parts);
     this.#archived.set(partition, archived);
     return archived;
   }
