@@ -26,8 +26,11 @@ export interface LayoutPart {
   readonly rows: Uint32Array;
 }
 
-/** Keys of batches that came once: all but a few come again at once or never. */
-const KEYS_MAX = 4096;
+/**
+ * Keys of batches that came once: all but a few come again at once or never. No bound on sessions
+ * counts them, and there may be thousands of those.
+ */
+const KEYS_MAX = 64;
 
 /**
  * The layouts of one session. A sender that has always the same series sends them in the same
