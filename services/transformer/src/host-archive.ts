@@ -59,7 +59,7 @@ export async function hostArchive(
   const onUnusable = (partition: number, why: string): void =>
     log.warn(
       { partition, why },
-      'The archive does not help: a job begins with what the log holds.',
+      'The archive does not help: what is folded again begins with what the log holds.',
     );
   return {
     stream: withArchive({ stream, files, onUnusable }),

@@ -112,7 +112,8 @@ export class Placements {
     this.#forgetShared();
     const { plans } = this.#editions;
     for (const placements of [this.#bySlot, this.#byEvent]) {
-      for (const placement of placements) {
+      // Most series share one.
+      for (const placement of new Set(placements)) {
         if (placement === undefined || placement.beside.length === 0) continue;
         placement.beside = placement.beside.filter(({ plan }) => plans.has(plan.edition));
         placement.all = [...placement.targets, ...placement.beside];
