@@ -2,7 +2,7 @@ import { LOG_NUMBER_MAX } from '@millrace/model';
 import { MillraceError } from '@millrace/runtime';
 import type { CommittedState, StateStore } from '@millrace/state';
 import { commitHead } from './commit-head.ts';
-import { loadPages, takePages } from './fold/partition-state.ts';
+import { loadPages, newPartitionHead, takePages } from './fold/partition-state.ts';
 
 /** What `acceptNewLog` made of a partition's state. */
 export interface AcceptedLog {
@@ -31,8 +31,8 @@ export async function acceptNewLog(
   const committed = await state.load(partition);
   if (committed === undefined) {
     const logNumber = checked(afterLogNumber + 1, partition);
-    const head = { partition, committed, logId: newLogId, logNumber };
-    checkOutcome(partition, await commitHead(state, head));
+    const head = newPartitionHead(newLogId, logNumber);
+    checkOutcome(partition, await commitHead(state, { partition, committed, head }));
     return { logNumber, isFoldedAgain: false };
   }
   const { head, tables } = loadPages(committed.pages);
@@ -41,11 +41,12 @@ export async function acceptNewLog(
   }
   const logNumber = checked(Math.max(head.logNumber, afterLogNumber) + 1, partition);
   if (head.logId === newLogId) {
-    const again = { partition, committed, logId: newLogId, logNumber };
-    checkOutcome(partition, await commitHead(state, again));
+    const again = newPartitionHead(newLogId, logNumber);
+    checkOutcome(partition, await commitHead(state, { partition, committed, head: again }));
     return { logNumber, isFoldedAgain: true };
   }
   Object.assign(head, { logId: newLogId, logNumber, position: 0, lastDigest: '' });
+  delete head.againBelow;
   if (tables !== undefined) {
     // The new log's first barrier follows none: it is taken whatever number the old one was at.
     tables.barrier = { ...tables.barrier, number: 0 };

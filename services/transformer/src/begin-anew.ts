@@ -17,6 +17,8 @@ interface BeginAnewParts {
   state: StateStore;
   partition: number;
   signal: AbortSignal;
+  /** Marks what takes its place: all below this is to be put out again. */
+  againBelow?: number | undefined;
 }
 
 /**
@@ -30,7 +32,7 @@ export async function beginAnew(
   parts: BeginAnewParts,
   lost: LostState,
 ): Promise<PartitionHead | undefined> {
-  const { stream, state, partition } = parts;
+  const { stream, state, partition, againBelow } = parts;
   const { start, end } = await stream.bounds(TOPIC_EVENTS, partition);
   if (start > 0 || end === 0) return undefined;
   const first = decodeEventsRecord(await readEvent(parts, 0));
@@ -40,9 +42,11 @@ export async function beginAnew(
   if (committed !== undefined && committed.logId !== logId) return undefined;
   const logNumber = await findLogNumber(parts, logId);
   if (lost.kind === 'corrupt' && !(await state.discardCorrupt(partition))) throw outrun(partition);
-  const outcome = await commitHead(state, { partition, committed, logId, logNumber });
+  const head = newPartitionHead(logId, logNumber);
+  if (againBelow !== undefined) head.againBelow = againBelow;
+  const outcome = await commitHead(state, { partition, committed, head });
   if (outcome === 'outrun') throw outrun(partition);
-  return newPartitionHead(logId, logNumber);
+  return head;
 }
 
 /**

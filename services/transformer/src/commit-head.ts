@@ -1,5 +1,5 @@
 import type { CommittedState, StateStore } from '@millrace/state';
-import { newPartitionHead, takePages } from './fold/partition-state.ts';
+import { takePages, type PartitionHead } from './fold/partition-state.ts';
 
 /** Commits a state that knows nothing but which log it is about to fold, from its first record. */
 export async function commitHead(
@@ -8,19 +8,17 @@ export async function commitHead(
     partition: number;
     /** What it takes the place of; undefined: nothing may be committed yet. */
     committed: CommittedState | undefined;
-    logId: string;
-    logNumber: number;
+    head: PartitionHead;
   }>,
 ): Promise<'committed' | 'outrun'> {
-  const { partition, committed, logId, logNumber } = params;
+  const { partition, committed, head } = params;
   const pages = new Map<string, Uint8Array | undefined>();
   for (const key of committed?.pages.keys() ?? []) pages.set(key, undefined);
-  const head = takePages(newPartitionHead(logId, logNumber), undefined);
-  for (const [key, page] of head) pages.set(key, page);
+  for (const [key, page] of takePages(head, undefined)) pages.set(key, page);
   return await state.commit({
     partition,
     expected: committed && { logId: committed.logId, position: committed.position },
-    next: { logId, position: 0 },
+    next: { logId: head.logId, position: 0 },
     pages,
   });
 }

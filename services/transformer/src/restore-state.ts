@@ -2,7 +2,13 @@ import { findRestorePoint, type PassedOver } from '@millrace/checkpoint';
 import { MillraceError } from '@millrace/runtime';
 import type { CommittedState, StateStore } from '@millrace/state';
 import type { Stream } from '@millrace/stream';
-import { loadPages, type FoldTables, type PartitionHead } from './fold/partition-state.ts';
+import { markAgainBelow } from './fold/again-below.ts';
+import {
+  HEADER_KEY,
+  loadPages,
+  type FoldTables,
+  type PartitionHead,
+} from './fold/partition-state.ts';
 import { STATE_VERSIONS_READ } from './fold/saved-header.ts';
 
 /** What there is in place of a state from which the partition could be folded on. */
@@ -34,6 +40,8 @@ export interface RestoreParts {
   onPassedOver: (passedOver: PassedOver) => void;
   /** Left out: the newest that leads into the log. */
   positionMax?: number;
+  /** Marks what takes its place: all below this is to be put out again. */
+  againBelow?: number | undefined;
 }
 
 /**
@@ -47,7 +55,7 @@ export async function restoreState(
   parts: RestoreParts,
   lost: LostState,
 ): Promise<Restored | undefined> {
-  const { state, partition } = parts;
+  const { state, partition, againBelow } = parts;
   const committed = lost.kind === 'unusable' ? lost.committed : undefined;
   const found = await findRestorePoint(parts, {
     stateVersionsRead: STATE_VERSIONS_READ,
@@ -63,6 +71,7 @@ export async function restoreState(
   for (const key of committed?.pages.keys() ?? []) {
     if (!pages.has(key)) changed.set(key, undefined);
   }
+  if (againBelow !== undefined) changed.set(HEADER_KEY, markAgainBelow(pages, againBelow));
   const { logId, position, pagesBytes, madeAtUs } = manifest;
   const outcome = await state.commit({
     partition,
@@ -74,7 +83,7 @@ export async function restoreState(
   return { ...found.loaded, checkpoint: { offset, position, pagesBytes, madeAtUs } };
 }
 
-function outrun(partition: number): MillraceError {
+export function outrun(partition: number): MillraceError {
   return new MillraceError({
     code: 'TRANSFORMER_OUTRUN',
     kind: 'outrun',

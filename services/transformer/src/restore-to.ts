@@ -1,9 +1,11 @@
 import type { PassedOver } from '@millrace/checkpoint';
-import { MillraceError } from '@millrace/runtime';
-import { isCorruptState, type StateStore } from '@millrace/state';
+import { errorKind, MillraceError } from '@millrace/runtime';
+import { isCorruptState, type CommittedState, type StateStore } from '@millrace/state';
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { beginAnew } from './begin-anew.ts';
-import { restoreState, type LostState } from './restore-state.ts';
+import { markAgainBelow } from './fold/again-below.ts';
+import { HEADER_KEY, loadPages } from './fold/partition-state.ts';
+import { outrun, restoreState, type LostState } from './restore-state.ts';
 
 /** What a state goes on from now. */
 export type RestoredTo = Readonly<{ position: number }> &
@@ -33,21 +35,54 @@ interface RestoreToParts {
 export async function restoreTo(parts: RestoreToParts, positionMax: number): Promise<RestoredTo> {
   const { stream, archived, partition } = parts;
   const lost = await lostState(parts);
-  if (lost.kind === 'unusable' && lost.committed.position <= positionMax) {
-    return { position: lost.committed.position, from: 'state' };
-  }
+  const known = lost.kind === 'unusable' ? lost.committed : undefined;
+  const isBelow = known !== undefined && known.position <= positionMax;
+  const { start } = await stream.bounds(TOPIC_EVENTS, partition);
+  if (isBelow && known.position >= start) return { position: known.position, from: 'state' };
   const held = await restoredTo(parts, positionMax, lost);
   if (held !== undefined) return held;
-  const { start } = await stream.bounds(TOPIC_EVENTS, partition);
   if (archived !== undefined && start > 0) {
-    const found = await restoredTo({ ...parts, stream: archived }, positionMax, lost);
+    // Checkpoints that the log still has lie above: the owner must not take one of those instead.
+    const marking = { ...parts, stream: archived, againBelow: start };
+    const found =
+      isBelow &&
+      isSound(known) &&
+      known.position >= (await archived.bounds(TOPIC_EVENTS, partition)).start
+        ? await markState(marking, known)
+        : await restoredTo(marking, positionMax, lost);
     if (found !== undefined) return { ...found, isArchived: true };
   }
   throw noWayBack(partition, positionMax, start);
 }
 
+function isSound({ pages }: CommittedState): boolean {
+  try {
+    loadPages(pages);
+    return true;
+  } catch (error) {
+    // Of no use, and told as such by the owner: a checkpoint takes its place.
+    if (errorKind(error) === 'permanent') return false;
+    throw error;
+  }
+}
+
+/** It is below already, and the archive leads on from there. */
+async function markState(
+  { state, partition, againBelow }: RestoreToParts & { againBelow: number },
+  { logId, position, pages }: CommittedState,
+): Promise<RestoredTo> {
+  const outcome = await state.commit({
+    partition,
+    expected: { logId, position },
+    next: { logId, position },
+    pages: new Map([[HEADER_KEY, markAgainBelow(pages, againBelow)]]),
+  });
+  if (outcome === 'outrun') throw outrun(partition);
+  return { position, from: 'state' };
+}
+
 async function restoredTo(
-  parts: RestoreToParts,
+  parts: RestoreToParts & { againBelow?: number },
   positionMax: number,
   lost: LostState,
 ): Promise<RestoredTo | undefined> {

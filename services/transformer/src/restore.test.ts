@@ -10,11 +10,14 @@ import {
 } from '@millrace/archive';
 import { MillraceError } from '@millrace/runtime';
 import { TOPIC_CHECKPOINTS, TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
+import type { StateCommit } from '@millrace/state';
 import { MemoryStateStore } from '@millrace/state/memory';
 import { openMemoryStream } from '@millrace/stream/memory';
 import { EventsRecordKind, listEntries } from '@millrace/wire';
+import { decode } from '@msgpack/msgpack';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { restoreTo } from './restore-to.ts';
+import { entryTexts } from './testing/fold-run.ts';
 import { StageBench } from './testing/stage-bench.ts';
 import { variedLog } from './testing/varied-log.ts';
 import type { Transformer } from './transformer.ts';
@@ -42,11 +45,23 @@ async function benchWithCheckpoint(seed: number): Promise<StageBench> {
 }
 
 /** A transformer that has committed up to a position. */
-async function runTo(bench: StageBench, position: number): Promise<Transformer> {
-  const transformer = bench.start();
+async function runTo(
+  bench: StageBench,
+  position: number,
+  parts: Parameters<StageBench['start']>[1] = {},
+): Promise<Transformer> {
+  const transformer = bench.start({}, parts);
   void transformer.run();
   await until(() => expect(bench.committed() ?? 0).toBeGreaterThanOrEqual(position));
   return transformer;
+}
+
+/** All of it folded, and a checkpoint of that. */
+async function checkpointAtEnd(bench: StageBench): Promise<void> {
+  const last = await runTo(bench, bench.end());
+  await last.stop();
+  const outcomes = await last.checkpoint({ isAsked: true, signal: NEVER });
+  expect(outcomes).toMatchObject([{ outcome: 'made' }]);
 }
 
 async function expectSameEntries(bench: StageBench): Promise<void> {
@@ -133,14 +148,21 @@ describe('with an archive, when the log begins too late', () => {
 
   /** What the whole log puts out; then only the archive has all of it. */
   async function archiveAndForget(bench: StageBench, files: ArchiveFiles): Promise<string[]> {
+    const expected = await archiveAll(bench, files);
+    const stream = openMemoryStream(bench.log);
+    const checkpoints = await stream.bounds(TOPIC_CHECKPOINTS, 0);
+    await stream.release(TOPIC_CHECKPOINTS, 0, checkpoints.end);
+    return expected;
+  }
+
+  /** The same, with every checkpoint left in the log. */
+  async function archiveAll(bench: StageBench, files: ArchiveFiles): Promise<string[]> {
     const expected = bench.expected(bench.end());
     const stream = openMemoryStream(bench.log);
     const parts = { stream, files, clock: bench.clock, onArchived: () => undefined };
     const archiver = new Archiver(parts, { ...DEFAULT_RANGE_SETTINGS, rangeBytesMax: 3000 });
     await archiver.archive(0, bench.database.partition(0).position!.logId, { isAll: true });
     await stream.release(TOPIC_EVENTS, 0, bench.end() - 1);
-    const checkpoints = await stream.bounds(TOPIC_CHECKPOINTS, 0);
-    await stream.release(TOPIC_CHECKPOINTS, 0, checkpoints.end);
     return expected;
   }
 
@@ -211,7 +233,90 @@ describe('with an archive, when the log begins too late', () => {
     expect(restored).toEqual({ position: 0, from: 'log', isArchived: true });
     expect(bench.committed()).toBe(0);
   });
+
+  const putBack = [
+    ['a checkpoint', 'checkpoint'],
+    ['the beginning', 'log'],
+    ['its state', 'state'],
+    ['a checkpoint below its state, which is damaged', 'checkpoint'],
+  ] as const;
+
+  it.each(putBack)('goes on, whatever newer checkpoint there is, from %s', async (name, from) => {
+    const bench = await benchWithCheckpoint(17);
+    const older = structuredClone(bench.database.partition(0));
+    await checkpointAtEnd(bench);
+    const files = await directoryFiles();
+    const expected = await archiveAll(bench, files);
+    const isDamaged = name.includes('damaged');
+    if (isDamaged && older.pages.delete('s0')) older.pageCount -= 1;
+    if (isDamaged || from === 'state') Object.assign(bench.database.partition(0), older);
+    const at = older.position!.position;
+    const positionMax = { checkpoint: isDamaged ? at : at - 1, log: 10, state: at }[from];
+    const stream = openMemoryStream(bench.log);
+    const archived = withArchive({ stream, files });
+    const onPassedOver = (): void => undefined;
+    const state = new MemoryStateStore(bench.database);
+    const parts = { stream, archived, state, partition: 0, signal: NEVER, onPassedOver };
+    const restored = await restoreTo(parts, positionMax);
+    expect(restored).toMatchObject({ from, isArchived: true });
+    expect(restored.position).toBeLessThanOrEqual(positionMax);
+    const before = bench.log.partition(TOPIC_SERIES, 0).bounds.end;
+
+    // Killed on the way, it goes on in the archive once more.
+    const { start } = await stream.bounds(TOPIC_EVENTS, 0);
+    const once = new CommitsOnce(bench.database);
+    const killed = bench.start({ commitMs: 0 }, { archived, state: once });
+    void killed.run();
+    await until(() => expect(bench.committed()).toBeGreaterThan(restored.position));
+    await killed.kill();
+    expect(bench.committed()).toBeLessThan(start);
+    await (await runTo(bench, bench.end(), { archived })).stop();
+
+    const records = bench.log.partition(TOPIC_SERIES, 0).read(before, Infinity);
+    const again = new Set(records.flatMap(({ payload }) => entryTexts(listEntries(payload))));
+    const wanted = expected.filter((text) => offsetOf(text) >= restored.position);
+    expect(wanted.length).toBeGreaterThan(20);
+    expect([...again].slice(0, wanted.length)).toEqual(wanted);
+  });
+
+  it('stops where it was put back to, without the archive that leads on from there', async () => {
+    const bench = await benchWithCheckpoint(18);
+    await checkpointAtEnd(bench);
+    const files = await directoryFiles();
+    await archiveAll(bench, files);
+    const stream = openMemoryStream(bench.log);
+    const archived = withArchive({ stream, files });
+    const state = new MemoryStateStore(bench.database);
+    const parts = { stream, archived, state, partition: 0, signal: NEVER };
+    await restoreTo({ ...parts, onPassedOver: () => undefined }, 10);
+    const transformer = bench.start();
+    const running = transformer.run();
+    await until(() =>
+      expect(transformer.status().partitions[0]).toMatchObject({
+        ...{ state: 'stopped', reason: { code: 'TRANSFORMER_EXPIRED' } },
+      }),
+    );
+    await transformer.stop();
+    await running;
+    expect(bench.committed()).toBe(0);
+  });
 });
+
+/** What an owner commits that dies behind its first commit. */
+class CommitsOnce extends MemoryStateStore {
+  #commits = 0;
+
+  override async commit(commit: StateCommit): Promise<'committed' | 'outrun'> {
+    if (this.#commits > 0) throw new MillraceError({ ...AWAY, code: 'STATE_AWAY' });
+    this.#commits += 1;
+    return await super.commit(commit);
+  }
+}
+
+/** Of the event that a text of `entryTexts` came from. */
+function offsetOf(text: string): number {
+  return (decode(Buffer.from(text, 'base64')) as [number])[0];
+}
 
 const AWAY = { code: 'ARCHIVE_UNREACHABLE', kind: 'transient', message: 'It is away.' } as const;
 

@@ -11,6 +11,7 @@ import {
 } from '@millrace/stream';
 import { LIVE_SOURCE, SeriesRecordBuilder } from '@millrace/wire';
 import { beginAnew, findLogNumber } from './begin-anew.ts';
+import { isToPutOutAgain } from './fold/again-below.ts';
 import { FOLD_VERSION, PartitionFold } from './fold/partition-fold.ts';
 import {
   loadPages,
@@ -128,7 +129,7 @@ async function findState(parts: TakeOverParts): Promise<Found | undefined> {
     const { logId, position } = committed;
     return { ...(await knownHead(parts, bounds, committed)), committed: { logId, position } };
   } catch (error) {
-    if (!isLost(error)) throw error;
+    if (!isLost(error) || isWaitedFor(error, committed)) throw error;
     return await restored(parts, { kind: 'unusable', committed }, error);
   }
 }
@@ -138,6 +139,12 @@ const LOST_CODES: readonly string[] = ['TRANSFORMER_EXPIRED', 'STATE_INCOMPLETE'
 
 function isLost(error: unknown): boolean {
   return error instanceof MillraceError && LOST_CODES.includes(error.code);
+}
+
+/** What a person put back: a newer checkpoint would skip what is to be put out again. */
+function isWaitedFor(error: unknown, { pages }: CommittedState): boolean {
+  const isExpired = error instanceof MillraceError && error.code === 'TRANSFORMER_EXPIRED';
+  return isExpired && isToPutOutAgain(pages);
 }
 
 async function restored(parts: TakeOverParts, lost: LostState, reason: unknown): Promise<Found> {

@@ -71,9 +71,10 @@ export function formatRestored(partition: number, restored: RestoredTo): string 
   return `partition ${partition}: ${whatItGoesOnFrom(restored)}${archived}`;
 }
 
-function whatItGoesOnFrom({ from, position }: RestoredTo): string {
+function whatItGoesOnFrom({ from, position, isArchived }: RestoredTo): string {
   switch (from) {
     case 'state':
+      if (isArchived === true) return `goes on from its state, at position ${position} already.`;
       return `its state is at position ${position} already; nothing was changed.`;
     case 'checkpoint':
       return `goes on from the checkpoint at position ${position}.`;

@@ -43,6 +43,8 @@ export interface PartitionHead {
   watermarkUs: number;
   /** Largest futureSkewUs that was ever in force: identities that came under it may remain. */
   skewMaxUs: number;
+  /** A person wants what came of events below it put out again: no newer checkpoint skips them. */
+  againBelow?: number;
 }
 
 /** What is known of a log before its first record is folded. */

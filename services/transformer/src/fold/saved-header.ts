@@ -61,6 +61,7 @@ export function readSavedHeader(page: Uint8Array): SavedHeader {
     HEAD_TEXTS.every((field) => typeof head[field] === 'string') &&
     HEAD_COUNTS.every((field) => isCount(head[field])) &&
     HEAD_TIMES.every((field) => head[field] === undefined || isTime(head[field])) &&
+    (head.againBelow === undefined || isCount(head.againBelow)) &&
     [header.seriesEnd, header.definitionsEnd, header.metadataSize].every(isCount) &&
     isCount(header.version === 1 ? 0 : header.labelsEnd) &&
     isRange(header.identities) &&
