@@ -104,7 +104,7 @@ describe.each(['file', 'control'] as const)('a log that is bound by a %s', (kind
     const whole = await openWithArchive(parts, accessTo(scene.directory));
     await expect(whole.bounds(TOPIC_EVENTS, 0)).rejects.toMatchObject(notThere);
     await expect(readAll(whole, 0)).rejects.toMatchObject(notThere);
-    const awaited = await openWithArchive(parts, accessTo(undefined), { isAwaited: true });
+    const awaited = await openWithArchive(parts, accessTo(undefined));
     await expect(awaited.bounds(TOPIC_EVENTS, 0)).rejects.toMatchObject(unset);
     await rm(scene.directory, { recursive: true });
     await rename(away, scene.directory);

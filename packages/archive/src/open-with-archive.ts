@@ -5,9 +5,9 @@ import { openArchive } from './binding/open-archive.ts';
 import { withArchive, type WithArchiveParts } from './with-archive.ts';
 
 /**
- * The log with the archive that is set in front of it; without one the log itself. With `isAwaited`
- * whoever reads what the log has forgotten waits (ARCHIVE_UNSET, transient) when the log is bound
- * to an archive, and none is set.
+ * The log with the archive that is set in front of it. With none set, and the log bound to one,
+ * whoever reads what the log has forgotten is told ARCHIVE_UNSET (transient): it is only away, and
+ * whoever went on without it would note for good that it is gone. Bound to none it is the log.
  *
  * @throws MillraceError ARCHIVE_ADDRESS.
  */
@@ -15,10 +15,9 @@ export async function openWithArchive(
   parts: Readonly<{ stream: Stream; binding: ArchiveBinding }> &
     Pick<WithArchiveParts, 'onUnusable'>,
   access: ArchiveAccess,
-  { isAwaited }: Readonly<{ isAwaited: boolean }> = { isAwaited: false },
 ): Promise<Stream> {
   const { stream, binding, onUnusable } = parts;
   const { files, isSet } = await openArchive(access, binding);
-  if (!isSet) return isAwaited ? withArchive({ stream, files }) : stream;
-  return withArchive({ stream, files, ...(onUnusable && { onUnusable }) });
+  // What is not set is of no use to anybody, which is not worth telling.
+  return withArchive({ stream, files, ...(isSet && onUnusable && { onUnusable }) });
 }

@@ -26,20 +26,28 @@ export interface OpenedArchive {
 }
 
 /**
- * The archive of the environment, else that of the running process. Its keys are always those of
- * the environment. Undefined: there is none.
+ * What the environment says of the archive; its address else from the running process, or from
+ * nowhere. Its keys are always those of the environment.
  */
-export async function findArchive(
+export async function findArchiveSection(
   context: CliContext,
   dataDir: string | undefined,
-): Promise<OpenedArchive | undefined> {
+): Promise<ArchiveSection> {
   const { settings } = readSettings<{ archive: ArchiveSection }>(
     { archive: archiveDefinition },
     context.environment,
     { otherSections: OTHERS.filter((name) => name !== 'archive') },
   );
   const url = settings.archive.url ?? (await urlOfRunning(context, dataDir));
-  const section = { ...settings.archive, url };
+  return { ...settings.archive, url };
+}
+
+/** The archive that it names. Undefined: there is none. */
+export async function findArchive(
+  context: CliContext,
+  dataDir: string | undefined,
+): Promise<OpenedArchive | undefined> {
+  const section = await findArchiveSection(context, dataDir);
   const files = await openArchiveFiles(section);
   return files && { files, section };
 }

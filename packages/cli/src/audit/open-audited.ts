@@ -1,10 +1,9 @@
 import {
-  bindFiles,
   createControlBinding,
   createFileBinding,
-  withArchive,
+  openWithArchive,
   type ArchiveBinding,
-  type ArchiveFiles,
+  type ArchiveSection,
 } from '@millrace/archive';
 import { silentLog, systemClock } from '@millrace/runtime';
 import { usualDataDirectory } from '@millrace/single/running';
@@ -43,7 +42,7 @@ export interface Audited {
 export async function openEmbedded(
   context: CliContext,
   dataDir: string | undefined,
-  files: ArchiveFiles | undefined,
+  archive: ArchiveSection | undefined,
 ): Promise<Audited> {
   const { environment } = context;
   const chosen = dataDirOf(context, dataDir);
@@ -52,13 +51,13 @@ export async function openEmbedded(
   const { log } = usualDataDirectory(chosen);
   const stream = await openSegmentView({ directory: log, clock: systemClock });
   const binding = createFileBinding({ stream, logDirectory: log });
-  return audited(stream, connection, { files, binding });
+  return await audited(stream, connection, { archive, binding });
 }
 
 /** Kafka and the database of the environment. */
 export async function openDistributed(
   { environment }: CliContext,
-  files: ArchiveFiles | undefined,
+  archive: ArchiveSection | undefined,
 ): Promise<Audited> {
   const { kafka, store } = readDistributedSettings(environment);
   if (store.url === undefined) throw storeUrlMissing();
@@ -70,17 +69,16 @@ export async function openDistributed(
     settings: { openMs: OPEN_MS },
   });
   const binding = createControlBinding({ stream, clock: systemClock });
-  return audited(stream, { url: store.url }, { files, binding });
+  return await audited(stream, { url: store.url }, { archive, binding });
 }
 
-/** With an archive, what the log has forgotten is read from there. */
-function audited(
+/** With an archive, what the log has forgotten is read from there; undefined: it is left out. */
+async function audited(
   held: Stream,
   connection: PostgresConnection,
-  { files, binding }: Readonly<{ files: ArchiveFiles | undefined; binding: ArchiveBinding }>,
-): Audited {
-  const stream =
-    files === undefined ? held : withArchive({ stream: held, ...bindFiles(files, binding) });
+  archived: Readonly<{ archive: ArchiveSection | undefined; binding: ArchiveBinding }>,
+): Promise<Audited> {
+  const stream = await withArchiveOf(held, archived);
   const store = createPostgresStoreReader({ connection });
   let repairer: StoreRepairer | undefined;
   let completion: CompletionStore | undefined;
@@ -96,4 +94,17 @@ function audited(
       await stream.close();
     },
   };
+}
+
+async function withArchiveOf(
+  held: Stream,
+  { archive, binding }: Readonly<{ archive: ArchiveSection | undefined; binding: ArchiveBinding }>,
+): Promise<Stream> {
+  if (archive === undefined) return held;
+  try {
+    return await openWithArchive({ stream: held, binding }, archive);
+  } catch (error) {
+    await held.close();
+    throw error;
+  }
 }

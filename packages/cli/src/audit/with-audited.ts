@@ -1,6 +1,6 @@
 import type { AuditComponents } from '@millrace/audit';
 import { systemClock } from '@millrace/runtime';
-import { findArchive } from '../archive/archive-place.ts';
+import { findArchiveSection } from '../archive/archive-place.ts';
 import type { CliContext } from '../cli-context.ts';
 import { isDistributed } from '../distributed/is-distributed.ts';
 import { stoppable } from '../stoppable.ts';
@@ -29,7 +29,8 @@ export async function withAudited<T>(
 
 /**
  * A log and the store that was filled from it: those of the running process, or of the environment;
- * with its archive, where there is one and it is asked for. Ends with the process, and closes both.
+ * with its archive, when it is asked for. Where the log is bound to one and none is set, reading
+ * what it has forgotten rejects with ARCHIVE_UNSET. Ends with the process, and closes both.
  */
 export async function withLogAndStore<T>(
   context: CliContext,
@@ -40,10 +41,10 @@ export async function withLogAndStore<T>(
 ): Promise<T> {
   return await stoppable(async (signal) => {
     const isShared = dataDir === undefined && isDistributed(context.environment);
-    const files = hasArchive ? (await findArchive(context, dataDir))?.files : undefined;
+    const archive = hasArchive ? await findArchiveSection(context, dataDir) : undefined;
     const opened = isShared
-      ? await openDistributed(context, files)
-      : await openEmbedded(context, dataDir, files);
+      ? await openDistributed(context, archive)
+      : await openEmbedded(context, dataDir, archive);
     try {
       return await use(opened, signal);
     } finally {

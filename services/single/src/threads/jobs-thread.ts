@@ -111,8 +111,7 @@ async function open(): Promise<Opened> {
     );
   const binding = createFileBinding({ stream, logDirectory: directories.log });
   // A job that began without what is only away would have lost it for good.
-  const how = { isAwaited: true };
-  const whole = await openWithArchive({ stream, binding, onUnusable }, settings.archive, how);
+  const whole = await openWithArchive({ stream, binding, onUnusable }, settings.archive);
   const events = createJobEvents(log, meter);
   const jobs = createJobs(
     { stream: whole, places, clock, events, isPressed: lag.isPressed, whyFull },
