@@ -28,14 +28,18 @@ import {
  *   rules    [1, 2, after, [edition], fold version, settings {…}, source, appliedAt µs]
  *   acknowledgement [1, 3, [[partition, logId bin16, samples]], note, acknowledgedAt µs]
  *   jobs     [1, 4, candidate, is paused, samples a second at most, changedAt µs]
- *   archive  [1, 5, archiveId bin16 or nil, where, changedAt µs]
+ *   archive  [3, 5, archiveId bin16 or nil, where, changedAt µs]
  *
  * Rules with candidates are version 2, and end with [[number, [edition], source, since µs]]: a
  * program of before would bring others into force without them. One that begins may have the
- * samples a second of its jobs behind these; a program of before folds as fast as it can.
+ * samples a second of its jobs behind these; a program of before folds as fast as it can. The
+ * archive is version 3, so that a program of before says that a newer one wrote it.
  */
 
 const FIRST_VERSION = 1;
+const CANDIDATES_VERSION = 2;
+const ARCHIVE_VERSION = 3;
+const VERSIONS: readonly unknown[] = [FIRST_VERSION, CANDIDATES_VERSION, ARCHIVE_VERSION];
 
 /** The bytes of a record. */
 export function encodeControlRecord(record: ControlRecord): Uint8Array {
@@ -68,7 +72,7 @@ export function encodeControlRecord(record: ControlRecord): Uint8Array {
     case ControlRecordKind.archive: {
       const { archiveId, where, changedAtUs } = record;
       const id = archiveId === undefined ? null : Buffer.from(archiveId, 'hex');
-      return encode([...head, id, where, changedAtUs]);
+      return encode([ARCHIVE_VERSION, record.kind, id, where, changedAtUs]);
     }
   }
 }
@@ -82,7 +86,7 @@ function rulesFields(record: ControlRulesRecord): unknown[] {
     const always = [one.number, one.editions, one.source, one.sinceUs];
     return one.samplesPerSecondMax === undefined ? always : [...always, one.samplesPerSecondMax];
   });
-  return [CONTROL_RECORD_VERSION, ...fields, beside];
+  return [CANDIDATES_VERSION, ...fields, beside];
 }
 
 /**
@@ -92,7 +96,7 @@ function rulesFields(record: ControlRulesRecord): unknown[] {
  */
 export function decodeControlRecord(bytes: Uint8Array): ControlRecord {
   const fields = decodeFields(bytes);
-  if (fields[0] !== FIRST_VERSION && fields[0] !== CONTROL_RECORD_VERSION) {
+  if (!VERSIONS.includes(fields[0])) {
     throw unknownVersion('metrics.control', fields[0], CONTROL_RECORD_VERSION);
   }
   switch (fields[1]) {

@@ -2,10 +2,11 @@ import type { TimeUs } from '@millrace/model';
 import type { FoldSettings } from './events-record.ts';
 
 /**
- * The newest version of records; readers accept it and the one before it. Only what an older
- * program would understand wrongly is written with it: rules with candidates.
+ * The newest version of records; readers accept it and those before it. A later one is written
+ * only for what an older program would understand wrongly: rules with candidates (2), and to which
+ * archive the log is bound (3), where it would take the kind that it does not know for damage.
  */
-export const CONTROL_RECORD_VERSION = 2;
+export const CONTROL_RECORD_VERSION = 3;
 
 /** Kinds of records in `metrics.control`. On the wire: never renumber. */
 export const ControlRecordKind = {

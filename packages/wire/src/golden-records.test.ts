@@ -167,6 +167,8 @@ const ONLY_READ = [
   'events-v2-barrier-candidates',
   'control-v1-rules',
   'control-v2-rules',
+  'control-v1-archive',
+  'control-v1-archive-forgotten',
 ];
 
 function encoded(name: string, record: EventsRecord): Uint8Array {
@@ -265,6 +267,10 @@ const CONTROL: Record<string, ControlRecord> = {
   },
 };
 
+for (const name of ['archive', 'archive-forgotten']) {
+  CONTROL[`control-v3-${name}`] = CONTROL[`control-v1-${name}`]!;
+}
+
 for (const name of ['control-v1-rules', 'control-v2-rules']) {
   CONTROL[`${name}-label-sets`] = { ...(CONTROL[name] as ControlRulesRecord), settings };
 }
@@ -278,6 +284,13 @@ describe('records of metrics.control', () => {
       expect(decodeControlRecord(bytes)).toEqual(record);
     });
   }
+
+  it('lets programs that know of no archive say that a newer one wrote it', () => {
+    // They read up to 2, of whatever kind, and call a kind that they do not know damaged.
+    const [, version] = encodeControlRecord(CONTROL['control-v3-archive']!);
+    expect(version).toBeGreaterThan(2);
+    expect(encodeControlRecord(CONTROL['control-v2-rules']!)[1]).toBe(2);
+  });
 
   it('refuses other versions and kinds', () => {
     const bytes = encodeControlRecord(CONTROL['control-v1-log']!);
