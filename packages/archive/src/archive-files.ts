@@ -5,6 +5,8 @@
 export interface ArchiveFiles {
   /** Its address, for people; without secrets. */
   readonly where: string;
+  /** Of what is surely one place the same, wherever it is opened; of all others another one. */
+  readonly place: string;
   /**
    * Puts a file there, whole or not at all; durable when it resolves. One of that name is replaced:
    * names of contents tell the contents, so it is the same one.
@@ -12,6 +14,8 @@ export interface ArchiveFiles {
    * @throws MillraceError ARCHIVE_UNREACHABLE (transient), ARCHIVE_REFUSED (permanent).
    */
   put(name: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void>;
+  /** The same, unless one of that name is there: that one stays, whoever put it there. */
+  create(name: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void>;
   /** Undefined: there is no such file. Throws as `put` does. */
   get(name: string, signal?: AbortSignal): Promise<Uint8Array | undefined>;
   /** The files whose names begin with `prefix` and lie behind `after`, by name. */

@@ -147,6 +147,15 @@ describe.each(['file', 'control'] as const)('a log that is bound by a %s', (kind
     expect((await binding().read())!.archiveId).toBe(archiveId);
   });
 
+  it('is bound to one of two disks that hosts begin with at once', async () => {
+    const opened = await Promise.all(['one', 'other'].map((name) => open(join(folder, name))));
+    const claims = await Promise.allSettled(opened.map((archive) => archive.claim()));
+    expect(claims.some(({ status }) => status === 'fulfilled')).toBe(true);
+    const checks = await Promise.allSettled(opened.map((archive) => archive.check()));
+    const refusals = checks.filter((check) => check.status === 'rejected');
+    expect(refusals).toMatchObject([{ reason: other }]);
+  });
+
   it('tells a person before the log is full', async () => {
     await (await open(scene.directory)).claim();
     let looks = 0;

@@ -19,7 +19,7 @@ export interface BoundFiles extends ArchiveFiles {
 }
 
 export function boundFiles(files: ArchiveFiles, binding: ArchiveBinding): BoundFiles {
-  const { where } = files;
+  const { where, place } = files;
   /** False: it is bound to none. */
   const isBound = async (signal: AbortSignal | undefined): Promise<boolean> => {
     const bound = await binding.read(signal);
@@ -33,7 +33,8 @@ export function boundFiles(files: ArchiveFiles, binding: ArchiveBinding): BoundF
   const claim = async (signal?: AbortSignal): Promise<void> => {
     if (await isBound(signal)) return;
     if ((await readIdentity(files, signal)) === undefined) {
-      await files.put(IDENTITY_NAME, encodeIdentity(await binding.proposeId(signal)), signal);
+      const id = await binding.proposeId(place, signal);
+      await files.create(IDENTITY_NAME, encodeIdentity(id), signal);
     }
     const archiveId = await readIdentity(files, signal);
     if (archiveId !== undefined) await binding.bind({ archiveId, where });
@@ -41,10 +42,14 @@ export function boundFiles(files: ArchiveFiles, binding: ArchiveBinding): BoundF
     await check(signal);
   };
   return {
-    ...{ where, claim, check },
+    ...{ where, place, claim, check },
     put: async (name, bytes, signal) => {
       await claim(signal);
       await files.put(name, bytes, signal);
+    },
+    create: async (name, bytes, signal) => {
+      await claim(signal);
+      await files.create(name, bytes, signal);
     },
     get: async (name, signal) => {
       const bytes = await files.get(name, signal);

@@ -11,10 +11,10 @@ export function createControlBinding(
   const { stream, history = new HistoryReader(stream) } = parts;
   return {
     read: async (signal) => (await history.read(signal)).archive,
-    proposeId: async (signal) => {
+    proposeId: async (place, signal) => {
       const { logId, archivesForgotten } = await history.read(signal);
       if (logId === undefined) throw notBegun();
-      return proposedId(logId, archivesForgotten);
+      return proposedId({ logId, forgotten: archivesForgotten, place });
     },
     bind: async (archive) => await noteArchive(parts, archive),
     forget: async () => {

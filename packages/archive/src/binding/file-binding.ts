@@ -26,10 +26,10 @@ export function createFileBinding(
   const history = new HistoryReader(stream);
   return {
     read: async () => (await readNoted(path)).archive,
-    proposeId: async (signal) => {
+    proposeId: async (place, signal) => {
       const { logId } = await history.read(signal);
       if (logId === undefined) throw notBegun();
-      return proposedId(logId, (await readNoted(path)).forgotten);
+      return proposedId({ logId, forgotten: (await readNoted(path)).forgotten, place });
     },
     bind: async (archive) => {
       const noted = await readNoted(path);

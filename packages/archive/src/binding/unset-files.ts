@@ -11,12 +11,12 @@ export function unsetFiles(binding: ArchiveBinding): ArchiveFiles {
     const bound = await binding.read(signal);
     if (bound !== undefined) throw archiveUnset(bound);
   };
+  const put: ArchiveFiles['put'] = async (_name, _bytes, signal) => {
+    await check(signal);
+    throw new Error('there is no archive to put anything into');
+  };
   return {
-    where: 'none',
-    put: async (_name, _bytes, signal) => {
-      await check(signal);
-      throw new Error('there is no archive to put anything into');
-    },
+    ...{ where: 'none', place: 'none', put, create: put },
     get: async (_name, signal) => {
       await check(signal);
       return undefined;

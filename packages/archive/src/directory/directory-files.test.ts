@@ -32,6 +32,21 @@ test('what was not finished is no file, and nothing is left of what failed', asy
   await rm(directory, { recursive: true });
 });
 
+test('of several who create one at once one counts, and nothing else is left', async () => {
+  const directory = await make();
+  const opened = Array.from({ length: 8 }, () => openDirectoryFiles(directory));
+  const read = await Promise.all(
+    opened.map(async (files, i) => {
+      await files.create('name', Uint8Array.of(i));
+      return (await files.get('name'))![0];
+    }),
+  );
+  expect(new Set(read).size).toBe(1);
+  expect(new Set(opened.map(({ place }) => place)).size).toBe(8);
+  expect(await readdir(directory)).toEqual(['name']);
+  await rm(directory, { recursive: true });
+});
+
 test('what broke off a day ago is removed, and nothing else', async () => {
   const directory = await make();
   let nowUs = Date.now() * 1000;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemClock, type Clock } from '@millrace/runtime';
 import { archiveRefused, archiveUnreachable } from '../archive-errors.ts';
@@ -16,9 +16,15 @@ export function openDirectoryFiles(
   const where = `file://${directory}`;
   return {
     where,
+    // Two hosts have directories of the same name on disks of their own.
+    place: randomUUID(),
     put: async (name, bytes, signal) => {
       signal?.throwIfAborted();
-      await translating(where, () => putWhole(directory, name, bytes));
+      await translating(where, () => putWhole(join(directory, name), bytes, rename));
+    },
+    create: async (name, bytes, signal) => {
+      signal?.throwIfAborted();
+      await translating(where, () => putWhole(join(directory, name), bytes, nameUnlessThere));
     },
     get: async (name, signal) => {
       signal?.throwIfAborted();
@@ -63,9 +69,12 @@ async function removeBefore(
   return removed;
 }
 
-/** Written beside it, flushed, and then renamed: a crash leaves the one or the other. */
-async function putWhole(directory: string, name: string, bytes: Uint8Array): Promise<void> {
-  const path = join(directory, name);
+/** Written beside it, flushed, and then named: a crash leaves the one or the other. */
+async function putWhole(
+  path: string,
+  bytes: Uint8Array,
+  name: (unfinished: string, path: string) => Promise<void>,
+): Promise<void> {
   const folder = dirname(path);
   await makeFolder(folder);
   const unfinished = join(folder, `${UNFINISHED}${randomUUID()}`);
@@ -77,12 +86,30 @@ async function putWhole(directory: string, name: string, bytes: Uint8Array): Pro
     } finally {
       await file.close();
     }
-    await rename(unfinished, path);
+    await name(unfinished, path);
   } catch (error) {
     await rm(unfinished, { force: true });
     throw error;
   }
   await flushFolder(folder);
+}
+
+/** Disks of other systems know no links. */
+const LINKLESS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+
+async function nameUnlessThere(unfinished: string, path: string): Promise<void> {
+  try {
+    await link(unfinished, path);
+  } catch (error) {
+    // Of two at once the later one counts there; whoever was bound to the other is told so.
+    const isLinkless = LINKLESS.has(codeOf(error));
+    if (isLinkless && (await unlessMissing(stat(path))) === undefined) {
+      await rename(unfinished, path);
+      return;
+    }
+    if (!isLinkless && codeOf(error) !== 'EEXIST') throw error;
+  }
+  await rm(unfinished);
 }
 
 /** Its entry has to be as durable as what is in it. */

@@ -37,7 +37,10 @@ export function refusalOf(where: string, status: number, text: string): Error {
   return isPassing ? archiveUnreachable(where, why) : archiveRefused(where, why);
 }
 
-const PASSING = new Set(['RequestTimeout', 'RequestTimeTooSkewed', 'SlowDown', 'OperationAborted']);
+const PASSING = new Set([
+  ...['RequestTimeout', 'RequestTimeTooSkewed', 'SlowDown', 'OperationAborted'],
+  'ConditionalRequestConflict',
+]);
 
 function blocksOf(xml: string, tag: string): string[] {
   return [...xml.matchAll(new RegExp(`<${tag}>(.*?)</${tag}>`, 'gs'))].map((match) => match[1]!);

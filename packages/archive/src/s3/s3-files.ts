@@ -10,6 +10,8 @@ import { parseListing, refusalOf, type ListedPage } from './s3-answers.ts';
 const FILE_BYTES_MAX = 1024 * 1024 * 1024;
 /** A request that takes longer is given up, and made again by whoever wants it. */
 const REQUEST_MS_MAX = 120_000;
+const HTTP_IS_THERE = 412;
+const HTTP_NO_CONDITIONS = 501;
 
 /**
  * An archive in a bucket of AWS or of anything that speaks its protocol.
@@ -43,11 +45,13 @@ interface Asked {
   key: string;
   query?: Readonly<Record<string, string>>;
   body?: Uint8Array;
+  headers?: Readonly<Record<string, string>>;
   signal: AbortSignal | undefined;
 }
 
 class S3Files implements ArchiveFiles {
   readonly where: string;
+  readonly place: string;
   readonly #client: AwsClient;
   readonly #address: S3Address;
   readonly #origin: string;
@@ -63,6 +67,7 @@ class S3Files implements ArchiveFiles {
     this.#client = client;
     this.#address = address;
     this.where = `s3://${bucket}/${prefix}`;
+    this.place = `${endpoint ?? region} ${this.where}`;
     this.#origin =
       endpoint === undefined
         ? `https://${bucket}.s3.${region}.amazonaws.com`
@@ -75,6 +80,17 @@ class S3Files implements ArchiveFiles {
     if (!answer.ok) throw refusalOf(this.where, answer.status, await this.#text(answer));
     // Read to its end, so that the connection can be used again.
     await this.#text(answer);
+  }
+
+  async create(name: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+    const key = this.#address.prefix + name;
+    const headers = { 'if-none-match': '*' };
+    const answer = await this.#ask({ method: 'PUT', key, body: bytes, headers, signal });
+    const text = await this.#text(answer);
+    if (answer.ok || answer.status === HTTP_IS_THERE) return;
+    if (answer.status !== HTTP_NO_CONDITIONS) throw refusalOf(this.where, answer.status, text);
+    // It knows no conditions.
+    if ((await this.get(name, signal)) === undefined) await this.put(name, bytes, signal);
   }
 
   async get(name: string, signal?: AbortSignal): Promise<Uint8Array | undefined> {
@@ -144,7 +160,7 @@ class S3Files implements ArchiveFiles {
     }
   }
 
-  async #ask({ method, key, query = {}, body, signal }: Asked): Promise<Response> {
+  async #ask({ method, key, query = {}, body, headers, signal }: Asked): Promise<Response> {
     const path = key.split('/').map(encodeURIComponent).join('/');
     const search = new URLSearchParams(query).toString();
     const url = `${this.#origin}/${path}${search === '' ? '' : `?${search}`}`;
@@ -154,7 +170,10 @@ class S3Files implements ArchiveFiles {
         method,
         ...(body === undefined ? {} : { body: body as Uint8Array<ArrayBuffer> }),
         // By it the other side notices what the way did to the bytes.
-        headers: body === undefined ? {} : { 'x-amz-content-sha256': sha256Of(body) },
+        headers: {
+          ...headers,
+          ...(body === undefined ? {} : { 'x-amz-content-sha256': sha256Of(body) }),
+        },
       });
       return await fetch(signed, {
         signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),

@@ -47,6 +47,17 @@ export function testArchiveFiles(name: string, open: () => Promise<FilesSubject>
       expect(Buffer.from((await files.get('topic/large'))!).equals(large)).toBe(true);
     });
 
+    it('creates what is not there, and leaves alone what is', async () => {
+      const { files } = subject;
+      await files.create('topic/name.json', bytes(3, 1));
+      await files.create('topic/name.json', bytes(2, 7));
+      expect(await contents('topic/name.json')).toEqual([1, 1, 1]);
+      expect((await list('topic/')).map(({ name: one }) => one)).toEqual(['topic/name.json']);
+      await files.put('topic/other.json', bytes(3, 1));
+      await files.create('topic/other.json', bytes(2, 7));
+      expect(await contents('topic/other.json')).toEqual([1, 1, 1]);
+    });
+
     it('lists by name what lies in a folder, from behind one on', async () => {
       const { files } = subject;
       expect(await list('none/')).toEqual([]);
