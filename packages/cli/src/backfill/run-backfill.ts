@@ -1,6 +1,5 @@
 import type { BackfillProgress, FileScan } from '@millrace/backfill';
 import { listenForShutdown, MillraceError, systemClock } from '@millrace/runtime';
-import type { RejectReason } from '@millrace/wire';
 import type { CliContext } from '../cli-context.ts';
 import type { ConsoleOutput } from '../console-output.ts';
 import { jsonText } from '../json-text.ts';
@@ -14,9 +13,8 @@ import { showBackfill } from './backfill-show.ts';
 import { faultLines, formatBackfill, formatScan, type BackfillResult } from './backfill-text.ts';
 import { httpTarget } from './http-target.ts';
 import { checkKept, keptTimes, retentionLines, type KeptTimes } from './retention-notice.ts';
+import { untoldRefusals } from './untold-refusals.ts';
 
-/** The reason that receivers have for them. */
-const FUTURE: RejectReason = 'time_too_far_in_future';
 const START = 'Start it with "millrace up".';
 
 /** Looks through all files first, and sends nothing while one of them has faults. */
@@ -94,12 +92,8 @@ async function sendAll(
   if (flags.json !== true) for (const one of results) output.result(formatBackfill(one));
   const windows = await completeBackfilled(context, flags, { ...parts, scans, target });
   if (flags.json === true) output.result(jsonText({ files: results, windows: windows ?? null }));
-  // A person was told of those of the future before, and said that they are to be left out.
-  const isExpected = (reason: string): boolean => flags.skipBad === true && reason === FUTURE;
-  const refused = results
-    .flatMap(({ progress }) => progress.rejected)
-    .filter(({ reason }) => !isExpected(reason));
-  if (refused.length > 0) throw someRefused(refused.reduce((sum, { count }) => sum + count, 0));
+  const untold = untoldRefusals(results, { isSkippingBad: flags.skipBad === true });
+  if (untold > 0) throw someRefused(untold);
 }
 
 async function sendOne(
@@ -140,7 +134,9 @@ function someRefused(count: number): MillraceError {
   return new MillraceError({
     code: 'BACKFILL_SAMPLES_REFUSED',
     kind: 'permanent',
-    message: `The receiver refused ${count} samples, for the reasons above; all others are stored.`,
+    message:
+      `The receiver refused ${count} samples that nobody was told of, for the reasons above; ` +
+      'all that it accepted are stored.',
     remedy: 'Each reason says what can be done; then send these samples in a file of their own.',
   });
 }
