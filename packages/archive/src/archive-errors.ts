@@ -72,6 +72,21 @@ export function archiveNotThere(where: string, bound: BoundArchive): MillraceErr
   });
 }
 
+/** The same, and yet there are ranges: mounting a disk does not help. */
+export function archiveNameless(where: string, bound: BoundArchive): MillraceError {
+  return new MillraceError({
+    code: 'ARCHIVE_NOT_THERE',
+    kind: 'transient',
+    message:
+      `At ${where} there are ranges, but no name (no archive.json): archived by an earlier ` +
+      'release, or the log was bound while the disk was away. This log is bound to another ' +
+      `place (${nameOf(bound)}). Nothing is archived there, and the log forgets nothing.`,
+    remedy:
+      'If this is the archive of the log: "millrace archive forget", and the log is bound to it. ' +
+      'Else put right MILLRACE_ARCHIVE__URL.',
+  });
+}
+
 /** The log is bound to an archive, and at the address there is another one. */
 export function archiveOther(where: string, bound: BoundArchive, found: string): MillraceError {
   return new MillraceError({

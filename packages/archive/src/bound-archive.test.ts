@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { MillraceError } from '@millrace/runtime';
 import { TOPIC_CONTROL, TOPIC_EVENTS } from '@millrace/stream';
 import { ControlRecordKind, encodeControlRecord } from '@millrace/wire';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -91,6 +92,32 @@ describe.each(['file', 'control'] as const)('a log that is bound by a %s', (kind
     await rename(away, scene.directory);
     await archive.claim();
     expect(await archivedTo(await open(scene.directory))).toBe(position);
+  });
+
+  it('knows an archive that has no name from an empty mount point', async () => {
+    const archive = await open(scene.directory);
+    // A release of before archives; at the first start of this one the disk is away.
+    const position = await scene.archive();
+    const away = `${scene.directory}-away`;
+    await rename(scene.directory, away);
+    await archive.claim();
+    await rm(scene.directory, { recursive: true });
+    await mkdir(scene.directory);
+    const check = async (): Promise<string> =>
+      await archive.check().then(
+        () => 'it is bound to it',
+        (error: MillraceError) => `${error.code} ${error.message} ${error.remedy}`,
+      );
+    expect(await check()).toMatch(/^ARCHIVE_NOT_THERE .*Mount its disk/);
+    await rm(scene.directory, { recursive: true });
+    await rename(away, scene.directory);
+    const told = await check();
+    expect(told).toMatch(/^ARCHIVE_NOT_THERE .*ranges, but no name.*archive forget/);
+    expect(told).not.toContain('Mount');
+    await binding().forget();
+    await (await open(scene.directory)).claim();
+    expect(await check()).toBe('it is bound to it');
+    expect(await archivedTo(archive)).toBe(position);
   });
 
   it('lets whoever reads the past wait for the archive, and go on when it is back', async () => {

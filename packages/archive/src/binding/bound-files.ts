@@ -1,4 +1,5 @@
-import { archiveNotThere, archiveOther } from '../archive-errors.ts';
+import { TOPIC_EVENTS } from '@millrace/stream';
+import { archiveNameless, archiveNotThere, archiveOther } from '../archive-errors.ts';
 import type { ArchiveFiles } from '../archive-files.ts';
 import { encodeIdentity, IDENTITY_NAME, readIdentity } from '../archive-identity.ts';
 import type { ArchiveBinding } from './archive-binding.ts';
@@ -25,7 +26,10 @@ export function boundFiles(files: ArchiveFiles, binding: ArchiveBinding): BoundF
     const bound = await binding.read(signal);
     if (bound === undefined) return false;
     const found = await readIdentity(files, signal);
-    if (found === undefined) throw archiveNotThere(where, bound);
+    if (found === undefined) {
+      const hasRanges = (await files.folders(`${TOPIC_EVENTS}/`, signal)).length > 0;
+      throw (hasRanges ? archiveNameless : archiveNotThere)(where, bound);
+    }
     if (found !== bound.archiveId) throw archiveOther(where, bound, found);
     return true;
   };
