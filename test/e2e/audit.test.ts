@@ -11,7 +11,7 @@ import { CrashWorld } from './crash-world.ts';
 const SERIES = 400;
 const STEPS = 150;
 const WAIT_MS_MAX = 60_000;
-/** So long ago that every window is over and becomes final at once. */
+/** So long ago that every window is over and becomes final soon. */
 const AGE_MS = 3 * 3_600_000;
 const METRIC = 'audited';
 
@@ -39,6 +39,12 @@ describe('millrace audit', { timeout: 240_000 }, () => {
       const after = await audit();
       expect(after.findings).toEqual([]);
       expect(after.rows['samples']).toBeGreaterThanOrEqual(samples);
+      await until('late windows are stored', WAIT_MS_MAX, async () => {
+        const { pieces } = await store.row<{ pieces: number }>(
+          'SELECT count(*)::int AS pieces FROM windows',
+        );
+        return pieces > SERIES;
+      });
       const deep = await audit('--deep');
       expect(deep.findings).toEqual([]);
       expect(deep.rows['pieces']).toBeGreaterThan(SERIES);

@@ -14,7 +14,8 @@ import {
 import { StoreClient } from './store-client.ts';
 
 const VISIBLE_MS_MAX = 30_000;
-const PARTITIONS = [1, 2, 3, 4, 6, 12];
+const CLASSES = 48;
+const PARTITIONS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 48];
 
 describe('the last samples of a load', () => {
   it('are those of the newest requests, though a step was not finished', () => {
@@ -25,9 +26,9 @@ describe('the last samples of a load', () => {
     expect(newest).toHaveLength(64);
   });
 
-  it('are of every partition, whatever number of them divides twelve', () => {
+  it('are of every partition, whatever number of them divides 48', () => {
     const numbers = onePerPartition(2000, 3000, loadSeries);
-    expect(numbers).toHaveLength(12);
+    expect(numbers).toHaveLength(CLASSES);
     for (const partitions of PARTITIONS) {
       const found = numbers.map((i) =>
         partitionOf(fingerprintOf('default', loadSeries(i)), 0, partitions),
