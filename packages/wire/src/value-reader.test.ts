@@ -38,6 +38,13 @@ test('gives what the library gives, of whole values and of broken ones', () => {
   );
 });
 
+test('gives what the library gives of a text that ends in the middle of a character', () => {
+  for (const text of [[0xc0], [0x20, 0xe2, 0x82], [0xf0, 0x9f, 0x98]]) {
+    const bytes = Uint8Array.of(0x92, 0xa0 | text.length, ...text, 0xa1, 0x20);
+    expect(outcome(readValue, bytes)).toEqual(outcome(decodeSoundMsgpack, bytes));
+  }
+});
+
 test('refuses what lies too deep, and lengths that lie', () => {
   const nested = (depth: number): Uint8Array => new Uint8Array(depth).fill(0x91);
   for (const bytes of [nested(40), nested(1000), Uint8Array.of(0xdd, 0xff, 0xff, 0xff, 0xff)]) {

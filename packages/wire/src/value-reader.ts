@@ -129,7 +129,11 @@ class ValueReader {
       hash = Math.imul(hash ^ bytes[i]!, 0x0100_0193);
       all |= bytes[i]!;
     }
-    if (all >= 0x80) return decode(bytes.subarray(head, end)) as string;
+    if (all >= 0x80) {
+      // The library goes on behind such a text, and finds other bytes there than in a part.
+      if (isCutOff(bytes, at, end)) throw NOT_READ;
+      return decode(bytes.subarray(head, end)) as string;
+    }
     if (length > KNOWN_LENGTH_MAX) return this.#text.toString('latin1', at, end);
     const place = (hash ^ (hash >>> 15)) & (KNOWN_TEXTS - 1);
     const known = KNOWN[place]!;
@@ -158,6 +162,12 @@ class ValueReader {
 const KNOWN_TEXTS = 8192;
 const KNOWN_LENGTH_MAX = 64;
 const KNOWN: string[] = new Array<string>(KNOWN_TEXTS).fill('');
+
+/** Whether the last character of a text in UTF-8 may want more bytes than there are. */
+function isCutOff(bytes: Uint8Array, from: number, to: number): boolean {
+  const last = (back: number): number => (to - back < from ? 0 : bytes[to - back]!);
+  return last(1) >= 0xc0 || last(2) >= 0xe0 || last(3) >= 0xf0;
+}
 
 function isText(text: string, bytes: Uint8Array, at: number): boolean {
   for (let i = 0; i < text.length; i += 1) if (text.charCodeAt(i) !== bytes[at + i]) return false;
