@@ -59,6 +59,7 @@ export {
 } from './settings.ts';
 export { limitTime, type TimeLimit } from './time-limit.ts';
 export { settlesWithin } from './settles-within.ts';
+export { Turns } from './turns.ts';
 export { listenForShutdown, type Shutdown } from './shutdown.ts';
 export type {
   ArchiveStatus,

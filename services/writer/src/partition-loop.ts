@@ -5,11 +5,11 @@ import {
   type Clock,
   type PartitionStatus,
   type PartitionTask,
+  type Turns,
 } from '@millrace/runtime';
 import type { Store } from '@millrace/store';
 import type { Stream } from '@millrace/stream';
 import type { WriterEvents } from './events.ts';
-import type { LargeBatches } from './large-batches.ts';
 import { PartitionProgress } from './partition-progress.ts';
 import { isPassing, PartitionWriter, type StoredMarks } from './partition-writer.ts';
 import type { WriterSettings } from './settings.ts';
@@ -20,7 +20,8 @@ export interface PartitionLoopParts {
   clock: Clock;
   events: WriterEvents;
   settings: WriterSettings;
-  largeBatches: LargeBatches;
+  /** Of batches that are larger than usual, of all partitions. */
+  largeBatches: Turns;
   marks?: StoredMarks | undefined;
 }
 

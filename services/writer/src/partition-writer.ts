@@ -1,11 +1,10 @@
 import { ADDRESS_ZERO, formatAddress, type Address } from '@millrace/model';
-import { errorKind, type Clock } from '@millrace/runtime';
+import { errorKind, type Clock, type Turns } from '@millrace/runtime';
 import type { ApplyResult, MarkKey, Store } from '@millrace/store';
 import type { Stream } from '@millrace/stream';
 import { LIVE_SOURCE } from '@millrace/wire';
 import { Cursors, type Cursor } from './cursors.ts';
 import type { WriterEvents } from './events.ts';
-import type { LargeBatches } from './large-batches.ts';
 import type { PartitionProgress } from './partition-progress.ts';
 import { ReadAhead, type Gap } from './read-ahead.ts';
 import { checkNotAhead, findCovering, isOutOfRange, seek } from './seek.ts';
@@ -26,8 +25,11 @@ export interface PartitionWriterParams {
   marks: StoredMarks | undefined;
   events: WriterEvents;
   settings: WriterSettings;
-  /** Of all partitions. */
-  largeBatches: LargeBatches;
+  /**
+   * Of all partitions. While one is applied its samples are in memory several times over: as they
+   * were read, as columns, and in order.
+   */
+  largeBatches: Turns;
   progress: PartitionProgress;
   /** Aborts when the stage stops. */
   signal: AbortSignal;
@@ -90,11 +92,11 @@ export class PartitionWriter {
   async apply(batch: SeriesBatch): Promise<ApplyResult> {
     const { largeBatches, settings, signal } = this.#params;
     if (batch.entries <= settings.batchEntriesMax) return await this.#apply(batch);
-    await largeBatches.begin(signal);
+    const giveBack = await largeBatches.take(signal);
     try {
       return await this.#apply(batch);
     } finally {
-      largeBatches.end();
+      giveBack();
     }
   }
 

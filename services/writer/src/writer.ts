@@ -1,6 +1,7 @@
 import {
   OwnedPartitions,
   settlesWithin,
+  Turns,
   type Clock,
   type Log,
   type Meter,
@@ -10,7 +11,6 @@ import {
 import type { Store } from '@millrace/store';
 import type { Stream } from '@millrace/stream';
 import { createWriterEvents } from './events.ts';
-import { LargeBatches } from './large-batches.ts';
 import { PartitionLoop } from './partition-loop.ts';
 import type { PartitionProgress } from './partition-progress.ts';
 import type { StoredMarks } from './partition-writer.ts';
@@ -43,7 +43,7 @@ export function createWriter(
   const { stream, clock } = components;
   const { stopMsMax } = settings;
   const events = createWriterEvents(components.log, components.meter);
-  const largeBatches = new LargeBatches(settings.largeBatchesMax);
+  const largeBatches = new Turns(settings.largeBatchesMax);
   const context = { ...components, settings, events, largeBatches };
   const owned = new OwnedPartitions(
     {

@@ -5,6 +5,7 @@ import {
   type Backoff,
   type Clock,
   type JobStatus,
+  type Turns,
 } from '@millrace/runtime';
 import { JOB_OVER_POSITION, type JobsOrder } from '@millrace/control';
 import type { StatePlaces } from '@millrace/state';
@@ -16,7 +17,6 @@ import type { JobEvents, JobKey } from './job-events.ts';
 import { JobProgress } from './job-progress.ts';
 import { workOnJob } from './job-session.ts';
 import type { JobSettings } from './job-settings.ts';
-import type { Turns } from './turns.ts';
 
 export interface JobOwnerParts {
   stream: Stream;

@@ -1,6 +1,7 @@
 import {
   errorKind,
   settlesWithin,
+  Turns,
   type Clock,
   type JobStatus,
   type MillraceError,
@@ -17,7 +18,6 @@ import type { Stream } from '@millrace/stream';
 import type { JobEvents, JobKey } from './job-events.ts';
 import { JobOwner } from './job-owner.ts';
 import type { JobSettings } from './job-settings.ts';
-import { Turns } from './turns.ts';
 
 export interface JobsComponents {
   stream: Stream;

@@ -1,7 +1,6 @@
-import type { Clock } from '@millrace/runtime';
+import { Turns, type Clock } from '@millrace/runtime';
 import { expect, it } from 'vitest';
 import { Pace, Rate } from './pace.ts';
-import { Turns } from './turns.ts';
 
 const SECOND = 1_000_000;
 
