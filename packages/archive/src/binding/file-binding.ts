@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { HistoryReader, notBegun, type BoundArchive } from '@millrace/control';
 import { MillraceError } from '@millrace/runtime';
 import type { Stream } from '@millrace/stream';
 import type { ArchiveBinding } from './archive-binding.ts';
+import { putWhole } from '../put-whole.ts';
 import { proposedId } from './propose-id.ts';
 
 const NAME = 'archive.json';
@@ -67,28 +68,9 @@ function isNoted(noted: Noted | null): noted is Noted {
   return /^[0-9a-f]{32}$/.test(archive.archiveId) && typeof archive.where === 'string';
 }
 
-/** The one or the other, whatever happens meanwhile. */
 async function writeNoted(path: string, noted: Noted): Promise<void> {
-  const unfinished = `${path}.${randomUUID()}`;
-  try {
-    const file = await open(unfinished, 'wx', 0o640);
-    try {
-      await file.writeFile(`${JSON.stringify(noted, undefined, 2)}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(unfinished, path);
-  } catch (error) {
-    await rm(unfinished, { force: true });
-    throw error;
-  }
-  const folder = await open(dirname(path), 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+  const text = `${JSON.stringify(noted, undefined, 2)}\n`;
+  await putWhole(path, text, { unfinished: `${path}.${randomUUID()}` });
 }
 
 function unreadable(path: string, why: string, cause?: unknown): MillraceError {

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemClock, type Clock } from '@millrace/runtime';
 import { archiveRefused, archiveUnreachable } from '../archive-errors.ts';
 import type { ArchiveFiles, ListedFile } from '../archive-files.ts';
+import { flushFolder, putWhole } from '../put-whole.ts';
 
 /** Of files that are not whole yet: no name of the archive begins so. */
 const UNFINISHED = '.unfinished-';
@@ -20,11 +21,11 @@ export function openDirectoryFiles(
     place: randomUUID(),
     put: async (name, bytes, signal) => {
       signal?.throwIfAborted();
-      await translating(where, () => putWhole(join(directory, name), bytes, rename));
+      await translating(where, () => putInFolder(join(directory, name), bytes, rename));
     },
     create: async (name, bytes, signal) => {
       signal?.throwIfAborted();
-      await translating(where, () => putWhole(join(directory, name), bytes, nameUnlessThere));
+      await translating(where, () => putInFolder(join(directory, name), bytes, nameUnlessThere));
     },
     get: async (name, signal) => {
       signal?.throwIfAborted();
@@ -69,29 +70,14 @@ async function removeBefore(
   return removed;
 }
 
-/** Written beside it, flushed, and then named: a crash leaves the one or the other. */
-async function putWhole(
+async function putInFolder(
   path: string,
   bytes: Uint8Array,
   name: (unfinished: string, path: string) => Promise<void>,
 ): Promise<void> {
   const folder = dirname(path);
   await makeFolder(folder);
-  const unfinished = join(folder, `${UNFINISHED}${randomUUID()}`);
-  try {
-    const file = await open(unfinished, 'wx', 0o640);
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await name(unfinished, path);
-  } catch (error) {
-    await rm(unfinished, { force: true });
-    throw error;
-  }
-  await flushFolder(folder);
+  await putWhole(path, bytes, { unfinished: join(folder, `${UNFINISHED}${randomUUID()}`), name });
 }
 
 /** Disks of other systems know no links. */
@@ -118,15 +104,6 @@ async function makeFolder(folder: string): Promise<void> {
   if (made === undefined) return;
   for (let one = folder; one.length >= made.length; one = dirname(one)) {
     await flushFolder(dirname(one));
-  }
-}
-
-async function flushFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 
