@@ -1,6 +1,6 @@
 import { TOPIC_CONTROL } from '@millrace/stream';
 import { ControlRecordKind, encodeControlRecord, type PartitionLoss } from '@millrace/wire';
-import type { ControlParts } from './apply-rules.ts';
+import type { ControlParts } from './control-parts.ts';
 import { notBegun } from './control-errors.ts';
 import { HistoryReader } from './read-history.ts';
 

@@ -1,22 +1,13 @@
-import { errorKind, type Clock } from '@millrace/runtime';
-import type { Producer, Stream } from '@millrace/stream';
+import { errorKind } from '@millrace/runtime';
+import type { Producer } from '@millrace/stream';
 import { appendBarrier } from './barrier.ts';
 import { checkFrequency } from './check-frequency.ts';
 import { barriersMissing, notBegun } from './control-errors.ts';
+import type { ChangingParts, ControlParts } from './control-parts.ts';
 import { completeChange, planRules, type RulesChange, type RulesPlan } from './plan-rules.ts';
 import { HistoryReader } from './read-history.ts';
 import { nextVersion, recordVersion } from './record-version.ts';
 import type { RulesVersion } from './rules-history.ts';
-
-export interface ControlParts {
-  stream: Stream;
-  clock: Clock;
-}
-
-/** With what reads the versions: who applies rules more than once keeps one. */
-export interface ChangingParts extends ControlParts {
-  history: HistoryReader;
-}
 
 export interface AppliedRules {
   plan: RulesPlan;

@@ -1,5 +1,6 @@
 import type { Producer } from '@millrace/stream';
-import { tellPartitions, type ChangingParts, type ControlParts } from './apply-rules.ts';
+import { tellPartitions } from './apply-rules.ts';
+import type { ChangingParts, ControlParts } from './control-parts.ts';
 import { checkFrequency } from './check-frequency.ts';
 import {
   candidateInForce,

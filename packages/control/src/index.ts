@@ -1,16 +1,12 @@
 export { acknowledgeLosses } from './acknowledge-losses.ts';
 export { noteArchive } from './note-archive.ts';
-export {
-  applyRules,
-  type AppliedRules,
-  type ChangingParts,
-  type ControlParts,
-} from './apply-rules.ts';
+export { applyRules, type AppliedRules } from './apply-rules.ts';
 export { appendBarrier, barrierOf, firstBarrierOf, type BarrierParts } from './barrier.ts';
 export { checkFoldVersion } from './check-fold-version.ts';
 export { CHANGE_PERIOD_US, VERSIONS_MAX } from './check-frequency.ts';
 export { checkRulesSize } from './check-size.ts';
 export { candidateInForce, candidateUnknown, notBegun } from './control-errors.ts';
+export type { ChangingParts, ControlParts } from './control-parts.ts';
 export { ControlFollower, type FollowerParts } from './control-follower.ts';
 export {
   beginCandidate,

@@ -1,6 +1,6 @@
 import { TOPIC_CONTROL } from '@millrace/stream';
 import { ControlRecordKind, encodeControlRecord } from '@millrace/wire';
-import type { ControlParts } from './apply-rules.ts';
+import type { ControlParts } from './control-parts.ts';
 import type { BoundArchive } from './rules-history.ts';
 
 /**

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { MillraceError } from '@millrace/runtime';
 import { TOPIC_CONTROL, TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { ControlRecordKind, encodeControlRecord } from '@millrace/wire';
-import type { ChangingParts, ControlParts } from './apply-rules.ts';
+import type { ChangingParts, ControlParts } from './control-parts.ts';
 import { controlLost } from './control-errors.ts';
 import { planRules, type WantedRules } from './plan-rules.ts';
 import { HistoryReader } from './read-history.ts';

@@ -1,6 +1,6 @@
 import { TOPIC_CONTROL } from '@millrace/stream';
 import { ControlRecordKind, encodeControlRecord } from '@millrace/wire';
-import type { ChangingParts, ControlParts } from './apply-rules.ts';
+import type { ChangingParts, ControlParts } from './control-parts.ts';
 import { candidateUnknown, notBegun } from './control-errors.ts';
 import { HistoryReader } from './read-history.ts';
 import type { JobsOrder } from './rules-history.ts';

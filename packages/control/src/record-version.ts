@@ -7,7 +7,7 @@ import {
   type ControlRecord,
   type FoldSettings,
 } from '@millrace/wire';
-import type { ChangingParts } from './apply-rules.ts';
+import type { ChangingParts } from './control-parts.ts';
 import { checkFoldVersion } from './check-fold-version.ts';
 import { checkRulesSize } from './check-size.ts';
 import { outrunByOther } from './control-errors.ts';

@@ -5,7 +5,7 @@ import { silentLog, systemClock } from '@millrace/runtime';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createBoundedLogFile } from './bounded-log-file.ts';
 import { ensureCluster } from './cluster.ts';
-import { EMBEDDED_POSTGRES_DEFAULTS } from './embedded-postgres.ts';
+import { EMBEDDED_POSTGRES_DEFAULTS } from './embedded-settings.ts';
 import { launchPostgres } from './postgres-process.ts';
 import { checkTraversable } from './unprivileged-user.ts';
 

@@ -6,11 +6,8 @@ import { silentLog, systemClock } from '@millrace/runtime';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { PostgresConnection } from '../postgres-connection.ts';
 import { runQuery } from '../postgres/run-query.ts';
-import {
-  EMBEDDED_POSTGRES_DEFAULTS,
-  startEmbeddedPostgres,
-  type EmbeddedPostgres,
-} from './embedded-postgres.ts';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts';
+import { EMBEDDED_POSTGRES_DEFAULTS } from './embedded-settings.ts';
 import { isPostgresOf } from './left-behind-postgres.ts';
 import { launchPostgres } from './postgres-process.ts';
 import {

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { lockDirectory, systemClock, type Clock, type Log } from '@millrace/runtime';
 import type { PostgresConnection } from '../postgres-connection.ts';
 import { EMBEDDED_DATABASE, EMBEDDED_USER, ensureCluster } from './cluster.ts';
+import { EMBEDDED_POSTGRES_DEFAULTS, type EmbeddedPostgresSettings } from './embedded-settings.ts';
 import { stopLeftBehindPostgres } from './left-behind-postgres.ts';
 import { ensurePlatformBinaries } from './platform-binaries.ts';
 import { launchPostgres, type ProcessEnd } from './postgres-process.ts';
@@ -18,23 +19,6 @@ export interface EmbeddedPostgresParams {
   /** Where the socket was, if connections must find the server again. */
   socketDirectory?: string;
 }
-
-export interface EmbeddedPostgresSettings {
-  sharedBuffersMb: number;
-  /** Recovery after a crash reads the write-ahead log again: be generous. */
-  startTimeoutMs: number;
-  /** How long a clean stop may take before connections are cut and recovery is left to later. */
-  stopTimeoutMs: number;
-  /** The server's own log; one full file of it is kept beside the current one. */
-  logBytesMax: number;
-}
-
-export const EMBEDDED_POSTGRES_DEFAULTS: EmbeddedPostgresSettings = {
-  sharedBuffersMb: 128,
-  startTimeoutMs: 300_000,
-  stopTimeoutMs: 10_000,
-  logBytesMax: 4 * 1024 * 1024,
-};
 
 export interface EmbeddedPostgres {
   pid: number;

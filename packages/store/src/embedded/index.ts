@@ -1,12 +1,11 @@
 export { EMBEDDED_DATABASE, EMBEDDED_USER } from './cluster.ts';
 export { EMBEDDED_POSTGRES_CODES } from './embedded-errors.ts';
 export {
-  EMBEDDED_POSTGRES_DEFAULTS,
   startEmbeddedPostgres,
   type EmbeddedPostgres,
   type EmbeddedPostgresParams,
-  type EmbeddedPostgresSettings,
 } from './embedded-postgres.ts';
+export { EMBEDDED_POSTGRES_DEFAULTS, type EmbeddedPostgresSettings } from './embedded-settings.ts';
 export type { ProcessEnd } from './postgres-process.ts';
 export {
   superviseEmbeddedPostgres,

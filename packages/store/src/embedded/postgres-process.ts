@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { errorText, type Clock, type Log } from '@millrace/runtime';
 import { createBoundedLogFile, type BoundedLogFile } from './bounded-log-file.ts';
 import { missingLoader, startFailed } from './embedded-errors.ts';
-import type { EmbeddedPostgresSettings } from './embedded-postgres.ts';
+import type { EmbeddedPostgresSettings } from './embedded-settings.ts';
 import { postgresSettings } from './postgres-settings.ts';
 import { POSTGRES_PORT } from './socket-directory.ts';
 import type { RunAs } from './unprivileged-user.ts';
