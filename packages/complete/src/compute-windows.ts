@@ -18,7 +18,7 @@ import type { Reason } from './complete-report.ts';
 import { editionRules } from './edition-rules.ts';
 import type { MissingWindow } from './fold-collected.ts';
 import { mergePieces, type PieceColumns } from './merge-pieces.ts';
-import { taskOf, type ComputeParts } from './partition-task.ts';
+import { SECOND_US, taskOf, type ComputeParts } from './partition-task.ts';
 import type { EditionRules } from './wanted-windows.ts';
 
 /** What became of a window. */
@@ -30,8 +30,8 @@ export interface Outcome {
   why: Reason | 'not_over' | undefined;
   /** Windows that have to be changed with it. */
   followers: readonly string[];
-  /** Those of them that may be somewhere although the store does not have them. */
-  pending: readonly string[];
+  /** Those of them that may still come to the store as live folding makes them. */
+  pending: ReadonlySet<string>;
 }
 
 export type Outcomes = ReadonlyMap<string, Outcome>;
@@ -70,22 +70,17 @@ export function nameOf({ edition, seriesId, widthUs, startUs }: WindowName): str
 
 /**
  * A window stays as it is where another one cannot be changed that follows it and is not marked: of
- * that nobody would know that it counts twice what the window would have.
+ * that nobody would know that it counts twice what the window would have. It waits for one that is
+ * not over, marked or not, and whether it is there or not: live folding will put it out once more.
  */
 function settled(outcomes: Map<string, Outcome>, names: ReadonlyMap<string, WindowName>): Outcomes {
   for (let hasChanged = true; hasChanged;) {
     hasChanged = false;
     for (const [name, outcome] of outcomes) {
       if (outcome.whole === undefined) continue;
-      const why = outcome.followers
-        .filter((one) => outcomes.get(one)?.window.isMarked !== true)
-        // One that was looked for and has no pieces is shown to nobody, or it is marked; unless
-        // they are still to come.
-        .map((one) => {
-          const isKnown = names.has(one) && !outcome.pending.includes(one);
-          const other = outcomes.get(one);
-          return other === undefined && !isKnown ? 'not_over' : other?.why;
-        })
+      const { followers, pending } = outcome;
+      const why = followers
+        .map((one) => (pending.has(one) ? 'not_over' : whyStays(one, outcomes, names)))
         .find((one) => one !== undefined);
       if (why === undefined) continue;
       const mine = why === 'not_over' ? why : 'followed';
@@ -96,7 +91,18 @@ function settled(outcomes: Map<string, Outcome>, names: ReadonlyMap<string, Wind
   return outcomes;
 }
 
-const ALONE = { followers: [], pending: [] };
+function whyStays(
+  name: string,
+  outcomes: Outcomes,
+  names: ReadonlyMap<string, WindowName>,
+): Outcome['why'] {
+  const outcome = outcomes.get(name);
+  // One that was looked for and has no pieces is shown to nobody, or it is marked: its turn comes.
+  if (outcome === undefined) return names.has(name) ? undefined : 'not_over';
+  return outcome.window.isMarked ? undefined : outcome.why;
+}
+
+const ALONE = { followers: [], pending: new Set<string>() };
 
 type Rules = ReadonlyMap<number, EditionRules>;
 
@@ -109,10 +115,12 @@ async function computeLooked(
   const live = livePositions(looked.positions);
   const outcomes = new Map<string, Outcome>();
   const windows = new Map<number, MarkedWindow>();
+  const notOver = new Set<string>();
   for (const [number, window] of looked.windows.entries()) {
+    const isOver = !isNotOver(window, looked, { rules, history });
+    if (!isOver) notOver.add(nameOf(window));
     // Of what is marked everybody knows, and its turn comes.
     if (window.isMarked && !asked.has(nameOf(window))) continue;
-    const isOver = !isNotOver(window, looked, { rules, history });
     const why = isOver ? whyNot(window, { rules, live }) : 'not_over';
     if (why === undefined) windows.set(number, window);
     else outcomes.set(nameOf(window), { window, whole: undefined, why, ...ALONE });
@@ -126,19 +134,23 @@ async function computeLooked(
     const lacking = ofWindow.flatMap(({ links }) => links.missing.get(number) ?? []);
     const known = ofWindow.flatMap(({ links }) => [...(links.followers.get(number) ?? [])]);
     const followers = [...lacking, ...known.map((one) => looked.windows[one]!)].map(nameOf);
-    const pending = lacking.filter((one) => isLateAndPending(one, looked)).map(nameOf);
+    const toCome = lacking.filter((one) => notOver.has(nameOf(one)) || isToCome(one, looked));
+    const pending = new Set(toCome.map(nameOf));
     if (why === undefined) missing.push(...lacking);
     outcomes.set(nameOf(window), { window, whole, why, followers, pending });
   }
   return { outcomes, missing };
 }
 
-/** Its samples came behind the watermark, just now. */
-function isLateAndPending(
+/**
+ * Live folding may have pieces of it that it has not put out: late ones, or in time, which are
+ * finished at whole seconds.
+ */
+function isToCome(
   { startUs, widthUs, isPending }: MissingWindow,
   { watermarkUs }: MarkedWindows,
 ): boolean {
-  return isPending && startUs + widthUs <= watermarkUs;
+  return isPending || startUs + widthUs + SECOND_US > watermarkUs;
 }
 
 function isNotOver(

@@ -11,7 +11,7 @@ import { logIdAt } from './partition-starts.ts';
 import type { EditionRules } from './wanted-windows.ts';
 
 /** Pieces are put out at whole seconds. */
-const SECOND_US = 1_000_000;
+export const SECOND_US = 1_000_000;
 
 /** What windows are computed with, by whoever looks at them. */
 export interface ComputeParts extends Pick<

@@ -1,0 +1,211 @@
+import { fingerprintHex, fingerprintOf, SampleKind } from '@millrace/model';
+import type { RuleFile } from '@millrace/rules';
+import {
+  createMemoryCompletionStore,
+  createMemoryStore,
+  createMemoryStoreReader,
+  MemoryStoreDatabase,
+} from '@millrace/store/memory';
+import {
+  dataRecord,
+  labelSetOf,
+  logStart,
+  TEST_TENANT,
+  type LoggedRecord,
+} from '@millrace/transformer/testing';
+import { EventsRecordKind } from '@millrace/wire';
+import { describe, expect, test } from 'vitest';
+import { expectedColumns } from './testing/scene.ts';
+import { complete, writeControl } from './testing/completed-log.ts';
+import { LiveLog } from './testing/live-log.ts';
+
+const SECOND = 1_000_000;
+const MINUTE = 60 * SECOND;
+/** Where windows of all widths begin. */
+const T0 = 1_699_999_200 * SECOND;
+
+/** The roll-up, and a rule whose windows are seen, and touched, while they are not over. */
+const RULES = {
+  rules: [
+    {
+      name: 'grown',
+      match: 'n',
+      without: ['instance'],
+      widths: ['1m'],
+      aggregates: ['count', 'increase'],
+      keep_raw: false,
+    },
+  ],
+} as unknown as RuleFile;
+
+/** Some counters that grow, of which samples come late, and runs of complete mode. */
+class Counters {
+  readonly database: MemoryStoreDatabase = new MemoryStoreDatabase();
+  readonly records: LoggedRecord[] = [];
+  readonly #live: LiveLog = new LiveLog(createMemoryStore(this.database), { partitions: 1 });
+  readonly #completion = createMemoryCompletionStore(this.database);
+  readonly #newest = new Map<string, number>();
+  #sequence = 0;
+
+  async begin(): Promise<void> {
+    const start = logStart(RULES).map((one) => ({ ...one, appendTimeUs: T0 }));
+    writeControl(this.#live.log, start);
+    await this.#append(start);
+  }
+
+  /** Samples of some seconds after T0 arrive at one of them; without any, only time goes on. */
+  async arrive(atS: number, metric: string, seconds: readonly number[]): Promise<void> {
+    const appendTimeUs = T0 + atS * SECOND;
+    const receivedAtUs = appendTimeUs;
+    if (seconds.length === 0) {
+      await this.#append([{ record: { kind: EventsRecordKind.tick, receivedAtUs }, appendTimeUs }]);
+      return;
+    }
+    const samples = seconds.map((second) => ({
+      ...{ labels: { __name__: metric }, kind: SampleKind.cumulative },
+      ...{ timeUs: T0 + second * SECOND, value: valueAt(second) },
+    }));
+    this.#newest.set(metric, Math.max(this.#newest.get(metric) ?? 0, ...seconds));
+    const record = dataRecord({ samples, receivedAtUs, sequence: (this.#sequence += 1) });
+    await this.#append([{ record, appendTimeUs }]);
+  }
+
+  async complete(): Promise<Awaited<ReturnType<typeof complete>>> {
+    return await complete({ log: this.#live.log, store: this.#completion });
+  }
+
+  /** What is shown of all windows of one width; 0 of those that show as marked. */
+  async shown(metric: string, widthUs: number): Promise<Map<string, number>> {
+    const series = fingerprintHex(
+      fingerprintOf(TEST_TENANT, labelSetOf({ __name__: metric })),
+    ).slice(0, 16);
+    const { finals, open, complete: rows } = this.database;
+    const names = [...finals, ...open.values()]
+      .filter((piece) => piece.widthUs === widthUs)
+      .filter(({ fingerprint }) => fingerprintHex(fingerprint).startsWith(series))
+      .map(({ fingerprint, ...one }) => ({ ...one, seriesId: fingerprint.slice(0, 8) }));
+    const snapshot = await createMemoryStoreReader(this.database).snapshot();
+    const { windows } = await snapshot.look(names);
+    return new Map(
+      windows.map(({ edition, startUs, increase, isMarked, hasRow }) => {
+        const name = [edition, series, widthUs, startUs].join(' ');
+        const shown = hasRow ? rows.get(name)!.increase : increase;
+        return [name, isMarked ? 0 : shown!];
+      }),
+    );
+  }
+
+  /** What it grew by between the first and the newest sample that arrived. */
+  grown(metric: string): number {
+    return valueAt(this.#newest.get(metric) ?? 0) - valueAt(0);
+  }
+
+  async #append(records: readonly LoggedRecord[]): Promise<void> {
+    this.records.push(...records);
+    await this.#live.append(0, records);
+  }
+}
+
+/** Of each second another growth, so that none stands for another one. */
+function valueAt(second: number): number {
+  return second * 1000 + (second % 7);
+}
+
+function between(fromS: number, toS: number, stepS: number): number[] {
+  return Array.from({ length: (toS - fromS) / stepS }, (_, i) => fromS + i * stepS);
+}
+
+function total(shown: ReadonlyMap<string, number>): number {
+  return [...shown.values()].reduce((sum, one) => sum + one, 0);
+}
+
+const STEP_S = 5;
+const END_S = 3000;
+
+/** How the samples of a seed arrive: those of some minutes are held up, and come together later. */
+async function arriveAnyhow(counters: Counters, seed: number): Promise<void> {
+  const random = randomOf(seed);
+  const held = new Map<string, { fromS: number; toS: number; atS: number }>();
+  for (let second = 0; second < END_S; second += STEP_S) {
+    for (const metric of METRICS) {
+      const one = held.get(metric);
+      const mayBeHeld = second > 0 && second < END_S - 400 && second % 60 === 0;
+      if (one === undefined && mayBeHeld && random() < 0.3) {
+        const toS = second + 60;
+        // Mostly longer than the fold remembers.
+        held.set(metric, { fromS: second, toS, atS: toS + STEP_S * Math.floor(random() * 50) });
+      }
+      const { fromS, toS, atS } = held.get(metric) ?? NOT_HELD;
+      if (second < fromS || second >= toS) await counters.arrive(second, metric, [second]);
+      if (second < atS) continue;
+      await counters.arrive(second, metric, between(fromS, toS, STEP_S));
+      held.delete(metric);
+    }
+    await counters.arrive(second, '', []);
+    if (random() > 0.1) continue;
+    await counters.complete();
+    await expectOnce(counters);
+  }
+}
+
+const NOT_HELD = { fromS: Infinity, toS: Infinity, atS: Infinity };
+
+async function expectOnce(counters: Counters): Promise<void> {
+  for (const [metric, widthUs] of WINDOWS) {
+    const shown = total(await counters.shown(metric, widthUs));
+    expect(shown, `${metric} of ${widthUs}`).toBeLessThanOrEqual(counters.grown(metric));
+  }
+}
+
+const METRICS = ['m', 'n'];
+/** The metric, and widths of its windows. */
+const WINDOWS: [string, number][] = [
+  ['m', 5 * MINUTE],
+  ['n', MINUTE],
+];
+
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+describe('what a late sample adds to its window, the next one does not count as well', () => {
+  test('where that is not put out yet', async () => {
+    const counters = new Counters();
+    await counters.begin();
+    await counters.arrive(239, 'm', between(0, 240, 1));
+    for (let second = 300; second < 370; second += 1) await counters.arrive(second, 'm', [second]);
+    // Nobody can tell any more which increase they fall into.
+    await counters.arrive(370, 'm', between(240, 300, 1));
+    for (let second = 371; second < 390; second += 1) await counters.arrive(second, 'm', [second]);
+    expect(await counters.complete()).toMatchObject({ marked: 1, completed: 0, notOver: 1 });
+    for (let second = 390; second < 680; second += 1) await counters.arrive(second, 'm', [second]);
+    // That of an hour is not over.
+    expect(await counters.complete()).toMatchObject({ marked: 2, completed: 1, notOver: 1 });
+    expect([...(await counters.shown('m', 5 * MINUTE)).values()]).toEqual([
+      valueAt(299) - valueAt(0),
+      valueAt(599) - valueAt(299),
+    ]);
+  });
+
+  test.each([5, 7])('whenever windows are computed again, seed %i', async (seed) => {
+    const counters = new Counters();
+    await counters.begin();
+    await arriveAnyhow(counters, seed);
+    for (const second of [12_000, 12_012, 12_024]) await counters.arrive(second, '', []);
+    const report = await counters.complete();
+    expect(report).toMatchObject({ notOver: 0, notCompletable: 0 });
+    const expectedOf = expectedColumns([counters.records]);
+    for (const [metric, widthUs] of WINDOWS) {
+      const shown = await counters.shown(metric, widthUs);
+      const names = [...shown.keys()];
+      expect(names.length).toBe(Math.ceil((END_S * SECOND) / widthUs));
+      expect([...shown]).toEqual(
+        names.map((name) => [name, expectedOf(Number(name.split(' ')[0]), name)['increase']]),
+      );
+    }
+  });
+});
