@@ -42,23 +42,14 @@ export async function findArchiveSection(
   return { ...settings.archive, url };
 }
 
-/** The archive that it names. Undefined: there is none. */
-export async function findArchive(
-  context: CliContext,
-  dataDir: string | undefined,
-): Promise<OpenedArchive | undefined> {
-  const section = await findArchiveSection(context, dataDir);
-  const files = await openArchiveFiles(section);
-  return files && { files, section };
-}
-
-/** The same. @throws MillraceError ARCHIVE_NOT_SET when there is none. */
+/** The archive that it names. @throws MillraceError ARCHIVE_NOT_SET when there is none. */
 export async function openArchive(
   context: CliContext,
   dataDir: string | undefined,
 ): Promise<OpenedArchive> {
-  const found = await findArchive(context, dataDir);
-  if (found !== undefined) return found;
+  const section = await findArchiveSection(context, dataDir);
+  const files = await openArchiveFiles(section);
+  if (files !== undefined) return { files, section };
   throw new MillraceError({
     code: 'ARCHIVE_NOT_SET',
     kind: 'permanent',

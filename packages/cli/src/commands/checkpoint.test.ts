@@ -1,6 +1,7 @@
 import { mkdtemp, open, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createFileBinding } from '@millrace/archive';
 import { silentLog, systemClock } from '@millrace/runtime';
 import { openLmdbStateStore } from '@millrace/state/lmdb';
 import {
@@ -30,9 +31,9 @@ afterEach(async () => await rm(dataDir, { recursive: true }));
 const run = (...args: string[]) => runCommand(['checkpoint', ...args, '--data-dir', dataDir]);
 
 /** Every record is a segment of its own: damage in one hides no other. */
-async function openLog(): Promise<Stream> {
+async function openLog(settings: { retentionMs?: number } = {}): Promise<Stream> {
   return await openSegmentStream({
-    settings: { segmentBytes: 8_000 },
+    settings: { segmentBytes: 8_000, ...settings },
     ...{ directory: join(dataDir, 'log'), partitions: 1, owns: TOPICS },
     ...{ clock: systemClock, log: silentLog },
   });
@@ -146,6 +147,32 @@ describe('millrace checkpoint', () => {
     expect((await stream.bounds(TOPIC_SERIES, 0)).end).toBeGreaterThan(2);
     await stream.close();
     expect((await run('restore', '--partition', 'x', '--at-most', '1')).code).toBe(2);
+  });
+
+  test('restore does not take an archive that nobody named for one that is not there', async () => {
+    const first = await foldAndCheckpoint(3);
+    // More than a segment each: only whole ones are forgotten, and never the last one.
+    const second = await foldAndCheckpoint(60);
+    await foldAndCheckpoint(60);
+    const stream = await openLog({ retentionMs: 0 });
+    await stream.release(TOPIC_EVENTS, 0, second);
+    const { start } = await stream.bounds(TOPIC_EVENTS, 0);
+    expect(start).toBeGreaterThan(first);
+    const restore = () => run('restore', '--partition', '0', '--at-most', String(first));
+    expect(await restore()).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^TRANSFORMER_NO_WAY_BACK/m),
+    });
+    const binding = createFileBinding({ stream, logDirectory: join(dataDir, 'log') });
+    await binding.bind({ archiveId: 'ab'.repeat(16), where: 's3://bucket/archive' });
+    await stream.close();
+    expect(await restore()).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^ARCHIVE_UNSET: .*s3:\/\/bucket\/archive/m),
+    });
+    const state = openLmdbStateStore({ directory: join(dataDir, 'state') });
+    expect((await state.readPosition(0))?.position).toBeGreaterThan(second);
+    await state.close();
   });
 
   test('now asks a running process, and says so when none runs', async () => {

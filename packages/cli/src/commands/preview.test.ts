@@ -252,9 +252,13 @@ describe('preview', () => {
     const away = await preview(RULES, ...since(15));
     expect(away).toMatchObject({ code: 1, out: '' });
     expect(away.err).toMatch(/^ARCHIVE_NOT_THERE: /);
+    // Whoever is not told of the one that the log is bound to does not think that there is none.
     environment = {};
-    expect((await preview(RULES, ...since(15))).err).toMatch(/^PREVIEW_LOG_CUT: /);
+    expect((await preview(RULES, ...since(15))).err).toMatch(/^ARCHIVE_UNSET: /);
     expect(await reckoned(15)).toBeUndefined();
+    const forget = ['archive', 'forget', '--yes', '--data-dir', directory];
+    expect(await runCommand(forget, environment)).toMatchObject({ code: 0 });
+    expect((await preview(RULES, ...since(15))).err).toMatch(/^PREVIEW_LOG_CUT: /);
   });
 });
 
