@@ -70,6 +70,14 @@ describe.each([
 });
 
 describe('data records of version 2', () => {
+  it('keep every number as it is, -0 among them', () => {
+    const exemplars = [-0, 0, 0.5, -1, 2 ** 40].map((value) => {
+      return { seriesIndex: 1, timeUs: 2, value, labels: [] };
+    });
+    const bytes = encodeEventsRecord({ ...SOUND, exemplars });
+    expect(decodeEventsRecord(bytes)).toEqual({ ...SOUND, exemplars });
+  });
+
   it('take 24 bytes for a sample of a known series, 16 with its time when all have one', () => {
     const samples = 250;
     const known: DataRecord = {

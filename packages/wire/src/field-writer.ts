@@ -39,10 +39,13 @@ export class FieldWriter {
     }
   }
 
-  /** A number in the form that takes the fewest bytes. */
+  /**
+   * A number in the form that takes the fewest bytes. -0 is none of the whole ones there; in records
+   * of the first releases it is 0.
+   */
   number(value: number): void {
     this.#reserve(9);
-    if (!Number.isSafeInteger(value)) this.#double(value);
+    if (!Number.isSafeInteger(value) || Object.is(value, -0)) this.#double(value);
     else if (value >= -0x20 && value < 0x80) this.#bytes[this.#at++] = value & 0xff;
     else if (value >= 2 ** 32 || value < -(2 ** 31)) this.#wide(value);
     else if (value < -0x8000 || value > 0xffff) this.#word(value < 0 ? 0xd2 : 0xce, value);

@@ -87,7 +87,7 @@ export {
   type AddressedEntry,
 } from './series-record-codec.ts';
 export type { RowEntries, RowEntryType } from './entry-codec.ts';
-export { SeriesRecordBuilder, type SealedRecord } from './series-record-builder.ts';
+export { oneZero, SeriesRecordBuilder, type SealedRecord } from './series-record-builder.ts';
 export {
   decodeBatch,
   DEFAULT_BATCH_LIMITS,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SeriesRecordBuilder } from './series-record-builder.ts';
-import { listEntries } from './series-record-codec.ts';
+import { decodeSeriesRecord, listEntries } from './series-record-codec.ts';
 import { EntryType } from './series-record.ts';
 
 const HEAD = { logId: '00'.repeat(16), logNumber: 1, source: 'live', foldVersion: 1 };
@@ -34,6 +34,28 @@ describe('SeriesRecordBuilder', () => {
       },
     );
     expect(new Set(payloads).size).toBe(1);
+  });
+
+  it('keeps the sign of a zero in raw samples, and puts out one zero elsewhere', () => {
+    const payloads = [-0, 0].map((zero) => {
+      const builder = builderOf(10_000);
+      builder.begin(0);
+      builder.sample(LANES, 0, 1, -0, 0);
+      const values = { sum: zero, min: zero, max: zero, first: zero, last: zero, increase: zero };
+      const times = { widthUs: 1, startUs: 0, firstTimeUs: 0, lastTimeUs: 0 };
+      const name = { edition: 1, fingerprint: FINGERPRINT, piece: 0, count: 1, marked: false };
+      const sketches = { histogram: undefined, distinct: undefined, inputs: undefined };
+      builder.entry(EntryType.final, { ...name, ...times, ...values, ...sketches });
+      const sample = { fingerprint: FINGERPRINT, timeUs: 1, value: zero };
+      builder.entry(EntryType.exemplar, { ...sample, labels: [] });
+      builder.entry(EntryType.unverified, { ...sample, tenant: '', flags: 0, receivedAtUs: 0 });
+      builder.flush(1);
+      return builder.sealed[0]!.payload;
+    });
+    expect(payloads[0]).toEqual(payloads[1]);
+    const { samples, finals } = decodeSeriesRecord(payloads[0]!).entries;
+    expect(samples.values[0]).toBe(-0);
+    expect(finals[0]!.min).toBe(0);
   });
 
   it('never seals more bytes than its bound, whatever the entries hold', () => {

@@ -142,7 +142,7 @@ export class SeriesRecordBuilder {
     row.reset();
     row.array(fields.length);
     for (const field of fields) {
-      if (typeof field === 'number') row.number(oneNaN(field));
+      if (typeof field === 'number') row.number(oneZero(oneNaN(field)));
       else row.value(field);
     }
     this.#take(type, row.length);
@@ -271,4 +271,13 @@ function foldTimes(times: Float64Array): { times: Float64Array; counts: Uint32Ar
  */
 function oneNaN(value: number): number {
   return value === value ? value : NaN;
+}
+
+/**
+ * What the folds up to version 3 put out has one zero, but for raw samples, which are columns: the
+ * records of the first releases had no other, and the same log gives the same entries for ever. So a
+ * window, a row of it and whoever folds again agree. Keeping the sign is another fold version.
+ */
+export function oneZero(value: number): number {
+  return value === 0 ? 0 : value;
 }

@@ -2,6 +2,7 @@ import { ADDRESS_ZERO, type Address, type Piece } from '@millrace/model';
 import {
   emptyEntries,
   EntryType,
+  oneZero,
   SeriesRecordBuilder,
   type Entries,
   type RowEntries,
@@ -140,7 +141,7 @@ export class EntryCollector extends SeriesRecordBuilder {
   }
 }
 
-/** A record knows one zero: whole numbers have no sign of their own there. */
+/** As the builder writes it. */
 function asWritten(piece: Piece): Piece {
   piece.sum = zeroOf(piece.sum);
   piece.min = zeroOf(piece.min);
@@ -152,5 +153,5 @@ function asWritten(piece: Piece): Piece {
 }
 
 function zeroOf(value: number | undefined): number | undefined {
-  return value === 0 ? 0 : value;
+  return value === undefined ? undefined : oneZero(value);
 }
