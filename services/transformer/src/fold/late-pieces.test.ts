@@ -114,6 +114,62 @@ describe('late pieces of roll-ups', () => {
   });
 });
 
+/** What arrives in time beside a backlog: other series, a sample of each with every late record. */
+function besideBacklog(settings: Partial<FoldSettings>): LoggedRecord[] {
+  const late = backlog({ foldVersion: 3, settings });
+  const log = late.slice(0, 2);
+  let sequence = 0;
+  for (const [step, { record, appendTimeUs }] of late.slice(2).entries()) {
+    log.push({ record, appendTimeUs });
+    const samples = Array.from({ length: SERIES }, (_, s): TestSample => {
+      const labels = { __name__: 'live', instance: `${s}` };
+      const timeUs = Math.floor(appendTimeUs);
+      return { labels, kind: SampleKind.cumulative, timeUs, value: (step * 7) % 40 };
+    });
+    sequence += 1;
+    const receiver = '00000000000000bb';
+    const inTime = dataRecord({ samples, receivedAtUs: appendTimeUs, sequence, receiver });
+    log.push({ record: inTime, appendTimeUs });
+  }
+  const endUs = late.at(-1)!.appendTimeUs;
+  for (const us of [180 * MINUTE, 181 * MINUTE]) {
+    const receivedAtUs = endUs + us;
+    const record = { kind: EventsRecordKind.tick, receivedAtUs } as const;
+    log.push({ record, appendTimeUs: receivedAtUs });
+  }
+  return log;
+}
+
+describe('too many pieces, of which those in time were touched before late ones that wait', () => {
+  const windowOf = ({ edition, fingerprint, widthUs, startUs }: Piece): string =>
+    [edition, Buffer.from(fingerprint).toString('hex'), widthUs, startUs].join(' ');
+
+  it('are more rows, and the same windows; each piece is final once', () => {
+    const whole = finals(runFold(besideBacklog({})));
+    expect(new Set(whole.map(windowOf)).size).toBe(whole.length);
+    const log = besideBacklog({ piecesMax: 18 });
+    const run = runFold(log);
+    expect(run.fold.counts.overflowedPieces).toBeGreaterThan(100);
+    expect(run.fold.tables!.windows.pieces.size).toBe(0);
+    const pieces = finals(run);
+    expect(mergePieces(pieces)).toEqual(mergePieces(whole));
+    const names = pieces.map((piece) => `${windowOf(piece)} ${piece.piece}`);
+    expect(new Set(names).size).toBe(pieces.length);
+    // Also of windows that were not over: those hold more of their pieces.
+    const firstUs = log[2]!.appendTimeUs;
+    const inTime = pieces.filter(({ startUs, widthUs }) => startUs + widthUs > firstUs);
+    expect(inTime.length).toBeGreaterThan(2 * new Set(inTime.map(windowOf)).size);
+    // Nothing of a piece comes behind its final entry.
+    const ended = new Set<string>();
+    for (const { type, value } of run.entries) {
+      if (type !== EntryType.open && type !== EntryType.final) continue;
+      const name = `${windowOf(value as Piece)} ${(value as Piece).piece}`;
+      expect(ended.has(name)).toBe(false);
+      if (type === EntryType.final) ended.add(name);
+    }
+  });
+});
+
 /** Folds one record after the other, and looks at what is open behind each. */
 function eachRecord(log: readonly LoggedRecord[], look: (fold: PartitionFold) => void): void {
   const head = { logId: TEST_LOG_ID, logNumber: 1, source: 'live', foldVersion: 3 };
