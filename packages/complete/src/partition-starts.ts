@@ -104,7 +104,7 @@ async function startAt(
 
 async function beginningOf(place: PartitionPlace): Promise<PartitionStart> {
   // Of the first log nothing came before; another one has taken over from those before it.
-  const floorUs = place.logNumber === 1 ? -Infinity : await behindOtherLogs(place);
+  const floorUs = place.logNumber === 1 ? -Infinity : await otherLogsEndUs(place);
   const isEarly = true;
   const load = (): Promise<KnownBefore> =>
     Promise.resolve(new KnownBefore(undefined, { floorUs, isEarly }));
@@ -112,7 +112,7 @@ async function beginningOf(place: PartitionPlace): Promise<PartitionStart> {
 }
 
 /** What the logs before have arrived before this one began; so far ahead a sample may have been. */
-async function behindOtherLogs(place: PartitionPlace): Promise<number> {
+async function otherLogsEndUs(place: PartitionPlace): Promise<number> {
   for await (const { payload, appendTimeUs } of readEvents(place, 0, Infinity)) {
     const record = decodeEventsRecord(payload);
     if (record.kind === EventsRecordKind.barrier) {

@@ -69,7 +69,8 @@ export interface FoldSettings {
   definitionsMax: number;
   /**
    * Label sets one partition remembers: many times as many as receivers count on
-   * (`definitionsBetweenMax`), or samples become dead letters. Older logs mean `definitionsMax`.
+   * (`definitionsBetweenMax`), or samples become dead letters. In all they have at most 512 bytes
+   * for each: of longer ones there are fewer. Older logs mean `definitionsMax`.
    */
   labelSetsMax: number;
   /** Metrics one partition remembers the metadata of. */

@@ -40,8 +40,8 @@ export class FieldWriter {
   }
 
   /**
-   * A number in the form that takes the fewest bytes. -0 is none of the whole ones there; in records
-   * of the first releases it is 0.
+   * A number in the form that takes the fewest bytes. -0 is none of the whole ones there; in
+   * records of the first releases it is 0.
    */
   number(value: number): void {
     this.#reserve(9);

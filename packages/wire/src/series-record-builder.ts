@@ -275,8 +275,8 @@ function oneNaN(value: number): number {
 
 /**
  * What the folds up to version 3 put out has one zero, but for raw samples, which are columns: the
- * records of the first releases had no other, and the same log gives the same entries for ever. So a
- * window, a row of it and whoever folds again agree. Keeping the sign is another fold version.
+ * records of the first releases had no other, and the same log gives the same entries for ever. So
+ * a window, a row of it and whoever folds again agree. Keeping the sign is another fold version.
  */
 export function oneZero(value: number): number {
   return value === 0 ? 0 : value;

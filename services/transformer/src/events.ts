@@ -47,8 +47,9 @@ export interface FoldedBatch {
   /** Pieces closed, and series forgotten, before their time because of a bound. */
   overflowedPieces: number;
   overflowedSeries: number;
-  /** Label sets forgotten before their time because of their bound. */
+  /** Label sets forgotten before their time because of their number, and of their bytes. */
   overflowedLabels: number;
+  overflowedLabelsByBytes: number;
   /** Retired editions ended before their time because of a bound. */
   overflowedEditions: number;
   /** Barriers that changed nothing: repeated, older, or ahead of what they follow. */
@@ -187,7 +188,14 @@ function createFoldMeter(meter: Meter): {
     appendedAgain: count('appended_again_samples_total', 'Samples of records the log holds twice.'),
     overflowedPieces: count('overflowed_pieces_total', 'Pieces closed by their bound.'),
     overflowedSeries: count('overflowed_series_total', 'Series forgotten by their bound.'),
-    overflowedLabels: count('overflowed_labels_total', 'Label sets forgotten by their bound.'),
+    overflowedLabels: count(
+      'overflowed_labels_total',
+      'Label sets forgotten because there are more than labelSetsMax.',
+    ),
+    overflowedLabelsByBytes: count(
+      'overflowed_labels_by_bytes_total',
+      'Label sets forgotten because all together are longer than 512 bytes for each of labelSetsMax.',
+    ),
     overflowedEditions: count(
       'overflowed_editions_total',
       'Retired editions ended by their bound.',

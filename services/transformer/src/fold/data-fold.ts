@@ -34,6 +34,7 @@ export interface FoldCounts {
   overflowedSeries: number;
   /** Label sets forgotten before their time because of their bound. */
   overflowedLabels: number;
+  overflowedLabelsByBytes: number;
   /** Barriers that changed nothing: repeated, older, or ahead of what they follow. */
   ignoredBarriers: number;
   /** Retired editions that were ended before their time because of their bound. */

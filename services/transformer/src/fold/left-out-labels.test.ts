@@ -8,6 +8,7 @@ import {
   type FoldSettings,
 } from '@millrace/wire';
 import { describe, expect, it } from 'vitest';
+import { LABEL_BYTES_MAX } from '../memory/label-memory.ts';
 import { dataRecord, type TestPart, type TestSample } from '../testing/data-record.ts';
 import { entryTexts, logStart, runFold, type LoggedRecord } from '../testing/fold-run.ts';
 import { leaveOutLabels, withDefined } from '../testing/left-out-labels.ts';
@@ -236,7 +237,24 @@ describe('labels are forgotten', () => {
     const { letters, run } = folded(log);
     // Seven of nine are left.
     expect(letters.map(({ fingerprint }) => nameOf(names, fingerprint))).toEqual(['c', 'd']);
-    expect(run.fold.counts.overflowedLabels).toBe(2);
+    expect(run.fold.counts).toMatchObject({ overflowedLabels: 2, overflowedLabelsByBytes: 0 });
+  });
+
+  it('by the bytes of all together, which is counted apart', () => {
+    const log = new PartLog({ labelSetsMax: 8 });
+    const long = 'x'.repeat(LABEL_BYTES_MAX * 3);
+    const wordy = ['a', 'b', 'c'].map((name) => {
+      const { labels, ...sample } = gauge(name, 1);
+      return { ...sample, labels: { ...labels, long } };
+    });
+    log.part(wordy, [0, 1, 2]);
+    log.part(
+      wordy.map((sample) => ({ ...sample, timeUs: sample.timeUs + 1 })),
+      [],
+    );
+    const { run, totals } = folded(log);
+    expect(run.fold.counts).toMatchObject({ overflowedLabels: 0, overflowedLabelsByBytes: 1 });
+    expect(totals).toMatchObject({ stored: 5, deadLetter: 1 });
   });
 });
 

@@ -30,6 +30,7 @@ export class PartitionFold {
     overflowedPieces: 0,
     overflowedSeries: 0,
     overflowedLabels: 0,
+    overflowedLabelsByBytes: 0,
     ignoredBarriers: 0,
     overflowedEditions: 0,
   };
@@ -126,7 +127,9 @@ export class PartitionFold {
     this.counts.overflowedPieces += overflow.length;
     this.#finish(overflow);
     tables.identities.expire(this.head.partitionTimeUs);
-    this.counts.overflowedLabels += tables.labels.bound();
+    const labels = tables.labels.bound();
+    this.counts.overflowedLabels += labels.byNumber;
+    this.counts.overflowedLabelsByBytes += labels.byBytes;
     const { seriesMax } = tables.settings;
     const { size } = tables.series;
     if (size <= seriesMax) return;
@@ -153,7 +156,7 @@ export class PartitionFold {
     if (ended.length === 0) return;
     this.#finish(windows.ofEditions(ended));
     editions.forget(ended);
-    placements.dropEnded();
+    placements.forgetEnded();
   }
 
   /** It never goes back, also when lateness has grown. */

@@ -107,7 +107,7 @@ export class Placements {
   }
 
   /** Some editions are forgotten: they are taken out of the placements. */
-  dropEnded(): void {
+  forgetEnded(): void {
     this.#beside = this.#editions.placers().beside;
     this.#forgetShared();
     const { plans } = this.#editions;

@@ -153,10 +153,10 @@ export class WindowFold {
 
   /**
    * Pieces above the bound: the least recently touched, none that `offset` touched. That may be one
-   * of a window that is not over, while late pieces wait that were touched since. Nothing is wrong by
-   * it: later samples open another piece, whose life begins where this one ended, and readers merge
-   * them in that order. Windows are only of more rows than with late ones put out first, which would
-   * be another fold version.
+   * of a window that is not over, while late pieces wait that were touched since. Nothing is wrong
+   * by it: later samples open another piece, whose life begins where this one ended, and readers
+   * merge them in that order. There are only more rows than with late ones put out first, which
+   * would be another fold version.
    */
   takeOverflow(offset: number): number[] {
     const over = this.pieces.size - this.#settings.piecesMax;

@@ -26,12 +26,12 @@ export async function readLogBeginning(place: LogPlace): Promise<LogBeginning> {
   const last = await readLastHeader(place);
   if (last?.logId !== logId) throw beforeLive(place.partition);
   const { logNumber } = last;
-  const wholeFromUs = logNumber > 1 ? await behindOtherLogs(place) : -Infinity;
+  const wholeFromUs = logNumber > 1 ? await otherLogsEndUs(place) : -Infinity;
   return { logId, logNumber, wholeFromUs };
 }
 
 /** What the logs before have arrived before this one began; so far ahead a sample may have been. */
-async function behindOtherLogs({ stream, partition, signal }: LogPlace): Promise<number> {
+async function otherLogsEndUs({ stream, partition, signal }: LogPlace): Promise<number> {
   const { end } = await stream.bounds(TOPIC_EVENTS, partition);
   const reader = stream.reader(TOPIC_EVENTS, partition, 0);
   try {

@@ -67,7 +67,7 @@ describe('LabelMemory', () => {
             memory.expire(Math.floor(nowUs / 1e6));
             learn(memory, series, nowUs);
           }
-          expect(other.bound()).toBe(plain.bound());
+          expect(other.bound()).toEqual(plain.bound());
           expect(plain.size).toBeLessThanOrEqual(labelSetsMax);
           expect(known(other)).toEqual(known(plain));
           if (reload) other = reloaded(other, settings, pages);
@@ -111,9 +111,9 @@ describe('LabelMemory', () => {
       const keys = KEYS.slice(4 * s, 4 * s + 4);
       memory.learn(record, new DefinitionReader(definitions), keys, T0);
     }
-    expect(memory.bound()).toBe(2);
+    expect(memory.bound()).toEqual({ byNumber: 0, byBytes: 2 });
     expect(forgotten).toEqual([0, 1]);
-    expect(memory.bound()).toBe(0);
+    expect(memory.bound()).toEqual({ byNumber: 0, byBytes: 0 });
   });
 
   it('keeps what was defined until three eighths of its bound were defined since', () => {

@@ -21,8 +21,22 @@ import { Slots } from './slots.ts';
 import { bytesOf, checkPages, pageAt, type ChangedPages, type PageSource } from './state-pages.ts';
 
 const HOUR_US = 3_600_000_000;
-/** Bytes of labels that are remembered for each series that may be, as the log has them. */
+/**
+ * Bytes of labels that are remembered for each series that may be, as the log has them. So there
+ * are two bounds: `labelSetsMax`, and where labels are longer than this on average, their bytes in
+ * all. What is promised by number, of what receivers count on, holds below the second one alone.
+ * Label sets that it takes are counted apart, because samples of theirs become dead letters until
+ * they are said again.
+ */
 export const LABEL_BYTES_MAX = 512;
+
+/** Label sets that were forgotten by their bounds. */
+export interface BoundedLabels {
+  byNumber: number;
+  byBytes: number;
+}
+
+const NOTHING_BOUNDED: BoundedLabels = { byNumber: 0, byBytes: 0 };
 
 /**
  * Label sets of the input series whose samples have an identity in time, as records define them:
@@ -104,21 +118,23 @@ export class LabelMemory {
     }
   }
 
-  /** Holds the bound: those that were not defined for longest go. Returns how many. */
-  bound(): number {
+  /** Holds the bounds: those that were not defined for longest go. Returns how many. */
+  bound(): BoundedLabels {
     const { labelSetsMax } = this.#settings;
     const bytesMax = LABEL_BYTES_MAX * labelSetsMax;
     const { size } = this;
-    if (size <= labelSetsMax && this.#bytesInAll <= bytesMax) return 0;
+    if (size <= labelSetsMax && this.#bytesInAll <= bytesMax) return NOTHING_BOUNDED;
     // Some more than needed, so that not every record has to sort again.
     const keep = Math.floor((labelSetsMax / 8) * 7);
     const keepBytes = Math.floor((bytesMax / 8) * 7);
     const turns = this.#turn.data;
+    let byBytes = 0;
     for (const slot of this.#used().sort((a, b) => turns[a]! - turns[b]!)) {
       if (this.size <= keep && this.#bytesInAll <= keepBytes) break;
+      if (this.size <= keep) byBytes += 1;
       this.#forget(slot);
     }
-    return size - this.size;
+    return { byNumber: size - this.size - byBytes, byBytes };
   }
 
   takePages(into: ChangedPages): void {
