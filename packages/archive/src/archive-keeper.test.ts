@@ -2,6 +2,7 @@ import { mkdir, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { TOPIC_CONTROL } from '@millrace/stream';
 import { createMeter, silentLog, type ArchiveStatus } from '@millrace/runtime';
+import { sleepUntil } from '@millrace/runtime/testing';
 import { ControlRecordKind, encodeControlRecord } from '@millrace/wire';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createArchiveEvents } from './archive-events.ts';
@@ -33,10 +34,7 @@ beforeEach(async () => {
       resting = new Promise<void>((resolve) => (rested = resolve));
       const going = new Promise<void>((resolve) => (goOn = resolve));
       told();
-      const aborted = new Promise<void>((resolve) =>
-        signal?.addEventListener('abort', () => resolve()),
-      );
-      await Promise.race([going, aborted]);
+      await sleepUntil(going, signal);
     },
   };
   look = async () => {

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '@millrace/runtime';
+import { sleepUntil } from '@millrace/runtime/testing';
 import { expect, it } from 'vitest';
 import { Deadlines } from './deadlines.ts';
 
@@ -8,15 +9,18 @@ function steppedClock() {
   const asleep: { ms: number; end: () => void }[] = [];
   const clock: Clock = {
     nowUs: () => 0,
-    sleep: async (ms, signal) =>
-      await new Promise<void>((resolve, reject) => {
-        const one = { ms, end: resolve };
-        asleep.push(one);
-        signal!.addEventListener('abort', () => {
-          asleep.splice(asleep.indexOf(one), 1);
-          reject(new Error('aborted'));
-        });
-      }),
+    sleep: async (ms, signal) => {
+      let end = (): void => undefined;
+      const ended = new Promise<void>((resolve) => (end = resolve));
+      const one = { ms, end };
+      asleep.push(one);
+      try {
+        await sleepUntil(ended, signal);
+      } catch (error) {
+        asleep.splice(asleep.indexOf(one), 1);
+        throw error;
+      }
+    },
   };
   const step = async (): Promise<number> => {
     const { ms, end } = asleep.shift()!;

@@ -17,5 +17,6 @@ export {
 } from './run-command.ts';
 export { findOnPath, type ProbedProgram } from './search-path.ts';
 export { startServiceProcess, untilServing, type ServiceProcess } from './service-process.ts';
+export { sleepUntil } from './sleep-until.ts';
 export { cacheDirectory, prepareOnce } from './test-cache.ts';
 export { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';

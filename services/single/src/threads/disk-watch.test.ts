@@ -1,4 +1,5 @@
 import { type Clock, type DiskRoom } from '@millrace/runtime';
+import { sleepUntil } from '@millrace/runtime/testing';
 import { expect, test, vi } from 'vitest';
 import { watchDisk } from './disk-watch.ts';
 
@@ -16,10 +17,7 @@ test('a disk is full on any of the volumes, and has room again with some more', 
     nowUs: () => 0,
     sleep: async (_ms, signal) => {
       looks += 1;
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-        signal?.addEventListener('abort', () => resolve(), { once: true });
-      });
+      await sleepUntil(new Promise<void>((resolve) => (wake = resolve)), signal);
     },
   };
   let isReadable = true;

@@ -1,4 +1,5 @@
 import { systemClock, type Clock } from '@millrace/runtime';
+import { sleepUntil } from '@millrace/runtime/testing';
 import { TOPIC_EVENTS } from '@millrace/stream';
 import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
 import { expect, test, vi } from 'vitest';
@@ -22,10 +23,7 @@ test('jobs hold back while the store takes long for what arrived, and no longer'
     nowUs: () => us,
     sleep: async (_ms, signal) => {
       looks += 1;
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-        signal?.addEventListener('abort', () => resolve(), { once: true });
-      });
+      await sleepUntil(new Promise<void>((resolve) => (wake = resolve)), signal);
     },
   };
   const lag = watchStoreLag(
