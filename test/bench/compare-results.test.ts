@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { compareResults, readResults, type BenchResults } from './compare-results.ts';
+import { compareResults, leftOut, readResults, type BenchResults } from './compare-results.ts';
 import type { FullRateFigures } from './full-rate.ts';
 
 const LATENCIES = { count: 1, p50: 1, p95: 1, p99: 1, p999: 1, max: 1 };
@@ -35,6 +35,21 @@ test('a machine that is half as fast for both is no regression, a lower ratio is
   expect(compareResults(before, slower).filter(({ isWorse }) => isWorse)).toMatchObject([
     { what: 'hot-1s, 16 connections, rate to peer', before: 1, after: 0.8 },
   ]);
+});
+
+test('what only one of them has is told, and not taken for compared', () => {
+  const before = results([run('ours', 100, 4), run('peer', 100, 2)]);
+  const alone = results([run('ours', 10, 4)]);
+  expect(compareResults(before, alone).map(({ what }) => what)).toEqual([
+    'hot-1s, 16 connections, bytes in disk',
+  ]);
+  expect(leftOut(before, alone)).toEqual([
+    'hot-1s, 16 connections, rate to peer: only before',
+    'hot-1s, 16 connections, CPU to peer: only before',
+    'hot-1s, 16 connections, samples/s: only after',
+    'hot-1s, 16 connections, CPU-s per million: only after',
+  ]);
+  expect(leftOut(before, before)).toEqual([]);
 });
 
 test('what npm says in front of a result is passed over; what is none is refused', () => {

@@ -51,6 +51,18 @@ export function compareResults(before: BenchResults, after: BenchResults): Compa
   });
 }
 
+/**
+ * Figures that only one of them has, and so nobody compares: other payloads and connections, or a
+ * rate beside peers in the one and alone in the other.
+ */
+export function leftOut(before: BenchResults, after: BenchResults): string[] {
+  const [old, now] = [before, after].map((results) => figuresOf(results).map(({ what }) => what));
+  return [
+    ...old!.filter((what) => !now!.includes(what)).map((what) => `${what}: only before`),
+    ...now!.filter((what) => !old!.includes(what)).map((what) => `${what}: only after`),
+  ];
+}
+
 function compared(before: Figure, after: Figure): Comparison {
   const { what, isMoreBetter } = after;
   const change = after.value / before.value - 1;

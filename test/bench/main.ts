@@ -8,7 +8,7 @@ import { runAudits } from './audits.ts';
 import { benchParent } from './bench-directory.ts';
 import { readOptions, type BenchOptions, type ProfiledStage } from './bench-options.ts';
 import { runCatchUp } from './catch-up.ts';
-import { compareResults, readResults, type BenchResults } from './compare-results.ts';
+import { compareResults, leftOut, readResults, type BenchResults } from './compare-results.ts';
 import { callTree, dearest, findProfile } from './cpu-profile.ts';
 import { startDistributed } from './distributed-system.ts';
 import { flameGraph } from './flame-graph.ts';
@@ -262,9 +262,14 @@ async function compare({ compare: files, json }: BenchOptions): Promise<number> 
   const compared = compareResults(before!, after!);
   if (json) process.stdout.write(`${JSON.stringify(compared, undefined, 2)}\n`);
   else for (const { text } of compared) process.stdout.write(`${text}\n`);
+  for (const what of leftOut(before!, after!)) {
+    process.stderr.write(`not compared: ${what}\n`);
+  }
   if (compared.length === 0) {
     process.stderr.write('The two have nothing in common that could be compared.\n');
     return 1;
   }
-  return compared.some(({ isWorse }) => isWorse) ? 1 : 0;
+  const worse = compared.filter(({ isWorse }) => isWorse).length;
+  process.stderr.write(`${worse} of ${compared.length} are worse by more than 15 %.\n`);
+  return worse > 0 ? 1 : 0;
 }
