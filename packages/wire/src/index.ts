@@ -81,11 +81,13 @@ export { encodeDataRecord } from './data-record-codec.ts';
 export { decodeEventsRecord, encodeEventsRecord } from './events-record-codec.ts';
 export {
   decodeSeriesRecord,
+  decodeSeriesRecordColumns,
   decodeSeriesRecordHeader,
   emptyEntries,
   listEntries,
   type AddressedEntry,
 } from './series-record-codec.ts';
+export { PieceColumns, PieceNumber, type PieceSketches } from './piece-columns.ts';
 export type { RowEntries, RowEntryType } from './entry-codec.ts';
 export { oneZero, SeriesRecordBuilder, type SealedRecord } from './series-record-builder.ts';
 export {

@@ -12,6 +12,8 @@ import {
 } from './columns.ts';
 import { ENTRY_LISTS, ROW_CODECS, type RowEntryType } from './entry-codec.ts';
 import { onlyZeros } from './folded-columns.ts';
+import { PieceColumns } from './piece-columns.ts';
+import { readSeriesFields } from './series-fields.ts';
 import {
   EntryType,
   FIRST_SERIES_RECORD_VERSION,
@@ -49,6 +51,15 @@ export function decodeSeriesRecordHeader(bytes: Uint8Array): SeriesRecordHeader 
 /** Reads a record; entries with addresses below `from` are left out. */
 export function decodeSeriesRecord(bytes: Uint8Array, from?: Address): SeriesRecord {
   const fields = fieldsOf(bytes);
+  return recordOf(fields, from);
+}
+
+/** The same, with final pieces as columns: `finals` is empty then, and `finalColumns` has them. */
+export function decodeSeriesRecordColumns(bytes: Uint8Array, from?: Address): SeriesRecord {
+  return recordOf(checkedVersion(readSeriesFields(bytes)), from);
+}
+
+function recordOf(fields: unknown[], from: Address | undefined): SeriesRecord {
   const header = headerOf(fields);
   const skip = countBelow(runsOf(fields, header), header.from, from ?? header.from);
   return { ...header, entries: entriesOf(fields, skip) };
@@ -90,7 +101,10 @@ function entryAt(entries: Entries, type: EntryType, nth: number): unknown {
 }
 
 function fieldsOf(bytes: Uint8Array): unknown[] {
-  const fields = decodeFields(bytes);
+  return checkedVersion(decodeFields(bytes));
+}
+
+function checkedVersion(fields: unknown[]): unknown[] {
   if (fields[0] !== SERIES_RECORD_VERSION && fields[0] !== FIRST_SERIES_RECORD_VERSION) {
     throw unknownVersion('metrics.series', fields[0], SERIES_RECORD_VERSION);
   }
@@ -154,7 +168,8 @@ function countsOf(fields: unknown[]): Map<number, number> {
     if (typeof type !== 'number' || counts.has(type)) {
       throw corruptRecord(`entries of type ${String(type)} are there twice`);
     }
-    counts.set(type, arrayField(rows, 'rows').length);
+    const isColumns = rows instanceof PieceColumns;
+    counts.set(type, isColumns ? rows.count : arrayField(rows, 'rows').length);
   }
   return counts;
 }
@@ -180,12 +195,23 @@ function entriesOf(fields: unknown[], skip: ReadonlyMap<number, number>): Entrie
     const [type, rows] = arrayField(group, 'rows of a type');
     if (!(Number(type) in ROW_CODECS)) throw corruptRecord(`unknown entry type ${String(type)}`);
     const rowType = Number(type) as RowEntryType;
+    if (rows instanceof PieceColumns) {
+      entries.finalColumns = rowsFrom(rows, skip.get(rowType) ?? 0);
+      continue;
+    }
     const list = entries[ENTRY_LISTS[rowType]] as unknown[];
     for (const row of arrayField(rows, 'rows').slice(skip.get(rowType) ?? 0)) {
       list.push(ROW_CODECS[rowType].fromRow(arrayField(row, 'a row')));
     }
   }
   return entries;
+}
+
+function rowsFrom(pieces: PieceColumns, skip: number): PieceColumns {
+  if (skip === 0) return pieces;
+  const rest = new PieceColumns(Math.max(0, pieces.count - skip));
+  rest.append(pieces, skip);
+  return rest;
 }
 
 function samplesOf(fields: unknown[], skip: number): SampleColumns {

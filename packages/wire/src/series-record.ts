@@ -1,5 +1,6 @@
 import type { Address, LabelSet, LedgerTotals, Piece, TimeUs } from '@millrace/model';
 import type { MetricMetadata } from './events-record.ts';
+import type { PieceColumns } from './piece-columns.ts';
 
 /** The version that a builder puts first; readers accept it and the one before it. */
 export const SERIES_RECORD_VERSION = 2;
@@ -150,6 +151,8 @@ export interface Entries {
   definitions: DefinitionEntry[];
   open: Piece[];
   finals: Piece[];
+  /** Further final pieces: all of a record that was decoded with them as columns. */
+  finalColumns?: PieceColumns;
   unverified: UnverifiedEntry[];
   deadLetters: DeadLetterEntry[];
   ledger: LedgerEntry[];

@@ -24,9 +24,10 @@ export function readValue(bytes: Uint8Array): unknown {
 const ROW_MEMBERS_MAX = 64;
 
 /** Thrown and caught in here; it tells nothing. */
-const NOT_READ = new RangeError('not read here');
+export const NOT_READ: RangeError = new RangeError('not read here');
 
-class ValueReader {
+/** Goes through the bytes once; whatever is not as expected is `NOT_READ`. */
+export class ValueReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #text: Buffer;
@@ -42,6 +43,49 @@ class ValueReader {
 
   get isAtEnd(): boolean {
     return this.#at === this.#bytes.length;
+  }
+
+  /** Bytes that are not read yet. */
+  get left(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  /** The length of the array that comes next; its members follow. */
+  arrayLength(): number {
+    const head = this.#bytes[this.#pass(1)]!;
+    let length: number;
+    if (head >= 0x90 && head < 0xa0) length = head & 0x0f;
+    else if (head === 0xdc || head === 0xdd) length = this.#length(2 << (head - 0xdc));
+    else throw NOT_READ;
+    if (length > this.left) throw NOT_READ;
+    return length;
+  }
+
+  number(): number {
+    const head = this.#bytes[this.#pass(1)]!;
+    if (head < 0x80) return head;
+    if (head >= 0xe0) return head - 0x100;
+    if (head >= 0xca && head <= 0xd3) return this.#number(head);
+    throw NOT_READ;
+  }
+
+  /** Whether null comes next; it is passed then. */
+  isNull(): boolean {
+    if (this.#bytes[this.#at] !== 0xc0) return false;
+    this.#at += 1;
+    return true;
+  }
+
+  boolean(): boolean {
+    const head = this.#bytes[this.#pass(1)]!;
+    if (head !== 0xc2 && head !== 0xc3) throw NOT_READ;
+    return head === 0xc3;
+  }
+
+  byteString(): Uint8Array {
+    const head = this.#bytes[this.#pass(1)]!;
+    if (head < 0xc4 || head > 0xc6) throw NOT_READ;
+    return this.#byteString(this.#length(1 << (head - 0xc4)));
   }
 
   value(depth: number): unknown {

@@ -107,6 +107,8 @@ function countApplied(
   const others = new Map<string, number>();
   for (const chunk of batch.chunks) {
     samples += chunk.samples.count;
+    const columns = chunk.finalColumns?.count ?? 0;
+    if (columns > 0) others.set('finals', (others.get('finals') ?? 0) + columns);
     for (const [type, list] of Object.entries(chunk)) {
       if (Array.isArray(list)) others.set(type, (others.get(type) ?? 0) + list.length);
     }

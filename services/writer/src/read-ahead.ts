@@ -6,7 +6,7 @@ import {
   type Stream,
   type StreamRecord,
 } from '@millrace/stream';
-import { decodeSeriesRecord, decodeSeriesRecordHeader } from '@millrace/wire';
+import { decodeSeriesRecordColumns, decodeSeriesRecordHeader } from '@millrace/wire';
 import type { Cursor, Cursors } from './cursors.ts';
 import { addToBatch, batchOf, type DecodedRecord, type SeriesBatch } from './series-batch.ts';
 import type { WriterSettings } from './settings.ts';
@@ -180,7 +180,7 @@ export class ReadAhead {
     // The payload is the reader's and columns are views on it: the batch needs a copy.
     const bytes = new Uint8Array(payload);
     const expected = this.#last;
-    let record = decodeSeriesRecord(bytes, expected?.next);
+    let record = decodeSeriesRecordColumns(bytes, expected?.next);
     const verdict = cursors.verdict(record);
     const cursor = cursors.at(record);
     this.#wasBelow = verdict === 'below';
@@ -189,7 +189,7 @@ export class ReadAhead {
       this.#finish({ gap: { cursor, from: record.from, offset, appendTimeUs } });
       return undefined;
     }
-    if (cursor !== expected) record = decodeSeriesRecord(bytes, cursor.next);
+    if (cursor !== expected) record = decodeSeriesRecordColumns(bytes, cursor.next);
     const { key, hasMark, next: from } = cursor;
     cursors.advance(cursor, record.to);
     this.#last = cursor;

@@ -1,4 +1,4 @@
-import type { Address } from '@millrace/model';
+import type { Address, Piece } from '@millrace/model';
 import type { MarkKey, StoreBatch } from '@millrace/store';
 import type { Entries, SeriesRecord } from '@millrace/wire';
 import { isSameKey } from './cursors.ts';
@@ -22,6 +22,8 @@ export interface SeriesBatch {
   position: number;
   /** When the log took its first record. */
   appendTimeUs: number;
+  /** The time of a sample that is as new as any, about: the last one of each record is looked at. */
+  newestUs: number;
 }
 
 /** A record of the log, decoded from the address on that was still missing. */
@@ -49,6 +51,7 @@ export function batchOf(decoded: DecodedRecord): SeriesBatch {
     objects: weighObjects(record.entries),
     position: offset + 1,
     appendTimeUs,
+    newestUs: newestOf(record.entries),
   };
 }
 
@@ -79,7 +82,12 @@ export function addToBatch(
   batch.entries += entries;
   batch.objects += objects;
   batch.position = decoded.offset + 1;
+  batch.newestUs = Math.max(batch.newestUs, newestOf(record.entries));
   return true;
+}
+
+function newestOf({ samples: { count, times } }: Entries): number {
+  return count === 0 ? -Infinity : times[count - 1]!;
 }
 
 /** What the store applies: of each open piece only what is left of it after the last chunk. */
@@ -96,7 +104,7 @@ export function storeBatchOf(batch: SeriesBatch): StoreBatch {
 export function coalesce(chunks: readonly Entries[]): readonly Entries[] {
   if (chunks.every(({ open }) => open.length === 0)) return chunks;
   const replaced = new PieceSet();
-  for (const { finals } of chunks) for (const piece of finals) replaced.add(piece);
+  for (const chunk of chunks) for (const piece of finalsOf(chunk)) replaced.add(piece);
   const kept: Entries[] = [];
   for (const chunk of chunks.toReversed()) {
     const open = chunk.open.toReversed().filter((piece) => replaced.add(piece));
@@ -105,16 +113,24 @@ export function coalesce(chunks: readonly Entries[]): readonly Entries[] {
   return kept.toReversed();
 }
 
+function finalsOf({ finals, finalColumns }: Entries): Iterable<Piece> {
+  return finalColumns === undefined ? finals : [...finals, ...finalColumns.pieces()];
+}
+
 /** Rows that a chunk may become. */
 export function countEntries(entries: Entries): number {
-  return entries.samples.count + countObjects(entries);
+  return entries.samples.count + countObjects(entries) + (entries.finalColumns?.count ?? 0);
 }
 
 /** A definition has an object for each of its labels: it takes as much as so many others. */
 const DEFINITION_WEIGHT = 4;
+/** Pieces that are no objects take little more than the bytes of their rows. */
+const COLUMN_WEIGHT = 1 / 16;
 
 function weighObjects(entries: Entries): number {
-  return countObjects(entries) + (DEFINITION_WEIGHT - 1) * entries.definitions.length;
+  const { definitions, finalColumns } = entries;
+  const ofColumns = COLUMN_WEIGHT * (finalColumns?.count ?? 0);
+  return countObjects(entries) + (DEFINITION_WEIGHT - 1) * definitions.length + ofColumns;
 }
 
 function countObjects(entries: Entries): number {

@@ -11,6 +11,7 @@ import {
   decodeEventsRecord,
   decodeHistogram,
   decodeSeriesRecord,
+  decodeSeriesRecordColumns,
   decodeSeriesRecordHeader,
   DEFAULT_FOLD_SETTINGS,
   DefinitionReader,
@@ -175,7 +176,11 @@ export const seriesRecord: FuzzTarget = {
   name: 'series-record',
   read: (bytes): ReadSeries => {
     const header = decodeSeriesRecordHeader(bytes);
-    decodeSeriesRecord(bytes, { offset: header.from.offset + 1, ordinal: 1 });
+    const inside = { offset: header.from.offset + 1, ordinal: 1 };
+    for (const from of [undefined, inside]) {
+      const record = decodeSeriesRecord(bytes, from);
+      assert.deepStrictEqual(withoutColumns(decodeSeriesRecordColumns(bytes, from)), record);
+    }
     return { record: decodeSeriesRecord(bytes), entries: listEntries(bytes) };
   },
   isRefusal,
@@ -201,7 +206,8 @@ export const seriesRecord: FuzzTarget = {
   agree: (_, outcome) => {
     if ('refusal' in outcome) return;
     const { record, entries } = outcome.value as ReadSeries;
-    const { samples, ...lists } = record.entries;
+    const { samples, finalColumns, ...lists } = record.entries;
+    assert.equal(finalColumns, undefined);
     const count = Object.values(lists).reduce((sum, list) => sum + list.length, samples.count);
     assert.equal(entries.length, count, 'its runs do not tell of all entries');
     // What was accepted can be written again.
@@ -212,6 +218,13 @@ export const seriesRecord: FuzzTarget = {
   memory: MEMORY,
   runs: 1000,
 };
+
+/** What was decoded into columns, as it is without them. */
+function withoutColumns({ entries, ...record }: SeriesRecord): SeriesRecord {
+  const { finalColumns, finals, ...rest } = entries;
+  const pieces = [...(finalColumns?.pieces() ?? [])];
+  return { ...record, entries: { ...rest, finals: [...finals, ...pieces] } };
+}
 
 const controlRecords: fc.Arbitrary<ControlRecord> = fc.oneof(
   plainRecord({

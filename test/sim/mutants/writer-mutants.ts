@@ -42,8 +42,8 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${WRITER}/read-ahead.ts`,
-        text: 'let record = decodeSeriesRecord(bytes, expected?.next);',
-        replacement: 'let record = decodeSeriesRecord(bytes);',
+        text: 'let record = decodeSeriesRecordColumns(bytes, expected?.next);',
+        replacement: 'let record = decodeSeriesRecordColumns(bytes);',
       },
     ],
   },
@@ -62,7 +62,7 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${WRITER}/series-batch.ts`,
-        text: 'for (const { finals } of chunks) for (const piece of finals) replaced.add(piece);',
+        text: 'for (const chunk of chunks) for (const piece of finalsOf(chunk)) replaced.add(piece);',
         replacement: '',
       },
     ],

@@ -208,7 +208,7 @@ function move(database: MemoryStoreDatabase, key: MarkKey, seriesId: string, isN
 
 function applyPieces(database: MemoryStoreDatabase, key: MarkKey, chunk: Entries): void {
   const { partition } = key;
-  for (const piece of chunk.finals) {
+  for (const piece of [...chunk.finals, ...(chunk.finalColumns?.pieces() ?? [])]) {
     database.open.delete(pieceKey(piece, partition));
     database.finals.push({ ...piece, partition });
   }

@@ -1,5 +1,5 @@
 import type { TimeUs } from '@millrace/model';
-import type { Entries, LedgerEntry } from '@millrace/wire';
+import { PieceColumns, type Entries, type LedgerEntry } from '@millrace/wire';
 import type { ApplyResult, StoreBatch } from '../store.ts';
 import { timeParameter } from './array-parameters.ts';
 import type { BinaryWriter } from './binary-writer.ts';
@@ -38,14 +38,15 @@ import { finalRowSet, openRowSet } from './window-rows.ts';
 /** A batch made ready outside the transaction, so that locks are held for as short as possible. */
 export interface BatchPlan {
   batch: StoreBatch;
-  entries: Omit<Entries, 'samples'>;
+  entries: Omit<Entries, 'samples' | 'finals' | 'finalColumns'>;
+  finals: PieceColumns;
   samples: SampleRows;
 }
 
 /** Valid until the buffers are used again. */
 export function planBatch(batch: StoreBatch, buffers: SampleBuffers): BatchPlan {
   const { chunks } = batch;
-  const all = <K extends Exclude<keyof Entries, 'samples'>>(list: K): Entries[K] =>
+  const all = <K extends Exclude<keyof Entries, 'samples' | 'finalColumns'>>(list: K): Entries[K] =>
     chunks.flatMap((chunk): Entries[K][number][] => chunk[list]) as Entries[K];
   return {
     batch,
@@ -53,7 +54,6 @@ export function planBatch(batch: StoreBatch, buffers: SampleBuffers): BatchPlan 
       histograms: all('histograms'),
       definitions: all('definitions'),
       open: all('open'),
-      finals: all('finals'),
       unverified: all('unverified'),
       deadLetters: all('deadLetters'),
       ledger: all('ledger'),
@@ -63,11 +63,20 @@ export function planBatch(batch: StoreBatch, buffers: SampleBuffers): BatchPlan 
       editionEnds: all('editionEnds'),
       jobEnds: all('jobEnds'),
     },
+    finals: finalsOf(chunks),
     samples: planSamples(
       chunks.map((chunk) => chunk.samples),
       buffers,
     ),
   };
+}
+
+function finalsOf(chunks: readonly Entries[]): PieceColumns {
+  const all = chunks.flatMap(({ finals, finalColumns }) => [
+    ...(finals.length > 0 ? [PieceColumns.of(finals)] : []),
+    ...(finalColumns === undefined ? [] : [finalColumns]),
+  ]);
+  return PieceColumns.concatenated(all);
 }
 
 export type ApplySettings = Readonly<{
@@ -139,8 +148,9 @@ async function writeEntries(
 ): Promise<ApplyResult> {
   const { key } = plan.batch;
   const { entries } = plan;
-  const { inputsOid, copiesWindows } = settings;
-  const context = { partition: key.partition, inputsOid, copiesWindows };
+  const { inputsOid, copiesWindows, writer } = settings;
+  const copyWriter = copiesWindows ? writer : undefined;
+  const context = { partition: key.partition, inputsOid, copyWriter };
   const refused: RefusedRow[] = [];
   const write = async (rows: RowSet): Promise<RefusedRow[]> => {
     const some = await insertRows(session, rows, settings.isolate);
@@ -160,7 +170,7 @@ async function writeEntries(
     ...(await writeHistograms(session, entries.histograms, write)),
   ];
   await write(exemplarRowSet(entries.exemplars));
-  await write(finalRowSet(entries.finals, context));
+  await write(finalRowSet(plan.finals, context));
   await write(openRowSet(entries.open, context));
   await endJobs(session, plan, write);
   await write(unverifiedRowSet(entries.unverified, key.partition));

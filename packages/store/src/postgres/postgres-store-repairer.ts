@@ -6,6 +6,7 @@ import {
   type TimeUs,
 } from '@millrace/model';
 import { errorText, systemClock, type Clock, type Log } from '@millrace/runtime';
+import { PieceColumns } from '@millrace/wire';
 import type { PostgresConnection } from '../postgres-connection.ts';
 import type { StoredDefinition, StoredPiece } from '../store-reader.ts';
 import type {
@@ -197,8 +198,10 @@ async function repairPiece(
   const { rows: there } = await session.run<{ final: boolean }>('is-piece-there', key);
   // A final one takes the place of what is open of it.
   if (there.some(({ final }) => final || !insert.isFinal)) return false;
-  const context = { partition, inputsOid, copiesWindows: false };
-  const set = insert.isFinal ? finalRowSet([insert], context) : openRowSet([insert], context);
+  const context = { partition, inputsOid, copyWriter: undefined };
+  const set = insert.isFinal
+    ? finalRowSet(PieceColumns.of([insert]), context)
+    : openRowSet([insert], context);
   await set.insert(session, 0, 1);
   return true;
 }

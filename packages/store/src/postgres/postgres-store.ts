@@ -1,5 +1,6 @@
 import type { RetentionWords } from '@millrace/model';
 import { errorText, systemClock, type Clock, type Log } from '@millrace/runtime';
+import { PieceNumber } from '@millrace/wire';
 import type { PostgresConnection } from '../postgres-connection.ts';
 import type { ApplyResult, MarkKey, Store, StoreBatch } from '../store.ts';
 import { RETENTION_DEFAULTS, type Retention } from '../retention/retention-policy.ts';
@@ -17,6 +18,7 @@ import { PACKING_DEFAULTS, placeSamples, type PackingSettings } from './sample-p
 import { ScratchPool, type Scratch } from './scratch.ts';
 import { openLayout, type LayoutKind, type StorageLayout } from './storage-layout.ts';
 import { createStoredRanges, type StoredRanges } from './stored-ranges.ts';
+import { placesByWidth } from './window-rows.ts';
 import { HeadMoved, NarrowTimesMissing, type Packing } from './write-samples.ts';
 
 export interface PostgresStoreSettings {
@@ -214,7 +216,8 @@ async function ensureRanges(
   }>,
 ): Promise<void> {
   const { ranges, layout, plan, packing } = params;
-  const { histograms, exemplars, finals } = plan.entries;
+  const { finals } = plan;
+  const { histograms, exemplars } = plan.entries;
   const { samples, verified, unverified } = plan.samples;
   const sampleTimes = (rows: Uint32Array) => ({
     length: rows.length,
@@ -237,9 +240,9 @@ async function ensureRanges(
   }
   await ranges.ensure(layout, { table: 'histograms', times: times(histograms) });
   await ranges.ensure(layout, { table: 'exemplars', times: times(exemplars) });
-  for (const widthUs of new Set(finals.map((piece) => piece.widthUs))) {
-    const some = finals.filter((piece) => piece.widthUs === widthUs);
-    const starts = { length: some.length, at: (i: number) => some[i]!.startUs };
+  for (const [widthUs, places] of placesByWidth(finals)) {
+    const startAt = (i: number) => finals.number(places[i]!, PieceNumber.startUs);
+    const starts = { length: places.length, at: startAt };
     await ranges.ensure(layout, { table: 'windows', widthUs, times: starts });
   }
 }

@@ -1,71 +1,75 @@
-import type { Piece, TimeUs } from '@millrace/model';
+import { PieceNumber, type PieceColumns } from '@millrace/wire';
 import { writeInputs } from './array-parameters.ts';
-import { BinaryWriter } from './binary-writer.ts';
+import type { BinaryWriter } from './binary-writer.ts';
 import { writeCopyHeader } from './sample-copy.ts';
 
 const COLUMNS = 19;
 const ROW_BYTES = 240;
 
-/** Pieces as rows of `windows` in the format of binary COPY: half the price of an INSERT. */
-export function encodeWindowCopy(pieces: readonly Piece[], partition: number): Buffer {
-  const into = new BinaryWriter(32 + ROW_BYTES * pieces.length);
+/** The pieces at some places as rows of `windows` in the format of binary COPY: half the price of an INSERT. */
+export function encodeWindowCopy(
+  into: BinaryWriter,
+  pieces: PieceColumns,
+  places: Uint32Array,
+  partition: number,
+): void {
+  into.reserve(32 + ROW_BYTES * places.length);
   writeCopyHeader(into);
-  for (const piece of pieces) writeRow(into, piece, partition);
+  for (const at of places) writeRow(into, pieces, at, partition);
   into.int16(-1);
-  return into.written();
 }
 
-function writeRow(into: BinaryWriter, piece: Piece, partition: number): void {
+function writeRow(into: BinaryWriter, pieces: PieceColumns, at: number, partition: number): void {
+  const int64 = (which: PieceNumber): void => {
+    into.int32(8);
+    into.int64(pieces.number(at, which));
+  };
   into.int16(COLUMNS);
-  int64(into, piece.edition);
+  int64(PieceNumber.edition);
   into.int32(8);
-  into.bytes(piece.fingerprint, 0, 8);
+  into.bytes(pieces.fingerprint(at), 0, 8);
   // Intervals of nothing but microseconds: days and months would depend on the calendar.
   into.int32(16);
-  into.int64(piece.widthUs);
+  into.int64(pieces.number(at, PieceNumber.widthUs));
   into.int64(0);
-  time(into, piece.startUs);
+  time(into, pieces, at, PieceNumber.startUs);
   into.int32(4);
   into.int32(partition);
-  int64(into, piece.piece);
-  int64(into, piece.count);
-  float64(into, piece.sum);
-  float64(into, piece.min);
-  float64(into, piece.max);
-  float64(into, piece.first);
-  time(into, piece.firstTimeUs);
-  float64(into, piece.last);
-  time(into, piece.lastTimeUs);
-  float64(into, piece.increase);
-  bytes(into, piece.histogram);
-  bytes(into, piece.distinct);
-  const { inputs } = piece;
-  into.sized(() => (inputs === undefined ? false : writeInputs(into, inputs)));
+  int64(PieceNumber.piece);
+  int64(PieceNumber.count);
+  float64(into, pieces, at, PieceNumber.sum);
+  float64(into, pieces, at, PieceNumber.min);
+  float64(into, pieces, at, PieceNumber.max);
+  float64(into, pieces, at, PieceNumber.first);
+  time(into, pieces, at, PieceNumber.firstTimeUs);
+  float64(into, pieces, at, PieceNumber.last);
+  time(into, pieces, at, PieceNumber.lastTimeUs);
+  float64(into, pieces, at, PieceNumber.increase);
+  const { histogram, distinct, inputs } = pieces.sketches(at);
+  bytes(into, histogram);
+  bytes(into, distinct);
+  if (inputs === undefined) into.int32(-1);
+  else into.sized(() => writeInputs(into, inputs));
   into.int32(1);
-  into.uint8(piece.marked ? 1 : 0);
+  into.uint8(pieces.isMarked(at) ? 1 : 0);
 }
 
-function int64(into: BinaryWriter, value: number): void {
-  into.int32(8);
-  into.int64(value);
-}
-
-function float64(into: BinaryWriter, value: number | undefined): void {
-  if (value === undefined) {
+function float64(into: BinaryWriter, pieces: PieceColumns, at: number, which: PieceNumber): void {
+  if (!pieces.has(at, which)) {
     into.int32(-1);
     return;
   }
   into.int32(8);
-  into.float64(value);
+  into.float64(pieces.number(at, which));
 }
 
-function time(into: BinaryWriter, timeUs: TimeUs | undefined): void {
-  if (timeUs === undefined) {
+function time(into: BinaryWriter, pieces: PieceColumns, at: number, which: PieceNumber): void {
+  if (!pieces.has(at, which)) {
     into.int32(-1);
     return;
   }
   into.int32(8);
-  into.time(timeUs);
+  into.time(pieces.number(at, which));
 }
 
 function bytes(into: BinaryWriter, value: Uint8Array | undefined): void {
