@@ -22,6 +22,7 @@ export interface PartitionLoopParts {
   settings: WriterSettings;
   /** Of batches that are larger than usual, of all partitions. */
   largeBatches: Turns;
+  partitionsOwned: () => number;
   marks?: StoredMarks | undefined;
 }
 

@@ -30,6 +30,8 @@ export interface PartitionWriterParams {
    * were read, as columns, and in order.
    */
   largeBatches: Turns;
+  /** See `ReadAhead`. */
+  partitionsOwned: () => number;
   progress: PartitionProgress;
   /** Aborts when the stage stops. */
   signal: AbortSignal;
@@ -144,9 +146,8 @@ export class PartitionWriter {
   }
 
   #open(position: number): void {
-    const { stream, clock, settings } = this.#params;
     const [partition, cursors] = [this.#partition, this.#cursors];
-    this.#ahead = new ReadAhead({ stream, clock, partition, position, cursors, settings });
+    this.#ahead = new ReadAhead({ ...this.#params, partition, position, cursors });
   }
 
   /**

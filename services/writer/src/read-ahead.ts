@@ -38,6 +38,8 @@ export class ReadAhead {
   #share = 1;
   /** When the batch before was taken. */
   #takenUs: number;
+  /** When the last record was added to what is collected. */
+  #addedUs: number;
   /** A record waits because it does not fit into the batch. */
   #isFull = false;
   /** Set when nothing more will be collected: why, in place of a further batch. */
@@ -53,6 +55,7 @@ export class ReadAhead {
     const { stream, partition, position } = params;
     this.#reader = stream.reader(TOPIC_SERIES, partition, position);
     this.#takenUs = params.clock.nowUs();
+    this.#addedUs = this.#takenUs;
     this.#reading = this.#read();
   }
 
@@ -97,9 +100,16 @@ export class ReadAhead {
 
   /** A batch may have so many entries as far as that is allowed, or as many as usual. */
   collect(entries: number): void {
-    const { batchEntriesMax, backlogEntriesMax } = this.#params.settings;
-    const most = Math.min(ROOM * entries, backlogEntriesMax);
-    this.#share = Math.max(1, most / batchEntriesMax);
+    const { settings, partitionsOwned } = this.#params;
+    const { batchEntriesMax, backlogEntriesMax } = settings;
+    const most = Math.min(ROOM * entries, backlogEntriesMax / Math.max(1, partitionsOwned()));
+    const share = Math.max(1, most / batchEntriesMax);
+    const isMore = share > this.#share;
+    this.#share = share;
+    if (!isMore || !this.#isFull) return;
+    // What did not fit may do so now.
+    this.#isFull = false;
+    this.#wake();
   }
 
   /** Nothing more is collected; `take` rejects with the error when it has handed out the rest. */
@@ -141,24 +151,40 @@ export class ReadAhead {
   /** False when there is no room for it until the batch before is taken. */
   #add(decoded: DecodedRecord): boolean {
     if (this.#batch !== undefined) {
-      return addToBatch(this.#batch, decoded, this.#params.settings, this.#share);
+      const isAdded = addToBatch(this.#batch, decoded, this.#params.settings, this.#share);
+      if (isAdded) this.#addedUs = this.#params.clock.nowUs();
+      return isAdded;
     }
     this.#batch = batchOf(decoded);
+    this.#addedUs = this.#params.clock.nowUs();
     this.#wake();
     return true;
   }
 
   /** For how long the batch is still to wait for more: until what it has is less than the rate. */
-  #lingersFor({ entries }: SeriesBatch): number {
+  #lingersFor(batch: SeriesBatch): number {
     if (this.#isFull || this.#end !== undefined) return 0;
     const { clock, settings } = this.#params;
     const { lingerMs, lingerEntriesPerSecondMin } = settings;
     const nowUs = clock.nowUs();
     // A clock that was set back must not hold batches back until it has caught up.
     if (nowUs < this.#takenUs) this.#takenUs = nowUs;
-    const worthMs = Math.min(lingerMs, (entries / lingerEntriesPerSecondMin) * 1000);
-    const moreMs = worthMs - (nowUs - this.#takenUs) / 1000;
+    if (nowUs < this.#addedUs) this.#addedUs = nowUs;
+    const worthMs = (batch.entries / lingerEntriesPerSecondMin) * 1000;
+    const leftOf = (ms: number): number => Math.min(ms, worthMs) - (nowUs - this.#takenUs) / 1000;
+    const untilPauseMs = lingerMs - (nowUs - this.#addedUs) / 1000;
+    const moreMs = Math.max(
+      leftOf(lingerMs),
+      this.#isBacklog(batch, nowUs) ? Math.min(leftOf(settings.backlogLingerMs), untilPauseMs) : 0,
+    );
     return moreMs < 1 ? 0 : moreMs;
+  }
+
+  /** Whether more in one transaction costs less, and nobody waits for it. */
+  #isBacklog({ newestUs }: SeriesBatch, nowUs: number): boolean {
+    if (this.#share === 1) return false;
+    // Without samples there is nothing that would cost less.
+    return newestUs !== -Infinity && nowUs - newestUs > 1000 * this.#params.settings.backlogAgeMs;
   }
 
   #decoded(streamRecord: StreamRecord): DecodedRecord | undefined {
@@ -245,4 +271,6 @@ type ReadAheadParams = Readonly<{
   position: number;
   cursors: Cursors;
   settings: WriterSettings;
+  /** By how many what may be collected in all is shared. */
+  partitionsOwned: () => number;
 }>;

@@ -16,9 +16,10 @@ export interface WriterSettings {
    */
   batchObjectsMax: number;
   /**
-   * Where the store says that more entries in one transaction cost less, so many go into one that
-   * has waited long enough to have them; the other bounds grow in proportion. They are samples of
-   * very many series, of which rows of few samples are all that there will be.
+   * Where the store says that more entries in one transaction cost less, up to so many are
+   * collected, in all partitions together, for transactions that have waited long enough to have
+   * them; the other bounds grow in proportion. They are samples of very many series, of which rows
+   * of few samples are all that there will be.
    */
   backlogEntriesMax: number;
   /**
@@ -33,6 +34,13 @@ export interface WriterSettings {
    */
   lingerEntriesPerSecondMin: number;
   lingerMs: number;
+  /**
+   * Samples that are older than so long when they come are a backlog, for which nobody waits at the
+   * screen. Where the store says that more of them in one transaction cost less, a batch of them
+   * waits longer for others, as long as they come without a pause.
+   */
+  backlogAgeMs: number;
+  backlogLingerMs: number;
 
   /** Bytes of one read of the log; they are decoded in one go. */
   readBytesMax: number;
@@ -60,10 +68,12 @@ export const DEFAULT_WRITER_SETTINGS: WriterSettings = {
   batchBytesMax: 16 * MIB,
   batchEntriesMax: 300_000,
   batchObjectsMax: 15_000,
-  backlogEntriesMax: 800_000,
-  largeBatchesMax: 4,
+  backlogEntriesMax: 9_600_000,
+  largeBatchesMax: 2,
   lingerEntriesPerSecondMin: 10_000,
   lingerMs: 1000,
+  backlogAgeMs: 60_000,
+  backlogLingerMs: 20_000,
   readBytesMax: MIB,
   readWaitMs: 1000,
   retryMsMin: 100,

@@ -44,8 +44,9 @@ export function createWriter(
   const { stopMsMax } = settings;
   const events = createWriterEvents(components.log, components.meter);
   const largeBatches = new Turns(settings.largeBatchesMax);
-  const context = { ...components, settings, events, largeBatches };
-  const owned = new OwnedPartitions(
+  const partitionsOwned = (): number => owned.tasks.length;
+  const context = { ...components, settings, events, largeBatches, partitionsOwned };
+  const owned: OwnedPartitions<PartitionLoop> = new OwnedPartitions(
     {
       clock,
       letGoMsMax: stopMsMax,

@@ -190,8 +190,8 @@ async function attemptToApply(
   if (packing.placement.kind === 'packed' && packing.placement.emptied > 0) heads.vacuum(partition);
   // Rows that were refused were counted among those that lie there.
   if (!isolate) heads.giveBack(partition, packing.head);
-  const { packedAtOnceFrom } = packing.placement;
-  return packedAtOnceFrom === 0 ? result : { ...result, cheaperFrom: packedAtOnceFrom };
+  const { cheaperFrom } = packing.placement;
+  return cheaperFrom === 0 ? result : { ...result, cheaperFrom };
 }
 
 async function placeIn(

@@ -42,12 +42,12 @@ describe('a batch of many samples of each series', () => {
         nowUs: NOON_US,
         room,
       });
-    expect(placed(2)).toEqual({ kind: 'head', packedAtOnceFrom: 300 });
-    expect(placed(3)).toMatchObject({ kind: 'packed', packedAtOnceFrom: 300 });
-    const many = { ...few, headRowsMin: 300 };
+    expect(placed(2)).toEqual({ kind: 'head', cheaperFrom: 800 });
+    expect(placed(3)).toMatchObject({ kind: 'packed', cheaperFrom: 800 });
+    const many = { ...few, headRowsMin: 800 };
     const rows = rowsOf(100, 2);
     const told = placeSamples({ head: emptyHead(), rows, settings: many, nowUs: NOON_US, room });
-    expect(told.packedAtOnceFrom).toBe(0);
+    expect(told.cheaperFrom).toBe(0);
   });
 
   it('waits with many series of which few wait already: their rows would be of one sample', () => {

@@ -33,10 +33,10 @@ export const PACKING_DEFAULTS: PackingSettings = {
 };
 
 /**
- * Where the verified samples of a batch go, and from how many on one is packed at once; 0: of so
- * few that it makes no difference.
+ * Where the verified samples of a batch go, and how many of as many series would be packed at once
+ * in rows that are long enough; 0: so few that it makes no difference.
  */
-export type Placement = (InHead | Packed) & Readonly<{ packedAtOnceFrom: number }>;
+export type Placement = (InHead | Packed) & Readonly<{ cheaperFrom: number }>;
 
 /** Beside what waits already; none of it is touched. */
 interface InHead {
@@ -68,7 +68,7 @@ export function placeSamples(
   const { samples } = head;
   const waiting = samples.count;
   const series = samples.add(rows.samples, rows.verified);
-  if (samples.count === 0) return { kind: 'head', packedAtOnceFrom: 0 };
+  if (samples.count === 0) return { kind: 'head', cheaperFrom: 0 };
   // A clock that was set back must not let them wait until it has caught up.
   if (head.sinceUs === undefined || nowUs < head.sinceUs) head.sinceUs = nowUs;
   const isDue = nowUs - head.sinceUs >= settings.headMsMax * 1000;
@@ -77,14 +77,14 @@ export function placeSamples(
     rows.verified.length >= settings.denseRowsMin &&
     rows.verified.length >= perSeries * series &&
     samples.count >= perSeries * samples.seriesCount;
-  const from = Math.ceil(perSeries * samples.seriesCount);
-  const packedAtOnceFrom = from > settings.headRowsMin ? from : 0;
-  if (!isDue && !isDense && !isFull(samples, settings)) return { kind: 'head', packedAtOnceFrom };
+  const from = settings.densePerSeriesMin * samples.seriesCount;
+  const cheaperFrom = from > settings.headRowsMin ? from : 0;
+  if (!isDue && !isDense && !isFull(samples, settings)) return { kind: 'head', cheaperFrom };
   return {
     kind: 'packed',
     packs: packSamples(samples, room()),
     emptied: waiting,
-    packedAtOnceFrom,
+    cheaperFrom,
   };
 }
 
