@@ -10,6 +10,7 @@ import { drawFault, type SoakFault } from './soak-faults.ts';
 import { soakSimulation } from '../sim/soak-simulation.ts';
 import { soakClusterReprocess, soakReprocess } from './soak-reprocess.ts';
 import { soakOutages } from './soak-outages.ts';
+import { soakPromotions } from './soak-promotions.ts';
 import { recordRound } from './survived-faults.ts';
 
 const USAGE = `npm run soak -- [--minutes N] [--seed N]
@@ -18,6 +19,7 @@ npm run soak -- --fuzz [--minutes N] [--seed N]
 npm run soak -- --model [--minutes N]
 npm run soak -- --overload [--minutes N]
 npm run soak -- --outages [--outage NAME]… [--outage-seconds N]
+npm run soak -- --promotions [--minutes N] [--seed N]
 npm run soak -- --reprocess [--distributed] [--minutes N] [--seed N]
 npm run soak -- --sim [--minutes N] [--seed N] [--seeds N]
 Rounds of load with something going wrong in the middle, at random by the seed, until the time is
@@ -28,6 +30,8 @@ over (10 minutes). Exits with 1 at the first sample that is missing or counted t
 ones) in a world of its own and all side by side, for --outage-seconds each (an hour; half of it
 for the database alone).
 Each round with real faults is counted in test/e2e/faults-survived.json, which the README shows.
+--promotions: rules are promoted and rolled back by the command, while 200 queries a second look and
+late samples arrive: each answer is of one rule set, and nothing that arrived is missing.
 --reprocess: history is folded again under the same rules, by a process that is killed five times on
 the way, with late samples of it; both editions are the same, and both audits pass.
 --sim: simulated runs, on all cores, from --seed on, --seeds of them at most.
@@ -73,6 +77,9 @@ if (options.fuzz) {
 } else if (options.reprocess) {
   const soak = options.distributed ? soakClusterReprocess : soakReprocess;
   const isWhole = await soak({ ...options, say, isStopping: isStoppingNow });
+  process.exitCode = isWhole ? 0 : 1;
+} else if (options.promotions) {
+  const isWhole = await soakPromotions({ ...options, say, isStopping: isStoppingNow });
   process.exitCode = isWhole ? 0 : 1;
 } else if (options.overload) {
   process.exitCode = (await soakOverload({ minutes, say })) ? 0 : 1;
@@ -184,6 +191,7 @@ interface SoakOptions {
   fuzz: boolean;
   model: boolean;
   overload: boolean;
+  promotions: boolean;
   round: number;
   outageSeconds: number | undefined;
   outages: boolean;
@@ -202,6 +210,7 @@ function readOptions(): SoakOptions {
       fuzz: { type: 'boolean', default: false },
       model: { type: 'boolean', default: false },
       overload: { type: 'boolean', default: false },
+      promotions: { type: 'boolean', default: false },
       round: { type: 'string', default: '1' },
       outages: { type: 'boolean', default: false },
       outage: { type: 'string', multiple: true, default: [] },
@@ -219,6 +228,7 @@ function readOptions(): SoakOptions {
     fuzz: values.fuzz,
     model: values.model,
     overload: values.overload,
+    promotions: values.promotions,
     round: Number(values.round),
     outages: values.outages,
     outage: values.outage,
