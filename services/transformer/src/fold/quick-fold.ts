@@ -71,9 +71,9 @@ export class QuickFold {
     /** Those from `begun` on are of one shape. */
     let begun = from;
     let shape: SeriesPlacement | undefined;
-    // Of the first of a record nothing is expected, which says nothing about those behind it.
-    while (this.#last >= 0 && next < length) {
-      const placement = this.#expected();
+    while (next < length) {
+      const slot = this.#slotOf(at.keys, 4 * next, this.#last);
+      const placement = slot < 0 ? undefined : this.#tables.placements.find(slot);
       if (placement === undefined || placement.shape === NO_SHAPE) break;
       if (shape !== undefined && shape.shape !== placement.shape) {
         this.#putOut(begun, next, shape);
@@ -97,21 +97,30 @@ export class QuickFold {
   #foldStretch(stretch: Stretch, placement: SeriesPlacement): void {
     const { all, targets, wantsIncrease } = placement;
     stretch.to = this.#findSeries(stretch, placement);
-    this.#windows.find(stretch, all);
     stretch.to = this.#dedupe(stretch, wantsIncrease);
     if (stretch.to === stretch.from) return;
+    // From here on nothing is unusual: they are fresh, and what they belong to is opened for them.
+    this.#windows.find(stretch, all);
     this.#windows.fold(stretch, all);
-    this.late += this.#windows.countLate(stretch, targets, this.#head.watermarkUs);
+    if (targets.length > 0) {
+      this.late += this.#windows.countLate(stretch, targets, this.#head.watermarkUs);
+    }
     this.#last = this.#windows.slots[stretch.to - stretch.from - 1]!;
   }
 
-  /** What the rules do with the series that is expected next. */
-  #expected(): SeriesPlacement | undefined {
-    const slot = this.#followers[this.#last]!;
-    return slot < 0 ? undefined : this.#tables.placements.find(slot);
+  /** The slot of the series whose key is at `k`: the one that is expected, or another; or -1. */
+  #slotOf(keys: Uint32Array, k: number, last: number): number {
+    const { series } = this.#tables;
+    const expected = last < 0 ? NONE : this.#followers[last]!;
+    if (expected >= 0 && series.holds(expected, keys, k)) return expected;
+    const slot = series.index.find(keys[k]!, keys[k + 1]!, keys[k + 2]!, keys[k + 3]!);
+    if (slot < 0) return NONE;
+    if (slot >= this.#followers.length) this.#growFollowers(slot);
+    if (last >= 0) this.#followers[last] = slot;
+    return slot;
   }
 
-  /** Finds series that are expected, placed alike, and defined; returns where they end. */
+  /** Finds series that are placed alike, and defined; returns where they end. */
   #findSeries({ record, from, to, at }: Stretch, expected: SeriesPlacement): number {
     const { placements, definitions, series } = this.#tables;
     const { definedUntilUs, besideUntilUs, definedKinds, definedLives } = placements.timed;
@@ -122,22 +131,29 @@ export class QuickFold {
     const { life } = definitions;
     const known = series.index.keys.data;
     const seen = series.seen.data;
-    const followers = this.#followers;
     const { slots, placements: placed } = this.#windows;
+    let followers = this.#followers;
     let slot = this.#last;
     for (let i = from; i < to; i += 1) {
-      slot = followers[slot]!;
+      const last = slot;
+      slot = last < 0 ? NONE : followers[last]!;
       const k = 4 * i;
       const own = 4 * slot;
-      const kind = kinds[i]!;
-      const isUsual =
+      const isExpected =
         slot >= 0 &&
         known[own] === keys[k] &&
         known[own + 1] === keys[k + 1] &&
         known[own + 2] === keys[k + 2] &&
         known[own + 3] === keys[k + 3] &&
         // A slot that was given back keeps its key.
-        seen[slot] === seen[slot] &&
+        seen[slot] === seen[slot];
+      if (!isExpected) {
+        slot = this.#slotOf(keys, k, last);
+        if (slot < 0) return i;
+        followers = this.#followers;
+      }
+      const kind = kinds[i]!;
+      const isUsual =
         kind !== SampleKind.event &&
         partitionTimeUs < untilUs[slot]! &&
         definedKinds[slot] === kind &&
@@ -150,52 +166,65 @@ export class QuickFold {
     return to;
   }
 
-  /** Remembers samples that are newer than a full series remembers; returns where they end. */
+  /** Remembers samples that are newer than all that is remembered; returns where they end. */
   #dedupe({ record, from, to, at }: Stretch, wantsIncrease: boolean): number {
     const { series } = this.#tables;
     const { width } = series;
     const { kinds, times, values } = record;
-    const [counts, valueless] = [series.count.data, series.valueless.data];
-    const [heads, shortest] = [series.head.data, series.shortest.data];
-    const [floors, floorValues] = [series.floor.data, series.floorValue.data];
-    const [seenTimes, seenValues] = [series.times.data, series.values.data];
+    const { partitionTimeUs } = at;
+    const counts = series.count.data;
+    const valueless = series.valueless.data;
+    const heads = series.head.data;
+    const shortest = series.shortest.data;
+    const floors = series.floor.data;
+    const floorValues = series.floorValue.data;
+    const seenTimes = series.times.data;
+    const seenValues = series.values.data;
     const starts = series.start.data;
     const { slots, increases } = this.#windows;
     let largestUs = this.#head.largestTimeUs;
     let i = from;
     for (; i < to; i += 1) {
       const slot = slots[i - from]!;
+      const count = counts[slot]!;
+      if (count === 0 || valueless[slot] !== 0) break;
       const timeUs = times[i]!;
-      const head = heads[slot]!;
-      const oldest = slot * width + head;
-      const newest = head === 0 ? oldest + width - 1 : oldest - 1;
-      const stepUs = timeUs - seenTimes[newest]!;
-      const oldestUs = seenTimes[oldest]!;
-      const isUsual =
-        counts[slot] === width &&
-        valueless[slot] === 0 &&
-        stepUs > 0 &&
-        // Otherwise what passes below the floor may leave a gap behind.
-        oldestUs - floors[slot]! <= GAP_STEPS * shortest[slot]!;
-      if (!isUsual) break;
       const value = values[i]!;
+      const isFull = count === width;
+      const head = heads[slot]!;
+      const first = slot * width;
+      // Of a full one the place of the oldest, which goes; otherwise the first that is free.
+      const place = isFull ? first + head : first + count;
+      const newest = isFull && head === 0 ? first + width - 1 : place - 1;
+      const newestUs = seenTimes[newest]!;
+      const newestValue = seenValues[newest]!;
+      const stepUs = timeUs - newestUs;
+      if (!(stepUs > 0)) break;
+      if (isFull) {
+        const oldestUs = seenTimes[place]!;
+        // Otherwise what passes below the floor may leave a gap behind.
+        if (!(oldestUs - floors[slot]! <= GAP_STEPS * shortest[slot]!)) break;
+        floors[slot] = oldestUs;
+        floorValues[slot] = seenValues[place]!;
+        heads[slot] = head + 1 === width ? 0 : head + 1;
+        if (stepUs < shortest[slot]!) shortest[slot] = stepUs;
+      } else {
+        counts[slot] = count + 1;
+        // What it is becomes known when it is asked for.
+        shortest[slot] = 0;
+      }
+      seenTimes[place] = timeUs;
+      seenValues[place] = value;
       if (wantsIncrease) {
         const kind = kinds[i]! as SampleKind;
-        const [newestUs, newestValue] = [seenTimes[newest]!, seenValues[newest]!];
         increases[i - from] = isCounter(kind)
           ? increaseBetween(newestUs, newestValue, timeUs, value, starts[slot]!)
           : kind === SampleKind.delta
             ? value
             : 0;
       }
-      floors[slot] = oldestUs;
-      floorValues[slot] = seenValues[oldest]!;
-      seenTimes[oldest] = timeUs;
-      seenValues[oldest] = value;
-      heads[slot] = head + 1 === width ? 0 : head + 1;
-      if (stepUs < shortest[slot]!) shortest[slot] = stepUs;
       if (timeUs > largestUs) largestUs = timeUs;
-      series.touch(slot, at.partitionTimeUs);
+      series.touch(slot, partitionTimeUs);
     }
     this.#head.largestTimeUs = largestUs;
     return i;

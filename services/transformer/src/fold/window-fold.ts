@@ -83,6 +83,13 @@ export class WindowFold {
     if (this.pieces.touch(slot, partitionTimeUs, offset)) this.#noteChanged(slot);
   }
 
+  /** The same of many, whose slots stand at [from, to); those below 0 are none. */
+  touchAll(slots: Int32Array, from: number, to: number, at: FoldMoment): void {
+    const { pieces } = this;
+    if (pieces.touchAll(slots, from, to, at)) return;
+    for (let i = from; i < to; i += 1) if (pieces.change(slots[i]!)) this.#noteChanged(slots[i]!);
+  }
+
   /** Counts a sample that has no single value: a native histogram. */
   count(target: Target, timeUs: number, at: FoldMoment): void {
     for (let w = 0; w < target.plan.widthsUs.length; w += 1) {
@@ -224,15 +231,18 @@ export class WindowFold {
       timeUs - startUs < plan.widthsUs[w]! - ROUNDED_US &&
       startUs < plan.untilUs;
     if (!isSame) {
-      slot = this.#pieceOf(target, w, timeUs, at);
+      slot = this.pieceOf(target, w, timeUs, at);
       if (slot < 0) return slot;
     }
     this.touch(slot, at);
     return slot;
   }
 
-  /** The same where it is not the one of the sample before. */
-  #pieceOf(target: Target, w: number, timeUs: number, at: FoldMoment): number {
+  /**
+   * The same where it is not the one of the sample before; it has yet to be touched. -1: the edition
+   * takes nothing of that time.
+   */
+  pieceOf(target: Target, w: number, timeUs: number, at: FoldMoment): number {
     const { plan } = target;
     const widthUs = plan.widthsUs[w]!;
     const startUs = Math.floor(timeUs / widthUs) * widthUs;

@@ -46,6 +46,10 @@ export const PieceField = {
   touchedOffset: 15,
 } as const;
 
+// To the engine these are numbers, which members of an object are not.
+const TOUCHED_US = PieceField.touchedUs;
+const TOUCHED_OFFSET = PieceField.touchedOffset;
+
 /** Numbers of one piece: those of slot s begin at s times this. */
 export const PIECE_FIELDS = 16;
 
@@ -178,6 +182,40 @@ export class PieceMemory {
     if ((bits & PieceBit.changed) !== 0) return false;
     this.bits.data[slot] = bits | PieceBit.changed;
     return true;
+  }
+
+  /**
+   * Notes a change of many, whose slots stand at [from, to); those below 0 are none. False: of some
+   * it is the first one since they were last put out, and `change` has to be called for each.
+   */
+  touchAll(
+    slots: Int32Array,
+    from: number,
+    to: number,
+    { partitionTimeUs, offset }: Readonly<{ partitionTimeUs: number; offset: number }>,
+  ): boolean {
+    const numbers = this.numbers.data;
+    const bits = this.bits.data;
+    const dirty = this.#dirty;
+    let areChanged: number = PieceBit.changed;
+    for (let i = from; i < to; i += 1) {
+      const slot = slots[i]!;
+      if (slot < 0) continue;
+      const n = slot * PIECE_FIELDS;
+      numbers[n + TOUCHED_US] = partitionTimeUs;
+      numbers[n + TOUCHED_OFFSET] = offset;
+      dirty.mark(slot);
+      areChanged &= bits[slot]!;
+    }
+    return areChanged !== 0;
+  }
+
+  /** A piece was touched; true when that is the first change since it was last put out. */
+  change(slot: number): boolean {
+    if (slot < 0) return false;
+    const bits = this.bits.data[slot]!;
+    this.bits.data[slot] = bits | PieceBit.changed;
+    return (bits & PieceBit.changed) === 0;
   }
 
   /** Something that belongs into the piece, which was touched, could not be folded exactly. */
