@@ -40,6 +40,16 @@ export class HistoryReader {
     }
   }
 
+  /** Resolves when the topic holds more than was read, and after `waitMs` at the latest. */
+  async more(waitMs: number, signal: AbortSignal): Promise<void> {
+    const reader = this.#stream.reader(TOPIC_CONTROL, 0, this.#history.position);
+    try {
+      await reader.next({ bytesMax: 1, waitMs, signal });
+    } finally {
+      await reader.close();
+    }
+  }
+
   async #readOn(signal: AbortSignal | undefined): Promise<RulesHistory> {
     const stream = this.#stream;
     const { end } = await stream.bounds(TOPIC_CONTROL, 0);

@@ -119,21 +119,28 @@ class OpenJobsHost implements JobsHost {
     const { clock, log } = this.#components;
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      let waitMs = LOOK_MS;
       try {
         await this.#lookOnce();
         this.#isFailing = false;
+        await this.#wait();
       } catch (error) {
         if (signal.aborted) break;
-        waitMs = RESTART_MS;
         if (!this.#isFailing) {
           log.warn({ error: errorText(error) }, 'Jobs are held up; they are looked at again.');
         }
         this.#isFailing = true;
         await this.#terminate();
+        await clock.sleep(RESTART_MS, signal).catch(() => undefined);
       }
-      await clock.sleep(waitMs, signal).catch(() => undefined);
     }
+  }
+
+  /** While there is nothing to do, whoever begins a candidate need not wait for the next look. */
+  async #wait(): Promise<void> {
+    const { clock } = this.#components;
+    const { signal } = this.#stopping;
+    if (this.#running.length > 0) await clock.sleep(LOOK_MS, signal);
+    else await this.#history.more(LOOK_MS, signal);
   }
 
   async #lookOnce(): Promise<void> {

@@ -79,6 +79,8 @@ class JobSession {
   /** A record is folded before the next is read. */
   readonly #room = new ColumnRoom();
   #toldUs: number;
+  /** When it let others have their turn. */
+  #sliceUs: number;
   #isResting = false;
 
   constructor(parts: JobSessionParts, found: FoundJob, ended: AbortSignal) {
@@ -89,6 +91,7 @@ class JobSession {
     this.#signal = AbortSignal.any([ended, parts.killing]);
     this.#publisher = this.#createPublisher();
     this.#toldUs = parts.clock.nowUs();
+    this.#sliceUs = this.#toldUs;
   }
 
   async run(): Promise<void> {
@@ -175,9 +178,8 @@ class JobSession {
 
   /** True: it came to the barrier that began the candidate. In slices: others have their turn. */
   async #fold(records: readonly StreamRecord[], committer: Committer): Promise<boolean> {
-    const { clock, settings, progress } = this.#parts;
+    const { progress } = this.#parts;
     const { fold } = this.#found;
-    let sliceUs = clock.nowUs();
     let last: StreamRecord | undefined;
     for (const record of records) {
       if (record.offset !== fold.head.position) {
@@ -185,17 +187,21 @@ class JobSession {
       }
       if (!this.#apply(record)) return true;
       last = record;
-      const isInSlice = Math.abs(clock.nowUs() - sliceUs) < settings.sliceMs * 1000;
-      if (isInSlice && !progress.samples.isOwed) continue;
-      await this.#endSlice(last, committer);
+      if (!this.#isSliceOver() && !progress.samples.isOwed) continue;
+      await this.#pass(last, committer);
       if (this.#rests()) return false;
-      sliceUs = clock.nowUs();
     }
-    await this.#endSlice(last, committer);
+    await this.#pass(last, committer);
     return false;
   }
 
-  async #endSlice(last: StreamRecord | undefined, committer: Committer): Promise<void> {
+  #isSliceOver(): boolean {
+    const { clock, settings } = this.#parts;
+    return Math.abs(clock.nowUs() - this.#sliceUs) >= settings.sliceMs * 1000;
+  }
+
+  /** Puts out what was folded, and lets others have their turn once the slice is over. */
+  async #pass(last: StreamRecord | undefined, committer: Committer): Promise<void> {
     const { clock, progress, backoff } = this.#parts;
     const { fold } = this.#found;
     const isOver = (): boolean => this.#rests();
@@ -212,7 +218,10 @@ class JobSession {
     await progress.samples.settle(isOver, this.#signal);
     await progress.published.settle(isOver, this.#signal);
     await this.#holdBack();
+    // Whoever reads a little at a time would do hardly anything else.
+    if (!this.#isSliceOver()) return;
     await clock.sleep(1, this.#signal);
+    this.#sliceUs = clock.nowUs();
   }
 
   #apply({ payload, appendTimeUs }: StreamRecord): boolean {
