@@ -130,7 +130,7 @@ export class SeriesDedupe {
       const parts = [from, timeUs, timeUs, to];
       const kept = [0, 2].filter((p) => this.#isGap(slot, parts[p + 1]! - parts[p]!));
       gaps.splice(i, 2, ...kept.flatMap((p) => parts.slice(p, p + 2)));
-      this.#boundGaps(gaps);
+      this.#keepGaps(slot, gaps);
       this.neighbours.inGap = true;
       return Verdict.fresh;
     }
@@ -208,16 +208,16 @@ export class SeriesDedupe {
     // What has no value leaves the one before it in force: increases go on from there.
     if (!isValueless) memory.floorValue.data[slot] = value;
     if (!this.#isGap(slot, timeUs - floorUs)) return;
-    let gaps = memory.gaps.get(slot);
-    if (gaps === undefined) memory.gaps.set(slot, (gaps = []));
+    const gaps = memory.gaps.get(slot) ?? [];
     gaps.push(floorUs, timeUs);
-    this.#boundGaps(gaps);
+    this.#keepGaps(slot, gaps);
   }
 
   /** The lowest go; the bound may have changed since the last one came. */
-  #boundGaps(gaps: number[]): void {
+  #keepGaps(slot: number, gaps: number[]): void {
     const over = gaps.length - 2 * this.#settings.gapsMax;
     if (over > 0) gaps.splice(0, over);
+    this.#memory.gaps.set(slot, gaps);
   }
 
   /**

@@ -11,6 +11,7 @@ import {
 } from './column.ts';
 import { DueList, secondAfter } from './due-list.ts';
 import { KeyIndex } from './key-index.ts';
+import { SeriesGaps } from './series-gaps.ts';
 import { Slots } from './slots.ts';
 import { checkPages, pageAt, type ChangedPages, type PageSource } from './state-pages.ts';
 
@@ -45,8 +46,7 @@ export class SeriesMemory {
   readonly start: Column<Float64Array> = floats64();
   /** Partition time of the newest arrival; NaN marks a free slot. */
   readonly seen: Column<Float64Array> = floats64();
-  /** Gaps of the few series that have any: [from, to, from, to, …] ascending, open intervals. */
-  readonly gaps: Map<number, number[]> = new Map<number, number[]>();
+  readonly gaps: SeriesGaps = new SeriesGaps();
   readonly width: number;
 
   readonly #slots = new Slots();

@@ -1,0 +1,39 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { SeriesGaps } from './series-gaps.ts';
+
+const list = fc
+  .array(fc.tuple(fc.double(), fc.double()), { maxLength: 5 })
+  .map((gaps) => gaps.flat());
+const step = fc.record({ slot: fc.nat({ max: 400 }), gaps: fc.option(list, { nil: undefined }) });
+
+describe('gaps of series', () => {
+  it('are those that a map of lists would hold', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const gaps = new SeriesGaps();
+        const expected = new Map<number, readonly number[]>();
+        for (const { slot, gaps: some } of steps) {
+          if (some === undefined) {
+            gaps.delete(slot);
+            expected.delete(slot);
+          } else {
+            gaps.set(slot, some);
+            expected.set(slot, some);
+          }
+          expect(gaps.size).toBe(expected.size);
+        }
+        for (let slot = 0; slot <= 500; slot += 1) {
+          expect(gaps.get(slot)).toEqual(expected.get(slot));
+        }
+      }),
+    );
+  });
+
+  it('are given as lists that nobody else has', () => {
+    const gaps = new SeriesGaps();
+    gaps.set(3, [-Infinity, 5]);
+    gaps.get(3)!.push(7, 9);
+    expect(gaps.get(3)).toEqual([-Infinity, 5]);
+  });
+});
