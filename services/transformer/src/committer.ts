@@ -27,7 +27,7 @@ interface CommitterParts {
  */
 const COMMIT_SHARE = 20;
 const COMMIT_MS_MAX = 60_000;
-/** One that was larger than this waits for those of other partitions to end. */
+/** One that was larger than this takes turns with those of other partitions, and rests with them. */
 const LARGE_BYTES = 16 * 1024 * 1024;
 
 /**
@@ -68,7 +68,8 @@ export class Committer {
     const dueMs = Math.max(settings.commitMs, shareMs);
     if (this.#running !== undefined || sinceMs < dueMs) return;
     const { largeCommits, partition } = this.#parts;
-    if (this.#bytes > LARGE_BYTES && !largeCommits.begin(partition, nowUs)) return;
+    const isOverdue = sinceMs >= COMMIT_MS_MAX;
+    if (this.#isLarge && !largeCommits.begin(partition, nowUs, isOverdue)) return;
     this.#begin();
   }
 
@@ -84,6 +85,11 @@ export class Committer {
   /** Resolves when no commit is under way, however it ended. */
   async settled(): Promise<void> {
     await this.#running;
+  }
+
+  /** Whether the last one was. */
+  get #isLarge(): boolean {
+    return this.#bytes > LARGE_BYTES;
   }
 
   #begin(): void {
@@ -108,6 +114,7 @@ export class Committer {
     this.#running = ended.then(
       (writingUs) => {
         this.#busyUs = takingUs + writingUs;
+        if (this.#isLarge) largeCommits.rest(this.#busyUs, clock.nowUs());
         this.#owned.committed = next;
         this.#running = undefined;
       },

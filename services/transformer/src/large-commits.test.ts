@@ -3,15 +3,27 @@ import { LargeCommits } from './large-commits.ts';
 
 test('large commits come one after the other, unless one is held up for long', () => {
   const commits = new LargeCommits();
-  expect(commits.begin(0, 0)).toBe(true);
-  expect([commits.begin(1, 1e6), commits.begin(0, 1e6)]).toEqual([false, false]);
+  expect(commits.begin(0, 0, false)).toBe(true);
+  expect([commits.begin(1, 1e6, false), commits.begin(0, 1e6, true)]).toEqual([false, false]);
   // That of another partition is none of it.
   commits.end(1);
-  expect(commits.begin(1, 2e6)).toBe(false);
+  expect(commits.begin(1, 2e6, false)).toBe(false);
   commits.end(0);
-  expect(commits.begin(1, 3e6)).toBe(true);
-  expect(commits.begin(2, 62e6)).toBe(false);
-  expect(commits.begin(2, 63e6)).toBe(true);
+  expect(commits.begin(1, 3e6, false)).toBe(true);
+  expect(commits.begin(2, 62e6, false)).toBe(false);
+  expect(commits.begin(2, 63e6, false)).toBe(true);
   commits.end(1);
-  expect(commits.begin(3, 64e6)).toBe(false);
+  expect(commits.begin(3, 64e6, true)).toBe(false);
+});
+
+test('all large commits take a tenth of the time, but for those that are overdue', () => {
+  const commits = new LargeCommits();
+  expect(commits.begin(0, 100e6, false)).toBe(true);
+  commits.end(0);
+  commits.rest(2e6, 102e6);
+  expect(commits.begin(1, 119e6, false)).toBe(false);
+  expect(commits.begin(1, 119e6, true)).toBe(true);
+  commits.end(1);
+  expect(commits.begin(0, 119e6, false)).toBe(false);
+  expect(commits.begin(0, 120e6, false)).toBe(true);
 });
