@@ -113,14 +113,7 @@ function writeCompact(column: Column, page: number): void {
   }
   const from = page * PAGE_SLOTS * width;
   const end = from + PAGE_SLOTS * width;
-  for (const places of order) {
-    compact.begin();
-    const isRow = places.length > 1;
-    for (let at = from; at < end; at += width) {
-      if (isRow) compact.nextRow();
-      for (let i = 0; i < places.length; i += 1) compact.number(data[at + places[i]!]!);
-    }
-  }
+  for (const places of order) compact.group(data, { from, end, width, places });
 }
 
 function pageBytes({ data, width }: Column): number {

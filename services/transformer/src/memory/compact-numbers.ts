@@ -24,6 +24,9 @@ const BYTES_MAX = 9;
 const SPECIALS = [NaN, Infinity, -Infinity, -0] as const;
 const AS_IS = 4;
 
+type NumberArray = Uint8Array | Uint32Array | Float64Array;
+
+const given = new Float64Array(1);
 const double = new Float64Array(1);
 const doubleBytes = new Uint8Array(double.buffer);
 
@@ -68,7 +71,36 @@ export class CompactWriter {
     this.#at += bytes.length;
   }
 
+  /** Of slots that begin `width` numbers apart those at some places, slot by slot. */
+  group(
+    data: NumberArray,
+    {
+      from,
+      end,
+      width,
+      places,
+    }: Readonly<{ from: number; end: number; width: number; places: readonly number[] }>,
+  ): void {
+    this.begin();
+    const count = places.length;
+    if (count === 1) {
+      for (let at = from + places[0]!; at < end; at += width) this.#next(data, at);
+      return;
+    }
+    for (let at = from; at < end; at += width) {
+      this.nextRow();
+      for (let i = 0; i < count; i += 1) this.#next(data, at + places[i]!);
+    }
+  }
+
   number(value: number): void {
+    given[0] = value;
+    this.#next(given, 0);
+  }
+
+  /** Not the number itself: handed from call to call each would lie on the heap. */
+  #next(data: NumberArray, at: number): void {
+    const value = data[at]!;
     const last = this.#last;
     if (areSame(value, last)) this.#repeat(0);
     else if (areSame(value, this.#secondLast)) this.#repeat(0x10);
