@@ -24,13 +24,21 @@ export class Column<T extends Numbers = Numbers> {
   readonly width: number;
   readonly order: PageOrder;
   readonly #make: (length: number) => T;
+  readonly #isOfOnePage: boolean;
 
-  constructor(make: (length: number) => T, width: number, order: PageOrder) {
+  /** `isOfOnePage`: it holds whichever page is read or written, and no other. */
+  constructor(make: (length: number) => T, width: number, order: PageOrder, isOfOnePage = false) {
     this.#make = make;
+    this.#isOfOnePage = isOfOnePage;
     this.width = width;
     this.order = order;
     this.data = make(PAGE_SLOTS * width);
     this.raw = rawOf(this.data);
+  }
+
+  /** Where the first number of a page stands. */
+  startOf(page: number): number {
+    return this.#isOfOnePage ? 0 : page * PAGE_SLOTS * this.width;
   }
 
   /** Makes room for `slots` slots, or more of them; what is there stays. */
@@ -65,6 +73,9 @@ const byPlaces = (width: number): PageOrder => Array.from({ length: width }, (_,
 
 export const bytes8 = (width = 1, order: PageOrder = byPlaces(width)): Column<Uint8Array> =>
   new Column((length) => new Uint8Array(length), width, order);
+/** For what is computed when a page is written, and not kept. */
+export const bytesOfPage = (width: number, order: PageOrder): Column<Uint8Array> =>
+  new Column((length) => new Uint8Array(length), width, order, true);
 export const words32 = (width = 1, order: PageOrder = byPlaces(width)): Column<Uint32Array> =>
   new Column((length) => new Uint32Array(length), width, order);
 export const floats64 = (width = 1, order: PageOrder = byPlaces(width)): Column<Float64Array> =>
@@ -97,8 +108,8 @@ export function encodePage(
   else {
     writer.bytesOf(length);
     for (const column of columns) {
-      const size = pageBytes(column);
-      writer.copy(column.raw, page * size, (page + 1) * size);
+      const at = column.startOf(page) * column.data.BYTES_PER_ELEMENT;
+      writer.copy(column.raw, at, at + pageBytes(column));
     }
   }
   if (beside !== undefined) writer.value(beside);
@@ -111,7 +122,7 @@ function writeCompact(column: Column, page: number): void {
     compact.raw(pageOf(column, page));
     return;
   }
-  const from = page * PAGE_SLOTS * width;
+  const from = column.startOf(page);
   const end = from + PAGE_SLOTS * width;
   for (const places of order) compact.group(data, { from, end, width, places });
 }
@@ -150,7 +161,7 @@ function readCompact(columns: readonly Column[], page: number, bytes: Uint8Array
       pageOf(column, page).set(reader.raw(pageBytes(column)));
       continue;
     }
-    const from = page * PAGE_SLOTS * width;
+    const from = column.startOf(page);
     const end = from + PAGE_SLOTS * width;
     const isFloat = data instanceof Float64Array;
     for (const places of order) {
@@ -170,8 +181,8 @@ function readCompact(columns: readonly Column[], page: number, bytes: Uint8Array
 }
 
 function pageOf(column: Column, page: number): Uint8Array {
-  const bytes = pageBytes(column);
-  return column.raw.subarray(page * bytes, (page + 1) * bytes);
+  const at = column.startOf(page) * column.data.BYTES_PER_ELEMENT;
+  return column.raw.subarray(at, at + pageBytes(column));
 }
 
 /** The pages that changed since they were last taken. */

@@ -3,6 +3,7 @@ import { decodeSoundMsgpack } from '@millrace/wire';
 import {
   bytes8,
   bytesAsTheyAre,
+  bytesOfPage,
   DirtyPages,
   decodeColumns,
   encodePage,
@@ -78,30 +79,27 @@ export interface WindowKey {
 export class PieceMemory {
   readonly numbers: Column<Float64Array> = floats64(PIECE_FIELDS, PAGE_ORDER);
   readonly bits: Column<Uint8Array> = bytes8();
-  /** Fingerprints of the output series, 16 bytes each. */
-  readonly fingerprints: Column<Uint8Array> = bytes8(16, 'asTheyAre');
   /** Sketches of the pieces whose edition wants them. */
   readonly histograms: Map<number, ExponentialHistogram> = new Map();
   readonly distincts: Map<number, HyperLogLog> = new Map();
   readonly inputs: Map<number, PieceInputs> = new Map();
 
-  /** The fingerprints' memory as lanes. */
-  #lanes: Uint32Array;
+  /** Its keys say of which output series a piece is: fingerprints beside them are not kept. */
   readonly #index = new KeyIndex();
+  /** Those of one page, 16 bytes each. */
+  readonly #fingerprints = bytesOfPage(16, 'asTheyAre');
+  readonly #lanes = new Uint32Array(this.#fingerprints.data.buffer);
   readonly #slots = new Slots();
   readonly #dirty = new DirtyPages();
   /** Those of pages; keys follow from them, and stood there before version 3 of the state. */
-  readonly #columns: readonly Column[];
-  readonly #columnsWithKeys: readonly Column[];
+  readonly #columns: readonly Column[] = [this.numbers, this.bits, this.#fingerprints];
+  readonly #columnsWithKeys: readonly Column[] = [this.#index.keys, ...this.#columns];
   #turns = 0;
   /** Slots below it say themselves whether they are used. */
   #cleared = 0;
 
   constructor() {
-    this.#columns = [this.numbers, this.bits, this.fingerprints];
-    this.#columnsWithKeys = [this.#index.keys, ...this.#columns];
     this.#clearPage(0);
-    this.#lanes = new Uint32Array(this.fingerprints.data.buffer);
   }
 
   get size(): number {
@@ -122,7 +120,9 @@ export class PieceMemory {
   }
 
   fingerprint(slot: number): Uint8Array {
-    return this.fingerprints.data.slice(16 * slot, 16 * slot + 16);
+    const lanes = new Uint32Array(4);
+    this.#writeLanes(slot, lanes, 0);
+    return new Uint8Array(lanes.buffer);
   }
 
   /** The slot of the open piece of a window of the series whose key is at `at`, or -1. */
@@ -140,7 +140,6 @@ export class PieceMemory {
     this.#index.insert(slot, a, b, c, d);
     this.#openNumbers(slot, window, name);
     this.bits.data[slot] = 0;
-    for (let lane = 0; lane < 4; lane += 1) this.#lanes[4 * slot + lane] = keys[at + lane]!;
     this.#dirty.mark(slot);
     return slot;
   }
@@ -271,14 +270,7 @@ export class PieceMemory {
     }
     this.#cleared = Math.max(this.#cleared, Math.ceil(end / PAGE_SLOTS) * PAGE_SLOTS);
     this.#slots.restore(end, (slot) => this.isUsed(slot));
-    for (const slot of this.used()) {
-      const [a, b, c, d] = windowKeys(this.#lanes, 4 * slot, {
-        edition: this.field(slot, PieceField.edition),
-        widthUs: this.field(slot, PieceField.widthUs),
-        startUs: this.field(slot, PieceField.startUs),
-      });
-      this.#index.insert(slot, a, b, c, d);
-    }
+    for (const slot of this.used()) this.#index.adopt(slot);
   }
 
   #encodePage(page: number): Uint8Array {
@@ -291,7 +283,37 @@ export class PieceMemory {
       const inputs = this.inputs.get(slot)?.encode() ?? null;
       if (histogram ?? distinct ?? inputs) sketches.push([slot, histogram, distinct, inputs]);
     }
+    for (let place = 0; place < PAGE_SLOTS; place += 1) {
+      this.#writeLanes(page * PAGE_SLOTS + place, this.#lanes, 4 * place);
+    }
     return encodePage(this.#columns, page, sketches);
+  }
+
+  /** The fingerprint of a slot's output series; of a free slot that of the piece before. */
+  #writeLanes(slot: number, into: Uint32Array, at: number): void {
+    const keys = this.#index.keys.data;
+    const [a, b, c, d] = windowKeys(NO_LANES, 0, this.#windowOf(slot));
+    into[at] = keys[4 * slot]! ^ a;
+    into[at + 1] = keys[4 * slot + 1]! ^ b;
+    into[at + 2] = keys[4 * slot + 2]! ^ c;
+    into[at + 3] = keys[4 * slot + 3]! ^ d;
+  }
+
+  /** The other way round, of all slots of a page. */
+  #restoreKeys(page: number): void {
+    const keys = this.#index.keys.data;
+    for (let place = 0; place < PAGE_SLOTS; place += 1) {
+      const slot = page * PAGE_SLOTS + place;
+      keys.set(windowKeys(this.#lanes, 4 * place, this.#windowOf(slot)), 4 * slot);
+    }
+  }
+
+  #windowOf(slot: number): WindowKey {
+    return {
+      edition: this.field(slot, PieceField.edition),
+      widthUs: this.field(slot, PieceField.widthUs),
+      startUs: this.field(slot, PieceField.startUs),
+    };
   }
 
   #decodePage(page: number, bytes: Uint8Array): void {
@@ -301,6 +323,7 @@ export class PieceMemory {
     ];
     const hasKeys = columns.length === bytesAsTheyAre(this.#columnsWithKeys);
     decodeColumns(hasKeys ? this.#columnsWithKeys : this.#columns, page, columns);
+    this.#restoreKeys(page);
     for (const [slot, histogram, distinct, inputs] of sketches) {
       if (histogram) this.histograms.set(slot, ExponentialHistogram.decode(histogram));
       if (distinct) this.distincts.set(slot, HyperLogLog.decode(distinct));
@@ -312,8 +335,7 @@ export class PieceMemory {
     const before = this.bits.data.length;
     if (slots <= before) return;
     const room = Math.ceil(Math.max(2 * before, slots) / PAGE_SLOTS) * PAGE_SLOTS;
-    for (const column of this.#columnsWithKeys) column.reserve(room);
-    this.#lanes = new Uint32Array(this.fingerprints.data.buffer);
+    for (const column of [this.#index.keys, this.numbers, this.bits]) column.reserve(room);
   }
 
   /** No slot of a page is used. Page by page: memory that nobody touched costs nothing. */
@@ -326,10 +348,14 @@ export class PieceMemory {
 
 const SECOND_US = 1_000_000;
 
+/** A fingerprint that leaves of a key what the window adds to it. */
+const NO_LANES = new Uint32Array(4);
+
 /**
  * The key of a window: the output series' fingerprint with edition, width and start mixed in so
  * that windows of one series never share a key. Only the first lane places it in the table.
- * Widths and starts are whole seconds; starts reach from -2^33 to 2^33 s.
+ * Widths and starts are whole seconds; starts reach from -2^33 to 2^33 s. Each lane is
+ * that of the fingerprint xor something of the window, so the fingerprint follows from the key.
  */
 function windowKeys(
   keys: Uint32Array,
