@@ -239,8 +239,8 @@ export class WindowFold {
   }
 
   /**
-   * The same where it is not the one of the sample before; it has yet to be touched. -1: the edition
-   * takes nothing of that time.
+   * The same where it is not the one of the sample before; it has yet to be touched. -1: the
+   * edition takes nothing of that time.
    */
   pieceOf(target: Target, w: number, timeUs: number, at: FoldMoment): number {
     const { plan } = target;
