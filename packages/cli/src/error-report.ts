@@ -17,6 +17,30 @@ export function reportError(output: ConsoleOutput, error: unknown): void {
   if (remedy !== undefined) output.notice(`${colours.green('→')} ${remedy}`);
 }
 
+/** The same for programs, where a command was to print JSON and has printed nothing. */
+export interface ErrorJson {
+  ok: false;
+  code: string;
+  kind: string;
+  message: string;
+  remedy: string | null;
+}
+
+export function errorJson(error: unknown): ErrorJson {
+  if (!(error instanceof MillraceError)) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { ok: false, code: 'DEFECT', kind: 'defect', message, remedy: null };
+  }
+  const { code, kind, message, remedy = null } = error;
+  return { ok: false, code, kind, message, remedy };
+}
+
+/** What was typed is no command of this program. */
+export function usageJson({ message }: Error): ErrorJson {
+  const text = message.replace(/^error: /, '');
+  return { ok: false, code: 'USAGE', kind: 'permanent', message: text, remedy: null };
+}
+
 /** `file:line:column: CODE: message`, as editors and other tools understand it, then the remedy. */
 export function ruleProblemLines(error: RuleFileError, colours: Colours): string[] {
   return error.problems.map(({ line, column, code, message, remedy }) => {

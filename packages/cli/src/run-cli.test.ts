@@ -40,6 +40,27 @@ test('help and version are results', async () => {
   }
 });
 
+test('with --json what went wrong is JSON too, beside the text for people', async () => {
+  const missing = await run('status', '--json');
+  expect(missing.code).toBe(1);
+  expect(missing.err).toMatch(/^NOT_RUNNING: /);
+  expect(JSON.parse(missing.out)).toEqual({
+    ...{ ok: false, code: 'NOT_RUNNING', kind: expect.any(String) as string },
+    ...{ message: expect.any(String) as string, remedy: expect.any(String) as string },
+  });
+  const usage = await run('replay', '--json', '--since', 'banana');
+  expect(usage.code).toBe(2);
+  expect(JSON.parse(usage.out)).toMatchObject({
+    ...{ ok: false, code: 'USAGE', message: expect.stringContaining('banana') as string },
+  });
+  // What is wrong with a rule file is told once, place by place.
+  const file = join(directory, 'bad.yaml');
+  await writeFile(file, 'rules: [{name: a}]\n');
+  const rules = await run('preview', file, '--since', '1h', '--json');
+  expect(rules.code).toBe(78);
+  expect(JSON.parse(rules.out)).toMatchObject({ ok: false, problems: expect.any(Array) as [] });
+});
+
 test.each([
   [['stauts']],
   [['up', '--nonsense']],

@@ -25,7 +25,8 @@ import { addStatusCommand } from './commands/status.ts';
 import { addUnverifiedCommand } from './commands/unverified.ts';
 import { addUpCommand } from './commands/up.ts';
 import { createConsoleOutput, type OutputStream } from './console-output.ts';
-import { reportError } from './error-report.ts';
+import { errorJson, reportError, usageJson } from './error-report.ts';
+import { jsonText } from './json-text.ts';
 
 /** Runs one command; never rejects. */
 export async function runCli(
@@ -37,20 +38,41 @@ export async function runCli(
   }>,
 ): Promise<ExitCode> {
   const { args, environment, stdout, stderr } = params;
-  const output = createConsoleOutput({ stdout, stderr, environment });
+  const results = countingWrites(stdout);
+  const output = createConsoleOutput({ stdout: results.stream, stderr, environment });
   // Set by npm for what it runs: then nothing of this name is on the person's path.
   const program = environment['npm_lifecycle_event'] === undefined ? 'millrace' : 'npx millrace';
-  const command = buildProgram({ output, environment, program }, stdout, stderr);
+  const command = buildProgram({ output, environment, program }, results.stream, stderr);
   try {
     await command.parseAsync([...args], { from: 'user' });
     return exitCodes.ok;
   } catch (error) {
     if (error instanceof CommanderError) {
-      return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+      if (error.exitCode === 0) return exitCodes.ok;
+      if (isJson(args)) output.result(jsonText(usageJson(error)));
+      return exitCodes.usage;
     }
     reportError(output, error);
+    // Whoever reads JSON gets one document: what was found, or else why there is nothing.
+    if (isJson(args) && results.count() === 0) output.result(jsonText(errorJson(error)));
     return exitCodeOf(error);
   }
+}
+
+function isJson(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return args.slice(0, end < 0 ? undefined : end).includes('--json');
+}
+
+function countingWrites(stdout: OutputStream): { stream: OutputStream; count: () => number } {
+  let writes = 0;
+  const { isTTY, columns } = stdout;
+  const write = (text: string): unknown => {
+    writes += 1;
+    return stdout.write(text);
+  };
+  const stream = { write, ...(isTTY !== undefined && { isTTY }), ...(columns && { columns }) };
+  return { stream, count: () => writes };
 }
 
 function buildProgram(context: CliContext, stdout: OutputStream, stderr: OutputStream): Command {

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { idArgument, limitArgument, seriesIdArgument, timeArgument } from './time-argument.ts';
+import {
+  idArgument,
+  limitArgument,
+  pastTimeArgument,
+  readTimeArgument,
+  seriesIdArgument,
+  soonTimeArgument,
+  timeArgument,
+} from './time-argument.ts';
 
 describe('arguments of filters', () => {
   test('are times, or how long ago', () => {
@@ -9,9 +17,17 @@ describe('arguments of filters', () => {
     const hourAgo = timeArgument('1h');
     expect(hourAgo).toBeGreaterThanOrEqual(before - 3_600_000_000);
     expect(hourAgo).toBeLessThanOrEqual(Date.now() * 1000 - 3_600_000_000);
-    for (const text of ['', 'yesterday', '5', '2026', '2026-13-01', '1y', '-1h']) {
+    for (const text of ['', 'yesterday', '5', '2026', '2026-13-01', '1000y', '-1h']) {
       expect(() => timeArgument(text)).toThrow('how long ago');
     }
+  });
+
+  test('are of the past, where nothing else makes sense', () => {
+    expect(pastTimeArgument('0001-01-01')).toBeLessThan(pastTimeArgument('1h'));
+    expect(() => pastTimeArgument('2999-01-01')).toThrow('in the future');
+    const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
+    expect(soonTimeArgument(tomorrow)).toBeGreaterThan(Date.now() * 1000);
+    expect(() => soonTimeArgument('2999-01-01')).toThrow('31 days in the future');
   });
 
   test('are numbers in bounds', () => {
@@ -28,4 +44,23 @@ describe('arguments of filters', () => {
     }
     expect(() => seriesIdArgument('--5')).toThrow('millrace unverified list');
   });
+});
+
+const NOW_US = Date.UTC(2026, 0, 2) * 1000;
+
+test.each([
+  ['2h', NOW_US - 2 * 3_600_000_000],
+  ['1d', NOW_US - 24 * 3_600_000_000],
+  ['60d', NOW_US - 60 * 86_400_000_000],
+  ['1y30d', NOW_US - 395 * 86_400_000_000],
+  ['0s', undefined],
+  ['2026-01-01', Date.UTC(2026, 0, 1) * 1000],
+  ['2026-01-01T10:00:00Z', Date.UTC(2026, 0, 1, 10) * 1000],
+  ['2026-01-01t10:00:00.5+02:00', Date.UTC(2026, 0, 1, 8, 0, 0, 500) * 1000],
+  ['2026-01-01T10:00:00', undefined],
+  ['2026-13-01', undefined],
+  ['yesterday', undefined],
+  ['', undefined],
+])('%s', (text, expected) => {
+  expect(readTimeArgument(text, NOW_US)).toBe(expected);
 });

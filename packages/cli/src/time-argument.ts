@@ -1,13 +1,38 @@
 import { InvalidArgumentError } from 'commander';
-import { parseWidth } from '@millrace/rules';
+import { parseAgo } from '@millrace/rules';
 
-/** `2026-11-29T12:00:00Z`, or how long ago: `90m`, `7d`; in microseconds since the epoch. */
+const DATE = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/i;
+
+/** A time as people say it: RFC 3339, a day in UTC, or how long ago. Undefined: none of these. */
+export function readTimeArgument(text: string, nowUs: number): number | undefined {
+  const agoUs = parseAgo(text);
+  if (agoUs !== undefined) return nowUs - agoUs;
+  if (!DATE.test(text)) return undefined;
+  const ms = Date.parse(text.toUpperCase());
+  return Number.isNaN(ms) ? undefined : ms * 1000;
+}
+
+/** The same of an option; in microseconds since the epoch. */
 export function timeArgument(text: string): number {
-  const ago = parseWidth(text);
-  if (ago.ok) return Date.now() * 1000 - ago.us;
-  const timeMs = /^\d{4}-\d\d-\d\d(?:[Tt ].*)?$/.test(text) ? Date.parse(text) : NaN;
-  if (Number.isFinite(timeMs)) return timeMs * 1000;
+  const timeUs = readTimeArgument(text, Date.now() * 1000);
+  if (timeUs !== undefined) return timeUs;
   throw new InvalidArgumentError('Write 2026-11-29T12:00:00Z, or how long ago, as 90m or 7d.');
+}
+
+/** The same of what has been. */
+export function pastTimeArgument(text: string): number {
+  const timeUs = timeArgument(text);
+  if (timeUs <= Date.now() * 1000) return timeUs;
+  throw new InvalidArgumentError('It is in the future.');
+}
+
+const SOON_US = 31 * 86_400_000_000;
+
+/** The same of what may be still to come, but no further than the widest windows reach. */
+export function soonTimeArgument(text: string): number {
+  const timeUs = timeArgument(text);
+  if (timeUs <= Date.now() * 1000 + SOON_US) return timeUs;
+  throw new InvalidArgumentError('It is more than 31 days in the future.');
 }
 
 /** A count above 0. */

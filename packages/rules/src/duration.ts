@@ -2,6 +2,7 @@ import type { TimeUs } from '@millrace/model';
 import { KEEP_MS_MAX, KEEP_MS_MIN, WIDTH_US_MAX, WIDTH_US_MIN } from './rule.ts';
 
 const YEAR: readonly [unit: string, ms: number] = ['y', 31_536_000_000];
+const AGO_MS_MAX = 100 * YEAR[1];
 const UNITS_MS: readonly (readonly [unit: string, ms: number])[] = [
   ['w', 604_800_000],
   ['d', 86_400_000],
@@ -25,6 +26,12 @@ export function parseWidth(text: string): ParsedWidth {
   if (us < WIDTH_US_MIN) return { ok: false, why: 'is shorter than 1s' };
   if (us > WIDTH_US_MAX) return { ok: false, why: 'is longer than 31d' };
   return { ok: true, us };
+}
+
+/** How long ago something was, or undefined; what is kept may be much older than a window is wide. */
+export function parseAgo(text: string): TimeUs | undefined {
+  const ms = parseMs(text);
+  return ms === undefined || ms === 0 || ms > AGO_MS_MAX ? undefined : ms * 1000;
 }
 
 /** How long rows are kept: an hour at least, as windows of an hour want to be whole. */

@@ -10,7 +10,7 @@ export {
   type Grouping,
   type StateColumn,
 } from './compiled-rule.ts';
-export { formatWidth, parseWidth, type ParsedWidth } from './duration.ts';
+export { formatWidth, parseAgo, parseWidth, type ParsedWidth } from './duration.ts';
 export { editionKey, withoutEdition, type UnnumberedRule } from './edition-key.ts';
 export {
   explainSample,

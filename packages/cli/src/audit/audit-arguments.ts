@@ -1,6 +1,4 @@
 import { InvalidArgumentError } from 'commander';
-import { systemClock } from '@millrace/runtime';
-import { readTimeArgument } from './time-argument.ts';
 
 /** Bytes that an audit holds of each sample, with room for what it cannot foresee. */
 const SAMPLE_BYTES = 44;
@@ -9,14 +7,6 @@ const MIB = 1024 * 1024;
 /** How many samples it may hold at once. */
 export function samplesIn(memoryMib: number): number {
   return Math.floor((memoryMib * MIB) / SAMPLE_BYTES);
-}
-
-export function time(text: string): number {
-  const timeUs = readTimeArgument(text, systemClock.nowUs());
-  if (timeUs === undefined) {
-    throw new InvalidArgumentError('It is neither RFC 3339 nor a duration such as 2h.');
-  }
-  return timeUs;
 }
 
 export function wholeNumber(text: string): number {

@@ -4,8 +4,9 @@ import pc from 'picocolors';
 import { Option, type Command } from 'commander';
 import type { AuditReport, AuditSettings } from '@millrace/audit';
 import { MillraceError } from '@millrace/runtime';
-import { mebibytes, samplesIn, time, wholeNumber } from '../audit/audit-arguments.ts';
+import { mebibytes, samplesIn, wholeNumber } from '../audit/audit-arguments.ts';
 import type { CliContext } from '../cli-context.ts';
+import { pastTimeArgument, timeArgument } from '../time-argument.ts';
 
 interface AuditFlags {
   since?: number;
@@ -28,9 +29,9 @@ export function addAuditCommand(program: Command, context: CliContext): void {
       '--since <time>',
       'only samples with times from then on: RFC 3339, or 2h for so long ago; with --deep what ' +
         'was put out from the newest checkpoint of before then on, whatever its times',
-      time,
+      pastTimeArgument,
     )
-    .option('--until <time>', 'only samples before then', time)
+    .option('--until <time>', 'only samples before then', timeArgument)
     .option('--tenant <name>', 'tell only what concerns this tenant')
     .option('--partition <number>', 'only this partition', wholeNumber)
     .option('--memory <MiB>', 'memory for samples; more of them take more rounds', mebibytes, 512)

@@ -8,7 +8,7 @@ import { jsonText } from '../json-text.ts';
 import { receiverUrl, sendRedriven } from '../receiver-client.ts';
 import { redriveLetters, type RedrivenLetter } from '../redrive-letters.ts';
 import { storeConnection } from '../store-connection.ts';
-import { idArgument, limitArgument, timeArgument } from '../time-argument.ts';
+import { idArgument, limitArgument, pastTimeArgument, timeArgument } from '../time-argument.ts';
 
 interface DeadFlags {
   json?: boolean;
@@ -64,7 +64,7 @@ function withFilters(command: Command, limit: number): Command {
   return command
     .option('--reason <reason>', 'with this reason only')
     .option('--tenant <name>', 'of one tenant only')
-    .option('--since <time>', 'recorded since: 2026-11-29T12:00:00Z, or 7d ago', timeArgument)
+    .option('--since <time>', 'recorded since: 2026-11-29T12:00:00Z, or 7d ago', pastTimeArgument)
     .option('--until <time>', 'recorded before', timeArgument)
     .option('--limit <count>', 'at most so many', limitArgument, limit)
     .option('--json', 'print JSON')

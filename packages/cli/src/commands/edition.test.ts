@@ -138,7 +138,7 @@ describe('reprocess', () => {
     const file = await fileOf(A);
     const soon = new Date(Date.now() + HOUR_US / 1000).toISOString();
     const future = await stored.run('reprocess', '--rules', file, '--since', soon);
-    expect(future).toMatchObject({ code: 1, err: expect.stringContaining('REPROCESS_SINCE') });
+    expect(future).toMatchObject({ code: 2, err: expect.stringContaining('in the future') });
     for (const args of [
       ['--rules', file],
       ['--since', '2h'],

@@ -20,7 +20,7 @@ import { ruleSets } from '../editions/rule-sets.ts';
 import { jsonText } from '../json-text.ts';
 import type { ReceiverFlags } from '../receiver-client.ts';
 import { stoppable } from '../stoppable.ts';
-import { limitArgument, timeArgument } from '../time-argument.ts';
+import { limitArgument, soonTimeArgument, timeArgument } from '../time-argument.ts';
 import { withCommonOptions } from './rules.ts';
 
 interface EditionFlags extends ReceiverFlags {
@@ -72,7 +72,7 @@ function addChanges(edition: Command, context: CliContext): void {
       .command('promote')
       .description('show it in place of the rules in force, at once and as a whole')
       .argument('<number>', NUMBER, candidateNumber)
-      .option('--since <time>', 'from then on; else as early as it is whole', timeArgument)
+      .option('--since <time>', 'from then on; else as early as it is whole', soonTimeArgument)
       .option('--plan', 'only say what would change'),
   ).action(async (number: number, flags: PromoteFlags) => {
     await promoteNumber(context, number, flags);

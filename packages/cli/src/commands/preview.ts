@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 import { listenForShutdown, MillraceError } from '@millrace/runtime';
 import { readRuleFile } from '@millrace/single/running';
 import { openLogs } from '../archive/open-logs.ts';
@@ -6,7 +6,7 @@ import type { CliContext } from '../cli-context.ts';
 import { jsonText } from '../json-text.ts';
 import type { PreviewReport } from '../preview/preview-report.ts';
 import { tellingFaults } from '../rule-file-report.ts';
-import { limitArgument, timeArgument } from '../time-argument.ts';
+import { limitArgument, pastTimeArgument } from '../time-argument.ts';
 
 interface PreviewFlags {
   since: number;
@@ -27,7 +27,11 @@ export function addPreviewCommand(program: Command, context: CliContext): void {
       'say what the rules of a file would cost and change, by what the log and its archive hold',
     )
     .argument('<file>', 'the rule file; nothing is changed by it')
-    .requiredOption('--since <time>', 'fold from then on: 2026-11-29T12:00:00Z, or 1h ago', past)
+    .requiredOption(
+      '--since <time>',
+      'fold from then on: 2026-11-29T12:00:00Z, or 1h ago',
+      pastTimeArgument,
+    )
     .option('--samples <count>', 'fold at most so many', limitArgument, SAMPLES_MAX)
     .option('--seconds <count>', 'take at most so long', limitArgument, SECONDS_MAX)
     .option('--json', 'print JSON')
@@ -84,12 +88,6 @@ function progressOf({ output }: CliContext, nowMs: () => number): (samples: numb
     toldMs = nowMs();
     output.notice(`${done.toLocaleString('en-US')} samples folded ...`);
   };
-}
-
-function past(text: string): number {
-  const timeUs = timeArgument(text);
-  if (timeUs <= Date.now() * 1000) return timeUs;
-  throw new InvalidArgumentError('It is in the future.');
 }
 
 function interrupted(cause: unknown): MillraceError {

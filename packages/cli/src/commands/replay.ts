@@ -1,8 +1,9 @@
 import { Option, type Command } from 'commander';
 import type { ReplayReport } from '@millrace/audit';
 import { MillraceError } from '@millrace/runtime';
-import { mebibytes, samplesIn, time, wholeNumber } from '../audit/audit-arguments.ts';
+import { mebibytes, samplesIn, wholeNumber } from '../audit/audit-arguments.ts';
 import type { CliContext } from '../cli-context.ts';
+import { pastTimeArgument, timeArgument } from '../time-argument.ts';
 
 interface ReplayFlags {
   since?: number;
@@ -20,8 +21,8 @@ export function addReplayCommand(program: Command, context: CliContext): void {
   program
     .command('replay')
     .description('fold the log again, compare with the store row by row, and repair what differs')
-    .option('--since <time>', 'samples and windows from then on: RFC 3339, or 2h', time)
-    .option('--until <time>', 'only those before then', time)
+    .option('--since <time>', 'samples and windows from then on: RFC 3339, or 2h', pastTimeArgument)
+    .option('--until <time>', 'only those before then', timeArgument)
     .option('--partition <number>', 'only this partition', wholeNumber)
     .option('--memory <MiB>', 'memory for samples; more of them take more rounds', mebibytes, 512)
     .option('--dry-run', 'change nothing (so it is unless --repair is given)')

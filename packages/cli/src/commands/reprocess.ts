@@ -16,7 +16,7 @@ import { rateArgument } from '../rate-argument.ts';
 import { receiverUrl, type ReceiverFlags } from '../receiver-client.ts';
 import { tellingFaults } from '../rule-file-report.ts';
 import { stoppable } from '../stoppable.ts';
-import { timeArgument } from '../time-argument.ts';
+import { pastTimeArgument, timeArgument } from '../time-argument.ts';
 import { candidateNumber } from './edition.ts';
 import { withCommonOptions } from './rules.ts';
 
@@ -41,7 +41,7 @@ export function addReprocessCommand(program: Command, context: CliContext): void
       .command('reprocess')
       .description('fold history again under other rules, beside what is shown')
       .option('--rules <file>', 'the rule file')
-      .option('--since <time>', 'from then on: 2026-11-29T12:00:00Z, or 2h ago', timeArgument)
+      .option('--since <time>', 'from then on: 2026-11-29T12:00:00Z, or 2h ago', pastTimeArgument)
       .option('--rate <samples>', 'fold at most so many a second, in all partitions', rateArgument)
       .option('--detach', 'do not wait until it is through')
       .option('--force', 'begin without looking whether it fits on the disk')
@@ -66,7 +66,8 @@ export function addReprocessCommand(program: Command, context: CliContext): void
       (name) => flags[name] !== undefined,
     );
     if (only !== undefined) return command.error(`error: --${only} is for --marked`);
-    if (rules === undefined) return command.error('error: say --rules FILE (--help shows more)');
+    if (rules === undefined)
+      return command.error('error: say --rules FILE, or --marked (--help shows more)');
     if (since === undefined) return command.error('error: say --since, as --since 2h');
     await begin(context, flags, { config: rules, sinceUs: since });
   });
@@ -151,14 +152,13 @@ async function rateOfJob(url: string, rate: number | undefined): Promise<number 
   return Math.max(1, Math.floor(rate / partitions));
 }
 
-/** What is in the future has nothing to fold; the receiver says so. */
 async function lookForRoom(
   context: CliContext,
   { dataDir, url, force }: ReprocessFlags & { url: string },
   file: RuleFileContent,
   sinceUs: number,
 ): Promise<void> {
-  if (force === true || sinceUs > Date.now() * 1000) return;
+  if (force === true) return;
   const { ensureRoom } = await import('../editions/ensure-room.ts');
   await stoppable((signal) => ensureRoom({ context, dataDir, url, file, sinceUs, signal }));
 }

@@ -2,7 +2,12 @@ import type { Command } from 'commander';
 import type { CliContext } from '../cli-context.ts';
 import { formatUnverified, formatUnverifiedSamples } from '../dead-text.ts';
 import { storeConnection } from '../store-connection.ts';
-import { limitArgument, seriesIdArgument, timeArgument } from '../time-argument.ts';
+import {
+  limitArgument,
+  seriesIdArgument,
+  pastTimeArgument,
+  timeArgument,
+} from '../time-argument.ts';
 
 interface UnverifiedFlags {
   json?: boolean;
@@ -50,7 +55,7 @@ export function addUnverifiedCommand(program: Command, context: CliContext): voi
 
 function withFilters(command: Command): Command {
   return command
-    .option('--since <time>', 'a time, or how long ago: 2026-11-29T12:00:00Z, 7d', timeArgument)
+    .option('--since <time>', 'a time, or how long ago: 2026-11-29T12:00:00Z, 7d', pastTimeArgument)
     .option('--until <time>', 'the same; before it', timeArgument)
     .option('--limit <count>', 'at most so many', limitArgument, LIMIT)
     .option('--json', 'print JSON')

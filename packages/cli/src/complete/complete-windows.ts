@@ -1,5 +1,6 @@
 import type { CompleteReport, CompleteSettings } from '@millrace/complete';
-import { systemClock } from '@millrace/runtime';
+import { MillraceError, systemClock } from '@millrace/runtime';
+import type { StoreReader } from '@millrace/store';
 import { withLogAndStore } from '../audit/with-audited.ts';
 import type { CliContext } from '../cli-context.ts';
 import { showCompletion } from './complete-progress.ts';
@@ -18,7 +19,8 @@ export async function completeWindows(
   return await withLogAndStore(
     context,
     { dataDir, hasArchive: true },
-    async ({ stream, completion }, signal) => {
+    async ({ stream, store, completion }, signal) => {
+      if (wanted.rules !== undefined) await ensureRules(store, wanted.rules);
       const parts = { stream, store: completion(), clock: systemClock };
       return await completeMarked(
         { ...parts, onProgress: progress.step, signal },
@@ -27,4 +29,28 @@ export async function completeWindows(
     },
     progress.end,
   );
+}
+
+/** Of a name that was mistyped nothing is marked, and that would look well. */
+async function ensureRules(store: StoreReader, names: readonly string[]): Promise<void> {
+  const snapshot = await store.snapshot();
+  let known: Set<string>;
+  try {
+    const { editions } = await snapshot.editions();
+    known = new Set(editions.map(({ rule }) => rule));
+  } finally {
+    await snapshot.close();
+  }
+  const unknown = names.filter((name) => !known.has(name));
+  if (unknown.length === 0) return;
+  const there = [...known].sort();
+  throw new MillraceError({
+    code: 'COMPLETE_RULE_UNKNOWN',
+    kind: 'permanent',
+    message: `No window is of a rule named ${unknown.join(' or ')}. Nothing was changed.`,
+    remedy:
+      there.length === 0
+        ? 'Nothing is stored yet; wait for the first windows.'
+        : `Name one of ${there.join(', ')}, or none for all.`,
+  });
 }

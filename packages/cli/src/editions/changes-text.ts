@@ -23,7 +23,8 @@ export function formatPromotion(
 
 export function promotedLines({ number, version, isRepeated, replaced }: Promoted): string[] {
   if (version === undefined) return ['Nothing was changed.'];
-  if (isRepeated) return [`Nothing was left to do: ${number} is in force and shown.`];
+  if (isRepeated)
+    return [`Nothing was left to do: ${number} is in force, and shown from these times on.`];
   return [
     `${number} is in force as version ${version}, and shown from these times on.`,
     ...(replaced === undefined ? [] : [`The rules of before are folded on as ${replaced}.`]),
