@@ -9,23 +9,9 @@ WHERE EXISTS (
     SELECT
       piece.start, count(*) AS pieces, sum(piece.count) AS samples,
       bool_or(piece.marked) AS is_marked
-    FROM (
-      SELECT final.start, final.count, final.marked
-      FROM windows AS final
-      WHERE final.series_id = found.series_id AND final.start < found.start
-        AND final.width = found.width AND final.edition = found.edition
-      UNION ALL
-      SELECT revision.start, revision.count, revision.marked
-      FROM windows_open AS revision
-      WHERE revision.series_id = found.series_id AND revision.start < found.start
-        AND revision.width = found.width AND revision.edition = found.edition
-        AND NOT EXISTS (
-          SELECT FROM windows AS final
-          WHERE final.series_id = revision.series_id AND final.start = revision.start
-            AND final.width = revision.width AND final.edition = revision.edition
-            AND final.partition = revision.partition AND final.piece = revision.piece
-        )
-    ) AS piece
+    FROM window_pieces AS piece
+    WHERE piece.series_id = found.series_id AND piece.start < found.start
+      AND piece.width = found.width AND piece.edition = found.edition
     GROUP BY piece.start
   ) AS made
   LEFT JOIN windows_complete AS whole

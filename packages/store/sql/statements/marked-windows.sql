@@ -76,23 +76,9 @@ CROSS JOIN LATERAL (
       piece.partition, count(*) AS pieces, sum(piece.count) AS samples,
       bool_or(piece.is_open) AS is_open, bool_or(piece.marked) AS is_marked,
       min(piece.piece) AS first_piece
-    FROM (
-      SELECT final.partition, final.piece, final.count, final.marked, false AS is_open
-      FROM windows AS final
-      WHERE final.series_id = found.series_id AND final.start = found.start
-        AND final.width = found.width AND final.edition = found.edition
-      UNION ALL
-      SELECT revision.partition, revision.piece, revision.count, revision.marked, true
-      FROM windows_open AS revision
-      WHERE revision.series_id = found.series_id AND revision.start = found.start
-        AND revision.width = found.width AND revision.edition = found.edition
-        AND NOT EXISTS (
-          SELECT FROM windows AS final
-          WHERE final.series_id = revision.series_id AND final.start = revision.start
-            AND final.width = revision.width AND final.edition = revision.edition
-            AND final.partition = revision.partition AND final.piece = revision.piece
-        )
-    ) AS piece
+    FROM window_pieces AS piece
+    WHERE piece.series_id = found.series_id AND piece.start = found.start
+      AND piece.width = found.width AND piece.edition = found.edition
     GROUP BY piece.partition
   ) AS one
 ) AS made

@@ -151,10 +151,32 @@ export function describeFunctions(name: string, start: () => Promise<TestServer>
         }
       });
 
+      it('finds each rank on both sides of zero, whichever end it is looked for from', async () => {
+        const made = ExponentialHistogram.empty();
+        for (const one of [-Infinity, -300, -300, -2, 0, 0, 1e-310, 5, 700, 700, 700, Infinity]) {
+          made.add(one);
+        }
+        const ranks = Array.from({ length: made.count }, (_, i) => (i + 1) / made.count);
+        const rows = ranks.map((q) => `${hex(made.encode())}, ${float(q)}, 0`);
+        const found = await evaluate('quantile(a, b)', rows);
+        ranks.forEach((q, i) => {
+          const expected = made.quantile(q);
+          if (!Number.isFinite(expected) || Math.abs(expected) < 1e-300) {
+            expectNear(number(found[i]!), expected);
+          } else {
+            expect(number(found[i]!)! / expected).toBeCloseTo(1, 10);
+          }
+        });
+      });
+
       it('is NULL of nothing', async () => {
-        expect(await query('SELECT merge_histogram(NULL), quantile(NULL, 0.5)')).toEqual([
-          [null, null],
-        ]);
+        const calls = [
+          ...['merge_histogram(NULL)', 'merged_histogram(NULL)', "merged_histogram('{}')"],
+          ...['quantile(NULL, 0.5)', "quantile('\\x0100', NULL)", 'power_of_two(NULL)'],
+          ...['merged_sketch(NULL)', 'merged_inputs(NULL)', "merged_inputs('{}')"],
+          ...['divide_floats(NULL, 2)', 'divide_floats(2, NULL)', "rate(NULL, '1 hour')"],
+        ];
+        expect(await query(`SELECT ${calls.join()}`)).toEqual([calls.map(() => null)]);
       });
     });
 

@@ -235,6 +235,19 @@ export function describeViews(name: string, start: () => Promise<TestServer>): v
         expect(text).toContain('series_definitions_metric');
         expect(text).toMatch(/Index Cond:.*start >= /);
       });
+
+      it('calls no function for each window that can be put in place of its call', async () => {
+        const plan = await query(
+          `EXPLAIN (VERBOSE) SELECT avg, rate, quantile(histogram, 0.99), "distinct", inputs
+       FROM series_windows WHERE start >= '2026-03-01'`,
+        );
+        const text = linesOf(plan);
+        expect(text).toContain('quantile(');
+        expect(text).toContain('merge_histograms(');
+        expect(text).not.toMatch(
+          /(?:rate|divide_floats|merged_histogram|merged_sketch|merged_inputs)\(/,
+        );
+      });
     });
 
     describe('selectors', () => {
