@@ -64,6 +64,30 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   END
 $$;
 
+CREATE FUNCTION middle_of_outer_bucket(scale integer, index integer) RETURNS double precision
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+  width double precision := power(2::double precision, -scale);
+  low double precision := power_of_two(index * width);
+  high double precision := power_of_two((index::double precision + 1) * width);
+BEGIN
+  RETURN CASE WHEN low = 0 THEN high ELSE low / (1 + low / high) * 2 END;
+END
+$$;
+
+-- The harmonic mean of a bucket's ends, 2^low and 2^high, without the one of them that follows from
+-- the other; and as before where an end lies near or outside the range of floats.
+CREATE FUNCTION middle_of_bucket(scale integer, index integer) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE
+    WHEN index * power(2::double precision, -scale) < -1021
+      OR (index::double precision + 1) * power(2::double precision, -scale) > 1023
+    THEN middle_of_outer_bucket(scale, index)
+    ELSE power(2::double precision, index * power(2::double precision, -scale)) * 2
+      / (1 + power(2::double precision, -power(2::double precision, -scale)))
+  END
+$$;
+
 -- As before, but from the top: it is the high quantiles that are asked for, and they lie in the
 -- last few buckets.
 --
@@ -75,31 +99,35 @@ DECLARE
   -- A copy: a value that is kept compressed would be expanded again at each look.
   bytes bytea := histogram || ''::bytea;
   positives_end integer := 34 + 12 * int32_at(bytes, 26);
-  buckets_end integer := positives_end + 12 * int32_at(bytes, 30);
-  zeros bigint := uint64_at(bytes, 2);
   -- How many lie at or above what is looked at, and how many above the one that is looked for.
   reached bigint := uint64_at(bytes, 10);
   higher bigint;
-  total bigint := zeros + reached + uint64_at(bytes, 18);
+  total bigint := uint64_at(bytes, 2) + reached + uint64_at(bytes, 18);
 BEGIN
-  FOR at IN 38 .. buckets_end - 1 BY 12 LOOP
+  FOR at IN 38 .. length(bytes) - 1 BY 12 LOOP
     total := total + uint64_at(bytes, at);
   END LOOP;
-  IF total = 0 THEN RETURN NULL; END IF;
-  IF q = 'NaN' THEN RETURN q; END IF;
-  IF q < 0 THEN RETURN '-Infinity'; END IF;
-  IF q > 1 THEN RETURN 'Infinity'; END IF;
+  -- NaN is above 1.
+  IF total = 0 OR q < 0 OR q > 1 THEN
+    RETURN CASE
+      WHEN total = 0 THEN NULL WHEN q = 'NaN' THEN q WHEN q < 0 THEN '-Infinity' ELSE 'Infinity'
+    END;
+  END IF;
   higher := greatest(0, total - greatest(1, ceil(q * total)));
   IF reached > higher THEN RETURN 'Infinity'; END IF;
   FOR at IN REVERSE positives_end - 12 .. 34 BY 12 LOOP
     reached := reached + uint64_at(bytes, at + 4);
-    IF reached > higher THEN RETURN middle_of_bucket(bytes, at); END IF;
+    IF reached > higher THEN
+      RETURN middle_of_bucket(histogram_scale(bytes), int32_at(bytes, at));
+    END IF;
   END LOOP;
-  reached := reached + zeros;
+  reached := reached + uint64_at(bytes, 2);
   IF reached > higher THEN RETURN 0; END IF;
-  FOR at IN positives_end .. buckets_end - 1 BY 12 LOOP
+  FOR at IN positives_end .. length(bytes) - 1 BY 12 LOOP
     reached := reached + uint64_at(bytes, at + 4);
-    IF reached > higher THEN RETURN -middle_of_bucket(bytes, at); END IF;
+    IF reached > higher THEN
+      RETURN -middle_of_bucket(histogram_scale(bytes), int32_at(bytes, at));
+    END IF;
   END LOOP;
   RETURN '-Infinity';
 END
