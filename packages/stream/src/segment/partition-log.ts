@@ -104,24 +104,15 @@ export class PartitionLog {
     return this.#closedBytes + this.#tail.flushedBytes;
   }
 
-  async append(payload: Uint8Array): Promise<AppendResult> {
-    const { settings, inFlight, clock } = this.#params;
-    if (this.#isClosed) throw closedStream(this.#where);
-    this.#checkBounds(payload.length);
-    if (this.#brokenSinceUs !== undefined && this.#failing !== undefined) {
-      const pausedUs = clock.nowUs() - this.#brokenSinceUs;
-      // A clock that was set back must not make the pause longer.
-      if (pausedUs >= 0 && pausedUs < settings.mendPauseMs * 1000) throw this.#failing;
-    }
-    inFlight.bytes += payload.length;
-    try {
-      return await new Promise<AppendResult>((resolve, reject) => {
-        this.#queue.push({ payload, resolve, reject });
-        this.#draining ??= this.#drain();
-      });
-    } finally {
-      inFlight.bytes -= payload.length;
-    }
+  /** One promise and nothing around it: there are thousands of appends a second. */
+  append(payload: Uint8Array): Promise<AppendResult> {
+    return new Promise((resolve, reject) => {
+      // What is thrown here rejects it.
+      this.#admit(payload.length);
+      this.#params.inFlight.bytes += payload.length;
+      this.#queue.push({ payload, resolve, reject });
+      this.#draining ??= this.#drain();
+    });
   }
 
   /** Forgets closed segments below `position` as far as the retention lets them go. */
@@ -151,8 +142,10 @@ export class PartitionLog {
     }
   }
 
-  #checkBounds(bytes: number): void {
-    const { settings, inFlight, topic, topicBytes } = this.#params;
+  /** @throws StreamError when nothing is taken, or not so many bytes. */
+  #admit(bytes: number): void {
+    const { settings, inFlight, topic, topicBytes, clock } = this.#params;
+    if (this.#isClosed) throw closedStream(this.#where);
     if (bytes > settings.recordBytesMax) {
       throw recordTooLarge(this.#where, bytes, settings.recordBytesMax);
     }
@@ -165,6 +158,11 @@ export class PartitionLog {
     if (inFlight.bytes > 0 && inFlight.bytes + bytes > settings.inFlightBytesMax) {
       throw overloaded(this.#where, settings.inFlightBytesMax);
     }
+    if (this.#brokenSinceUs !== undefined && this.#failing !== undefined) {
+      const pausedUs = clock.nowUs() - this.#brokenSinceUs;
+      // A clock that was set back must not make the pause longer.
+      if (pausedUs >= 0 && pausedUs < settings.mendPauseMs * 1000) throw this.#failing;
+    }
   }
 
   async #drain(): Promise<void> {
@@ -174,7 +172,6 @@ export class PartitionLog {
         // whose bytes are there already. A flush costs as much for many records as for one.
         await nextTurn();
         await this.#commitGroup();
-        this.#reportHealthy();
       } catch (error) {
         this.#refuseAll(error);
         await this.#mend();
@@ -194,7 +191,12 @@ export class PartitionLog {
     const group = this.#queue.splice(0, staged.count);
     this.#end += group.length;
     this.#publish();
-    for (const [i, { resolve }] of group.entries()) resolve({ offset: offset + i, appendTimeUs });
+    this.#reportHealthy();
+    for (let i = 0; i < group.length; i += 1) {
+      const { payload, resolve } = group[i]!;
+      this.#params.inFlight.bytes -= payload.length;
+      resolve({ offset: offset + i, appendTimeUs });
+    }
   }
 
   #mustRotate(): boolean {
@@ -253,7 +255,10 @@ export class PartitionLog {
     this.#failing = error;
     const refused = this.#queue;
     this.#queue = [];
-    for (const { reject } of refused) reject(error);
+    for (const { payload, reject } of refused) {
+      this.#params.inFlight.bytes -= payload.length;
+      reject(error);
+    }
   }
 
   async #mend(): Promise<void> {

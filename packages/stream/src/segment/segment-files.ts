@@ -1,4 +1,4 @@
-import { constants, readSync, writeSync } from 'node:fs';
+import { constants, readSync, write, writeSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, unlink, type FileHandle } from 'node:fs/promises';
 
 /** One open file. Positions and lengths in bytes. */
@@ -158,9 +158,20 @@ function readInPlace(fd: number, into: Uint8Array, position: number): number {
 
 async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   // A short write is how a filling disk says so first; the next one brings the error.
-  let done = 0;
-  while (done < bytes.length) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
-    done += bytesWritten;
-  }
+  for (let done = 0; done < bytes.length;) done += await writeSome(handle, bytes, position, done);
+}
+
+/** With a callback: a promise of the file system's own takes several objects more for each. */
+function writeSome(
+  { fd }: FileHandle,
+  bytes: Uint8Array,
+  position: number,
+  done: number,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(fd, bytes, done, bytes.length - done, position + done, (error, written) => {
+      if (error === null) resolve(written);
+      else reject(error);
+    });
+  });
 }

@@ -161,21 +161,23 @@ class OpenSegmentStream implements SegmentStream {
 
   producer(): Producer {
     let closed = false;
-    const unsettled = new Set<Promise<unknown>>();
+    let unsettled = 0;
+    let settled: () => void = () => undefined;
+    const settle = (): void => {
+      unsettled -= 1;
+      if (unsettled === 0) settled();
+    };
     return {
-      append: async (topic, partition, payload) => {
-        if (closed) throw closedStream('This producer');
+      append: (topic, partition, payload) => {
+        if (closed) return Promise.reject(closedStream('This producer'));
         const appended = this.#append(topic, partition, payload);
-        unsettled.add(appended);
-        try {
-          return await appended;
-        } finally {
-          unsettled.delete(appended);
-        }
+        unsettled += 1;
+        appended.then(settle, settle);
+        return appended;
       },
       close: async () => {
         closed = true;
-        await Promise.allSettled(unsettled);
+        if (unsettled > 0) await new Promise<void>((resolve) => (settled = resolve));
       },
     };
   }
@@ -239,9 +241,20 @@ class OpenSegmentStream implements SegmentStream {
     await closeAll(this.#owned);
   }
 
-  async #append(topic: Topic, partition: number, payload: Uint8Array): Promise<AppendResult> {
+  #append(topic: Topic, partition: number, payload: Uint8Array): Promise<AppendResult> {
+    const log = this.#closed ? undefined : this.#owned.get(topic)?.[partition];
+    return log === undefined
+      ? this.#appendElsewhere(topic, partition, payload)
+      : log.append(payload);
+  }
+
+  async #appendElsewhere(
+    topic: Topic,
+    partition: number,
+    payload: Uint8Array,
+  ): Promise<AppendResult> {
     this.#check(topic, partition);
-    return this.#ownerOf(topic).append(partition, payload);
+    return await this.#ownerOf(topic).append(partition, payload);
   }
 
   #ownerOf(topic: Topic): OwnedTopic {
