@@ -13,25 +13,22 @@ export class InFlightBytes {
   }
 
   lease(): Lease {
-    const lease: Lease & { held: number } = {
-      held: 0,
-      take: (bytes) => {
-        // A request that is alone always fits: it has bounds of its own, and refusing it would
-        // refuse it for ever.
-        const alone = this.#leases === 0 || (this.#leases === 1 && lease.held > 0);
-        if (this.#bytes + bytes > this.#bytesMax && !alone) return false;
-        lease.set(lease.held + bytes);
-        return true;
-      },
-      set: (bytes) => {
-        if (lease.held === 0 && bytes > 0) this.#leases += 1;
-        if (lease.held > 0 && bytes === 0) this.#leases -= 1;
-        this.#bytes += bytes - lease.held;
-        lease.held = bytes;
-      },
-      release: () => lease.set(0),
-    };
-    return lease;
+    return new HeldBytes(this);
+  }
+
+  /** Whether so many more may be held by a lease that holds `held`. */
+  hasRoom(bytes: number, held: number): boolean {
+    // A request that is alone always fits: it has bounds of its own, and refusing it would
+    // refuse it for ever.
+    const alone = this.#leases === 0 || (this.#leases === 1 && held > 0);
+    return this.#bytes + bytes <= this.#bytesMax || alone;
+  }
+
+  /** A lease holds other bytes than before. */
+  change(before: number, after: number): void {
+    if (before === 0 && after > 0) this.#leases += 1;
+    if (before > 0 && after === 0) this.#leases -= 1;
+    this.#bytes += after - before;
   }
 }
 
@@ -41,4 +38,28 @@ export interface Lease {
   /** Holds exactly that many bytes from now on, whether they fit or not. */
   set(bytes: number): void;
   release(): void;
+}
+
+class HeldBytes implements Lease {
+  readonly #inFlight: InFlightBytes;
+  #held = 0;
+
+  constructor(inFlight: InFlightBytes) {
+    this.#inFlight = inFlight;
+  }
+
+  take(bytes: number): boolean {
+    if (!this.#inFlight.hasRoom(bytes, this.#held)) return false;
+    this.set(this.#held + bytes);
+    return true;
+  }
+
+  set(bytes: number): void {
+    this.#inFlight.change(this.#held, bytes);
+    this.#held = bytes;
+  }
+
+  release(): void {
+    this.set(0);
+  }
 }

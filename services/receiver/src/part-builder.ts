@@ -108,10 +108,24 @@ export class PartBuilder {
     this.#samples.push(this.#series.rowOf(series, kind), timeUs, value, flags);
   }
 
-  /** As `sample`, of the value number `i` of a run, with nothing beside it. */
-  sampleOf(series: SeriesNumber, kind: SampleKind, run: SampleColumns, i: number): void {
+  /**
+   * `costOf`, `measure` and `sample` of the value number `i` of a run, with nothing beside it, in
+   * one; false, and nothing done, when the part would have more than `bytesMax` with it.
+   */
+  takeOf(
+    series: SeriesNumber,
+    kind: SampleKind,
+    { run, i, bytesMax }: Readonly<{ run: SampleColumns; i: number; bytesMax: number }>,
+  ): boolean {
+    const { measured } = this;
+    const sum = measured + this.costOf(series, kind, SAMPLE_BYTES);
+    if (sum > bytesMax && measured > 0) return false;
+    this.measured = sum;
+    this.#lastKind = kind;
+    this.#lastSeries = series;
     this.#ordinals += 1;
     this.#samples.pushOf(this.#series.rowOf(series, kind), run, i);
+    return true;
   }
 
   /** All of a part that is empty yet. Where it ends was measured when its layout was made. */
@@ -205,7 +219,9 @@ export class PartBuilder {
     const last = this.#lastSeries < 0 ? this.#lastFingerprint : fingerprints;
     const lastFrom = this.#lastSeries < 0 ? 0 : this.#lastSeries * 4;
     const from = series * 4;
-    for (let i = 0; i < 4; i += 1) {
+    // The first word tells nearly all apart.
+    if (last[lastFrom] !== fingerprints[from]) return false;
+    for (let i = 1; i < 4; i += 1) {
       if (last[lastFrom + i] !== fingerprints[from + i]) return false;
     }
     return true;

@@ -1,5 +1,11 @@
-import { fingerprintOf, METRIC_NAME_LABEL, partitionOf, type SampleKind } from '@millrace/model';
-import type { MetricMetadata } from '@millrace/wire';
+import {
+  fingerprintOf,
+  METRIC_NAME_LABEL,
+  partitionOf,
+  type SampleKind,
+  type TimeUs,
+} from '@millrace/model';
+import type { ExpectedRun, MetricMetadata } from '@millrace/wire';
 import type { BatchColumns } from './batch-columns.ts';
 import type { LayoutPart } from './batch-layout.ts';
 import { LaneDefinitions, type DefinitionSettings } from './lane-definitions.ts';
@@ -79,6 +85,32 @@ export class PartCutter {
     }
     builder.measure(series, kind, cost);
     return builder;
+  }
+
+  /**
+   * Measures and places the samples of a run from number `from` on, up to the first that is later
+   * than `latestUs`; returns its number. Numbers stay in their columns: as arguments of a call they
+   * would be objects of their own, and thousands of them a request.
+   */
+  placeRun(
+    kind: SampleKind,
+    run: ExpectedRun,
+    { from, latestUs }: Readonly<{ from: number; latestUs: TimeUs }>,
+  ): number {
+    const { numbers, timesUs, samples } = run;
+    const { partitions } = this.series.table;
+    const builders = this.#builders;
+    const bytesMax = this.#partBytesMax;
+    for (let i = from; i < samples; i += 1) {
+      if (!(timesUs[i]! <= latestUs)) return i;
+      const series = numbers[i]!;
+      const builder = builders[partitions[series]!]!;
+      const sample = { run, i, bytesMax };
+      if (builder.takeOf(series, kind, sample)) continue;
+      this.#seal(builder, true);
+      builder.takeOf(series, kind, sample);
+    }
+    return samples;
   }
 
   /** A whole part, cut where `place` cut the same samples before. */

@@ -53,10 +53,14 @@ export class PartSeries {
     const row = this.#kinds.length;
     table.setRow(series, this.#serial, kind, row);
     this.#kinds.push(kind);
-    const words = this.#fingerprints;
     const from = series * 4;
-    const to = words.reserve(4);
-    for (let i = 0; i < 4; i += 1) words.data[to + i] = table.fingerprints[from + i]!;
+    const to = this.#fingerprints.reserve(4);
+    const { data } = this.#fingerprints;
+    const { fingerprints } = table;
+    data[to] = fingerprints[from]!;
+    data[to + 1] = fingerprints[from + 1]!;
+    data[to + 2] = fingerprints[from + 2]!;
+    data[to + 3] = fingerprints[from + 3]!;
     if (kind === SampleKind.event || !this.#lane.isKnown(series)) this.#define(row, series, kind);
     return row;
   }

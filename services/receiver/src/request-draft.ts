@@ -61,24 +61,17 @@ export class RequestDraft {
     this.accepted += 1;
   }
 
-  /**
-   * As `plain`, for each sample of a run. Numbers stay in their columns: as arguments of a call
-   * they would be objects of their own, and thousands of them a request.
-   */
+  /** As `plain`, for each sample of a run. */
   run(firstOrdinal: number, kind: SampleKind, run: ExpectedRun): void {
-    const { samples, numbers, timesUs } = run;
+    const { samples, numbers, timesUs, values } = run;
     const latestUs = this.#latestUs;
-    let accepted = 0;
-    for (let i = 0; i < samples; i += 1) {
-      const series = numbers[i]!;
-      if (timesUs[i]! <= latestUs) {
-        this.#cutter.place(series, kind, SAMPLE_BYTES).sampleOf(series, kind, run, i);
-        accepted += 1;
-      } else {
-        this.plain(firstOrdinal + i, series, kind, timesUs[i]!, run.values[i]!, 0);
-      }
+    for (let from = 0; ; from += 1) {
+      const i = this.#cutter.placeRun(kind, run, { from, latestUs });
+      this.accepted += i - from;
+      if (i === samples) return;
+      this.plain(firstOrdinal + i, numbers[i]!, kind, timesUs[i]!, values[i]!, 0);
+      from = i;
     }
-    this.accepted += accepted;
   }
 
   /**

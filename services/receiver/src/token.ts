@@ -12,19 +12,26 @@ export interface TokenPosition {
  */
 const TOKEN_VERSION = 1;
 const LOG_ID_BYTES = 4;
+/** Two numbers of at most 53 bits, and the log id. */
+const POSITION_BYTES_MAX = 8 + 8 + LOG_ID_BYTES;
 const LOG_ID_UNKNOWN = '0'.repeat(LOG_ID_BYTES * 2);
 const TOKEN_LENGTH_MAX = 64 * 1024;
 
 /** An opaque, URL-safe text for the positions; empty input gives a token that waits for nothing. */
 export function encodeToken(positions: readonly TokenPosition[]): string {
-  const bytes: number[] = [TOKEN_VERSION];
+  const bytesMax = 1 + positions.length * POSITION_BYTES_MAX;
+  if (bytesMax > room.length) room = Buffer.alloc(2 * bytesMax);
+  let at = room.writeUInt8(TOKEN_VERSION);
   for (const { partition, position, logId } of positions) {
-    pushVarint(bytes, partition);
-    pushVarint(bytes, position);
-    bytes.push(...Buffer.from(shortLogId(logId) ?? LOG_ID_UNKNOWN, 'hex'));
+    at = writeVarint(room, at, partition);
+    at = writeVarint(room, at, position);
+    at += room.write(shortLogId(logId) ?? LOG_ID_UNKNOWN, at, 'hex');
   }
-  return Buffer.from(bytes).toString('base64url');
+  return room.toString('base64url', 0, at);
 }
+
+/** Used from token to token. */
+let room = Buffer.alloc(256);
 
 /** The positions of a token, log ids shortened; undefined when it is none of ours. */
 export function decodeToken(token: string): TokenPosition[] | undefined {
@@ -52,10 +59,12 @@ export function shortLogId(logId: string | undefined): string | undefined {
   return logId?.slice(0, LOG_ID_BYTES * 2);
 }
 
-function pushVarint(bytes: number[], value: number): void {
+function writeVarint(bytes: Buffer, from: number, value: number): number {
+  let at = from;
   let rest = value;
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) + 0x80);
-  bytes.push(rest);
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes[at++] = (rest % 0x80) + 0x80;
+  bytes[at] = rest;
+  return at + 1;
 }
 
 function readVarint(bytes: Buffer, from: number): { value: number; end: number } | undefined {

@@ -42,20 +42,26 @@ async function receive(parts: Parts, request: HttpRequest): Promise<HttpAnswer> 
   const bounds = settings;
   const body = await readBody({ body: request.body, encoding: 'identity', bounds, lease });
   const receipt = await intake.receive({ protocol: 'remote_write.v1', body, producer, lease });
-  const answer = receipt.rejected.length === 0 ? accepted() : refused(receipt);
-  const token = { 'millrace-token': encodeToken(receipt.positions) };
-  return { ...answer, headers: { ...answer.headers, ...token } };
+  const token = encodeToken(receipt.positions);
+  if (receipt.rejected.length === 0) return accepted(token);
+  const answer = refused(receipt);
+  return { ...answer, headers: { ...answer.headers, 'millrace-token': token } };
 }
 
+/** As all senders write it: then there is nothing to be taken apart. */
+const USUAL_TYPE = 'application/x-protobuf';
+
 function checkType(request: HttpRequest): void {
+  if (request.headers['content-type'] === USUAL_TYPE) return;
   const { type, parameters } = mediaTypeOf(request);
   const proto = parameters.get('proto') ?? PROTO_V1;
-  if ((type === '' || type === 'application/x-protobuf') && proto === PROTO_V1) return;
+  if ((type === '' || type === USUAL_TYPE) && proto === PROTO_V1) return;
   const shown = JSON.stringify(`${type};proto=${proto}`.slice(0, 100));
   throw new DecodeError('unsupported_media_type', `the content type is ${shown}`);
 }
 
 function checkEncoding(request: HttpRequest): void {
+  if (request.headers['content-encoding'] === 'snappy') return;
   const encoding = encodingOf(request);
   // The protocol knows no other: without a header it is snappy all the same.
   if (encoding === 'snappy' || encoding === 'identity') return;
@@ -63,8 +69,8 @@ function checkEncoding(request: HttpRequest): void {
   throw new DecodeError('unsupported_encoding', `the content encoding is ${shown}`);
 }
 
-function accepted(): HttpAnswer {
-  return { status: 204, headers: {}, body: '' };
+function accepted(token: string): HttpAnswer {
+  return { status: 204, headers: { 'millrace-token': token }, body: '' };
 }
 
 /** The sender drops what was refused and goes on; its log shows the first line. */
