@@ -1,3 +1,4 @@
+import { Histogram, Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import { createMeter } from './meter.ts';
 
@@ -12,4 +13,26 @@ test('what a gauge forgets is shown no longer, and the rest is', async () => {
   ]);
   lag.set(6, { partition: 0 });
   expect(await meter.exposition()).toContain('lag_ms{partition="0"} 6');
+});
+
+test('a histogram shows what the library itself would, however often it is looked at', async () => {
+  const buckets = [0.0005, 0.001, 0.25, 1, 30];
+  const help = 'How long it took.';
+  const meter = createMeter();
+  const ours = meter.histogram({ name: 'took_seconds', help, buckets });
+  const register = new Registry();
+  const theirs = new Histogram({ name: 'took_seconds', help, buckets, registers: [register] });
+  expect(await meter.exposition()).toBe(await register.metrics());
+  const values = [0, 0.0005, 0.0006, 0.2, 0.25, 1, 1.5, 30, 31, 1e9];
+  for (const value of [...values, ...values, -1]) {
+    ours.observe(value);
+    theirs.observe(value);
+    expect(await meter.exposition()).toBe(await register.metrics());
+  }
+  for (const value of values) [ours, theirs].forEach((histogram) => histogram.observe(value));
+  expect(await meter.exposition()).toBe(await register.metrics());
+  expect(await meter.measurements()).toContainEqual({
+    ...{ name: 'took_seconds_bucket', labels: { le: '0.25' }, value: 16, kind: 'cumulative' },
+  });
+  expect(() => ours.observe(Number.NaN)).toThrow('NaN');
 });

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { BucketCounts } from './bucket-counts.ts';
 
 /** One value of our own metrics, ready to be pushed through ourselves. */
 export interface Measurement {
@@ -71,8 +72,13 @@ export function createMeter(): Meter {
       };
     },
     histogram: (described) => {
-      const histogram = new Histogram({ ...base(described), buckets: [...described.buckets] });
-      return { observe: (value, labels) => histogram.observe(labels ?? {}, value) };
+      const buckets = [...described.buckets];
+      const counts = described.labels === undefined ? new BucketCounts(buckets) : undefined;
+      const histogram: Histogram = new Histogram({
+        ...base(described),
+        ...{ buckets, collect: () => counts?.giveTo(histogram) },
+      });
+      return counts ?? { observe: (value, labels) => histogram.observe(labels ?? {}, value) };
     },
     measurements: () => measure(registry),
     exposition: () => registry.metrics(),

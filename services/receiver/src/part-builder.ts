@@ -40,6 +40,7 @@ export const SAMPLE_BYTES: number = 4 + 8 + 8 + 1;
  */
 export class PartBuilder {
   readonly #partition: number;
+  readonly #bytesMax: number;
   readonly #table: SeriesTable;
 
   /** Upper bound of the record's bytes, without its header. */
@@ -67,12 +68,15 @@ export class PartBuilder {
   constructor(
     params: Readonly<{
       partition: number;
+      /** Of a part, as it is measured. */
+      bytesMax: number;
       table: SeriesTable;
       lane: LaneDefinitions;
       nextSerial: () => number;
     }>,
   ) {
     this.#partition = params.partition;
+    this.#bytesMax = params.bytesMax;
     this.#table = params.table;
     this.#lane = params.lane;
     this.#series = new PartSeries(params);
@@ -110,16 +114,12 @@ export class PartBuilder {
 
   /**
    * `costOf`, `measure` and `sample` of the value number `i` of a run, with nothing beside it, in
-   * one; false, and nothing done, when the part would have more than `bytesMax` with it.
+   * one; false, and nothing done, when the part would have more than its bytes with it.
    */
-  takeOf(
-    series: SeriesNumber,
-    kind: SampleKind,
-    { run, i, bytesMax }: Readonly<{ run: SampleColumns; i: number; bytesMax: number }>,
-  ): boolean {
+  takeOf(series: SeriesNumber, kind: SampleKind, run: SampleColumns, i: number): boolean {
     const { measured } = this;
     const sum = measured + this.costOf(series, kind, SAMPLE_BYTES);
-    if (sum > bytesMax && measured > 0) return false;
+    if (sum > this.#bytesMax && measured > 0) return false;
     this.measured = sum;
     this.#lastKind = kind;
     this.#lastSeries = series;

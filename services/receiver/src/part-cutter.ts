@@ -62,7 +62,8 @@ export class PartCutter {
     const nextSerial = (): number => (this.#serial += 1);
     this.#builders = Array.from({ length: params.partitions }, (_, partition) => {
       const lane = new LaneDefinitions({ table, settings: params.definitions });
-      return new PartBuilder({ partition, table, lane, nextSerial });
+      const bytesMax = params.partBytesMax;
+      return new PartBuilder({ partition, bytesMax, table, lane, nextSerial });
     });
   }
 
@@ -100,15 +101,13 @@ export class PartCutter {
     const { numbers, timesUs, samples } = run;
     const { partitions } = this.series.table;
     const builders = this.#builders;
-    const bytesMax = this.#partBytesMax;
     for (let i = from; i < samples; i += 1) {
       if (!(timesUs[i]! <= latestUs)) return i;
       const series = numbers[i]!;
       const builder = builders[partitions[series]!]!;
-      const sample = { run, i, bytesMax };
-      if (builder.takeOf(series, kind, sample)) continue;
+      if (builder.takeOf(series, kind, run, i)) continue;
       this.#seal(builder, true);
-      builder.takeOf(series, kind, sample);
+      builder.takeOf(series, kind, run, i);
     }
     return samples;
   }
