@@ -121,25 +121,30 @@ export class PartSeries {
     // An event's labels are not remembered by who reads it.
     if (kind !== SampleKind.event) this.#lane.defines(series);
     this.#definedRows.push(row);
-    const { labelStarts } = this.#table;
-    this.#pushLabels(labelStarts[series]!, labelStarts[series + 1]!);
+    this.#pushLabels(series);
   }
 
   /** One tight loop: where series are new it is most of what they cost. */
-  #pushLabels(from: number, end: number): void {
-    const { labelSymbols, symbols } = this.#table;
-    const length = end - from;
-    this.#labelCounts.push(length / 2);
-    const to = this.#labelRefs.reserve(length);
+  #pushLabels(series: SeriesNumber): void {
+    const { names, nameLists, valueSymbols, valueStarts, symbols } = this.#table;
+    const from = valueStarts[series]!;
+    const length = valueStarts[series + 1]! - from;
+    const firstName = names.start(nameLists[series]!);
+    const nameSymbols = names.names;
+    this.#labelCounts.push(length);
+    let to = this.#labelRefs.reserve(2 * length);
     const { data } = this.#labelRefs;
     if (this.#refs.length < symbols.size) this.#growRefs(symbols.size);
     const refs = this.#refs;
     const base = this.#refBase;
     const floor = this.#refFloor;
     for (let i = 0; i < length; i += 1) {
-      const symbol = labelSymbols[from + i]!;
-      const known = refs[symbol]!;
-      data[to + i] = known >= floor ? known - base : this.#addSymbol(symbol);
+      const name = nameSymbols[firstName + i]!;
+      const knownName = refs[name]!;
+      data[to++] = knownName >= floor ? knownName - base : this.#addSymbol(name);
+      const value = valueSymbols[from + i]!;
+      const knownValue = refs[value]!;
+      data[to++] = knownValue >= floor ? knownValue - base : this.#addSymbol(value);
     }
   }
 

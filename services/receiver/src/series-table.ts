@@ -5,6 +5,7 @@ import {
   type LabelSet,
   type SampleKind,
 } from '@millrace/model';
+import { NameLists } from './name-lists.ts';
 import { SymbolTable } from './symbol-table.ts';
 
 /** A series by its number in the table; valid until the table is cleared. */
@@ -23,6 +24,7 @@ const FIRST_CAPACITY = 256;
  */
 export class SeriesTable {
   readonly symbols: SymbolTable = new SymbolTable();
+  names: NameLists = new NameLists();
   readonly #tenant: string;
   readonly #partitionCount: number;
   count = 0;
@@ -32,10 +34,12 @@ export class SeriesTable {
   fingerprints: Uint32Array = new Uint32Array(FIRST_CAPACITY * FINGERPRINT_WORDS);
   /** Bytes that a series adds to a record at most, whatever the record holds already. */
   definitionBytes: Uint32Array = new Uint32Array(FIRST_CAPACITY);
-  /** Symbols of name and value of each label, names sorted by bytes, series after series. */
-  labelSymbols: Uint32Array = new Uint32Array(FIRST_CAPACITY);
-  /** Where a series' label symbols start; one more entry tells the end of the last. */
-  labelStarts: Uint32Array = new Uint32Array(FIRST_CAPACITY + 1);
+  /** Which list of `names` a series has: names sorted by bytes. */
+  nameLists: Uint32Array = new Uint32Array(FIRST_CAPACITY);
+  /** Symbols of the values that belong to them, series after series. */
+  valueSymbols: Uint32Array = new Uint32Array(FIRST_CAPACITY);
+  /** Where a series' values start; one more entry tells the end of the last. */
+  valueStarts: Uint32Array = new Uint32Array(FIRST_CAPACITY + 1);
 
   /** Part in which a series last got a row, with what kind and number; part 0: none. */
   rowParts: Float64Array = new Float64Array(FIRST_CAPACITY);
@@ -59,15 +63,17 @@ export class SeriesTable {
       this.partitions,
       this.fingerprints,
       this.definitionBytes,
-      this.labelSymbols,
-      this.labelStarts,
+      this.nameLists,
+      this.valueSymbols,
+      this.valueStarts,
       this.rowParts,
       this.rowKinds,
       this.rows,
       this.definedUntil,
       this.definedAfter,
     ];
-    return columns.reduce((sum, column) => sum + column.byteLength, this.symbols.bytesHeld);
+    const beside = this.symbols.bytesHeld + this.names.bytesHeld;
+    return columns.reduce((sum, column) => sum + column.byteLength, beside);
   }
 
   add(labels: LabelSet): SeriesNumber {
@@ -103,11 +109,13 @@ export class SeriesTable {
     this.count = 0;
     this.generation += 1;
     this.symbols.clear();
+    this.names = new NameLists();
     this.partitions = new Uint16Array(FIRST_CAPACITY);
     this.fingerprints = new Uint32Array(FIRST_CAPACITY * FINGERPRINT_WORDS);
     this.definitionBytes = new Uint32Array(FIRST_CAPACITY);
-    this.labelSymbols = new Uint32Array(FIRST_CAPACITY);
-    this.labelStarts = new Uint32Array(FIRST_CAPACITY + 1);
+    this.nameLists = new Uint32Array(FIRST_CAPACITY);
+    this.valueSymbols = new Uint32Array(FIRST_CAPACITY);
+    this.valueStarts = new Uint32Array(FIRST_CAPACITY + 1);
     this.rowParts = new Float64Array(FIRST_CAPACITY);
     this.rowKinds = new Uint8Array(FIRST_CAPACITY);
     this.rows = new Uint32Array(FIRST_CAPACITY);
@@ -116,21 +124,26 @@ export class SeriesTable {
   }
 
   #addLabels(series: SeriesNumber, labels: LabelSet): number {
-    let at = this.labelStarts[series]!;
-    if (at + labels.length * 2 > this.labelSymbols.length) {
-      const length = Math.max(at + labels.length * 2, this.labelSymbols.length * 2);
-      this.labelSymbols = grown(this.labelSymbols, new Uint32Array(length));
+    const { symbols } = this;
+    let at = this.valueStarts[series]!;
+    if (at + labels.length > this.valueSymbols.length) {
+      const length = Math.max(at + labels.length, this.valueSymbols.length * 2);
+      this.valueSymbols = grown(this.valueSymbols, new Uint32Array(length));
     }
+    const list = this.names.numberOf(labels, symbols);
+    const { names } = this.names;
+    let name = this.names.start(list);
+    this.nameLists[series] = list;
     let bytes = SERIES_BYTES + labels.length * LABEL_BYTES;
-    for (const label of labels) {
-      for (const text of label) {
-        const symbol = this.symbols.idOf(text);
-        this.labelSymbols[at] = symbol;
-        at += 1;
-        bytes += this.symbols.end(symbol) - this.symbols.start(symbol);
-      }
+    for (const [, value] of labels) {
+      const symbol = symbols.idOf(value);
+      this.valueSymbols[at] = symbol;
+      bytes += symbols.end(symbol) - symbols.start(symbol);
+      bytes += symbols.end(names[name]!) - symbols.start(names[name]!);
+      at += 1;
+      name += 1;
     }
-    this.labelStarts[series + 1] = at;
+    this.valueStarts[series + 1] = at;
     return bytes;
   }
 
@@ -140,7 +153,8 @@ export class SeriesTable {
     const words = capacity * FINGERPRINT_WORDS;
     this.fingerprints = grown(this.fingerprints, new Uint32Array(words));
     this.definitionBytes = grown(this.definitionBytes, new Uint32Array(capacity));
-    this.labelStarts = grown(this.labelStarts, new Uint32Array(capacity + 1));
+    this.nameLists = grown(this.nameLists, new Uint32Array(capacity));
+    this.valueStarts = grown(this.valueStarts, new Uint32Array(capacity + 1));
     this.rowParts = grown(this.rowParts, new Float64Array(capacity));
     this.rowKinds = grown(this.rowKinds, new Uint8Array(capacity));
     this.rows = grown(this.rows, new Uint32Array(capacity));
