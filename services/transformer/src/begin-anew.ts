@@ -1,5 +1,4 @@
 import { readEvent } from '@millrace/checkpoint';
-import { MillraceError } from '@millrace/runtime';
 import type { StateStore } from '@millrace/state';
 import { TOPIC_EVENTS, TOPIC_SERIES, type Stream } from '@millrace/stream';
 import {
@@ -10,7 +9,7 @@ import {
 } from '@millrace/wire';
 import { commitHead } from './commit-head.ts';
 import { newPartitionHead, type PartitionHead } from './fold/partition-state.ts';
-import type { LostState } from './restore-state.ts';
+import { outrun, type LostState } from './restore-state.ts';
 
 interface BeginAnewParts {
   stream: Stream;
@@ -19,6 +18,8 @@ interface BeginAnewParts {
   signal: AbortSignal;
   /** Marks what takes its place: all below this is to be put out again. */
   againBelow?: number | undefined;
+  /** See `RestoreParts`. */
+  lookAgain?: (() => Promise<LostState>) | undefined;
 }
 
 /**
@@ -38,15 +39,21 @@ export async function beginAnew(
   const first = decodeEventsRecord(await readEvent(parts, 0));
   if (first.kind !== EventsRecordKind.log) return undefined;
   const { logId } = first;
-  const committed = lost.kind === 'unusable' ? lost.committed : undefined;
-  if (committed !== undefined && committed.logId !== logId) return undefined;
+  if (isOfOther(lost, logId)) return undefined;
   const logNumber = await findLogNumber(parts, logId);
-  if (lost.kind === 'corrupt' && !(await state.discardCorrupt(partition))) throw outrun(partition);
+  const now = (await parts.lookAgain?.()) ?? lost;
+  if (isOfOther(now, logId)) throw outrun(partition);
+  const committed = now.kind === 'unusable' ? now.committed : undefined;
+  if (now.kind === 'corrupt' && !(await state.discardCorrupt(partition))) throw outrun(partition);
   const head = newPartitionHead(logId, logNumber);
   if (againBelow !== undefined) head.againBelow = againBelow;
   const outcome = await commitHead(state, { partition, committed, head });
   if (outcome === 'outrun') throw outrun(partition);
   return head;
+}
+
+function isOfOther(lost: LostState, logId: string): boolean {
+  return lost.kind === 'unusable' && lost.committed.logId !== logId;
 }
 
 /**
@@ -80,12 +87,4 @@ export async function readLastHeader({
   } finally {
     await reader.close();
   }
-}
-
-function outrun(partition: number): MillraceError {
-  return new MillraceError({
-    code: 'TRANSFORMER_OUTRUN',
-    kind: 'outrun',
-    message: `Somebody else made a state of partition ${partition} meanwhile; it is loaded.`,
-  });
 }

@@ -42,6 +42,11 @@ export interface RestoreParts {
   positionMax?: number;
   /** Marks what takes its place: all below this is to be put out again. */
   againBelow?: number | undefined;
+  /**
+   * What there is by the time when something is to take its place, under an owner that goes on
+   * committing. Left out: what there was.
+   */
+  lookAgain?: (() => Promise<LostState>) | undefined;
 }
 
 /**
@@ -56,17 +61,19 @@ export async function restoreState(
   lost: LostState,
 ): Promise<Restored | undefined> {
   const { state, partition, againBelow } = parts;
-  const committed = lost.kind === 'unusable' ? lost.committed : undefined;
   const found = await findRestorePoint(parts, {
     stateVersionsRead: STATE_VERSIONS_READ,
-    logId: committed?.logId,
+    logId: logIdOf(lost),
     positionMax: parts.positionMax,
     load: loadPages,
     onPassedOver: parts.onPassedOver,
   });
   if (found === undefined) return undefined;
   const { manifest, offset, pages } = found;
-  if (lost.kind === 'corrupt' && !(await state.discardCorrupt(partition))) throw outrun(partition);
+  const now = (await parts.lookAgain?.()) ?? lost;
+  if (logIdOf(now) !== logIdOf(lost)) throw outrun(partition);
+  const committed = now.kind === 'unusable' ? now.committed : undefined;
+  if (now.kind === 'corrupt' && !(await state.discardCorrupt(partition))) throw outrun(partition);
   const changed = new Map<string, Uint8Array | undefined>(pages);
   for (const key of committed?.pages.keys() ?? []) {
     if (!pages.has(key)) changed.set(key, undefined);
@@ -81,6 +88,10 @@ export async function restoreState(
   });
   if (outcome === 'outrun') throw outrun(partition);
   return { ...found.loaded, checkpoint: { offset, position, pagesBytes, madeAtUs } };
+}
+
+function logIdOf(lost: LostState): string | undefined {
+  return lost.kind === 'unusable' ? lost.committed.logId : undefined;
 }
 
 export function outrun(partition: number): MillraceError {

@@ -7,6 +7,9 @@ import { markAgainBelow } from './fold/again-below.ts';
 import { HEADER_KEY, loadPages } from './fold/partition-state.ts';
 import { outrun, restoreState, type LostState } from './restore-state.ts';
 
+/** Owners commit once a second and less; a look and a commit take milliseconds. */
+const ATTEMPTS_MAX = 10;
+
 /** What a state goes on from now. */
 export type RestoredTo = Readonly<{ position: number }> &
   /** It was not above the position, a checkpoint took its place, or it begins anew. */
@@ -33,6 +36,24 @@ interface RestoreToParts {
  *   reach back.
  */
 export async function restoreTo(parts: RestoreToParts, positionMax: number): Promise<RestoredTo> {
+  const told = new Set<number>();
+  const onPassedOver = (passedOver: PassedOver): void => {
+    if (told.has(passedOver.offset)) return;
+    told.add(passedOver.offset);
+    parts.onPassedOver(passedOver);
+  };
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await tryToRestore({ ...parts, onPassedOver }, positionMax);
+    } catch (error) {
+      // Its owner committed in between, and is about to be outrun itself.
+      if (errorKind(error) !== 'outrun') throw error;
+      if (attempt === ATTEMPTS_MAX) throw alwaysOutrun(parts.partition, error);
+    }
+  }
+}
+
+async function tryToRestore(parts: RestoreToParts, positionMax: number): Promise<RestoredTo> {
   const { stream, archived, partition } = parts;
   const lost = await lostState(parts);
   const known = lost.kind === 'unusable' ? lost.committed : undefined;
@@ -86,9 +107,11 @@ async function restoredTo(
   positionMax: number,
   lost: LostState,
 ): Promise<RestoredTo | undefined> {
-  const restored = await restoreState({ ...parts, positionMax }, lost);
+  // Finding a place to go on from takes longer than its owner takes from one commit to the next.
+  const finding = { ...parts, lookAgain: () => lostState(parts) };
+  const restored = await restoreState({ ...finding, positionMax }, lost);
   if (restored !== undefined) return { position: restored.head.position, from: 'checkpoint' };
-  return (await beginAnew(parts, lost)) && { position: 0, from: 'log' };
+  return (await beginAnew(finding, lost)) && { position: 0, from: 'log' };
 }
 
 async function lostState({ state, partition }: RestoreToParts): Promise<LostState> {
@@ -99,6 +122,18 @@ async function lostState({ state, partition }: RestoreToParts): Promise<LostStat
     if (!isCorruptState(error)) throw error;
     return { kind: 'corrupt' };
   }
+}
+
+function alwaysOutrun(partition: number, cause: unknown): MillraceError {
+  return new MillraceError({
+    code: 'TRANSFORMER_OUTRUN',
+    kind: 'outrun',
+    message:
+      `Each of ${ATTEMPTS_MAX} times the owner of partition ${partition} committed just before ` +
+      'its state was to be put back. Nothing was changed.',
+    remedy: 'Run it again, or stop the transformers before.',
+    cause,
+  });
 }
 
 function noWayBack(partition: number, positionMax: number, start: number): MillraceError {

@@ -234,6 +234,43 @@ describe('with an archive, when the log begins too late', () => {
     expect(bench.committed()).toBe(0);
   });
 
+  it.each([
+    ['a checkpoint', 40, 'checkpoint'],
+    ['the beginning', 10, 'log'],
+  ] as const)('is put back to %s under an owner that commits meanwhile', async (_, at, from) => {
+    const bench = await benchWithCheckpoint(19);
+    const passedOver: number[] = [];
+    const state = new MemoryStateStore(bench.database);
+    const owned = new OwnedMeanwhile(bench, 3);
+    const restored = await restoreTo(
+      {
+        ...{ stream: openMemoryStream(bench.log), state: owned, partition: 0, signal: NEVER },
+        onPassedOver: ({ offset }) => passedOver.push(offset),
+      },
+      at,
+    );
+    expect(owned.outran).toBe(3);
+    expect(restored.from).toBe(from);
+    expect((await state.load(0))!.position).toBe(restored.position);
+    expect(restored.position).toBeLessThanOrEqual(at);
+    // Each once, however often it was tried.
+    expect(passedOver).toEqual([...new Set(passedOver)]);
+    await expectSameEntries(bench);
+  });
+
+  it('is left to an owner that always commits just before', async () => {
+    const bench = await benchWithCheckpoint(20);
+    const state = new OwnedMeanwhile(bench, Infinity);
+    const stream = openMemoryStream(bench.log);
+    const parts = { stream, state, partition: 0, signal: NEVER, onPassedOver: () => undefined };
+    const before = bench.committed()!;
+    await expect(restoreTo(parts, 10)).rejects.toMatchObject({
+      ...{ code: 'TRANSFORMER_OUTRUN', kind: 'outrun' },
+      remedy: expect.stringContaining('stop the transformers') as string,
+    });
+    expect(bench.committed()).toBe(before + state.outran);
+  });
+
   const putBack = [
     ['a checkpoint', 'checkpoint'],
     ['the beginning', 'log'],
@@ -301,6 +338,32 @@ describe('with an archive, when the log begins too late', () => {
     expect(bench.committed()).toBe(0);
   });
 });
+
+/** Under an owner that moves on, without a change, just before each of the first commits. */
+class OwnedMeanwhile extends MemoryStateStore {
+  outran = 0;
+  readonly #owner: MemoryStateStore;
+  readonly #times: number;
+
+  constructor(bench: StageBench, times: number) {
+    super(bench.database);
+    this.#owner = new MemoryStateStore(bench.database);
+    this.#times = times;
+  }
+
+  override async commit(commit: StateCommit): Promise<'committed' | 'outrun'> {
+    if (this.outran < this.#times) {
+      this.outran += 1;
+      const { logId, position } = (await this.#owner.load(0))!;
+      const [expected, next] = [
+        { logId, position },
+        { logId, position: position + 1 },
+      ];
+      await this.#owner.commit({ partition: 0, expected, next, pages: new Map() });
+    }
+    return await super.commit(commit);
+  }
+}
 
 /** What an owner commits that dies behind its first commit. */
 class CommitsOnce extends MemoryStateStore {
