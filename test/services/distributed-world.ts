@@ -28,6 +28,8 @@ export class DistributedWorld {
   readonly #name: string;
   readonly #urls: ServiceUrls;
   readonly #processes = new Set<StageProcess>();
+  /** By those that ended with it: a test that failed is asked what they said after that. */
+  #said: readonly string[] = [];
   readonly #every: StageProcess[] = [];
 
   private constructor(name: string, urls: ServiceUrls, database: string, store: StoreClient) {
@@ -146,12 +148,14 @@ export class DistributedWorld {
 
   /** What every process of this world that runs wrote, by stage. */
   outputs(): string {
-    return [...this.#processes].map(({ stage, output }) => `== ${stage}\n${output()}`).join('\n');
+    const said = [...this.#processes].map(({ stage, output }) => `== ${stage}\n${output()}`);
+    return [...this.#said, ...said].join('\n');
   }
 
   /** Ends the processes and leaves the rest to services that end as well. */
   async end(): Promise<void> {
     await Promise.all([...this.#processes].map((one) => one.kill()));
+    this.#said = [this.outputs()];
     this.#processes.clear();
     await this.#store.close();
   }
