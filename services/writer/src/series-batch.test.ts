@@ -1,5 +1,5 @@
-import type { Piece } from '@millrace/model';
-import { emptyEntries, type Entries } from '@millrace/wire';
+import { SampleFlag, type Piece } from '@millrace/model';
+import { emptyEntries, PieceColumns, type Entries } from '@millrace/wire';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addToBatch, batchOf, coalesce, type DecodedRecord } from './series-batch.ts';
@@ -131,8 +131,16 @@ describe('a batch', () => {
       return { tenant: 'a', metric: 'm', type: 'gauge', help: '', unit: '' };
     }),
   });
-  const samples = (count: number): Partial<Entries> => ({
-    samples: { ...emptyEntries().samples, count },
+  const samples = (count: number, flags = 0): Partial<Entries> => ({
+    samples: {
+      ...emptyEntries().samples,
+      count,
+      times: new Float64Array(count).fill(7),
+      flags: new Uint8Array(count).fill(flags),
+    },
+  });
+  const columns = (n: number): Partial<Entries> => ({
+    finalColumns: PieceColumns.of(Array.from({ length: n }, () => PIECE)),
   });
   const bounds = {
     ...{ batchRecordsMax: 9, batchBytesMax: 1000, batchEntriesMax: 100, batchObjectsMax: 10 },
@@ -149,9 +157,38 @@ describe('a batch', () => {
     expect(addToBatch(batch, recordOf(3, samples(50)), bounds, 2)).toBe(true);
     expect(addToBatch(batch, recordOf(4, metadata(1)), bounds, 2)).toBe(false);
     expect(addToBatch(batch, recordOf(4, samples(51)), bounds, 2)).toBe(false);
+    // Nor are samples of which the store has to look for each.
+    const unverified = recordOf(4, samples(1, SampleFlag.unverified));
+    expect(addToBatch(batch, unverified, bounds, 2)).toBe(false);
     // By itself a record is never too large.
     expect(addToBatch(batchOf(recordOf(0, metadata(50))), recordOf(1, samples(1)), bounds)).toBe(
       true,
     );
   });
+
+  it('takes more of pieces that are columns', () => {
+    const batch = batchOf(recordOf(0, metadata(9)));
+    expect(addToBatch(batch, recordOf(1, columns(17)), bounds)).toBe(false);
+    expect(addToBatch(batch, recordOf(1, columns(16)), bounds)).toBe(true);
+    expect(batch).toMatchObject({ entries: 25, objects: 10 });
+  });
+
+  it('is as new as its newest sample, and unknown where the store has to look for one', () => {
+    const batch = batchOf(recordOf(0, metadata(1)));
+    expect(batch.newestUs).toBe(-Infinity);
+    addToBatch(batch, recordOf(1, samples(1)), bounds);
+    expect(batch.newestUs).toBe(7);
+    addToBatch(batch, recordOf(2, samples(1, SampleFlag.unverified)), bounds);
+    expect(batch.newestUs).toBe(Infinity);
+  });
 });
+
+const PIECE: Piece = {
+  edition: 1,
+  fingerprint: new Uint8Array(16),
+  widthUs: 60,
+  startUs: 0,
+  piece: 1,
+  count: 1,
+  marked: false,
+};

@@ -1,4 +1,4 @@
-import type { Address, Piece } from '@millrace/model';
+import { SampleFlag, type Address, type Piece } from '@millrace/model';
 import type { MarkKey, StoreBatch } from '@millrace/store';
 import type { Entries, SeriesRecord } from '@millrace/wire';
 import { isSameKey } from './cursors.ts';
@@ -22,7 +22,10 @@ export interface SeriesBatch {
   position: number;
   /** When the log took its first record. */
   appendTimeUs: number;
-  /** The time of a sample that is as new as any, about: the last one of each record is looked at. */
+  /**
+   * The time of a sample that is as new as any, about: the last one of each record is looked at.
+   * Infinity when the store has to look for some of them.
+   */
   newestUs: number;
 }
 
@@ -64,9 +67,12 @@ export function addToBatch(
     'batchRecordsMax' | 'batchBytesMax' | 'batchEntriesMax' | 'batchObjectsMax'
   >,
   /** How often the bounds fit, that of objects apart. */
-  share = 1,
+  shareMax = 1,
 ): boolean {
   const { record } = decoded;
+  const newestUs = newestOf(record.entries);
+  // To look for each of very many costs more than long rows save.
+  const share = newestUs === Infinity ? 1 : shareMax;
   const entries = countEntries(record.entries);
   const objects = weighObjects(record.entries);
   const fits =
@@ -82,12 +88,13 @@ export function addToBatch(
   batch.entries += entries;
   batch.objects += objects;
   batch.position = decoded.offset + 1;
-  batch.newestUs = Math.max(batch.newestUs, newestOf(record.entries));
+  batch.newestUs = Math.max(batch.newestUs, newestUs);
   return true;
 }
 
-function newestOf({ samples: { count, times } }: Entries): number {
-  return count === 0 ? -Infinity : times[count - 1]!;
+function newestOf({ samples: { count, times, flags } }: Entries): number {
+  if (count === 0) return -Infinity;
+  return (flags[count - 1]! & SampleFlag.unverified) === 0 ? times[count - 1]! : Infinity;
 }
 
 /** What the store applies: of each open piece only what is left of it after the last chunk. */
