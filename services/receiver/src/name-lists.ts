@@ -3,8 +3,8 @@ import { Uint32Column } from './column.ts';
 import type { SymbolTable } from './symbol-table.ts';
 
 /**
- * The names of label sets, as symbols: each list of them once. Very many series have the same names,
- * and of a million series they would be 40 MB beside as many values.
+ * The names of label sets, as symbols: each list of them once. Very many series have the same
+ * names, and of a million series they would be 40 MB beside as many values.
  */
 export class NameLists {
   readonly #numbers = new Map<string, number>();

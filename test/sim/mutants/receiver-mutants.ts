@@ -9,9 +9,10 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${RECEIVER}/appender.ts`,
-        text: 'const { offset } = await this.#producer.append(TOPIC_EVENTS, partition, payload);',
-        replacement: `const offset = 0;
-          this.#producer.append(TOPIC_EVENTS, partition, payload).catch(() => undefined);`,
+        text: 'appended = this.#producer.append(TOPIC_EVENTS, partition, payload);',
+        replacement: `const sent = this.#producer.append(TOPIC_EVENTS, partition, payload);
+          sent.catch(() => undefined);
+          appended = Promise.resolve({ offset: 0 });`,
       },
     ],
   },
@@ -21,9 +22,9 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${RECEIVER}/appender.ts`,
-        text: 'const { offset } = await this.#producer.append(TOPIC_EVENTS, partition, payload);',
+        text: 'appended = this.#producer.append(TOPIC_EVENTS, partition, payload);',
         replacement: `learned?.();
-          const { offset } = await this.#producer.append(TOPIC_EVENTS, partition, payload);`,
+          appended = this.#producer.append(TOPIC_EVENTS, partition, payload);`,
       },
     ],
   },
@@ -46,8 +47,8 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${RECEIVER}/appender.ts`,
-        text: ': Promise.all(parts.map(async (start) => await start()));',
-        replacement: ': Promise.race(parts.map(async (start) => [await start()]));',
+        text: ': Promise.all(request.drafts.map(start));',
+        replacement: ': Promise.race(request.drafts.map(async (draft) => [await start(draft)]));',
       },
     ],
   },
@@ -57,7 +58,7 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${RECEIVER}/appender.ts`,
-        text: 'append.abandoned = true;\n      this.#lastFailure',
+        text: 'append.abandoned = true;\n    this.#lastFailure',
         replacement: `append.abandoned = true;
           this.#lanes[partition].sequence -= 1;
           this.#lastFailure`,
