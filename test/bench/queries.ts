@@ -18,6 +18,8 @@ export interface QueriesParams {
 export interface QueriesFigures {
   series: number;
   samples: number;
+  /** Of windows, before the first query: what came this quickly is open for ten minutes. */
+  pieces: Readonly<{ open: number; all: number }>;
   queries: { name: string; rows: number; ms: LatencySummary; floorMs?: number | undefined }[];
   /** Tables of samples that a filter on `bucket` leaves to be read, of all that there are. */
   pruned: Readonly<{ read: number; all: number }>;
@@ -42,6 +44,9 @@ const RULES = `rules:
 
 const BY_BUCKET = `SELECT count(*)::integer AS rows, max(value) FROM samples
   WHERE bucket > now() - interval '10 minutes' AND time > now() - interval '10 minutes'`;
+
+const PIECES = `SELECT count(*) FILTER (WHERE is_open)::integer AS open, count(*)::integer AS "all"
+  FROM window_pieces`;
 
 /** What people ask of it, over a day of 1,000 series 10 s apart. */
 const QUERIES: readonly (readonly [name: string, text: string, floorMs?: number])[] = [
@@ -82,12 +87,14 @@ export async function runQueries({ progress, say }: QueriesParams): Promise<Quer
       await applyRules(playground);
       const samples = await fill(info.url, store, progress);
       say(`${samples} samples of ${SERIES} series are stored`);
+      const pieces = await store.row<QueriesFigures['pieces']>(PIECES);
       const queries: QueriesFigures['queries'] = [];
       for (const [name, text, floorMs] of QUERIES) {
         progress.begin(`asking: ${name}`);
         queries.push({ ...(await ask(store, name, text)), floorMs });
       }
-      return { series: SERIES, samples, queries, pruned: await prunedBy(store, BY_BUCKET) };
+      const pruned = await prunedBy(store, BY_BUCKET);
+      return { series: SERIES, samples, pieces, queries, pruned };
     } finally {
       await store.close();
     }

@@ -111,7 +111,8 @@ export function describeRebuild(figures: RebuildFigures): string {
   ]);
 }
 
-export function describeQueries({ series, samples, queries, pruned }: QueriesFigures): string {
+export function describeQueries(figures: QueriesFigures): string {
+  const { series, samples, pieces, queries, pruned } = figures;
   const title = `millrace, SQL over ${count(samples)} samples of ${count(series)} series`;
   const rows = queries.flatMap(({ name, rows: found, ms: took, floorMs }): [string, string][] => [
     [name, ''],
@@ -119,6 +120,7 @@ export function describeQueries({ series, samples, queries, pruned }: QueriesFig
   ]);
   const { read, all } = pruned;
   return lines(title, [
+    ['windows', `${count(pieces.open)} of ${count(pieces.all)} are still open`],
     ...rows,
     ['a filter on bucket leaves', `${read} of ${all} tables of samples to be read`],
   ]);
