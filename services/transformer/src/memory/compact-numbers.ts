@@ -26,6 +26,10 @@ const AS_IS = 4;
 
 type NumberArray = Uint8Array | Uint32Array | Float64Array;
 
+/** Places of what a writer knows of the numbers before. */
+const LAST = 0;
+const SECOND_LAST = 1;
+const SCALED = 2;
 const given = new Float64Array(1);
 const double = new Float64Array(1);
 const doubleBytes = new Uint8Array(double.buffer);
@@ -35,10 +39,9 @@ export class CompactWriter {
   #bytes: Uint8Array = new Uint8Array(65_536);
   #at = 0;
   #digits = 0;
-  #scaled = 0;
   #scaledDigits = -1;
-  #last = NaN;
-  #secondLast = NaN;
+  /** As a column: a number of a field lies on the heap, anew each time. */
+  readonly #numbers = new Float64Array(3);
   /** Where the byte of a run stands that goes on; -1: none does. */
   #run = -1;
 
@@ -51,8 +54,8 @@ export class CompactWriter {
   begin(): void {
     this.#digits = 0;
     this.#scaledDigits = -1;
-    this.#last = NaN;
-    this.#secondLast = NaN;
+    this.#numbers[LAST] = NaN;
+    this.#numbers[SECOND_LAST] = NaN;
     this.#run = -1;
   }
 
@@ -101,16 +104,18 @@ export class CompactWriter {
   /** Not the number itself: handed from call to call each would lie on the heap. */
   #next(data: NumberArray, at: number): void {
     const value = data[at]!;
-    const last = this.#last;
+    const numbers = this.#numbers;
+    const last = numbers[LAST]!;
+    const secondLast = numbers[SECOND_LAST]!;
+    numbers[SECOND_LAST] = last;
+    numbers[LAST] = value;
     if (areSame(value, last)) this.#repeat(0);
-    else if (areSame(value, this.#secondLast)) this.#repeat(0x10);
+    else if (areSame(value, secondLast)) this.#repeat(0x10);
     else {
       this.#run = -1;
       this.#reserve(BYTES_MAX + 1);
-      if (!this.#whole(value)) this.#other(value);
+      if (!this.#whole()) this.#other();
     }
-    this.#secondLast = last;
-    this.#last = value;
   }
 
   #repeat(alternates: number): void {
@@ -127,36 +132,35 @@ export class CompactWriter {
     this.#bytes[this.#at++] = (REPEATS << 5) | alternates | 1;
   }
 
-  #whole(value: number): boolean {
+  /** Of the last number, if it is one. */
+  #whole(): boolean {
+    const value = this.#numbers[LAST]!;
     // What has no place among whole numbers, NaN and the infinities among them.
     if (!(Math.abs(value) <= WHOLE_MAX) || (value === 0 && 1 / value < 0)) return false;
-    if (this.#fits(value, this.#digits)) return true;
+    if (this.#fits(this.#digits)) return true;
     for (let digits = 0; digits <= DIGITS_MAX; digits += 1) {
-      if (digits !== this.#digits && this.#fits(value, digits)) return true;
+      if (digits !== this.#digits && this.#fits(digits)) return true;
     }
     return false;
   }
 
-  #fits(value: number, digits: number): boolean {
+  #fits(digits: number): boolean {
+    const numbers = this.#numbers;
+    const value = numbers[LAST]!;
     const power = POWERS[digits]!;
     const scaled = Math.round(value * power);
     if (scaled / power !== value || Math.abs(scaled) > WHOLE_MAX) return false;
-    const difference = digits === this.#scaledDigits ? scaled - this.#scaled : scaled;
+    const difference = digits === this.#scaledDigits ? scaled - numbers[SCALED]! : scaled;
     this.#digits = digits;
     this.#scaledDigits = digits;
-    this.#scaled = scaled;
-    this.#difference(digits, difference);
-    return true;
-  }
-
-  #difference(digits: number, difference: number): void {
+    numbers[SCALED] = scaled;
     const bytes = this.#bytes;
     let left = difference < 0 ? -difference : difference;
     const sign = difference < 0 ? 0x08 : 0;
     const head = (digits << 5) | sign;
     if (left < 8) {
       bytes[this.#at++] = head | left;
-      return;
+      return true;
     }
     bytes[this.#at++] = head | 0x10 | (left % 8);
     left = Math.floor(left / 8);
@@ -164,9 +168,11 @@ export class CompactWriter {
       bytes[this.#at++] = 0x80 | (left % 0x80);
     }
     bytes[this.#at++] = left;
+    return true;
   }
 
-  #other(value: number): void {
+  #other(): void {
+    const value = this.#numbers[LAST]!;
     this.#scaledDigits = -1;
     const special = specialOf(value);
     this.#bytes[this.#at++] = (OTHERS << 5) | special;

@@ -127,8 +127,13 @@ export class PieceMemory {
 
   /** The slot of the open piece of a window of the series whose key is at `at`, or -1. */
   find(keys: Uint32Array, at: number, window: WindowKey): number {
-    const [a, b, c, d] = windowKeys(keys, at, window);
-    return this.#index.find(a, b, c, d);
+    mixWindow(window);
+    return this.#index.find(
+      (keys[at]! ^ mixed[0]!) >>> 0,
+      (keys[at + 1]! ^ mixed[1]!) >>> 0,
+      (keys[at + 2]! ^ mixed[2]!) >>> 0,
+      (keys[at + 3]! ^ mixed[3]!) >>> 0,
+    );
   }
 
   /** Opens a piece with nothing folded. */
@@ -136,8 +141,8 @@ export class PieceMemory {
     const slot = this.#slots.take();
     this.#reserve(slot + 1);
     if (slot >= this.#cleared) this.#clearPage(slot);
-    const [a, b, c, d] = windowKeys(keys, at, window);
-    this.#index.insert(slot, a, b, c, d);
+    this.#putKey(slot, window, keys, at);
+    this.#index.adopt(slot);
     this.#openNumbers(slot, window, name);
     this.bits.data[slot] = 0;
     this.#dirty.mark(slot);
@@ -292,19 +297,21 @@ export class PieceMemory {
   /** The fingerprint of a slot's output series; of a free slot that of the piece before. */
   #writeLanes(slot: number, into: Uint32Array, at: number): void {
     const keys = this.#index.keys.data;
-    const [a, b, c, d] = windowKeys(NO_LANES, 0, this.#windowOf(slot));
-    into[at] = keys[4 * slot]! ^ a;
-    into[at + 1] = keys[4 * slot + 1]! ^ b;
-    into[at + 2] = keys[4 * slot + 2]! ^ c;
-    into[at + 3] = keys[4 * slot + 3]! ^ d;
+    mixWindow(this.#windowOf(slot));
+    for (let lane = 0; lane < 4; lane += 1) into[at + lane] = keys[4 * slot + lane]! ^ mixed[lane]!;
+  }
+
+  #putKey(slot: number, window: WindowKey, from: Uint32Array, at: number): void {
+    const keys = this.#index.keys.data;
+    mixWindow(window);
+    for (let lane = 0; lane < 4; lane += 1) keys[4 * slot + lane] = from[at + lane]! ^ mixed[lane]!;
   }
 
   /** The other way round, of all slots of a page. */
   #restoreKeys(page: number): void {
-    const keys = this.#index.keys.data;
     for (let place = 0; place < PAGE_SLOTS; place += 1) {
       const slot = page * PAGE_SLOTS + place;
-      keys.set(windowKeys(this.#lanes, 4 * place, this.#windowOf(slot)), 4 * slot);
+      this.#putKey(slot, this.#windowOf(slot), this.#lanes, 4 * place);
     }
   }
 
@@ -348,30 +355,24 @@ export class PieceMemory {
 
 const SECOND_US = 1_000_000;
 
-/** A fingerprint that leaves of a key what the window adds to it. */
-const NO_LANES = new Uint32Array(4);
+/** What a window adds to each lane: numbers of its own would be made for every piece. */
+const mixed = new Uint32Array(4);
 
 /**
- * The key of a window: the output series' fingerprint with edition, width and start mixed in so
- * that windows of one series never share a key. Only the first lane places it in the table.
- * Widths and starts are whole seconds; starts reach from -2^33 to 2^33 s. Each lane is
- * that of the fingerprint xor something of the window, so the fingerprint follows from the key.
+ * The key of a window is the output series' fingerprint xor what is mixed from edition, width and
+ * start, so that windows of one series never share a key, and the fingerprint follows from it. Only
+ * the first lane places it in the table. Widths and starts are whole seconds; starts reach from
+ * -2^33 to 2^33 s.
  */
-function windowKeys(
-  keys: Uint32Array,
-  at: number,
-  { edition, widthUs, startUs }: WindowKey,
-): [number, number, number, number] {
+function mixWindow({ edition, widthUs, startUs }: WindowKey): void {
   const start = startUs / SECOND_US;
   const startLow = start >>> 0;
   const startHigh = Math.floor(start / 2 ** 32) + 128;
   const width = widthUs / SECOND_US;
   let mix = Math.imul(startLow ^ Math.imul(width, 0x9e3779b1), 0x85ebca6b) ^ edition;
   mix = Math.imul(mix ^ (mix >>> 15), 0xc2b2ae35);
-  return [
-    (keys[at]! ^ mix ^ (mix >>> 13)) >>> 0,
-    (keys[at + 1]! ^ edition ^ (startHigh << 24)) >>> 0,
-    (keys[at + 2]! ^ startLow) >>> 0,
-    (keys[at + 3]! ^ width) >>> 0,
-  ];
+  mixed[0] = mix ^ (mix >>> 13);
+  mixed[1] = edition ^ (startHigh << 24);
+  mixed[2] = startLow;
+  mixed[3] = width;
 }
