@@ -76,6 +76,7 @@ export class DataFold {
   /** What the log was found to have lost, for the stage to tell; nothing depends on it. */
   readonly losses: Loss[] = [];
   readonly #at: FoldMoment;
+  readonly #partKey = new Uint32Array(4);
   #sample: CurrentSample | undefined;
   #record!: DataRecord;
   #isRedriven = false;
@@ -187,7 +188,7 @@ export class DataFold {
   #judgePart(record: DataRecord): PartVerdict {
     if (record.identityKind === IdentityKind.none) return FIRST_SEEN;
     const { identities } = this.#tables;
-    const key = partKey(record.identity, record.part);
+    const key = partKey(record.identity, record.part, this.#partKey);
     const known = identities.find(key, 0);
     if (known < 0) {
       identities.add(key, 0, this.#head.partitionTimeUs, record.refused);

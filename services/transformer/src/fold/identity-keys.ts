@@ -1,9 +1,22 @@
 import { createHash } from 'node:crypto';
 import { lanesOf } from './series-placement.ts';
 
-/** Key of one part of a request: its identity is a digest already, the part number shifts it. */
-export function partKey(identity: Uint8Array, part: number): Uint32Array {
-  const keys = lanesOf(identity);
+/**
+ * Key of one part of a request: its identity is a digest already, the part number shifts it. It goes
+ * into `keys`, of which there may be one for all records.
+ */
+export function partKey(
+  identity: Uint8Array,
+  part: number,
+  keys: Uint32Array = new Uint32Array(4),
+): Uint32Array {
+  for (let lane = 0, at = 0; lane < 4; lane += 1, at += 4) {
+    keys[lane] =
+      identity[at]! |
+      (identity[at + 1]! << 8) |
+      (identity[at + 2]! << 16) |
+      (identity[at + 3]! << 24);
+  }
   keys[0]! ^= Math.imul(part, 0x9e3779b1);
   keys[3]! ^= part;
   return keys;

@@ -100,7 +100,6 @@ export class QuickFold {
     stretch.to = this.#dedupe(stretch, wantsIncrease);
     if (stretch.to === stretch.from) return;
     // From here on nothing is unusual: they are fresh, and what they belong to is opened for them.
-    this.#windows.find(stretch, all);
     this.#windows.fold(stretch, all);
     if (targets.length > 0) {
       this.late += this.#windows.countLate(stretch, targets, this.#head.watermarkUs);

@@ -16,10 +16,13 @@ export interface Stretch {
   at: FoldMoment;
 }
 
-/** The piece of a sample that has to be looked for. Below 0 as well: its edition takes nothing. */
-const MISSING = -2;
+/** The piece of a sample that has to be looked for. */
+const MISSING = -1;
 
 // To the engine these are numbers; what is imported it would look up for every sample.
+const PIECE_SHIFT = Math.log2(PIECE_FIELDS);
+/** No piece begins at or above it: said so, whatever is added needs no check for overflow. */
+const NUMBERS_MASK = 0x3fffffff;
 const TURN = PieceField.turn;
 const START_US = PieceField.startUs;
 const COUNT = PieceField.count;
@@ -31,6 +34,20 @@ const FIRST_TIME_US = PieceField.firstTimeUs;
 const LAST = PieceField.last;
 const LAST_TIME_US = PieceField.lastTimeUs;
 const INCREASE = PieceField.increase;
+
+/** What an edition wants of a value, as bits. */
+const WANTS_SUM = 1;
+const WANTS_MIN = 2;
+const WANTS_MAX = 4;
+const WANTS_INCREASE = 8;
+
+/** One width of one target. */
+interface Width {
+  /** The target's number among those of the placements. */
+  t: number;
+  target: Target;
+  w: number;
+}
 
 /** The windows of the samples of a stretch, one of each series, all of one shape. */
 export class QuickWindows {
@@ -46,182 +63,196 @@ export class QuickWindows {
     this.#tables = tables;
   }
 
-  /** Finds or opens the pieces of all targets. */
-  find(stretch: Stretch, targets: readonly Target[]): void {
-    let column = 0;
+  /**
+   * Folds all samples into all targets: at once those whose pieces are those of the samples before.
+   * Of the others none is in such a piece, so each piece gets its samples in turn.
+   */
+  fold(stretch: Stretch, targets: readonly Target[]): void {
+    const { windows } = this.#tables;
+    const length = stretch.to - stretch.from;
+    let first = 0;
     let missing = 0;
     for (let t = 0; t < targets.length; t += 1) {
-      const { plan, output } = targets[t]!;
-      const widths = plan.widthsUs.length;
-      this.#reserve(column + widths);
-      for (let w = 0; w < widths; w += 1, column += 1) {
-        missing +=
-          output === undefined
-            ? this.#findOwn(stretch, targets[t]!, w, column)
-            : this.#findOutputs(stretch, plan, { t, w, column });
+      const target = targets[t]!;
+      const widths = target.plan.widthsUs.length;
+      this.#reserve(first + widths * STRETCH_MAX);
+      for (let w = 0; w < widths; w += 1, first += STRETCH_MAX) {
+        const isOwn = target.output === undefined;
+        missing += isOwn
+          ? this.#foldOwn(stretch, { t, target, w }, first)
+          : this.#foldOutputs(stretch, { t, target, w }, first);
+        windows.touchAll(this.#pieces, first, first + length, stretch.at);
       }
     }
-    if (missing > 0) this.#findMissing(stretch);
+    if (missing > 0) this.#foldMissing(stretch);
   }
 
-  /** Folds values into the pieces that were found. */
-  fold(stretch: Stretch, targets: readonly Target[]): void {
-    let column = 0;
-    for (const { plan } of targets) {
-      for (let w = 0; w < plan.widthsUs.length; w += 1, column += 1) {
-        this.#foldWidth(stretch, plan, column);
-        const found = this.#pieces;
-        const first = column * STRETCH_MAX;
-        const end = first + stretch.to - stretch.from;
-        this.#tables.windows.touchAll(found, first, end, stretch.at);
-      }
-    }
-  }
-
-  /** Those whose first window the watermark had passed, of any of the targets in force. */
+  /** Those whose first window the watermark had passed, of any of these targets. */
   countLate(
     { record: { times }, from, to }: Stretch,
     targets: readonly Target[],
     watermarkUs: number,
   ): number {
     let late = 0;
-    const numbers = this.#tables.windows.pieces.numbers.data;
+    let lastUs = NaN;
+    let isLate = false;
     for (let i = from; i < to; i += 1) {
-      if (times[i]! >= watermarkUs) continue;
-      let column = 0;
-      for (const { plan } of targets) {
-        // Those in force take every window.
-        const n = this.#pieces[column * STRETCH_MAX + i - from]! * PIECE_FIELDS;
-        column += plan.widthsUs.length;
-        if (numbers[n + START_US]! + plan.widthsUs[0]! > watermarkUs) continue;
-        late += 1;
-        break;
+      const timeUs = times[i]!;
+      if (timeUs >= watermarkUs) continue;
+      if (timeUs !== lastUs) {
+        isLate = targets.some(({ plan }) => {
+          const widthUs = plan.widthsUs[0]!;
+          return (Math.floor(timeUs / widthUs) + 1) * widthUs <= watermarkUs;
+        });
+        lastUs = timeUs;
       }
+      if (isLate) late += 1;
     }
     return late;
   }
 
   /**
-   * Those of one width of a target whose output series are the input series; returns how many are
-   * missing. As `WindowFold` tells whether it is the piece of the sample before.
+   * Into one width of a target whose output series are the input series; returns how many pieces
+   * are missing. As `WindowFold` tells whether it is the piece of the sample before.
    */
-  #findOwn(stretch: Stretch, { plan, lane }: Target, w: number, column: number): number {
-    const { record, from, to } = stretch;
-    const { times } = record;
+  #foldOwn(
+    { record, from, to }: Stretch,
+    { target: { plan, lane }, w }: Width,
+    first: number,
+  ): number {
+    const { times, values } = record;
     const { placements, windows } = this.#tables;
     const numbers = windows.pieces.numbers.data;
     const hints = placements.timed.hints(lane);
-    const slots = this.slots;
+    const { slots, increases } = this;
     const found = this.#pieces;
     const { untilUs } = plan;
+    const wants = wantsOf(plan);
     const stride = 2 * plan.widthsUs.length;
     const widthUs = plan.widthsUs[w]! - ROUNDED_US;
-    const first = column * STRETCH_MAX;
     const length = to - from;
     let missing = 0;
     for (let j = 0; j < length; j += 1) {
       const h = stride * slots[j]! + 2 * w;
       const piece = hints[h]! | 0;
-      const n = piece * PIECE_FIELDS;
+      const n = (piece << PIECE_SHIFT) & NUMBERS_MASK;
+      const timeUs = times[from + j]!;
       const startUs = numbers[n + START_US]!;
-      const sinceUs = times[from + j]! - startUs;
+      const sinceUs = timeUs - startUs;
       const isSame =
         numbers[n + TURN] === hints[h + 1] &&
         sinceUs >= 0 &&
         sinceUs < widthUs &&
         startUs < untilUs;
-      if (!isSame) missing += 1;
       found[first + j] = isSame ? piece : MISSING;
+      if (isSame) foldValue(numbers, n, wants, timeUs, values[from + j]!, increases[j]!);
+      else missing += 1;
     }
     return missing;
   }
 
   /** The same of a target into which others are folded as well. */
-  #findOutputs(
-    { record: { times }, from, to }: Stretch,
-    { widthsUs, untilUs }: EditionPlan,
-    { t, w, column }: Readonly<{ t: number; w: number; column: number }>,
+  #foldOutputs(
+    { record, from, to }: Stretch,
+    { t, target: { plan }, w }: Width,
+    first: number,
   ): number {
+    const { times, values } = record;
     const numbers = this.#tables.windows.pieces.numbers.data;
-    const placed = this.placements;
+    const { placements, increases } = this;
     const found = this.#pieces;
-    const widthUs = widthsUs[w]! - ROUNDED_US;
+    const { untilUs } = plan;
+    const wants = wantsOf(plan);
+    const widthUs = plan.widthsUs[w]! - ROUNDED_US;
     const h = 2 * w;
-    const first = column * STRETCH_MAX;
     const length = to - from;
     let missing = 0;
     for (let j = 0; j < length; j += 1) {
-      const { hints } = placed[j]!.all[t]!.output!;
+      const { hints } = placements[j]!.all[t]!.output!;
       const piece = hints[h]! | 0;
-      const n = piece * PIECE_FIELDS;
+      const n = (piece << PIECE_SHIFT) & NUMBERS_MASK;
+      const timeUs = times[from + j]!;
       const startUs = numbers[n + START_US]!;
-      const sinceUs = times[from + j]! - startUs;
+      const sinceUs = timeUs - startUs;
       const isSame =
         numbers[n + TURN] === hints[h + 1] &&
         sinceUs >= 0 &&
         sinceUs < widthUs &&
         startUs < untilUs;
-      if (!isSame) missing += 1;
       found[first + j] = isSame ? piece : MISSING;
+      if (isSame) foldValue(numbers, n, wants, timeUs, values[from + j]!, increases[j]!);
+      else missing += 1;
     }
     return missing;
   }
 
-  /** Sample by sample, as they would be opened one by one: pieces are put out in that order. */
-  #findMissing({ record: { times }, from, to, at }: Stretch): void {
+  /** Opened sample by sample, as they would be one by one: in that order pieces are put out. */
+  #foldMissing({ record: { times, values }, from, to, at }: Stretch): void {
     const { placements, windows } = this.#tables;
     const found = this.#pieces;
     at.caches = placements.timed;
     for (let i = from; i < to; i += 1) {
       const j = i - from;
-      const { all } = this.placements[j]!;
       at.key = 4 * i;
       at.row = this.slots[j]!;
-      let column = 0;
-      for (const target of all) {
-        const widths = target.plan.widthsUs.length;
-        for (let w = 0; w < widths; w += 1, column += 1) {
-          const place = column * STRETCH_MAX + j;
-          if (found[place] === MISSING) found[place] = windows.pieceOf(target, w, times[i]!, at);
+      let place = j;
+      for (const target of this.placements[j]!.all) {
+        const { plan } = target;
+        for (let w = 0; w < plan.widthsUs.length; w += 1, place += STRETCH_MAX) {
+          if (found[place] !== MISSING) continue;
+          const piece = windows.pieceAt(target, w, times[i]!, at);
+          if (piece < 0) continue;
+          const { data } = windows.pieces.numbers;
+          const [value, increase] = [values[i]!, this.increases[j]!];
+          foldValue(data, piece << PIECE_SHIFT, wantsOf(plan), times[i]!, value, increase);
         }
       }
     }
   }
 
-  #foldWidth({ record, from, to }: Stretch, plan: EditionPlan, column: number): void {
-    const { wantsSum, wantsMin, wantsMax, wantsIncrease } = plan;
-    const { times, values } = record;
-    const numbers = this.#tables.windows.pieces.numbers.data;
-    const increases = this.increases;
-    const found = this.#pieces;
-    const first = column * STRETCH_MAX;
-    const length = to - from;
-    for (let j = 0; j < length; j += 1) {
-      const piece = found[first + j]!;
-      if (piece < 0) continue;
-      const n = piece * PIECE_FIELDS;
-      const timeUs = times[from + j]!;
-      const value = values[from + j]!;
-      numbers[n + COUNT]! += 1;
-      if (wantsSum) numbers[n + SUM]! += value;
-      if (wantsMin) numbers[n + MIN] = minOf(numbers[n + MIN]!, value);
-      if (wantsMax) numbers[n + MAX] = maxOf(numbers[n + MAX]!, value);
-      if (wantsIncrease) numbers[n + INCREASE]! += increases[j]!;
-      if (timeUs < numbers[n + FIRST_TIME_US]!) {
-        numbers[n + FIRST_TIME_US] = timeUs;
-        numbers[n + FIRST] = value;
-      }
-      if (timeUs >= numbers[n + LAST_TIME_US]!) {
-        numbers[n + LAST_TIME_US] = timeUs;
-        numbers[n + LAST] = value;
-      }
-    }
-  }
-
-  #reserve(columns: number): void {
-    if (this.#pieces.length >= columns * STRETCH_MAX) return;
-    const grown = new Int32Array(columns * STRETCH_MAX);
+  #reserve(places: number): void {
+    if (this.#pieces.length >= places) return;
+    const grown = new Int32Array(places);
     grown.set(this.#pieces);
     this.#pieces = grown;
+  }
+}
+
+function wantsOf({ wantsSum, wantsMin, wantsMax, wantsIncrease }: EditionPlan): number {
+  return (
+    (wantsSum ? WANTS_SUM : 0) |
+    (wantsMin ? WANTS_MIN : 0) |
+    (wantsMax ? WANTS_MAX : 0) |
+    (wantsIncrease ? WANTS_INCREASE : 0)
+  );
+}
+
+/** Folds a value into the piece whose numbers begin at `n`, to the same as `WindowFold` does. */
+function foldValue(
+  numbers: Float64Array,
+  n: number,
+  wants: number,
+  timeUs: number,
+  value: number,
+  increase: number,
+): void {
+  numbers[n + COUNT]! += 1;
+  if ((wants & WANTS_SUM) !== 0) numbers[n + SUM]! += value;
+  if ((wants & WANTS_MIN) !== 0) {
+    const min = numbers[n + MIN]!;
+    if (!(value >= min)) numbers[n + MIN] = minOf(min, value);
+  }
+  if ((wants & WANTS_MAX) !== 0) {
+    const max = numbers[n + MAX]!;
+    if (!(value <= max)) numbers[n + MAX] = maxOf(max, value);
+  }
+  if ((wants & WANTS_INCREASE) !== 0) numbers[n + INCREASE]! += increase;
+  if (timeUs < numbers[n + FIRST_TIME_US]!) {
+    numbers[n + FIRST_TIME_US] = timeUs;
+    numbers[n + FIRST] = value;
+  }
+  if (timeUs >= numbers[n + LAST_TIME_US]!) {
+    numbers[n + LAST_TIME_US] = timeUs;
+    numbers[n + LAST] = value;
   }
 }

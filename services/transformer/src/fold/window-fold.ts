@@ -54,7 +54,7 @@ export class WindowFold {
     const { plan } = target;
     const widths = plan.widthsUs.length;
     for (let w = 0; w < widths; w += 1) {
-      const slot = this.#pieceAt(target, w, timeUs, at);
+      const slot = this.pieceAt(target, w, timeUs, at);
       if (slot < 0) continue;
       const numbers = this.pieces.numbers.data;
       const n = slot * PIECE_FIELDS;
@@ -93,7 +93,7 @@ export class WindowFold {
   /** Counts a sample that has no single value: a native histogram. */
   count(target: Target, timeUs: number, at: FoldMoment): void {
     for (let w = 0; w < target.plan.widthsUs.length; w += 1) {
-      this.#add(this.#pieceAt(target, w, timeUs, at), PieceField.count, 1);
+      this.#add(this.pieceAt(target, w, timeUs, at), PieceField.count, 1);
     }
   }
 
@@ -101,14 +101,14 @@ export class WindowFold {
   increase(target: Target, timeUs: number, amount: number, at: FoldMoment): void {
     if (!target.plan.wantsIncrease) return;
     for (let w = 0; w < target.plan.widthsUs.length; w += 1) {
-      this.#add(this.#pieceAt(target, w, timeUs, at), PieceField.increase, amount);
+      this.#add(this.pieceAt(target, w, timeUs, at), PieceField.increase, amount);
     }
   }
 
   /** Marks the windows of `timeUs`: something that belongs there was not folded exactly. */
   mark(target: Target, timeUs: number, at: FoldMoment): void {
     for (let w = 0; w < target.plan.widthsUs.length; w += 1) {
-      const slot = this.#pieceAt(target, w, timeUs, at);
+      const slot = this.pieceAt(target, w, timeUs, at);
       if (slot >= 0) this.pieces.mark(slot);
     }
   }
@@ -214,7 +214,7 @@ export class WindowFold {
   }
 
   /** The slot of the piece to fold into, or -1 where the edition takes nothing any more. */
-  #pieceAt(target: Target, w: number, timeUs: number, at: FoldMoment): number {
+  pieceAt(target: Target, w: number, timeUs: number, at: FoldMoment): number {
     const { pieces } = this;
     const { plan } = target;
     const hints = hintsOf(target, at);
@@ -231,18 +231,15 @@ export class WindowFold {
       timeUs - startUs < plan.widthsUs[w]! - ROUNDED_US &&
       startUs < plan.untilUs;
     if (!isSame) {
-      slot = this.pieceOf(target, w, timeUs, at);
+      slot = this.#pieceOf(target, w, timeUs, at);
       if (slot < 0) return slot;
     }
     this.touch(slot, at);
     return slot;
   }
 
-  /**
-   * The same where it is not the one of the sample before; it has yet to be touched. -1: the
-   * edition takes nothing of that time.
-   */
-  pieceOf(target: Target, w: number, timeUs: number, at: FoldMoment): number {
+  /** The same where it is not the one of the sample before. */
+  #pieceOf(target: Target, w: number, timeUs: number, at: FoldMoment): number {
     const { plan } = target;
     const widthUs = plan.widthsUs[w]!;
     const startUs = Math.floor(timeUs / widthUs) * widthUs;

@@ -53,6 +53,8 @@ const TOUCHED_OFFSET = PieceField.touchedOffset;
 
 /** Numbers of one piece: those of slot s begin at s times this. */
 export const PIECE_FIELDS = 16;
+/** Where those of slot s begin, as a shift. */
+const PIECE_SHIFT = Math.log2(PIECE_FIELDS);
 
 /** Values of a piece are like one another; all else of it is like that of the piece before. */
 const PAGE_ORDER: PageOrder = [
@@ -205,7 +207,7 @@ export class PieceMemory {
     for (let i = from; i < to; i += 1) {
       const slot = slots[i]!;
       if (slot < 0) continue;
-      const n = slot * PIECE_FIELDS;
+      const n = slot << PIECE_SHIFT;
       numbers[n + TOUCHED_US] = partitionTimeUs;
       numbers[n + TOUCHED_OFFSET] = offset;
       dirty.mark(slot);
