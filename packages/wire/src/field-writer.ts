@@ -102,7 +102,10 @@ export class FieldWriter {
   /** A list of anything; most are empty. */
   list<T>(items: readonly T[], row?: (item: T) => unknown): void {
     this.array(items.length);
-    for (const item of items) this.value(row === undefined ? item : row(item));
+    // An iterator would leave an object behind for each item: there are millions in a large commit.
+    for (let i = 0; i < items.length; i += 1) {
+      this.value(row === undefined ? items[i] : row(items[i]!));
+    }
   }
 
   /** Whatever a record may hold, arrays of it among them. */

@@ -27,7 +27,7 @@ interface CommitterParts {
  */
 const COMMIT_SHARE = 20;
 const COMMIT_MS_MAX = 60_000;
-/** One that was larger than this takes turns with those of other partitions, and rests with them. */
+/** One that was larger than this takes turns with those of other partitions: see `LargeCommits`. */
 const LARGE_BYTES = 16 * 1024 * 1024;
 
 /**
