@@ -1,4 +1,5 @@
-import { PieceInputs } from '@millrace/model';
+import { PieceInputs, type Piece } from '@millrace/model';
+import { PieceColumns, type Entries } from '@millrace/wire';
 import { expect, it } from 'vitest';
 import type { Subject } from './contract-subject.ts';
 import {
@@ -49,18 +50,31 @@ export function describeWindows(subject: Subject): void {
     expect(finals).toEqual([]);
   });
 
-  it('makes a piece final: appended, and no longer open', async () => {
-    const { harness, store } = subject();
-    await store.openMark(keyOf());
-    const other = pieceOf({ startUs: NOON_US + 300 * SECOND_US });
-    await store.apply(batchOf({ to: addressOf(1) }, { open: [pieceOf(), other] }));
-    const hour = pieceOf({ widthUs: 3600 * SECOND_US, startUs: 0 });
-    const batch = batchOf({ from: addressOf(1), to: addressOf(2) }, { finals: [full, hour] });
-    await store.apply(batch);
-    const { open, finals } = await harness.contents();
-    expect(open).toEqual([contentOf(other)]);
-    expect(finals).toEqual([contentOf(full), contentOf(hour)]);
-  });
+  const forms: [form: string, entries: (...finals: Piece[]) => Partial<Entries>][] = [
+    ['an object', (...finals) => ({ finals })],
+    ['columns', (...finals) => ({ finalColumns: PieceColumns.of(finals) })],
+    [
+      'one or the other',
+      (one, ...others) => {
+        return { finals: [one!], finalColumns: PieceColumns.of(others) };
+      },
+    ],
+  ];
+  it.each(forms)(
+    'makes a piece, as %s, final: appended, and no longer open',
+    async (_, entries) => {
+      const { harness, store } = subject();
+      await store.openMark(keyOf());
+      const other = pieceOf({ startUs: NOON_US + 300 * SECOND_US });
+      await store.apply(batchOf({ to: addressOf(1) }, { open: [pieceOf(), other] }));
+      const hour = pieceOf({ widthUs: 3600 * SECOND_US, startUs: 0 });
+      const span = { from: addressOf(1), to: addressOf(2) };
+      await store.apply(batchOf(span, entries(full, hour)));
+      const { open, finals } = await harness.contents();
+      expect(open).toEqual([contentOf(other)]);
+      expect(finals).toEqual([contentOf(full), contentOf(hour)]);
+    },
+  );
 
   it('keeps pieces of partitions apart', async () => {
     const { harness, store } = subject();
