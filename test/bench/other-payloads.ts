@@ -8,6 +8,8 @@ import type { StoreClient } from '../services/store-client.ts';
 /** Requests that no template makes: each is encoded when it is sent. */
 export interface OtherPayload {
   readonly what: string;
+  /** Where it could be taken for something else. */
+  readonly note: string;
   /** The rule file that the system is started with. */
   readonly rules?: string;
   readonly metric: string;
@@ -94,6 +96,7 @@ const CHURN: Sharded = {
 
 const churn: OtherPayload = {
   what: '10,000 series 1 s apart, of which each minute of their time 10 % are new ones',
+  note: 'with a sender that encodes each request anew and takes a good part of the processors',
   metric: 'bench_churn_total',
   samplesPerRequest: PER_REQUEST,
   request: (number, firstTimeMs) => {
@@ -121,6 +124,7 @@ const HISTOGRAMS: Sharded = {
 
 const histograms: OtherPayload = {
   what: '1,000 series of native histograms with 40 buckets, 1 s apart',
+  note: 'samples that are whole histograms: each counts once, whatever it holds',
   metric: 'bench_latency_seconds',
   samplesPerRequest: HISTOGRAMS_PER_REQUEST,
   request: (number, firstTimeMs) => {
@@ -146,6 +150,7 @@ const events: OtherPayload = {
   rules:
     'rules:\n  - {name: orders, match: bench_orders, by: [shop], keep_raw: false, ' +
     'widths: [10s], aggregates: [count, sum]}\n',
+  note: 'JSON of events that are counted in windows of 100 shops; none of them is kept as a row',
   metric: 'bench_orders',
   samplesPerRequest: PER_REQUEST,
   request: (number, firstTimeMs) => {

@@ -5,6 +5,7 @@ import type { Cost, PartCost } from './cost.ts';
 import type { FullRateFigures } from './full-rate.ts';
 import type { PacedFigures } from './paced.ts';
 import type { PastFigures } from './past.ts';
+import { OTHER_PAYLOADS } from './other-payloads.ts';
 import { PAYLOADS } from './payloads.ts';
 import type { QueriesFigures } from './queries.ts';
 import type { RebuildFigures } from './rebuild.ts';
@@ -27,15 +28,21 @@ export function describeFullRate(figures: FullRateFigures): string {
     ...stageCosts(figures),
     ['price', price(figures.cost)],
     ...firstSight(figures),
-    ['sender', `${figures.senderCost.toFixed(2)} CPU-s per million`],
+    ['sender', sender(figures)],
     ['bytes per sample', bytesPerSample(figures.bytesPerSample)],
     ...outcome(figures),
   ]);
 }
 
+/** It shares the processors: where it takes much of them, its own speed is what was measured. */
+function sender({ senderCost, sentRate }: FullRateFigures): string {
+  const cores = ((senderCost * sentRate) / 1_000_000).toFixed(2);
+  return `${senderCost.toFixed(2)} CPU-s per million, ${cores} cores`;
+}
+
 /** What is measured, where the name of the payload could be taken for something else. */
 function about(payload: string): [string, string][] {
-  const note = PAYLOADS[payload]?.note;
+  const note = (PAYLOADS[payload] ?? OTHER_PAYLOADS[payload])?.note;
   return note === undefined ? [] : [['measured is', note]];
 }
 
