@@ -5,6 +5,7 @@ import { StoreClient } from '../services/store-client.ts';
 import { untilLastVisible } from '../services/last-samples.ts';
 import { onAbandon } from './abandon.ts';
 import { benchParent } from './bench-directory.ts';
+import { STEPS_A_SECOND_MAX } from './full-rate.ts';
 import { faultsOf } from './millrace-system.ts';
 import type { Progress } from './progress.ts';
 import { untilFolded } from './rebuild.ts';
@@ -58,7 +59,9 @@ async function measure(playground: Playground, params: CatchUpParams): Promise<C
   const stepsMax = Math.ceil((rate * awaySeconds) / DEFAULT_LOAD.series);
   const firstTimeMs = Date.now() - (stepsMax + 60) * STEP_MS;
   const base = { ...DEFAULT_LOAD, url: info.url, connections, firstTimeMs, stepMs: STEP_MS };
-  const before = { ...base, metric: 'before_total', seconds };
+  // However many steps are sent in that time, none is of a time that is still to come.
+  const beforeMs = firstTimeMs - seconds * STEPS_A_SECOND_MAX * STEP_MS;
+  const before = { ...base, metric: 'before_total', seconds, firstTimeMs: beforeMs };
   const sustained = await sustainedRate(info, before, progress);
   say(`${Math.round(sustained)} samples/s with the store there`);
   const load: LoadSettings = { ...base, stepsMax };

@@ -53,7 +53,7 @@ export interface FullRateFigures {
  * faster still ends early.
  */
 const RATE_MARGIN = 1.4;
-const STEPS_A_SECOND_MAX = 1000;
+export const STEPS_A_SECOND_MAX = 1000;
 /** The rate is taken after the warm-up proper. */
 const RATE_SECONDS = 2;
 
