@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { lanesOf } from './series-placement.ts';
 
 /**
- * Key of one part of a request: its identity is a digest already, the part number shifts it. It goes
- * into `keys`, of which there may be one for all records.
+ * Key of one part of a request: its identity is a digest already, the part number shifts it. It
+ * goes into `keys`, of which there may be one for all records.
  */
 export function partKey(
   identity: Uint8Array,
