@@ -50,6 +50,19 @@ describe('reading the history again', () => {
     expect(offsets).toEqual([0, 0, end - 1, 0, 0]);
   });
 
+  it('is told of what comes, and waits no longer than it was told to', async () => {
+    const stream = openMemoryStream(newLog());
+    await openControl({ stream, clock }, wanted(1));
+    const reader = new HistoryReader(stream);
+    const { signal } = new AbortController();
+    await reader.read();
+    await reader.more(1, signal);
+    const told = reader.more(600_000, signal);
+    await applyRules({ stream, clock }, wanted(2));
+    await told;
+    expect((await reader.read()).versions).toHaveLength(2);
+  });
+
   it('begins anew when the topic was made anew', async () => {
     let log = newLog();
     const reader = new HistoryReader(counting(() => openMemoryStream(log), []));
