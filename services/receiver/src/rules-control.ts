@@ -205,7 +205,7 @@ function busy(): MillraceError {
     code: 'RULES_BUSY',
     kind: 'transient',
     message: 'Other rules are being applied here at this moment. Yours were not applied.',
-    remedy: 'Look at what changed with "millrace rules diff", then apply yours again.',
+    remedy: 'Say it again; "millrace rules diff" tells what has changed meanwhile.',
   });
 }
 
