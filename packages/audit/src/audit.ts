@@ -20,7 +20,7 @@ const ATTEMPTS_MAX = 3;
 
 /** How far it is: `done` of `total`, whatever that counts. */
 export interface AuditProgress {
-  phase: 'log' | 'store';
+  phase: 'log' | 'store' | 'repair';
   round: number;
   rounds: number;
   done: number;

@@ -66,6 +66,11 @@ export interface RepairResult {
   refusal: string | undefined;
 }
 
+export interface RepairOptions {
+  onProgress?: (rows: number) => void;
+  signal?: AbortSignal | undefined;
+}
+
 /**
  * Puts single rows right that lie below the marks: what the log says was applied, and is not there,
  * or is not what the log says. Writers may go on meanwhile: they stand still for a transaction.
@@ -73,8 +78,9 @@ export interface RepairResult {
 export interface StoreRepairer {
   /**
    * In transactions of some rows each. A row that is not there as `remove` says, or is there where
-   * nothing was, is passed over: somebody has changed it since. May be repeated.
+   * nothing was, is passed over: somebody has changed it since. May be repeated. Tells behind each
+   * transaction how many rows it was through; rejects between two when the signal aborts.
    */
-  repair(repairs: Repairs): Promise<RepairResult>;
+  repair(repairs: Repairs, how?: RepairOptions): Promise<RepairResult>;
   close(): Promise<void>;
 }

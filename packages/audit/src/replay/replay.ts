@@ -107,7 +107,9 @@ export async function replay(
     const short = report.findings.find(({ kind }) => kind === 'log_short');
     if (short !== undefined) throw logShort(short.message);
     if (round === ROUNDS_MAX || isVain) throw unrepaired(total, done.repaired, refusal);
-    const result = await repairer.repair(differences);
+    const onProgress = (rows: number): void =>
+      parts.onProgress?.({ phase: 'repair', round: 0, rounds: 1, done: rows, total });
+    const result = await repairer.repair(differences, { onProgress, signal: parts.signal });
     done.repaired += result.repaired;
     done.passedOver += result.passedOver;
     done.refused += result.refused;

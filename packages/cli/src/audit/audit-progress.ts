@@ -5,6 +5,7 @@ import { createProgressLine, progressBar } from '../progress-line.ts';
 const WORDS: Readonly<Record<AuditProgress['phase'], string>> = {
   log: 'reading the log',
   store: 'comparing the store',
+  repair: 'repairing rows',
 };
 
 /** Shows how far an audit is: as a bar, where a person looks. */

@@ -13,6 +13,7 @@ import type {
   DefinitionRepair,
   HistogramRepair,
   PieceRepair,
+  RepairOptions,
   RepairResult,
   Repairs,
   SampleRepair,
@@ -63,10 +64,10 @@ export function createRepairerOn(
   const pool = createPostgresPool({ connection, log, settings });
   const ranges = createStoredRanges({ pool, clock });
   return {
-    repair: async (repairs) => {
+    repair: async (repairs, how = {}) => {
       const layout = await pool.use(WHAT, (session) => openLayout(session, { kinds, log }));
       await ensureRanges(ranges, layout, repairs);
-      return await repairAll(pool, layout, repairs);
+      return await repairAll(pool, layout, { repairs, how });
     },
     close: () => pool.close(),
   };
@@ -77,7 +78,7 @@ type OneRepair = (session: Session) => Promise<boolean>;
 async function repairAll(
   pool: PostgresPool,
   layout: StorageLayout,
-  repairs: Repairs,
+  { repairs, how }: Readonly<{ repairs: Repairs; how: RepairOptions }>,
 ): Promise<RepairResult> {
   const { rows } = await pool.use(WHAT, (session) => session.run<{ oid: number }>('inputs-type'));
   const pieces = { inputsOid: rows[0]!.oid, layout };
@@ -89,12 +90,14 @@ async function repairAll(
   ];
   const result: RepairResult = { repaired: 0, passedOver: 0, refused: 0, refusal: undefined };
   for (let from = 0; from < all.length; from += ROWS_MAX) {
+    how.signal?.throwIfAborted();
     const some = all.slice(from, from + ROWS_MAX);
     const done = await pool.use(WHAT, (session) => transaction(session, () => run(session, some)));
     result.repaired += done.repaired;
     result.passedOver += done.passedOver;
     result.refused += done.refused;
     result.refusal ??= done.refusal;
+    how.onProgress?.(from + some.length);
   }
   return result;
 }

@@ -91,6 +91,28 @@ export function describeRepairs(
     const repair = async (repairs: Partial<Repairs>) =>
       await repairer.repair({ ...NOTHING, ...repairs });
 
+    it('tell how far they are, and end between two transactions when they are to', async () => {
+      await open('head');
+      await apply({ samples: samplesOf([sampleAt(0, 1)]) });
+      const missing = Array.from({ length: 450 }, (_, i) => repairOf(1 + i, undefined, valueOf(i)));
+      const stopping = new AbortController();
+      const told: number[] = [];
+      const onProgress = (rows: number): void => {
+        told.push(rows);
+        stopping.abort(new Error('stopped'));
+      };
+      const all = { ...NOTHING, samples: missing };
+      const stopped = repairer.repair(all, { onProgress, signal: stopping.signal });
+      await expect(stopped).rejects.toThrow('stopped');
+      expect(await samples()).toHaveLength(1 + told[0]!);
+      // What was done is not done again.
+      const rest = await repairer.repair(all, { onProgress });
+      expect(rest).toMatchObject({ repaired: 450 - told[0]!, passedOver: told[0]! });
+      expect(told.at(-1)).toBe(450);
+      expect(told.length).toBeGreaterThan(3);
+      expect(await samples()).toHaveLength(451);
+    });
+
     it.each(['packed', 'head'] as const)('put samples right that are %s', async (where) => {
       await open(where);
       const stale = sampleAt(2, NaN, { stale: true });
