@@ -41,50 +41,66 @@ const WANTS_MIN = 2;
 const WANTS_MAX = 4;
 const WANTS_INCREASE = 8;
 
-/** One width of one target. */
-interface Width {
-  /** The target's number among those of the placements. */
-  t: number;
+/** One width of one target, and where what is found of it stands. */
+interface TargetWidth {
+  /** The target, and its number among those of each placement. */
   target: Target;
-  w: number;
+  targetNumber: number;
+  /** The width's number among those of the target. */
+  widthNumber: number;
+  /** Number of the column, and the place of its first sample. */
+  column: number;
+  begin: number;
 }
 
-/** The windows of the samples of a stretch, one of each series, all of one shape. */
+/** The windows of the samples of a stretch, whose series are all of one shape. */
 export class QuickWindows {
   readonly #tables: FoldTables;
   /** Of the samples at hand: where their series stand, their placements, what increases get. */
   readonly slots: Int32Array = new Int32Array(STRETCH_MAX);
   readonly placements: SeriesPlacement[] = [];
   readonly increases: Float64Array = new Float64Array(STRETCH_MAX);
-  /** The pieces of their windows, target by target and width by width. */
+  /** The pieces of their windows, a column for each width of each target. */
   #pieces = new Int32Array(STRETCH_MAX);
+  /** Of each column how many of the samples were folded as soon as they were found. */
+  readonly #foldedAtOnce: number[] = [];
 
   constructor(tables: FoldTables) {
     this.#tables = tables;
   }
 
   /**
-   * Folds all samples into all targets: at once those whose pieces are those of the samples before.
-   * Of the others none is in such a piece, so each piece gets its samples in turn.
+   * Folds all samples into all targets. Those whose pieces are those of the samples before are
+   * folded in one look, and others found, or opened, behind them. Which are which depends on hints,
+   * hence on restarts, and what a piece becomes must not.
+   *
+   * INVARIANT: each piece gets its samples in their order. Columns have no piece in common, since
+   * the editions of a shape differ. Into a piece of an output several series are folded: behind the
+   * first that is missing in a column, others are only found, and folded when all are. Into a piece
+   * of an input series only its own samples are, and those of a stretch ascend. One that is missing
+   * before one that is found is older than the piece that both look at: of another piece, unless
+   * dividing rounds, and then again the others of the column are only found.
    */
   fold(stretch: Stretch, targets: readonly Target[]): void {
     const { windows } = this.#tables;
     const length = stretch.to - stretch.from;
-    let first = 0;
+    let column = 0;
     let missing = 0;
-    for (let t = 0; t < targets.length; t += 1) {
-      const target = targets[t]!;
+    for (let targetNumber = 0; targetNumber < targets.length; targetNumber += 1) {
+      const target = targets[targetNumber]!;
       const widths = target.plan.widthsUs.length;
-      this.#reserve(first + widths * STRETCH_MAX);
-      for (let w = 0; w < widths; w += 1, first += STRETCH_MAX) {
+      this.#reserve((column + widths) * STRETCH_MAX);
+      for (let widthNumber = 0; widthNumber < widths; widthNumber += 1, column += 1) {
+        const begin = column * STRETCH_MAX;
+        const width = { target, targetNumber, widthNumber, column, begin };
         const isOwn = target.output === undefined;
-        missing += isOwn
-          ? this.#foldOwn(stretch, { t, target, w }, first)
-          : this.#foldOutputs(stretch, { t, target, w }, first);
-        windows.touchAll(this.#pieces, first, first + length, stretch.at);
+        missing += isOwn ? this.#foldOwn(stretch, width) : this.#foldOutputs(stretch, width);
+        windows.touchAll(this.#pieces, begin, begin + length, stretch.at);
       }
     }
-    if (missing > 0) this.#foldMissing(stretch);
+    if (missing === 0) return;
+    this.#foldMissing(stretch);
+    this.#foldFound(stretch, targets);
   }
 
   /** Those whose first window the watermark had passed, of any of these targets. */
@@ -117,8 +133,7 @@ export class QuickWindows {
    */
   #foldOwn(
     { record, from, to }: Stretch,
-    { target: { plan, lane }, w }: Width,
-    first: number,
+    { target: { plan, lane }, widthNumber, column, begin }: TargetWidth,
   ): number {
     const { times, values } = record;
     const { placements, windows } = this.#tables;
@@ -129,11 +144,12 @@ export class QuickWindows {
     const { untilUs } = plan;
     const wants = wantsOf(plan);
     const stride = 2 * plan.widthsUs.length;
-    const widthUs = plan.widthsUs[w]! - ROUNDED_US;
+    const widthUs = plan.widthsUs[widthNumber]! - ROUNDED_US;
     const length = to - from;
     let missing = 0;
+    let foldable = length;
     for (let j = 0; j < length; j += 1) {
-      const h = stride * slots[j]! + 2 * w;
+      const h = stride * slots[j]! + 2 * widthNumber;
       const piece = hints[h]! | 0;
       const n = (piece << PIECE_SHIFT) & NUMBERS_MASK;
       const timeUs = times[from + j]!;
@@ -144,18 +160,22 @@ export class QuickWindows {
         sinceUs >= 0 &&
         sinceUs < widthUs &&
         startUs < untilUs;
-      found[first + j] = isSame ? piece : MISSING;
-      if (isSame) foldValue(numbers, n, wants, timeUs, values[from + j]!, increases[j]!);
-      else missing += 1;
+      found[begin + j] = isSame ? piece : MISSING;
+      if (!isSame) {
+        missing += 1;
+        if (sinceUs < 0 && sinceUs >= -ROUNDED_US && j < foldable) foldable = j;
+      } else if (j < foldable) {
+        foldValue(numbers, n, wants, timeUs, values[from + j]!, increases[j]!);
+      }
     }
+    this.#foldedAtOnce[column] = foldable;
     return missing;
   }
 
   /** The same of a target into which others are folded as well. */
   #foldOutputs(
     { record, from, to }: Stretch,
-    { t, target: { plan }, w }: Width,
-    first: number,
+    { target: { plan }, targetNumber, widthNumber, column, begin }: TargetWidth,
   ): number {
     const { times, values } = record;
     const numbers = this.#tables.windows.pieces.numbers.data;
@@ -163,12 +183,13 @@ export class QuickWindows {
     const found = this.#pieces;
     const { untilUs } = plan;
     const wants = wantsOf(plan);
-    const widthUs = plan.widthsUs[w]! - ROUNDED_US;
-    const h = 2 * w;
+    const widthUs = plan.widthsUs[widthNumber]! - ROUNDED_US;
+    const h = 2 * widthNumber;
     const length = to - from;
     let missing = 0;
+    let foldable = length;
     for (let j = 0; j < length; j += 1) {
-      const { hints } = placements[j]!.all[t]!.output!;
+      const { hints } = placements[j]!.all[targetNumber]!.output!;
       const piece = hints[h]! | 0;
       const n = (piece << PIECE_SHIFT) & NUMBERS_MASK;
       const timeUs = times[from + j]!;
@@ -179,14 +200,22 @@ export class QuickWindows {
         sinceUs >= 0 &&
         sinceUs < widthUs &&
         startUs < untilUs;
-      found[first + j] = isSame ? piece : MISSING;
-      if (isSame) foldValue(numbers, n, wants, timeUs, values[from + j]!, increases[j]!);
-      else missing += 1;
+      found[begin + j] = isSame ? piece : MISSING;
+      if (!isSame) {
+        missing += 1;
+        if (j < foldable) foldable = j;
+      } else if (j < foldable) {
+        foldValue(numbers, n, wants, timeUs, values[from + j]!, increases[j]!);
+      }
     }
+    this.#foldedAtOnce[column] = foldable;
     return missing;
   }
 
-  /** Opened sample by sample, as they would be one by one: in that order pieces are put out. */
+  /**
+   * Finds or opens what is missing sample by sample, as they would be one by one: in that order
+   * pieces are put out. Folds those that nothing of their column waits for.
+   */
   #foldMissing({ record: { times, values }, from, to, at }: Stretch): void {
     const { placements, windows } = this.#tables;
     const found = this.#pieces;
@@ -195,16 +224,38 @@ export class QuickWindows {
       const j = i - from;
       at.key = 4 * i;
       at.row = this.slots[j]!;
-      let place = j;
+      let column = 0;
       for (const target of this.placements[j]!.all) {
         const { plan } = target;
-        for (let w = 0; w < plan.widthsUs.length; w += 1, place += STRETCH_MAX) {
+        for (let w = 0; w < plan.widthsUs.length; w += 1, column += 1) {
+          const place = column * STRETCH_MAX + j;
           if (found[place] !== MISSING) continue;
           const piece = windows.pieceAt(target, w, times[i]!, at);
-          if (piece < 0) continue;
+          found[place] = piece;
+          if (piece < 0 || j >= this.#foldedAtOnce[column]!) continue;
           const { data } = windows.pieces.numbers;
           const [value, increase] = [values[i]!, this.increases[j]!];
           foldValue(data, piece << PIECE_SHIFT, wantsOf(plan), times[i]!, value, increase);
+        }
+      }
+    }
+  }
+
+  /** Folds those of each column that were only found, in their order. */
+  #foldFound({ record: { times, values }, from, to }: Stretch, targets: readonly Target[]): void {
+    const numbers = this.#tables.windows.pieces.numbers.data;
+    const found = this.#pieces;
+    const { increases } = this;
+    const length = to - from;
+    let column = 0;
+    for (const { plan } of targets) {
+      const wants = wantsOf(plan);
+      for (let w = 0; w < plan.widthsUs.length; w += 1, column += 1) {
+        for (let j = this.#foldedAtOnce[column]!; j < length; j += 1) {
+          const piece = found[column * STRETCH_MAX + j]!;
+          if (piece < 0) continue;
+          const [timeUs, value] = [times[from + j]!, values[from + j]!];
+          foldValue(numbers, piece << PIECE_SHIFT, wants, timeUs, value, increases[j]!);
         }
       }
     }
