@@ -116,6 +116,24 @@ describe('LabelMemory', () => {
     expect(memory.bound()).toEqual({ byNumber: 0, byBytes: 0 });
   });
 
+  it('counts what its number did not ask for among those of the bytes', () => {
+    const memory = new LabelMemory({ labelSetsMax: 10, seriesIdleUs: IDLE_US });
+    const long: LabelSet = [['a', 'x'.repeat(LABEL_BYTES_MAX * 3)]];
+    const learnNext = (s: number): void => {
+      const definitions = encodeDefinitions([s < 6 ? labelsOf(s) : long]);
+      const record = { ...EMPTY, kinds: Uint8Array.of(SampleKind.gauge), definitions };
+      const keys = KEYS.slice(4 * s, 4 * s + 4);
+      memory.learn(record, new DefinitionReader(definitions), keys, T0);
+    };
+    for (let s = 0; s < 10; s += 1) learnNext(s);
+    // Ten may be there, of which four are too long for all.
+    expect(memory.bound()).toEqual({ byNumber: 0, byBytes: 8 });
+    for (let s = 10; s < 19; s += 1) learnNext(s);
+    // More than ten: down to eight they go by their number.
+    expect(memory.bound()).toEqual({ byNumber: 3, byBytes: 6 });
+    expect(memory.size).toBe(2);
+  });
+
   it('keeps what was defined until three eighths of its bound were defined since', () => {
     const step = fc.uniqueArray(fc.nat(SERIES - 1), { maxLength: 20 });
     const steps = fc.array(step, { minLength: 10, maxLength: 40 });

@@ -126,12 +126,14 @@ export class LabelMemory {
     if (size <= labelSetsMax && this.#bytesInAll <= bytesMax) return NOTHING_BOUNDED;
     // Some more than needed, so that not every record has to sort again.
     const keep = Math.floor((labelSetsMax / 8) * 7);
+    // Where the number is in bounds, all go because of their bytes.
+    const keepOfNumber = size > labelSetsMax ? keep : size;
     const keepBytes = Math.floor((bytesMax / 8) * 7);
     const turns = this.#turn.data;
     let byBytes = 0;
     for (const slot of this.#used().sort((a, b) => turns[a]! - turns[b]!)) {
       if (this.size <= keep && this.#bytesInAll <= keepBytes) break;
-      if (this.size <= keep) byBytes += 1;
+      if (this.size <= keepOfNumber) byBytes += 1;
       this.#forget(slot);
     }
     return { byNumber: size - this.size - byBytes, byBytes };
