@@ -36,4 +36,19 @@ describe('gaps of series', () => {
     gaps.get(3)!.push(7, 9);
     expect(gaps.get(3)).toEqual([-Infinity, 5]);
   });
+
+  it('of one series that has many take no room of all the others', () => {
+    const gaps = new SeriesGaps();
+    const SLOTS = 100_000;
+    const many = Array.from({ length: 32 }, (_, i) => i);
+    gaps.set(SLOTS, many);
+    // How many, and two places: the columns grow to twice as much at most.
+    expect(gaps.columnBytes).toBeLessThanOrEqual(2 * (SLOTS + 1) * (4 + 2 * 16));
+    expect(gaps.get(SLOTS)).toEqual(many);
+    gaps.set(SLOTS, [1, 2, 3, 4]);
+    expect(gaps.get(SLOTS)).toEqual([1, 2, 3, 4]);
+    gaps.set(SLOTS, many);
+    gaps.delete(SLOTS);
+    expect(gaps.get(SLOTS)).toBeUndefined();
+  });
 });

@@ -1,16 +1,25 @@
 import { floats64, words32, type Column } from './column.ts';
 
 /**
+ * As many of each series lie in columns: each one more takes 16 bytes of every slot there is, and
+ * few series have more.
+ */
+const PLACES = 2;
+
+/**
  * Gaps of series, by slot: [from, to, from, to, …] ascending, open intervals. Nearly every series
  * has one, the time before it was first seen, and one more for each time that its sender was away.
  * They lie in columns: a list for each of a million series was a third of the heap, and the
- * collector went through all of them again and again.
+ * collector went through all of them again and again. Those few that have more than there are places
+ * have a list each of what is more.
  */
 export class SeriesGaps {
   /** 1 + how many; 0: none were ever set. */
   readonly #counts: Column<Uint32Array> = words32();
-  /** The first one of each slot, the second one, and so on: as far as any slot has so many. */
+  /** The first one of each slot, and the second one: as far as any slot has so many. */
   readonly #places: Column<Float64Array>[] = [];
+  /** The others, of slots that have any. */
+  readonly #others = new Map<number, readonly number[]>();
   #size = 0;
 
   /** Slots that have any. */
@@ -18,16 +27,22 @@ export class SeriesGaps {
     return this.#size;
   }
 
+  /** Bytes of its columns, which every slot has a part of. */
+  get columnBytes(): number {
+    const columns = [this.#counts, ...this.#places];
+    return columns.reduce((sum, { data }) => sum + data.byteLength, 0);
+  }
+
   /** A list of the caller's own; undefined: none were set. */
   get(slot: number): number[] | undefined {
     const count = (this.#counts.data[slot] ?? 0) - 1;
     if (count < 0) return undefined;
     const gaps: number[] = [];
-    for (let place = 0; place < count; place += 1) {
+    for (let place = 0; place < Math.min(count, PLACES); place += 1) {
       const { data } = this.#places[place]!;
       gaps.push(data[2 * slot]!, data[2 * slot + 1]!);
     }
-    return gaps;
+    return count > PLACES ? gaps.concat(this.#others.get(slot)!) : gaps;
   }
 
   set(slot: number, gaps: readonly number[]): void {
@@ -35,7 +50,9 @@ export class SeriesGaps {
     reserve(this.#counts, slot);
     if (this.#counts.data[slot] === 0) this.#size += 1;
     this.#counts.data[slot] = count + 1;
-    for (let place = 0; place < count; place += 1) {
+    if (count > PLACES) this.#others.set(slot, gaps.slice(2 * PLACES));
+    else this.#others.delete(slot);
+    for (let place = 0; place < Math.min(count, PLACES); place += 1) {
       const column = (this.#places[place] ??= floats64(2));
       reserve(column, slot);
       column.data[2 * slot] = gaps[2 * place]!;
@@ -46,6 +63,7 @@ export class SeriesGaps {
   delete(slot: number): void {
     if ((this.#counts.data[slot] ?? 0) === 0) return;
     this.#counts.data[slot] = 0;
+    this.#others.delete(slot);
     this.#size -= 1;
   }
 }
