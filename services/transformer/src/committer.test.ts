@@ -136,6 +136,22 @@ describe('Committer', () => {
     expect(bench.commits).toHaveLength(2);
   });
 
+  it('lets no other large one begin between its end and the rest behind it', async () => {
+    const bench = new Bench();
+    bench.tookMs = 100;
+    const { largeCommits } = bench;
+    const end = largeCommits.end.bind(largeCommits);
+    const begun: boolean[] = [];
+    largeCommits.end = (partition) => {
+      end(partition);
+      begun.push(largeCommits.begin(1, bench.nowUs, false));
+    };
+    bench.owned.fold.head.lastDigest = 'x'.repeat(17 * 1024 * 1024);
+    await bench.later(1000);
+    expect(bench.commits).toHaveLength(1);
+    expect(begun).toEqual([false]);
+  });
+
   it('goes on although the clock was set back', async () => {
     const bench = new Bench();
     await bench.later(1000);

@@ -110,15 +110,16 @@ export class Committer {
     const takingUs = clock.nowUs() - beganUs;
     const commit: StateCommit = { partition, expected: committed, next, pages };
     progress.commitBegins();
-    const ended = this.#commit(commit).finally(() => largeCommits.end(partition));
-    this.#running = ended.then(
+    this.#running = this.#commit(commit).then(
       (writingUs) => {
         this.#busyUs = takingUs + writingUs;
-        if (this.#isLarge) largeCommits.rest(this.#busyUs, clock.nowUs());
+        if (this.#isLarge) largeCommits.restAfter(this.#busyUs, clock.nowUs());
+        largeCommits.end(partition);
         this.#owned.committed = next;
         this.#running = undefined;
       },
       (error: unknown) => {
+        largeCommits.end(partition);
         this.#failure = { error };
         this.#running = undefined;
       },

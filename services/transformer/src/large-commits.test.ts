@@ -19,11 +19,20 @@ test('large commits come one after the other, unless one is held up for long', (
 test('all large commits take a tenth of the time, but for those that are overdue', () => {
   const commits = new LargeCommits();
   expect(commits.begin(0, 100e6, false)).toBe(true);
+  commits.restAfter(2e6, 102e6);
   commits.end(0);
-  commits.rest(2e6, 102e6);
   expect(commits.begin(1, 119e6, false)).toBe(false);
   expect(commits.begin(1, 119e6, true)).toBe(true);
   commits.end(1);
   expect(commits.begin(0, 119e6, false)).toBe(false);
   expect(commits.begin(0, 120e6, false)).toBe(true);
+});
+
+test('one that a slow state held up leaves the others their turn before they are overdue', () => {
+  const commits = new LargeCommits();
+  expect(commits.begin(0, 100e6, false)).toBe(true);
+  commits.restAfter(10e6, 110e6);
+  commits.end(0);
+  expect(commits.begin(1, 130e6 - 1, false)).toBe(false);
+  expect(commits.begin(1, 130e6, false)).toBe(true);
 });
