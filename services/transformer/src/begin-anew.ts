@@ -9,7 +9,7 @@ import {
 } from '@millrace/wire';
 import { commitHead } from './commit-head.ts';
 import { newPartitionHead, type PartitionHead } from './fold/partition-state.ts';
-import { outrun, type LostState } from './restore-state.ts';
+import { discardCorrupt, outrun, type LostState } from './restore-state.ts';
 
 interface BeginAnewParts {
   stream: Stream;
@@ -20,6 +20,7 @@ interface BeginAnewParts {
   againBelow?: number | undefined;
   /** See `RestoreParts`. */
   lookAgain?: (() => Promise<LostState>) | undefined;
+  onDiscarded?: (() => void) | undefined;
 }
 
 /**
@@ -44,7 +45,7 @@ export async function beginAnew(
   const now = (await parts.lookAgain?.()) ?? lost;
   if (isOfOther(now, logId)) throw outrun(partition);
   const committed = now.kind === 'unusable' ? now.committed : undefined;
-  if (now.kind === 'corrupt' && !(await state.discardCorrupt(partition))) throw outrun(partition);
+  if (now.kind === 'corrupt') await discardCorrupt(parts);
   const head = newPartitionHead(logId, logNumber);
   if (againBelow !== undefined) head.againBelow = againBelow;
   const outcome = await commitHead(state, { partition, committed, head });

@@ -47,6 +47,8 @@ export interface RestoreParts {
    * committing. Left out: what there was.
    */
   lookAgain?: (() => Promise<LostState>) | undefined;
+  /** Told when a state that was corrupt is gone, whatever becomes of what takes its place. */
+  onDiscarded?: (() => void) | undefined;
 }
 
 /**
@@ -73,7 +75,7 @@ export async function restoreState(
   const now = (await parts.lookAgain?.()) ?? lost;
   if (logIdOf(now) !== logIdOf(lost)) throw outrun(partition);
   const committed = now.kind === 'unusable' ? now.committed : undefined;
-  if (now.kind === 'corrupt' && !(await state.discardCorrupt(partition))) throw outrun(partition);
+  if (now.kind === 'corrupt') await discardCorrupt(parts);
   const changed = new Map<string, Uint8Array | undefined>(pages);
   for (const key of committed?.pages.keys() ?? []) {
     if (!pages.has(key)) changed.set(key, undefined);
@@ -88,6 +90,15 @@ export async function restoreState(
   });
   if (outcome === 'outrun') throw outrun(partition);
   return { ...found.loaded, checkpoint: { offset, position, pagesBytes, madeAtUs } };
+}
+
+/** Makes room for what is to take its place. @throws MillraceError TRANSFORMER_OUTRUN (outrun) */
+export async function discardCorrupt(
+  parts: Pick<RestoreParts, 'state' | 'partition' | 'onDiscarded'>,
+): Promise<void> {
+  const { state, partition, onDiscarded } = parts;
+  if (!(await state.discardCorrupt(partition))) throw outrun(partition);
+  onDiscarded?.();
 }
 
 function logIdOf(lost: LostState): string | undefined {

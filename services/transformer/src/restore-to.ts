@@ -7,8 +7,16 @@ import { markAgainBelow } from './fold/again-below.ts';
 import { HEADER_KEY, loadPages } from './fold/partition-state.ts';
 import { outrun, restoreState, type LostState } from './restore-state.ts';
 
-/** Owners commit once a second and less; a look and a commit take milliseconds. */
+/**
+ * A look at a large state and the commit that takes its place take seconds. But so does each commit
+ * of its owner, who then leaves twenty times as long between two of them.
+ */
 const ATTEMPTS_MAX = 10;
+
+const NOTHING_CHANGED = 'Nothing was changed.';
+const DISCARDED =
+  'A state of it that was corrupt was discarded, and the owner has made another one since; nothing ' +
+  'else was changed.';
 
 /** What a state goes on from now. */
 export type RestoredTo = Readonly<{ position: number }> &
@@ -27,6 +35,12 @@ interface RestoreToParts {
   onPassedOver: (passedOver: PassedOver) => void;
 }
 
+type AttemptParts = RestoreToParts & {
+  onDiscarded: () => void;
+  /** By this attempt and those before. */
+  whatChanged: () => string;
+};
+
 /**
  * Puts a partition's state back to one that is not above `positionMax`, so that everything behind
  * that is put out once more: for results that were lost. May be done under a running owner, which
@@ -42,18 +56,23 @@ export async function restoreTo(parts: RestoreToParts, positionMax: number): Pro
     told.add(passedOver.offset);
     parts.onPassedOver(passedOver);
   };
+  let changed = NOTHING_CHANGED;
+  const onDiscarded = (): void => {
+    changed = DISCARDED;
+  };
+  const whatChanged = (): string => changed;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await tryToRestore({ ...parts, onPassedOver }, positionMax);
+      return await tryToRestore({ ...parts, onPassedOver, onDiscarded, whatChanged }, positionMax);
     } catch (error) {
       // Its owner committed in between, and is about to be outrun itself.
       if (errorKind(error) !== 'outrun') throw error;
-      if (attempt === ATTEMPTS_MAX) throw alwaysOutrun(parts.partition, error);
+      if (attempt === ATTEMPTS_MAX) throw alwaysOutrun(parts.partition, changed, error);
     }
   }
 }
 
-async function tryToRestore(parts: RestoreToParts, positionMax: number): Promise<RestoredTo> {
+async function tryToRestore(parts: AttemptParts, positionMax: number): Promise<RestoredTo> {
   const { stream, archived, partition } = parts;
   const lost = await lostState(parts);
   const known = lost.kind === 'unusable' ? lost.committed : undefined;
@@ -73,7 +92,7 @@ async function tryToRestore(parts: RestoreToParts, positionMax: number): Promise
         : await restoredTo(marking, positionMax, lost);
     if (found !== undefined) return { ...found, isArchived: true };
   }
-  throw noWayBack(partition, positionMax, start);
+  throw noWayBack({ partition, positionMax, start, changed: parts.whatChanged() });
 }
 
 function isSound({ pages }: CommittedState): boolean {
@@ -103,7 +122,7 @@ async function markState(
 }
 
 async function restoredTo(
-  parts: RestoreToParts & { againBelow?: number },
+  parts: AttemptParts & { againBelow?: number },
   positionMax: number,
   lost: LostState,
 ): Promise<RestoredTo | undefined> {
@@ -124,25 +143,35 @@ async function lostState({ state, partition }: RestoreToParts): Promise<LostStat
   }
 }
 
-function alwaysOutrun(partition: number, cause: unknown): MillraceError {
+function alwaysOutrun(partition: number, changed: string, cause: unknown): MillraceError {
   return new MillraceError({
     code: 'TRANSFORMER_OUTRUN',
     kind: 'outrun',
     message:
       `Each of ${ATTEMPTS_MAX} times the owner of partition ${partition} committed just before ` +
-      'its state was to be put back. Nothing was changed.',
+      `its state was to be put back. ${changed}`,
     remedy: 'Run it again, or stop the transformers before.',
     cause,
   });
 }
 
-function noWayBack(partition: number, positionMax: number, start: number): MillraceError {
+function noWayBack({
+  partition,
+  positionMax,
+  start,
+  changed,
+}: Readonly<{
+  partition: number;
+  positionMax: number;
+  start: number;
+  changed: string;
+}>): MillraceError {
   return new MillraceError({
     code: 'TRANSFORMER_NO_WAY_BACK',
     kind: 'permanent',
     message:
       `There is no state of partition ${partition} at or below position ${positionMax}: no ` +
-      `checkpoint is, and metrics.events begins at ${start}. Nothing was changed.`,
+      `checkpoint is, and metrics.events begins at ${start}. ${changed}`,
     remedy:
       'Look at "millrace checkpoint list"; put missing records back from a backup, set ' +
       'MILLRACE_ARCHIVE__URL when an archive has them, or choose a larger position.',

@@ -10,7 +10,7 @@ import {
 } from '@millrace/archive';
 import { MillraceError } from '@millrace/runtime';
 import { TOPIC_CHECKPOINTS, TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
-import type { StateCommit } from '@millrace/state';
+import type { StateCommit, StatePosition } from '@millrace/state';
 import { MemoryStateStore } from '@millrace/state/memory';
 import { openMemoryStream } from '@millrace/stream/memory';
 import { EventsRecordKind, listEntries } from '@millrace/wire';
@@ -258,6 +258,19 @@ describe('with an archive, when the log begins too late', () => {
     await expectSameEntries(bench);
   });
 
+  it('says that a corrupt state is gone, although its owner always commits just before', async () => {
+    const bench = await benchWithCheckpoint(21);
+    bench.database.partition(0).pages.delete('s0');
+    const state = new OwnedMeanwhile(bench, Infinity);
+    const stream = openMemoryStream(bench.log);
+    const parts = { stream, state, partition: 0, signal: NEVER, onPassedOver: () => undefined };
+    await expect(restoreTo(parts, 40)).rejects.toMatchObject({
+      ...{ code: 'TRANSFORMER_OUTRUN', kind: 'outrun' },
+      message: expect.stringContaining('was discarded') as string,
+    });
+    expect(state.outran).toBe(10);
+  });
+
   it('is left to an owner that always commits just before', async () => {
     const bench = await benchWithCheckpoint(20);
     const state = new OwnedMeanwhile(bench, Infinity);
@@ -266,6 +279,7 @@ describe('with an archive, when the log begins too late', () => {
     const before = bench.committed()!;
     await expect(restoreTo(parts, 10)).rejects.toMatchObject({
       ...{ code: 'TRANSFORMER_OUTRUN', kind: 'outrun' },
+      message: expect.stringContaining('Nothing was changed.') as string,
       remedy: expect.stringContaining('stop the transformers') as string,
     });
     expect(bench.committed()).toBe(before + state.outran);
@@ -344,9 +358,11 @@ class OwnedMeanwhile extends MemoryStateStore {
   outran = 0;
   readonly #owner: MemoryStateStore;
   readonly #times: number;
+  readonly #at: StatePosition;
 
   constructor(bench: StageBench, times: number) {
     super(bench.database);
+    this.#at = bench.database.partition(0).position!;
     this.#owner = new MemoryStateStore(bench.database);
     this.#times = times;
   }
@@ -354,11 +370,9 @@ class OwnedMeanwhile extends MemoryStateStore {
   override async commit(commit: StateCommit): Promise<'committed' | 'outrun'> {
     if (this.outran < this.#times) {
       this.outran += 1;
-      const { logId, position } = (await this.#owner.load(0))!;
-      const [expected, next] = [
-        { logId, position },
-        { logId, position: position + 1 },
-      ];
+      const expected = await this.#owner.load(0);
+      const { logId, position } = expected ?? this.#at;
+      const next = { logId, position: position + 1 };
       await this.#owner.commit({ partition: 0, expected, next, pages: new Map() });
     }
     return await super.commit(commit);
