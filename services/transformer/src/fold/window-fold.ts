@@ -86,7 +86,8 @@ export class WindowFold {
   /** The same of many, whose slots stand at [from, to); those below 0 are none. */
   touchAll(slots: Int32Array, from: number, to: number, at: FoldMoment): void {
     const { pieces } = this;
-    if (pieces.touchAll(slots, from, to, at)) return;
+    const needsChange = pieces.touchAll(slots, from, to, at);
+    if (!needsChange) return;
     for (let i = from; i < to; i += 1) if (pieces.change(slots[i]!)) this.#noteChanged(slots[i]!);
   }
 

@@ -200,7 +200,10 @@ class JobSession {
     return Math.abs(clock.nowUs() - this.#sliceUs) >= settings.sliceMs * 1000;
   }
 
-  /** Puts out what was folded, and lets others have their turn once the slice is over. */
+  /**
+   * Publishes what was folded and commits it when that is due. Waits where it has to be held back,
+   * and lets others have their turn once the slice is over.
+   */
   async #pass(last: StreamRecord | undefined, committer: Committer): Promise<void> {
     const { clock, progress, backoff } = this.#parts;
     const { fold } = this.#found;

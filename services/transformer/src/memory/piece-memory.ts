@@ -191,8 +191,8 @@ export class PieceMemory {
   }
 
   /**
-   * Notes a change of many, whose slots stand at [from, to); those below 0 are none. False: of some
-   * it is the first one since they were last put out, and `change` has to be called for each.
+   * Notes a change of many, whose slots stand at [from, to); those below 0 are none. Returns whether
+   * `change` has to be called for each: of some it is the first since they were last put out.
    */
   touchAll(
     slots: Int32Array,
@@ -213,7 +213,7 @@ export class PieceMemory {
       dirty.mark(slot);
       areChanged &= bits[slot]!;
     }
-    return areChanged !== 0;
+    return areChanged === 0;
   }
 
   /** A piece was touched; true when that is the first change since it was last put out. */
