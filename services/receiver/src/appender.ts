@@ -174,33 +174,43 @@ export class Appender {
     }
     return appended.then(
       ({ offset }) => {
-        noteDurable(this.#lanes[partition]!, samples, offset);
-        learned?.();
-        this.#payloads.give(under.payload!);
-        this.#lastFailure = undefined;
-        this.#events.appended({ seconds: (this.#clock.nowUs() - under.startUs) / 1e6 });
         this.#end(under);
-        return { partition, position: offset + 1 };
+        try {
+          noteDurable(this.#lanes[partition]!, samples, offset);
+          learned?.();
+          this.#payloads.give(under.payload!);
+          this.#lastFailure = undefined;
+          this.#events.appended({ seconds: (this.#clock.nowUs() - under.startUs) / 1e6 });
+          return { partition, position: offset + 1 };
+        } catch (error) {
+          return this.#failed(under, { error, partition, append });
+        }
       },
       (error: unknown) => this.#failed(under, { error, partition, append }),
     );
   }
 
+  /** Whoever is told of it may throw as well: it is a failure all the same. */
   #failed(
     under: UnderWay,
     { error, partition, append }: Readonly<{ error: unknown; partition: number; append: Append }>,
   ): Outcome {
-    // The record may be on its way all the same, and appear later.
-    if (under.payload !== undefined) this.#payloads.leave(under.payload);
+    this.#end(under);
     append.abandoned = true;
     this.#lastFailure = { atUs: this.#clock.nowUs(), error };
-    this.#events.appendFailed({ partition, error });
-    this.#end(under);
+    try {
+      // The record may be on its way all the same, and appear later.
+      if (under.payload !== undefined) this.#payloads.leave(under.payload);
+      this.#events.appendFailed({ partition, error });
+    } catch (thrown) {
+      return { failure: new AggregateError([error, thrown], errorText(error)) };
+    }
     return { failure: error };
   }
 
+  /** First of all that is done when an append has ended, so that nothing can keep it from that. */
   #end(under: UnderWay): void {
-    this.#underWay.delete(under);
+    if (!this.#underWay.delete(under)) return;
     this.#underWayBytes -= under.payload?.length ?? 0;
     if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;
