@@ -116,6 +116,23 @@ export class PieceColumns {
     return this.#fingerprints.subarray(FINGERPRINT_BYTES * at, FINGERPRINT_BYTES * (at + 1));
   }
 
+  /** Its first four bytes, most significant first. */
+  fingerprintStart(at: number): number {
+    const bytes = this.#fingerprints;
+    const i = FINGERPRINT_BYTES * at;
+    return (bytes[i]! << 24) | (bytes[i + 1]! << 16) | (bytes[i + 2]! << 8) | bytes[i + 3]!;
+  }
+
+  /** Whether that is its fingerprint; makes no view of it, as comparing with `fingerprint` does. */
+  isOf(at: number, fingerprint: Uint8Array): boolean {
+    const bytes = this.#fingerprints;
+    const from = FINGERPRINT_BYTES * at;
+    for (let i = 0; i < FINGERPRINT_BYTES; i += 1) {
+      if (bytes[from + i] !== fingerprint[i]) return false;
+    }
+    return fingerprint.length === FINGERPRINT_BYTES;
+  }
+
   pieceAt(at: number): Piece {
     const numbers = NUMBER_NAMES.map((name, i) => {
       const which = i as PieceNumber;

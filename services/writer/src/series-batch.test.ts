@@ -1,7 +1,7 @@
 import { SampleFlag, type Piece } from '@millrace/model';
 import { emptyEntries, PieceColumns, type Entries } from '@millrace/wire';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { addToBatch, batchOf, coalesce, type DecodedRecord } from './series-batch.ts';
 
 /** What the store has of pieces after some transactions. */
@@ -61,6 +61,15 @@ const history = fc
     });
   });
 
+/** What is left of the open pieces, found in the simplest way. */
+function coalescedByTexts(parts: readonly Pick<Entries, 'open' | 'finals'>[]): Piece[][] {
+  const gone = new Set(parts.flatMap(({ finals }) => finals.map(keyOf)));
+  const last = new Map(parts.flatMap(({ open }) => open.map((piece) => [keyOf(piece), piece])));
+  return parts.map(({ open }) =>
+    open.filter((piece) => !gone.has(keyOf(piece)) && last.get(keyOf(piece)) === piece),
+  );
+}
+
 /** Cuts a history into chunks, and the chunks into transactions. */
 const cuts = fc.tuple(history, fc.infiniteStream(fc.nat(3)), fc.infiniteStream(fc.nat(3)));
 
@@ -97,6 +106,33 @@ describe('coalesce', () => {
         expect(kept.length).toBe(chunks.length);
       }),
     );
+  });
+
+  it('finds the final ones in columns as it does among objects, and makes none of them', () => {
+    const made = vi.spyOn(PieceColumns.prototype, 'pieceAt');
+    fc.assert(
+      fc.property(cuts, fc.boolean(), ([steps, lengths], isMixed) => {
+        const parts = split(steps, lengths).map((part) => ({
+          open: part.filter(({ final }) => !final).map(({ piece }) => piece),
+          finals: part.filter(({ final }) => final).map(({ piece }) => piece),
+        }));
+        const objects = coalesce(parts.map((part) => ({ ...emptyEntries(), ...part })));
+        const columns = coalesce(
+          parts.map(({ open, finals }, i) => ({
+            ...emptyEntries(),
+            open,
+            ...(isMixed && i % 2 === 0
+              ? { finals: finals.slice(0, 1), finalColumns: PieceColumns.of(finals.slice(1)) }
+              : { finalColumns: PieceColumns.of(finals) }),
+          })),
+        );
+        const expected = coalescedByTexts(parts);
+        expect(objects.map(({ open }) => open)).toEqual(expected);
+        expect(columns.map(({ open }) => open)).toEqual(expected);
+      }),
+    );
+    expect(made).not.toHaveBeenCalled();
+    made.mockRestore();
   });
 
   it('hands on a chunk as it is when nothing in it is replaced', () => {

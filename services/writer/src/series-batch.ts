@@ -1,4 +1,4 @@
-import { SampleFlag, type Address, type Piece } from '@millrace/model';
+import { SampleFlag, type Address } from '@millrace/model';
 import type { MarkKey, StoreBatch } from '@millrace/store';
 import type { Entries, SeriesRecord } from '@millrace/wire';
 import { isSameKey } from './cursors.ts';
@@ -110,18 +110,19 @@ export function storeBatchOf(batch: SeriesBatch): StoreBatch {
  */
 export function coalesce(chunks: readonly Entries[]): readonly Entries[] {
   if (chunks.every(({ open }) => open.length === 0)) return chunks;
-  const replaced = new PieceSet();
-  for (const chunk of chunks) for (const piece of finalsOf(chunk)) replaced.add(piece);
-  const kept: Entries[] = [];
-  for (const chunk of chunks.toReversed()) {
-    const open = chunk.open.toReversed().filter((piece) => replaced.add(piece));
-    kept.push(open.length === chunk.open.length ? chunk : { ...chunk, open: open.toReversed() });
+  const last = new PieceSet();
+  const newest = chunks
+    .toReversed()
+    .map(({ open }) => open.toReversed().filter((piece) => last.add(piece)));
+  // Of final pieces there may be very many, and of open ones few: those are looked for in these.
+  for (const { finals, finalColumns } of chunks) {
+    for (const piece of finals) last.leaveOut(piece);
+    if (finalColumns !== undefined) last.leaveOutAll(finalColumns);
   }
-  return kept.toReversed();
-}
-
-function finalsOf({ finals, finalColumns }: Entries): Iterable<Piece> {
-  return finalColumns === undefined ? finals : [...finals, ...finalColumns.pieces()];
+  return chunks.map((chunk, i) => {
+    const open = newest[chunks.length - 1 - i]!.toReversed().filter((piece) => last.has(piece));
+    return open.length === chunk.open.length ? chunk : { ...chunk, open };
+  });
 }
 
 /** Rows that a chunk may become. */

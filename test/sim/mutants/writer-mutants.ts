@@ -62,7 +62,8 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${WRITER}/series-batch.ts`,
-        text: 'for (const chunk of chunks) for (const piece of finalsOf(chunk)) replaced.add(piece);',
+        text: `for (const piece of finals) last.leaveOut(piece);
+    if (finalColumns !== undefined) last.leaveOutAll(finalColumns);`,
         replacement: '',
       },
     ],
