@@ -26,7 +26,7 @@ export interface PartitionLoopParts {
   marks?: StoredMarks | undefined;
 }
 
-/** Fetch, mark, apply, commit: until it is stopped. */
+/** Fetch, apply, commit: until it is stopped. */
 export class PartitionLoop implements PartitionTask {
   readonly progress: PartitionProgress;
   readonly #parts: PartitionLoopParts;
@@ -128,7 +128,6 @@ async function writeFromMark(writer: PartitionWriter, onApplied: () => void): Pr
   await writer.begin();
   for (;;) {
     const batch = await writer.fetch();
-    await writer.mark(batch);
     const { outcome } = await writer.apply(batch);
     if (outcome === 'outrun') return;
     writer.commit(batch);

@@ -43,6 +43,8 @@ export class PartitionWriter {
   readonly #partition: number;
   #cursors: Cursors;
   #ahead: ReadAhead | undefined;
+  /** Of the batch that was fetched last, when it needs a turn. */
+  #giveBack: (() => void) | undefined;
 
   constructor(params: PartitionWriterParams) {
     this.#params = params;
@@ -76,6 +78,7 @@ export class PartitionWriter {
       progress.pendingSinceUs = this.#ahead!.appendTimeUs;
       const fetched = await this.#ahead!.take(signal);
       if ('batch' in fetched) {
+        this.#giveBack = fetched.giveBack;
         progress.pendingSinceUs = fetched.batch.appendTimeUs;
         return fetched.batch;
       }
@@ -84,22 +87,25 @@ export class PartitionWriter {
     }
   }
 
-  /** Sees to it that the store has a mark to compare: a new log or source has none. */
-  async mark(batch: Readonly<{ key: MarkKey; hasMark: boolean }>): Promise<void> {
-    const { store } = this.#params;
-    if (!batch.hasMark) await this.#answer(() => store.openMark(batch.key));
-  }
-
-  /** One transaction; one that is larger than usual when it is its turn. */
+  /** One transaction. */
   async apply(batch: SeriesBatch): Promise<ApplyResult> {
-    const { largeBatches, settings, signal } = this.#params;
-    if (batch.entries <= settings.batchEntriesMax) return await this.#apply(batch);
-    const giveBack = await largeBatches.take(signal);
     try {
+      await this.#mark(batch);
       return await this.#apply(batch);
     } finally {
-      giveBack();
+      this.#endTurn();
     }
+  }
+
+  #endTurn(): void {
+    this.#giveBack?.();
+    this.#giveBack = undefined;
+  }
+
+  /** Sees to it that the store has a mark to compare: a new log or source has none. */
+  async #mark(batch: Readonly<{ key: MarkKey; hasMark: boolean }>): Promise<void> {
+    const { store } = this.#params;
+    if (!batch.hasMark) await this.#answer(() => store.openMark(batch.key));
   }
 
   async #apply(batch: SeriesBatch): Promise<ApplyResult> {
@@ -108,7 +114,7 @@ export class PartitionWriter {
     const result = await this.#answer(() => store.apply(storeBatchOf(batch)));
     if (result.outcome === 'outrun') events.outrun(batch);
     else events.applied(batch, result, (clock.nowUs() - startedUs) / 1e6);
-    this.#ahead?.collect(result.cheaperFrom ?? 0);
+    this.#ahead?.applied(batch.entries, result.cheaperFrom ?? 0);
     return result;
   }
 
@@ -129,6 +135,7 @@ export class PartitionWriter {
   }
 
   async close(): Promise<void> {
+    this.#endTurn();
     const ahead = this.#ahead;
     this.#ahead = undefined;
     await ahead?.close();
@@ -147,7 +154,13 @@ export class PartitionWriter {
 
   #open(position: number): void {
     const [partition, cursors] = [this.#partition, this.#cursors];
-    this.#ahead = new ReadAhead({ ...this.#params, partition, position, cursors });
+    const { progress, largeBatches } = this.#params;
+    const turn = (signal: AbortSignal): Promise<() => void> => {
+      // It lies ready: from here on it is late.
+      progress.pendingSinceUs = this.#ahead?.appendTimeUs;
+      return largeBatches.take(signal);
+    };
+    this.#ahead = new ReadAhead({ ...this.#params, partition, position, cursors, turn });
   }
 
   /**
@@ -160,7 +173,7 @@ export class PartitionWriter {
     const { cursor } = gap;
     const isLive = cursor.key.source === LIVE_SOURCE;
     // Of a log that the store does not accept, missing entries are not the reason to tell.
-    await this.mark(cursor);
+    await this.#mark(cursor);
     cursor.hasMark = true;
     const offset = await findCovering({
       stream,

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { ADDRESS_ZERO } from '@millrace/model';
-import type { Clock } from '@millrace/runtime';
+import { systemClock, type Clock } from '@millrace/runtime';
 import { openMemoryStream } from '@millrace/stream/memory';
 import type { SealedRecord } from '@millrace/wire';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -56,8 +56,9 @@ async function taken(
     cursors: new Cursors(0, new Map([['live', MARK]])),
     settings: writerSettings({ ...bounds, readWaitMs: 20, backlogAgeMs: 60_000 }),
     partitionsOwned: () => 1,
+    turn: async () => await Promise.resolve(() => undefined),
   });
-  ahead.collect(cheaperFrom);
+  ahead.applied(0, cheaperFrom);
   const fetched = await ahead.take(new AbortController().signal);
   await ahead.close();
   if (!('batch' in fetched)) throw new Error('there is a gap');
@@ -86,4 +87,94 @@ describe('a batch that costs less with more in it', () => {
 
 it('a batch of old samples that costs no less waits as any other does', async () => {
   expect(await taken({ ...OLD, cheaperFrom: 0 })).toEqual({ to: 2, waitedMs: LINGER_MS });
+});
+
+describe('how many entries a batch may have', () => {
+  /** Each record has fewer. */
+  const PER_RECORD = 9;
+  const USUAL = 60;
+  const isFull = (entries: number, most: number): boolean =>
+    entries <= most && entries > most - PER_RECORD;
+
+  /** Lets the store say that more cost less, and takes one batch after another. */
+  async function open(
+    params: Readonly<{ backlogEntriesMax: number; partitionsOwned: () => number }>,
+    turn = async (_signal: AbortSignal): Promise<() => void> => await Promise.resolve(() => {}),
+  ) {
+    const { backlogEntriesMax, partitionsOwned } = params;
+    await bench.append(recordsOf({ position: 700, offsetsMax: 1 }));
+    const bounds = { batchEntriesMax: USUAL, largeBatchesMax: 1, backlogEntriesMax };
+    const ahead = new ReadAhead({
+      ...{ stream: openMemoryStream(bench.log), clock: systemClock, partition: 0, position: 0 },
+      cursors: new Cursors(0, new Map([['live', MARK]])),
+      settings: writerSettings({ ...bounds, batchObjectsMax: 10_000, readWaitMs: 20 }),
+      ...{ partitionsOwned, turn },
+    });
+    const { signal } = new AbortController();
+    const take = async (): Promise<number> => {
+      const fetched = await ahead.take(signal);
+      if (!('batch' in fetched)) throw new Error('there is a gap');
+      const { entries } = fetched.batch;
+      ahead.applied(entries, 10_000);
+      // What is read is collected by then, as far as it fits.
+      for (let i = 0; i < 20; i += 1) await setImmediate();
+      return entries;
+    };
+    return { ahead, take };
+  }
+
+  it('doubles from one to the next, up to what is held in all', async () => {
+    const { ahead, take } = await open({
+      // One is collected and one applied.
+      backlogEntriesMax: 2 * 6 * USUAL,
+      partitionsOwned: () => 1,
+    });
+    let before = await take();
+    expect(before).toSatisfy((n: number) => isFull(n, USUAL));
+    for (let i = 0; i < 4; i += 1) {
+      const most = Math.min(2 * Math.max(USUAL, before), 6 * USUAL);
+      before = await take();
+      expect(before).toSatisfy((n: number) => isFull(n, most));
+    }
+    expect(before).toBeGreaterThan(5 * USUAL);
+    await ahead.close();
+  });
+
+  it('is less at once where more partitions are owned', async () => {
+    let owned = 1;
+    const { ahead, take } = await open({
+      backlogEntriesMax: 2 * 8 * USUAL,
+      partitionsOwned: () => owned,
+    });
+    for (let i = 0; i < 4; i += 1) await take();
+    owned = 7;
+    // This one was collected before they came.
+    expect(await take()).toSatisfy((n: number) => isFull(n, 8 * USUAL));
+    for (let i = 0; i < 2; i += 1) {
+      expect(await take()).toSatisfy((n: number) => isFull(n, 2 * USUAL));
+    }
+    await ahead.close();
+  });
+
+  it('goes on to rise until it is the turn of the batch', async () => {
+    let mine: (() => void) | undefined;
+    let given = 0;
+    const turn = async (): Promise<() => void> => {
+      await new Promise<void>((resolve) => (mine = resolve));
+      return () => (given += 1);
+    };
+    const { ahead } = await open({ backlogEntriesMax: 1e6, partitionsOwned: () => 1 }, turn);
+    ahead.applied(0, 10_000);
+    const taking = ahead.take(new AbortController().signal);
+    await until(() => expect(mine).toBeDefined());
+    ahead.applied(10 * USUAL, 10_000);
+    for (let i = 0; i < 20; i += 1) await setImmediate();
+    mine!();
+    const fetched = await taking;
+    if (!('batch' in fetched)) throw new Error('there is a gap');
+    expect(fetched.batch.entries).toSatisfy((n: number) => isFull(n, 20 * USUAL));
+    fetched.giveBack!();
+    expect(given).toBe(1);
+    await ahead.close();
+  });
 });

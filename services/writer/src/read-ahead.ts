@@ -22,7 +22,8 @@ export interface Gap {
   appendTimeUs: number;
 }
 
-export type Fetched = { batch: SeriesBatch } | { gap: Gap };
+/** Of a batch of more than the usual number of entries `giveBack` is to be called after it. */
+export type Fetched = { batch: SeriesBatch; giveBack: (() => void) | undefined } | { gap: Gap };
 
 /**
  * Reads and decodes the next batch while the one before is applied. One batch at a time is being
@@ -34,8 +35,10 @@ export class ReadAhead {
   readonly #stop = new AbortController();
   readonly #reading: Promise<void>;
   #batch: SeriesBatch | undefined;
-  /** How often the usual bounds of a batch fit into what is collected. */
-  #share = 1;
+  /** So many entries in one batch cost less, says the store. */
+  #wanted = 0;
+  /** The most entries that were applied as one since reading began, which it does after a failure. */
+  #proven = 0;
   /** When the batch before was taken. */
   #takenUs: number;
   /** When the last record was added to what is collected. */
@@ -71,7 +74,8 @@ export class ReadAhead {
 
   /**
    * The batch collected so far, as soon as there is one (of many entries a little later, see
-   * `lingerMs`); or what keeps the next from coming.
+   * `lingerMs`; of more than usual when it is its turn, and collected until then); or what keeps
+   * the next from coming.
    * Rejects with the error of the log, of a record, or with the signal's reason.
    */
   async take(signal: AbortSignal): Promise<Fetched> {
@@ -84,11 +88,13 @@ export class ReadAhead {
           await this.#changedWithin(moreMs, signal);
           continue;
         }
+        const isLarge = batch.entries > this.#params.settings.batchEntriesMax;
+        const giveBack = isLarge ? await this.#params.turn(signal) : undefined;
         this.#batch = undefined;
         this.#isFull = false;
         this.#takenUs = this.#params.clock.nowUs();
         this.#wake();
-        return { batch };
+        return { batch, giveBack };
       }
       if (this.#end !== undefined) {
         if ('error' in this.#end) throw this.#end.error;
@@ -98,15 +104,15 @@ export class ReadAhead {
     }
   }
 
-  /** A batch may have so many entries as far as that is allowed, or as many as usual. */
-  collect(entries: number): void {
-    const { settings, partitionsOwned } = this.#params;
-    const { batchEntriesMax, backlogEntriesMax } = settings;
-    const most = Math.min(ROOM * entries, backlogEntriesMax / Math.max(1, partitionsOwned()));
-    const share = Math.max(1, most / batchEntriesMax);
-    const isMore = share > this.#share;
-    this.#share = share;
-    if (!isMore || !this.#isFull) return;
+  /**
+   * So many entries were applied as one, and it costs less with as many as `wanted`: a batch may
+   * have them as far as that is allowed, at first twice as many as there were before.
+   */
+  applied(entries: number, wanted: number): void {
+    const before = this.#share();
+    this.#wanted = ROOM * wanted;
+    this.#proven = Math.max(this.#proven, entries);
+    if (!this.#isFull || this.#share() <= before) return;
     // What did not fit may do so now.
     this.#isFull = false;
     this.#wake();
@@ -148,10 +154,27 @@ export class ReadAhead {
     }
   }
 
+  /**
+   * How often the usual bounds of a batch fit into what is collected. All partitions collect one at
+   * the same time, and some apply one beside it. After a failure, which may be for its size, a
+   * batch is small again and does not become large at once.
+   */
+  #share(): number {
+    const { settings, partitionsOwned } = this.#params;
+    const { batchEntriesMax, backlogEntriesMax, largeBatchesMax } = settings;
+    const partitions = Math.max(1, partitionsOwned());
+    const batches = partitions + Math.min(partitions, largeBatchesMax);
+    const tried = 2 * Math.max(batchEntriesMax, this.#proven);
+    return Math.max(
+      1,
+      Math.min(this.#wanted, backlogEntriesMax / batches, tried) / batchEntriesMax,
+    );
+  }
+
   /** False when there is no room for it until the batch before is taken. */
   #add(decoded: DecodedRecord): boolean {
     if (this.#batch !== undefined) {
-      const isAdded = addToBatch(this.#batch, decoded, this.#params.settings, this.#share);
+      const isAdded = addToBatch(this.#batch, decoded, this.#params.settings, this.#share());
       if (isAdded) this.#addedUs = this.#params.clock.nowUs();
       return isAdded;
     }
@@ -181,8 +204,9 @@ export class ReadAhead {
   }
 
   /** Whether more in one transaction costs less, and nobody waits for it. */
-  #isBacklog({ newestUs }: SeriesBatch, nowUs: number): boolean {
-    if (this.#share === 1) return false;
+  #isBacklog({ newestUs, hasUnverified }: SeriesBatch, nowUs: number): boolean {
+    // To look for each of very many costs more than long rows save.
+    if (hasUnverified || this.#share() === 1) return false;
     // Without samples there is nothing that would cost less.
     return newestUs !== -Infinity && nowUs - newestUs > 1000 * this.#params.settings.backlogAgeMs;
   }
@@ -271,6 +295,8 @@ type ReadAheadParams = Readonly<{
   position: number;
   cursors: Cursors;
   settings: WriterSettings;
-  /** By how many what may be collected in all is shared. */
+  /** By how many what may be held in all is shared. */
   partitionsOwned: () => number;
+  /** Resolves, with how to give it back, when a batch of more entries than usual may be applied. */
+  turn: (signal: AbortSignal) => Promise<() => void>;
 }>;

@@ -209,13 +209,34 @@ describe('a batch', () => {
     expect(batch).toMatchObject({ entries: 25, objects: 10 });
   });
 
-  it('is as new as its newest sample, and unknown where the store has to look for one', () => {
+  it('is as new as its newest sample, wherever in a record that is', () => {
     const batch = batchOf(recordOf(0, metadata(1)));
-    expect(batch.newestUs).toBe(-Infinity);
-    addToBatch(batch, recordOf(1, samples(1)), bounds);
+    expect(batch).toMatchObject({ newestUs: -Infinity, hasUnverified: false });
+    addToBatch(batch, recordOf(1, samples(3)), bounds);
     expect(batch.newestUs).toBe(7);
-    addToBatch(batch, recordOf(2, samples(1, SampleFlag.unverified)), bounds);
-    expect(batch.newestUs).toBe(Infinity);
+    const record = recordOf(2, samples(3));
+    record.record.entries.samples.times.set([1, 9, 2]);
+    addToBatch(batch, record, bounds);
+    expect(batch).toMatchObject({ newestUs: 9, hasUnverified: false });
+  });
+
+  it('has some the store has to look for, wherever in a record they are', () => {
+    const record = recordOf(1, samples(60));
+    record.record.entries.samples.flags[3] = SampleFlag.unverified;
+    expect(batchOf(record)).toMatchObject({ newestUs: 7, hasUnverified: true });
+    const batch = batchOf(recordOf(0, samples(60)));
+    // Of those few are taken at once, also where more of others are.
+    expect(addToBatch(batch, record, bounds, 2)).toBe(false);
+    expect(addToBatch(batch, recordOf(1, samples(60)), bounds, 2)).toBe(true);
+    expect(batch.hasUnverified).toBe(false);
+  });
+
+  it('has half as many more bytes as it has more entries', () => {
+    const batch = batchOf(recordOf(0, samples(1)));
+    const sized = (bytes: number): DecodedRecord => ({ ...recordOf(1, samples(1)), bytes });
+    expect(addToBatch(batch, sized(1990), bounds, 3)).toBe(false);
+    expect(addToBatch(batch, sized(1490), bounds, 3)).toBe(true);
+    expect(addToBatch(batch, sized(1), bounds, 3)).toBe(false);
   });
 });
 

@@ -22,11 +22,10 @@ export interface SeriesBatch {
   position: number;
   /** When the log took its first record. */
   appendTimeUs: number;
-  /**
-   * The time of a sample that is as new as any, about: the last one of each record is looked at.
-   * Infinity when the store has to look for some of them.
-   */
+  /** Time of its newest sample; -Infinity when it has none. */
   newestUs: number;
+  /** The store has to look for some of its samples. */
+  hasUnverified: boolean;
 }
 
 /** A record of the log, decoded from the address on that was still missing. */
@@ -55,6 +54,7 @@ export function batchOf(decoded: DecodedRecord): SeriesBatch {
     position: offset + 1,
     appendTimeUs,
     newestUs: newestOf(record.entries),
+    hasUnverified: hasUnverified(record.entries),
   };
 }
 
@@ -66,18 +66,21 @@ export function addToBatch(
     WriterSettings,
     'batchRecordsMax' | 'batchBytesMax' | 'batchEntriesMax' | 'batchObjectsMax'
   >,
-  /** How often the bounds fit, that of objects apart. */
+  /**
+   * How often the bounds fit; that of bytes half as often, of which many samples of few series have
+   * few, and that of objects once.
+   */
   shareMax = 1,
 ): boolean {
   const { record } = decoded;
-  const newestUs = newestOf(record.entries);
+  const isUnverified = hasUnverified(record.entries);
   // To look for each of very many costs more than long rows save.
-  const share = newestUs === Infinity ? 1 : shareMax;
+  const share = isUnverified ? 1 : shareMax;
   const entries = countEntries(record.entries);
   const objects = weighObjects(record.entries);
   const fits =
     batch.records < share * bounds.batchRecordsMax &&
-    batch.bytes + decoded.bytes <= share * bounds.batchBytesMax &&
+    batch.bytes + decoded.bytes <= Math.max(1, share / 2) * bounds.batchBytesMax &&
     batch.entries + entries <= share * bounds.batchEntriesMax &&
     (objects === 0 || batch.objects + objects <= bounds.batchObjectsMax);
   if (!fits || !isSameKey(batch.key, record)) return false;
@@ -88,13 +91,20 @@ export function addToBatch(
   batch.entries += entries;
   batch.objects += objects;
   batch.position = decoded.offset + 1;
-  batch.newestUs = Math.max(batch.newestUs, newestUs);
+  batch.newestUs = Math.max(batch.newestUs, newestOf(record.entries));
+  batch.hasUnverified ||= isUnverified;
   return true;
 }
 
-function newestOf({ samples: { count, times, flags } }: Entries): number {
-  if (count === 0) return -Infinity;
-  return (flags[count - 1]! & SampleFlag.unverified) === 0 ? times[count - 1]! : Infinity;
+function newestOf({ samples: { count, times } }: Entries): number {
+  let newest = -Infinity;
+  for (let i = 0; i < count; i += 1) if (times[i]! > newest) newest = times[i]!;
+  return newest;
+}
+
+function hasUnverified({ samples: { count, flags } }: Entries): boolean {
+  for (let i = 0; i < count; i += 1) if ((flags[i]! & SampleFlag.unverified) !== 0) return true;
+  return false;
 }
 
 /** What the store applies: of each open piece only what is left of it after the last chunk. */

@@ -16,16 +16,16 @@ export interface WriterSettings {
    */
   batchObjectsMax: number;
   /**
-   * Where the store says that more entries in one transaction cost less, up to so many are
-   * collected, in all partitions together, for transactions that have waited long enough to have
-   * them; the other bounds grow in proportion. They are samples of very many series, of which rows
-   * of few samples are all that there will be.
+   * Where the store says that more entries in one transaction cost less, batches have more, and so
+   * many are held in all partitions together: one batch is collected in each, and in up to
+   * `largeBatchesMax` of them another one is applied, so that each may have as many as go into that
+   * number of batches. A sample takes twenty bytes of a record and eight of a decoded column, and
+   * what is applied some hundred more. The other bounds grow in proportion, that of bytes by half
+   * of it: no more than 341 MiB of records are held with what is set here. They are samples of very
+   * many series, of which rows of few samples are all that there will be.
    */
   backlogEntriesMax: number;
-  /**
-   * Batches of more than the usual number of entries that are applied at the same time: each takes
-   * some hundred bytes of memory an entry meanwhile.
-   */
+  /** Batches of more than the usual number of entries that are applied at the same time. */
   largeBatchesMax: number;
   /**
    * While so many entries a second and more come, a batch waits for others since the one before, at
@@ -37,7 +37,8 @@ export interface WriterSettings {
   /**
    * Samples that are older than so long when they come are a backlog, for which nobody waits at the
    * screen. Where the store says that more of them in one transaction cost less, a batch of them
-   * waits longer for others, as long as they come without a pause.
+   * waits longer for others, as long as they come without a pause: for less than a request waits
+   * that wants to know that they are stored.
    */
   backlogAgeMs: number;
   backlogLingerMs: number;
@@ -68,12 +69,12 @@ export const DEFAULT_WRITER_SETTINGS: WriterSettings = {
   batchBytesMax: 16 * MIB,
   batchEntriesMax: 300_000,
   batchObjectsMax: 15_000,
-  backlogEntriesMax: 9_600_000,
+  backlogEntriesMax: 12_800_000,
   largeBatchesMax: 2,
   lingerEntriesPerSecondMin: 10_000,
   lingerMs: 1000,
   backlogAgeMs: 60_000,
-  backlogLingerMs: 20_000,
+  backlogLingerMs: 4000,
   readBytesMax: MIB,
   readWaitMs: 1000,
   retryMsMin: 100,
