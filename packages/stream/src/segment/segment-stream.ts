@@ -160,24 +160,35 @@ class OpenSegmentStream implements SegmentStream {
   }
 
   producer(): Producer {
-    let closed = false;
     let unsettled = 0;
+    let closing: Promise<void> | undefined;
     let settled: () => void = () => undefined;
     const settle = (): void => {
       unsettled -= 1;
       if (unsettled === 0) settled();
     };
+    const onDurable = (result: AppendResult): AppendResult => {
+      settle();
+      return result;
+    };
+    const onFailed = (error: unknown): never => {
+      settle();
+      throw error;
+    };
     return {
       append: (topic, partition, payload) => {
-        if (closed) return Promise.reject(closedStream('This producer'));
+        if (closing !== undefined) return Promise.reject(closedStream('This producer'));
         const appended = this.#append(topic, partition, payload);
         unsettled += 1;
-        appended.then(settle, settle);
-        return appended;
+        // Not beside it: a failure that nobody looks at would count as looked at.
+        return appended.then(onDurable, onFailed);
       },
-      close: async () => {
-        closed = true;
-        if (unsettled > 0) await new Promise<void>((resolve) => (settled = resolve));
+      close: () => {
+        closing ??= new Promise((resolve) => {
+          settled = resolve;
+          if (unsettled === 0) resolve();
+        });
+        return closing;
       },
     };
   }

@@ -144,6 +144,15 @@ export function testClosing(open: Open): void {
     await stream.producer().append(TOPIC_EVENTS, 0, payloadOf(3));
   });
 
+  test('a producer that is closed twice settles both times what it had taken', async () => {
+    const { stream, producer } = await open();
+    const appended = producer.append(TOPIC_EVENTS, 0, payloadOf(0));
+    await Promise.all([producer.close(), producer.close()]);
+    expect(await appended).toMatchObject({ offset: 0 });
+    await producer.close();
+    expect(await stream.bounds(TOPIC_EVENTS, 0)).toEqual({ start: 0, end: 1 });
+  });
+
   test('closing the stream ends waits and refuses everything after', async () => {
     const { stream, producer } = await open();
     await fill(producer, 0, 3);
