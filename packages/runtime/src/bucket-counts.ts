@@ -1,7 +1,10 @@
 import type { Histogram } from 'prom-client';
 
-/** What a histogram keeps of the values it was shown: of buckets, those up to its bound alone. */
-interface Kept {
+/**
+ * What prom-client 15.1 keeps of a histogram without labels, in a map of its own that it does not
+ * document (`hashMap`); of buckets, those up to a value's bound alone.
+ */
+interface LibraryHistogramValues {
   readonly bucketValues: Record<string, number>;
   sum: number;
   count: number;
@@ -38,18 +41,31 @@ export class BucketCounts {
   /** Adds what was counted since the last time. */
   giveTo(histogram: Histogram): void {
     if (this.#count === 0) return;
-    const kept = keptOf(histogram);
-    kept.sum += this.#sum;
-    kept.count += this.#count;
-    for (const [i, bound] of this.#bounds.entries()) kept.bucketValues[bound]! += this.#counts[i]!;
+    const values = libraryValuesOf(histogram);
+    values.sum += this.#sum;
+    values.count += this.#count;
+    for (const [i, bound] of this.#bounds.entries()) {
+      values.bucketValues[bound]! += this.#counts[i]!;
+    }
     this.#sum = 0;
     this.#count = 0;
     this.#counts.fill(0);
   }
 }
 
-/** The library has no other way to add more than one value at once. */
-function keptOf(histogram: Histogram): Kept {
-  const [kept] = Object.values((histogram as unknown as { hashMap: Record<string, Kept> }).hashMap);
-  return kept!;
+/**
+ * The library has no other way to add more than one value at once.
+ *
+ * @throws TypeError when this version of it keeps them elsewhere, or keeps something else.
+ */
+export function libraryValuesOf(histogram: Histogram): LibraryHistogramValues {
+  const { hashMap } = histogram as unknown as {
+    hashMap?: Record<string, Partial<LibraryHistogramValues> | undefined>;
+  };
+  const [values] = Object.values(hashMap ?? {});
+  const { bucketValues, sum, count } = values ?? {};
+  if (bucketValues === undefined || typeof sum !== 'number' || typeof count !== 'number') {
+    throw new TypeError('prom-client keeps the values of a histogram otherwise than 15.1 does');
+  }
+  return values as LibraryHistogramValues;
 }

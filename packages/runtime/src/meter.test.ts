@@ -1,5 +1,6 @@
 import { Histogram, Registry } from 'prom-client';
 import { expect, test } from 'vitest';
+import { libraryValuesOf } from './bucket-counts.ts';
 import { createMeter } from './meter.ts';
 
 test('what a gauge forgets is shown no longer, and the rest is', async () => {
@@ -35,4 +36,22 @@ test('a histogram shows what the library itself would, however often it is looke
     ...{ name: 'took_seconds_bucket', labels: { le: '0.25' }, value: 16, kind: 'cumulative' },
   });
   expect(() => ours.observe(Number.NaN)).toThrow('NaN');
+});
+
+test('the library keeps the values of a histogram where they are added', () => {
+  const buckets = [0.5, 1];
+  const register = new Registry();
+  const histogram = new Histogram({
+    name: 'took_seconds',
+    help: 'It.',
+    buckets,
+    registers: [register],
+  });
+  histogram.observe(0.7);
+  expect(libraryValuesOf(histogram)).toMatchObject({
+    ...{ bucketValues: { 0.5: 0, 1: 1 }, sum: 0.7, count: 1 },
+  });
+  for (const hashMap of [undefined, {}, { '': { count: 1, sum: 1 } }]) {
+    expect(() => libraryValuesOf({ hashMap } as unknown as Histogram)).toThrow('prom-client');
+  }
 });

@@ -116,7 +116,7 @@ export class PartBuilder {
    * `costOf`, `measure` and `sample` of the value number `i` of a run, with nothing beside it, in
    * one; false, and nothing done, when the part would have more than its bytes with it.
    */
-  takeOf(series: SeriesNumber, kind: SampleKind, run: SampleColumns, i: number): boolean {
+  takeFromRun(series: SeriesNumber, kind: SampleKind, run: SampleColumns, i: number): boolean {
     const { measured } = this;
     const sum = measured + this.costOf(series, kind, SAMPLE_BYTES);
     if (sum > this.#bytesMax && measured > 0) return false;

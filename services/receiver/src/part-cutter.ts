@@ -105,9 +105,9 @@ export class PartCutter {
       if (!(timesUs[i]! <= latestUs)) return i;
       const series = numbers[i]!;
       const builder = builders[partitions[series]!]!;
-      if (builder.takeOf(series, kind, run, i)) continue;
+      if (builder.takeFromRun(series, kind, run, i)) continue;
       this.#seal(builder, true);
-      builder.takeOf(series, kind, run, i);
+      builder.takeFromRun(series, kind, run, i);
     }
     return samples;
   }
