@@ -1,5 +1,3 @@
-import { setTimeout as sleepReal } from 'node:timers/promises';
-
 /** Time as a parameter, so that simulations can bring their own. */
 export interface Clock {
   /** Microseconds since the Unix epoch. */
@@ -12,7 +10,21 @@ export interface Clock {
 export const systemClock: Clock = {
   // Not performance.now(): it does not follow the machine's clock when that is set right.
   nowUs: () => Date.now() * 1000,
-  sleep: async (ms, signal) => {
-    await sleepReal(ms, undefined, signal === undefined ? {} : { signal });
-  },
+  // Not that of `timers/promises`: it rejects with an error of its own, made anew each time.
+  sleep: (ms, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted === true) {
+        reject(signal.reason as Error);
+        return;
+      }
+      const abort = (): void => {
+        clearTimeout(timer);
+        reject(signal!.reason as Error);
+      };
+      const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', abort);
+        resolve();
+      }, ms);
+      signal?.addEventListener('abort', abort, { once: true });
+    }),
 };

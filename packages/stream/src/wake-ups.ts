@@ -2,6 +2,8 @@ import type { Clock } from '@millrace/runtime';
 
 /** The longest sleep a timer can do; a longer wait only ends earlier, with nothing. */
 const sleepMsMax = 2 ** 31 - 1;
+/** Nobody sees it. Made once: each wait that is woken would make one, with a stack, otherwise. */
+const IS_OVER = new Error('somebody woke the wait');
 
 /**
  * Those who wait for something to change. Each waiter is kept only as long as it waits, so a
@@ -58,7 +60,7 @@ export class WakeUps {
     } finally {
       this.#waiting.delete(look);
       signal?.removeEventListener('abort', abort);
-      over.abort();
+      over.abort(IS_OVER);
     }
   }
 }
