@@ -30,8 +30,8 @@ export interface Outcome {
   why: Reason | 'not_over' | undefined;
   /** Windows that have to be changed with it. */
   followers: readonly string[];
-  /** Those of them that may still come to the store as live folding makes them. */
-  pending: ReadonlySet<string>;
+  /** Those of them that live folding puts out once more, or that are still to come. */
+  notOver: ReadonlySet<string>;
 }
 
 export type Outcomes = ReadonlyMap<string, Outcome>;
@@ -71,16 +71,17 @@ export function nameOf({ edition, seriesId, widthUs, startUs }: WindowName): str
 /**
  * A window stays as it is where another one cannot be changed that follows it and is not marked: of
  * that nobody would know that it counts twice what the window would have. It waits for one that is
- * not over, marked or not, and whether it is there or not: live folding will put it out once more.
+ * not over, marked or not, or not there yet: live folding will put it out once more. For one that is
+ * over and marked it does not wait, which may never be changed: that shows so until it is.
  */
 function settled(outcomes: Map<string, Outcome>, names: ReadonlyMap<string, WindowName>): Outcomes {
   for (let hasChanged = true; hasChanged;) {
     hasChanged = false;
     for (const [name, outcome] of outcomes) {
       if (outcome.whole === undefined) continue;
-      const { followers, pending } = outcome;
+      const { followers, notOver } = outcome;
       const why = followers
-        .map((one) => (pending.has(one) ? 'not_over' : whyStays(one, outcomes, names)))
+        .map((one) => (notOver.has(one) ? 'not_over' : whyStays(one, outcomes, names)))
         .find((one) => one !== undefined);
       if (why === undefined) continue;
       const mine = why === 'not_over' ? why : 'followed';
@@ -102,7 +103,7 @@ function whyStays(
   return outcome.window.isMarked ? undefined : outcome.why;
 }
 
-const ALONE = { followers: [], pending: new Set<string>() };
+const ALONE = { followers: [], notOver: new Set<string>() };
 
 type Rules = ReadonlyMap<number, EditionRules>;
 
@@ -115,10 +116,11 @@ async function computeLooked(
   const live = livePositions(looked.positions);
   const outcomes = new Map<string, Outcome>();
   const windows = new Map<number, MarkedWindow>();
-  const notOver = new Set<string>();
+  const names = new Set(looked.windows.map(nameOf));
+  const open = new Set<string>();
   for (const [number, window] of looked.windows.entries()) {
     const isOver = !isNotOver(window, looked, { rules, history });
-    if (!isOver) notOver.add(nameOf(window));
+    if (!isOver) open.add(nameOf(window));
     // Of what is marked everybody knows, and its turn comes.
     if (window.isMarked && !asked.has(nameOf(window))) continue;
     const why = isOver ? whyNot(window, { rules, live }) : 'not_over';
@@ -134,23 +136,26 @@ async function computeLooked(
     const lacking = ofWindow.flatMap(({ links }) => links.missing.get(number) ?? []);
     const known = ofWindow.flatMap(({ links }) => [...(links.followers.get(number) ?? [])]);
     const followers = [...lacking, ...known.map((one) => looked.windows[one]!)].map(nameOf);
-    const toCome = lacking.filter((one) => notOver.has(nameOf(one)) || isToCome(one, looked));
-    const pending = new Set(toCome.map(nameOf));
+    const waiting = lacking.filter((one) => {
+      const name = nameOf(one);
+      return names.has(name) ? open.has(name) : isToCome(one, looked);
+    });
+    const notOver = new Set(waiting.map(nameOf));
     if (why === undefined) missing.push(...lacking);
-    outcomes.set(nameOf(window), { window, whole, why, followers, pending });
+    outcomes.set(nameOf(window), { window, whole, why, followers, notOver });
   }
   return { outcomes, missing };
 }
 
 /**
- * Live folding may have pieces of it that it has not put out: late ones, or in time, which are
- * finished at whole seconds.
+ * One that is not in the store: live folding may have pieces of it that it has not put out, late
+ * ones, or in time, which are finished at whole seconds.
  */
 function isToCome(
-  { startUs, widthUs, isPending }: MissingWindow,
+  { startUs, widthUs, recent }: MissingWindow,
   { watermarkUs }: MarkedWindows,
 ): boolean {
-  return isPending || startUs + widthUs + SECOND_US > watermarkUs;
+  return recent.has(startUs) || startUs + widthUs + SECOND_US > watermarkUs;
 }
 
 function isNotOver(

@@ -11,6 +11,7 @@ import type { WindowFold } from '@millrace/transformer/fold';
 import { CollectedFlag, type CollectedSamples } from './collected-samples.ts';
 import type { CollectedSeries, PartitionCollector } from './partition-collector.ts';
 import { getOrAdd } from './get-or-add.ts';
+import type { RecentWindows } from './recent-windows.ts';
 
 /** Why a window cannot be computed from what was read. */
 export const Inexact = {
@@ -34,8 +35,8 @@ export interface WindowLinks {
 }
 
 export interface MissingWindow extends WindowName {
-  /** If it has no pieces, that may be because they have not come to the store. */
-  isPending: boolean;
+  /** To these samples came just now, of whatever input; not known before all of them are read. */
+  recent: Pick<RecentWindows, 'has'>;
 }
 
 /**
@@ -165,7 +166,7 @@ class SeriesFold {
     if (beforeUs < this.#series.floorUs && !this.#isTogether(timeUs)) {
       this.#doubt(beforeUs, Inexact.counter, true);
     }
-    for (const { target, widthUs, windows } of this.#series.targets) {
+    for (const { target, widthUs, windows, recent } of this.#series.targets) {
       const startUs = Math.floor(timeUs / widthUs) * widthUs;
       const beforeStartUs = Math.floor(beforeUs / widthUs) * widthUs;
       const number = windows.get(beforeStartUs);
@@ -177,9 +178,7 @@ class SeriesFold {
       else {
         const { edition } = target.plan;
         const seriesId = target.output!.fingerprint.slice(0, 8);
-        const { recentFromUs, recentToUs } = this.#series;
-        const isPending = recentFromUs < startUs + widthUs && startUs <= recentToUs;
-        const name = { edition, seriesId, widthUs, startUs, isPending };
+        const name = { edition, seriesId, widthUs, startUs, recent };
         getOrAdd(missing, number, () => []).push(name);
       }
     }

@@ -15,6 +15,8 @@ import {
 } from '@millrace/transformer/testing';
 import { EventsRecordKind } from '@millrace/wire';
 import { describe, expect, test } from 'vitest';
+import type { CompleteReport } from './complete-report.ts';
+import type { CompleteSettings } from './complete-settings.ts';
 import { expectedColumns } from './testing/scene.ts';
 import { complete, writeControl } from './testing/completed-log.ts';
 import { LiveLog } from './testing/live-log.ts';
@@ -70,8 +72,8 @@ class Counters {
     await this.#append([{ record, appendTimeUs }]);
   }
 
-  async complete(): Promise<Awaited<ReturnType<typeof complete>>> {
-    return await complete({ log: this.#live.log, store: this.#completion });
+  async complete(settings?: Partial<CompleteSettings>): Promise<CompleteReport> {
+    return await complete({ log: this.#live.log, store: this.#completion }, settings);
   }
 
   /** What is shown of all windows of one width; 0 of those that show as marked. */
@@ -191,6 +193,36 @@ describe('what a late sample adds to its window, the next one does not count as 
     ]);
   });
 
+  test('and it waits for none that is over and shows as marked, whatever comes to that', async () => {
+    const counters = new Counters();
+    const windowS = (5 * MINUTE) / SECOND;
+    const shown = async (): Promise<number[]> => [
+      ...(await counters.shown('m', 5 * MINUTE)).values(),
+    ];
+    const arriveFor = async (fromS: number, toS: number): Promise<void> => {
+      for (let second = fromS; second < toS; second += 1) {
+        await counters.arrive(second, 'm', [second]);
+        // One of the second window, again and again.
+        if (second > 420 && second % 5 === 0) await counters.arrive(second, 'm', [350]);
+      }
+    };
+    await counters.begin();
+    await counters.arrive(239, 'm', between(0, 240, 1));
+    await arriveFor(360, 420);
+    await counters.arrive(420, 'm', between(240, 360, 1));
+    await arriveFor(420, 680);
+    // The second one is not asked for; that of an hour is not over.
+    const first = await counters.complete({ untilUs: T0 + windowS * SECOND });
+    expect(first).toMatchObject({ marked: 2, completed: 1, notOver: 1 });
+    expect((await shown()).slice(0, 2)).toEqual([valueAt(299) - valueAt(0), 0]);
+    await arriveFor(680, 985);
+    expect(await counters.complete()).toMatchObject({ notCompletable: 0, notOver: 1 });
+    expect((await shown()).slice(0, 2)).toEqual([
+      valueAt(299) - valueAt(0),
+      valueAt(599) - valueAt(299),
+    ]);
+  });
+
   test.each([5, 7])('whenever windows are computed again, seed %i', async (seed) => {
     const counters = new Counters();
     await counters.begin();
@@ -198,6 +230,8 @@ describe('what a late sample adds to its window, the next one does not count as 
     for (const second of [12_000, 12_012, 12_024]) await counters.arrive(second, '', []);
     const report = await counters.complete();
     expect(report).toMatchObject({ notOver: 0, notCompletable: 0 });
+    // What shows as marked is counted by nobody until then.
+    expect(await counters.complete()).toMatchObject({ marked: 0 });
     const expectedOf = expectedColumns([counters.records]);
     for (const [metric, widthUs] of WINDOWS) {
       const shown = await counters.shown(metric, widthUs);

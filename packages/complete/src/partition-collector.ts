@@ -25,9 +25,6 @@ export interface CollectedSeries extends WantedOfSeries {
   tails: SeriesTails;
   /** Samples at or below this time may have come before what was read. */
   floorUs: number;
-  /** Times of those that came just now lie between these; see `PartitionTask.recentUs`. */
-  recentFromUs: number;
-  recentToUs: number;
   /** When the counter began, as it was said before; -Infinity: it was not, or not for sure. */
   startUs: number;
 }
@@ -228,8 +225,7 @@ export class PartitionCollector {
     const tails = new SeriesTails();
     const before = this.#known.series(this.#lanes, 4 * s);
     const { floorUs, startUs } = before;
-    const recent = { recentFromUs: Infinity, recentToUs: -Infinity };
-    this.series.push({ ...wanted, fingerprint, tails, floorUs, startUs, ...recent });
+    this.series.push({ ...wanted, fingerprint, tails, floorUs, startUs });
     for (const { timeUs, value, isValued } of before.samples) {
       const flags = isValued ? 0 : SampleFlag.stale;
       const sample = { timeUs, value, flags, startUs: NaN, kind: SampleKind.unknown };
@@ -248,9 +244,10 @@ export class PartitionCollector {
   }
 }
 
-function noteRecent(series: CollectedSeries, timeUs: number): void {
-  series.recentFromUs = Math.min(series.recentFromUs, timeUs);
-  series.recentToUs = Math.max(series.recentToUs, timeUs);
+function noteRecent({ targets }: CollectedSeries, timeUs: number): void {
+  for (const { target, widthUs, recent } of targets) {
+    if (target.plan.wantsIncrease) recent.note(Math.floor(timeUs / widthUs) * widthUs);
+  }
 }
 
 const KEPT_FLAGS = SampleFlag.stale | SampleFlag.untimed | SampleFlag.start | SampleFlag.histogram;

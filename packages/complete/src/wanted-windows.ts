@@ -3,6 +3,7 @@ import { createPlacer, type CompiledRules, type Placer } from '@millrace/rules';
 import type { WindowName } from '@millrace/store';
 import { lanesOf, planEdition, type EditionPlan, type Target } from '@millrace/transformer/fold';
 import { getOrAdd } from './get-or-add.ts';
+import { RecentWindows } from './recent-windows.ts';
 
 /** Where samples of one input series go that is wanted: the windows of one width of an edition. */
 export interface WantedTarget {
@@ -11,6 +12,8 @@ export interface WantedTarget {
   widthUs: number;
   /** Numbers of windows by their start. */
   windows: ReadonlyMap<number, number>;
+  /** Of these, and of others of the same series and width; see `PartitionTask.recentUs`. */
+  recent: RecentWindows;
 }
 
 /** What is wanted of one input series. */
@@ -49,6 +52,7 @@ export class WantedWindows {
   readonly #intervals = new Map<string, Float64Array>();
   /** Numbers of the windows of one output series and width. */
   readonly #numbers = new Map<ReadonlyMap<number, number>, number>();
+  readonly #recent = new Map<ReadonlyMap<number, number>, RecentWindows>();
   #targetsMade = 0;
 
   constructor(editions: readonly EditionRules[], windows: ReadonlyMap<number, WindowName>) {
@@ -110,6 +114,7 @@ export class WantedWindows {
       return getOrAdd(this.#targets, key, () => ({
         target: this.#target(widths.get(widthUs)!, output, placed.distinctText),
         ...{ widthUs, windows },
+        recent: getOrAdd(this.#recent, windows, () => new RecentWindows()),
       }));
     });
   }
