@@ -122,6 +122,10 @@ class Promotions {
     }
     await watching;
     const rate = shown.queries / ((performance.now() - startMs) / 1000);
+    // Fewer would hardly come between two steps of a change.
+    if (rate < queriesPerSecond / 2) {
+      this.#faults.push(`only ${Math.round(rate)} queries a second, not ${queriesPerSecond}`);
+    }
     await this.#compareTotals(shown);
     return this.#outcome({ changes, late, rate, queries: shown.queries });
   }
@@ -197,7 +201,7 @@ class Promotions {
 
   /** Once what came late is put out, both have the same samples. */
   async #compareTotals(shown: ShownWindows): Promise<void> {
-    let last = '';
+    let last = 'nothing was compared';
     const totals = async (): Promise<string> => {
       const { rules } = await shown.look();
       return rules.map(({ rule, samples }) => `${rule} ${samples}`).join(', ');
@@ -209,7 +213,10 @@ class Promotions {
       await this.#change('rollback');
       last = `${before}; the others: ${after}`;
       return before === after && before === (await totals());
-    }).catch(() => this.#faults.push(`the totals differ: ${last}`));
+    }).catch((error: unknown) => {
+      // Not in time, or a command that failed.
+      this.#faults.push(`${error instanceof Error ? error.message : String(error)} (${last})`);
+    });
   }
 
   async #pushLate(): Promise<number> {

@@ -57,7 +57,11 @@ describe('reading the history again', () => {
     const { signal } = new AbortController();
     await reader.read();
     await reader.more(1, signal);
-    const told = reader.more(600_000, signal);
+    let isTold = false;
+    const told = reader.more(600_000, signal).then(() => (isTold = true));
+    // Longer than one takes that does not wait.
+    await reader.more(1, signal);
+    expect(isTold).toBe(false);
     await applyRules({ stream, clock }, wanted(2));
     await told;
     expect((await reader.read()).versions).toHaveLength(2);
