@@ -30,6 +30,14 @@ export function pastOf(lengthMs: number): Past {
   return { fromMs: Math.floor((endedMs - lengthMs) / WINDOW_MS) * WINDOW_MS, lengthMs };
 }
 
+/**
+ * Where its last window starts. A counter goes on from there into live samples: it stays marked
+ * until their window is over, or growth would count in both.
+ */
+export function lastStartMs({ fromMs, lengthMs }: Past): number {
+  return fromMs + lengthMs - WINDOW_MS;
+}
+
 /** A counter that is reset now and then, every 15 s, some samples of it left out. */
 export function historyOf(
   { fromMs, lengthMs }: Past,

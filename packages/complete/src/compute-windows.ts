@@ -71,8 +71,8 @@ export function nameOf({ edition, seriesId, widthUs, startUs }: WindowName): str
 /**
  * A window stays as it is where another one cannot be changed that follows it and is not marked: of
  * that nobody would know that it counts twice what the window would have. It waits for one that is
- * not over, marked or not, or not there yet: live folding will put it out once more. For one that is
- * over and marked it does not wait, which may never be changed: that shows so until it is.
+ * not over, marked or not, or not there yet: live folding will put it out once more. For one that
+ * is over and marked it does not wait, which may never be changed: that shows so until it is.
  */
 function settled(outcomes: Map<string, Outcome>, names: ReadonlyMap<string, WindowName>): Outcomes {
   for (let hasChanged = true; hasChanged;) {

@@ -193,7 +193,7 @@ describe('what a late sample adds to its window, the next one does not count as 
     ]);
   });
 
-  test('and it waits for none that is over and shows as marked, whatever comes to that', async () => {
+  test('and it waits for none that is over and shows as marked, whatever comes there', async () => {
     const counters = new Counters();
     const windowS = (5 * MINUTE) / SECOND;
     const shown = async (): Promise<number[]> => [

@@ -5,8 +5,8 @@ const TURN_US_MAX = 60_000_000;
 const SHARE = 10;
 /**
  * What a call took is not all work: a state that answers slowly is waited for. What takes more than
- * two seconds is taken for that, and would leave all others without a commit until they are overdue. So
- * three of them still have their turns within the minute after which a commit is.
+ * two seconds is taken for that, and would leave all others without a commit until they are
+ * overdue. So three of them still have their turns within the minute after which a commit is.
  */
 const REST_US_MAX = 20_000_000;
 

@@ -15,8 +15,8 @@ const ATTEMPTS_MAX = 10;
 
 const NOTHING_CHANGED = 'Nothing was changed.';
 const DISCARDED =
-  'A state of it that was corrupt was discarded, and the owner has made another one since; nothing ' +
-  'else was changed.';
+  'A state of it that was corrupt was discarded, and the owner has made another one since; ' +
+  'nothing else was changed.';
 
 /** What a state goes on from now. */
 export type RestoredTo = Readonly<{ position: number }> &

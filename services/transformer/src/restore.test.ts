@@ -258,7 +258,7 @@ describe('with an archive, when the log begins too late', () => {
     await expectSameEntries(bench);
   });
 
-  it('says that a corrupt state is gone, although its owner always commits just before', async () => {
+  it('says that a corrupt state is gone, although its owner always commits before', async () => {
     const bench = await benchWithCheckpoint(21);
     bench.database.partition(0).pages.delete('s0');
     const state = new OwnedMeanwhile(bench, Infinity);

@@ -191,8 +191,9 @@ export class PieceMemory {
   }
 
   /**
-   * Notes a change of many, whose slots stand at [from, to); those below 0 are none. Returns whether
-   * `change` has to be called for each: of some it is the first since they were last put out.
+   * Notes a change of many, whose slots stand at [from, to); those below 0 are none. Returns
+   * whether `change` has to be called for each: of some it is the first since they were last put
+   * out.
    */
   touchAll(
     slots: Int32Array,

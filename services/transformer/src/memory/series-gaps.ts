@@ -10,8 +10,8 @@ const PLACES = 2;
  * Gaps of series, by slot: [from, to, from, to, …] ascending, open intervals. Nearly every series
  * has one, the time before it was first seen, and one more for each time that its sender was away.
  * They lie in columns: a list for each of a million series was a third of the heap, and the
- * collector went through all of them again and again. Those few that have more than there are places
- * have a list each of what is more.
+ * collector went through all of them again and again. Those few that have more than there are
+ * places have a list each of what is more.
  */
 export class SeriesGaps {
   /** 1 + how many; 0: none were ever set. */
