@@ -37,8 +37,8 @@ export interface WriterSettings {
   /**
    * Samples that are older than so long when they come are a backlog, for which nobody waits at the
    * screen. Where the store says that more of them in one transaction cost less, a batch of them
-   * waits longer for others, as long as they come without a pause: for less than a request waits
-   * that wants to know that they are stored.
+   * waits longer for others, as long as they come without a pause. For less than a request waits
+   * that wants to know that they are stored, and than the lag by which jobs hold back.
    */
   backlogAgeMs: number;
   backlogLingerMs: number;
@@ -74,7 +74,7 @@ export const DEFAULT_WRITER_SETTINGS: WriterSettings = {
   lingerEntriesPerSecondMin: 10_000,
   lingerMs: 1000,
   backlogAgeMs: 60_000,
-  backlogLingerMs: 4000,
+  backlogLingerMs: 1500,
   readBytesMax: MIB,
   readWaitMs: 1000,
   retryMsMin: 100,
