@@ -3,10 +3,10 @@
 --
 -- KEYS[1]  the hash of the partition (its fields: see redis-layout.ts)
 -- ARGV     1 layout, 2 expected log id or '', 3 expected position, 4 next log id, 5 next position,
---          6 a random id of this commit, 7 how many of the further ones are field, value, field,
---          value ...; the rest are fields to remove
--- Returns  'committed'; 'outrun' when the position is another one than expected; 'suspect' when
---          the hash is not as a commit leaves it. Only 'committed' has changed anything.
+--          6 a random id of this commit, 7 the id of the expected one or '', 8 how many of the
+--          further ones are field, value, field, value ...; the rest are fields to remove
+-- Returns  'committed'; 'outrun' when the state is another one than expected; 'suspect' when the
+--          hash is not as a commit leaves it. Only 'committed' has changed anything.
 --
 -- The first line makes Redis 7 refuse the script before it begins where it could not write
 -- everything: on a replica, without memory, with a disk that fails.
@@ -17,8 +17,9 @@ local CHUNK = 4000
 
 local key = KEYS[1]
 local layout, expected_log, expected_position = ARGV[1], ARGV[2], ARGV[3]
-local put_count = tonumber(ARGV[7])
-local first_put = 8
+local expected_commit = ARGV[7]
+local put_count = tonumber(ARGV[8])
+local first_put = 9
 local first_removal = first_put + put_count
 
 local header = redis.call('HMGET', key, 'layout', 'log', 'position', 'pages', 'commit')
@@ -38,6 +39,7 @@ else
     return 'suspect'
   end
   if header[2] ~= expected_log or header[3] ~= expected_position then return 'outrun' end
+  if expected_commit ~= '' and header[5] ~= expected_commit then return 'outrun' end
 end
 
 -- INVARIANT: nothing below can fail. If it did all the same, Redis would keep what was written

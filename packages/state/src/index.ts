@@ -1,7 +1,10 @@
 export {
+  commitRefOf,
   isPageKey,
   isSamePosition,
+  newCommit,
   PAGE_KEY_BYTES_MAX,
+  type CommitRef,
   type CommittedState,
   type StateCommit,
   type StatePosition,

@@ -78,10 +78,9 @@ async function commit(
   pages: ReadonlyMap<string, Uint8Array | undefined>,
   logId: string,
 ): Promise<void> {
-  const { position } = committed;
   const outcome = await state.commit({
     partition,
-    expected: { logId: committed.logId, position },
+    expected: committed,
     next: { logId, position: 0 },
     pages,
   });

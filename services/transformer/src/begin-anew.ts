@@ -1,5 +1,5 @@
 import { readEvent } from '@millrace/checkpoint';
-import type { StateStore } from '@millrace/state';
+import { newCommit, type CommitRef, type StateStore } from '@millrace/state';
 import { TOPIC_EVENTS, TOPIC_SERIES, type Stream } from '@millrace/stream';
 import {
   decodeEventsRecord,
@@ -23,6 +23,12 @@ interface BeginAnewParts {
   onDiscarded?: (() => void) | undefined;
 }
 
+/** A state that knows nothing, and the commit that left it. */
+interface BegunAnew {
+  head: PartitionHead;
+  committed: CommitRef;
+}
+
 /**
  * Puts a state that knows nothing in the place of one that is lost, so that the whole log is folded
  * again. Undefined, and nothing is changed, when the log does not reach back to its first record,
@@ -33,7 +39,7 @@ interface BeginAnewParts {
 export async function beginAnew(
   parts: BeginAnewParts,
   lost: LostState,
-): Promise<PartitionHead | undefined> {
+): Promise<BegunAnew | undefined> {
   const { stream, state, partition, againBelow } = parts;
   const { start, end } = await stream.bounds(TOPIC_EVENTS, partition);
   if (start > 0 || end === 0) return undefined;
@@ -48,9 +54,10 @@ export async function beginAnew(
   if (now.kind === 'corrupt') await discardCorrupt(parts);
   const head = newPartitionHead(logId, logNumber);
   if (againBelow !== undefined) head.againBelow = againBelow;
-  const outcome = await commitHead(state, { partition, committed, head });
+  const next = newCommit({ logId, position: 0 });
+  const outcome = await commitHead(state, { partition, committed, head, next });
   if (outcome === 'outrun') throw outrun(partition);
-  return head;
+  return { head, committed: next };
 }
 
 function isOfOther(lost: LostState, logId: string): boolean {

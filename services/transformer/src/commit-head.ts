@@ -1,4 +1,4 @@
-import type { CommittedState, StateStore } from '@millrace/state';
+import type { CommitRef, CommittedState, StateStore } from '@millrace/state';
 import { takePages, type PartitionHead } from './fold/partition-state.ts';
 
 /** Commits a state that knows nothing but which log it is about to fold, from its first record. */
@@ -9,6 +9,8 @@ export async function commitHead(
     /** What it takes the place of; undefined: nothing may be committed yet. */
     committed: CommittedState | undefined;
     head: PartitionHead;
+    /** What is left, from which an owner goes on; left out: it is loaded. */
+    next?: CommitRef;
   }>,
 ): Promise<'committed' | 'outrun'> {
   const { partition, committed, head } = params;
@@ -17,8 +19,8 @@ export async function commitHead(
   for (const [key, page] of takePages(head, undefined)) pages.set(key, page);
   return await state.commit({
     partition,
-    expected: committed && { logId: committed.logId, position: committed.position },
-    next: { logId: head.logId, position: 0 },
+    expected: committed,
+    next: params.next ?? { logId: head.logId, position: 0 },
     pages,
   });
 }

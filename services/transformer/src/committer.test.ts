@@ -91,6 +91,10 @@ describe('Committer', () => {
       [undefined, 2],
       [2, 4],
     ]);
+    // The very commit that it made, and not what else may stand there.
+    const [first, second] = bench.commits;
+    expect(first!.next.commitId).toEqual(expect.any(String));
+    expect(second!.expected).toEqual(first!.next);
     await bench.committer.commitLast();
     expect(bench.commits).toHaveLength(2);
   });

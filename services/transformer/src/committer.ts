@@ -1,5 +1,5 @@
 import { createBackoff, errorKind, MillraceError, type Clock } from '@millrace/runtime';
-import type { StateCommit, StateStore } from '@millrace/state';
+import { newCommit, type StateCommit, type StateStore } from '@millrace/state';
 import type { TransformerEvents } from './events.ts';
 import { takePages } from './fold/partition-state.ts';
 import { givePagesBack } from './memory/page-memory.ts';
@@ -100,7 +100,7 @@ export class Committer {
       this.#parts.largeCommits.end(this.#parts.partition);
       return;
     }
-    const next = { logId: head.logId, position: head.position };
+    const next = newCommit(head);
     // Also an empty range is published: the next owner's first record must not leave a gap.
     builder.flush(head.position);
     this.#publisher.pump(() => head.position);

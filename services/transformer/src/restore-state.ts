@@ -1,6 +1,6 @@
 import { findRestorePoint, type PassedOver } from '@millrace/checkpoint';
 import { MillraceError } from '@millrace/runtime';
-import type { CommittedState, StateStore } from '@millrace/state';
+import { newCommit, type CommitRef, type CommittedState, type StateStore } from '@millrace/state';
 import type { Stream } from '@millrace/stream';
 import { markAgainBelow } from './fold/again-below.ts';
 import {
@@ -22,6 +22,7 @@ export type LostState =
 export interface Restored {
   head: PartitionHead;
   tables: FoldTables | undefined;
+  committed: CommitRef;
   checkpoint: RestoredCheckpoint;
 }
 
@@ -82,14 +83,15 @@ export async function restoreState(
   }
   if (againBelow !== undefined) changed.set(HEADER_KEY, markAgainBelow(pages, againBelow));
   const { logId, position, pagesBytes, madeAtUs } = manifest;
-  const outcome = await state.commit({
-    partition,
-    expected: committed && { logId: committed.logId, position: committed.position },
-    next: { logId, position },
-    pages: changed,
-  });
+  const next = newCommit({ logId, position });
+  const commit = { partition, expected: committed, next, pages: changed };
+  const outcome = await state.commit(commit);
   if (outcome === 'outrun') throw outrun(partition);
-  return { ...found.loaded, checkpoint: { offset, position, pagesBytes, madeAtUs } };
+  return {
+    ...found.loaded,
+    committed: next,
+    checkpoint: { offset, position, pagesBytes, madeAtUs },
+  };
 }
 
 /** Makes room for what is to take its place. @throws MillraceError TRANSFORMER_OUTRUN (outrun) */

@@ -109,11 +109,12 @@ function isSound({ pages }: CommittedState): boolean {
 /** It is below already, and the archive leads on from there. */
 async function markState(
   { state, partition, againBelow }: RestoreToParts & { againBelow: number },
-  { logId, position, pages }: CommittedState,
+  committed: CommittedState,
 ): Promise<RestoredTo> {
+  const { logId, position, pages } = committed;
   const outcome = await state.commit({
     partition,
-    expected: { logId, position },
+    expected: committed,
     next: { logId, position },
     pages: new Map([[HEADER_KEY, markAgainBelow(pages, againBelow)]]),
   });

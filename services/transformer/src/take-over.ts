@@ -1,7 +1,13 @@
 import { readEvent, recordDigest, type PassedOver } from '@millrace/checkpoint';
 import { ADDRESS_ZERO } from '@millrace/model';
 import { MillraceError } from '@millrace/runtime';
-import { isCorruptState, type CommittedState, type StateStore } from '@millrace/state';
+import {
+  commitRefOf,
+  isCorruptState,
+  type CommitRef,
+  type CommittedState,
+  type StateStore,
+} from '@millrace/state';
 import {
   STREAM_CODES,
   StreamError,
@@ -27,7 +33,7 @@ export interface OwnedPartition {
   fold: PartitionFold;
   builder: SeriesRecordBuilder;
   /** What the state store holds; undefined: nothing yet. */
-  committed: { logId: string; position: number } | undefined;
+  committed: CommitRef | undefined;
 }
 
 /** The same, as it was found. */
@@ -126,8 +132,7 @@ async function findState(parts: TakeOverParts): Promise<Found | undefined> {
     return { head, tables: undefined, committed: undefined };
   }
   try {
-    const { logId, position } = committed;
-    return { ...(await knownHead(parts, bounds, committed)), committed: { logId, position } };
+    return { ...(await knownHead(parts, bounds, committed)), committed: commitRefOf(committed) };
   } catch (error) {
     if (!isLost(error) || isWaitedFor(error, committed)) throw error;
     return await restored(parts, { kind: 'unusable', committed }, error);
@@ -160,11 +165,10 @@ async function foldedAgain(
   reason: unknown,
 ): Promise<Found> {
   const isNewer = reason instanceof MillraceError && reason.code === 'STATE_VERSION';
-  const head = isNewer ? undefined : await beginAnew(parts, lost);
-  if (head === undefined) throw reason;
+  const begun = isNewer ? undefined : await beginAnew(parts, lost);
+  if (begun === undefined) throw reason;
   parts.onBegunAnew(why);
-  const { logId, position } = head;
-  return { head, tables: undefined, committed: { logId, position } };
+  return { ...begun, tables: undefined };
 }
 
 async function restoredIfAny(
@@ -174,9 +178,9 @@ async function restoredIfAny(
 ): Promise<Found | undefined> {
   const found = await restoreState(parts, lost);
   if (found === undefined) return undefined;
-  const { head, tables, checkpoint } = found;
+  const { head, tables, committed, checkpoint } = found;
   parts.onRestored(checkpoint, why);
-  return { head, tables, committed: { logId: head.logId, position: head.position } };
+  return { head, tables, committed };
 }
 
 async function knownHead(

@@ -78,7 +78,7 @@ export const PROTOCOL_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: MEMORY_STATE,
-        text: "if (!isSamePosition(this.#position(commit.partition), commit.expected)) return 'outrun';",
+        text: "if (!isExpected(this.#committed(commit.partition), commit.expected)) return 'outrun';",
         replacement: '',
       },
     ],

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { corruptState } from '../state-error.ts';
-import type { StatePosition } from '../state.ts';
+import type { CommitRef } from '../state.ts';
 
 /*
  * Keys and values of the environment. Every value has a version, a float64 that LMDB keeps before
@@ -10,6 +10,7 @@ import type { StatePosition } from '../state.ts';
  *   partition u32 BE | 0                       number of commits  CRC-32 u32 LE | header as JSON
  *   partition u32 BE | 1 | page key in UTF-8   CRC-32             the page
  *
+ * The header holds the id of its commit, which states of before do not have.
  * A page's CRC covers its key as well, so that a page under another page's key is noticed. It is
  * the version and not part of the value, so that committing a page copies nothing.
  */
@@ -23,7 +24,7 @@ const CRC_BYTES = 4;
 const NO_PARTITION = 0xffff_ffff;
 
 /** What is committed of a partition beside its pages. */
-export interface LmdbHeader extends StatePosition {
+export interface LmdbHeader extends CommitRef {
   pageCount: number;
 }
 
@@ -57,8 +58,9 @@ export function pageChecksum(key: Uint8Array, page: Uint8Array): number {
 }
 
 export function encodeHeader(header: LmdbHeader): Buffer {
-  const { logId, position, pageCount } = header;
-  const body = Buffer.from(JSON.stringify({ layout: LAYOUT, logId, position, pageCount }));
+  const { logId, position, pageCount, commitId } = header;
+  const fields = { layout: LAYOUT, logId, position, pageCount, commitId };
+  const body = Buffer.from(JSON.stringify(fields));
   const checksum = Buffer.alloc(CRC_BYTES);
   checksum.writeUInt32LE(crc32(body));
   return Buffer.concat([checksum, body]);
@@ -74,7 +76,8 @@ export function decodeHeader(value: Uint8Array, where: string): LmdbHeader {
   if (fields.layout !== LAYOUT) {
     throw corruptState({ where, detail: `it has layout ${fields.layout}, this program ${LAYOUT}` });
   }
-  return { logId: fields.logId, position: fields.position, pageCount: fields.pageCount };
+  const { logId, position, pageCount, commitId } = fields;
+  return { logId, position, pageCount, commitId };
 }
 
 function prefix(partition: number, kind: number): Buffer {

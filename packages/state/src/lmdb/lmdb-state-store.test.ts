@@ -15,7 +15,7 @@ import { open, type RootDatabase } from 'lmdb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StatePosition } from '../state.ts';
 import { describeStateStore } from '../testing/state-contract.ts';
-import { headerKey, pageKey } from './lmdb-layout.ts';
+import { encodeHeader, headerKey, pageKey } from './lmdb-layout.ts';
 import { openLmdbStateStore } from './lmdb-state-store.ts';
 
 describeStateStore('LmdbStateStore', async () => {
@@ -51,6 +51,26 @@ describe('LmdbStateStore', () => {
     await expect(store.load(0)).rejects.toMatchObject(refusal);
     await store.close();
   };
+
+  it('takes a state of before there were ids of commits, and gives it one', async () => {
+    await commitOnce();
+    await damage(directory, (db) => {
+      const version = db.getEntry(headerKey(0))?.version ?? 0;
+      const header = encodeHeader({ logId: 'aa', position: 1, pageCount: 2 });
+      return db.put(headerKey(0), header, version);
+    });
+    const store = openLmdbStateStore({ directory });
+    const found = (await store.load(0))!;
+    expect(found.commitId).toBeUndefined();
+    const commit = { partition: 0, expected: found, next: { logId: 'aa', position: 1 } };
+    const pages = new Map([['a', undefined]]);
+    expect(await store.commit({ ...commit, pages })).toBe('committed');
+    const { commitId } = (await store.load(0))!;
+    expect(commitId).toEqual(expect.any(String));
+    const other = { ...found, commitId: 'of another' };
+    expect(await store.commit({ ...commit, expected: other, pages })).toBe('outrun');
+    await store.close();
+  });
 
   it('refuses a page whose bytes changed', async () => {
     await commitOnce();

@@ -1,11 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { RootDatabase } from 'lmdb';
 import { badPageKey, closedState, corruptState, isCorruptState } from '../state-error.ts';
 import {
+  isExpected,
   isPageKey,
-  isSamePosition,
   type CommittedState,
   type StateCommit,
   type StatePosition,
@@ -135,12 +136,12 @@ class OpenLmdbStateStore implements LmdbStateStore {
     const stored = this.#header(partition);
     if (stored === undefined) return undefined;
     const pages = this.#pages(partition);
-    const { logId, position, pageCount } = stored.header;
+    const { logId, position, pageCount, commitId } = stored.header;
     if (pages.size !== pageCount) {
       const detail = `${pages.size} pages are there, ${pageCount} were committed`;
       throw corruptState({ where: this.#where(partition), detail });
     }
-    return { logId, position, pages };
+    return { logId, position, commitId, pages };
   }
 
   /**
@@ -159,16 +160,17 @@ class OpenLmdbStateStore implements LmdbStateStore {
     return { commits: this.#database.getEntry(headerKey(partition))?.version, keys };
   }
 
-  /** Undefined when the committed position is not the expected one. */
+  /** Undefined when the committed state is not the expected one. */
   #plan(commit: StateCommit): PlannedCommit | undefined {
     for (const key of commit.pages.keys()) if (!isPageKey(key)) throw badPageKey(key);
     const { partition } = commit;
+    const { logId, position, commitId = randomUUID() } = commit.next;
     const stored = this.#header(partition);
-    if (!isSamePosition(stored?.header, commit.expected)) return undefined;
+    if (!isExpected(stored?.header, commit.expected)) return undefined;
     const planned: PlannedCommit = {
       stored,
       partition,
-      header: { ...commit.next, pageCount: stored?.header.pageCount ?? 0 },
+      header: { logId, position, commitId, pageCount: stored?.header.pageCount ?? 0 },
       puts: [],
       removes: [],
       bytes: 0,

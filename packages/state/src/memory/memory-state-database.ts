@@ -1,8 +1,8 @@
-import type { StatePosition } from '../state.ts';
+import type { CommitRef } from '../state.ts';
 
 /** What is committed of one partition. Both parts change together, in one synchronous step. */
 interface MemoryPartition {
-  position: StatePosition | undefined;
+  position: CommitRef | undefined;
   /** As recorded beside the position: a page that vanished is noticed. */
   pageCount: number;
   pages: Map<string, Uint8Array>;
@@ -14,6 +14,7 @@ interface MemoryPartition {
  */
 export class MemoryStateDatabase {
   readonly #partitions = new Map<number, MemoryPartition>();
+  #commits = 0;
 
   partition(partition: number): MemoryPartition {
     const known = this.#partitions.get(partition);
@@ -21,6 +22,12 @@ export class MemoryStateDatabase {
     const created = { position: undefined, pageCount: 0, pages: new Map<string, Uint8Array>() };
     this.#partitions.set(partition, created);
     return created;
+  }
+
+  /** Of a commit that has none. */
+  nextCommitId(): string {
+    this.#commits += 1;
+    return `commit ${this.#commits}`;
   }
 
   /** As if there had never been one. */

@@ -1,7 +1,9 @@
 import { badPageKey, closedState, corruptState, isCorruptState } from '../state-error.ts';
 import {
+  commitRefOf,
+  isExpected,
   isPageKey,
-  isSamePosition,
+  type CommitRef,
   type CommittedState,
   type StateCommit,
   type StatePosition,
@@ -42,7 +44,7 @@ export class MemoryStateStore implements StateStore, StatePositionReader {
 
   async commit(commit: StateCommit): Promise<'committed' | 'outrun'> {
     for (const key of commit.pages.keys()) if (!isPageKey(key)) throw badPageKey(key);
-    if (!isSamePosition(this.#position(commit.partition), commit.expected)) return 'outrun';
+    if (!isExpected(this.#committed(commit.partition), commit.expected)) return 'outrun';
     const partition = this.#database.partition(commit.partition);
     let pageCount = partition.pageCount;
     for (const [key, page] of commit.pages) {
@@ -52,12 +54,14 @@ export class MemoryStateStore implements StateStore, StatePositionReader {
       else partition.pages.set(key, new Uint8Array(page));
     }
     partition.pageCount = pageCount;
-    partition.position = { logId: commit.next.logId, position: commit.next.position };
+    const { logId, position, commitId = this.#database.nextCommitId() } = commit.next;
+    partition.position = { logId, position, commitId };
     return 'committed';
   }
 
   async readPosition(partition: number): Promise<StatePosition | undefined> {
-    return this.#position(partition);
+    const committed = this.#committed(partition);
+    return committed && { logId: committed.logId, position: committed.position };
   }
 
   async close(): Promise<void> {
@@ -65,8 +69,8 @@ export class MemoryStateStore implements StateStore, StatePositionReader {
   }
 
   #load(partition: number): CommittedState | undefined {
-    const position = this.#position(partition);
-    if (position === undefined) return undefined;
+    const committed = this.#committed(partition);
+    if (committed === undefined) return undefined;
     const { pages, pageCount } = this.#database.partition(partition);
     if (pages.size !== pageCount) {
       throw corruptState({
@@ -75,10 +79,10 @@ export class MemoryStateStore implements StateStore, StatePositionReader {
       });
     }
     const copies = new Map([...pages].map(([key, page]) => [key, new Uint8Array(page)]));
-    return { ...position, pages: copies };
+    return { ...committed, pages: copies };
   }
 
-  #position(partition: number): StatePosition | undefined {
+  #committed(partition: number): CommitRef | undefined {
     if (this.#closed) throw closedState('memory');
     const { position, pages } = this.#database.partition(partition);
     if (position === undefined && pages.size > 0) {
@@ -87,6 +91,6 @@ export class MemoryStateStore implements StateStore, StatePositionReader {
         detail: `it has ${pages.size} pages and no position`,
       });
     }
-    return position === undefined ? undefined : { ...position };
+    return position && commitRefOf(position);
   }
 }

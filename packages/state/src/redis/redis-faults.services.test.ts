@@ -105,7 +105,7 @@ describe.skipIf(isMissing(started))('RedisStateStore when Redis misbehaves', () 
       await server.restart({ data: saved });
       await connected(store);
       expect(await store.commit(commitTo(3, { from: 2 }))).toBe('outrun');
-      expect(await store.load(0)).toEqual({ ...at(1), pages: older });
+      expect(await store.load(0)).toEqual(stateAt(1, older));
       expect(await store.commit(commitTo(2, { from: 1, pages: newer }))).toBe('committed');
     });
 

@@ -11,7 +11,8 @@ import type { StatePosition } from '../state.ts';
  *     log        the log id
  *     position   the next offset to read of that log
  *     pages      how many pages there are
- *     commit     a random id of the last commit, so that a reader notices one in between
+ *     commit     a random id of the last commit, so that a reader notices one in between, and an
+ *                owner one that led to the same position
  *     /KEY       CRC-32 u32 LE | the page; one field for each page
  *
  * A page's CRC covers its field's name as well, so that a page under another name is noticed.

@@ -124,14 +124,14 @@ export class OpenRedisStateStore implements RedisStateStore {
       const pages = await readPages({ connection: this.#connection, key, where, answerBytes });
       // Page by page they are of different moments, unless nothing was committed meanwhile.
       if ((await this.#readHeader(partition))?.commit !== header.commit) continue;
-      const { logId, position, pageCount } = header;
+      const { logId, position, pageCount, commit: commitId } = header;
       if (pages.size !== pageCount) {
         throw corruptState({
           where,
           detail: `${pages.size} pages are there, ${pageCount} were committed`,
         });
       }
-      return { logId, position, pages };
+      return { logId, position, commitId, pages };
     }
     throw busyWithCommits(where, loadAttemptsMax);
   }
@@ -147,7 +147,8 @@ export class OpenRedisStateStore implements RedisStateStore {
       String(expected?.position ?? ''),
       next.logId,
       String(next.position),
-      randomUUID(),
+      next.commitId ?? randomUUID(),
+      expected?.commitId ?? '',
       String(puts.length),
       ...puts,
       ...removes,

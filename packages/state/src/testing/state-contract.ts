@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { StateCommit, StatePositionReader, StateStore } from '../state.ts';
+import {
+  newCommit,
+  type CommitRef,
+  type StateCommit,
+  type StatePositionReader,
+  type StateStore,
+} from '../state.ts';
 
 /** One database of state, empty at first, that stores are opened on and that can be damaged. */
 export interface StateHarness {
@@ -41,7 +47,7 @@ export function describeStateStore(name: string, create: () => Promise<StateHarn
       expect(await store.commit(commitOf({ to: 10, pages: { a: 'one', b: '' } }))).toBe(
         'committed',
       );
-      const expected = { logId: LOG, position: 10, pages: pagesOf({ a: 'one', b: '' }) };
+      const expected = { ...committedAt(10), pages: pagesOf({ a: 'one', b: '' }) };
       expect(await store.load(0)).toEqual(expected);
       expect(await store.readPosition(0)).toEqual({ logId: LOG, position: 10 });
       await reopen();
@@ -53,8 +59,7 @@ export function describeStateStore(name: string, create: () => Promise<StateHarn
       const pages = { a: undefined, b: 'TWO', d: 'four', none: undefined };
       expect(await store.commit(commitOf({ from: 1, to: 2, pages }))).toBe('committed');
       expect(await store.load(0)).toEqual({
-        logId: LOG,
-        position: 2,
+        ...committedAt(2),
         pages: pagesOf({ b: 'TWO', c: 'three', d: 'four' }),
       });
       expect(await store.commit(commitOf({ from: 2, to: 3, pages: {} }))).toBe('committed');
@@ -67,7 +72,7 @@ export function describeStateStore(name: string, create: () => Promise<StateHarn
       await store.commit(commitOf({ to: 1, pages: { a: 'one' } }));
       await store.commit(commitOf({ from: 1, to: 2, pages: { a: undefined } }));
       await reopen();
-      expect(await store.load(0)).toEqual({ logId: LOG, position: 2, pages: new Map() });
+      expect(await store.load(0)).toEqual({ ...committedAt(2), pages: new Map() });
     });
 
     it.each([
@@ -80,10 +85,47 @@ export function describeStateStore(name: string, create: () => Promise<StateHarn
       await store.commit(commitOf({ from: 1, to: 2, pages: { a: 'two' } }));
       const stale = { ...commitOf({ to: 9, pages: { a: 'bad', b: 'bad' } }), expected };
       expect(await store.commit(stale)).toBe('outrun');
-      const before = { logId: LOG, position: 2, pages: pagesOf({ a: 'two' }) };
+      const before = { ...committedAt(2), pages: pagesOf({ a: 'two' }) };
       expect(await store.load(0)).toEqual(before);
       await reopen();
       expect(await store.load(0)).toEqual(before);
+    });
+
+    it('is outrun by a state that was put back and came to the same position again', async () => {
+      const sleeping = newCommit({ logId: LOG, position: 100 });
+      await store.commit({
+        ...commitOf({ to: 100, pages: { a: 'one', b: 'two' } }),
+        next: sleeping,
+      });
+      await store.commit(commitOf({ from: 100, to: 40, pages: { b: undefined } }));
+      const other = harness.open();
+      const found = (await other.load(0))!;
+      const again = newCommit({ logId: LOG, position: 100 });
+      const folded = { ...commitOf({ to: 100, pages: { c: 'three' } }), next: again };
+      expect(await other.commit({ ...folded, expected: found })).toBe('committed');
+      const delta = commitOf({ to: 120, pages: { b: 'mixed' } });
+      expect(await store.commit({ ...delta, expected: sleeping })).toBe('outrun');
+      const after = { ...again, pages: pagesOf({ a: 'one', c: 'three' }) };
+      expect(await store.load(0)).toEqual(after);
+      // What was loaded before the other one came there is no better.
+      expect(await store.commit({ ...delta, expected: found })).toBe('outrun');
+      expect(await other.commit({ ...delta, expected: again })).toBe('committed');
+      await other.close();
+      await reopen();
+      expect((await store.load(0))?.pages).toEqual(pagesOf({ a: 'one', b: 'mixed', c: 'three' }));
+    });
+
+    it('gives each commit another id, also one that leaves the position as it is', async () => {
+      await store.commit(commitOf({ to: 1, pages: { a: 'one' } }));
+      const first = (await store.load(0))!;
+      expect(await store.commit({ ...commitOf({ to: 1, pages: {} }), expected: first })).toBe(
+        'committed',
+      );
+      expect((await store.load(0))?.commitId).not.toBe(first.commitId);
+      const late = { ...commitOf({ to: 2, pages: {} }), expected: first };
+      expect(await store.commit(late)).toBe('outrun');
+      // As by whoever loaded it before there were ids.
+      expect(await store.commit(commitOf({ from: 1, to: 2, pages: {} }))).toBe('committed');
     });
 
     it('is outrun when a position is expected of a partition that has none', async () => {
@@ -108,8 +150,7 @@ export function describeStateStore(name: string, create: () => Promise<StateHarn
       await reopen();
       for (const partition of partitions) {
         expect(await store.load(partition)).toEqual({
-          logId: LOG,
-          position: partition + 1,
+          ...committedAt(partition + 1),
           pages: pagesOf({ same: `page of ${partition}` }),
         });
       }
@@ -198,7 +239,7 @@ export function describeStateStore(name: string, create: () => Promise<StateHarn
       expect((await store.load(1))?.position).toBe(4);
       expect(await store.commit(commitOf({ to: 7, pages: { c: 'three' } }))).toBe('committed');
       await reopen();
-      const made = { logId: LOG, position: 7, pages: pagesOf({ c: 'three' }) };
+      const made = { ...committedAt(7), pages: pagesOf({ c: 'three' }) };
       expect(await store.load(0)).toEqual(made);
     });
 
@@ -271,6 +312,11 @@ function commitOf(
     next: { logId: LOG, position: to },
     pages: pagesOf(params.pages),
   };
+}
+
+/** As an adapter gives it, whose ids are its own. */
+function committedAt(position: number): CommitRef {
+  return { logId: LOG, position, commitId: expect.any(String) as string };
 }
 
 function pagesOf<T extends Texts>(texts: T): Map<string, Uint8Array>;

@@ -1,6 +1,12 @@
 import { JOB_OVER_POSITION } from '@millrace/control';
 import { readEvent, recordDigest } from '@millrace/checkpoint';
-import { isCorruptState, type CommittedState, type StateStore } from '@millrace/state';
+import {
+  commitRefOf,
+  isCorruptState,
+  type CommitRef,
+  type CommittedState,
+  type StateStore,
+} from '@millrace/state';
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { decodeSoundMsgpack } from '@millrace/wire';
 import { encode } from '@msgpack/msgpack';
@@ -31,7 +37,7 @@ interface PlaceParts {
 
 /** A job that can be folded on, and what is committed of it. */
 export interface FoundJob extends OpenedJob {
-  committed: { logId: string; position: number } | undefined;
+  committed: CommitRef | undefined;
   endPosition: number;
   /** What has to be committed before anything else is, once all before it is published. */
   first: ReadonlyMap<string, Uint8Array | undefined> | undefined;
@@ -62,7 +68,7 @@ export async function findJob(parts: PlaceParts, job: Job): Promise<FoundJob | '
   const first = new Map<string, Uint8Array | undefined>(begun.pages);
   first.set(END_KEY, encode(endPosition));
   for (const key of committed?.pages.keys() ?? []) if (!first.has(key)) first.set(key, undefined);
-  const at = committed && { logId: committed.logId, position: committed.position };
+  const at = committed && commitRefOf(committed);
   const { fold, builder } = begun;
   return { fold, builder, committed: at, endPosition, first };
 }
@@ -73,14 +79,15 @@ async function continued(
   job: Job,
   committed: CommittedState,
 ): Promise<FoundJob | 'over' | { useless: string }> {
-  const { logId, position, pages } = committed;
+  const { position, pages } = committed;
   try {
     const why = await whyOtherLog(parts, committed);
     if (why !== undefined) return { useless: why };
     if (position === JOB_OVER_POSITION) return pages.has(OVER_KEY) ? 'over' : { useless: 'cut' };
     const opened = continueJob(job, pages, parts.recordBytesMax);
     const endPosition = readEnd(pages) ?? position;
-    return { ...opened, committed: { logId, position }, endPosition, first: undefined };
+    const at = commitRefOf(committed);
+    return { ...opened, committed: at, endPosition, first: undefined };
   } catch (error) {
     if (!isUnreadable(error)) throw error;
     return { useless: 'its pages cannot be read' };
@@ -149,7 +156,7 @@ async function note(
   pages.set(key, encode(value));
   return await store.commit({
     partition,
-    expected: committed && { logId: committed.logId, position: committed.position },
+    expected: committed,
     next: { logId, position: JOB_OVER_POSITION },
     pages,
   });

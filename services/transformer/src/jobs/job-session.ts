@@ -1,6 +1,6 @@
 import { MillraceError, type Backoff, type Clock } from '@millrace/runtime';
 import { recordDigest } from '@millrace/checkpoint';
-import type { StateStore } from '@millrace/state';
+import { newCommit, type StateStore } from '@millrace/state';
 import {
   TOPIC_EVENTS,
   type PartitionReader,
@@ -122,7 +122,7 @@ class JobSession {
       builder.flush(position);
       this.#publisher.pump(() => position);
       await this.#publisher.settled();
-      const next = { logId, position };
+      const next = newCommit({ logId, position });
       const expected = this.#owned.committed;
       const commit = { partition: key.partition, expected, next, pages: first };
       if ((await store.commit(commit)) === 'outrun') throw outrun(key);

@@ -1,4 +1,5 @@
-import type { StateCommit, StatePosition } from '../../state.ts';
+import { expect } from 'vitest';
+import type { CommittedState, StateCommit, StatePosition } from '../../state.ts';
 
 export const LOG_ID: string = 'a1b2c3d4e5f60718293a4b5c6d7e8f90';
 
@@ -25,9 +26,12 @@ export function commitTo(
   };
 }
 
-/** What `commitTo(to)` leaves. */
-export function stateAt(to: number): StatePosition & { pages: Map<string, Uint8Array> } {
-  return { ...at(to), pages: new Map([['page', bytesOf(`page of ${to}`)]]) };
+/** What `commitTo(to)` leaves, under an id of its own, unless other pages are given. */
+export function stateAt(
+  to: number,
+  pages: CommittedState['pages'] = new Map([['page', bytesOf(`page of ${to}`)]]),
+): CommittedState {
+  return { ...at(to), commitId: expect.any(String) as string, pages };
 }
 
 /** Pages that together have about so many bytes, each of them `fill`. */
