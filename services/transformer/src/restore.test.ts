@@ -235,7 +235,7 @@ describe('with an archive, when the log begins too late', () => {
   });
 
   it.each([
-    ['a checkpoint', 40, 'checkpoint'],
+    ['a checkpoint', 59, 'checkpoint'],
     ['the beginning', 10, 'log'],
   ] as const)('is put back to %s under an owner that commits meanwhile', async (_, at, from) => {
     const bench = await benchWithCheckpoint(19);
