@@ -39,6 +39,9 @@ describe('millrace audit', { timeout: 240_000 }, () => {
       const after = await audit();
       expect(after.findings).toEqual([]);
       expect(after.rows['samples']).toBeGreaterThanOrEqual(samples);
+      const nobody = await world.playground.run(['audit', '--tenant', 'defualt', '--json']);
+      expect(`${nobody.code} ${nobody.stderr}`).toMatch(/^1 (.*\n)*AUDIT_TENANT_UNKNOWN: /);
+      expect(JSON.parse(nobody.stdout)).toMatchObject({ outcome: 'proven', ledger: [] });
       await until('late windows are stored', WAIT_MS_MAX, async () => {
         const { pieces } = await store.row<{ pieces: number }>(
           'SELECT count(*)::int AS pieces FROM windows',

@@ -35,7 +35,7 @@ export function errorJson(error: unknown): ErrorJson {
   return { ok: false, code, kind, message, remedy };
 }
 
-/** What was typed is no command of this program. */
+/** The same of what was typed: a command or an option that is not there, or its value is none. */
 export function usageJson({ message }: Error): ErrorJson {
   const text = message.replace(/^error: /, '');
   return { ok: false, code: 'USAGE', kind: 'permanent', message: text, remedy: null };

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { identifyProcess } from '@millrace/runtime';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { runCli } from './run-cli.ts';
 
@@ -59,6 +60,55 @@ test('with --json what went wrong is JSON too, beside the text for people', asyn
   const rules = await run('preview', file, '--since', '1h', '--json');
   expect(rules.code).toBe(78);
   expect(JSON.parse(rules.out)).toMatchObject({ ok: false, problems: expect.any(Array) as [] });
+});
+
+test('one object a line stays one, also when nothing can be told', async () => {
+  const { code, out } = await run('lag', '--watch', '--json');
+  expect(code).toBe(1);
+  expect(out).toMatch(/^\{.*\}\n$/);
+  expect(JSON.parse(out)).toMatchObject({ ok: false, code: 'NOT_RUNNING' });
+});
+
+test('and so when what was told first cannot be told any more', async () => {
+  let isAnswered = false;
+  const server = createServer((_, response) => {
+    response.statusCode = isAnswered ? 503 : 200;
+    isAnswered = true;
+    response.end('{"stages": []}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const told = { url, pid: process.pid, process: identifyProcess(process.pid) };
+  await writeFile(join(directory, 'run.json'), JSON.stringify(told));
+  try {
+    const { code, out } = await run('lag', '--watch', '--json');
+    expect(code).toBe(1);
+    const lines = out.trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+      { time: expect.any(String) as string, lag: [] },
+      expect.objectContaining({ ok: false, code: 'STATUS_UNANSWERED' }),
+    ]);
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+test.each([
+  [['audit']],
+  [['replay']],
+  [['dead', 'list']],
+  [['dead', 'redrive']],
+  [['dead', 'drop', '--yes']],
+  [['unverified', 'list']],
+  [['unverified', 'show', '1']],
+  [['reprocess', '--marked']],
+])('%j: an empty range is wrong usage', async (args) => {
+  const range = ['--since', '1h', '--until', '2h'];
+  const { code, out, err } = await run(...args, ...range);
+  expect({ code, out }).toEqual({ code: 2, out: '' });
+  expect(err).toContain('the range is empty');
+  const same = ['--since', '2026-01-01', '--until', '2026-01-01T01:00:00+01:00', '--json'];
+  expect(JSON.parse((await run(...args, ...same)).out)).toMatchObject({ ok: false, code: 'USAGE' });
 });
 
 test.each([

@@ -25,8 +25,9 @@ import { addStatusCommand } from './commands/status.ts';
 import { addUnverifiedCommand } from './commands/unverified.ts';
 import { addUpCommand } from './commands/up.ts';
 import { createConsoleOutput, type OutputStream } from './console-output.ts';
-import { errorJson, reportError, usageJson } from './error-report.ts';
+import { errorJson, reportError, usageJson, type ErrorJson } from './error-report.ts';
 import { jsonText } from './json-text.ts';
+import { refuseEmptyRange } from './time-argument.ts';
 
 /** Runs one command; never rejects. */
 export async function runCli(
@@ -43,25 +44,31 @@ export async function runCli(
   // Set by npm for what it runs: then nothing of this name is on the person's path.
   const program = environment['npm_lifecycle_event'] === undefined ? 'millrace' : 'npx millrace';
   const command = buildProgram({ output, environment, program }, results.stream, stderr);
+  const tellJson = (problem: ErrorJson): void => {
+    if (!has(args, '--json')) return;
+    // Whoever reads one object a line gets one more, whatever came before.
+    if (has(args, '--watch')) output.result(JSON.stringify(problem));
+    // Whoever reads JSON gets one document: what was found, or else why there is nothing.
+    else if (results.count() === 0) output.result(jsonText(problem));
+  };
   try {
     await command.parseAsync([...args], { from: 'user' });
     return exitCodes.ok;
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return exitCodes.ok;
-      if (isJson(args)) output.result(jsonText(usageJson(error)));
+      tellJson(usageJson(error));
       return exitCodes.usage;
     }
     reportError(output, error);
-    // Whoever reads JSON gets one document: what was found, or else why there is nothing.
-    if (isJson(args) && results.count() === 0) output.result(jsonText(errorJson(error)));
+    tellJson(errorJson(error));
     return exitCodeOf(error);
   }
 }
 
-function isJson(args: readonly string[]): boolean {
+function has(args: readonly string[], option: string): boolean {
   const end = args.indexOf('--');
-  return args.slice(0, end < 0 ? undefined : end).includes('--json');
+  return args.slice(0, end < 0 ? undefined : end).includes(option);
 }
 
 function countingWrites(stdout: OutputStream): { stream: OutputStream; count: () => number } {
@@ -84,6 +91,7 @@ function buildProgram(context: CliContext, stdout: OutputStream, stderr: OutputS
     .helpCommand('help [command]', 'show what a command does')
     .showHelpAfterError('(millrace --help shows all commands)')
     .exitOverride()
+    .hook('preAction', (_, command) => refuseEmptyRange(command))
     .configureOutput({
       writeOut: (text) => void stdout.write(text),
       writeErr: (text) => void stderr.write(text),

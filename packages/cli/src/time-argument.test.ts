@@ -17,7 +17,7 @@ describe('arguments of filters', () => {
     const hourAgo = timeArgument('1h');
     expect(hourAgo).toBeGreaterThanOrEqual(before - 3_600_000_000);
     expect(hourAgo).toBeLessThanOrEqual(Date.now() * 1000 - 3_600_000_000);
-    for (const text of ['', 'yesterday', '5', '2026', '2026-13-01', '1000y', '-1h']) {
+    for (const text of ['', 'yesterday', '5', '2026', '2026-02-30', '1000y', '-1h']) {
       expect(() => timeArgument(text)).toThrow('how long ago');
     }
   });
@@ -58,7 +58,17 @@ test.each([
   ['2026-01-01T10:00:00Z', Date.UTC(2026, 0, 1, 10) * 1000],
   ['2026-01-01t10:00:00.5+02:00', Date.UTC(2026, 0, 1, 8, 0, 0, 500) * 1000],
   ['2026-01-01T10:00:00', undefined],
+  ['2026-01-01 10:00:00Z', Date.UTC(2026, 0, 1, 10) * 1000],
+  ['2026-01-01 10:00+02:00', Date.UTC(2026, 0, 1, 8) * 1000],
+  ['2024-02-29', Date.UTC(2024, 1, 29) * 1000],
+  ['2026-01-01 10:00:00', undefined],
+  ['2026-01-01  10:00:00Z', undefined],
   ['2026-13-01', undefined],
+  ['2026-00-01', undefined],
+  ['2026-02-00', undefined],
+  ['2026-02-30', undefined],
+  ['2026-02-29T10:00:00Z', undefined],
+  ['2026-04-31 10:00:00Z', undefined],
   ['yesterday', undefined],
   ['', undefined],
 ])('%s', (text, expected) => {

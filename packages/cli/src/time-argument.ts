@@ -1,22 +1,31 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { parseAgo } from '@millrace/rules';
 
-const DATE = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/i;
+const DATE = /^(\d{4}-\d\d-\d\d)([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/i;
 
 /** A time as people say it: RFC 3339, a day in UTC, or how long ago. Undefined: none of these. */
 export function readTimeArgument(text: string, nowUs: number): number | undefined {
   const agoUs = parseAgo(text);
   if (agoUs !== undefined) return nowUs - agoUs;
-  if (!DATE.test(text)) return undefined;
-  const ms = Date.parse(text.toUpperCase());
+  const [, day] = DATE.exec(text) ?? [];
+  if (day === undefined || !isDay(day)) return undefined;
+  const ms = Date.parse(text.toUpperCase().replace(' ', 'T'));
   return Number.isNaN(ms) ? undefined : ms * 1000;
+}
+
+/** The 30th of February would be taken as one of March. */
+function isDay(day: string): boolean {
+  const ms = Date.parse(day);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(day);
 }
 
 /** The same of an option; in microseconds since the epoch. */
 export function timeArgument(text: string): number {
   const timeUs = readTimeArgument(text, Date.now() * 1000);
   if (timeUs !== undefined) return timeUs;
-  throw new InvalidArgumentError('Write 2026-11-29T12:00:00Z, or how long ago, as 90m or 7d.');
+  throw new InvalidArgumentError(
+    'Write 2026-11-29T12:00:00Z, 2026-11-29 for a day in UTC, or how long ago, as 90m or 7d.',
+  );
 }
 
 /** The same of what has been. */
@@ -24,6 +33,13 @@ export function pastTimeArgument(text: string): number {
   const timeUs = timeArgument(text);
   if (timeUs <= Date.now() * 1000) return timeUs;
   throw new InvalidArgumentError('It is in the future.');
+}
+
+/** Of whatever has both `--since` and `--until`: nothing is in an empty range, which looks well. */
+export function refuseEmptyRange(command: Command): void {
+  const { since, until } = command.opts<{ since?: unknown; until?: unknown }>();
+  if (typeof since !== 'number' || typeof until !== 'number' || since < until) return;
+  command.error("error: option '--until' has to be later than '--since': the range is empty");
 }
 
 const SOON_US = 31 * 86_400_000_000;

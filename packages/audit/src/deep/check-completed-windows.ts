@@ -33,8 +33,11 @@ export async function checkCompletedWindows(
   const marked = await countMarked(parts);
   if (marked > 0) {
     told.notes.push(
-      `${marked} window${marked === 1 ? '' : 's'} that are over are marked: they show what could ` +
-        'be told when their samples came. "millrace reprocess --marked" computes them again.',
+      marked === 1
+        ? '1 window that is over is marked: it shows what could be told when its samples came. ' +
+            '"millrace reprocess --marked" computes it again.'
+        : `${marked} windows that are over are marked: they show what could be told when their ` +
+            'samples came. "millrace reprocess --marked" computes them again.',
     );
   }
   const range = differences?.range ?? EVERYTHING;
@@ -63,9 +66,8 @@ export async function checkCompletedWindows(
   told.notProven.push(...unproven(check));
   if (elsewhere > 0) {
     told.notProven.push(
-      `${elsewhere} windows that were computed again were not compared: they have samples of ` +
-        `other partitions than ${partition}. "millrace audit --deep" compares them, without ` +
-        '--partition.',
+      `${again(elsewhere)} ${were(elsewhere)} not compared: there are samples of other partitions ` +
+        `than ${partition}. "millrace audit --deep" compares all, without --partition.`,
     );
   }
   return told;
@@ -125,21 +127,33 @@ function described({ window: { edition, seriesId, widthUs, startUs } }: Complete
 function unproven({ reasons, notOver, changedBefore }: CompletedCheck): string[] {
   const sentences = reasons.map(
     ({ windows, message }) =>
-      `${windows} windows that were computed again could not be computed now, and were not ` +
-      `compared: ${message}`,
+      `${again(windows)} could not be computed now, and ${were(windows)} not compared: ${message}`,
   );
   if (notOver > 0) {
     sentences.push(
-      `${notOver} windows that were computed again are not over by their partitions' time, and ` +
-        'were not compared.',
+      `${again(notOver)} ${notOver === 1 ? 'is' : 'are'} not over by the time of all partitions, ` +
+        `or the next one is not, and ${were(notOver)} not compared.`,
     );
   }
   if (changedBefore > 0) {
     sentences.push(
-      `Of ${changedBefore} windows the increase is not what all samples say; windows before them ` +
-        'are marked or were deleted, and what came to those may be why. "millrace reprocess ' +
-        '--marked" computes them again.',
+      `Of ${changedBefore} window${plural(changedBefore)} the increase is not what all samples ` +
+        'say; windows before are marked or were deleted, and what came to those may be why. ' +
+        '"millrace reprocess --marked" computes them again.',
     );
   }
   return sentences;
+}
+
+/** So many of those that this is about. */
+function again(windows: number): string {
+  return `${windows} window${plural(windows)} that ${were(windows)} computed again`;
+}
+
+function were(windows: number): string {
+  return windows === 1 ? 'was' : 'were';
+}
+
+function plural(count: number): string {
+  return count === 1 ? '' : 's';
 }

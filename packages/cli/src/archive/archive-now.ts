@@ -4,7 +4,7 @@ import { TOPIC_EVENTS } from '@millrace/stream';
 import { findLogId } from '@millrace/transformer';
 import { openLogView } from '../checkpoints/checkpoint-place.ts';
 import type { CliContext } from '../cli-context.ts';
-import { bindingOf, openArchive } from './archive-place.ts';
+import { bindingOf, openSetArchive } from './archive-place.ts';
 
 /** How far one partition is archived. */
 export interface ArchivedPartitionNow {
@@ -25,7 +25,7 @@ export async function archiveNow(
   }>,
 ): Promise<ArchivedPartitionNow[]> {
   const { dataDir, isAll, signal, onRange } = how;
-  const { files: found, section } = await openArchive(context, dataDir);
+  const { files: found, section } = await openSetArchive(context, dataDir);
   const stream = await openLogView(context, dataDir);
   try {
     const { files, claim } = bindFiles(found, bindingOf(context, dataDir, stream));

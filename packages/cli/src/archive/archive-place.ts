@@ -2,6 +2,7 @@ import {
   archiveDefinition,
   createControlBinding,
   createFileBinding,
+  openArchive,
   openArchiveFiles,
   type ArchiveBinding,
   type ArchiveFiles,
@@ -10,7 +11,7 @@ import {
 import { MillraceError, readSettings, SHARED_SECTIONS, systemClock } from '@millrace/runtime';
 import { usualDataDirectory } from '@millrace/single/running';
 import type { Stream } from '@millrace/stream';
-import { isShared } from '../checkpoints/checkpoint-place.ts';
+import { isShared, openLogView } from '../checkpoints/checkpoint-place.ts';
 import { dataDirOf, type CliContext } from '../cli-context.ts';
 import { findRunning } from '../running-single.ts';
 
@@ -42,14 +43,15 @@ export async function findArchiveSection(
   return { ...settings.archive, url };
 }
 
-/** The archive that it names. @throws MillraceError ARCHIVE_NOT_SET when there is none. */
-export async function openArchive(
+/** The archive that it names. @throws MillraceError ARCHIVE_UNSET, ARCHIVE_NOT_SET: there is none. */
+export async function openSetArchive(
   context: CliContext,
   dataDir: string | undefined,
 ): Promise<OpenedArchive> {
   const section = await findArchiveSection(context, dataDir);
   const files = await openArchiveFiles(section);
   if (files !== undefined) return { files, section };
+  await ensureUnbound(context, dataDir, section);
   throw new MillraceError({
     code: 'ARCHIVE_NOT_SET',
     kind: 'permanent',
@@ -58,6 +60,27 @@ export async function openArchive(
       'Set MILLRACE_ARCHIVE__URL, for the processes too, to file:///a/directory or ' +
       's3://bucket/prefix?endpoint=https://host.',
   });
+}
+
+/** @throws MillraceError ARCHIVE_UNSET when the log can be looked at, and is bound to an archive. */
+async function ensureUnbound(
+  context: CliContext,
+  dataDir: string | undefined,
+  section: ArchiveSection,
+): Promise<void> {
+  let stream: Stream;
+  try {
+    stream = await openLogView(context, dataDir);
+  } catch (error) {
+    if (error instanceof MillraceError) return;
+    throw error;
+  }
+  try {
+    const { check } = await openArchive(section, bindingOf(context, dataDir, stream));
+    await check();
+  } finally {
+    await stream.close();
+  }
 }
 
 /** To which archive a log is bound, and where that is changed. */

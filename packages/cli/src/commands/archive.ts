@@ -46,11 +46,11 @@ export function addArchiveCommand(program: Command, context: CliContext): void {
 
 async function status(context: CliContext, flags: ArchiveFlags): Promise<void> {
   const { output } = context;
-  const { bindingOf, openArchive } = await import('../archive/archive-place.ts');
+  const { bindingOf, openSetArchive } = await import('../archive/archive-place.ts');
   const { openLogView } = await import('../checkpoints/checkpoint-place.ts');
   const { lookBesideLog } = await import('../archive/look-beside-log.ts');
   const { formatArchive } = await import('../archive/archive-text.ts');
-  const { files } = await openArchive(context, flags.dataDir);
+  const { files } = await openSetArchive(context, flags.dataDir);
   const log = {
     open: () => openLogView(context, flags.dataDir),
     bindingOf: (stream: Stream) => bindingOf(context, flags.dataDir, stream),
@@ -61,11 +61,11 @@ async function status(context: CliContext, flags: ArchiveFlags): Promise<void> {
 
 async function verify(context: CliContext, flags: ArchiveFlags): Promise<void> {
   const { output } = context;
-  const { openArchive } = await import('../archive/archive-place.ts');
+  const { openSetArchive } = await import('../archive/archive-place.ts');
   const { verifyArchive } = await import('@millrace/archive');
   const { formatReport } = await import('../archive/archive-text.ts');
   const { withBoundFiles } = await import('../archive/with-bound-files.ts');
-  const { files: found } = await openArchive(context, flags.dataDir);
+  const { files: found } = await openSetArchive(context, flags.dataDir);
   const onRange = bytesReadLine(output);
   const report = await stoppable((signal) =>
     withBoundFiles({ context, dataDir: flags.dataDir }, found, (files) =>

@@ -64,6 +64,8 @@ async function runAudit(context: CliContext, flags: AuditFlags): Promise<void> {
   output.result(flags.json === true ? json : formatAudit(report, output.colours));
   if (isBroken) throw broken(report, files);
   if (files.length > 0) output.notice(`Written to ${files.join(' and ')}.`);
+  const { tenant, ledger } = report;
+  if (tenant !== undefined && ledger.length === 0) throw tenantUnknown(tenant);
 }
 
 async function examine(context: CliContext, flags: AuditFlags): Promise<AuditReport> {
@@ -91,6 +93,16 @@ function broken({ findings }: AuditReport, files: readonly string[]): MillraceEr
     kind: 'permanent',
     message: `Log and store do not agree: ${differences} differences. Nothing was changed.`,
     remedy: `Report it as a bug and attach ${files.join(' and ')}.`,
+  });
+}
+
+/** Of a name that was mistyped nothing is wrong, and that would look well. */
+function tenantUnknown(tenant: string): MillraceError {
+  return new MillraceError({
+    code: 'AUDIT_TENANT_UNKNOWN',
+    kind: 'permanent',
+    message: `No ledger of what was looked at knows a tenant ${tenant}: nothing is proven of it.`,
+    remedy: 'Look at "millrace ledger" for the tenants that there are.',
   });
 }
 

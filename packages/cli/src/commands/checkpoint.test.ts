@@ -154,22 +154,29 @@ describe('millrace checkpoint', () => {
     // More than a segment each: only whole ones are forgotten, and never the last one.
     const second = await foldAndCheckpoint(60);
     await foldAndCheckpoint(60);
-    const stream = await openLog({ retentionMs: 0 });
-    await stream.release(TOPIC_EVENTS, 0, second);
-    const { start } = await stream.bounds(TOPIC_EVENTS, 0);
-    expect(start).toBeGreaterThan(first);
     const restore = () => run('restore', '--partition', '0', '--at-most', String(first));
-    expect(await restore()).toMatchObject({
-      code: 1,
-      err: expect.stringMatching(/^TRANSFORMER_NO_WAY_BACK/m),
-    });
-    const binding = createFileBinding({ stream, logDirectory: join(dataDir, 'log') });
-    await binding.bind({ archiveId: 'ab'.repeat(16), where: 's3://bucket/archive' });
-    await stream.close();
-    expect(await restore()).toMatchObject({
-      code: 1,
-      err: expect.stringMatching(/^ARCHIVE_UNSET: .*s3:\/\/bucket\/archive/m),
-    });
+    const archiveStatus = () => runCommand(['archive', 'status', '--data-dir', dataDir]);
+    const stream = await openLog({ retentionMs: 0 });
+    try {
+      await stream.release(TOPIC_EVENTS, 0, second);
+      const { start } = await stream.bounds(TOPIC_EVENTS, 0);
+      expect(start).toBeGreaterThan(first);
+      expect(await restore()).toMatchObject({
+        code: 1,
+        err: expect.stringMatching(/^TRANSFORMER_NO_WAY_BACK/m),
+      });
+      expect((await archiveStatus()).err).toMatch(/^ARCHIVE_NOT_SET: /m);
+      const binding = createFileBinding({ stream, logDirectory: join(dataDir, 'log') });
+      await binding.bind({ archiveId: 'ab'.repeat(16), where: 's3://bucket/archive' });
+    } finally {
+      await stream.close();
+    }
+    for (const command of [restore, archiveStatus]) {
+      expect(await command()).toMatchObject({
+        code: 1,
+        err: expect.stringMatching(/^ARCHIVE_UNSET: .*s3:\/\/bucket\/archive/m),
+      });
+    }
     const state = openLmdbStateStore({ directory: join(dataDir, 'state') });
     expect((await state.readPosition(0))?.position).toBeGreaterThan(second);
     await state.close();

@@ -20,13 +20,12 @@ const SAMPLE_BYTES = 48;
 const MIB = 1024 * 1024;
 
 /**
- * @throws MillraceError COMPLETE_NOT_ALL when some windows cannot be completed; COMPLETE_RANGE;
+ * @throws MillraceError COMPLETE_NOT_ALL when some windows cannot be completed;
  *   COMPLETE_RULE_UNKNOWN.
  */
 export async function completeCommand(context: CliContext, flags: CompleteFlags): Promise<void> {
   const { output } = context;
-  const { memory, since = -Infinity, until = Infinity } = flags;
-  if (since >= until) throw emptyRange();
+  const { memory } = flags;
   const report = await completeWindows(context, flags.dataDir, {
     ...{ sinceUs: flags.since, untilUs: flags.until, rules: flags.rule, tenant: flags.tenant },
     isAgain: flags.again === true,
@@ -35,15 +34,6 @@ export async function completeCommand(context: CliContext, flags: CompleteFlags)
   if (flags.json === true) output.result(jsonText(report));
   else output.result(formatCompletion(report, output.colours));
   if (report.notCompletable > 0) throw notAll(report.notCompletable);
-}
-
-function emptyRange(): MillraceError {
-  return new MillraceError({
-    code: 'COMPLETE_RANGE',
-    kind: 'permanent',
-    message: 'The range ends before it begins. Nothing was changed.',
-    remedy: 'Give an --until that is later than --since.',
-  });
 }
 
 function notAll(windows: number): MillraceError {

@@ -18,7 +18,7 @@ const REPORT: CompleteReport = {
 
 test('what came of it is told in one line, and why not in one for each reason', () => {
   expect(formatCompletion(REPORT, plain).split('\n')).toEqual([
-    '12 windows marked; 7 completed; 2 not over yet; 3 not completable',
+    '12 windows marked; 7 completed; 2 not over yet, or the next one is not; 3 not completable',
     '1 record of the log read; 2.5 s',
     '  2: Records are gone.',
     '  1: Nobody knows their rule.',
@@ -34,7 +34,8 @@ test.each([
   [LAST, '1m 0s ago: 12 of 12 marked windows completed'],
   [
     { ...LAST, completed: 7, notOver: 2, notCompletable: 3 },
-    '1m 0s ago: 7 of 12 marked windows completed, 2 not over yet, 3 not completable',
+    '1m 0s ago: 7 of 12 marked windows completed, 2 not over yet, or the next one is not, ' +
+      '3 not completable',
   ],
   [{ ...LAST, endedMs: undefined }, 'begun 1m 0s ago, not ended'],
   [{ ...LAST, problem: 'no log' }, '1m 0s ago: broke off: no log'],

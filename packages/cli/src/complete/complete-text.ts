@@ -6,7 +6,8 @@ import { formatDurationMs } from '../quantities.ts';
 export function formatCompletion(report: CompleteReport, colours: Colours): string {
   const { marked, completed, notOver, notCompletable, records, durationMs, reasons } = report;
   const told =
-    `${count(marked, 'window')} marked; ${completed} completed; ${notOver} not over yet; ` +
+    `${count(marked, 'window')} marked; ${completed} completed; ` +
+    `${notOver} not over yet, or the next one is not; ` +
     `${notCompletable} not completable`;
   const headline = notCompletable === 0 ? colours.green(told) : colours.yellow(told);
   return [

@@ -47,10 +47,10 @@ async function ensureRules(store: StoreReader, names: readonly string[]): Promis
   throw new MillraceError({
     code: 'COMPLETE_RULE_UNKNOWN',
     kind: 'permanent',
-    message: `No window is of a rule named ${unknown.join(' or ')}. Nothing was changed.`,
+    message: `The store knows no rule named ${unknown.join(' or ')}. Nothing was changed.`,
     remedy:
       there.length === 0
-        ? 'Nothing is stored yet; wait for the first windows.'
+        ? 'The store knows no rules yet; wait until samples are stored.'
         : `Name one of ${there.join(', ')}, or none for all.`,
   });
 }

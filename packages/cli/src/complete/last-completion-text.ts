@@ -13,7 +13,7 @@ export function formatLastCompletion(
   if (problem !== undefined) return `${ago}: ${colours.red(`broke off: ${problem}`)}`;
   if (endedMs === undefined) return `begun ${ago}, not ended`;
   const left = [
-    ...(notOver === 0 ? [] : [`${notOver} not over yet`]),
+    ...(notOver === 0 ? [] : [`${notOver} not over yet, or the next one is not`]),
     ...(notCompletable === 0 ? [] : [colours.yellow(`${notCompletable} not completable`)]),
   ];
   return [`${ago}: ${completed} of ${marked} marked windows completed`, ...left].join(', ');
