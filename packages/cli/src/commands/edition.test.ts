@@ -129,6 +129,21 @@ describe('reprocess', () => {
     expect(out).toMatch(`History is folded under ${number}. Compare with`);
   });
 
+  test('tells the number of what it began, whatever becomes of waiting for it', async () => {
+    await run('rules', 'apply', await fileOf(A));
+    await stored.begin((await stored.ask()).inForce.rules);
+    const args = ['reprocess', '--rules', await fileOf(B), '--since', '2h', '--force', '--json'];
+    const waiting = stored.run(...args);
+    await expect.poll(async () => (await stored.ask()).candidates.length).toBe(1);
+    const { number, rules, since } = (await stored.ask()).candidates[0]!;
+    await stored.begin(rules, number);
+    expect((await stored.run('edition', 'drop', String(number), '--yes')).code).toBe(0);
+    const { code, out } = await waiting;
+    expect(code).toBe(1);
+    const told = { ok: false, code: 'REPROCESS_GONE', number, since };
+    expect(JSON.parse(out)).toMatchObject(told);
+  });
+
   test('tells what is wrong, and begins nothing', async () => {
     const wrong = await stored.run(
       ...['reprocess', '--rules', await fileOf(A.replace('sum', 'smu')), '--since', '2h'],

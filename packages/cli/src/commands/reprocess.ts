@@ -11,6 +11,7 @@ import { liveLag, lookAtJobs, type JobLook } from '../editions/look-at-jobs.ts';
 import { withEditions, type Editions } from '../editions/open-editions.ts';
 import { formatRuleSet } from '../editions/rule-sets-text.ts';
 import { jobsSummary, ruleSets } from '../editions/rule-sets.ts';
+import { errorJson } from '../error-report.ts';
 import { jsonText } from '../json-text.ts';
 import { rateArgument } from '../rate-argument.ts';
 import { receiverUrl, type ReceiverFlags } from '../receiver-client.ts';
@@ -140,7 +141,15 @@ async function begin(
   const { number, since } = candidate;
   const names = candidate.rules.map(({ name }) => name).join(', ');
   output.notice(`${number}: ${names}, folded beside the rules in force, and since ${since}.`);
-  if (flags.detach !== true) await follow(context, flags, number);
+  if (flags.detach !== true) {
+    try {
+      await follow(context, flags, number);
+    } catch (error) {
+      // It was begun, whatever became of following it.
+      if (isJson) output.result(jsonText({ ...errorJson(error), number, since }));
+      throw error;
+    }
+  }
   if (isJson) output.result(jsonText({ number, since, isFollowed: flags.detach !== true }));
   else output.result(nextLines(program, number, flags.detach === true).join('\n'));
 }
