@@ -66,7 +66,7 @@ export async function checkCompletedWindows(
   told.notProven.push(...unproven(check));
   if (elsewhere > 0) {
     told.notProven.push(
-      `${again(elsewhere)} ${were(elsewhere)} not compared: there are samples of other partitions ` +
+      `${again(elsewhere)} ${were(elsewhere)} not compared: samples are of other partitions ` +
         `than ${partition}. "millrace audit --deep" compares all, without --partition.`,
     );
   }
