@@ -7,7 +7,7 @@ import {
   type FoldSettings,
 } from '@millrace/wire';
 import { foldCollected, type Inexact, type WindowLinks } from './fold-collected.ts';
-import type { PieceColumns } from './merge-pieces.ts';
+import type { MergedColumns } from './merge-pieces.ts';
 import { ALL_SERIES, PartitionCollector, type SeriesRange } from './partition-collector.ts';
 import {
   oldestStart,
@@ -20,7 +20,7 @@ import { WantedWindows, type EditionRules } from './wanted-windows.ts';
 
 /** What windows hold of one partition, and why some cannot be computed; by number. */
 export interface PartitionResult {
-  pieces: Map<number, PieceColumns>;
+  pieces: Map<number, MergedColumns>;
   failed: Map<number, Failure>;
   links: WindowLinks;
 }

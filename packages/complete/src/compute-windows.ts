@@ -17,7 +17,7 @@ import {
 import type { Reason } from './complete-report.ts';
 import { editionRules } from './edition-rules.ts';
 import type { MissingWindow } from './fold-collected.ts';
-import { mergePieces, type PieceColumns } from './merge-pieces.ts';
+import { mergePieces, type MergedColumns } from './merge-pieces.ts';
 import { SECOND_US, taskOf, type ComputeParts } from './partition-task.ts';
 import type { EditionRules } from './wanted-windows.ts';
 
@@ -247,7 +247,7 @@ function merged(
 }
 
 /** What a piece says in which there is nothing. */
-function nothingFolded({ edition, rules }: EditionRules): PieceColumns {
+function nothingFolded({ edition, rules }: EditionRules): MergedColumns {
   const plan = planEdition(rules.rules.find((one) => one.edition === edition)!);
   return {
     count: 0,

@@ -1,19 +1,22 @@
 import { ExponentialHistogram, HyperLogLog, PieceInputs, type Piece } from '@millrace/model';
 
 /** The columns of a piece that readers merge. */
-export type PieceColumns = Omit<Piece, 'edition' | 'fingerprint' | 'widthUs' | 'startUs' | 'piece'>;
+export type MergedColumns = Omit<
+  Piece,
+  'edition' | 'fingerprint' | 'widthUs' | 'startUs' | 'piece'
+>;
 
 /** What readers make of pieces, given by partition: as the view `series_windows` does. */
-export function mergePieces(pieces: readonly PieceColumns[]): PieceColumns {
+export function mergePieces(pieces: readonly MergedColumns[]): MergedColumns {
   const first = pieces
     .filter(({ firstTimeUs }) => firstTimeUs !== undefined)
-    .reduce<PieceColumns | undefined>(
+    .reduce<MergedColumns | undefined>(
       (a, b) => (a !== undefined && a.firstTimeUs! <= b.firstTimeUs! ? a : b),
       undefined,
     );
   const last = pieces
     .filter(({ lastTimeUs }) => lastTimeUs !== undefined)
-    .reduce<PieceColumns | undefined>(
+    .reduce<MergedColumns | undefined>(
       (a, b) => (a !== undefined && a.lastTimeUs! > b.lastTimeUs! ? a : b),
       undefined,
     );
@@ -36,19 +39,19 @@ export function mergePieces(pieces: readonly PieceColumns[]): PieceColumns {
 
 type Numbers = 'sum' | 'increase' | 'min' | 'max';
 
-function known(pieces: readonly PieceColumns[], column: Numbers): number[] {
+function known(pieces: readonly MergedColumns[], column: Numbers): number[] {
   return pieces.map((piece) => piece[column]).filter((value) => value !== undefined);
 }
 
 /** In the order of the pieces: not of their size. */
-function total(pieces: readonly PieceColumns[], column: 'sum' | 'increase'): number | undefined {
+function total(pieces: readonly MergedColumns[], column: 'sum' | 'increase'): number | undefined {
   const [first, ...others] = known(pieces, column);
   return first === undefined ? undefined : others.reduce((sum, value) => sum + value, first);
 }
 
 /** NaN counts only while there is nothing else; of equal ones (0, -0) the first stays. */
 function extreme(
-  pieces: readonly PieceColumns[],
+  pieces: readonly MergedColumns[],
   column: 'min' | 'max',
   isBeyond: (a: number, b: number) => boolean,
 ): number | undefined {
@@ -63,7 +66,7 @@ interface Sketch<T> {
 }
 
 function sketch<T extends Sketch<T>>(
-  pieces: readonly PieceColumns[],
+  pieces: readonly MergedColumns[],
   column: 'histogram' | 'distinct' | 'inputs',
   kind: Readonly<{ empty(): T; decode(bytes: Uint8Array): T }>,
 ): Uint8Array | undefined {

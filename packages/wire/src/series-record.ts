@@ -150,8 +150,15 @@ export interface Entries {
   histograms: HistogramEntry[];
   definitions: DefinitionEntry[];
   open: Piece[];
+  /**
+   * Final pieces as objects: so the transformer puts them out, and so `decodeSeriesRecord` gives
+   * them. Empty in what `decodeSeriesRecordColumns` gives.
+   */
   finals: Piece[];
-  /** Further final pieces: all of a record that was decoded with them as columns. */
+  /**
+   * Final pieces as columns: so `decodeSeriesRecordColumns` gives them, which the writer calls;
+   * absent otherwise. They come behind `finals`, and a store takes both.
+   */
   finalColumns?: PieceColumns;
   unverified: UnverifiedEntry[];
   deadLetters: DeadLetterEntry[];

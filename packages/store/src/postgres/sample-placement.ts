@@ -32,11 +32,16 @@ export const PACKING_DEFAULTS: PackingSettings = {
   denseRowsMin: 4_000,
 };
 
-/**
- * Where the verified samples of a batch go, and how many of as many series would be packed at once
- * in rows that are long enough; 0: so few that it makes no difference.
- */
-export type Placement = (InHead | Packed) & Readonly<{ cheaperFrom: number }>;
+/** Where the verified samples of a batch go. */
+export type Placement = (InHead | Packed) &
+  Readonly<{
+    /**
+     * A batch of these series with so many samples would have `densePerSeriesMin` of each, so that
+     * it is packed at once, in rows worth their price. 0: that is not worth waiting for, because a
+     * head of so few series is soon full of long rows as well.
+     */
+    cheaperFrom: number;
+  }>;
 
 /** Beside what waits already; none of it is touched. */
 interface InHead {
