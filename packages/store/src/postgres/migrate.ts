@@ -1,10 +1,10 @@
-import type { Log } from '@millrace/runtime';
+import { systemClock, type Log } from '@millrace/runtime';
 import pg from 'pg';
 import type { PostgresConnection } from '../postgres-connection.ts';
 import { StoreError, StoreErrorCode } from '../store-error.ts';
 import { AdvisoryLock } from './advisory-lock.ts';
 import { clientConfig } from './client-config.ts';
-import { translateError } from './postgres-errors.ts';
+import { translateError, type SqlError } from './postgres-errors.ts';
 import { sessionOf, transaction, type Session } from './session.ts';
 import { readMigrations, type Migration } from './sql-files.ts';
 import { otherLayout, type LayoutName } from './storage-layout.ts';
@@ -14,6 +14,8 @@ export interface MigrateParams {
   log: Log;
   /** Changes nothing; tells what would be done. */
   isPlan?: boolean;
+  /** How long it waits for a lock at once: while it does, all others wait behind it. */
+  lockTimeoutMs?: number;
 }
 
 export interface MigrateResult {
@@ -45,7 +47,10 @@ export interface LayoutPolicy {
   ): Promise<string[]>;
 }
 
-const LIMITS = { connectTimeoutMs: 5_000, statementTimeoutMs: 600_000, lockTimeoutMs: 60_000 };
+const LIMITS = { connectTimeoutMs: 5_000, statementTimeoutMs: 600_000, lockTimeoutMs: 5_000 };
+/** How often it is tried when others have what it needs, and how long they are let through then. */
+const ATTEMPTS_MAX = 12;
+const REST_MS = 1_000;
 
 const NATIVE: LayoutPolicy = {
   accepted: ['partitions'],
@@ -54,8 +59,9 @@ const NATIVE: LayoutPolicy = {
 
 /**
  * Brings the schema of a database up to this program's, all in one transaction, with native
- * partitions; does nothing when it is. Refuses (permanent, STORE_MIGRATION) a schema that is newer
- * or was applied differently, and (STORE_LAYOUT) one that was made with hypertables.
+ * partitions; does nothing when it is. Tries for about a minute while others hold locks
+ * (transient, STORE_BUSY). Refuses (permanent, STORE_MIGRATION) a schema that is newer or was
+ * applied differently, and (STORE_LAYOUT) one that was made with hypertables.
  */
 export function migratePostgres(params: Readonly<MigrateParams>): Promise<MigrateResult> {
   return migrateSchema(params, NATIVE);
@@ -66,14 +72,14 @@ export async function migrateSchema(
   params: Readonly<MigrateParams>,
   policy: LayoutPolicy,
 ): Promise<MigrateResult> {
-  const { log, isPlan = false } = params;
-  const client = new pg.Client(clientConfig(params.connection, LIMITS));
+  const { log, isPlan = false, lockTimeoutMs = LIMITS.lockTimeoutMs } = params;
+  const client = new pg.Client(clientConfig(params.connection, { ...LIMITS, lockTimeoutMs }));
   // A break shows in the statement under way; without a listener it would end the process.
   client.on('error', () => undefined);
   try {
     await client.connect();
     const session = sessionOf(client);
-    return await transaction(session, async () => {
+    return await whenFree(session, log, async () => {
       // What works on the schema from now on must not lose it in a crash of the database.
       await client.query('SET LOCAL synchronous_commit = on');
       await client.query('SELECT pg_advisory_xact_lock($1)', [AdvisoryLock.migrations]);
@@ -104,6 +110,24 @@ export async function migrateSchema(
   }
 }
 
+/** In a transaction, again in another one as long as somebody has a lock that it needs. */
+async function whenFree<T>(session: Session, log: Log, work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await transaction(session, work);
+    } catch (error) {
+      if (!isLocked(error) || attempt === ATTEMPTS_MAX) throw error;
+      log.info({ attempt, attemptsMax: ATTEMPTS_MAX }, 'The schema is in use and waits');
+      await systemClock.sleep(REST_MS);
+    }
+  }
+}
+
+/** Lock timeout, or a deadlock with somebody who reads one view after the other. */
+function isLocked(error: unknown): boolean {
+  return error instanceof Error && ['55P03', '40P01'].includes((error as SqlError).code ?? '');
+}
+
 type Applied = Pick<Migration, 'number' | 'name' | 'checksum'>;
 
 async function applied(client: pg.Client): Promise<Applied[]> {
@@ -129,7 +153,7 @@ async function hasTable(client: pg.Client, name: string): Promise<boolean> {
   return (found.rows as { found: boolean }[])[0]!.found;
 }
 
-/** What of `known` is still to be applied behind `done`. */
+/** What of `known` is still to be applied, in that order. */
 export function missingMigrations(
   known: readonly Migration[],
   done: readonly Applied[],
@@ -153,7 +177,8 @@ export function missingMigrations(
       remedy,
     });
   }
-  return known.slice(done.length);
+  const numbers = new Set(done.map(({ number }) => number));
+  return known.filter(({ number }) => !numbers.has(number));
 }
 
 async function apply(client: pg.Client, session: Session, migration: Migration): Promise<void> {

@@ -1,7 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { silentLog } from '@millrace/runtime';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestPostgres, type TestPostgres } from '../testing/test-postgres.ts';
+import { clientConfig } from './client-config.ts';
 import { migratePostgres, missingMigrations } from './migrate.ts';
 import { runQuery } from './run-query.ts';
 import { readMigrations } from './sql-files.ts';
@@ -32,6 +34,28 @@ describe('the schema', () => {
     expect(before[0]![0]).toBe(readMigrations('partitions').length);
     await Promise.all([1, 2, 3].map(() => migratePostgres({ connection, log: silentLog })));
     expect((await runQuery(connection, count)).rows).toEqual(before);
+  });
+
+  it('waits for whoever uses it, and lets others through meanwhile', async () => {
+    const { connection, drop } = await postgres.createDatabase();
+    const limits = { connectTimeoutMs: 5_000, statementTimeoutMs: 60_000, lockTimeoutMs: 60_000 };
+    const user = new pg.Client(clientConfig(connection, limits));
+    await user.connect();
+    await user.query('BEGIN');
+    await user.query('LOCK TABLE schema_migrations');
+    const told: string[] = [];
+    let unlocked: Promise<unknown> | undefined;
+    const info = (_: unknown, message: string): void => {
+      told.push(message);
+      unlocked ??= user.query('COMMIT');
+    };
+    const log = { ...silentLog, info };
+    const { steps } = await migratePostgres({ connection, log, lockTimeoutMs: 50 });
+    expect(told).toEqual(['The schema is in use and waits']);
+    expect(steps).toEqual([]);
+    await unlocked;
+    await user.end();
+    await drop();
   });
 
   it('is refused when it is newer than the program, or other than it should be', async () => {
@@ -66,6 +90,12 @@ describe('migrations', () => {
     expect(missingMigrations(known, [])).toEqual(known);
     expect(missingMigrations(known, known.slice(0, 2))).toEqual(known.slice(2));
     expect(missingMigrations(known, known)).toEqual([]);
+  });
+
+  it('are those whose number is not there, also where one was left out', () => {
+    const known = readMigrations('partitions');
+    const done = known.filter(({ number }) => number !== 2 && number !== known.length);
+    expect(missingMigrations(known, done)).toEqual([known[1], known.at(-1)]);
   });
 });
 
