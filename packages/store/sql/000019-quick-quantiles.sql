@@ -1,4 +1,8 @@
--- Windows are read quickly, once more: the same results as before, in less than half of the time.
+-- Windows are read quickly, once more: in less than half of the time, with the same results as
+-- before, quantiles to within the last bit.
+--
+-- Views come first: this may have to wait for whoever reads them, and no writer waits with it.
+-- The index comes last: from there until the end nobody writes pieces that are open.
 
 -- Functions of one expression are put in place of their call, but only if they need not be asked
 -- whether they may be called with NULL: these give NULL of it by themselves. A call took 2 µs.
@@ -64,6 +68,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   END
 $$;
 
+-- Of the buckets far out, one end of which (nearly) is zero, infinity or a number that floats have
+-- with fewer bits only: the form below would be wrong there.
 CREATE FUNCTION middle_of_outer_bucket(scale integer, index integer) RETURNS double precision
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
@@ -77,6 +83,8 @@ $$;
 
 -- The harmonic mean of a bucket's ends, 2^low and 2^high, without the one of them that follows from
 -- the other; and as before where an end lies near or outside the range of floats.
+-- `middle_of_bucket(bytea, integer)` stays: a query of a session that began before goes on with the
+-- `quantile` of the release before, which calls it.
 CREATE FUNCTION middle_of_bucket(scale integer, index integer) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE
@@ -145,17 +153,11 @@ WHERE NOT EXISTS (
     AND final.partition = revision.partition AND final.piece = revision.piece
 );
 
--- Of what is open few rows are of the time that somebody asks for, while very many series are live
--- or a backlog has come, whose pieces stay open for ten minutes; and long after it the table's few
--- rows lie among many free pages. No revision changes these columns. A new piece pays 0.7 µs, and
--- one that is final saves 2: pieces of one start lie beside one another here.
--- The whole key: whichever index a plan takes that was made for an empty table, it finds one row.
-CREATE INDEX windows_open_start
-  ON windows_open (start, width, series_id, edition, partition, piece);
-
 -- As before, but pieces are merged before it is looked whether the window was computed again: less
--- to sort by. What is served, and the same of all editions, served or not: of those filter on
--- edition and start.
+-- to sort by. They are merged in `live`, which is grouped and so stays a query of its own: put in
+-- place where they are mentioned, histograms would be merged once for each quantile asked for.
+-- What is served, and the same of all editions, served or not: of those filter on edition and
+-- start.
 DO $outer$
 DECLARE
   made record;
@@ -221,10 +223,16 @@ FROM (
       FILTER (WHERE piece.last_time IS NOT NULL))[1] AS last,
     max(piece.last_time) AS last_time,
     sum_in_order(piece.increase ORDER BY piece.partition, piece.piece) AS increase,
-    array_agg(piece.histogram) FILTER (WHERE piece.histogram IS NOT NULL) AS histograms,
-    array_agg(piece."distinct") FILTER (WHERE piece."distinct" IS NOT NULL) AS sketches,
-    array_agg(piece.inputs ORDER BY piece.partition, piece.piece)
-      FILTER (WHERE (piece.inputs).series_ids IS NOT NULL) AS inputs,
+    merged_histogram(
+      array_agg(piece.histogram) FILTER (WHERE piece.histogram IS NOT NULL)
+    ) AS histogram,
+    merged_sketch(
+      array_agg(piece."distinct") FILTER (WHERE piece."distinct" IS NOT NULL)
+    ) AS "distinct",
+    merged_inputs(
+      array_agg(piece.inputs ORDER BY piece.partition, piece.piece)
+        FILTER (WHERE (piece.inputs).series_ids IS NOT NULL)
+    ) AS inputs,
     count(*) AS pieces,
     bool_or(piece.marked) AS marked
   FROM window_pieces AS piece
@@ -247,13 +255,21 @@ CROSS JOIN LATERAL (
     CASE WHEN whole.run IS NULL THEN live.last ELSE whole.last END AS last,
     CASE WHEN whole.run IS NULL THEN live.last_time ELSE whole.last_time END AS last_time,
     CASE WHEN whole.run IS NULL THEN live.increase ELSE whole.increase END AS increase,
-    CASE WHEN whole.run IS NULL THEN merged_histogram(live.histograms) ELSE whole.histogram
-    END AS histogram,
-    CASE WHEN whole.run IS NULL THEN merged_sketch(live.sketches) ELSE whole."distinct"
-    END AS "distinct",
-    CASE WHEN whole.run IS NULL THEN merged_inputs(live.inputs) ELSE whole.inputs END AS inputs
+    CASE WHEN whole.run IS NULL THEN live.histogram ELSE whole.histogram END AS histogram,
+    CASE WHEN whole.run IS NULL THEN live."distinct" ELSE whole."distinct" END AS "distinct",
+    CASE WHEN whole.run IS NULL THEN live.inputs ELSE whole.inputs END AS inputs
 ) AS told
     $$, made.name, made.shown);
   END LOOP;
 END
 $outer$;
+
+-- Who asks for windows of some time reads what is open of that time only. Else that is all that is
+-- open: very much while many series are live, or after a backlog, whose pieces stay open for ten
+-- minutes; and later still as many pages, though few rows are left in them.
+-- No revision changes these columns. A new piece costs 0.7 µs more, one that becomes final 2 less,
+-- because pieces of one start lie beside one another here.
+-- The whole key: a plan that was made while the table was empty may take either index, and then
+-- finds one row with each.
+CREATE INDEX windows_open_start
+  ON windows_open (start, width, series_id, edition, partition, piece);

@@ -250,6 +250,29 @@ export function describeViews(name: string, start: () => Promise<TestServer>): v
       });
     });
 
+    describe('merging', () => {
+      // They only ask for plans.
+      beforeAll(openDatabase);
+
+      it.each([
+        ['count, sum, max, avg', []],
+        ['quantile(histogram, 0.5), quantile(histogram, 0.99)', ['histograms']],
+        ['distinct_count, "distinct"', ['sketches']],
+        ['sum_last, avg_last, count_series', ['series_inputs']],
+      ])(
+        'is done once of what a query asks for, and of nothing else: %s',
+        async (asked, merged) => {
+          for (const view of ['series_windows', 'edition_windows']) {
+            const plan = await query(
+              `EXPLAIN (VERBOSE) SELECT ${asked} FROM ${view} WHERE start >= '2026-03-01'`,
+            );
+            const calls = linesOf(plan).match(/(?<=\bmerge_)[a-z_]+(?=\()/g);
+            expect([view, calls ?? []]).toEqual([view, merged]);
+          }
+        },
+      );
+    });
+
     describe('selectors', () => {
       const all = [
         definitionOf('up', { job: 'api', host: 'a1' }),
