@@ -266,7 +266,9 @@ export function describeViews(name: string, start: () => Promise<TestServer>): v
             const plan = await query(
               `EXPLAIN (VERBOSE) SELECT ${asked} FROM ${view} WHERE start >= '2026-03-01'`,
             );
-            const calls = linesOf(plan).match(/(?<=\bmerge_)[a-z_]+(?=\()/g);
+            // Where it is grouped it is merged; plans repeat that where it is only looked at.
+            const [, output] = /Aggregate .*\n\s*Output: (.*)/.exec(linesOf(plan)) ?? [];
+            const calls = output!.match(/(?<=\bmerge_)[a-z_]+(?=\()/g);
             expect([view, calls ?? []]).toEqual([view, merged]);
           }
         },
