@@ -1,9 +1,10 @@
 import { startOwnServices } from '../services/own-services.ts';
 import { KILL_MOMENTS, reprocessUnderKills } from '../integration/killed-reprocess.ts';
-import { Playground } from '../integration/running-millrace.ts';
+import type { Playground } from '../integration/running-millrace.ts';
 import { ShopSamples } from '../integration/shop-samples.ts';
 import { Random } from '../sim/random.ts';
 import { ClusterReprocess } from './cluster-reprocess.ts';
+import { soakRounds, type Round, type SoakParams } from './soak-rounds.ts';
 
 const MINUTE_MS = 60_000;
 const KILLS = 5;
@@ -15,42 +16,13 @@ const REQUESTS_MORE = 150;
  * the seed draws, with late samples of the same past: both editions are the same, and both audits
  * pass. Resolves with whether nothing broke.
  */
-export async function soakReprocess(
-  params: Readonly<{
-    minutes: number;
-    seed: number;
-    say: (text: string) => void;
-    isStopping: () => boolean;
-  }>,
-): Promise<boolean> {
-  const { minutes, seed, say, isStopping } = params;
-  const deadlineMs = performance.now() + minutes * MINUTE_MS;
-  let rounds = 0;
-  while (performance.now() < deadlineMs && !isStopping()) {
-    const roundSeed = seed + rounds;
-    const playground = await Playground.make();
-    try {
-      const { told, faults } = await round(playground, roundSeed);
-      say(told);
-      if (faults.length > 0) throw new Error(faults.join('\n'));
-      await playground.remove();
-    } catch (error) {
-      await playground.end();
-      say(`BROKE: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-      say(`Everything is left in ${playground.path}`);
-      say(`npm run soak -- --reprocess --seed ${roundSeed}`);
-      return false;
-    }
-    rounds += 1;
-  }
-  say(`${rounds} rounds, no window differs. Seed ${seed}.`);
-  return true;
+export async function soakReprocess(params: SoakParams): Promise<boolean> {
+  const texts = { option: '--reprocess', whole: 'no window differs' };
+  return await soakRounds(params, texts, round);
 }
 
 /** The same of a cluster, whose transformers are killed by turns. */
-export async function soakClusterReprocess(
-  params: Parameters<typeof soakReprocess>[0],
-): Promise<boolean> {
+export async function soakClusterReprocess(params: SoakParams): Promise<boolean> {
   const { minutes, seed, say, isStopping } = params;
   const services = await startOwnServices();
   if (!('urls' in services)) {
@@ -83,10 +55,7 @@ export async function soakClusterReprocess(
   }
 }
 
-async function round(
-  playground: Playground,
-  seed: number,
-): Promise<{ told: string; faults: string[] }> {
+async function round(playground: Playground, seed: number): Promise<Round> {
   const random = new Random(seed);
   const requests = REQUESTS_MIN + random.int(REQUESTS_MORE);
   const fromMs = Math.floor(Date.now() / MINUTE_MS - requests / 2 - 10) * MINUTE_MS;
