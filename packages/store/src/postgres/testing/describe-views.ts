@@ -361,15 +361,17 @@ export function describeViews(name: string, start: () => Promise<TestServer>): v
       it('touches only the partitions of samples that lie between', async () => {
         const day = 86_400 * SECOND_US;
         const series = all[0]!.fingerprint;
-        const now = Date.now() * 1000;
-        const samples = [0, 1, 2].map((i) => ({ series, timeUs: now - i * day, value: i }));
+        // At noon, so that no range below reaches into another day, whenever this runs.
+        const noon = (Math.floor(Date.now() / 86_400_000) + 0.5) * day;
+        const samples = [0, 1, 2].map((i) => ({ series, timeUs: noon - i * day, value: i }));
         await put(0, { samples: samplesOf(samples) });
         const part = /samples_packed_\d{8}|_hyper_\d+_\d+_chunk/g;
         const count = (text: QueryValue[][]) => new Set(linesOf(text).match(part)).size;
-        const iso = new Date((now - day) / 1000).toISOString();
+        const iso = new Date((noon - day) / 1000).toISOString();
+        const midnight = `date_trunc('day', now(), 'UTC')`;
         for (const filter of [
           `bucket BETWEEN '${iso.slice(0, 17)}00Z' AND '${iso}'`,
-          `bucket >= now() - interval '1 minute'`,
+          `bucket >= ${midnight} - interval '1 hour' AND bucket < ${midnight}`,
           `time = '${iso}' AND bucket >= date_trunc('minute', timestamptz '${iso}')
              AND bucket < timestamptz '${iso}' + interval '10 minutes'`,
         ]) {
