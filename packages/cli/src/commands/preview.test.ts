@@ -14,6 +14,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createConsoleOutput } from '../console-output.ts';
 import { reckonPast } from '../editions/reckon-past.ts';
 import type { PreviewReport } from '../preview/preview-report.ts';
+import { formatTimeUs } from '../quantities.ts';
 import { runCommand } from '../testing/served-rules.ts';
 
 const SECOND_US = 1_000_000;
@@ -103,13 +104,12 @@ describe('preview', () => {
   test('counts what rules would make of the range, and writes nothing', async () => {
     await fillLog();
     const { rules, raw, removed, notCovered, ...rest } = await report(RULES, ...since(10));
+    const from = formatTimeUs(NOW_US - 10 * MINUTE_US);
     expect(rest.partitions).toEqual([
-      ...[
-        {
-          ...{ partition: 0, position: 0, checkpoint: null, archive: null },
-          ...{ records: 124, samples: 480, seconds: 600 },
-        },
-      ],
+      {
+        ...{ partition: 0, position: 0, checkpoint: null, archive: null },
+        ...{ records: 124, samples: 480, from, seconds: 600 },
+      },
     ]);
     const routes = rules.find(({ rule }) => rule === 'routes')!;
     expect(routes).toMatchObject({
@@ -221,6 +221,15 @@ describe('preview', () => {
     expect(cut.err).toMatch(/^PREVIEW_LOG_CUT: Partition 0 .* begins at offset \d+/);
     expect(cut.err).toMatch(/the oldest usable checkpoint is of \S+Z/);
     expect(cut.err).toContain('No archive is set here');
+  });
+
+  test('reckons with what the log holds, however far back the past is asked for', async () => {
+    await fillLog();
+    const whole = await reckoned(20);
+    expect(whole!.store).toBeGreaterThan(1000);
+    const asked = await reckoned(30 * 24 * 60);
+    expect(asked!.store / whole!.store).toBeCloseTo(1, 1);
+    expect(asked!.days).toBeCloseTo(20 / 1440, 2);
   });
 
   test('reads from the archive what the log has forgotten, and says so', async () => {

@@ -3,7 +3,10 @@ import { expect, test } from 'vitest';
 import { checkRoom } from './check-room.ts';
 import { sizeOf } from './past-size.ts';
 
+type SizedReport = Parameters<typeof sizeOf>[0];
+
 const GIB = 2 ** 30;
+const NOW_US = Date.parse('2026-11-29T15:00:00Z') * 1000;
 const roomOf = async (path: string): Promise<DiskRoom> => {
   const device = path === '/store' ? 1 : 2;
   return { device, totalBytes: 100 * GIB, freeBytes: 5 * GIB, keptFreeBytes: GIB };
@@ -31,8 +34,18 @@ test('a volume that is short already takes nothing more', async () => {
 
 test('windows that only reach into the range are reckoned with as a whole', () => {
   const rule = (width: string, bytesPerDay: number) => ({ widths: [{ width, bytesPerDay }] });
-  const report = { rules: [rule('1h', 2400), rule('1d', 10)] } as Parameters<typeof sizeOf>[0];
-  const { store, log } = sizeOf(report, 3 * 3_600_000_000);
+  const partitions = [{ samples: 5, from: '2026-11-29T12:00:00Z' }];
+  const report = { rules: [rule('1h', 2400), rule('1d', 10)], partitions } as SizedReport;
+  const { store, log } = sizeOf(report, NOW_US);
   expect(store).toBeCloseTo(4 * 100 + (27 / 24) * 10, 6);
   expect(log).toBe(store);
+});
+
+test('history is as long as the oldest partition that had a sample', () => {
+  const partitions = [
+    { samples: 5, from: '2026-11-29T09:00:00Z' },
+    { samples: 9, from: '2026-11-28T15:00:00Z' },
+    { samples: 0, from: '2026-10-30T15:00:00Z' },
+  ];
+  expect(sizeOf({ rules: [], partitions } as unknown as SizedReport, NOW_US).days).toBe(1);
 });

@@ -9,7 +9,7 @@ export interface PastSize {
   store: number;
   /** The same windows in `metrics.series`, on their way there. */
   log: number;
-  /** Days of history. */
+  /** Days of history that log and archive hold of what is asked for. */
   days: number;
 }
 
@@ -31,7 +31,7 @@ export async function pastSize(
 ): Promise<PastSize | undefined> {
   const settings = { sinceUs, samplesMax: SAMPLES_MAX, seconds: SECONDS_MAX };
   try {
-    return sizeOf(await preview(components, file, settings), nowUs - sinceUs);
+    return sizeOf(await preview(components, file, settings), nowUs);
   } catch (error) {
     // The log reaches not so far back, or a bound was met first: whoever begins is told of it.
     if (errorKind(error) === 'permanent' && isOfPreview(error)) return undefined;
@@ -39,8 +39,16 @@ export async function pastSize(
   }
 }
 
-/** Every window that reaches into the range is folded as a whole. */
-export function sizeOf({ rules }: Pick<PreviewReport, 'rules'>, rangeUs: number): PastSize {
+/**
+ * Every window that reaches into the range is folded as a whole. The range is what there is of it:
+ * a log may be much younger than what is asked for.
+ */
+export function sizeOf(
+  { rules, partitions }: Readonly<Pick<PreviewReport, 'rules' | 'partitions'>>,
+  nowUs: number,
+): PastSize {
+  const held = partitions.filter(({ samples }) => samples > 0);
+  const rangeUs = Math.max(0, ...held.map(({ from }) => nowUs - Date.parse(from) * 1000));
   let store = 0;
   for (const { widths } of rules) {
     for (const { width, bytesPerDay } of widths) {

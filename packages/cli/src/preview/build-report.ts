@@ -50,8 +50,9 @@ export function buildReport(all: Found): PreviewReport {
     partitions: found.map(({ partition, start, records, samples, fromUs, untilUs }) => {
       const { position, madeAtUs, archive = null } = start;
       const checkpoint = madeAtUs === undefined ? null : formatTimeUs(madeAtUs);
+      const from = formatTimeUs(fromUs);
       const seconds = (untilUs - fromUs) / SECOND_US;
-      return { partition, position, checkpoint, archive, records, samples, seconds };
+      return { partition, position, checkpoint, archive, records, samples, from, seconds };
     }),
     rules: rules.planned.rules.map((rule) => {
       return previewedRule(all, rule, changes.get(rule.name) ?? 'unchanged');

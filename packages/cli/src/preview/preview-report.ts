@@ -30,6 +30,8 @@ export interface PreviewedPartition {
   archive: string | null;
   records: number;
   samples: number;
+  /** Where the range begins in it: `since`, or the first sample of a log that is younger. */
+  from: string;
   /** The part of the range that was folded. */
   seconds: number;
 }
