@@ -35,6 +35,16 @@ const planted: readonly (readonly [rule: string, path: string, text: string])[] 
     'packages/stream/src/cycle-two.ts',
     "import { one } from './cycle-one.ts';\nexport const two = (): number => one();\n",
   ],
+  [
+    'import(no-cycle)',
+    'packages/stream/src/cycle-of-types.ts',
+    "import type { Two } from './cycle-back.ts';\nexport type One = Two | 1;\n",
+  ],
+  [
+    'import(no-cycle)',
+    'packages/stream/src/cycle-back.ts',
+    "import type { One } from './cycle-of-types.ts';\nexport interface Two {\n  one: One;\n}\n",
+  ],
   ['eslint(max-lines)', 'packages/stream/src/long.ts', 'export {};\n'.repeat(501)],
   ['eslint(max-lines-per-function)', 'packages/stream/src/long-function.ts', longFunction()],
   ['eslint(no-console)', 'packages/stream/src/console.ts', "console.log('hello');\n"],

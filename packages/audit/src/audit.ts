@@ -1,6 +1,6 @@
-import { MillraceError, type Clock } from '@millrace/runtime';
-import type { StoreReader, StoreSnapshot } from '@millrace/store';
+import { MillraceError } from '@millrace/runtime';
 import { STREAM_CODES, StreamError, type Stream } from '@millrace/stream';
+import type { AuditComponents, AuditParts, CheckedReport } from './audit-parts.ts';
 import type { AuditSettings } from './audit-settings.ts';
 import { checkDeep } from './deep/check-deep.ts';
 import { Findings } from './findings.ts';
@@ -9,7 +9,7 @@ import { GoneLetters } from './letters/gone-letters.ts';
 import { RefusedLetters } from './letters/refused-letters.ts';
 import { checkSeries } from './log/check-series.ts';
 import { compareLedger, shownLedger } from './ledger/compare-ledger.ts';
-import { expiredNotes, planAudit, type AuditPlan } from './plan.ts';
+import { expiredNotes, planAudit } from './plan.ts';
 import { checkPartition } from './partition-checks.ts';
 import { checkRound, roundsOf, type RoundResult } from './plain-round.ts';
 import { formatTimeUs, type AuditReport, type PartitionReport } from './report.ts';
@@ -17,23 +17,6 @@ import { SeriesNames } from './series-names.ts';
 
 /** A log forgets seldom, and the longest audit takes minutes. */
 const ATTEMPTS_MAX = 3;
-
-/** How far it is: `done` of `total`, whatever that counts. */
-export interface AuditProgress {
-  phase: 'log' | 'store' | 'repair';
-  round: number;
-  rounds: number;
-  done: number;
-  total: number;
-}
-
-export interface AuditComponents {
-  stream: Stream;
-  store: StoreReader;
-  clock: Clock;
-  onProgress?: (progress: AuditProgress) => void;
-  signal?: AbortSignal;
-}
 
 /**
  * Proves that the store holds what the log says, and that the ledger counts it: by its own reading
@@ -99,19 +82,6 @@ async function auditOnce(
     await snapshot.close();
   }
 }
-
-export interface AuditParts extends AuditComponents {
-  snapshot: StoreSnapshot;
-  plan: AuditPlan;
-  settings: AuditSettings;
-  /** What the store could not take, and what of it is not there any more. */
-  letters: RefusedLetters;
-  gone: GoneLetters;
-  /** Collects what is not as the log says, row by row. */
-  differences?: Differences | undefined;
-}
-
-export type CheckedReport = Omit<AuditReport, 'started' | 'durationMs' | 'samplesPerSecond'>;
 
 async function checkAll(parts: AuditParts): Promise<CheckedReport> {
   const { plan, settings } = parts;

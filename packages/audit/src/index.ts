@@ -1,4 +1,5 @@
-export { audit, type AuditComponents, type AuditProgress } from './audit.ts';
+export { audit } from './audit.ts';
+export type { AuditComponents, AuditProgress } from './audit-parts.ts';
 export { AUDIT_DEFAULTS, type AuditSettings } from './audit-settings.ts';
 export {
   FINDING_KINDS,

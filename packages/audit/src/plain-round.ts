@@ -1,4 +1,4 @@
-import type { AuditParts, AuditProgress } from './audit.ts';
+import type { AuditParts, AuditProgress } from './audit-parts.ts';
 import type { AuditSettings } from './audit-settings.ts';
 import type { LogTables } from './log/record-slots.ts';
 import { rulesBefore } from './log/rules-before.ts';

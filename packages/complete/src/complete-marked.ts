@@ -1,22 +1,10 @@
 import { readHistory } from '@millrace/control';
-import { errorText, MillraceError, type Clock } from '@millrace/runtime';
-import type { CompletionRun, CompletionStore, WindowName } from '@millrace/store';
-import type { Stream } from '@millrace/stream';
-import { CompletionTally, type CompleteProgress, type CompleteReport } from './complete-report.ts';
+import { errorText, MillraceError } from '@millrace/runtime';
+import type { CompletionRun, WindowName } from '@millrace/store';
+import type { CompleteComponents } from './complete-components.ts';
+import { CompletionTally, type CompleteReport } from './complete-report.ts';
 import type { CompleteSettings } from './complete-settings.ts';
 import { completePage } from './complete-page.ts';
-
-export interface CompleteComponents {
-  stream: Stream;
-  store: CompletionStore;
-  clock: Clock;
-  /** It is due, and nobody waits for it. */
-  isScheduled?: boolean;
-  onProgress?: (progress: CompleteProgress) => void;
-  /** Whoever gives way to others waits here, now and then. */
-  giveWay?: () => Promise<void>;
-  signal?: AbortSignal | undefined;
-}
 
 /**
  * Computes marked windows again, from all samples that the log holds, and shows them in place of

@@ -5,7 +5,8 @@ export {
   type CompletedCheck,
   type CompletedFault,
 } from './check-completed.ts';
-export { completeMarked, type CompleteComponents } from './complete-marked.ts';
+export { completeMarked } from './complete-marked.ts';
+export type { CompleteComponents } from './complete-components.ts';
 export type { CompleteProgress, CompleteReport, Reason, ReasonReport } from './complete-report.ts';
 export {
   COMPLETE_DEFAULTS,

@@ -2,7 +2,7 @@ import type { RulesHistory } from '@millrace/control';
 import type { CompletionRun, MarkedWindows, StoredPosition } from '@millrace/store';
 import { TOPIC_EVENTS } from '@millrace/stream';
 import { LATE_RETAIN_US } from '@millrace/wire';
-import type { CompleteComponents } from './complete-marked.ts';
+import type { CompleteComponents } from './complete-components.ts';
 import type { PartitionTask } from './complete-partition.ts';
 import type { CompletionTally } from './complete-report.ts';
 import type { CompleteSettings } from './complete-settings.ts';

@@ -111,11 +111,11 @@ export { DEFAULT_PUSH_LIMITS, type PushLimits } from './push/push-limits.ts';
 export type { PushFormat, PushSample, PushSink } from './push/push-sink.ts';
 export { REJECT_REASONS, type RejectReason, type RejectReasonEntry } from './reject-reasons.ts';
 export { decodeLabels } from './remote-write/decode-labels.ts';
+export { decodeWriteRequest } from './remote-write/decode-write-request.ts';
 export {
-  decodeWriteRequest,
   DEFAULT_WRITE_REQUEST_LIMITS,
   type WriteRequestLimits,
-} from './remote-write/decode-write-request.ts';
+} from './remote-write/write-request-limits.ts';
 export {
   encodeWriteRequest,
   type WriteExemplar,

@@ -1,7 +1,7 @@
 import { checkCompleted, type CompletedCheck, type CompletedFault } from '@millrace/complete';
 import { openedAt } from '@millrace/model';
 import type { MarkedWindow, WindowName } from '@millrace/store';
-import type { AuditParts } from '../audit.ts';
+import type { AuditParts } from '../audit-parts.ts';
 import type { Findings } from '../findings.ts';
 import { formatTimeUs } from '../report.ts';
 import type { FoldStart } from './fold-start.ts';

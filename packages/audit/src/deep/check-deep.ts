@@ -1,4 +1,4 @@
-import type { AuditParts, CheckedReport } from '../audit.ts';
+import type { AuditParts, CheckedReport } from '../audit-parts.ts';
 import { Findings } from '../findings.ts';
 import { shownLedger } from '../ledger/compare-ledger.ts';
 import { redrivenGone } from '../letters/gone-letters.ts';
@@ -8,7 +8,8 @@ import { formatTimeUs, type PartitionReport } from '../report.ts';
 import { SeriesNames } from '../series-names.ts';
 import { checkCompletedWindows } from './check-completed-windows.ts';
 import { compareTotals } from './compare-totals.ts';
-import { deepRound, type DeepPartition, type DeepResult } from './deep-round.ts';
+import { deepRound } from './deep-round.ts';
+import type { DeepPartition, DeepResult } from './deep-parts.ts';
 import { storedJobs, type StoredJob } from './fold-job.ts';
 import { findFoldStart, type FoldStart } from './fold-start.ts';
 import { PastWindows } from './past-windows.ts';

@@ -2,7 +2,7 @@ import { logNumberOf } from '@millrace/model';
 import type { StoredPiece } from '@millrace/store';
 import type { RoundParams } from '../plain-round.ts';
 import { collectEntries } from '../replay/collect-differences.ts';
-import type { DeepParts, Expectations } from './deep-round.ts';
+import type { DeepParts, Expectations } from './deep-parts.ts';
 import {
   tellEditions,
   tellExemplars,

@@ -2,7 +2,7 @@ import { DISPOSITIONS } from '@millrace/model';
 import type { StoredTotals } from '@millrace/store';
 import type { Findings } from '../findings.ts';
 import type { PartitionPlan } from '../plan.ts';
-import type { DeepPartition } from './deep-round.ts';
+import type { DeepPartition } from './deep-parts.ts';
 
 const MOVES = {
   unverifiedToStored: 'unverified samples that turned out stored',

@@ -1,6 +1,5 @@
 import type { ReadScope } from '@millrace/store';
 import type { Entries, LedgerEntry } from '@millrace/wire';
-import type { AuditParts } from '../audit.ts';
 import { redrivenGone } from '../letters/gone-letters.ts';
 import type { RefusedLetters } from '../letters/refused-letters.ts';
 import type { LogTables } from '../log/record-slots.ts';
@@ -15,6 +14,7 @@ import { SampleTable } from '../sample-table.ts';
 import { SeriesTable } from '../series-table.ts';
 import { collectRows } from '../replay/collect-differences.ts';
 import { compareEntries } from './compare-entries.ts';
+import type { DeepParts, DeepPartition, DeepResult, Expectations } from './deep-parts.ts';
 import { ExpectedDefinitions } from './expected-definitions.ts';
 import { ExpectedEditions } from './expected-editions.ts';
 import { ExpectedExemplars } from './expected-exemplars.ts';
@@ -23,44 +23,11 @@ import { ExpectedMetadata } from './expected-metadata.ts';
 import { ExpectedPieces } from './expected-pieces.ts';
 import { ExpectedSamples, type ExpectedMoves } from './expected-samples.ts';
 import { ExpectedUnverified } from './expected-unverified.ts';
-import { foldJob, type StoredJob } from './fold-job.ts';
+import { foldJob } from './fold-job.ts';
 import type { FoldStart } from './fold-start.ts';
-import { foldPartition, type FoldedPartition } from './fold-partition.ts';
-import type { PastWindows } from './past-windows.ts';
+import { foldPartition } from './fold-partition.ts';
 import type { AnyPiece } from './piece-text.ts';
 import { RowSums, type DoubtfulSeries, type TimeScope } from './row-sums.ts';
-
-/** With where the fold of each partition begins, in the order of the plan. */
-export interface DeepParts extends AuditParts {
-  starts: readonly FoldStart[];
-  past: PastWindows;
-  /** Of which the store has something. */
-  jobs: readonly StoredJob[];
-}
-
-/** What one partition's entries say, beside rows. */
-export interface DeepPartition extends FoldedPartition {
-  /** The newest ledger entry, and the newest totals of each tenant. */
-  newest: LedgerEntry | undefined;
-  totals: Map<string, LedgerEntry['totals'][number]>;
-  moves: ExpectedMoves;
-}
-
-export interface DeepResult {
-  partitions: DeepPartition[];
-  rows: Record<string, number>;
-  notProven: string[];
-}
-
-export interface Expectations {
-  pieces: ExpectedPieces;
-  definitions: ExpectedDefinitions;
-  unverified: ExpectedUnverified;
-  letters: ExpectedLetters;
-  exemplars: ExpectedExemplars;
-  metadata: ExpectedMetadata;
-  editions: ExpectedEditions;
-}
 
 /** Folds the log, and compares what it puts out for the series of one part. */
 export async function deepRound(parts: DeepParts, params: RoundParams): Promise<DeepResult> {

@@ -2,7 +2,7 @@ import { pieceName } from '@millrace/model';
 import { TOPIC_CHECKPOINTS, TOPIC_EVENTS } from '@millrace/stream';
 import { leaveOutLabels, TIGHT_SETTINGS, variedLog } from '@millrace/transformer/testing';
 import { describe, expect, test } from 'vitest';
-import type { AuditProgress } from '../audit.ts';
+import type { AuditProgress } from '../audit-parts.ts';
 import type { Finding } from '../report.ts';
 import { storeLog, type StoredLog } from '../testing/stored-log.ts';
 

@@ -1,6 +1,6 @@
 import type { Piece } from '@millrace/model';
 import type { DefinitionEntry, HistogramEntry } from '@millrace/wire';
-import type { DeepParts } from './deep-round.ts';
+import type { DeepParts } from './deep-parts.ts';
 import type { DigestTable } from './digest-table.ts';
 import { foldJob } from './fold-job.ts';
 import { foldPartition } from './fold-partition.ts';

@@ -3,7 +3,7 @@ import type { StoredEditions, StoredMetadata, StoredServed } from '@millrace/sto
 import type { Findings } from '../findings.ts';
 import type { RefusedLetters } from '../letters/refused-letters.ts';
 import { formatTimeUs } from '../report.ts';
-import type { DeepParts } from './deep-round.ts';
+import type { DeepParts } from './deep-parts.ts';
 import type { EditionFault } from './expected-editions.ts';
 import type { ExpectedExemplars } from './expected-exemplars.ts';
 import type { ExpectedMetadata } from './expected-metadata.ts';

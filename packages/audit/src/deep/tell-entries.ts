@@ -2,7 +2,7 @@ import { formatLabels } from '@millrace/model';
 import type { Findings } from '../findings.ts';
 import type { ExpectedDefinitions } from './expected-definitions.ts';
 import type { ExpectedPieces } from './expected-pieces.ts';
-import type { DeepParts } from './deep-round.ts';
+import type { DeepParts } from './deep-parts.ts';
 import { describePiece, differentColumns } from './piece-text.ts';
 import { putOutAgain } from './put-out-again.ts';
 

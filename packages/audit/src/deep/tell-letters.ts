@@ -1,5 +1,5 @@
 import type { StoredDeadLetter } from '@millrace/store';
-import type { AuditParts } from '../audit.ts';
+import type { AuditParts } from '../audit-parts.ts';
 import type { Findings } from '../findings.ts';
 import { formatTimeUs } from '../report.ts';
 import type { ExpectedLetters } from './expected-letters.ts';

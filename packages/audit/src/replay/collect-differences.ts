@@ -1,9 +1,10 @@
 import type { StoredDefinition } from '@millrace/store';
-import type { DeepParts, Expectations } from '../deep/deep-round.ts';
+import type { DeepParts, Expectations } from '../deep/deep-parts.ts';
 import { histogramKey, putOutAgain } from '../deep/put-out-again.ts';
 import type { LogTables } from '../log/record-slots.ts';
 import { EntryKind } from '../sample-table.ts';
-import type { FoundRow, RowComparison, RowList } from '../rows/compare-rows.ts';
+import type { RowComparison, RowList } from '../rows/compare-rows.ts';
+import type { FoundRow } from '../rows/found-row.ts';
 import type { RowCounts } from '../rows/missing-rows.ts';
 import type { Differences } from './differences.ts';
 

@@ -9,7 +9,7 @@ import type {
   StoredDefinition,
   StoredPiece,
 } from '@millrace/store';
-import type { FoundRow } from '../rows/compare-rows.ts';
+import type { FoundRow } from '../rows/found-row.ts';
 
 /** What is not as the log says: rows that are not there, are otherwise, or are too many. */
 export interface DifferenceCounts {

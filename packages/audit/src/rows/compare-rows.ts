@@ -5,17 +5,8 @@ import { histogramNumber } from '../log/side-values.ts';
 import type { KeptRows } from '../kept-rows.ts';
 import { EntryKind, type SampleTable } from '../sample-table.ts';
 import { SeriesBit } from '../series-table.ts';
+import type { FoundRow } from './found-row.ts';
 import { StrangeRows } from './strange-rows.ts';
-
-/** A row as it lies in the store. */
-export interface FoundRow {
-  idHigh: number;
-  idLow: number;
-  timeUs: number;
-  value: number;
-  flags: number;
-  isAbsent: boolean;
-}
 
 /** A row with another value than its sample. */
 export interface DifferentRow {

@@ -2,7 +2,8 @@ import { SampleFlag } from '@millrace/model';
 import type { LogTables } from '../log/record-slots.ts';
 import { EntryKind, type SampleTable } from '../sample-table.ts';
 import { SeriesBit } from '../series-table.ts';
-import { findEntry, type FoundRow, type RowComparison, type RowList } from './compare-rows.ts';
+import { findEntry, type RowComparison, type RowList } from './compare-rows.ts';
+import type { FoundRow } from './found-row.ts';
 
 /** How many microseconds beside its own a sample may lie: there are never so many at once. */
 const MOVES_MAX = 64;

@@ -1,5 +1,5 @@
 import { SeriesTable } from '../series-table.ts';
-import type { FoundRow } from './compare-rows.ts';
+import type { FoundRow } from './found-row.ts';
 
 /** Rows of series that no record of the log has: how many of each, and the newest of them. */
 export class StrangeRows {

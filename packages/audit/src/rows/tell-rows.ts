@@ -5,7 +5,8 @@ import type { LogTables } from '../log/record-slots.ts';
 import { formatTimeUs } from '../report.ts';
 import type { SeriesNames } from '../series-names.ts';
 import { seriesIdText } from '../series-table.ts';
-import type { FoundRow, RowComparison } from './compare-rows.ts';
+import type { RowComparison } from './compare-rows.ts';
+import type { FoundRow } from './found-row.ts';
 import { numberText, valueText, type RowCounts } from './missing-rows.ts';
 
 /** Where findings go, and who names series. */

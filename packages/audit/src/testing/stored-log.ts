@@ -30,7 +30,8 @@ import {
   SeriesRecordBuilder,
 } from '@millrace/wire';
 import { onlyNewest } from '@millrace/wire/testing';
-import { audit, type AuditProgress } from '../audit.ts';
+import { audit } from '../audit.ts';
+import type { AuditProgress } from '../audit-parts.ts';
 import { AUDIT_DEFAULTS, type AuditSettings } from '../audit-settings.ts';
 import {
   replay,

@@ -10,7 +10,8 @@ import {
   EventsRecordKind,
   type FoldSettings,
 } from '@millrace/wire';
-import { completeMarked, type CompleteComponents } from '../complete-marked.ts';
+import { completeMarked } from '../complete-marked.ts';
+import type { CompleteComponents } from '../complete-components.ts';
 import type { CompleteReport } from '../complete-report.ts';
 import { COMPLETE_DEFAULTS, type CompleteSettings } from '../complete-settings.ts';
 

@@ -5,20 +5,7 @@ import { decodeNativeHistogram } from './decode-native-histogram.ts';
 import { decodeSample, SAMPLE } from './decode-sample.ts';
 import { ProtoReader, tagOf, WireType } from './proto-reader.ts';
 import type { RemoteWriteSink } from './remote-write-sink.ts';
-
-/** Bounds of one request. A series of two bytes would otherwise cost its receiver a hundred. */
-export interface WriteRequestLimits {
-  seriesMax: number;
-  /** Samples, histograms and exemplars together. */
-  samplesMax: number;
-  metadataMax: number;
-}
-
-export const DEFAULT_WRITE_REQUEST_LIMITS: WriteRequestLimits = {
-  seriesMax: 1_000_000,
-  samplesMax: 2_000_000,
-  metadataMax: 100_000,
-};
+import { DEFAULT_WRITE_REQUEST_LIMITS, type WriteRequestLimits } from './write-request-limits.ts';
 
 const SERIES = tagOf(1, WireType.bytes);
 const METADATA = tagOf(3, WireType.bytes);

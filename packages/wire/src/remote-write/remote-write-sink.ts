@@ -1,6 +1,6 @@
 import type { Label, NativeHistogram } from '@millrace/model';
 import type { MetricMetadata } from '../events-record.ts';
-import type { WriteRequestLimits } from './decode-write-request.ts';
+import type { WriteRequestLimits } from './write-request-limits.ts';
 
 /**
  * Is told what a WriteRequest holds, in the order of the message. When the decoder throws, all

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import type { Label, NativeHistogram } from '@millrace/model';
 import type { MetricMetadata } from '../../events-record.ts';
 import { decodeLabels } from '../decode-labels.ts';
-import { decodeWriteRequest, type WriteRequestLimits } from '../decode-write-request.ts';
+import { decodeWriteRequest } from '../decode-write-request.ts';
 import type { RemoteWriteSink } from '../remote-write-sink.ts';
+import type { WriteRequestLimits } from '../write-request-limits.ts';
 
 /** What a decoder told, call by call. */
 export type Told =
