@@ -13,6 +13,8 @@ export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // A second, as it is otherwise, is missed by a machine that does something else meanwhile.
+    expect: { poll: { timeout: 10_000 } },
     // Two cores, and most suites start real services. Both projects share these workers.
     maxWorkers: 2,
     reporters: ['default'],

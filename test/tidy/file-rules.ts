@@ -108,6 +108,19 @@ export const fileRules: readonly FileRule[] = [
     planted: ['packages/model/src/a.test.ts', "test.skip('a', () => {});\n"],
   },
   {
+    name: 'a wait says for how long',
+    why: 'vi.waitFor gives up after a second, which a machine misses that does something else.',
+    appliesTo: ({ path }) => isTypeScript(path) && !path.startsWith('test/tidy/'),
+    find: ({ path, text }) =>
+      text
+        .split('vi.waitFor(')
+        .slice(1)
+        .map(upToItsEnd)
+        .filter((given) => !/(,\s*[\w]+|\btimeout\b[^{}]*\}),?\s*$/.test(given))
+        .map((given) => `${path}: ${given.replaceAll(/\s+/g, ' ')}`),
+    planted: ['packages/model/src/a.test.ts', 'await vi.waitFor(() => expect(a).toBe(1));\n'],
+  },
+  {
     name: 'no ban bypassed',
     why: 'The compiler and the linter are right or their configuration is wrong: change that.',
     appliesTo: (file) => isCode(file) && !isRule(file),
@@ -208,6 +221,16 @@ export const fileRules: readonly FileRule[] = [
     planted: ['packages/model/src/a.ts', 'const highWatermark = 7;\n'],
   },
 ];
+
+/** Of what follows an opening bracket, up to the one that closes it. */
+function upToItsEnd(text: string): string {
+  let depth = 1;
+  for (const { 0: bracket, index } of text.matchAll(/[()[\]{}]/g)) {
+    depth += '([{'.includes(bracket) ? 1 : -1;
+    if (depth === 0) return text.slice(0, index);
+  }
+  return text;
+}
 
 /**
  * A line that is one long literal and cannot be broken is left alone: an address, a pattern, a

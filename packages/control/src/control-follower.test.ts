@@ -23,9 +23,9 @@ it('tells versions as they come, until it is stopped', async () => {
   const running = follower.run();
   expect(follower.versionsAfter(0)).toEqual([]);
   const { inForce } = await openControl({ stream, clock }, wanted(1_000_000));
-  await vi.waitFor(() => expect(follower.versionsAfter(0)).toHaveLength(1));
+  await vi.waitFor(() => expect(follower.versionsAfter(0)).toHaveLength(1), 10_000);
   const { version } = await applyRules({ stream, clock }, wanted(2_000_000));
-  await vi.waitFor(() => expect(follower.versionsAfter(inForce.number)).toEqual([version]));
+  await vi.waitFor(() => expect(follower.versionsAfter(inForce.number)).toEqual([version]), 10_000);
   expect(follower.versionsAfter(version.number)).toEqual([]);
   await follower.stop();
   await running;
@@ -47,7 +47,7 @@ it('tells once of what no retry can mend, and goes on when a person has mended i
   const onStopped = vi.fn<(error: unknown) => void>();
   const follower = new ControlFollower({ stream, clock, ...settings, onStopped });
   const running = follower.run();
-  await vi.waitFor(() => expect(follower.versionsAfter(0)).toHaveLength(1));
+  await vi.waitFor(() => expect(follower.versionsAfter(0)).toHaveLength(1), 10_000);
   expect(reads).toBe(4);
   expect(onStopped.mock.calls).toEqual([[expect.objectContaining({ code: 'WIRE_VERSION' })]]);
   await follower.stop();

@@ -156,7 +156,7 @@ describe('acceptNewLog', () => {
     await vi.waitFor(() => {
       const [partition] = transformer.status().partitions;
       expect(partition!.reason?.code).toBe('FOLD_EDITION_REUSED');
-    });
+    }, 10_000);
     await transformer.stop();
     await running;
   });

@@ -200,7 +200,7 @@ describe('checkpoints of a process', () => {
     await settle();
     nowUs += 2 * MINUTE_US;
     for (const partition of [0, 1]) checkpoints.whenDue(partition, at(1));
-    await vi.waitFor(() => expect(underWay).toHaveLength(1));
+    await vi.waitFor(() => expect(underWay).toHaveLength(1), 10_000);
     await checkpoints.stop();
     expect(underWay).toHaveLength(1);
     expect(underWay[0]!.aborted).toBe(true);

@@ -306,7 +306,7 @@ describe('what the log may forget', () => {
       await bench.append(recordsOf({ from: at(position), position: (position += 1) }));
       const { start } = await bench.stream.bounds(TOPIC_SERIES, 0);
       expect(start).toBeGreaterThan(30);
-    });
+    }, 10_000);
   });
 
   it('and what a crash took back is applied again, although nothing new comes', async () => {
@@ -377,7 +377,7 @@ describe('what the log may forget', () => {
     await bench.append(recordsOf({ from: at(5), position: 6 }));
     await vi.waitFor(async () => {
       expect((await bench.stream.bounds(TOPIC_SERIES, 0)).start).toBeGreaterThan(30);
-    });
+    }, 10_000);
   });
 
   it('is nothing before the first batch: records may have been jumped over', async () => {

@@ -55,7 +55,7 @@ describe('what fetches bring to readers', () => {
     }
     // Both are in one fetch that is held from here on.
     broker.release();
-    await vi.waitFor(() => expect(broker.fetches.at(-1)).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(broker.fetches.at(-1)).toBeGreaterThan(0), 10_000);
     broker.partitions.set(1, { end: 1, records: await batchAt(0, 'busy') });
     const woken = busy.next({ bytesMax: 1000, waitMs: 5000 });
     broker.release();
@@ -146,7 +146,7 @@ describe('what fetches bring to readers', () => {
     broker.partitions.set(1, { end: 1, records: whole.subarray(0, 200) });
     const [one, other] = [reader(0, 0), reader(1, 0)];
     const waiting = [one, other].map((each) => each.next({ bytesMax: 1000, waitMs: 5000 }));
-    await vi.waitFor(() => expect(broker.fetches.length).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(broker.fetches.length).toBeGreaterThan(0), 10_000);
     broker.release();
     expect(await waiting[0]).toHaveLength(1);
     broker.partitions.set(0, { end: 1, records: Buffer.alloc(0) });

@@ -101,7 +101,7 @@ describe.skipIf(isMissing(broker))('a log in a Kafka in trouble', () => {
       if (cuts % 2 === 0) proxy.swallowAnswers(true);
       const { swallowed } = proxy;
       if (cuts % 2 === 0)
-        await vi.waitFor(() => expect(proxy.swallowed).toBeGreaterThan(swallowed));
+        await vi.waitFor(() => expect(proxy.swallowed).toBeGreaterThan(swallowed), 10_000);
       proxy.cut();
       proxy.swallowAnswers(false);
     }
@@ -118,7 +118,7 @@ describe.skipIf(isMissing(broker))('a log in a Kafka in trouble', () => {
     const { swallowed } = proxy;
     proxy.swallowAnswers(true);
     const appended = producer.append(TOPIC_EVENTS, 0, bytesOf('second'));
-    await vi.waitFor(() => expect(proxy.swallowed).toBeGreaterThan(swallowed));
+    await vi.waitFor(() => expect(proxy.swallowed).toBeGreaterThan(swallowed), 10_000);
     proxy.cut();
     proxy.swallowAnswers(false);
     expect((await appended).offset).toBe(1);

@@ -65,7 +65,7 @@ describe('appends under way', () => {
     let answer: () => void = () => undefined;
     broker.onBatch = () => new Promise((resolve) => (answer = () => resolve({ offset: 0 })));
     const appended = append(0).catch((error: unknown) => error);
-    await vi.waitFor(() => expect(broker.produced).toHaveLength(1));
+    await vi.waitFor(() => expect(broker.produced).toHaveLength(1), 10_000);
     await sender.close(1);
     answer();
     expect(await appended).toMatchObject({ code: STREAM_CODES.closed });

@@ -30,10 +30,10 @@ test('a disk is full on any of the volumes, and has room again with some more', 
     free.set(path, bytes);
     const before = looks;
     wake();
-    await vi.waitFor(() => expect(looks).toBeGreaterThan(before));
+    await vi.waitFor(() => expect(looks).toBeGreaterThan(before), 10_000);
     return watch.whyFull()?.message;
   };
-  await vi.waitFor(() => expect(looks).toBe(1));
+  await vi.waitFor(() => expect(looks).toBe(1), 10_000);
   expect(watch.whyFull()).toBeUndefined();
   expect(await after('/store', 99 * MIB)).toMatch(/^The disk of \/store has 99 MiB left, and 100/);
   expect(await after('/store', 110 * MIB)).toMatch(/^The disk of \/store/);

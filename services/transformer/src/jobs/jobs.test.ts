@@ -232,7 +232,7 @@ describe('jobs', () => {
     expect(await store.load(0)).toBeDefined();
     await dropCandidate(bench.parts, number);
     await until(() => expect(jobs.statuses()).toEqual([]));
-    await vi.waitFor(async () => expect(await store.load(0)).toBeUndefined());
+    await vi.waitFor(async () => expect(await store.load(0)).toBeUndefined(), 10_000);
     expect(jobs.heldFrom(0)).toBe(Infinity);
     await jobs.stop();
     await running;

@@ -41,10 +41,10 @@ test('jobs hold back while the store takes long for what arrived, and no longer'
     us += seconds * SECOND;
     const before = looks;
     wake();
-    await vi.waitFor(() => expect(looks).toBeGreaterThan(before));
+    await vi.waitFor(() => expect(looks).toBeGreaterThan(before), 10_000);
     return lag.isPressed();
   };
-  await vi.waitFor(() => expect(looks).toBe(1));
+  await vi.waitFor(() => expect(looks).toBe(1), 10_000);
   expect(await after(10)).toBe(false);
   await producer.append(TOPIC_EVENTS, 1, Uint8Array.of(1));
   expect(await after(1)).toBe(false);
