@@ -41,6 +41,19 @@ test('help and version are results', async () => {
   }
 });
 
+test('what was mistyped names the help of its own command', async () => {
+  for (const [args, hint] of [
+    [['statsu'], '(millrace --help shows all commands)'],
+    [['preview', 'x.yaml'], '(millrace preview --help shows how it is used)'],
+    [['edition', 'promot', '5'], '(millrace edition --help shows its commands)'],
+    [['edition', 'promote'], '(millrace edition promote --help shows how it is used)'],
+  ] as const) {
+    const { code, err } = await run(...args);
+    expect(code).toBe(2);
+    expect(err).toContain(hint);
+  }
+});
+
 test('with --json what went wrong is JSON too, beside the text for people', async () => {
   const missing = await run('status', '--json');
   expect(missing.code).toBe(1);
@@ -191,6 +204,9 @@ test('health tells whether a process answers, and what it says', async () => {
   } finally {
     await new Promise((resolve) => server.close(resolve));
   }
+  const told = await run('health', '--url', url, '--json');
+  expect(told.code).toBe(1);
+  expect(JSON.parse(told.out)).toMatchObject({ ok: false, code: 'UNHEALTHY' });
   const gone = await run('health', '--url', url);
   expect(gone.code).toBe(1);
   expect(gone.err).toContain('does not answer');

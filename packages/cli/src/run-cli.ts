@@ -122,5 +122,14 @@ function buildProgram(context: CliContext, stdout: OutputStream, stderr: OutputS
     .command('version')
     .description('print the version')
     .action(() => context.output.result(version));
+  for (const one of program.commands) nameHelp(one, 'millrace');
   return program;
+}
+
+/** Whoever mistyped an option of a command is told where those of that command are. */
+function nameHelp(command: Command, parent: string): void {
+  const name = `${parent} ${command.name()}`;
+  const what = command.commands.length > 0 ? 'its commands' : 'how it is used';
+  command.showHelpAfterError(`(${name} --help shows ${what})`);
+  for (const one of command.commands) nameHelp(one, name);
 }

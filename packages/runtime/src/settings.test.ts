@@ -114,6 +114,20 @@ describe('readSettings', () => {
     expect(() => read({ PORT: 'x', MILLRACE_LOG_LEVEL: 'y' })).toThrow(/PORT.*MILLRACE_LOG_LEVEL/);
   });
 
+  test.each(['MILRACE_DATA_DIR', 'millrace_data_dir', 'Millrace_Data_Dir', 'MILLARCE_DATA_DIR'])(
+    '%s is a slip and not passed over: data would go elsewhere',
+    (name) => {
+      expect(() => read({ [name]: '/x' })).toThrow('Did you mean MILLRACE_DATA_DIR?');
+    },
+  );
+
+  test.each(['GRACE_DATA_DIR', 'MILLRACE', 'MILLS_X', 'MIRACLE_X'])(
+    '%s is not meant for us',
+    (name) => {
+      expect(read({ [name]: '/x' })).toEqual(read({}));
+    },
+  );
+
   test('an unknown variable is refused, with the nearest one when there is one', () => {
     expect(() => read({ MILLRACE_RECEIVER__REQUEST_BYTE_MAX: '1' })).toThrow(
       'Did you mean MILLRACE_RECEIVER__REQUEST_BYTES_MAX?',

@@ -33,6 +33,10 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Belongs to the test suites and this repository's scripts; never read as a setting. */
 const internalPrefix = 'MILLRACE_TEST_';
+/** What all of ours begin with. */
+const PREFIX = 'MILLRACE';
+/** The most letters that are wrong in a mistyped prefix; with more it is somebody else's. */
+const PREFIX_SLIPS_MAX = 2;
 /** Of the commands that ask a process: they are used in the shell that it is started from. */
 const COMMAND_VARIABLES: readonly string[] = ['MILLRACE_URL'];
 
@@ -79,7 +83,7 @@ export function readSettings<S extends object>(
     });
   const unknown = Object.keys(environment).filter(
     (name) =>
-      name.startsWith('MILLRACE_') &&
+      isMeantForUs(name) &&
       !name.startsWith(internalPrefix) &&
       !COMMAND_VARIABLES.includes(name) &&
       !known.has(name) &&
@@ -93,6 +97,15 @@ export function readSettings<S extends object>(
     });
   }
   return { settings: settings as S, effective };
+}
+
+/**
+ * Also with a slip in the prefix, or in small letters: passed over, such a variable would leave
+ * somebody's data in another place than was said.
+ */
+function isMeantForUs(name: string): boolean {
+  const [prefix = '', ...rest] = name.split('_');
+  return rest.length > 0 && editDistance(prefix.toUpperCase(), PREFIX) <= PREFIX_SLIPS_MAX;
 }
 
 /**
@@ -116,7 +129,7 @@ export function readSetting<T extends Leaf>(
 /** `['receiver', 'requestBytesMax']` → `MILLRACE_RECEIVER__REQUEST_BYTES_MAX`. */
 export function variableOf(path: readonly string[]): string {
   const words = path.map((name) => name.replace(/[A-Z]/g, '_$&').toUpperCase());
-  return `MILLRACE_${words.join('__')}`;
+  return `${PREFIX}_${words.join('__')}`;
 }
 
 type Section = { readonly [name: string]: Section | Setting<Leaf> };
@@ -179,7 +192,7 @@ function suggestion(name: string, known: ReadonlySet<string>): string {
   let best = '';
   let bestDistance = Infinity;
   for (const candidate of known) {
-    const distance = editDistance(name, candidate);
+    const distance = editDistance(name.toUpperCase(), candidate);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   // Farther than a third of the name is a coincidence and not a slip of the finger.

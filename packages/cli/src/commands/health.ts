@@ -13,6 +13,7 @@ export function addHealthCommand(program: Command, context: CliContext): void {
     .description('ask a process whether it lives; exits with 1 when it does not')
     .option('--url <url>', 'where it listens (http://127.0.0.1:$PORT, or port 9480)')
     .option('--ready', 'ask whether it can do its work: what it waits for counts too')
+    .option('--json', 'print what went wrong as JSON, too, as what it answers is')
     .action(async ({ url, ready }: { url?: string; ready?: boolean }) => {
       const { environment, output } = context;
       const base = checkUrl(url ?? urlOf(environment));

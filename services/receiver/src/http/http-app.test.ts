@@ -41,6 +41,28 @@ describe('the HTTP server', () => {
     }
   });
 
+  it('tells who comes from another system how to get here', async () => {
+    const { url } = await start();
+    for (const [path, detail, remedy] of [
+      ['/', /no pages/, /millrace status/],
+      ['/write?db=a&precision=s', /line protocol of InfluxDB/, /vmagent/],
+      ['/api/v2/write?bucket=b', /line protocol of InfluxDB/, /Telegraf/],
+      ['/v1/metrics', /OTLP/, /OpenTelemetry Collector/],
+      ['/metrics/job/a/instance/b', /Pushgateway/, /remote write/],
+      ['/api/v1/query?query=up', /queries of Prometheus/, /samples_of/],
+      ['/api/v1/label/job/values', /queries of Prometheus/, /samples_of/],
+      ['/api/v1/writes', /^there is nothing at "\/api\/v1\/writes"$/, /POST \/api\/v1\/write/],
+    ] as const) {
+      const response = await fetch(url + path, { method: 'POST', body });
+      expect(response.status).toBe(404);
+      expect(await response.json()).toMatchObject({
+        code: 'not_found',
+        detail: expect.stringMatching(detail) as string,
+        remedy: expect.stringMatching(remedy) as string,
+      });
+    }
+  });
+
   it('answers 405 with Allow to other methods', async () => {
     const { url } = await start();
     for (const [method, path, allow] of [

@@ -5,6 +5,7 @@ import type { ReceiverEvents } from '../events.ts';
 import type { ReceiverSettings } from '../settings.ts';
 import type { HttpAnswer, HttpRequest, HttpRoute } from './http-exchange.ts';
 import { OverloadError } from '../overload-error.ts';
+import { foreignPath } from './foreign-paths.ts';
 import { OpenConnections } from './open-connections.ts';
 import { RawRequest } from './raw-request.ts';
 import { discardRest } from './request-body.ts';
@@ -202,7 +203,10 @@ function send(reply: FastifyReply, answer: HttpAnswer): FastifyReply {
 }
 
 function notFound(path: string): HttpAnswer {
-  return refusal(404, 'not_found', `there is nothing at ${JSON.stringify(path.slice(0, 200))}`);
+  const nothing = `there is nothing at ${JSON.stringify(path.slice(0, 200))}`;
+  const foreign = foreignPath(path);
+  if (foreign === undefined) return refusal(404, 'not_found', nothing);
+  return refusal(404, 'not_found', `${nothing}: ${foreign.detail}`, foreign.remedy);
 }
 
 function notAllowed(method: string, allowed: readonly string[]): HttpAnswer {
@@ -211,14 +215,18 @@ function notAllowed(method: string, allowed: readonly string[]): HttpAnswer {
   return { ...answer, headers: { ...answer.headers, allow: allowed.join(', ') } };
 }
 
-function refusal(status: number, code: string, detail: string): HttpAnswer {
+function refusal(
+  status: number,
+  code: string,
+  detail: string,
+  remedy = 'Send data to POST /v1/events, POST /v1/batch or POST /api/v1/write.',
+): HttpAnswer {
   const titles: Readonly<Record<string, string>> = {
     not_found: 'There is no such path',
     method_not_allowed: 'The method is not allowed here',
     bad_request: 'The request cannot be understood',
     timeout: 'The request did not come in time',
   };
-  const remedy = 'Send data to POST /v1/events, POST /v1/batch or POST /api/v1/write.';
   return problemAnswer({ status, code, title: titles[code] ?? code, detail, remedy });
 }
 
