@@ -293,25 +293,11 @@ const controlRecords: fc.Arbitrary<ControlRecord> = fc.oneof(
 );
 
 export const controlRecord: FuzzTarget = {
+  ...recordTarget<ControlRecord>({
+    ...{ decode: decodeControlRecord, encode: encodeControlRecord },
+    ...{ records: controlRecords, golden: 'control-' },
+  }),
   name: 'control-record',
-  read: decodeControlRecord,
-  isRefusal,
-  sound: fc.oneof(
-    controlRecords.map((record) => ({
-      bytes: Uint8Array.from(encodeControlRecord(record)),
-      check: (read: unknown) => assert.deepStrictEqual(read, record),
-    })),
-    fc
-      .constantFrom(...goldenRecords('control-'))
-      .map((bytes) => ({ bytes, check: () => undefined })),
-  ),
-  agree: (_, outcome: Outcome) => {
-    if ('refusal' in outcome) return;
-    const record = outcome.value as ControlRecord;
-    assert.deepStrictEqual(decodeControlRecord(encodeControlRecord(record)), record);
-  },
-  warp: warpMsgpack,
-  memory: MEMORY,
   runs: 1600,
 };
 
@@ -355,25 +341,11 @@ const checkpointRecords: fc.Arbitrary<CheckpointRecord> = fc.oneof(
 );
 
 export const checkpointRecord: FuzzTarget = {
+  ...recordTarget<CheckpointRecord>({
+    ...{ decode: decodeCheckpointRecord, encode: encodeCheckpointRecord },
+    ...{ records: checkpointRecords, golden: 'checkpoints-' },
+  }),
   name: 'checkpoint-record',
-  read: decodeCheckpointRecord,
-  isRefusal,
-  sound: fc.oneof(
-    checkpointRecords.map((record) => ({
-      bytes: Uint8Array.from(encodeCheckpointRecord(record)),
-      check: (read: unknown) => assert.deepStrictEqual(read, record),
-    })),
-    fc
-      .constantFrom(...goldenRecords('checkpoints-'))
-      .map((bytes) => ({ bytes, check: () => undefined })),
-  ),
-  agree: (_, outcome: Outcome) => {
-    if ('refusal' in outcome) return;
-    const record = outcome.value as CheckpointRecord;
-    assert.deepStrictEqual(decodeCheckpointRecord(encodeCheckpointRecord(record)), record);
-  },
-  warp: warpMsgpack,
-  memory: MEMORY,
   runs: 1000,
 };
 
@@ -393,3 +365,34 @@ export const histogram: FuzzTarget = {
   memory: MEMORY,
   runs: 1600,
 };
+
+/** Of records that are the same when they were written and read, and for good. */
+function recordTarget<T>(
+  params: Readonly<{
+    decode: (bytes: Uint8Array) => T;
+    encode: (record: T) => Uint8Array;
+    records: fc.Arbitrary<T>;
+    /** How the names of its goldens begin. */
+    golden: string;
+  }>,
+): Omit<FuzzTarget, 'name' | 'runs'> {
+  const { decode, encode, records, golden } = params;
+  return {
+    read: decode,
+    isRefusal,
+    sound: fc.oneof(
+      records.map((record) => ({
+        bytes: Uint8Array.from(encode(record)),
+        check: (read: unknown) => assert.deepStrictEqual(read, record),
+      })),
+      fc.constantFrom(...goldenRecords(golden)).map((bytes) => ({ bytes, check: () => undefined })),
+    ),
+    agree: (_, outcome) => {
+      if ('refusal' in outcome) return;
+      const record = outcome.value as T;
+      assert.deepStrictEqual(decode(encode(record)), record);
+    },
+    warp: warpMsgpack,
+    memory: MEMORY,
+  };
+}
