@@ -101,6 +101,12 @@ tenants:
     const raw = rows.find(({ table, whose }) => table === 'samples' && whose === 'default');
     expect(raw?.keepMs).toBe(2 * DAY_MS);
     const { stdout } = await playground.run(['retention']);
+    expect(await playground.run(['retention', '--rule', 'finly'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /^RETENTION_RULE_UNKNOWN: .*\n→ Name one of .*finely/,
+      ) as string,
+    });
     expect(stdout).toMatch(/windows_wide +finely +1h +default +10d +\S+ +nothing: data ends there/);
 
     const audit = await playground.run(['audit', '--deep']);

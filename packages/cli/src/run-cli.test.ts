@@ -44,6 +44,8 @@ test('help and version are results', async () => {
 test('what was mistyped names the help of its own command', async () => {
   for (const [args, hint] of [
     [['statsu'], '(millrace --help shows all commands)'],
+    [['statsu', '--json'], "unknown command 'statsu'\n(Did you mean status?)\n(millrace --help"],
+    [['--port', '5', 'statsu'], "unknown command 'statsu'"],
     [['preview', 'x.yaml'], '(millrace preview --help shows how it is used)'],
     [['edition', 'promot', '5'], '(millrace edition --help shows its commands)'],
     [['edition', 'promote'], '(millrace edition promote --help shows how it is used)'],

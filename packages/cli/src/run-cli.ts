@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { nearestWord } from '@millrace/rules';
 import { exitCodeOf, exitCodes, type ExitCode } from '@millrace/runtime';
 import { version } from '@millrace/single/running';
 import type { CliContext } from './cli-context.ts';
@@ -52,6 +53,7 @@ export async function runCli(
     else if (results.count() === 0) output.result(jsonText(problem));
   };
   try {
+    refuseUnknownCommand(command, args[0]);
     await command.parseAsync([...args], { from: 'user' });
     return exitCodes.ok;
   } catch (error) {
@@ -124,6 +126,16 @@ function buildProgram(context: CliContext, stdout: OutputStream, stderr: OutputS
     .action(() => context.output.result(version));
   for (const one of program.commands) nameHelp(one, 'millrace');
   return program;
+}
+
+/** Of a word that is none of its commands, commander would think it meant for the usual one. */
+function refuseUnknownCommand(program: Command, word: string | undefined): void {
+  if (word === undefined || word.startsWith('-')) return;
+  const known = ['help', ...program.commands.map((command) => command.name())];
+  if (known.includes(word)) return;
+  const meant = nearestWord(word, known);
+  const suggestion = meant === undefined ? '' : `\n(Did you mean ${meant}?)`;
+  program.error(`error: unknown command '${word}'${suggestion}`);
 }
 
 /** Whoever mistyped an option of a command is told where those of that command are. */

@@ -92,12 +92,12 @@ export const REJECT_REASONS: Readonly<Record<RejectReason, RejectReasonEntry>> =
   body_too_large: entry(
     413,
     'The body is too large',
-    'Send fewer samples in each request, or raise the limit of request bytes.',
+    'Send fewer samples in each request, or raise MILLRACE_RECEIVER__REQUEST_BYTES_MAX.',
   ),
   body_bomb: entry(
     413,
     'The body is too large once decompressed',
-    'Send fewer samples in each request, or raise the limit of decompressed bytes.',
+    'Send fewer samples in each request, or raise MILLRACE_RECEIVER__DECODED_BYTES_MAX.',
   ),
   unsupported_media_type: entry(
     415,
@@ -232,7 +232,8 @@ export const REJECT_REASONS: Readonly<Record<RejectReason, RejectReasonEntry>> =
   time_out_of_range: entry(
     422,
     'The time is out of range',
-    'Times must lie between 1970 and 2255; check that the unit is milliseconds.',
+    'Times must lie between 1970 and 2255; check that the unit is milliseconds. The first weeks ' +
+      'of 1970, for which seconds would be taken, are sent as RFC 3339.',
   ),
   time_too_far_in_future: entry(
     422,

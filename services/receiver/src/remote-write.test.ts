@@ -347,4 +347,12 @@ describe('POST /api/v1/write', () => {
     expect(await response.json()).toMatchObject({ status: 415, code });
     expect(await receiver.records()).toEqual([]);
   });
+
+  it('tells a sender of 2.0 what to set', async () => {
+    const [, headers] = unsupported[0]!;
+    const response = await write(await start(), [up], headers);
+    expect(await response.json()).toMatchObject({
+      detail: expect.stringMatching(/2\.0; leave protobuf_message out/) as string,
+    });
+  });
 });

@@ -92,7 +92,9 @@ function broken({ findings }: AuditReport, files: readonly string[]): MillraceEr
     code: 'AUDIT_BROKEN',
     kind: 'permanent',
     message: `Log and store do not agree: ${differences} differences. Nothing was changed.`,
-    remedy: `Report it as a bug and attach ${files.join(' and ')}.`,
+    remedy:
+      'Where somebody changed rows by hand, "millrace replay --repair" makes the store what the ' +
+      `log says. Else report it as a bug and attach ${files.join(' and ')}.`,
   });
 }
 

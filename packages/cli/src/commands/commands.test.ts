@@ -106,6 +106,9 @@ test('status shows every partition, and every reason with its remedy', () => {
   expect(text).toContain('ledger 5 accepted = 4 stored + 1 duplicate\n');
   expect(text).toContain('writer, partition 0, stopped: WRITER_GAP: Entries are missing.');
   expect(text).toContain('→ Put them back.');
+  expect(text).toContain('store  embedded PostgreSQL, running, 4.0 KiB\n');
+  const silent = { ...status, store: { kind: 'embedded' as const, isRunning: true } };
+  expect(formatStatus(silent, plain)).toContain('PostgreSQL, running, does not answer\n');
 });
 
 test('lag counts what the stages behind the log have not read', () => {

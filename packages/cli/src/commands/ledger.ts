@@ -29,7 +29,9 @@ export function addLedgerCommand(program: Command, context: CliContext): void {
       const report = tenant === undefined ? all : ofTenant(all, tenant);
       const { output } = context;
       if (json === true) output.result(JSON.stringify(report, undefined, 2));
-      else output.result(formatLedger(report, output.colours));
+      else if (tenant !== undefined && report.rows.length === 0) {
+        output.result(`Nothing of a tenant ${tenant} was accepted yet, as far as it is published.`);
+      } else output.result(formatLedger(report, output.colours));
     });
   ledger
     .command('acknowledge')

@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { MillraceError } from '@millrace/runtime';
+import type { RetentionReport } from '@millrace/store';
 import type { CliContext } from '../cli-context.ts';
 import { jsonText } from '../json-text.ts';
 import { formatRetention } from '../retention-text.ts';
@@ -23,6 +25,7 @@ export function addRetentionCommand(program: Command, context: CliContext): void
       const connection = await storeConnection(context, dataDir);
       const { readRetention } = await import('@millrace/store/timescale');
       const all = await readRetention(connection);
+      if (rule !== undefined) checkRule(rule, all);
       const isOwn = tenant !== undefined && all.rows.some(({ whose }) => whose === tenant);
       // A tenant without words of its own is kept like all the others.
       const whose = isOwn ? tenant : undefined;
@@ -37,4 +40,19 @@ export function addRetentionCommand(program: Command, context: CliContext): void
       const { output } = context;
       output.result(json === true ? jsonText(report) : formatRetention(report, output.colours));
     });
+}
+
+const RULES_NAMED_MAX = 10;
+
+/** Of a name that was mistyped nothing would be due, and that would look well. */
+function checkRule(rule: string, { rows }: RetentionReport): void {
+  const known = [...new Set(rows.flatMap((one) => (one.rule === undefined ? [] : [one.rule])))];
+  if (known.includes(rule)) return;
+  const named = known.slice(0, RULES_NAMED_MAX).join(', ');
+  throw new MillraceError({
+    code: 'RETENTION_RULE_UNKNOWN',
+    kind: 'permanent',
+    message: `Nothing is kept for a rule ${rule}. Nothing was changed.`,
+    remedy: `Name one of ${named || 'those there will be'}, or leave --rule out to see all.`,
+  });
 }

@@ -42,14 +42,15 @@ export function formatStatus(status: SingleStatus, colours: Colours): string {
   const { version, pid, started, url, directory, stages, logBytes, store } = status;
   const upMs = Date.now() - Date.parse(started);
   const ready = status.ready ? colours.green('ready') : colours.yellow('not ready');
-  const bytes = store.bytes === undefined ? '' : `, ${formatBytes(store.bytes)}`;
-  const runs = store.isRunning ? 'running' : colours.red('not running');
+  const silent = `, ${colours.yellow('does not answer')}`;
+  const bytes = store.bytes === undefined ? silent : `, ${formatBytes(store.bytes)}`;
+  const runs = store.isRunning ? `running${bytes}` : colours.red('not running');
   const head = [
     `millrace ${version}, process ${pid}, up ${formatDurationMs(upMs)}: ${ready}`,
     `url    ${url}`,
     `data   ${directory}`,
     `log    ${formatBytes(logBytes)}`,
-    `store  ${store.kind} PostgreSQL, ${runs}${bytes}`,
+    `store  ${store.kind} PostgreSQL, ${runs}`,
     ...stages.flatMap(({ archive }) =>
       archive === undefined ? [] : [archiveLine(archive, colours)],
     ),

@@ -79,7 +79,9 @@ function nothingPromoted({ inForce }: CandidatesAnswer): MillraceError {
     message:
       `The rules in force, version ${inForce.version}, are shown and were not promoted: there is ` +
       'nothing to roll back. Nothing was changed.',
-    remedy: 'Apply the rules you want with "millrace rules apply"; "rules list --versions" tells.',
+    remedy:
+      'Apply the rules you want with "millrace rules apply"; "millrace rules list --versions" ' +
+      'shows those there were.',
   });
 }
 

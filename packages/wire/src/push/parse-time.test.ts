@@ -123,6 +123,20 @@ describe('numbers are Unix milliseconds', () => {
   );
 });
 
+test('seconds are not taken for milliseconds of the first weeks of 1970', () => {
+  for (const seconds of [1_000_000_000, 1_795_998_558, 1_795_998_558.25, 4_200_000_000]) {
+    expect(parseTime(seconds)).toEqual({
+      reason: 'time_out_of_range',
+      detail: `the time is ${seconds}, which are seconds and not milliseconds`,
+    });
+    // Nobody is in doubt about what else writes them.
+    expect(parseTime(new Date(seconds).toISOString())).toBe(Math.floor(seconds) * 1000);
+    expect(parseTime(new UnixTime(seconds * 1000))).toBe(seconds * 1000);
+  }
+  expect(parseTime(999_999_999)).toBe(999_999_999_000);
+  expect(parseTime(4_200_000_001)).toBe(4_200_000_001_000);
+});
+
 test('a timestamp as such is taken as it is', () => {
   expect(parseTime(new UnixTime(5))).toBe(5);
   expect(parseTime(new UnixTime(-1))).toMatchObject({ reason: 'time_out_of_range' });

@@ -10,6 +10,12 @@ const RFC_3339 =
 const TIME_TEXT_MAX = 64;
 const US_PER_MS = 1000;
 const US_PER_MINUTE = 60_000_000;
+/**
+ * Seconds of 2001 to 2103. Taken as milliseconds they would be in the first weeks of 1970: accepted
+ * and deleted as past their retention, without anybody being told of the wrong unit.
+ */
+const SECONDS_MIN = 1_000_000_000;
+const SECONDS_MAX = 4_200_000_000;
 
 /**
  * A time as producers write it: RFC 3339 text, or Unix milliseconds, also with a fraction. What
@@ -26,6 +32,9 @@ export function parseTime(time: unknown): TimeUs | Rejection {
 
 function parseUnixMs(timeMs: number): TimeUs | Rejection {
   if (!Number.isFinite(timeMs)) return { reason: 'invalid_time', detail: `the time is ${timeMs}` };
+  if (timeMs >= SECONDS_MIN && timeMs <= SECONDS_MAX) {
+    return outOfRange(`${timeMs}, which are seconds and not milliseconds`);
+  }
   return inRange(Math.round(timeMs * US_PER_MS), `${timeMs} ms`);
 }
 

@@ -15,6 +15,8 @@ import { producerIdentity } from './producer-identity.ts';
 import { readBody } from './request-body.ts';
 
 const PROTO_V1 = 'prometheus.writerequest';
+const PROTO_V2 = 'io.prometheus.write.v2.request';
+const HINT_V2 = ', remote write 2.0; leave protobuf_message out of the sender: 1.0 is taken';
 
 interface Parts {
   intake: Intake;
@@ -57,7 +59,8 @@ function checkType(request: HttpRequest): void {
   const proto = parameters.get('proto') ?? PROTO_V1;
   if ((type === '' || type === USUAL_TYPE) && proto === PROTO_V1) return;
   const shown = JSON.stringify(`${type};proto=${proto}`.slice(0, 100));
-  throw new DecodeError('unsupported_media_type', `the content type is ${shown}`);
+  const hint = proto === PROTO_V2 ? HINT_V2 : '';
+  throw new DecodeError('unsupported_media_type', `the content type is ${shown}${hint}`);
 }
 
 function checkEncoding(request: HttpRequest): void {
