@@ -9,8 +9,8 @@ import {
   type LabelLimits,
   type RejectReason,
 } from '@millrace/wire';
-import { timeAt } from './batch-columns.ts';
-import { BatchSession, type BatchSessions } from './batch-sessions.ts';
+import { timeAt } from './layout-columns.ts';
+import { BatchSession, seriesColumnOf, type BatchSessions } from './batch-sessions.ts';
 import type { CutRequest } from './part-cutter.ts';
 import type { RequestDraft } from './request-draft.ts';
 import { UNKNOWN_SERIES, type SeriesCache } from './series-cache.ts';
@@ -48,12 +48,13 @@ export class BatchRequest {
    */
   take(batch: Batch): ((cut: CutRequest) => void) | undefined {
     const session = this.#learn(batch);
-    const layout = session.layouts.find(batch);
-    if (layout !== undefined && this.#draft.laidOut(layout, batch, this.#sessions.columns))
-      return undefined;
+    const series = seriesColumnOf(batch);
+    const layout = session.layouts.find(series);
+    const { columns } = this.#sessions;
+    if (layout !== undefined && this.#draft.laidOutBatch(layout, batch, columns)) return undefined;
     this.#takeEach(batch, session);
     const isWhole = this.#draft.accepted === batch.samples;
-    if (layout !== undefined || !isWhole || !session.layouts.isAgain(batch)) return undefined;
+    if (layout !== undefined || !isWhole || !session.layouts.isAgain(series)) return undefined;
     return ({ drafts }) => this.#sessions.remember(session, batch, drafts);
   }
 

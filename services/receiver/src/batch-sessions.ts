@@ -1,7 +1,7 @@
 import type { SampleKind } from '@millrace/model';
 import { REJECT_REASONS, type Batch, type RejectReason } from '@millrace/wire';
-import { BatchColumns } from './batch-columns.ts';
-import { BatchLayouts, layoutOf } from './batch-layout.ts';
+import { LayoutColumns } from './layout-columns.ts';
+import { layoutOf, Layouts, type SeriesColumn } from './layouts.ts';
 import type { DraftPart } from './part-builder.ts';
 import { UNKNOWN_SERIES } from './series-cache.ts';
 import type { SeriesNumber, SeriesTable } from './series-table.ts';
@@ -21,6 +21,11 @@ export interface BatchSessionSettings {
 const REASONS = Object.keys(REJECT_REASONS) as RejectReason[];
 const FIRST_REFUSED = UNKNOWN_SERIES - 1;
 const FIRST_CAPACITY = 64;
+/**
+ * All but a few batches come again at once or never. No bound on sessions counts what came once,
+ * and there may be thousands of those.
+ */
+const BATCHES_ONCE_MAX = 64;
 
 /** What the series numbers of one producer's session mean here. */
 export class BatchSession {
@@ -29,7 +34,7 @@ export class BatchSession {
   /** By the session's number: the series, UNKNOWN_SERIES, or below it a reason of refusal. */
   series: Int32Array = new Int32Array(FIRST_CAPACITY).fill(UNKNOWN_SERIES);
   kinds: Uint8Array = new Uint8Array(FIRST_CAPACITY);
-  readonly layouts: BatchLayouts = new BatchLayouts();
+  readonly layouts: Layouts = new Layouts(BATCHES_ONCE_MAX);
 
   constructor(generation: number) {
     this.generation = generation;
@@ -70,7 +75,7 @@ export class BatchSession {
  * know a number asks for the table again. All are forgotten when the series get other numbers.
  */
 export class BatchSessions {
-  readonly columns: BatchColumns = new BatchColumns();
+  readonly columns: LayoutColumns = new LayoutColumns();
   readonly #table: SeriesTable;
   readonly #settings: BatchSessionSettings;
   /** Least recently used first. */
@@ -111,7 +116,8 @@ export class BatchSessions {
   remember(session: BatchSession, batch: Batch, drafts: readonly DraftPart[]): void {
     const { sessionSeriesMax, sessionsSeriesMax } = this.#settings;
     if (session.layouts.samples + batch.samples > sessionSeriesMax) session.layouts.clear();
-    session.layouts.add(batch, layoutOf(batch, session.series, this.#table, drafts));
+    const seriesOf = (ordinal: number): SeriesNumber => session.series[numberAt(batch, ordinal)]!;
+    session.layouts.add(layoutOf(seriesColumnOf(batch), seriesOf, this.#table, drafts));
     let samples = 0;
     for (const { layouts } of this.#sessions.values()) samples += layouts.samples;
     for (const { layouts } of this.#sessions.values()) {
@@ -136,4 +142,14 @@ export class BatchSessions {
     this.#sessions.delete(oldest[0]);
     return oldest[1].series.length;
   }
+}
+
+export function seriesColumnOf({ samples, columns: { view, seriesAt } }: Batch): SeriesColumn {
+  if (seriesAt < 0) return { samples, column: undefined };
+  return { samples, column: new Uint8Array(view.buffer, view.byteOffset + seriesAt, 4 * samples) };
+}
+
+/** The session's number of a sample's series. */
+function numberAt({ columns: { view, seriesAt } }: Batch, ordinal: number): number {
+  return seriesAt < 0 ? ordinal : view.getUint32(seriesAt + 4 * ordinal, true);
 }

@@ -1,6 +1,6 @@
 import type { DataRecord, ExpectedRun } from '@millrace/wire';
-import type { BatchColumns } from './batch-columns.ts';
-import type { LayoutPart } from './batch-layout.ts';
+import type { LayoutColumns } from './layout-columns.ts';
+import type { LayoutPart } from './layouts.ts';
 
 /** Columns that grow and are used again, so that a record costs no allocation per sample. */
 
@@ -116,7 +116,7 @@ export class PartColumns {
   }
 
   /** As `push` for each sample of a part, with no flags. */
-  fill({ ordinals, rows }: LayoutPart, { values, times, isOneTime }: BatchColumns): void {
+  fill({ ordinals, rows }: LayoutPart, { values, times, isOneTime }: LayoutColumns): void {
     const at = this.length;
     const end = at + ordinals.length;
     while (end > this.#flags.length) this.#grow();

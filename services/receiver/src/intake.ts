@@ -225,7 +225,7 @@ export class Intake {
         const plain = cutter.series.uncompress(body, decodedBytesMax) ?? this.#uncompress(body);
         const sink = new RemoteWriteRequest({ draft, cutter, labelLimits, histogramBytesMax });
         decodeWriteRequest(plain, sink);
-        return { body: plain, producer };
+        return { body: plain, producer, onCut: (cut) => sink.cut(cut) };
       }
       case 'batch.v1': {
         const batch = decodeBatch(body);

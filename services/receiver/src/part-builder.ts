@@ -1,7 +1,7 @@
 import type { SampleKind, TimeUs } from '@millrace/model';
 import type { DataRecord, MetricMetadata } from '@millrace/wire';
-import type { BatchColumns } from './batch-columns.ts';
-import type { LayoutPart } from './batch-layout.ts';
+import type { LayoutColumns } from './layout-columns.ts';
+import type { LayoutPart } from './layouts.ts';
 import { PartColumns, Uint32Column, type SampleColumns } from './column.ts';
 import type { LaneDefinitions } from './lane-definitions.ts';
 import { PartSeries } from './part-series.ts';
@@ -129,7 +129,7 @@ export class PartBuilder {
   }
 
   /** All of a part that is empty yet. Where it ends was measured when its layout was made. */
-  fill(part: LayoutPart, columns: BatchColumns): void {
+  fill(part: LayoutPart, columns: LayoutColumns): void {
     const samples = part.ordinals.length;
     this.measured = samples * SAMPLE_BYTES;
     this.#ordinals = samples;

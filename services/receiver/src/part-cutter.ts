@@ -6,13 +6,16 @@ import {
   type TimeUs,
 } from '@millrace/model';
 import type { ExpectedRun, MetricMetadata } from '@millrace/wire';
-import type { BatchColumns } from './batch-columns.ts';
-import type { LayoutPart } from './batch-layout.ts';
+import type { LayoutColumns } from './layout-columns.ts';
+import type { LayoutPart } from './layouts.ts';
 import { LaneDefinitions, type DefinitionSettings } from './lane-definitions.ts';
 import { PartBuilder, type DraftPart } from './part-builder.ts';
+import { RunLayouts } from './run-layouts.ts';
 import { SeriesByLabels } from './series-by-labels.ts';
 import { SeriesCache } from './series-cache.ts';
 import type { SeriesNumber } from './series-table.ts';
+
+type Beginning = Readonly<{ nowUs: number; definesAll: boolean }>;
 
 export interface CutRequest {
   drafts: readonly DraftPart[];
@@ -28,10 +31,13 @@ export class PartCutter {
   readonly series: SeriesCache;
   /** The same, for protocols that have no bytes of the labels. */
   readonly seriesByLabels: SeriesByLabels;
+  /** How requests of the same series were cut before. */
+  readonly runLayouts: RunLayouts;
   readonly #tenant: string;
   readonly #partBytesMax: number;
   readonly #builders: readonly PartBuilder[];
   #sealed: DraftPart[] = [];
+  #beginning: Beginning = { nowUs: 0, definesAll: false };
   #serial = 0;
 
   constructor(
@@ -54,11 +60,13 @@ export class PartCutter {
       bytesMax: params.seriesBytesMax,
       onClear: () => {
         for (const builder of this.#builders) builder.forgetSeries();
+        this.runLayouts.clear();
         params.onSeriesForgotten();
       },
     });
     this.seriesByLabels = new SeriesByLabels(this.series);
     const { table } = this.series;
+    this.runLayouts = new RunLayouts({ table, seriesCountMax: params.seriesCountMax });
     const nextSerial = (): number => (this.#serial += 1);
     this.#builders = Array.from({ length: params.partitions }, (_, partition) => {
       const lane = new LaneDefinitions({ table, settings: params.definitions });
@@ -71,7 +79,14 @@ export class PartCutter {
    * The next request begins; drafts of the last one are no longer valid. Whoever `definesAll` has
    * the labels of every series in the log again.
    */
-  begin({ nowUs, definesAll }: Readonly<{ nowUs: number; definesAll: boolean }>): void {
+  begin(beginning: Beginning): void {
+    this.#beginning = beginning;
+    this.restart();
+  }
+
+  /** The same request from its first sample on: what was placed of it is forgotten. */
+  restart(): void {
+    const { nowUs, definesAll } = this.#beginning;
     this.#sealed = [];
     for (const builder of this.#builders) builder.reset(nowUs, definesAll);
   }
@@ -113,7 +128,7 @@ export class PartCutter {
   }
 
   /** A whole part, cut where `place` cut the same samples before. */
-  fill(part: LayoutPart, columns: BatchColumns): void {
+  fill(part: LayoutPart, columns: LayoutColumns): void {
     const builder = this.#builders[part.partition]!;
     builder.fill(part, columns);
     if (!part.isLast) this.#seal(builder, true);

@@ -1,6 +1,6 @@
 import { FINGERPRINT_BYTES, SampleKind } from '@millrace/model';
 import type { DataRecord } from '@millrace/wire';
-import type { LayoutPart } from './batch-layout.ts';
+import type { LayoutPart } from './layouts.ts';
 import { ByteColumn, Uint32Column } from './column.ts';
 import type { LaneDefinitions } from './lane-definitions.ts';
 import type { SeriesNumber, SeriesTable } from './series-table.ts';

@@ -11,13 +11,16 @@ import {
   DecodeError,
   decodeLabels,
   encodeHistogram,
+  type ExpectedRun,
   type LabelLimits,
   type MetricMetadata,
   type Rejection,
   type RemoteWriteSink,
   type WriteRequestLimits,
 } from '@millrace/wire';
-import type { PartCutter } from './part-cutter.ts';
+import type { PlainSample } from './layout-columns.ts';
+import type { SeriesColumn } from './layouts.ts';
+import type { CutRequest, PartCutter } from './part-cutter.ts';
 import type { RequestDraft } from './request-draft.ts';
 import { UNKNOWN_SERIES, type SeriesCache } from './series-cache.ts';
 import type { SeriesNumber } from './series-table.ts';
@@ -38,6 +41,12 @@ export class RemoteWriteRequest implements RemoteWriteSink {
   #fault: Rejection = NO_SERIES;
   /** Samples of the request so far. */
   #ordinal = 0;
+  /** The first of them, while there is nothing else. */
+  #first: PlainSample | undefined;
+  /** Whether all that came so far are plain samples. */
+  #isPlain = true;
+  /** Of a request that came before, and whose layout is not known yet. */
+  #learnable: SeriesColumn | undefined;
 
   constructor(
     params: Readonly<{
@@ -73,10 +82,36 @@ export class RemoteWriteRequest implements RemoteWriteSink {
       if (run === undefined || run.series === 0) return at;
       limits.seriesMax -= run.series;
       limits.samplesMax -= run.samples;
-      this.#draft.run(this.#ordinal, SampleKind.unknown, run);
-      this.#ordinal += run.samples;
       at = run.stoppedAt;
+      const isAll = at === bytes.length;
+      if (!isAll || !this.#laidOut(run)) {
+        this.#draft.run(this.#ordinal, SampleKind.unknown, run);
+      }
+      this.#ordinal += run.samples;
+      if (isAll) return at;
     }
+  }
+
+  /** How the request was cut, so that the next one of the same series can be laid out. */
+  cut({ drafts }: CutRequest): void {
+    const series = this.#learnable;
+    if (series === undefined || this.#draft.accepted !== series.samples) return;
+    this.#cutter.runLayouts.learn(series, drafts);
+  }
+
+  /** Takes the run, which is the rest of the request, with what is before it, by a known layout. */
+  #laidOut(run: ExpectedRun): boolean {
+    const first = this.#first;
+    const draft = this.#draft;
+    if (first === undefined || this.#ordinal !== 1 || draft.accepted !== 1) return false;
+    const { runLayouts } = this.#cutter;
+    const series = runLayouts.seriesOf(first, run);
+    const layout = runLayouts.find(series);
+    if (layout === undefined) {
+      if (runLayouts.isAgain(series)) this.#learnable = series;
+      return false;
+    }
+    return draft.laidOutRun(layout, { first, run, columns: runLayouts.columns });
   }
 
   expectedSeries(): void {
@@ -91,11 +126,14 @@ export class RemoteWriteRequest implements RemoteWriteSink {
       this.#draft.reject(this.#fault.reason, ordinal, this.#faultDetail);
       return;
     }
+    const timeUs = timestampMs * US_PER_MS;
+    if (ordinal === 0 && this.#isPlain && !stale) this.#first = { series, timeUs, value };
     const flags = stale ? SampleFlag.stale : 0;
-    this.#draft.plain(ordinal, series, SampleKind.unknown, timestampMs * US_PER_MS, value, flags);
+    this.#draft.plain(ordinal, series, SampleKind.unknown, timeUs, value, flags);
   }
 
   histogram(timestampMs: number, histogram: NativeHistogram, stale: boolean): void {
+    this.#beside();
     const ordinal = this.#ordinal;
     this.#ordinal += 1;
     const series = this.#series;
@@ -119,6 +157,7 @@ export class RemoteWriteRequest implements RemoteWriteSink {
   }
 
   invalidHistogram(_timestampMs: number, detail: string): void {
+    this.#beside();
     const ordinal = this.#ordinal;
     this.#ordinal += 1;
     if (this.#series === UNKNOWN_SERIES) {
@@ -129,6 +168,7 @@ export class RemoteWriteRequest implements RemoteWriteSink {
   }
 
   exemplar(timestampMs: number, value: number, labels: Label[]): void {
+    this.#beside();
     const series = this.#series;
     const timeUs = timestampMs * US_PER_MS;
     // A time that no record can carry exactly: nothing further on could store it.
@@ -144,9 +184,16 @@ export class RemoteWriteRequest implements RemoteWriteSink {
   }
 
   metadata(metadata: MetricMetadata): void {
+    this.#beside();
     const { metric, type, help, unit } = metadata;
     const bytes = Buffer.byteLength(metric + type + help + unit) + 32;
     this.#cutter.placeMetadata(metadata, bytes);
+  }
+
+  /** What came is no plain sample: then the request is not laid out. */
+  #beside(): void {
+    this.#isPlain = false;
+    this.#first = undefined;
   }
 
   /** A series that the cache does not hold: its labels are read, checked and remembered. */

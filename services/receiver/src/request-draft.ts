@@ -1,7 +1,7 @@
 import { SampleFlag, TIME_US_MAX, type SampleKind, type TimeUs } from '@millrace/model';
 import type { Batch, ExpectedRun, RejectReason } from '@millrace/wire';
-import type { BatchColumns } from './batch-columns.ts';
-import type { BatchLayout } from './batch-layout.ts';
+import type { LayoutColumns, PlainSample } from './layout-columns.ts';
+import type { Layout } from './layouts.ts';
 import { SAMPLE_BYTES, type PartBuilder } from './part-builder.ts';
 import type { PartCutter } from './part-cutter.ts';
 import type { Rejections } from './rejections.ts';
@@ -78,11 +78,31 @@ export class RequestDraft {
    * As `plain`, for all samples of a batch, which are known to go where the layout says; false, and
    * nothing done, when some of them may not be taken, or not as they are.
    */
-  laidOut({ parts, samples }: BatchLayout, batch: Batch, columns: BatchColumns): boolean {
-    if (!columns.take(batch, this.#latestUs)) return false;
+  laidOutBatch(layout: Layout, batch: Batch, columns: LayoutColumns): boolean {
+    if (!columns.takeBatch(batch, this.#latestUs)) return false;
+    this.#fill(layout, columns);
+    return true;
+  }
+
+  /** The same, of a request that is a sample, which was taken already, and a run behind it. */
+  laidOutRun(
+    layout: Layout,
+    {
+      first,
+      run,
+      columns,
+    }: Readonly<{ first: PlainSample; run: ExpectedRun; columns: LayoutColumns }>,
+  ): boolean {
+    if (!columns.takeRun(first, run, this.#latestUs)) return false;
+    this.#cutter.restart();
+    this.accepted = 0;
+    this.#fill(layout, columns);
+    return true;
+  }
+
+  #fill({ parts, samples }: Layout, columns: LayoutColumns): void {
     for (const part of parts) this.#cutter.fill(part, columns);
     this.accepted += samples;
-    return true;
   }
 
   sample(

@@ -37,7 +37,8 @@ export interface ExpectedRun {
  * was sent and as it is, then keys.
  */
 const CELLS_BYTES = 64;
-const RUN_SAMPLES_MAX = 1024;
+/** As many as senders put into a request; memory that no run needs is never touched. */
+const RUN_SAMPLES_MAX = 16 * 1024;
 const NUMBERS_AT = CELLS_BYTES;
 const TIMES_AT = NUMBERS_AT + 4 * RUN_SAMPLES_MAX;
 const VALUES_AT = TIMES_AT + 8 * RUN_SAMPLES_MAX;
