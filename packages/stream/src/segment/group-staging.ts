@@ -70,7 +70,8 @@ export class GroupStaging {
   }
 
   #aheadOf(length: number, place: Readonly<{ tail: SegmentTail; room: number }>): number {
-    const { aheadBytes } = this.#settings;
+    // Where there is time for more, it is written when nothing waits.
+    const aheadBytes = Math.floor(this.#settings.aheadBytes / 4);
     if (length * 4 > aheadBytes || !place.tail.needsAhead(length)) return 0;
     return Math.max(0, Math.min(aheadBytes, place.room - length));
   }

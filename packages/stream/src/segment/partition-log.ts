@@ -13,12 +13,17 @@ import type { AppendResult, Topic } from '../stream.ts';
 import { recoverPartition, type RecoveredPartition } from './partition-recovery.ts';
 import { translateAppendError, translateFileError } from './segment-errors.ts';
 import { createSegment, removeIfThere } from './segment-file-open.ts';
+import { SpareSegment } from './spare-segment.ts';
+import { zeros } from './zeros.ts';
 import type { SegmentFiles } from './segment-files.ts';
 import { GroupStaging } from './group-staging.ts';
 import { frameBytes, SEGMENT_HEADER_BYTES, segmentFileName } from './segment-format.ts';
 import type { SegmentSettings } from './segment-settings.ts';
 import { SegmentTail } from './segment-tail.ts';
 import type { SharedSlot } from './segment-shared.ts';
+
+/** The next segment is prepared when so much of the open one is full. */
+const SPARE_FROM = 3 / 4;
 
 /** Payload bytes of one topic whose appends have not settled. */
 export interface InFlight {
@@ -63,6 +68,11 @@ export class PartitionLog {
   #queue: PendingAppend[] = [];
   #draining: Promise<void> | undefined;
   #releasing: Promise<void> = Promise.resolve();
+  /** Leaving a closed segment behind. */
+  #leaving: Promise<void> = Promise.resolve();
+  readonly #spare: SpareSegment | undefined;
+  /** Zeros could not be written into the open segment: they are not tried again there. */
+  #isFilling = true;
   readonly #staging: GroupStaging;
   #isClosed = false;
   /** Set after a failed attempt to mend: no other before that long. */
@@ -75,6 +85,9 @@ export class PartitionLog {
     this.#closed = recovered.closed;
     this.#closedBytes = recovered.closed.reduce((sum, { bytes }) => sum + bytes, 0);
     this.#staging = new GroupStaging(params.settings);
+    const { aheadBytes } = params.settings;
+    const where = this.#where;
+    if (aheadBytes > 0) this.#spare = new SpareSegment({ ...params, where, aheadBytes });
     this.#tail = recovered.tail;
     this.#end = recovered.end;
     this.#start = recovered.closed[0]?.base ?? recovered.tail.base;
@@ -128,6 +141,8 @@ export class PartitionLog {
     this.#isClosed = true;
     await this.#draining;
     await this.#releasing;
+    await this.#leaving;
+    await this.#dropSpare();
     try {
       await this.#tail.seal(this.#end, this.#params.clock.nowUs());
       await this.#tail.flush();
@@ -139,6 +154,15 @@ export class PartitionLog {
     } finally {
       await this.#tail.close();
       this.#params.slot.disclaim();
+    }
+  }
+
+  /** One that stays is removed at the next start. */
+  async #dropSpare(): Promise<void> {
+    try {
+      await this.#spare?.drop();
+    } catch (error) {
+      this.#params.log.debug({ where: this.#where, error }, 'Could not remove a spare segment.');
     }
   }
 
@@ -176,7 +200,7 @@ export class PartitionLog {
         this.#refuseAll(error);
         await this.#mend();
       }
-      if (this.#queue.length === 0) await this.#sealIdle();
+      if (this.#queue.length === 0) await this.#useRest();
     }
     this.#draining = undefined;
   }
@@ -192,6 +216,9 @@ export class PartitionLog {
     this.#end += group.length;
     this.#publish();
     this.#reportHealthy();
+    if (this.#tail.flushedBytes >= this.#params.settings.segmentBytes * SPARE_FROM) {
+      this.#spare?.prepare();
+    }
     for (let i = 0; i < group.length; i += 1) {
       const { payload, resolve } = group[i]!;
       this.#params.inFlight.bytes -= payload.length;
@@ -207,12 +234,11 @@ export class PartitionLog {
   }
 
   async #rotate(): Promise<void> {
-    const { files, directory, clock } = this.#params;
-    const nowUs = clock.nowUs();
+    const nowUs = this.#params.clock.nowUs();
     if (!this.#tail.ended) await this.#tail.end(this.#end, nowUs);
-    const segment = await createSegment({ files, directory, where: this.#where, base: this.#end });
     const old = this.#tail;
-    this.#tail = await SegmentTail.open(files, segment, SEGMENT_HEADER_BYTES);
+    this.#tail = (await this.#spare?.take(this.#end)) ?? (await this.#newTail());
+    this.#isFilling = true;
     this.#closed.push({
       base: old.base,
       end: this.#end,
@@ -221,22 +247,63 @@ export class PartitionLog {
     });
     this.#closedBytes += old.flushedBytes;
     this.#publish();
-    await old.close().catch((error: unknown) => {
+    const left = this.#leaving;
+    this.#leaving = left.then(() => this.#leave(old));
+  }
+
+  async #newTail(): Promise<SegmentTail> {
+    const { files, directory } = this.#params;
+    const segment = await createSegment({ files, directory, base: this.#end });
+    const flushedBytes = SEGMENT_HEADER_BYTES;
+    return await SegmentTail.open(files, segment, { flushedBytes, filledBytes: flushedBytes });
+  }
+
+  /** Nothing of it is missing whatever becomes of this: it is flushed. */
+  async #leave(old: SegmentTail): Promise<void> {
+    try {
+      await old.trim();
+    } catch (error) {
+      this.#params.log.debug({ where: this.#where, error }, 'Could not trim a closed segment.');
+    }
+    try {
+      await old.close();
+    } catch (error) {
       this.#params.log.warn({ where: this.#where, error }, 'Could not close a flushed segment.');
-    });
+    }
   }
 
   /**
-   * Nothing waits: leave a witness for the last group. It costs no flush and no ack waits for it;
-   * a caller that appends again as soon as it has its ack comes first.
+   * Nothing waits: what else has to be done at some time is done now. A caller that appends again
+   * as soon as it has its ack comes first.
    */
-  async #sealIdle(): Promise<void> {
+  async #useRest(): Promise<void> {
     await nextTurn();
     if (this.#queue.length > 0) return;
+    await this.#seal();
+    if (this.#queue.length === 0) await this.#fill();
+  }
+
+  /** Leaves a witness for the last group. It costs no flush. */
+  async #seal(): Promise<void> {
     try {
       await this.#tail.seal(this.#end, this.#params.clock.nowUs());
     } catch (error) {
       this.#params.log.debug({ where: this.#where, error }, 'Could not seal the end of the log.');
+    }
+  }
+
+  /** Before the groups that come find no blocks any more: no ack waits for those then. */
+  async #fill(): Promise<void> {
+    const { aheadBytes, segmentBytes } = this.#params.settings;
+    const { flushedBytes, filledBytes } = this.#tail;
+    const bytes = Math.min(aheadBytes, segmentBytes - filledBytes);
+    if (!this.#isFilling || bytes <= 0 || filledBytes - flushedBytes > aheadBytes / 2) return;
+    try {
+      await this.#tail.fill(zeros(bytes));
+    } catch (error) {
+      // Perhaps the disk is full; groups bring what they need.
+      this.#isFilling = false;
+      this.#params.log.debug({ where: this.#where, error }, 'Could not write zeros ahead.');
     }
   }
 

@@ -7,13 +7,14 @@ import {
   removeIfThere,
   type OpenSegment,
 } from './segment-file-open.ts';
-import type { SegmentFiles } from './segment-files.ts';
+import type { SegmentFile, SegmentFiles } from './segment-files.ts';
 import {
   decodeFrameHeader,
   FRAME_HEADER_BYTES,
   FrameKind,
   parseSegmentFileName,
   SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
 } from './segment-format.ts';
 import { scanSegment, type ScannedSegment } from './segment-scan.ts';
 import { SegmentTail } from './segment-tail.ts';
@@ -54,7 +55,9 @@ export async function recoverPartition(place: Place, nowUs: number): Promise<Rec
       closed.push(await readClosedSegment(place, last, found.endOffset));
       return { closed, end: found.endOffset, tail: await startSegment(place, found.endOffset) };
     }
-    const tail = await SegmentTail.open(place.files, segment, found.endBytes);
+    const flushedBytes = found.endBytes;
+    const bytes = { flushedBytes, filledBytes: flushedBytes };
+    const tail = await SegmentTail.open(place.files, segment, bytes);
     await tail.seal(found.endOffset, nowUs).catch((error: unknown) => {
       // Only a witness less for the next start; a full disk is no reason not to open.
       place.log.debug({ where: place.where, error }, 'Could not seal the end of the log.');
@@ -80,7 +83,8 @@ async function listBases(place: Place): Promise<number[]> {
 
 async function startSegment(place: Place, base: number): Promise<SegmentTail> {
   const segment = await createSegment({ ...place, base });
-  return SegmentTail.open(place.files, segment, SEGMENT_HEADER_BYTES);
+  const flushedBytes = SEGMENT_HEADER_BYTES;
+  return SegmentTail.open(place.files, segment, { flushedBytes, filledBytes: flushedBytes });
 }
 
 async function readClosedSegment(
@@ -90,14 +94,13 @@ async function readClosedSegment(
 ): Promise<ClosedSegment> {
   const { path, file, header } = await openSegment({ ...place, base }, 'read');
   try {
+    let frame = await lastFrame(file, header);
+    if (frame === undefined) {
+      await trimClosedSegment(place, base);
+      frame = await lastFrame(file, header);
+    }
     const bytes = await file.size();
     const position = bytes - FRAME_HEADER_BYTES;
-    const buffer = Buffer.alloc(FRAME_HEADER_BYTES);
-    const length = await file.read(buffer, Math.max(0, position));
-    const frame =
-      position >= SEGMENT_HEADER_BYTES && length === FRAME_HEADER_BYTES
-        ? decodeFrameHeader(buffer, 0, { position, salt: header.salt })
-        : undefined;
     const corrupt = (detail: string): Error =>
       corruptSegment({ where: place.where, path, byte: Math.max(0, position), detail });
     if (frame?.kind !== FrameKind.end) {
@@ -113,6 +116,31 @@ async function readClosedSegment(
   } finally {
     await file.close();
   }
+}
+
+/** Cuts off zeros behind the end frame, which whoever closed the segment did not get to. */
+async function trimClosedSegment(place: Place, base: number): Promise<void> {
+  const { file, header } = await openSegment({ ...place, base }, 'write');
+  try {
+    const found = await scanSegment(file, header);
+    if (found.ended && found.tornBytes === 0 && found.damage === undefined) {
+      await file.truncate(found.endBytes);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** What the last bytes of the file are, if they are a frame without a payload. */
+async function lastFrame(
+  file: SegmentFile,
+  { salt }: SegmentHeader,
+): Promise<ReturnType<typeof decodeFrameHeader>> {
+  const position = (await file.size()) - FRAME_HEADER_BYTES;
+  const buffer = Buffer.alloc(FRAME_HEADER_BYTES);
+  const length = await file.read(buffer, Math.max(0, position));
+  if (position < SEGMENT_HEADER_BYTES || length !== FRAME_HEADER_BYTES) return undefined;
+  return decodeFrameHeader(buffer, 0, { position, salt });
 }
 
 function checkDamage(place: Place, segment: OpenSegment, found: ScannedSegment): void {

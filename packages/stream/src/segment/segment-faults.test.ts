@@ -188,7 +188,7 @@ test('closing after a failed rotation leaves a log that opens again', async () =
 
 test('a segment that cannot be removed is tried again with the next release', async () => {
   const files = new SimulatedFiles(() => 0.5);
-  const stream = await open(files, { segmentBytes: 1000, retentionMs: 0 });
+  const stream = await open(files, { segmentBytes: 1000, retentionMs: 0, aheadBytes: 0 });
   const producer = stream.producer();
   for (let i = 0; i < 6; i += 1) await producer.append(TOPIC_EVENTS, 0, new Uint8Array(400));
   failNext(files, 'unlink', 'EIO');

@@ -18,28 +18,36 @@ export interface OpenSegment {
   header: SegmentHeader;
 }
 
-type Place = Readonly<{ files: SegmentFiles; directory: string; where: string; base: number }>;
+type NewPlace = Readonly<{ files: SegmentFiles; directory: string; base: number }>;
+type Place = NewPlace & Readonly<{ where: string }>;
 
-/**
- * Makes a segment durable before it has its name, so that a file with a segment's name always
- * has a sound header, whatever was cut off when.
- */
-export async function createSegment(place: Place): Promise<OpenSegment> {
+/** Makes a segment. */
+export async function createSegment(place: NewPlace): Promise<OpenSegment> {
   const { files, directory, base } = place;
-  const path = join(directory, segmentFileName(base));
-  const temporary = `${path}.tmp`;
-  const header = { base, salt: randomBytes(4).readUInt32LE() };
-  await removeIfThere(files, temporary);
-  const file = await files.open(temporary, 'create');
+  const path = `${join(directory, segmentFileName(base))}.tmp`;
+  await removeIfThere(files, path);
+  const file = await files.open(path, 'create');
   try {
-    await file.write(encodeSegmentHeader(header), 0);
-    await file.flush();
-    await files.rename(temporary, path);
-    await files.flushDirectory(directory);
+    return await beginSegment(place, { file, path });
   } catch (error) {
     await file.close();
     throw error;
   }
+}
+
+/**
+ * Makes a segment of a file that holds nothing but zeros. It is durable before it has its name, so
+ * that a file with a segment's name always has a sound header, whatever was cut off when.
+ */
+export async function beginSegment(
+  { files, directory, base }: NewPlace,
+  { file, path: from }: Readonly<{ file: SegmentFile; path: string }>,
+): Promise<OpenSegment> {
+  const path = join(directory, segmentFileName(base));
+  const header = { base, salt: randomBytes(4).readUInt32LE() };
+  await file.writeThrough(encodeSegmentHeader(header), 0);
+  await files.rename(from, path);
+  await files.flushDirectory(directory);
   return { path, file, header };
 }
 

@@ -6,9 +6,11 @@ export interface SegmentSettings extends StreamSettings {
   /** Payload bytes that one write and flush of a partition take at most (at least one record). */
   groupBytesMax: number;
   /**
-   * Zeros written ahead with a group. The next groups then fall into blocks that the file already
-   * has, and their flush needs no second write of the file system's own records: about a third
-   * less latency. Left out for groups above a quarter of it, where it costs more than it saves.
+   * Zeros written ahead when nothing waits, and half as many are left. Groups then fall into blocks
+   * that the file already has, and their flush needs no second write of the file system's own
+   * records: about a third less latency. Where there is no time for that, groups up to a sixteenth
+   * bring a quarter of it themselves; for larger ones it costs more than it saves. With 0 the next
+   * segment is not prepared ahead either.
    */
   aheadBytes: number;
   /** The largest piece of a file a reader holds, unless one record is larger. */
@@ -22,7 +24,7 @@ export interface SegmentSettings extends StreamSettings {
 export const DEFAULT_SEGMENT_SETTINGS: SegmentSettings = {
   ...DEFAULT_STREAM_SETTINGS,
   groupBytesMax: 4 * 1024 * 1024,
-  aheadBytes: 256 * 1024,
+  aheadBytes: 1024 * 1024,
   readBytesMax: 1024 * 1024,
   mendPauseMs: 1000,
   ownerWaitMs: 30_000,

@@ -8,13 +8,18 @@ const PAGE_BYTES = 4096;
 /**
  * What must happen before the next write:
  * - `sound`: nothing.
- * - `cut`: a write failed; unknown bytes lie after the flushed ones and must go.
  * - `reopen`: a flush failed. The kernel may have dropped what it could not write and will not
  *   say so again, so a later flush of the same pages proves nothing. The file is opened anew, cut
  *   to its flushed bytes, the page that holds the last of them is written again from memory, and
  *   only a flush of that counts.
  */
-type TailState = 'sound' | 'cut' | 'reopen';
+type TailState = 'sound' | 'reopen';
+
+export type TailBytes = Readonly<{
+  flushedBytes: number;
+  /** Up to here the file has blocks. */
+  filledBytes: number;
+}>;
 
 /** The open segment of a partition: the only place that writes to the log's files. */
 export class SegmentTail {
@@ -31,23 +36,24 @@ export class SegmentTail {
   readonly #page: Buffer = Buffer.alloc(PAGE_BYTES);
   #ended = false;
 
-  private constructor(files: SegmentFiles, segment: OpenSegment, flushedBytes: number) {
+  private constructor(files: SegmentFiles, segment: OpenSegment, bytes: TailBytes) {
     this.#files = files;
     this.#file = segment.file;
     this.path = segment.path;
     this.base = segment.header.base;
     this.salt = segment.header.salt;
-    this.#flushedBytes = flushedBytes;
-    this.#filledBytes = flushedBytes;
+    this.#flushedBytes = bytes.flushedBytes;
+    this.#filledBytes = bytes.filledBytes;
   }
 
-  /** A tail on a segment whose first `flushedBytes` are flushed and followed by nothing. */
+  /** A tail on a segment with so many bytes, of which those that are not records are zeros. */
   static async open(
     files: SegmentFiles,
     segment: OpenSegment,
-    flushedBytes: number,
+    bytes: TailBytes,
   ): Promise<SegmentTail> {
-    const tail = new SegmentTail(files, segment, flushedBytes);
+    const tail = new SegmentTail(files, segment, bytes);
+    const { flushedBytes } = bytes;
     const pageAt = alignDown(flushedBytes);
     await segment.file.read(tail.#page.subarray(0, flushedBytes - pageAt), pageAt);
     return tail;
@@ -64,6 +70,11 @@ export class SegmentTail {
 
   get isEmpty(): boolean {
     return this.#flushedBytes === SEGMENT_HEADER_BYTES;
+  }
+
+  /** Up to here the file has blocks: a group that ends below it needs none. */
+  get filledBytes(): number {
+    return this.#filledBytes;
   }
 
   /** Whether a group of `length` bytes reaches beyond the blocks that the file has. */
@@ -87,20 +98,38 @@ export class SegmentTail {
     this.#advance(staging.subarray(0, length));
   }
 
-  /** Closes the segment for good: its end frame, and nothing behind it. */
+  /**
+   * Writes zeros behind what the file has blocks for, so that the next groups find some. Does
+   * nothing when the file is not sound, or takes no more.
+   */
+  async fill(zeros: Buffer): Promise<void> {
+    if (this.#state !== 'sound' || this.#ended) return;
+    try {
+      await this.#file.writeThrough(zeros, this.#filledBytes);
+    } catch (error) {
+      this.#state = 'reopen';
+      throw error;
+    }
+    this.#filledBytes += zeros.length;
+  }
+
+  /** Closes the segment for good by its end frame. Zeros behind it are for `trim`. */
   async end(offset: number, nowUs: number): Promise<void> {
     await this.mend();
     const frame = this.#encodeMark(FrameKind.end, offset, nowUs);
     try {
-      await this.#file.write(frame, this.#flushedBytes);
-      await this.#file.truncate(this.#flushedBytes + frame.length);
+      await this.#file.writeThrough(frame, this.#flushedBytes);
     } catch (error) {
-      this.#state = 'cut';
+      this.#state = 'reopen';
       throw error;
     }
-    await this.#flush();
     this.#advance(frame);
     this.#ended = true;
+  }
+
+  /** Gives back what lies behind the end frame. Nobody needs that to be done. */
+  async trim(): Promise<void> {
+    if (this.#ended) await this.#file.truncate(this.#flushedBytes);
   }
 
   /**
@@ -122,12 +151,10 @@ export class SegmentTail {
   /** Brings the file back to exactly its flushed bytes. Does nothing when it is sound. */
   async mend(): Promise<void> {
     if (this.#state === 'sound') return;
-    if (this.#state === 'reopen') {
-      const fresh = await this.#files.open(this.path, 'write');
-      const old = this.#file;
-      this.#file = fresh;
-      await old.close();
-    }
+    const fresh = await this.#files.open(this.path, 'write');
+    const old = this.#file;
+    this.#file = fresh;
+    await old.close();
     const pageAt = alignDown(this.#flushedBytes);
     await this.#file.truncate(this.#flushedBytes);
     await this.#file.write(this.#page.subarray(0, this.#flushedBytes - pageAt), pageAt);
