@@ -160,7 +160,8 @@ export class QuickFold {
       const placement = isUsual ? placements.find(slot) : undefined;
       if (placement?.shape !== shape) return i;
       slots[i - from] = slot;
-      placed[i - from] = placement;
+      // Mostly it is there already, and an object that is put somewhere is noted for the collector.
+      if (placed[i - from] !== placement) placed[i - from] = placement;
     }
     return to;
   }

@@ -1,5 +1,5 @@
 import type { DataRecord } from '@millrace/wire';
-import { PIECE_FIELDS, PieceField } from '../memory/piece-memory.ts';
+import { PIECE_FIELDS, PieceBit, PieceField } from '../memory/piece-memory.ts';
 import type { EditionPlan } from './edition-plan.ts';
 import type { FoldTables } from './partition-state.ts';
 import type { SeriesPlacement, Target } from './series-placement.ts';
@@ -34,6 +34,8 @@ const FIRST_TIME_US = PieceField.firstTimeUs;
 const LAST = PieceField.last;
 const LAST_TIME_US = PieceField.lastTimeUs;
 const INCREASE = PieceField.increase;
+const TOUCHED_US = PieceField.touchedUs;
+const TOUCHED_OFFSET = PieceField.touchedOffset;
 
 /** What an edition wants of a value, as bits. */
 const WANTS_SUM = 1;
@@ -82,8 +84,6 @@ export class QuickWindows {
    * dividing rounds, and then again the others of the column are only found.
    */
   fold(stretch: Stretch, targets: readonly Target[]): void {
-    const { windows } = this.#tables;
-    const length = stretch.to - stretch.from;
     let column = 0;
     let missing = 0;
     for (let targetNumber = 0; targetNumber < targets.length; targetNumber += 1) {
@@ -95,7 +95,6 @@ export class QuickWindows {
         const width = { target, targetNumber, widthNumber, column, begin };
         const isOwn = target.output === undefined;
         missing += isOwn ? this.#foldOwn(stretch, width) : this.#foldOutputs(stretch, width);
-        windows.touchAll(this.#pieces, begin, begin + length, stretch.at);
       }
     }
     if (missing === 0) return;
@@ -110,19 +109,13 @@ export class QuickWindows {
     watermarkUs: number,
   ): number {
     let late = 0;
-    let lastUs = NaN;
-    let isLate = false;
-    for (let i = from; i < to; i += 1) {
+    for (let i = from; i < to;) {
+      const first = i;
       const timeUs = times[i]!;
-      if (timeUs >= watermarkUs) continue;
-      if (timeUs !== lastUs) {
-        isLate = targets.some(({ plan }) => {
-          const widthUs = plan.widthsUs[0]!;
-          return (Math.floor(timeUs / widthUs) + 1) * widthUs <= watermarkUs;
-        });
-        lastUs = timeUs;
-      }
-      if (isLate) late += 1;
+      // Mostly all have one time.
+      do i += 1;
+      while (i < to && times[i] === timeUs);
+      if (timeUs < watermarkUs && isLate(timeUs, targets, watermarkUs)) late += i - first;
     }
     return late;
   }
@@ -132,12 +125,14 @@ export class QuickWindows {
    * are missing. As `WindowFold` tells whether it is the piece of the sample before.
    */
   #foldOwn(
-    { record, from, to }: Stretch,
+    { record, from, to, at: { partitionTimeUs, offset } }: Stretch,
     { target: { plan, lane }, widthNumber, column, begin }: TargetWidth,
   ): number {
     const { times, values } = record;
     const { placements, windows } = this.#tables;
-    const numbers = windows.pieces.numbers.data;
+    const { pieces } = windows;
+    const numbers = pieces.numbers.data;
+    const bits = pieces.bits.data;
     const hints = placements.timed.hints(lane);
     const { slots, increases } = this;
     const found = this.#pieces;
@@ -148,6 +143,7 @@ export class QuickWindows {
     const length = to - from;
     let missing = 0;
     let foldable = length;
+    let areChanged: number = PieceBit.changed;
     for (let j = 0; j < length; j += 1) {
       const h = stride * slots[j]! + 2 * widthNumber;
       const piece = hints[h]! | 0;
@@ -164,21 +160,28 @@ export class QuickWindows {
       if (!isSame) {
         missing += 1;
         if (sinceUs < 0 && sinceUs >= -ROUNDED_US && j < foldable) foldable = j;
-      } else if (j < foldable) {
-        foldValue(numbers, n, wants, timeUs, values[from + j]!, increases[j]!);
+        continue;
       }
+      // As `touchAll` does: later the piece would have to be fetched once more.
+      numbers[n + TOUCHED_US] = partitionTimeUs;
+      numbers[n + TOUCHED_OFFSET] = offset;
+      pieces.markDirty(piece);
+      areChanged &= bits[piece]!;
+      if (j < foldable) foldValue(numbers, n, wants, timeUs, values[from + j]!, increases[j]!);
     }
+    if (areChanged === 0) windows.changeAll(found, begin, begin + length);
     this.#foldedAtOnce[column] = foldable;
     return missing;
   }
 
   /** The same of a target into which others are folded as well. */
   #foldOutputs(
-    { record, from, to }: Stretch,
+    { record, from, to, at }: Stretch,
     { target: { plan }, targetNumber, widthNumber, column, begin }: TargetWidth,
   ): number {
     const { times, values } = record;
-    const numbers = this.#tables.windows.pieces.numbers.data;
+    const { windows } = this.#tables;
+    const numbers = windows.pieces.numbers.data;
     const { placements, increases } = this;
     const found = this.#pieces;
     const { untilUs } = plan;
@@ -208,6 +211,7 @@ export class QuickWindows {
         foldValue(numbers, n, wants, timeUs, values[from + j]!, increases[j]!);
       }
     }
+    windows.touchAll(found, begin, begin + length, at);
     this.#foldedAtOnce[column] = foldable;
     return missing;
   }
@@ -267,6 +271,13 @@ export class QuickWindows {
     grown.set(this.#pieces);
     this.#pieces = grown;
   }
+}
+
+function isLate(timeUs: number, targets: readonly Target[], watermarkUs: number): boolean {
+  return targets.some(({ plan }) => {
+    const widthUs = plan.widthsUs[0]!;
+    return (Math.floor(timeUs / widthUs) + 1) * widthUs <= watermarkUs;
+  });
 }
 
 function wantsOf({ wantsSum, wantsMin, wantsMax, wantsIncrease }: EditionPlan): number {

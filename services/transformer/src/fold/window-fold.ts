@@ -87,7 +87,12 @@ export class WindowFold {
   touchAll(slots: Int32Array, from: number, to: number, at: FoldMoment): void {
     const { pieces } = this;
     const needsChange = pieces.touchAll(slots, from, to, at);
-    if (!needsChange) return;
+    if (needsChange) this.changeAll(slots, from, to);
+  }
+
+  /** Of those that were touched, some for the first time since they were put out. */
+  changeAll(slots: Int32Array, from: number, to: number): void {
+    const { pieces } = this;
     for (let i = from; i < to; i += 1) if (pieces.change(slots[i]!)) this.#noteChanged(slots[i]!);
   }
 

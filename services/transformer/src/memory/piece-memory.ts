@@ -217,6 +217,11 @@ export class PieceMemory {
     return areChanged === 0;
   }
 
+  /** What stands in the columns of a piece changes. */
+  markDirty(slot: number): void {
+    this.#dirty.mark(slot);
+  }
+
   /** A piece was touched; true when that is the first change since it was last put out. */
   change(slot: number): boolean {
     if (slot < 0) return false;
