@@ -36,7 +36,7 @@ export interface TransformerSettings {
 
 export const DEFAULT_TRANSFORMER_SETTINGS: Omit<TransformerSettings, 'partitions'> = {
   pollBytesMax: 1_048_576,
-  gatherMs: 10,
+  gatherMs: 25,
   tickMs: 1000,
   commitMs: 5000,
   recordBytesMax: 800_000,
