@@ -27,9 +27,15 @@ afterEach(() => bench.stop());
  * the middle of each wait; and for how long it waited.
  */
 async function taken(
-  params: Readonly<{ ageMs: number; cheaperFrom: number; backlogLingerMs?: number }>,
+  params: Readonly<{
+    ageMs: number;
+    cheaperFrom: number;
+    backlogLingerMs?: number;
+    lingerPauseMs?: number;
+  }>,
 ): Promise<{ to: number; waitedMs: number }> {
-  const { ageMs, cheaperFrom, backlogLingerMs = 3_600_000 } = params;
+  const { ageMs, cheaperFrom } = params;
+  const { backlogLingerMs = 3_600_000, lingerPauseMs = LINGER_MS } = params;
   const rest = [...RECORDS];
   const append = (record: SealedRecord | undefined) =>
     bench.append(record === undefined ? [] : [record]);
@@ -47,7 +53,8 @@ async function taken(
       nowUs += (ms / 2) * 1000;
     },
   };
-  const bounds = { lingerEntriesPerSecondMin: 0.001, lingerMs: LINGER_MS, backlogLingerMs };
+  const lingers = { lingerMs: LINGER_MS, lingerPauseMs, backlogLingerMs };
+  const bounds = { lingerEntriesPerSecondMin: 0.001, ...lingers };
   const ahead = new ReadAhead({
     stream: openMemoryStream(bench.log),
     clock,
@@ -87,6 +94,16 @@ describe('a batch that costs less with more in it', () => {
 
 it('a batch of old samples that costs no less waits as any other does', async () => {
   expect(await taken({ ...OLD, cheaperFrom: 0 })).toEqual({ to: 2, waitedMs: LINGER_MS });
+});
+
+it('a batch waits for new samples only while they come without a pause', async () => {
+  const { to, waitedMs } = await taken({ ageMs: 0, cheaperFrom: 0, lingerPauseMs: 100 });
+  expect(to).toBe(RECORDS.length);
+  // Each of them came in the middle of a wait of a pause at most.
+  expect(waitedMs).toBeGreaterThan(100);
+  expect(waitedMs).toBeLessThan(RECORDS.length * 100);
+  const atOnce = await taken({ ageMs: 0, cheaperFrom: 0, lingerPauseMs: 0.5 });
+  expect(atOnce.waitedMs).toBe(0);
 });
 
 describe('how many entries a batch may have', () => {

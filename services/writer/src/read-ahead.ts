@@ -195,11 +195,10 @@ export class ReadAhead {
     if (nowUs < this.#addedUs) this.#addedUs = nowUs;
     const worthMs = (batch.entries / lingerEntriesPerSecondMin) * 1000;
     const leftOf = (ms: number): number => Math.min(ms, worthMs) - (nowUs - this.#takenUs) / 1000;
-    const untilPauseMs = lingerMs - (nowUs - this.#addedUs) / 1000;
-    const moreMs = Math.max(
-      leftOf(lingerMs),
-      this.#isBacklog(batch, nowUs) ? Math.min(leftOf(settings.backlogLingerMs), untilPauseMs) : 0,
-    );
+    const untilPause = (ms: number): number => ms - (nowUs - this.#addedUs) / 1000;
+    const moreMs = this.#isBacklog(batch, nowUs)
+      ? Math.min(leftOf(settings.backlogLingerMs), untilPause(lingerMs))
+      : Math.min(leftOf(lingerMs), untilPause(settings.lingerPauseMs));
     return moreMs < 1 ? 0 : moreMs;
   }
 

@@ -34,6 +34,8 @@ export interface WriterSettings {
    */
   lingerEntriesPerSecondMin: number;
   lingerMs: number;
+  /** Nor does it wait on where nothing came for so long: whoever sent is through, or pauses. */
+  lingerPauseMs: number;
   /**
    * Samples that are older than so long when they come are a backlog, for which nobody waits at the
    * screen. Where the store says that more of them in one transaction cost less, a batch of them
@@ -67,12 +69,13 @@ const MIB = 1024 * 1024;
 export const DEFAULT_WRITER_SETTINGS: WriterSettings = {
   batchRecordsMax: 4000,
   batchBytesMax: 16 * MIB,
-  batchEntriesMax: 300_000,
+  batchEntriesMax: 600_000,
   batchObjectsMax: 15_000,
   backlogEntriesMax: 12_800_000,
   largeBatchesMax: 2,
   lingerEntriesPerSecondMin: 10_000,
   lingerMs: 1000,
+  lingerPauseMs: 200,
   backlogAgeMs: 60_000,
   backlogLingerMs: 1500,
   readBytesMax: MIB,

@@ -25,6 +25,9 @@ import {
 } from './testing/expectations.ts';
 import { WriterBench } from './testing/writer-bench.ts';
 
+/** So that each batch waits for others. */
+const LINGERS = { lingerEntriesPerSecondMin: 0.001 };
+
 let bench: WriterBench;
 beforeEach(() => {
   bench = new WriterBench();
@@ -106,7 +109,7 @@ describe('the writer', () => {
     const apply: typeof store.apply = async (batch) => {
       return { ...(await store.apply(batch)), cheaperFrom: 5000 };
     };
-    const long = { lingerEntriesPerSecondMin: 0.001, lingerMs: 3_600_000 };
+    const long = { ...LINGERS, lingerMs: 3_600_000, lingerPauseMs: 3_600_000 };
     const bounds = { ...long, batchEntriesMax: 200, backlogEntriesMax: 2000 };
     bench.start({ store: { ...store, apply } }, bounds);
     await until(() => expect(bench.batches.length).toBeGreaterThan(4));
@@ -123,7 +126,7 @@ describe('the writer', () => {
   });
 
   it('waits for more while much comes, and no longer than until a batch is full', async () => {
-    const long = { lingerEntriesPerSecondMin: 0.001, lingerMs: 3_600_000 };
+    const long = { ...LINGERS, lingerMs: 3_600_000, lingerPauseMs: 3_600_000 };
     bench.start({}, { ...long, batchEntriesMax: 35 });
     await bench.append(recordsOf({ position: 4, offsetsMax: 2 }));
     await bench.append(recordsOf({ from: at(4), position: 8, offsetsMax: 1 }));
@@ -132,7 +135,13 @@ describe('the writer', () => {
   });
 
   it('waits for more only for a while', async () => {
-    bench.start({}, { lingerEntriesPerSecondMin: 0.001, lingerMs: 5 });
+    bench.start({}, { ...LINGERS, lingerMs: 5 });
+    await bench.append(recordsOf({ position: 2 }));
+    await reaches(2);
+  });
+
+  it('waits no longer once nothing comes any more', async () => {
+    bench.start({}, { ...LINGERS, lingerMs: 3_600_000, lingerPauseMs: 5 });
     await bench.append(recordsOf({ position: 2 }));
     await reaches(2);
   });
@@ -140,7 +149,7 @@ describe('the writer', () => {
   it('waits for no longer because the clock was set back', async () => {
     let backUs = 0;
     const clock = { ...systemClock, nowUs: () => systemClock.nowUs() - backUs };
-    bench.start({ clock }, { lingerEntriesPerSecondMin: 0.001, lingerMs: 5 });
+    bench.start({ clock }, { ...LINGERS, lingerMs: 5 });
     await bench.append(recordsOf({ position: 2 }));
     await reaches(2);
     backUs = 3600e6;
