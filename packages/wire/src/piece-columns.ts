@@ -107,6 +107,10 @@ export class PieceColumns {
     return (this.#bits[at]! & MARKED_BIT) !== 0;
   }
 
+  get hasSketches(): boolean {
+    return this.#sketches !== undefined;
+  }
+
   sketches(at: number): PieceSketches {
     return this.#sketches?.get(at) ?? NO_SKETCHES;
   }

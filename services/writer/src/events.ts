@@ -103,17 +103,15 @@ function countApplied(
   result: ApplyResult,
   seconds: number,
 ): void {
-  let samples = 0;
   const others = new Map<string, number>();
   for (const chunk of batch.chunks) {
-    samples += chunk.samples.count;
     const columns = chunk.finalColumns?.count ?? 0;
     if (columns > 0) others.set('finals', (others.get('finals') ?? 0) + columns);
     for (const [type, list] of Object.entries(chunk)) {
       if (Array.isArray(list)) others.set(type, (others.get(type) ?? 0) + list.length);
     }
   }
-  metrics.samples.add(samples);
+  metrics.samples.add(batch.samples.count);
   for (const [type, count] of others) if (count > 0) metrics.entries.add(count, { type });
   metrics.batches.add(1);
   metrics.records.add(batch.records);

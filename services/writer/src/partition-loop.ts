@@ -12,6 +12,7 @@ import type { Stream } from '@millrace/stream';
 import type { WriterEvents } from './events.ts';
 import { PartitionProgress } from './partition-progress.ts';
 import { isPassing, PartitionWriter, type StoredMarks } from './partition-writer.ts';
+import type { SampleRooms } from './sample-room.ts';
 import type { WriterSettings } from './settings.ts';
 
 export interface PartitionLoopParts {
@@ -22,6 +23,8 @@ export interface PartitionLoopParts {
   settings: WriterSettings;
   /** Of batches that are larger than usual, of all partitions. */
   largeBatches: Turns;
+  /** Likewise. */
+  rooms: SampleRooms;
   partitionsOwned: () => number;
   marks?: StoredMarks | undefined;
 }

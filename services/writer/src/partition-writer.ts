@@ -8,6 +8,7 @@ import type { WriterEvents } from './events.ts';
 import type { PartitionProgress } from './partition-progress.ts';
 import { ReadAhead, type Gap } from './read-ahead.ts';
 import { checkNotAhead, findCovering, isOutOfRange, seek } from './seek.ts';
+import type { SampleRooms } from './sample-room.ts';
 import { storeBatchOf, type SeriesBatch } from './series-batch.ts';
 import type { WriterSettings } from './settings.ts';
 import { markTakenBack, missingEntries } from './writer-errors.ts';
@@ -31,6 +32,7 @@ export interface PartitionWriterParams {
    */
   largeBatches: Turns;
   /** See `ReadAhead`. */
+  rooms: SampleRooms;
   partitionsOwned: () => number;
   progress: PartitionProgress;
   /** Aborts when the stage stops. */
@@ -115,6 +117,8 @@ export class PartitionWriter {
     if (result.outcome === 'outrun') events.outrun(batch);
     else events.applied(batch, result, (clock.nowUs() - startedUs) / 1e6);
     this.#ahead?.applied(batch.entries, result.cheaperFrom ?? 0);
+    // Not after an error: the store may still be busy with what lies there.
+    this.#params.rooms.giveBack(batch.samples);
     return result;
   }
 

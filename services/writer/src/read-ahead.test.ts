@@ -6,6 +6,7 @@ import type { SealedRecord } from '@millrace/wire';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Cursors } from './cursors.ts';
 import { ReadAhead } from './read-ahead.ts';
+import { SampleRooms } from './sample-room.ts';
 import { writerSettings } from './settings.ts';
 import { recordsOf, TEST_LOG_ID } from './testing/entry-sequence.ts';
 import { until } from './testing/expectations.ts';
@@ -62,6 +63,7 @@ async function taken(
     position: 0,
     cursors: new Cursors(0, new Map([['live', MARK]])),
     settings: writerSettings({ ...bounds, readWaitMs: 20, backlogAgeMs: 60_000 }),
+    rooms: new SampleRooms(),
     partitionsOwned: () => 1,
     turn: async () => await Promise.resolve(() => undefined),
   });
@@ -125,7 +127,7 @@ describe('how many entries a batch may have', () => {
       ...{ stream: openMemoryStream(bench.log), clock: systemClock, partition: 0, position: 0 },
       cursors: new Cursors(0, new Map([['live', MARK]])),
       settings: writerSettings({ ...bounds, batchObjectsMax: 10_000, readWaitMs: 20 }),
-      ...{ partitionsOwned, turn },
+      ...{ partitionsOwned, turn, rooms: new SampleRooms() },
     });
     const { signal } = new AbortController();
     const take = async (): Promise<number> => {

@@ -8,7 +8,14 @@ import {
 } from '@millrace/stream';
 import { decodeSeriesRecordColumns, decodeSeriesRecordHeader } from '@millrace/wire';
 import type { Cursor, Cursors } from './cursors.ts';
-import { addToBatch, batchOf, type DecodedRecord, type SeriesBatch } from './series-batch.ts';
+import type { SampleRooms } from './sample-room.ts';
+import {
+  addToBatch,
+  batchOf,
+  sharesBytes,
+  type DecodedRecord,
+  type SeriesBatch,
+} from './series-batch.ts';
 import type { WriterSettings } from './settings.ts';
 import { atRecord } from './writer-errors.ts';
 
@@ -52,6 +59,8 @@ export class ReadAhead {
   #wasBelow = true;
   /** The cursor that the last record moved: the next record most likely is of the same. */
   #last: Cursor | undefined;
+  /** Where a record lies until it is added to a batch. */
+  #bytes = new Uint8Array(0);
 
   constructor(params: ReadAheadParams) {
     this.#params = params;
@@ -127,6 +136,8 @@ export class ReadAhead {
     this.#stop.abort();
     this.#wake();
     await this.#reading;
+    if (this.#batch !== undefined) this.#params.rooms.giveBack(this.#batch.samples);
+    this.#batch = undefined;
     await this.#reader.close();
   }
 
@@ -173,14 +184,28 @@ export class ReadAhead {
 
   /** False when there is no room for it until the batch before is taken. */
   #add(decoded: DecodedRecord): boolean {
-    if (this.#batch !== undefined) {
-      const isAdded = addToBatch(this.#batch, decoded, this.#params.settings, this.#share());
-      if (isAdded) this.#addedUs = this.#params.clock.nowUs();
+    const { clock, rooms } = this.#params;
+    const batch = this.#batch;
+    if (batch !== undefined) {
+      const isAdded = this.#addTo(batch, decoded);
+      if (isAdded) this.#addedUs = clock.nowUs();
       return isAdded;
     }
-    this.#batch = batchOf(decoded);
-    this.#addedUs = this.#params.clock.nowUs();
+    this.#batch = batchOf(decoded, rooms.take());
+    this.#addedUs = clock.nowUs();
     this.#wake();
+    return true;
+  }
+
+  #addTo(batch: SeriesBatch, decoded: DecodedRecord): boolean {
+    const { settings, rooms } = this.#params;
+    const { batchEntriesMax } = settings;
+    const share = this.#share();
+    const { entries } = batch;
+    if (!addToBatch(batch, decoded, settings, share)) return false;
+    if (entries <= batchEntriesMax && batch.entries > batchEntriesMax) {
+      batch.samples = rooms.enlarged(batch.samples, Math.ceil(share * batchEntriesMax));
+    }
     return true;
   }
 
@@ -226,8 +251,7 @@ export class ReadAhead {
     if (this.#wasBelow && cursors.verdict(decodeSeriesRecordHeader(payload)) === 'below') {
       return this.#skip(offset);
     }
-    // The payload is the reader's and columns are views on it: the batch needs a copy.
-    const bytes = new Uint8Array(payload);
+    const bytes = this.#copyOf(payload);
     const expected = this.#last;
     let record = decodeSeriesRecordColumns(bytes, expected?.next);
     const verdict = cursors.verdict(record);
@@ -242,7 +266,18 @@ export class ReadAhead {
     const { key, hasMark, next: from } = cursor;
     cursors.advance(cursor, record.to);
     this.#last = cursor;
+    // What is made of these bytes is kept with the batch.
+    if (sharesBytes(record.entries)) this.#bytes = new Uint8Array(0);
     return { key, hasMark, from, record, bytes: bytes.length, offset, appendTimeUs };
+  }
+
+  /** The payload is the reader's, and columns are views on it. Valid until the next call. */
+  #copyOf(payload: Uint8Array): Uint8Array {
+    const { length } = payload;
+    if (length > this.#bytes.length) this.#bytes = new Uint8Array(length);
+    const bytes = this.#bytes.subarray(0, length);
+    bytes.set(payload);
+    return bytes;
   }
 
   #skip(offset: number): undefined {
@@ -294,6 +329,8 @@ type ReadAheadParams = Readonly<{
   position: number;
   cursors: Cursors;
   settings: WriterSettings;
+  /** Where samples are collected; whoever takes a batch gives its room back. */
+  rooms: SampleRooms;
   /** By how many what may be held in all is shared. */
   partitionsOwned: () => number;
   /** Resolves, with how to give it back, when a batch of more entries than usual may be applied. */

@@ -2,7 +2,15 @@ import { SampleFlag, type Piece } from '@millrace/model';
 import { emptyEntries, PieceColumns, type Entries } from '@millrace/wire';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { addToBatch, batchOf, coalesce, type DecodedRecord } from './series-batch.ts';
+import { SampleRoom } from './sample-room.ts';
+import {
+  addToBatch,
+  batchOf as batchIn,
+  coalesce,
+  storeBatchOf,
+  type DecodedRecord,
+  type SeriesBatch,
+} from './series-batch.ts';
 
 /** What the store has of pieces after some transactions. */
 function applyAll(transactions: readonly (readonly Entries[])[]): unknown {
@@ -153,6 +161,7 @@ function split<T>(items: readonly T[], lengths: Iterator<number>): T[][] {
 }
 
 describe('a batch', () => {
+  const batchOf = (record: DecodedRecord): SeriesBatch => batchIn(record, new SampleRoom());
   const recordOf = (offset: number, change: Partial<Entries>): DecodedRecord => {
     const key = { logId: 'a', logNumber: 1, partition: 0, source: 'live' };
     const [from, to] = [
@@ -207,6 +216,16 @@ describe('a batch', () => {
     expect(addToBatch(batch, recordOf(1, columns(17)), bounds)).toBe(false);
     expect(addToBatch(batch, recordOf(1, columns(16)), bounds)).toBe(true);
     expect(batch).toMatchObject({ entries: 25, objects: 10 });
+  });
+
+  it('has samples of its own, whatever becomes of those of a record', () => {
+    const first = recordOf(0, { ...samples(2), ...metadata(1) });
+    const batch = batchOf(first);
+    first.record.entries.samples.times.fill(0);
+    addToBatch(batch, recordOf(1, samples(3)), bounds);
+    const { chunks } = storeBatchOf(batch);
+    expect(chunks.map((chunk) => [...chunk.samples.times])).toEqual([[7, 7, 7, 7, 7], []]);
+    expect(chunks.map((chunk) => chunk.metadata.length)).toEqual([0, 1]);
   });
 
   it('is as new as its newest sample, wherever in a record that is', () => {

@@ -1,8 +1,9 @@
 import { SampleFlag, type Address } from '@millrace/model';
 import type { MarkKey, StoreBatch } from '@millrace/store';
-import type { Entries, SeriesRecord } from '@millrace/wire';
+import { emptyEntries, type Entries, type SeriesRecord } from '@millrace/wire';
 import { isSameKey } from './cursors.ts';
 import { PieceSet } from './piece-set.ts';
+import { NO_SAMPLES, type SampleRoom } from './sample-room.ts';
 import type { WriterSettings } from './settings.ts';
 
 /** Contiguous records of one source, collected for one transaction. */
@@ -12,6 +13,8 @@ export interface SeriesBatch {
   hasMark: boolean;
   from: Address;
   to: Address;
+  samples: SampleRoom;
+  /** All that is no sample. */
   chunks: Entries[];
   records: number;
   bytes: number;
@@ -28,7 +31,10 @@ export interface SeriesBatch {
   hasUnverified: boolean;
 }
 
-/** A record of the log, decoded from the address on that was still missing. */
+/**
+ * A record of the log, decoded from the address on that was still missing. Its samples are copied
+ * into a batch that it is added to.
+ */
 export interface DecodedRecord {
   key: MarkKey;
   hasMark: boolean;
@@ -39,14 +45,17 @@ export interface DecodedRecord {
   appendTimeUs: number;
 }
 
-export function batchOf(decoded: DecodedRecord): SeriesBatch {
+/** `samples`: an empty room. */
+export function batchOf(decoded: DecodedRecord, samples: SampleRoom): SeriesBatch {
   const { key, hasMark, from, record, bytes, offset, appendTimeUs } = decoded;
+  samples.add(record.entries.samples);
   return {
     key,
     hasMark,
     from,
     to: record.to,
-    chunks: [record.entries],
+    samples,
+    chunks: withoutSamples(record.entries),
     records: 1,
     bytes,
     entries: countEntries(record.entries),
@@ -84,7 +93,8 @@ export function addToBatch(
     batch.entries + entries <= share * bounds.batchEntriesMax &&
     (objects === 0 || batch.objects + objects <= bounds.batchObjectsMax);
   if (!fits || !isSameKey(batch.key, record)) return false;
-  batch.chunks.push(record.entries);
+  batch.samples.add(record.entries.samples);
+  batch.chunks.push(...withoutSamples(record.entries));
   batch.to = record.to;
   batch.records += 1;
   batch.bytes += decoded.bytes;
@@ -110,7 +120,20 @@ function hasUnverified({ samples: { count, flags } }: Entries): boolean {
 /** What the store applies: of each open piece only what is left of it after the last chunk. */
 export function storeBatchOf(batch: SeriesBatch): StoreBatch {
   const { key, from, to } = batch;
-  return { key, from, to, chunks: coalesce(batch.chunks) };
+  const samples = { ...emptyEntries(), samples: batch.samples.columns };
+  return { key, from, to, chunks: [samples, ...coalesce(batch.chunks)] };
+}
+
+/** Nothing where a record has nothing else: of a backlog there are very many. */
+function withoutSamples(entries: Entries): Entries[] {
+  const isEmpty = countObjects(entries) === 0 && entries.finalColumns === undefined;
+  return isEmpty ? [] : [{ ...entries, samples: NO_SAMPLES }];
+}
+
+/** Whether what is left of it without its samples shares memory with the record. */
+export function sharesBytes(entries: Entries): boolean {
+  const isOfNumbers = countObjects(entries) === entries.ledger.length;
+  return !isOfNumbers || entries.finalColumns?.hasSketches === true;
 }
 
 /**

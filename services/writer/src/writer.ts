@@ -14,6 +14,7 @@ import { createWriterEvents } from './events.ts';
 import { PartitionLoop } from './partition-loop.ts';
 import type { PartitionProgress } from './partition-progress.ts';
 import type { StoredMarks } from './partition-writer.ts';
+import { SampleRooms } from './sample-room.ts';
 import { writerSettings, type WriterSettings } from './settings.ts';
 import { observe, release } from './upkeep.ts';
 
@@ -45,7 +46,8 @@ export function createWriter(
   const events = createWriterEvents(components.log, components.meter);
   const largeBatches = new Turns(settings.largeBatchesMax);
   const partitionsOwned = (): number => owned.tasks.length;
-  const context = { ...components, settings, events, largeBatches, partitionsOwned };
+  const rooms = new SampleRooms();
+  const context = { ...components, settings, events, largeBatches, rooms, partitionsOwned };
   const owned: OwnedPartitions<PartitionLoop> = new OwnedPartitions(
     {
       clock,

@@ -12,7 +12,8 @@ export class SampleBuffers {
   #rows = new Uint32Array(0);
 
   /** The columns of all chunks, one behind the other; valid until the next call. */
-  concatenate(chunks: readonly SampleColumns[]): SampleColumns {
+  concatenate(all: readonly SampleColumns[]): SampleColumns {
+    const chunks = all.filter((chunk) => chunk.count > 0);
     if (chunks.length === 1) return chunks[0]!;
     const count = chunks.reduce((sum, chunk) => sum + chunk.count, 0);
     this.#reserve(count);

@@ -1,0 +1,102 @@
+import { emptyEntries, type SampleColumns } from '@millrace/wire';
+
+const SAMPLES_MIN = 16_384;
+/** Id, time, value and flags. */
+const SAMPLE_BYTES = 25;
+
+/**
+ * The samples of one batch as columns, in one piece of memory. Records are copied into it one
+ * behind the other: so nothing of them is held, and the store need not put them together.
+ */
+export class SampleRoom {
+  count = 0;
+  #capacity = 0;
+  #seriesIds!: Uint8Array;
+  #times!: Float64Array;
+  #values!: Float64Array;
+  #flags!: Uint8Array;
+
+  constructor(capacity: number = SAMPLES_MIN) {
+    this.#lieIn(capacity);
+  }
+
+  /** Valid until more are added. */
+  get columns(): SampleColumns {
+    const { count } = this;
+    return {
+      count,
+      seriesIds: this.#seriesIds.subarray(0, 8 * count),
+      times: this.#times.subarray(0, count),
+      values: this.#values.subarray(0, count),
+      flags: this.#flags.subarray(0, count),
+    };
+  }
+
+  add({ count, seriesIds, times, values, flags }: SampleColumns): void {
+    const at = this.count;
+    if (at + count > this.#capacity) this.reserve(Math.max(2 * this.#capacity, at + count));
+    this.#seriesIds.set(seriesIds.subarray(0, 8 * count), 8 * at);
+    this.#times.set(times.subarray(0, count), at);
+    this.#values.set(values.subarray(0, count), at);
+    this.#flags.set(flags.subarray(0, count), at);
+    this.count = at + count;
+  }
+
+  /** Makes room for so many in all. */
+  reserve(capacity: number): void {
+    if (capacity <= this.#capacity) return;
+    const { columns } = this;
+    this.count = 0;
+    this.#lieIn(capacity);
+    this.add(columns);
+  }
+
+  clear(): void {
+    this.count = 0;
+  }
+
+  #lieIn(capacity: number): void {
+    // One buffer: of a large batch it is mapped, and what is not written of it takes no memory.
+    const buffer = new ArrayBuffer(SAMPLE_BYTES * capacity);
+    this.#capacity = capacity;
+    this.#times = new Float64Array(buffer, 0, capacity);
+    this.#values = new Float64Array(buffer, 8 * capacity, capacity);
+    this.#seriesIds = new Uint8Array(buffer, 16 * capacity, 8 * capacity);
+    this.#flags = new Uint8Array(buffer, 24 * capacity, capacity);
+  }
+}
+
+/**
+ * Rooms that are used for one batch after another. Buffers that come and go at full rate are found
+ * by the collector late: hundreds of megabytes would wait for it. Large batches, of which few are
+ * held at a time, have rooms of their own, or in the end each room would be as large.
+ */
+export class SampleRooms {
+  readonly #usual: SampleRoom[] = [];
+  readonly #large: SampleRoom[] = [];
+  readonly #areLarge = new WeakSet<SampleRoom>();
+
+  take(): SampleRoom {
+    return this.#usual.pop() ?? new SampleRoom();
+  }
+
+  /** What is in it in a room for so many, more than a usual batch has; that one is given back. */
+  enlarged(room: SampleRoom, capacity: number): SampleRoom {
+    if (this.#areLarge.has(room)) return room;
+    const large = this.#large.pop() ?? new SampleRoom(capacity);
+    this.#areLarge.add(large);
+    large.reserve(capacity);
+    large.add(room.columns);
+    this.giveBack(room);
+    return large;
+  }
+
+  /** Nobody looks at what is in it any more. */
+  giveBack(room: SampleRoom): void {
+    room.clear();
+    (this.#areLarge.has(room) ? this.#large : this.#usual).push(room);
+  }
+}
+
+/** What a chunk has in place of samples that lie in a room. */
+export const NO_SAMPLES: SampleColumns = emptyEntries().samples;
