@@ -23,9 +23,9 @@ export interface PartitionLoopParts {
   settings: WriterSettings;
   /** Of batches that are larger than usual, of all partitions. */
   largeBatches: Turns;
+  collecting: Turns;
   /** Likewise. */
   rooms: SampleRooms;
-  partitionsOwned: () => number;
   marks?: StoredMarks | undefined;
 }
 

@@ -31,9 +31,10 @@ export interface PartitionWriterParams {
    * were read, as columns, and in order.
    */
   largeBatches: Turns;
+  /** In which one of them is collected. */
+  collecting: Turns;
   /** See `ReadAhead`. */
   rooms: SampleRooms;
-  partitionsOwned: () => number;
   progress: PartitionProgress;
   /** Aborts when the stage stops. */
   signal: AbortSignal;
@@ -158,13 +159,15 @@ export class PartitionWriter {
 
   #open(position: number): void {
     const [partition, cursors] = [this.#partition, this.#cursors];
-    const { progress, largeBatches } = this.#params;
+    const { progress, largeBatches, collecting } = this.#params;
     const turn = (signal: AbortSignal): Promise<() => void> => {
       // It lies ready: from here on it is late.
       progress.pendingSinceUs = this.#ahead?.appendTimeUs;
       return largeBatches.take(signal);
     };
-    this.#ahead = new ReadAhead({ ...this.#params, partition, position, cursors, turn });
+    const collectingTurn: typeof turn = (signal) => collecting.take(signal);
+    const reading = { partition, position, cursors, turn, collectingTurn };
+    this.#ahead = new ReadAhead({ ...this.#params, ...reading });
   }
 
   /**

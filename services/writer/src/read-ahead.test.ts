@@ -14,6 +14,7 @@ import { WriterBench } from './testing/writer-bench.ts';
 
 const LINGER_MS = 1000;
 const MARK = { logId: TEST_LOG_ID, logNumber: 1, mark: ADDRESS_ZERO };
+const GONE = new Error('gone');
 /** An offset for each. */
 const RECORDS = recordsOf({ position: 6 });
 
@@ -64,7 +65,7 @@ async function taken(
     cursors: new Cursors(0, new Map([['live', MARK]])),
     settings: writerSettings({ ...bounds, readWaitMs: 20, backlogAgeMs: 60_000 }),
     rooms: new SampleRooms(),
-    partitionsOwned: () => 1,
+    collectingTurn: async () => await Promise.resolve(() => undefined),
     turn: async () => await Promise.resolve(() => undefined),
   });
   ahead.applied(0, cheaperFrom);
@@ -117,17 +118,17 @@ describe('how many entries a batch may have', () => {
 
   /** Lets the store say that more cost less, and takes one batch after another. */
   async function open(
-    params: Readonly<{ backlogEntriesMax: number; partitionsOwned: () => number }>,
+    backlogEntriesMax: number,
     turn = async (_signal: AbortSignal): Promise<() => void> => await Promise.resolve(() => {}),
+    collectingTurn = turn,
   ) {
-    const { backlogEntriesMax, partitionsOwned } = params;
     await bench.append(recordsOf({ position: 700, offsetsMax: 1 }));
     const bounds = { batchEntriesMax: USUAL, largeBatchesMax: 1, backlogEntriesMax };
     const ahead = new ReadAhead({
       ...{ stream: openMemoryStream(bench.log), clock: systemClock, partition: 0, position: 0 },
       cursors: new Cursors(0, new Map([['live', MARK]])),
       settings: writerSettings({ ...bounds, batchObjectsMax: 10_000, readWaitMs: 20 }),
-      ...{ partitionsOwned, turn, rooms: new SampleRooms() },
+      ...{ turn, collectingTurn, rooms: new SampleRooms() },
     });
     const { signal } = new AbortController();
     const take = async (): Promise<number> => {
@@ -142,36 +143,62 @@ describe('how many entries a batch may have', () => {
     return { ahead, take };
   }
 
-  it('doubles from one to the next, up to what is held in all', async () => {
-    const { ahead, take } = await open({
-      // One is collected and one applied.
-      backlogEntriesMax: 2 * 6 * USUAL,
-      partitionsOwned: () => 1,
-    });
+  it('is four times as much from one to the next, up to what is held in all', async () => {
+    // One is collected and one applied.
+    const { ahead, take } = await open(2 * 9 * USUAL);
     let before = await take();
     expect(before).toSatisfy((n: number) => isFull(n, USUAL));
     for (let i = 0; i < 4; i += 1) {
-      const most = Math.min(2 * Math.max(USUAL, before), 6 * USUAL);
+      const most = Math.min(4 * Math.max(USUAL, before), 9 * USUAL);
       before = await take();
       expect(before).toSatisfy((n: number) => isFull(n, most));
     }
-    expect(before).toBeGreaterThan(5 * USUAL);
+    expect(before).toBeGreaterThan(8 * USUAL);
     await ahead.close();
   });
 
-  it('is less at once where more partitions are owned', async () => {
-    let owned = 1;
-    const { ahead, take } = await open({
-      backlogEntriesMax: 2 * 8 * USUAL,
-      partitionsOwned: () => owned,
-    });
-    for (let i = 0; i < 4; i += 1) await take();
-    owned = 7;
-    // This one was collected before they came.
-    expect(await take()).toSatisfy((n: number) => isFull(n, 8 * USUAL));
-    for (let i = 0; i < 2; i += 1) {
-      expect(await take()).toSatisfy((n: number) => isFull(n, 2 * USUAL));
-    }
+  it('is the usual before a batch is asked for, and until its turn to collect', async () => {
+    const given: (() => void)[] = [];
+    let held = 0;
+    const collectingTurn = async (): Promise<() => void> => {
+      await new Promise<void>((resolve) => given.push(resolve));
+      held += 1;
+      return () => (held -= 1);
+    };
+    const { ahead } = await open(1e6, undefined, collectingTurn);
+    ahead.applied(0, 10_000);
+    for (let i = 0; i < 20; i += 1) await setImmediate();
+    expect(given).toEqual([]);
+    const taking = ahead.take(new AbortController().signal);
+    await until(() => expect(given.length).toBe(1));
+    for (let i = 0; i < 20; i += 1) await setImmediate();
+    expect(held).toBe(0);
+    given[0]!();
+    const fetched = await taking;
+    if (!('batch' in fetched)) throw new Error('there is a gap');
+    expect(fetched.batch.entries).toSatisfy((n: number) => isFull(n, 4 * USUAL));
+    expect(held).toBe(0);
+    await ahead.close();
+  });
+
+  it('gives the turn to collect back when nobody waits for the batch any more', async () => {
+    let held = 0;
+    const collectingTurn = async (): Promise<() => void> => {
+      held += 1;
+      return await Promise.resolve(() => (held -= 1));
+    };
+    const stopping = new AbortController();
+    const turn = async (signal: AbortSignal): Promise<() => void> => {
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(GONE)));
+      throw GONE;
+    };
+    const { ahead } = await open(1e6, turn, collectingTurn);
+    ahead.applied(0, 10_000);
+    const taking = ahead.take(stopping.signal);
+    await until(() => expect(held).toBe(1));
+    stopping.abort();
+    await expect(taking).rejects.toBe(GONE);
+    expect(held).toBe(0);
     await ahead.close();
   });
 
@@ -182,7 +209,7 @@ describe('how many entries a batch may have', () => {
       await new Promise<void>((resolve) => (mine = resolve));
       return () => (given += 1);
     };
-    const { ahead } = await open({ backlogEntriesMax: 1e6, partitionsOwned: () => 1 }, turn);
+    const { ahead } = await open(1e6, turn, async () => await Promise.resolve(() => undefined));
     ahead.applied(0, 10_000);
     const taking = ahead.take(new AbortController().signal);
     await until(() => expect(mine).toBeDefined());
@@ -191,7 +218,7 @@ describe('how many entries a batch may have', () => {
     mine!();
     const fetched = await taking;
     if (!('batch' in fetched)) throw new Error('there is a gap');
-    expect(fetched.batch.entries).toSatisfy((n: number) => isFull(n, 20 * USUAL));
+    expect(fetched.batch.entries).toSatisfy((n: number) => isFull(n, 40 * USUAL));
     fetched.giveBack!();
     expect(given).toBe(1);
     await ahead.close();

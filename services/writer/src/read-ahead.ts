@@ -34,7 +34,9 @@ export type Fetched = { batch: SeriesBatch; giveBack: (() => void) | undefined }
 
 /**
  * Reads and decodes the next batch while the one before is applied. One batch at a time is being
- * collected; a record that does not fit waits until it is taken, so what is held is bounded.
+ * collected; a record that does not fit waits until it is taken, so what is held is bounded. More
+ * than usual is collected once the batch is asked for, and by one partition at a time: the log
+ * holds it as well, and to read it takes less than to apply it.
  */
 export class ReadAhead {
   readonly #params: ReadAheadParams;
@@ -48,8 +50,12 @@ export class ReadAhead {
   #proven = 0;
   /** When the batch before was taken. */
   #takenUs: number;
-  /** When the last record was added to what is collected. */
+  /** When the last record was added to what is collected, … */
   #addedUs: number;
+  /** … and when the log took it: where what lies ready is collected, senders paused then. */
+  #appendedUs: number;
+  /** Since when more than usual may be collected; undefined: it may not. */
+  #collectsSinceUs: number | undefined;
   /** A record waits because it does not fit into the batch. */
   #isFull = false;
   /** Set when nothing more will be collected: why, in place of a further batch. */
@@ -68,6 +74,7 @@ export class ReadAhead {
     this.#reader = stream.reader(TOPIC_SERIES, partition, position);
     this.#takenUs = params.clock.nowUs();
     this.#addedUs = this.#takenUs;
+    this.#appendedUs = this.#takenUs;
     this.#reading = this.#read();
   }
 
@@ -88,10 +95,26 @@ export class ReadAhead {
    * Rejects with the error of the log, of a record, or with the signal's reason.
    */
   async take(signal: AbortSignal): Promise<Fetched> {
+    const turn: { giveBack?: () => void } = {};
+    try {
+      return await this.#take(signal, turn);
+    } finally {
+      this.#collectsSinceUs = undefined;
+      turn.giveBack?.();
+    }
+  }
+
+  async #take(signal: AbortSignal, turn: { giveBack?: () => void }): Promise<Fetched> {
     for (;;) {
       signal.throwIfAborted();
       const batch = this.#batch;
       if (batch !== undefined) {
+        if (this.#isFull && turn.giveBack === undefined && this.#shareMax() > 1) {
+          turn.giveBack = await this.#params.collectingTurn(signal);
+          this.#collectsSinceUs = this.#params.clock.nowUs();
+          this.#isFull = false;
+          this.#wake();
+        }
         const moreMs = this.#lingersFor(batch);
         if (moreMs > 0) {
           await this.#changedWithin(moreMs, signal);
@@ -101,6 +124,7 @@ export class ReadAhead {
         const giveBack = isLarge ? await this.#params.turn(signal) : undefined;
         this.#batch = undefined;
         this.#isFull = false;
+        this.#collectsSinceUs = undefined;
         this.#takenUs = this.#params.clock.nowUs();
         this.#wake();
         return { batch, giveBack };
@@ -115,7 +139,7 @@ export class ReadAhead {
 
   /**
    * So many entries were applied as one, and it costs less with as many as `wanted`: a batch may
-   * have them as far as that is allowed, at first twice as many as there were before.
+   * have them as far as that is allowed, at first four times as many as there were before.
    */
   applied(entries: number, wanted: number): void {
     const before = this.#share();
@@ -158,6 +182,8 @@ export class ReadAhead {
             await this.#changed(signal);
           }
         }
+        // Whoever waits for all that lies ready may have it now.
+        if (this.#collectsSinceUs !== undefined) this.#wake();
       }
     } catch (error) {
       if (errorKind(error) === 'aborted' && signal.aborted) return;
@@ -165,34 +191,32 @@ export class ReadAhead {
     }
   }
 
-  /**
-   * How often the usual bounds of a batch fit into what is collected. All partitions collect one at
-   * the same time, and some apply one beside it. After a failure, which may be for its size, a
-   * batch is small again and does not become large at once.
-   */
+  /** How often the usual bounds of a batch fit into what is collected. */
   #share(): number {
-    const { settings, partitionsOwned } = this.#params;
-    const { batchEntriesMax, backlogEntriesMax, largeBatchesMax } = settings;
-    const partitions = Math.max(1, partitionsOwned());
-    const batches = partitions + Math.min(partitions, largeBatchesMax);
-    const tried = 2 * Math.max(batchEntriesMax, this.#proven);
-    return Math.max(
-      1,
-      Math.min(this.#wanted, backlogEntriesMax / batches, tried) / batchEntriesMax,
-    );
+    return this.#collectsSinceUs === undefined ? 1 : this.#shareMax();
+  }
+
+  /**
+   * The same of the partition whose turn it is. After a failure, which may be for its size, a batch
+   * is small again and does not become large at once.
+   */
+  #shareMax(): number {
+    const { batchEntriesMax, backlogEntriesMax, largeBatchesMax } = this.#params.settings;
+    // One is collected while others are applied.
+    const most = backlogEntriesMax / (1 + largeBatchesMax);
+    const tried = GROWTH * Math.max(batchEntriesMax, this.#proven);
+    return Math.max(1, Math.min(this.#wanted, most, tried) / batchEntriesMax);
   }
 
   /** False when there is no room for it until the batch before is taken. */
   #add(decoded: DecodedRecord): boolean {
     const { clock, rooms } = this.#params;
     const batch = this.#batch;
-    if (batch !== undefined) {
-      const isAdded = this.#addTo(batch, decoded);
-      if (isAdded) this.#addedUs = clock.nowUs();
-      return isAdded;
-    }
-    this.#batch = batchOf(decoded, rooms.take());
+    if (batch !== undefined && !this.#addTo(batch, decoded)) return false;
     this.#addedUs = clock.nowUs();
+    this.#appendedUs = Math.min(this.#addedUs, decoded.appendTimeUs);
+    if (batch !== undefined) return true;
+    this.#batch = batchOf(decoded, rooms.take());
     this.#wake();
     return true;
   }
@@ -219,18 +243,29 @@ export class ReadAhead {
     if (nowUs < this.#takenUs) this.#takenUs = nowUs;
     if (nowUs < this.#addedUs) this.#addedUs = nowUs;
     const worthMs = (batch.entries / lingerEntriesPerSecondMin) * 1000;
-    const leftOf = (ms: number): number => Math.min(ms, worthMs) - (nowUs - this.#takenUs) / 1000;
-    const untilPause = (ms: number): number => ms - (nowUs - this.#addedUs) / 1000;
-    const moreMs = this.#isBacklog(batch, nowUs)
-      ? Math.min(leftOf(settings.backlogLingerMs), untilPause(lingerMs))
+    const collectsSinceUs = this.#collectsSinceUs ?? this.#takenUs;
+    const leftOf = (ms: number, sinceUs = this.#takenUs): number =>
+      Math.min(ms, worthMs) - (nowUs - sinceUs) / 1000;
+    const lastUs = this.#collectsSinceUs === undefined ? this.#addedUs : this.#appendedUs;
+    const untilPause = (ms: number): number => ms - (nowUs - lastUs) / 1000;
+    const lingersMs = this.#isBacklog(batch, nowUs)
+      ? Math.min(leftOf(settings.backlogLingerMs, collectsSinceUs), untilPause(lingerMs))
       : Math.min(leftOf(lingerMs), untilPause(settings.lingerPauseMs));
+    // What lies ready comes along.
+    const behindMs = this.#isBehind(batch) ? leftOf(lingerMs, collectsSinceUs) : 0;
+    const moreMs = Math.max(lingersMs, behindMs);
     return moreMs < 1 ? 0 : moreMs;
+  }
+
+  /** Whether more of what may be collected now lies in the log. */
+  #isBehind({ position }: SeriesBatch): boolean {
+    return this.#collectsSinceUs !== undefined && position < (this.#reader.end ?? 0);
   }
 
   /** Whether more in one transaction costs less, and nobody waits for it. */
   #isBacklog({ newestUs, hasUnverified }: SeriesBatch, nowUs: number): boolean {
     // To look for each of very many costs more than long rows save.
-    if (hasUnverified || this.#share() === 1) return false;
+    if (hasUnverified || this.#shareMax() === 1) return false;
     // Without samples there is nothing that would cost less.
     return newestUs !== -Infinity && nowUs - newestUs > 1000 * this.#params.settings.backlogAgeMs;
   }
@@ -320,6 +355,8 @@ export class ReadAhead {
 
 /** Of the records one more has to fit. */
 const ROOM = 1.05;
+/** So many times as large as the largest before it a batch may be. */
+const GROWTH = 4;
 
 type ReadAheadParams = Readonly<{
   stream: Stream;
@@ -331,8 +368,8 @@ type ReadAheadParams = Readonly<{
   settings: WriterSettings;
   /** Where samples are collected; whoever takes a batch gives its room back. */
   rooms: SampleRooms;
-  /** By how many what may be held in all is shared. */
-  partitionsOwned: () => number;
-  /** Resolves, with how to give it back, when a batch of more entries than usual may be applied. */
+  /** Resolves, with how to give it back, when more entries than usual may be collected. */
+  collectingTurn: (signal: AbortSignal) => Promise<() => void>;
+  /** Likewise when a batch of so many may be applied. */
   turn: (signal: AbortSignal) => Promise<() => void>;
 }>;

@@ -213,9 +213,9 @@ describe('a batch', () => {
 
   it('takes more of pieces that are columns', () => {
     const batch = batchOf(recordOf(0, metadata(9)));
-    expect(addToBatch(batch, recordOf(1, columns(17)), bounds)).toBe(false);
-    expect(addToBatch(batch, recordOf(1, columns(16)), bounds)).toBe(true);
-    expect(batch).toMatchObject({ entries: 25, objects: 10 });
+    expect(addToBatch(batch, recordOf(1, columns(33)), bounds)).toBe(false);
+    expect(addToBatch(batch, recordOf(1, columns(32)), bounds)).toBe(true);
+    expect(batch).toMatchObject({ entries: 41, objects: 10 });
   });
 
   it('has samples of its own, whatever becomes of those of a record', () => {

@@ -165,8 +165,11 @@ export function countEntries(entries: Entries): number {
 
 /** A definition has an object for each of its labels: it takes as much as so many others. */
 const DEFINITION_WEIGHT = 4;
-/** Pieces that are no objects take little more than the bytes of their rows. */
-const COLUMN_WEIGHT = 1 / 16;
+/**
+ * Pieces that are no objects take 122 bytes, so that half a million are 60 MB: windows of a million
+ * series end together, and a batch that they fill has few samples of each.
+ */
+const COLUMN_WEIGHT = 1 / 32;
 
 function weighObjects(entries: Entries): number {
   const { definitions, finalColumns } = entries;

@@ -17,12 +17,12 @@ export interface WriterSettings {
   batchObjectsMax: number;
   /**
    * Where the store says that more entries in one transaction cost less, batches have more, and so
-   * many are held in all partitions together: one batch is collected in each, and in up to
-   * `largeBatchesMax` of them another one is applied, so that each may have as many as go into that
-   * number of batches. A sample takes twenty bytes of a record and eight of a decoded column, and
-   * what is applied some hundred more. The other bounds grow in proportion, that of bytes by half
-   * of it: no more than 341 MiB of records are held with what is set here. They are samples of very
-   * many series, of which rows of few samples are all that there will be.
+   * many are held of those batches in all partitions together: one is collected, and up to
+   * `largeBatchesMax` others are applied, so that each may have as many as go into that number of
+   * batches. A collected sample takes 25 bytes, so these are 160 MB beside 8 MB of a usual batch
+   * for each partition, and what is applied some hundred bytes of each sample more. The other
+   * bounds grow in proportion, that of bytes by half of it. They are samples of very many series,
+   * of which rows of few samples are all that there will be.
    */
   backlogEntriesMax: number;
   /** Batches of more than the usual number of entries that are applied at the same time. */
@@ -71,7 +71,7 @@ export const DEFAULT_WRITER_SETTINGS: WriterSettings = {
   batchBytesMax: 16 * MIB,
   batchEntriesMax: 600_000,
   batchObjectsMax: 15_000,
-  backlogEntriesMax: 12_800_000,
+  backlogEntriesMax: 6_400_000,
   largeBatchesMax: 2,
   lingerEntriesPerSecondMin: 10_000,
   lingerMs: 1000,

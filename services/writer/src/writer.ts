@@ -45,9 +45,8 @@ export function createWriter(
   const { stopMsMax } = settings;
   const events = createWriterEvents(components.log, components.meter);
   const largeBatches = new Turns(settings.largeBatchesMax);
-  const partitionsOwned = (): number => owned.tasks.length;
-  const rooms = new SampleRooms();
-  const context = { ...components, settings, events, largeBatches, rooms, partitionsOwned };
+  const shared = { largeBatches, collecting: new Turns(1), rooms: new SampleRooms() };
+  const context = { ...components, settings, events, ...shared };
   const owned: OwnedPartitions<PartitionLoop> = new OwnedPartitions(
     {
       clock,

@@ -33,7 +33,7 @@ describe('a batch of many samples of each series', () => {
   });
 
   it('is packed at once with fewer of each when a full head would hardly have more', () => {
-    const few = { ...settings, headRowsMin: 200, headRowsMax: 400 };
+    const few = { ...settings, headRowsMin: 200, headRowsMax: 600 };
     const placed = (each: number): Placement =>
       placeSamples({
         head: emptyHead(),

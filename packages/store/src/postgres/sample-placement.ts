@@ -94,7 +94,7 @@ export function placeSamples(
 }
 
 /** Of what a full head would have of each of very many series. */
-const DENSE_SHARE = 0.75;
+const DENSE_SHARE = 0.5;
 
 /**
  * To wait in the head costs as much as half a row. Where a full one has few samples of each series,
