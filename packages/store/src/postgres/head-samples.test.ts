@@ -19,6 +19,23 @@ describe('the room of what waits to be packed', () => {
     expect(head.roomBytes).toBeGreaterThan(mostBytes / 2);
   });
 
+  it('goes to the next head when very many rows were there, with nothing of them', () => {
+    const [one, other] = [new HeadSamples(), new HeadSamples()];
+    const veryMany = Uint32Array.from({ length: 420_000 }, (_, i) => i % few.count);
+    one.add(few, veryMany);
+    const { times } = one;
+    one.clear();
+    expect(one.times).not.toBe(times);
+    other.add(few, veryMany.subarray(0, 7));
+    other.add(few, veryMany);
+    expect(other.times.buffer === times.buffer).toBe(true);
+    const wrong = Array.from({ length: other.count }, (_, i) => i).filter((i) => {
+      const row = i < 7 ? i : veryMany[i - 7]!;
+      return other.times[i] !== few.times[row] || other.values[i] !== few.values[row];
+    });
+    expect([other.count, wrong]).toEqual([420_007, []]);
+  });
+
   it('stays when it is needed again and again', () => {
     const head = new HeadSamples();
     fill(head, many);

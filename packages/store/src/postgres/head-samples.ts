@@ -1,6 +1,7 @@
 import { SampleFlag } from '@millrace/model';
 import type { SampleColumns } from '@millrace/wire';
 import type { OrderRoom, SeriesOrder } from './order-room.ts';
+import { giveRowsBack, RowRoom } from './row-room.ts';
 import { orderByIdHigh } from './series-order.ts';
 
 const ROWS_MIN = 1024;
@@ -15,12 +16,14 @@ const ROOM_MAX = 8;
 export class HeadSamples {
   count = 0;
   seriesCount = 0;
-  times: Float64Array = new Float64Array(ROWS_MIN);
-  values: Float64Array = new Float64Array(ROWS_MIN);
-  flags: Uint8Array = new Uint8Array(ROWS_MIN);
+  times!: Float64Array;
+  values!: Float64Array;
+  flags!: Uint8Array;
   /** Bits that any of them has: most often none, and then they need not be looked at. */
   flagsOfAny = 0;
-  #series = new Uint32Array(ROWS_MIN);
+  #series!: Uint32Array;
+  /** What all of these lie in. */
+  #room!: RowRoom;
   /** 8 bytes of each series' id, as two halves whose first byte is the lowest. */
   #idHigh = new Uint32Array(SERIES_MIN);
   #idLow = new Uint32Array(SERIES_MIN);
@@ -38,6 +41,10 @@ export class HeadSamples {
   /** The most that was held lately. */
   #usualRows = 0;
   #usualSeries = 0;
+
+  constructor() {
+    this.#lieIn(new RowRoom(ROWS_MIN));
+  }
 
   /** Tells of how many series these are. */
   add(samples: SampleColumns, rows: Uint32Array): number {
@@ -81,9 +88,8 @@ export class HeadSamples {
 
   /** Bytes that all of it takes, used or not. */
   get roomBytes(): number {
-    const ofRows = [this.times, this.values, this.flags, this.#series];
     const ofSeries = [this.#idHigh, this.#idLow, this.#lastAddition, this.#followers, this.#slots];
-    return [...ofRows, ...ofSeries].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    return ofSeries.reduce((sum, { byteLength }) => sum + byteLength, this.#room.bytes);
   }
 
   idHigh(row: number): number {
@@ -212,12 +218,12 @@ export class HeadSamples {
   }
 
   #giveBack(): void {
-    if (this.times.length > ROOM_MAX * Math.max(this.#usualRows, ROWS_MIN)) {
-      const length = 2 * Math.max(this.#usualRows, ROWS_MIN);
-      this.times = new Float64Array(length);
-      this.values = new Float64Array(length);
-      this.flags = new Uint8Array(length);
-      this.#series = new Uint32Array(length);
+    const isUnused = this.times.length > ROOM_MAX * Math.max(this.#usualRows, ROWS_MIN);
+    if (this.#room.isLarge) {
+      giveRowsBack(this.#room);
+      this.#lieIn(new RowRoom(ROWS_MIN));
+    } else if (isUnused) {
+      this.#lieIn(new RowRoom(2 * Math.max(this.#usualRows, ROWS_MIN)));
     }
     if (this.#idLow.length > ROOM_MAX * Math.max(this.#usualSeries, SERIES_MIN)) {
       let length = SERIES_MIN;
@@ -232,16 +238,19 @@ export class HeadSamples {
 
   #reserveRows(count: number): void {
     if (count <= this.times.length) return;
-    // A million may wait in each partition: to double would leave room for as many that never come.
-    const length = Math.ceil(Math.max(count, this.times.length) * 1.25);
-    this.times = grown(this.times, new Float64Array(length));
-    this.values = grown(this.values, new Float64Array(length));
-    this.flags = grown(this.flags, new Uint8Array(length));
-    this.#series = grown(this.#series, new Uint32Array(length));
+    this.#lieIn(this.#room.grown(count, this.count));
+  }
+
+  #lieIn(room: RowRoom): void {
+    this.#room = room;
+    this.times = room.times;
+    this.values = room.values;
+    this.flags = room.flags;
+    this.#series = room.series;
   }
 }
 
-function grown<T extends Float64Array | Uint8Array | Uint32Array>(from: T, into: T): T {
+function grown<T extends Uint32Array | Int32Array>(from: T, into: T): T {
   into.set(from);
   return into;
 }
