@@ -14,13 +14,29 @@ const FLOAT8 = { oid: 701, bytes: 8 };
 
 const values = new ScaledValues(PACK_SAMPLES_MAX);
 
-/** Packs [from, to) as rows of `samples_packed` in the format of binary COPY. */
-export function encodePackedCopy(into: BinaryWriter, packs: Packs, from: number, to: number): void {
-  writeCopyHeader(into);
-  for (let pack = from; pack < to; pack += 1) {
-    writePack(into, packs, pack);
-  }
-  into.int16(-1);
+/** To encode so many takes less than to store those that the socket holds meanwhile. */
+const SLICE_PACKS = 512;
+
+/**
+ * Packs [from, to) as rows of `samples_packed` in the format of binary COPY, some at a time: each
+ * slice is valid until the next one is asked for.
+ */
+export function* encodePackedCopy(
+  into: BinaryWriter,
+  packs: Packs,
+  from: number,
+  to: number,
+): Generator<Buffer, void> {
+  let pack = from;
+  do {
+    into.clear();
+    if (pack === from) writeCopyHeader(into);
+    for (const end = Math.min(pack + SLICE_PACKS, to); pack < end; pack += 1) {
+      writePack(into, packs, pack);
+    }
+    if (pack === to) into.int16(-1);
+    yield into.written();
+  } while (pack < to);
 }
 
 function writePack(into: BinaryWriter, packs: Packs, pack: number): void {

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import type { ClientBase } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { statementText } from './sql-files.ts';
@@ -18,8 +19,11 @@ export interface Session {
   runPlannedAnew<Row>(name: string, parameters?: readonly unknown[]): Promise<StatementResult<Row>>;
   /** BEGIN, COMMIT, SAVEPOINT and the like. */
   command(sql: string): Promise<void>;
-  /** Feeds a COPY statement with bytes in its binary format. */
-  copy(name: string, bytes: Buffer): Promise<void>;
+  /**
+   * Feeds a COPY statement with bytes in its binary format. Each slice is asked for when the one
+   * before is on its way: the database stores while further ones are encoded.
+   */
+  copy(name: string, bytes: Buffer | Iterable<Buffer>): Promise<void>;
 }
 
 export function sessionOf(client: ClientBase): Session {
@@ -45,10 +49,31 @@ export function sessionOf(client: ClientBase): Session {
         const stream = client.query(copyFrom(statementText(name)));
         stream.once('finish', resolve);
         // Not `once`: a connection that breaks after a refusal tells of it here, too.
-        stream.on('error', reject);
-        stream.end(bytes);
+        let hasFailed = false;
+        stream.on('error', (error) => {
+          hasFailed = true;
+          reject(error);
+        });
+        if (Buffer.isBuffer(bytes)) stream.end(bytes);
+        else write(stream, bytes, () => hasFailed).catch((error: Error) => stream.destroy(error));
       }),
   };
+}
+
+/**
+ * INVARIANT: one slice at a time is under way. Those that wait within the stream are written also
+ * after the database refused the statement, when there is nothing to write them to.
+ */
+async function write(
+  stream: Writable,
+  slices: Iterable<Buffer>,
+  isOver: () => boolean,
+): Promise<void> {
+  for (const slice of slices) {
+    await new Promise<void>((resolve) => stream.write(slice, () => resolve()));
+    if (isOver()) return;
+  }
+  stream.end();
 }
 
 /** Runs `work` in a transaction; rolls back when it throws, and throws the same. */

@@ -133,9 +133,7 @@ async function insertPacks(
   { isolate, writer, packing }: ApplySettings & Readonly<{ packing: Packing }>,
 ): Promise<RefusedRow[]> {
   const insert = async (_session: Session, from: number, to: number): Promise<[]> => {
-    writer.clear();
-    encodePackedCopy(writer, packs, from, to);
-    await session.copy('copy-samples-packed', writer.written());
+    await session.copy('copy-samples-packed', encodePackedCopy(writer, packs, from, to));
     return [];
   };
   const set = { count: packs.count, rowsMax: PACKS_MAX, insert };

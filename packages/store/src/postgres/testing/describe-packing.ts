@@ -169,6 +169,20 @@ export function describePacking(name: string, start: () => Promise<TestServer>):
       ]);
     });
 
+    it('of many series are sent in slices, also when one of the first is refused', async () => {
+      await refuseValue(sql, 42);
+      const store = open(PACKING_AT_ONCE);
+      await store.openMark(keyOf());
+      const samples = Array.from({ length: 2000 }, (_, i) => {
+        return { ...upAt(i % 7, { value: i }), series: seriesOf('many', { n: String(i) }) };
+      });
+      expect(await apply(store, samples)).toMatchObject({ deadLetters: 1 });
+      const found = await values();
+      expect(found.toSorted((a, b) => a! - b!)).toEqual(
+        samples.map(({ value }) => value).filter((value) => value !== 42),
+      );
+    });
+
     it('that are refused get ranges of narrow rows, and no others do', async () => {
       await refuseValue(sql, 42);
       const store = open(PACKING_AT_ONCE);
