@@ -14,6 +14,7 @@ import {
   type StateStore,
 } from '../state.ts';
 import { openLmdbDatabase } from './lmdb-database.ts';
+import { LoadedPages } from './loaded-pages.ts';
 import { lmdbError } from './lmdb-errors.ts';
 import { checkLmdbFile } from './lmdb-file.ts';
 import {
@@ -245,10 +246,11 @@ class OpenLmdbStateStore implements LmdbStateStore {
 
   #pages(partition: number): Map<string, Uint8Array> {
     const pages = new Map<string, Uint8Array>();
+    const memory = new LoadedPages();
     for (const key of this.#database.getKeys(pageRange(partition))) {
       const name = pageName(key);
       const entry = this.#database.getEntry(key);
-      const page = copyOf(entry?.value ?? new Uint8Array(0));
+      const page = memory.copyOf(entry?.value ?? new Uint8Array(0));
       if (entry?.version !== pageChecksum(key, page)) {
         const detail = `page "${name}" fails its checksum`;
         throw corruptState({ where: this.#where(partition), detail });
@@ -271,16 +273,6 @@ class OpenLmdbStateStore implements LmdbStateStore {
   #where(partition: number): string {
     return `${this.#directory}, partition ${partition}`;
   }
-}
-
-/**
- * The value in memory of its own, as its reader may keep and change it. LMDB's binding reuses its
- * buffers and overwrites only their `length`, which typed arrays do not look at.
- */
-function copyOf(value: Uint8Array): Uint8Array {
-  const copy = new Uint8Array(value.length);
-  copy.set(new Uint8Array(value.buffer, value.byteOffset, value.length));
-  return copy;
 }
 
 /** The reason of a failed commit, which LMDB's binding hides in a promise on the error. */
