@@ -64,7 +64,7 @@ async function taken(
     position: 0,
     cursors: new Cursors(0, new Map([['live', MARK]])),
     settings: writerSettings({ ...bounds, readWaitMs: 20, backlogAgeMs: 60_000 }),
-    rooms: new SampleRooms(),
+    rooms: new SampleRooms(1000),
     collectingTurn: async () => await Promise.resolve(() => undefined),
     turn: async () => await Promise.resolve(() => undefined),
   });
@@ -128,7 +128,7 @@ describe('how many entries a batch may have', () => {
       ...{ stream: openMemoryStream(bench.log), clock: systemClock, partition: 0, position: 0 },
       cursors: new Cursors(0, new Map([['live', MARK]])),
       settings: writerSettings({ ...bounds, batchObjectsMax: 10_000, readWaitMs: 20 }),
-      ...{ turn, collectingTurn, rooms: new SampleRooms() },
+      ...{ turn, collectingTurn, rooms: new SampleRooms(1000) },
     });
     const { signal } = new AbortController();
     const take = async (): Promise<number> => {

@@ -242,6 +242,8 @@ export class ReadAhead {
     // A clock that was set back must not hold batches back until it has caught up.
     if (nowUs < this.#takenUs) this.#takenUs = nowUs;
     if (nowUs < this.#addedUs) this.#addedUs = nowUs;
+    if (nowUs < this.#appendedUs) this.#appendedUs = nowUs;
+    if (nowUs < (this.#collectsSinceUs ?? 0)) this.#collectsSinceUs = nowUs;
     const worthMs = (batch.entries / lingerEntriesPerSecondMin) * 1000;
     const collectsSinceUs = this.#collectsSinceUs ?? this.#takenUs;
     const leftOf = (ms: number, sinceUs = this.#takenUs): number =>

@@ -30,7 +30,7 @@ const joined = (all: readonly SampleColumns[]) => ({
 it('has all that was added, in turn, however often it grew', () => {
   fc.assert(
     fc.property(fc.array(columns), fc.nat(20), fc.nat(20), (all, capacity, more) => {
-      const room = new SampleRoom(capacity);
+      const room = new SampleRoom(capacity, more);
       all.forEach((one, i) => {
         if (i === 2) room.reserve(more);
         room.add(one);
@@ -41,7 +41,7 @@ it('has all that was added, in turn, however often it grew', () => {
 });
 
 it('is used again, and no two batches have the same one', () => {
-  const rooms = new SampleRooms();
+  const rooms = new SampleRooms(1000);
   const [first, second] = [rooms.take(), rooms.take()];
   expect(first).not.toBe(second);
   first.count = 3;
@@ -52,7 +52,7 @@ it('is used again, and no two batches have the same one', () => {
 });
 
 it('is another one for a large batch, which no usual one gets', () => {
-  const rooms = new SampleRooms();
+  const rooms = new SampleRooms(1000);
   const [one] = fc.sample(
     columns.filter(({ count }) => count > 0),
     { numRuns: 1, seed: 1 },

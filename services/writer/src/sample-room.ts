@@ -11,12 +11,15 @@ const SAMPLE_BYTES = 25;
 export class SampleRoom {
   count = 0;
   #capacity = 0;
+  readonly #usualMax: number;
   #seriesIds!: Uint8Array;
   #times!: Float64Array;
   #values!: Float64Array;
   #flags!: Uint8Array;
 
-  constructor(capacity: number = SAMPLES_MIN) {
+  /** It doubles when it is full, up to `usualMax`, and has what is needed beyond. */
+  constructor(capacity: number = SAMPLES_MIN, usualMax: number = Infinity) {
+    this.#usualMax = usualMax;
     this.#lieIn(capacity);
   }
 
@@ -34,7 +37,9 @@ export class SampleRoom {
 
   add({ count, seriesIds, times, values, flags }: SampleColumns): void {
     const at = this.count;
-    if (at + count > this.#capacity) this.reserve(Math.max(2 * this.#capacity, at + count));
+    if (at + count > this.#capacity) {
+      this.reserve(Math.max(Math.min(2 * this.#capacity, this.#usualMax), at + count));
+    }
     this.#seriesIds.set(seriesIds.subarray(0, 8 * count), 8 * at);
     this.#times.set(times.subarray(0, count), at);
     this.#values.set(values.subarray(0, count), at);
@@ -75,9 +80,17 @@ export class SampleRooms {
   readonly #usual: SampleRoom[] = [];
   readonly #large: SampleRoom[] = [];
   readonly #areLarge = new WeakSet<SampleRoom>();
+  readonly #usualMax: number;
+
+  /** `usualMax`: samples of a usual batch. */
+  constructor(usualMax: number) {
+    this.#usualMax = usualMax;
+  }
 
   take(): SampleRoom {
-    return this.#usual.pop() ?? new SampleRoom();
+    return (
+      this.#usual.pop() ?? new SampleRoom(Math.min(SAMPLES_MIN, this.#usualMax), this.#usualMax)
+    );
   }
 
   /** What is in it in a room for so many, more than a usual batch has; that one is given back. */

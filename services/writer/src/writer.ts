@@ -45,7 +45,8 @@ export function createWriter(
   const { stopMsMax } = settings;
   const events = createWriterEvents(components.log, components.meter);
   const largeBatches = new Turns(settings.largeBatchesMax);
-  const shared = { largeBatches, collecting: new Turns(1), rooms: new SampleRooms() };
+  const rooms = new SampleRooms(settings.batchEntriesMax);
+  const shared = { largeBatches, collecting: new Turns(1), rooms };
   const context = { ...components, settings, events, ...shared };
   const owned: OwnedPartitions<PartitionLoop> = new OwnedPartitions(
     {
