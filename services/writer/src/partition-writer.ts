@@ -160,13 +160,15 @@ export class PartitionWriter {
   #open(position: number): void {
     const [partition, cursors] = [this.#partition, this.#cursors];
     const { progress, largeBatches, collecting } = this.#params;
-    const turn = (signal: AbortSignal): Promise<() => void> => {
-      // It lies ready: from here on it is late.
-      progress.pendingSinceUs = this.#ahead?.appendTimeUs;
-      return largeBatches.take(signal);
-    };
-    const collectingTurn: typeof turn = (signal) => collecting.take(signal);
-    const reading = { partition, position, cursors, turn, collectingTurn };
+    const inTurn =
+      (turns: Turns) =>
+      (signal: AbortSignal): Promise<() => void> => {
+        // It lies ready: from here on it is late.
+        progress.pendingSinceUs = this.#ahead?.appendTimeUs;
+        return turns.take(signal);
+      };
+    const turns = { turn: inTurn(largeBatches), collectingTurn: inTurn(collecting) };
+    const reading = { partition, position, cursors, ...turns };
     this.#ahead = new ReadAhead({ ...this.#params, ...reading });
   }
 
