@@ -147,6 +147,23 @@ describe('preview', () => {
     await stream.close();
   });
 
+  test('counts the series that come of samples from before the range', async () => {
+    await fillLog('', 5);
+    const stream = await openLog();
+    const producer = stream.producer();
+    const labels = { __name__: 'late', pod: '1' };
+    const samples = [{ labels, timeUs: nowUs - 180 * MINUTE_US, value: 1 }];
+    const record = dataRecord({ samples, receivedAtUs: nowUs, sequence: 1e9 });
+    await producer.append(TOPIC_EVENTS, 0, encodeEventsRecord(record));
+    await producer.close();
+    await stream.close();
+    const rules = 'rules: [{name: late, match: late, widths: [1m], aggregates: [sum]}]';
+    const found = await report(rules, ...since(10));
+    expect(found.rules.find(({ rule }) => rule === 'late')).toMatchObject({
+      planned: { seriesIn: 1, seriesOut: 1, rowsPerDay: 0 },
+    });
+  });
+
   test('tells what is not kept raw any more, what is dropped, and which rules go', async () => {
     await fillLog(RULES);
     const notRaw = RULES.replace('routes', 'other').replace('}\n', ', keep_raw: false}\n');

@@ -92,16 +92,18 @@ export class RuleCounts {
     for (const piece of finals) this.piece(piece, true);
   }
 
-  /** Counts a piece, if its window reaches into the range. */
+  /** Counts the series of a piece, and it as a row if its window reaches into the range. */
   piece(piece: Piece, isComplete: boolean): void {
     const counts = this.editions.get(piece.edition);
-    if (counts === undefined || piece.startUs + piece.widthUs <= this.#sinceUs) return;
+    if (counts === undefined) return;
+    const key = keyOf(piece.fingerprint);
+    counts.seriesOut.add(key);
+    // What came late, as all of a backfill, says nothing of how many rows a day has.
+    if (piece.startUs + piece.widthUs <= this.#sinceUs) return;
     const width = counts.widths.get(piece.widthUs) ?? { rows: 0, bytes: 0 };
     width.rows += 1;
     width.bytes += rowBytes(piece);
     counts.widths.set(piece.widthUs, width);
-    const key = keyOf(piece.fingerprint);
-    counts.seriesOut.add(key);
     const { rule } = this.#rules.byEdition.get(piece.edition)!;
     if (piece.widthUs !== rule.widthsUs[0] || piece.startUs < this.#sinceUs) return;
     const example = counts.examples.get(key);
