@@ -1,4 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createConnection, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startTestPostgres, type TestPostgres } from '../testing/test-postgres.ts';
 import { runQuery } from './run-query.ts';
 
@@ -70,6 +74,41 @@ describe('a query', () => {
   it('stops reading at the bound', async () => {
     const result = await run('SELECT generate_series(1, 100000000)', { rowsMax: 2 });
     expect(result).toMatchObject({ rows: [[1], [2]], truncated: true });
+  });
+
+  it('ends on the server, too, when whoever asked is gone', async () => {
+    const { connection } = postgres.server;
+    if (!('host' in connection)) throw new Error('the server of the tests has no socket');
+    const directory = await mkdtemp(join(tmpdir(), 'millrace-gone-'));
+    const { host, port } = connection;
+    const between: Socket[] = [];
+    const proxy = createServer((socket) => {
+      const server = createConnection(join(host, `.s.PGSQL.${port}`));
+      between.push(socket, server);
+      socket
+        .on('error', () => undefined)
+        .pipe(server.on('error', () => undefined))
+        .pipe(socket);
+    });
+    await new Promise<void>((resolve) => {
+      proxy.listen(join(directory, `.s.PGSQL.${port}`), resolve);
+    });
+    const sleepers = async (): Promise<unknown> => {
+      const { rows } = await run(
+        `SELECT count(*) FROM pg_stat_activity
+         WHERE query LIKE '%pg_sleep(100)' AND state = 'active'`,
+      );
+      return rows[0]?.[0];
+    };
+    const cut = runQuery({ ...connection, host: directory }, 'SELECT pg_sleep(100)').catch(
+      (error: unknown) => error,
+    );
+    await vi.waitFor(async () => expect(await sleepers()).toBe(1), { timeout: 5000 });
+    for (const socket of between) socket.destroy();
+    expect(await cut).toMatchObject({ code: 'STORE_UNREACHABLE' });
+    await vi.waitFor(async () => expect(await sleepers()).toBe(0), { timeout: 10_000 });
+    await new Promise((resolve) => proxy.close(resolve));
+    await rm(directory, { recursive: true });
   });
 
   it('tells where the fault is', async () => {

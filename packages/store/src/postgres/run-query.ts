@@ -33,6 +33,9 @@ export const RUN_QUERY_DEFAULTS: RunQuerySettings = {
   statementTimeoutMs: 300_000,
 };
 
+/** The server looks this often whether the person who asked is still there. */
+const GONE_CHECK_MS = 1000;
+
 /**
  * Runs one statement for a person. A permanent StoreError STORE_QUERY tells what the server said of
  * it and where in its text.
@@ -52,6 +55,8 @@ export async function runQuery(
   try {
     await client.connect();
     await client.query(all.write ? 'BEGIN' : 'BEGIN READ ONLY');
+    // Of whoever lost patience the statement ends too, and not only when it has rows to send.
+    await client.query(`SET LOCAL client_connection_check_interval = ${GONE_CHECK_MS}`);
     // No log has what a person changes: told as done, it must survive a crash.
     if (all.write) await client.query('SET LOCAL synchronous_commit = on');
     const result = await collect(client, sql, all);
