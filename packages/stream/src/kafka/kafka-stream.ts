@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Clock, Log } from '@millrace/runtime';
 import { retentionOf } from '../retention.ts';
+import { settlingProducer } from '../settling-producer.ts';
 import { checkPartition, checkReleasable, closedStream, partitionName } from '../stream-error.ts';
 import {
   TOPIC_CHECKPOINTS,
@@ -111,25 +112,10 @@ class KafkaStream implements Stream {
   }
 
   producer(): Producer {
-    let closed = false;
-    const unsettled = new Set<Promise<unknown>>();
-    return {
-      append: async (topic, partition, payload) => {
-        if (closed) throw closedStream('This producer');
-        this.#check(topic, partition);
-        const appended = this.#parts.sender.append(topic, partition, payload);
-        unsettled.add(appended);
-        try {
-          return await appended;
-        } finally {
-          unsettled.delete(appended);
-        }
-      },
-      close: async () => {
-        closed = true;
-        await Promise.allSettled(unsettled);
-      },
-    };
+    return settlingProducer((topic, partition, payload) => {
+      this.#check(topic, partition);
+      return this.#parts.sender.append(topic, partition, payload);
+    });
   }
 
   reader(topic: Topic, partition: number, position: number): PartitionReader {

@@ -1,3 +1,4 @@
+import { settlingProducer } from '../settling-producer.ts';
 import {
   checkPartition,
   checkReleasable,
@@ -42,24 +43,9 @@ class MemoryStream implements Stream {
   }
 
   producer(): Producer {
-    let closed = false;
-    const unsettled = new Set<Promise<unknown>>();
-    return {
-      append: async (topic, partition, payload) => {
-        if (closed) throw closedStream('This producer');
-        const appended = this.#append(topic, partition, payload);
-        unsettled.add(appended);
-        try {
-          return await appended;
-        } finally {
-          unsettled.delete(appended);
-        }
-      },
-      close: async () => {
-        closed = true;
-        await Promise.allSettled(unsettled);
-      },
-    };
+    return settlingProducer((topic, partition, payload) => {
+      return this.#append(topic, partition, payload);
+    });
   }
 
   reader(topic: Topic, partition: number, position: number): PartitionReader {
