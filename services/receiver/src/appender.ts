@@ -1,6 +1,7 @@
 import { errorText, MillraceError, type Clock } from '@millrace/runtime';
 import { TOPIC_EVENTS, type Producer } from '@millrace/stream';
 import { encodeDataRecord, EventsRecordKind, type DataRecord } from '@millrace/wire';
+import { AgeOrder, type Aging } from './age-order.ts';
 import type { ReceiverEvents } from './events.ts';
 import type { DraftPart } from './part-builder.ts';
 import type { CutRequest } from './part-cutter.ts';
@@ -31,7 +32,7 @@ export interface Append {
 type Outcome = AppendedPosition | { failure: unknown };
 
 /** A part whose append has not ended; without a payload it could not be encoded. */
-interface UnderWay {
+interface UnderWay extends Aging<UnderWay> {
   readonly startUs: number;
   payload: Uint8Array | undefined;
 }
@@ -59,8 +60,7 @@ export class Appender {
   readonly #events: ReceiverEvents;
   readonly #lanes: readonly Lane[];
   readonly #payloads = new PayloadRoom();
-  /** Start times of the appends under way, oldest first. */
-  readonly #underWay = new Set<UnderWay>();
+  readonly #underWay = new AgeOrder<UnderWay>();
   #underWayBytes = 0;
   #lastFailure: { atUs: number; error: unknown } | undefined;
   #waiting: (() => void)[] = [];
@@ -92,7 +92,7 @@ export class Appender {
 
   /** How long the oldest append under way has been waiting; 0 when there is none. */
   get oldestMs(): number {
-    const [oldest] = this.#underWay;
+    const { oldest } = this.#underWay;
     return oldest === undefined ? 0 : (this.#clock.nowUs() - oldest.startUs) / 1000;
   }
 
@@ -160,7 +160,12 @@ export class Appender {
   #appendPart(draft: DraftPart, header: RequestHeader, append: Append): Promise<Outcome> {
     const { partition, learned } = draft;
     const samples = draft.times.length;
-    const under: UnderWay = { startUs: this.#clock.nowUs(), payload: undefined };
+    const under: UnderWay = {
+      startUs: this.#clock.nowUs(),
+      payload: undefined,
+      older: undefined,
+      younger: undefined,
+    };
     let appended: ReturnType<Producer['append']>;
     try {
       const payload = this.#encode(draft, header);
@@ -210,7 +215,7 @@ export class Appender {
 
   /** First of all that is done when an append has ended, so that nothing can keep it from that. */
   #end(under: UnderWay): void {
-    if (!this.#underWay.delete(under)) return;
+    if (!this.#underWay.remove(under)) return;
     this.#underWayBytes -= under.payload?.length ?? 0;
     if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;

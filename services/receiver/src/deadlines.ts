@@ -1,9 +1,10 @@
 import type { Clock } from '@millrace/runtime';
+import { AgeOrder, type Aging } from './age-order.ts';
 
 /** A deadline is met this precisely: no later than by one of so many parts of its time. */
 const SLICES = 16;
 
-interface Waiting {
+interface Waiting extends Aging<Waiting> {
   /** In which slice it began to wait. */
   since: number;
   giveUp: () => void;
@@ -18,7 +19,7 @@ export class Deadlines {
   readonly ms: number;
   readonly #clock: Clock;
   /** In the order in which they began to wait, and so of their deadlines. */
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiting = new AgeOrder<Waiting>();
   #slice = 0;
   #isTicking = false;
   readonly #stopping = new AbortController();
@@ -34,16 +35,21 @@ export class Deadlines {
    */
   within<T>(doing: Promise<T>, late: () => Error): Promise<T> {
     return new Promise((resolve, reject) => {
-      const waiting: Waiting = { since: this.#slice, giveUp: () => reject(late()) };
+      const waiting: Waiting = {
+        since: this.#slice,
+        giveUp: () => reject(late()),
+        older: undefined,
+        younger: undefined,
+      };
       this.#waiting.add(waiting);
       if (!this.#isTicking) void this.#tick();
       doing.then(
         (value) => {
-          this.#waiting.delete(waiting);
+          this.#waiting.remove(waiting);
           resolve(value);
         },
         (error: unknown) => {
-          this.#waiting.delete(waiting);
+          this.#waiting.remove(waiting);
           reject(error as Error);
         },
       );
@@ -60,7 +66,7 @@ export class Deadlines {
     const { signal } = this.#stopping;
     this.#isTicking = true;
     try {
-      while (this.#waiting.size > 0) {
+      while (this.#waiting.oldest !== undefined) {
         await this.#clock.sleep(this.ms / SLICES, signal);
         this.#slice += 1;
         this.#giveUpOnLate();
@@ -74,11 +80,12 @@ export class Deadlines {
   }
 
   #giveUpOnLate(): void {
-    for (const waiting of this.#waiting) {
+    for (;;) {
+      const { oldest } = this.#waiting;
       // What began within a slice has waited that much less.
-      if (this.#slice - waiting.since <= SLICES) return;
-      this.#waiting.delete(waiting);
-      waiting.giveUp();
+      if (oldest === undefined || this.#slice - oldest.since <= SLICES) return;
+      this.#waiting.remove(oldest);
+      oldest.giveUp();
     }
   }
 }

@@ -135,11 +135,16 @@ export class Intake {
    *   it is to be sent again.
    */
   async receive(request: IncomingRequest): Promise<Receipt> {
-    const { receipt, append, decodedBytes, exemplarsDropped } = this.#admit(request);
+    const admitted = this.#admit(request);
+    // Not here: what waits for the log holds its arguments, and the body is free by now. Bodies
+    // that wait are taken for old by the collector, which has to look for them in the whole heap.
+    return this.#acknowledged(request.protocol, admitted);
+  }
+
+  async #acknowledged(protocol: Protocol, admitted: Admitted): Promise<Receipt> {
+    const { receipt, append, decodedBytes: bytes, exemplarsDropped } = admitted;
     const appended = await this.#durable(append);
     const { accepted, rejected } = receipt;
-    const { protocol } = request;
-    const bytes = decodedBytes;
     this.#events.acknowledged({ protocol, bytes, accepted, rejected, exemplarsDropped });
     const positions = new Map<number, TokenPosition>();
     for (const { partition, position } of appended) {

@@ -34,11 +34,11 @@ function labelsOf(series: number): readonly Label[] {
   ]);
 }
 
-/** One of few lists of series, so that each comes again and again. */
+/** One of few lists of series, so that each comes again and again, none in the way of another. */
 const arbitraryList = fc.constantFrom<number[]>(
   [3, 1, 2],
   [7, 7, 9, 7],
-  Array.from({ length: SERIES }, (_, i) => SERIES - 1 - i),
+  Array.from({ length: SERIES - 10 }, (_, i) => SERIES - 1 - i),
 );
 const arbitraryRequest = fc.record({
   list: arbitraryList,
@@ -116,7 +116,7 @@ describe('requests of series that came before', () => {
     let laidOut = 0;
     fc.assert(
       fc.property(
-        fc.array(arbitraryRequest, { minLength: 8, maxLength: 24 }),
+        fc.array(arbitraryRequest, { minLength: 16, maxLength: 32 }),
         fc.constantFrom(600, 100_000),
         (shapes, partBytesMax) => {
           const remembering = newCutter(partBytesMax);
@@ -134,9 +134,9 @@ describe('requests of series that came before', () => {
           laidOut += filled.mock.calls.length;
         },
       ),
-      { numRuns: 30 },
+      { numRuns: 25 },
     );
-    expect(laidOut).toBeGreaterThan(30);
+    expect(laidOut).toBeGreaterThan(10);
   });
 
   it('are laid out from the fourth time on, whatever their times', () => {

@@ -42,8 +42,10 @@ async function receive(parts: Parts, request: HttpRequest): Promise<HttpAnswer> 
   const producer = producerIdentity(request, settings.identityKeyBytesMax);
   const lease = inFlight.lease();
   const bounds = settings;
-  const body = await readBody({ body: request.body, encoding: 'identity', bounds, lease });
-  const receipt = await intake.receive({ protocol: 'remote_write.v1', body, producer, lease });
+  // The body is held by nobody while the log is waited for: see `Intake.receive`.
+  const receipt = await readBody({ body: request.body, encoding: 'identity', bounds, lease }).then(
+    (body) => intake.receive({ protocol: 'remote_write.v1', body, producer, lease }),
+  );
   const token = encodeToken(receipt.positions);
   if (receipt.rejected.length === 0) return accepted(token);
   const answer = refused(receipt);

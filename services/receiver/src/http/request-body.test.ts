@@ -1,7 +1,12 @@
 import { PassThrough } from 'node:stream';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { InFlightBytes } from '../in-flight-bytes.ts';
 import { readBody } from './request-body.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const MIB = 1024 * 1024;
 const bounds = { requestBytesMax: 8 * MIB, decodedBytesMax: 8 * MIB };
@@ -45,5 +50,18 @@ describe('a body', () => {
     expect(await reading).toHaveLength(count);
     // As a million buffers they would take over 80 MB; short-lived ones may not be collected yet.
     expect(grown).toBeLessThan(40 * MIB);
+  });
+
+  it('is held by nobody but who asked for it, however long the request is there', async () => {
+    const body = new PassThrough();
+    const lease = new InFlightBytes(8 * MIB).lease();
+    body.end(Buffer.alloc(100_000));
+    const held = await readBody({ body, encoding: 'identity', bounds, lease }).then(
+      (read) => new WeakRef(read.buffer),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    collectGarbage();
+    expect(held.deref()).toBeUndefined();
+    expect(body.listenerCount('end')).toBeGreaterThan(0);
   });
 });

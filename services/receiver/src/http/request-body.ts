@@ -32,7 +32,8 @@ export async function readBody(
 ): Promise<Buffer> {
   const reading = new BodyReading(params.bounds, params.lease);
   try {
-    return await reading.read(params.body, params.encoding);
+    await reading.read(params.body, params.encoding);
+    return reading.take();
   } catch (error) {
     params.lease.release();
     throw error;
@@ -70,8 +71,9 @@ class BodyReading {
     this.#lease = lease;
   }
 
-  async read(body: Readable, encoding: 'identity' | 'gzip'): Promise<Buffer> {
-    return await new Promise((resolve, reject) => {
+  /** Resolves when all is there, and with nothing: see `take`. */
+  async read(body: Readable, encoding: 'identity' | 'gzip'): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
       const gunzip = encoding === 'gzip' ? createGunzip() : undefined;
       const end = (): void => {
         body.off('data', take);
@@ -80,7 +82,7 @@ class BodyReading {
       };
       const finish = (): void => {
         end();
-        resolve(this.#joined());
+        resolve();
       };
       this.#onFailure = (failure) => {
         end();
@@ -166,10 +168,15 @@ class BodyReading {
     this.#onFailure(failure);
   }
 
-  #joined(): Buffer {
+  /**
+   * What was read, which is not held any more: the listeners hold this reading, its promises, and
+   * what those are resolved with for as long as the request is not answered.
+   */
+  take(): Buffer {
     this.#settleGathered();
-    const [first = NO_BYTES] = this.#chunks;
-    return this.#chunks.length <= 1 ? first : Buffer.concat(this.#chunks, this.#bytes);
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    return chunks.length <= 1 ? (chunks[0] ?? NO_BYTES) : Buffer.concat(chunks, this.#bytes);
   }
 }
 
