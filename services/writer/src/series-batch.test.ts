@@ -250,11 +250,11 @@ describe('a batch', () => {
     expect(batch.hasUnverified).toBe(false);
   });
 
-  it('has half as many more bytes as it has more entries', () => {
+  it('has as many more bytes as it has more entries', () => {
     const batch = batchOf(recordOf(0, samples(1)));
     const sized = (bytes: number): DecodedRecord => ({ ...recordOf(1, samples(1)), bytes });
-    expect(addToBatch(batch, sized(1990), bounds, 3)).toBe(false);
-    expect(addToBatch(batch, sized(1490), bounds, 3)).toBe(true);
+    expect(addToBatch(batch, sized(2991), bounds, 3)).toBe(false);
+    expect(addToBatch(batch, sized(2990), bounds, 3)).toBe(true);
     expect(addToBatch(batch, sized(1), bounds, 3)).toBe(false);
   });
 });

@@ -75,10 +75,7 @@ export function addToBatch(
     WriterSettings,
     'batchRecordsMax' | 'batchBytesMax' | 'batchEntriesMax' | 'batchObjectsMax'
   >,
-  /**
-   * How often the bounds fit; that of bytes half as often, of which many samples of few series have
-   * few, and that of objects once.
-   */
+  /** How often the bounds fit; that of objects once. */
   shareMax = 1,
 ): boolean {
   const { record } = decoded;
@@ -89,7 +86,7 @@ export function addToBatch(
   const objects = weighObjects(record.entries);
   const fits =
     batch.records < share * bounds.batchRecordsMax &&
-    batch.bytes + decoded.bytes <= Math.max(1, share / 2) * bounds.batchBytesMax &&
+    batch.bytes + decoded.bytes <= share * bounds.batchBytesMax &&
     batch.entries + entries <= share * bounds.batchEntriesMax &&
     (objects === 0 || batch.objects + objects <= bounds.batchObjectsMax);
   if (!fits || !isSameKey(batch.key, record)) return false;

@@ -21,8 +21,8 @@ export interface WriterSettings {
    * `largeBatchesMax` others are applied, so that each may have as many as go into that number of
    * batches. A collected sample takes 25 bytes, so these are 160 MB beside 15 MB of a usual batch
    * for each partition, and what is applied some hundred bytes of each sample more. The other
-   * bounds grow in proportion, that of bytes by half of it. They are samples of very many series,
-   * of which rows of few samples are all that there will be.
+   * bounds but that of objects grow in proportion. They are samples of very many series, of which
+   * rows of few samples are all that there will be.
    */
   backlogEntriesMax: number;
   /** Batches of more than the usual number of entries that are applied at the same time. */
