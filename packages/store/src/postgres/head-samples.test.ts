@@ -21,7 +21,7 @@ describe('the room of what waits to be packed', () => {
 
   it('goes to the next head when very many rows were there, with nothing of them', () => {
     const [one, other] = [new HeadSamples(), new HeadSamples()];
-    const veryMany = Uint32Array.from({ length: 420_000 }, (_, i) => i % few.count);
+    const veryMany = Uint32Array.from({ length: 1_100_000 }, (_, i) => i % few.count);
     one.add(few, veryMany);
     const { times } = one;
     one.clear();
@@ -33,7 +33,7 @@ describe('the room of what waits to be packed', () => {
       const row = i < 7 ? i : veryMany[i - 7]!;
       return other.times[i] !== few.times[row] || other.values[i] !== few.values[row];
     });
-    expect([other.count, wrong]).toEqual([420_007, []]);
+    expect([other.count, wrong]).toEqual([1_100_007, []]);
   });
 
   it('stays when it is needed again and again', () => {

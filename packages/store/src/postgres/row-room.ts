@@ -1,7 +1,7 @@
 /** Time, value, number of the series and flags of a row. */
 const ROW_BYTES = 21;
-/** Rooms for more rows than that go from hand to hand. */
-const LARGE_ROWS = 400_000;
+/** Rooms for more rows than that, than any usual batch has, go from hand to hand. */
+const LARGE_ROWS = 1_000_000;
 /** As many as batches of very many samples are packed at the same time, mostly. */
 const SPARE_MAX = 2;
 
