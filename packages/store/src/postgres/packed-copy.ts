@@ -14,8 +14,8 @@ const FLOAT8 = { oid: 701, bytes: 8 };
 
 const values = new ScaledValues(PACK_SAMPLES_MAX);
 
-/** To encode so many takes less than to store those that the socket holds meanwhile. */
-const SLICE_PACKS = 512;
+/** To encode so many takes less than to store what the socket holds meanwhile. */
+const SLICE_BYTES = 128 * 1024;
 
 /**
  * Packs [from, to) as rows of `samples_packed` in the format of binary COPY, some at a time: each
@@ -31,9 +31,7 @@ export function* encodePackedCopy(
   do {
     into.clear();
     if (pack === from) writeCopyHeader(into);
-    for (const end = Math.min(pack + SLICE_PACKS, to); pack < end; pack += 1) {
-      writePack(into, packs, pack);
-    }
+    for (; pack < to && into.length < SLICE_BYTES; pack += 1) writePack(into, packs, pack);
     if (pack === to) into.int16(-1);
     yield into.written();
   } while (pack < to);
