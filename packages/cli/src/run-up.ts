@@ -43,8 +43,10 @@ async function untilOver(single: Single, requested: Promise<unknown>, log: Log):
     throw error;
   }
   const stoppingMs = performance.now();
-  await single.stop();
-  log.info({ tookMs: Math.round(performance.now() - stoppingMs) }, 'Stopped cleanly.');
+  const isDone = await single.stop();
+  const tookMs = Math.round(performance.now() - stoppingMs);
+  if (isDone) log.info({ tookMs }, 'Stopped cleanly.');
+  else log.warn({ tookMs }, 'Stopped; nothing acknowledged is lost, the next start does the rest.');
 }
 
 /** Where to push, how to look, where the data lies. */

@@ -9,6 +9,7 @@ test('the kind and the code decide the exit code', () => {
   expect(exitCodeOf(error('CONFIG_NOT_FOUND', 'permanent'))).toBe(78);
   expect(exitCodeOf(error('RULES_BAD_NAME', 'permanent'))).toBe(78);
   expect(exitCodeOf(error('RECEIVER_SETTINGS', 'permanent'))).toBe(78);
+  expect(exitCodeOf(error('ARCHIVE_ADDRESS', 'permanent'))).toBe(78);
   expect(exitCodeOf(error('RULES_OUTRUN', 'transient'))).toBe(1);
   expect(exitCodeOf(error('DATA_DIR_IN_USE', 'permanent'))).toBe(1);
   expect(exitCodeOf(error('STOPPED', 'aborted'))).toBe(130);

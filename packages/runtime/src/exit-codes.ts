@@ -15,7 +15,8 @@ export const exitCodes: Readonly<{
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /** Codes like these are about what a person configured, whoever throws them. */
-const configurationCode = /^(SETTING|CONFIG|RULES)|_SETTINGS$|^(STREAM_ADDRESS|STORE_URL)$/;
+const configurationCode =
+  /^(SETTING|CONFIG|RULES)|_SETTINGS$|^(STREAM_ADDRESS|STORE_URL|ARCHIVE_ADDRESS)$/;
 
 /** The exit code of a command that ended with `error`. */
 export function exitCodeOf(error: unknown): ExitCode {

@@ -127,7 +127,9 @@ export function outOfRange(
     message:
       `${where}: position ${position} ${which}; the log holds ${bounds.start} up to ` +
       `${bounds.end}. Nothing was skipped.`,
-    remedy: 'Run "millrace doctor": it tells whether log, state and store belong together.',
+    remedy:
+      'Run "millrace setup --accept-new-log --plan": it tells which log, state and store there ' +
+      'are, and changes nothing.',
   });
 }
 

@@ -42,8 +42,8 @@ export interface Single {
   /** Rejects when a stage broke down: then `stop`, exit, and let the next start recover. */
   readonly failed: Promise<never>;
   status(): Promise<SingleStatus>;
-  /** Finishes what is under way, in bounded time, and closes everything. */
-  stop(): Promise<void>;
+  /** Finishes what is under way, in bounded time, and closes everything. False: not all was done. */
+  stop(): Promise<boolean>;
 }
 
 export interface SingleParts {
@@ -83,7 +83,7 @@ export class OpenSingle implements Single {
   #url = '';
   #loops: Promise<unknown> = Promise.resolve();
   #completing: Promise<void> = Promise.resolve();
-  #stopped: Promise<void> | undefined;
+  #stopped: Promise<boolean> | undefined;
   readonly #abandonStore = (): void => this.#store?.abandon();
 
   constructor(parts: SingleParts) {
@@ -176,19 +176,18 @@ export class OpenSingle implements Single {
     };
   }
 
-  async stop(): Promise<void> {
+  async stop(): Promise<boolean> {
     this.#stopped ??= this.#stop();
-    await this.#stopped;
+    return await this.#stopped;
   }
 
-  async #stop(): Promise<void> {
+  async #stop(): Promise<boolean> {
     const { log, clock, settings } = this.#parts;
     this.#ending.abort();
     const quiet = Promise.all([this.#selfMetrics?.stop(), this.#loops, this.#completing]);
     // A thread that broke down, or a start that did, has nothing left to finish.
-    if (!this.#isBroken && this.#info !== undefined) {
-      await stopStages({ threads: this.#threads, clock, log }, settings);
-    }
+    const isClean = !this.#isBroken && this.#info !== undefined;
+    const isDone = isClean && (await stopStages({ threads: this.#threads, clock, log }, settings));
     await Promise.all(inOrder(this.#threads).map((thread) => thread.terminate()));
     // Only now: what still waits for an answer of a thread is refused when that ends.
     await quiet;
@@ -197,6 +196,7 @@ export class OpenSingle implements Single {
     process.off('exit', this.#abandonStore);
     await removeRunFile(this.#parts.directory);
     await this.#parts.lock.release();
+    return isDone;
   }
 
   /** The log is recovered before anybody reads it; the other two prepare meanwhile. */

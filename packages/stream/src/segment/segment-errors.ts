@@ -29,7 +29,7 @@ const remedyOf: Partial<Readonly<Record<StreamCode, string>>> = {
   [STREAM_CODES.forbidden]:
     'Let the user that runs millrace read and write the directory, and mount it writable.',
   [STREAM_CODES.corrupt]:
-    'A file of the log was removed by something else. Restore it, or see "millrace doctor".',
+    'A file of the log was removed by something else. Restore it from a backup.',
 };
 
 /**

@@ -98,9 +98,7 @@ export function corruptSegment(
       `${params.where}: ${params.path} is damaged at byte ${params.byte}: ${params.detail}. ` +
       'These bytes were flushed and may hold acknowledged records, so nothing was skipped or ' +
       'cut off; the records before it are sound.',
-    remedy:
-      'Keep a copy of the file, check the disk, and restore the segment from a backup; see ' +
-      '"millrace doctor".',
+    remedy: 'Keep a copy of the file, check the disk, and restore the segment from a backup.',
   });
 }
 

@@ -7,12 +7,12 @@ const CHECKPOINT_PART = 0.4;
 
 /**
  * Stops the stages front to back, so that each can still finish what the one before it has put
- * out. Whatever is not done when the time is over, or fails, is done by the next start.
+ * out. Whatever is not done when the time is over, or fails, is done by the next start; false then.
  */
 export async function stopStages(
   components: Readonly<{ threads: StageThreads; clock: Clock; log: Log }>,
   settings: Readonly<{ stopMsMax: number }>,
-): Promise<void> {
+): Promise<boolean> {
   const { threads, clock, log } = components;
   const { receiver, transformer, writer } = threads;
   const over = new AbortController();
@@ -20,11 +20,14 @@ export async function stopStages(
     () => 'late' as const,
     () => 'late' as const,
   );
+  let isDone = true;
   const step = async (name: string, doing: Promise<unknown>): Promise<void> => {
     try {
       if ((await Promise.race([doing, late])) !== 'late') return;
+      isDone = false;
       log.warn({ step: name }, 'Stopping takes too long; the next start does what is left.');
     } catch (error) {
+      isDone = false;
       log.warn(
         { step: name, error: errorText(error) },
         'A step of stopping failed; the next start does what is left.',
@@ -42,6 +45,7 @@ export async function stopStages(
     await step(`close the files of the ${stage}`, common.call('close'));
   }
   over.abort();
+  return isDone;
 }
 
 /** Resolves when the store has all that was folded; partitions that cannot go on do not count. */
