@@ -235,10 +235,12 @@ describe('with an archive, when the log begins too late', () => {
   });
 
   it.each([
-    ['a checkpoint', 59, 'checkpoint'],
-    ['the beginning', 10, 'log'],
-  ] as const)('is put back to %s under an owner that commits meanwhile', async (_, at, from) => {
+    ['a checkpoint', 'checkpoint'],
+    ['the beginning', 'log'],
+  ] as const)('is put back to %s under an owner that commits meanwhile', async (_, from) => {
     const bench = await benchWithCheckpoint(19);
+    // The slower a machine, the more ticks are in the log when the checkpoint is made.
+    const at = from === 'checkpoint' ? bench.committed()! - 1 : 10;
     const passedOver: number[] = [];
     const state = new MemoryStateStore(bench.database);
     const owned = new OwnedMeanwhile(bench, 3);
