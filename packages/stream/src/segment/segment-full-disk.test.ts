@@ -63,7 +63,8 @@ async function open(): Promise<SegmentStream> {
     owns: [TOPIC_EVENTS],
     clock: systemClock,
     log: silentLog,
-    settings: { segmentBytes: 1024 * 1024 },
+    // What is prepared ahead has less room than what is refused.
+    settings: { segmentBytes: 1024 * 1024, aheadBytes: 64 * 1024 },
   });
 }
 
