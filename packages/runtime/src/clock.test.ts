@@ -23,3 +23,12 @@ describe('a sleep of the machine', () => {
     expect(getEventListeners(stop.signal, 'abort')).toEqual([]);
   });
 });
+
+it('an alarm of the machine comes in time, unless it is called off', async () => {
+  const come: string[] = [];
+  const callOff = systemClock.alarm!(1, () => come.push('never'));
+  callOff();
+  await new Promise<void>((resolve) => void systemClock.alarm!(5, resolve));
+  await systemClock.sleep(5);
+  expect(come).toEqual([]);
+});

@@ -4,6 +4,11 @@ export interface Clock {
   nowUs(): number;
   /** Resolves after `ms`; rejects with the signal's reason when it aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * Calls `over` after `ms`, unless what it returned is called before: who waits thousands of
+   * times a second makes no signal each time. A clock without it sleeps.
+   */
+  alarm?(ms: number, over: () => void): () => void;
 }
 
 /** The machine's clock. */
@@ -27,4 +32,8 @@ export const systemClock: Clock = {
       }, ms);
       signal?.addEventListener('abort', abort, { once: true });
     }),
+  alarm: (ms, over) => {
+    const timer = setTimeout(over, ms);
+    return () => clearTimeout(timer);
+  },
 };

@@ -1,3 +1,5 @@
+import { getEventListeners } from 'node:events';
+import { systemClock } from '@millrace/runtime';
 import { expect, test } from 'vitest';
 import { WakeUps } from './wake-ups.ts';
 
@@ -43,6 +45,45 @@ test('a wait ends when ready, by time or by the signal, and leaves nothing behin
   stop.abort(reason);
   await expect(aborted).rejects.toBe(reason);
   expect(wakeUps.size).toBe(0);
+});
+
+test('with alarms a wait makes no signal, and leaves nothing behind either', async () => {
+  const alarms: { ms: number; over: () => void; isCancelled: boolean }[] = [];
+  const clock = {
+    ...systemClock,
+    sleep: () => Promise.reject(new Error('alarms are cheaper')),
+    alarm: (ms: number, over: () => void) => {
+      const alarm = { ms, over, isCancelled: false };
+      alarms.push(alarm);
+      return () => void (alarm.isCancelled = true);
+    },
+  };
+  const wakeUps = new WakeUps();
+  const stop = new AbortController();
+  let isReady = false;
+  const waits = { clock, waitMs: 50, signal: stop.signal, ready: () => isReady };
+  const left = () => [wakeUps.size, getEventListeners(stop.signal, 'abort').length];
+
+  const woken = wakeUps.wait(waits);
+  expect(left()).toEqual([1, 1]);
+  wakeUps.wake();
+  expect(alarms).toMatchObject([{ ms: 50, isCancelled: false }]);
+  isReady = true;
+  wakeUps.wake();
+  await woken;
+  expect([...left(), alarms[0]!.isCancelled]).toEqual([0, 0, true]);
+
+  isReady = false;
+  const timed = wakeUps.wait(waits);
+  alarms[1]!.over();
+  await timed;
+  expect(left()).toEqual([0, 0]);
+
+  const aborted = wakeUps.wait(waits);
+  const reason = new Error('stop');
+  stop.abort(reason);
+  await expect(aborted).rejects.toBe(reason);
+  expect([...left(), alarms[2]!.isCancelled]).toEqual([0, 0, true]);
 });
 
 test('what is ready already does not sleep, and no time means no wait', async () => {

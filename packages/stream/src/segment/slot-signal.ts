@@ -1,5 +1,4 @@
-import type { Clock } from '@millrace/runtime';
-import { WakeUps } from '../wake-ups.ts';
+import { WakeUps, type WaitParams } from '../wake-ups.ts';
 import type { SharedSlot } from './segment-shared.ts';
 
 /** `Atomics.waitAsync` of ES2024, in every Node since 16, not yet in the library we compile to. */
@@ -28,14 +27,7 @@ export class SlotSignal {
   }
 
   /** As `WakeUps.wait`. */
-  async wait(
-    params: Readonly<{
-      clock: Clock;
-      waitMs: number;
-      signal: AbortSignal | undefined;
-      ready: () => boolean;
-    }>,
-  ): Promise<void> {
+  async wait(params: WaitParams): Promise<void> {
     // Armed before `ready` is asked: what is published in between must not be missed.
     this.#arm();
     await this.#wakeUps.wait(params);
