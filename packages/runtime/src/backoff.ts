@@ -8,6 +8,8 @@ import { errorKind } from './errors.ts';
 export interface Backoff {
   /** Sleeps the next delay; rejects with the signal's reason when it aborts. */
   wait(signal?: AbortSignal): Promise<void>;
+  /** The next delay, for who waits for something else besides: it counts as one that was slept. */
+  take(): number;
   /** After a success: the next delay is the smallest one again. */
   reset(): void;
   /** The delay the next `wait` will sleep. */
@@ -32,13 +34,15 @@ export function createBackoff(
   const { delayMsMin, delayMsMax } = { ...defaults, ...settings };
   let attempts = 0;
   let delayMs = delayMsMin;
+  const take = (): number => {
+    const currentMs = delayMs;
+    attempts += 1;
+    delayMs = Math.min(delayMs * 2, delayMsMax);
+    return currentMs;
+  };
   return {
-    wait: async (signal) => {
-      const currentMs = delayMs;
-      attempts += 1;
-      delayMs = Math.min(delayMs * 2, delayMsMax);
-      await components.clock.sleep(currentMs, signal);
-    },
+    wait: (signal) => components.clock.sleep(take(), signal),
+    take,
     reset: () => {
       attempts = 0;
       delayMs = delayMsMin;

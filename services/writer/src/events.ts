@@ -19,6 +19,8 @@ export interface WriterEvents {
   outrun(batch: SeriesBatch): void;
   /** The log or the store is away for a while. */
   retrying(failure: Readonly<{ partition: number; error: unknown; delayMs: number }>): void;
+  /** It was looked whether the store is there again. */
+  looked(isThere: boolean): void;
   /** Entries are missing in the log. */
   missing(partition: number, error: MillraceError): void;
   found(partition: number, offset: number): void;
@@ -65,6 +67,7 @@ export function createWriterEvents(log: Log, meter: Meter): WriterEvents {
         'Nothing can be applied now; the log keeps everything and it is tried again.',
       );
     },
+    looked: (isThere) => metrics.looks.add(1, { found: isThere ? 'yes' : 'no' }),
     missing: (partition, error) => {
       metrics.missing.add(1, { code: error.code });
       log.error(
@@ -140,6 +143,7 @@ function writerMetrics(meter: Meter) {
     bytes: counter('bytes_applied', 'Bytes of the records committed.'),
     outruns: counter('outruns', 'Transactions refused because the mark had moved.'),
     retries: counter('retries', 'Pauses because the log or the store was away.', ['code']),
+    looks: counter('store_looks', 'Looks whether a store that was away is there again.', ['found']),
     missing: counter('gaps', 'Times that entries were missing in the log.', ['code']),
     partitionsStopped: counter('partitions_stopped', 'Partitions stopped, by reason.', ['code']),
     lag: meter.gauge({

@@ -1,19 +1,21 @@
 import {
   createBackoff,
   errorKind,
+  MillraceError,
   type Backoff,
   type Clock,
   type PartitionStatus,
   type PartitionTask,
   type Turns,
 } from '@millrace/runtime';
-import type { Store } from '@millrace/store';
+import { StoreErrorCode, type Store } from '@millrace/store';
 import type { Stream } from '@millrace/stream';
 import type { WriterEvents } from './events.ts';
 import { PartitionProgress } from './partition-progress.ts';
 import { isPassing, PartitionWriter, type StoredMarks } from './partition-writer.ts';
 import type { SampleRooms } from './sample-room.ts';
 import type { WriterSettings } from './settings.ts';
+import type { StoreReturn } from './store-return.ts';
 
 export interface PartitionLoopParts {
   stream: Stream;
@@ -26,6 +28,8 @@ export interface PartitionLoopParts {
   collecting: Turns;
   /** Likewise. */
   rooms: SampleRooms;
+  /** Of all partitions. */
+  storeReturn: StoreReturn;
   marks?: StoredMarks | undefined;
 }
 
@@ -77,24 +81,35 @@ export class PartitionLoop implements PartitionTask {
     const { retryMsMin: delayMsMin, retryMsMax: delayMsMax } = settings;
     const backoff = createBackoff({ clock }, { delayMsMin, delayMsMax });
     let outruns = 0;
+    let isAway = false;
+    let hasBegun = false;
+    const onBegun = (): void => {
+      hasBegun = true;
+      // Whoever never missed it tells nobody: others may wait for another reason.
+      if (isAway) this.#parts.storeReturn.seen();
+      isAway = false;
+    };
     const onApplied = (): void => {
       backoff.reset();
       outruns = 0;
     };
     while (!signal.aborted) {
+      hasBegun = false;
       try {
-        await writeFromMark(writer, onApplied);
+        await writeFromMark(writer, onBegun, onApplied);
         outruns += 1;
         // Once is a rival that was faster. Again and again is not, and must not spin.
         if (outruns > 1) await backoff.wait(signal);
       } catch (error) {
-        await this.#waitAfter(error, backoff);
+        // A store that answers and then goes away may do so because of what it is given.
+        isAway = !hasBegun && isUnreachable(error);
+        await this.#waitAfter(error, backoff, isAway);
       }
     }
   }
 
-  async #waitAfter(error: unknown, backoff: Backoff): Promise<void> {
-    const { clock, settings, events } = this.#parts;
+  async #waitAfter(error: unknown, backoff: Backoff, isAway: boolean): Promise<void> {
+    const { clock, settings, events, store, storeReturn } = this.#parts;
     const { progress } = this;
     const { partition } = progress;
     const { signal } = this.#stopping;
@@ -102,8 +117,9 @@ export class PartitionLoop implements PartitionTask {
     if (isPassing(error)) {
       progress.waiting(error);
       events.retrying({ partition, error, delayMs: backoff.delayMs });
-      await backoff.wait(signal);
-      return;
+      if (!isAway) return await backoff.wait(signal);
+      const delayMs = backoff.take();
+      return await storeReturn.wait({ delayMs, look: () => store.marks(partition) }, signal);
     }
     if (signal.aborted || errorKind(error) !== 'permanent') throw error;
     this.#stopFor(error);
@@ -127,8 +143,13 @@ export class PartitionLoop implements PartitionTask {
 }
 
 /** Resolves when somebody else has moved the mark. */
-async function writeFromMark(writer: PartitionWriter, onApplied: () => void): Promise<void> {
+async function writeFromMark(
+  writer: PartitionWriter,
+  onBegun: () => void,
+  onApplied: () => void,
+): Promise<void> {
   await writer.begin();
+  onBegun();
   for (;;) {
     const batch = await writer.fetch();
     const { outcome } = await writer.apply(batch);
@@ -136,4 +157,8 @@ async function writeFromMark(writer: PartitionWriter, onApplied: () => void): Pr
     writer.commit(batch);
     onApplied();
   }
+}
+
+function isUnreachable(error: unknown): boolean {
+  return error instanceof MillraceError && error.code === StoreErrorCode.unreachable;
 }

@@ -53,6 +53,12 @@ export interface WriterSettings {
   /** Pauses between attempts while the log or the store is away; they double. */
   retryMsMin: number;
   retryMsMax: number;
+  /**
+   * While nobody answers where the store is, one of the partitions looks for it so often, and all
+   * others go on with it: a store that comes back has work at once, and is asked by nobody more
+   * often than once in half of that.
+   */
+  lookForStoreMs: number;
   /** A partition that stopped for good is looked at again this often: it may have been mended. */
   lookAgainMs: number;
 
@@ -82,6 +88,7 @@ export const DEFAULT_WRITER_SETTINGS: WriterSettings = {
   readWaitMs: 1000,
   retryMsMin: 100,
   retryMsMax: 5000,
+  lookForStoreMs: 1000,
   lookAgainMs: 30_000,
   observeMs: 1000,
   releaseMs: 10_000,

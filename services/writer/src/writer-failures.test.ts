@@ -1,6 +1,6 @@
 import type { Address } from '@millrace/model';
 import { silentLog } from '@millrace/runtime';
-import type { Store } from '@millrace/store';
+import { StoreErrorCode, type Store } from '@millrace/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { recordsOf } from './testing/entry-sequence.ts';
 import {
@@ -104,6 +104,40 @@ describe('a store that fails', () => {
     expect(told).toEqual(['The writer stopped a partition; the log keeps what it did not apply.']);
     expect(states).toContain('stopped');
     expect(statusOf(writer).reason).toBeUndefined();
+  });
+
+  it('that nobody reaches is noticed when it is back, however long the pause', async () => {
+    let isAway = true;
+    const away = <T>(ask: () => Promise<T>): Promise<T> =>
+      isAway ? Promise.reject(failure('transient', StoreErrorCode.unreachable)) : ask();
+    const marks: Store['marks'] = (partition) => away(() => bench.store.marks(partition));
+    await bench.append(recordsOf({ position: 3 }));
+    const pauses = { retryMsMin: 3_600_000, retryMsMax: 3_600_000, lookForStoreMs: 10 };
+    const { writer } = bench.start({ store: { ...bench.store, marks } }, pauses);
+    await until(() => expect(statusOf(writer).state).toBe('waiting'));
+    isAway = false;
+    await reaches(3);
+  });
+
+  it('that goes away because of what it is given is let alone', async () => {
+    let applied = 0;
+    let looked = 0;
+    const marks: Store['marks'] = (partition) => {
+      looked += 1;
+      return bench.store.marks(partition);
+    };
+    const apply: Store['apply'] = () => {
+      applied += 1;
+      return Promise.reject(failure('transient', StoreErrorCode.unreachable));
+    };
+    await bench.append(recordsOf({ position: 3 }));
+    const pauses = { retryMsMin: 3_600_000, retryMsMax: 3_600_000, lookForStoreMs: 1 };
+    const { writer } = bench.start({ store: { ...bench.store, marks, apply } }, pauses);
+    await until(() => expect(statusOf(writer).state).toBe('waiting'));
+    const before = looked;
+    await bench.append(recordsOf({ from: at(3), position: 6 }));
+    await until(() => expect(statusOf(writer).endOffset).toBeGreaterThan(1));
+    expect({ applied, looked }).toEqual({ applied: 1, looked: before });
   });
 
   it('by a defect makes run reject', async () => {

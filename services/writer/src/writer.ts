@@ -16,6 +16,7 @@ import type { PartitionProgress } from './partition-progress.ts';
 import type { StoredMarks } from './partition-writer.ts';
 import { SampleRooms } from './sample-room.ts';
 import { writerSettings, type WriterSettings } from './settings.ts';
+import { StoreReturn } from './store-return.ts';
 import { observe, release } from './upkeep.ts';
 
 export interface WriterComponents {
@@ -42,11 +43,12 @@ export function createWriter(
   const { partitions: chosen, ...bounds } = changes;
   const settings = writerSettings(bounds);
   const { stream, clock } = components;
-  const { stopMsMax } = settings;
+  const { stopMsMax, lookForStoreMs: lookMs } = settings;
   const events = createWriterEvents(components.log, components.meter);
   const largeBatches = new Turns(settings.largeBatchesMax);
   const rooms = new SampleRooms(settings.batchEntriesMax);
-  const shared = { largeBatches, collecting: new Turns(1), rooms };
+  const storeReturn = new StoreReturn({ clock, lookMs, onLook: (is) => events.looked(is) });
+  const shared = { largeBatches, collecting: new Turns(1), rooms, storeReturn };
   const context = { ...components, settings, events, ...shared };
   const owned: OwnedPartitions<PartitionLoop> = new OwnedPartitions(
     {

@@ -38,9 +38,9 @@ export async function expectMark(
   await until(() => expect(markOf(database, partition)).toEqual(at(position)));
 }
 
-export function failure(kind: ErrorKind): MillraceError {
+export function failure(kind: ErrorKind, code = 'STORE_TEST'): MillraceError {
   return new MillraceError({
-    code: 'STORE_TEST',
+    code,
     kind,
     message: `It is ${kind}.`,
     remedy: 'None.',
