@@ -1,5 +1,5 @@
 import { endianness } from 'node:os';
-import { TIME_US_MAX, type TimeUs } from '@millrace/model';
+import { TIME_US_MAX, type Label, type LabelSet, type TimeUs } from '@millrace/model';
 import { MillraceError } from '@millrace/runtime';
 import type { FoldSettings } from './events-record.ts';
 import { completeSettings } from './fold-settings.ts';
@@ -90,7 +90,7 @@ export function arrayField(value: unknown, what: string): unknown[] {
 
 /** A list of texts. */
 export function textsField(value: unknown, what: string): string[] {
-  return arrayField(value, what).map((text) => stringField(text, `one of ${what}`));
+  return arrayField(value, what).map((text) => stringField(text, what));
 }
 
 /** `[a, b, c, d]` as `[[a, b], [c, d]]`. */
@@ -100,6 +100,23 @@ export function pairsField(value: unknown, what: string): [string, string][] {
   const pairs: [string, string][] = [];
   for (let i = 0; i < flat.length; i += 2) pairs.push([flat[i]!, flat[i + 1]!]);
   return pairs;
+}
+
+/**
+ * The same as labels. One that stands at the same place of `alike` is that one: series that are
+ * seen together have most of their labels in common, and those of a million are ten million.
+ */
+export function labelsField(value: unknown, what: string, alike: LabelSet): LabelSet {
+  const flat = arrayField(value, what);
+  if (flat.length % 2 !== 0) throw corruptRecord(`${what} are no pairs`);
+  const labels: Label[] = [];
+  for (let i = 0; i < flat.length; i += 2) {
+    const [name, text] = [flat[i], flat[i + 1]];
+    const known = alike[i / 2];
+    if (known !== undefined && known[0] === name && known[1] === text) labels.push(known);
+    else labels.push([stringField(name, what), stringField(text, what)]);
+  }
+  return labels;
 }
 
 /** Settings that a record carries: which of them there must be is known where they are used. */

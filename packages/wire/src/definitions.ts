@@ -10,6 +10,8 @@ export class DefinitionReader {
   readonly #labelSets: (LabelSet | undefined)[] = [];
   #symbolStarts: Uint32Array | undefined;
   #labelStarts: Uint32Array | undefined;
+  /** Those that were read last, and where the first of them stands. */
+  #before: Readonly<{ first: number; labels: LabelSet }> = { first: 0, labels: [] };
 
   constructor(definitions: Definitions) {
     this.#definitions = definitions;
@@ -28,10 +30,19 @@ export class DefinitionReader {
     const { labelCounts, labelRefs } = this.#definitions;
     this.#labelStarts ??= starts(labelCounts);
     const first = this.#labelStarts[row]!;
+    const count = labelCounts[row]!;
     const labels: Label[] = [];
-    for (let i = first; i < first + labelCounts[row]!; i += 1) {
-      labels.push([this.#symbol(labelRefs[2 * i]!), this.#symbol(labelRefs[2 * i + 1]!)]);
+    const before = this.#before;
+    for (let i = 0; i < count; i += 1) {
+      const name = labelRefs[2 * (first + i)]!;
+      const value = labelRefs[2 * (first + i) + 1]!;
+      // Series that are new together have most of their labels in common.
+      const at = 2 * (before.first + i);
+      const isSame = i < before.labels.length && labelRefs[at] === name;
+      if (isSame && labelRefs[at + 1] === value) labels.push(before.labels[i]!);
+      else labels.push([this.#symbol(name), this.#symbol(value)]);
     }
+    this.#before = { first, labels };
     return labels;
   }
 

@@ -1,6 +1,7 @@
 import {
   DISPOSITIONS,
   FINGERPRINT_BYTES,
+  type LabelSet,
   type LedgerTotals,
   type Piece,
   type SamplesByReason,
@@ -10,6 +11,7 @@ import {
   bytesColumn,
   corruptRecord,
   countField,
+  labelsField,
   numberField,
   pairsField,
   stringField,
@@ -39,6 +41,9 @@ type Row = readonly unknown[];
 /** `fromRow` checks every field: what is no text or number would break whoever stores it. */
 type RowCodec<T> = { toRow(entry: T): Row; fromRow(row: Row): T };
 
+/** Of the definition that was read before. */
+let labelsBefore: LabelSet = [];
+
 /** Field orders are on the wire: only ever append. */
 export const ROW_CODECS: { [K in RowEntryType]: RowCodec<RowEntries[K]> } = {
   [EntryType.histogram]: {
@@ -55,7 +60,7 @@ export const ROW_CODECS: { [K in RowEntryType]: RowCodec<RowEntries[K]> } = {
     fromRow: ([fingerprint, tenant, labels, kind, seenUs]) => ({
       fingerprint: fingerprintField(fingerprint),
       tenant: stringField(tenant, 'a tenant'),
-      labels: pairsField(labels, 'labels'),
+      labels: (labelsBefore = labelsField(labels, 'labels', labelsBefore)),
       kind: countField(kind, 'a kind'),
       seenUs: numberField(seenUs, 'a time'),
     }),
