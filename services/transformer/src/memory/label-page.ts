@@ -37,28 +37,26 @@ export class LabelPage {
 
   /** Its bytes, without the places that are not used any more. */
   encode(isUsed: (place: number) => boolean): Uint8Array {
-    const numbers = new Map<number, number>();
+    const numbers = new Int32Array(this.#symbols.length).fill(NO_NUMBER);
+    const texts: string[] = [];
     const rows: number[] = [];
     for (let place = 0; place < PAGE_SLOTS; place += 1) {
       const refs = isUsed(place) ? this.#sets[place] : undefined;
       rows.push(refs === undefined ? 0 : 1 + refs.length / 2);
-      for (const ref of refs ?? []) {
-        let number = numbers.get(ref);
-        if (number === undefined) numbers.set(ref, (number = numbers.size));
-        rows.push(number);
+      if (refs === undefined) continue;
+      for (const ref of refs) {
+        if (numbers[ref] === NO_NUMBER) numbers[ref] = texts.push(this.#symbols[ref]!) - 1;
+        rows.push(numbers[ref]!);
       }
     }
-    const symbols = Array.from(numbers.keys(), (ref) => Buffer.from(this.#symbols[ref]!));
-    const textBytes = symbols.reduce((sum, { length }) => sum + VARINT_MAX + length, 0);
-    const bytes = new Uint8Array(textBytes + VARINT_MAX * (rows.length + 1));
-    let at = writeVarint(bytes, 0, symbols.length);
-    for (const symbol of symbols) {
-      at = writeVarint(bytes, at, symbol.length);
-      bytes.set(symbol, at);
-      at += symbol.length;
-    }
+    let room = VARINT_MAX * (rows.length + 1);
+    for (const text of texts) room += VARINT_MAX + UTF8_MAX * text.length;
+    const bytes = roomFor(room);
+    let at = writeVarint(bytes, 0, texts.length);
+    for (const text of texts) at = writeText(bytes, at, text);
     for (const number of rows) at = writeVarint(bytes, at, number);
-    return bytes.slice(0, at);
+    // A copy: a view would be of the room, which is used again.
+    return new Uint8Array(bytes.subarray(0, at));
   }
 
   /** @throws MillraceError STATE_INCOMPLETE when the bytes are no such page. */
@@ -92,6 +90,33 @@ export class LabelPage {
 
 /** Bytes of a number below 2^28. */
 const VARINT_MAX = 4;
+
+/** Bytes of a unit of a text. */
+const UTF8_MAX = 3;
+const NO_NUMBER = -1;
+
+/** Where pages are put together, one after the other. */
+let scratch: Buffer = Buffer.allocUnsafeSlow(0);
+
+function roomFor(bytes: number): Buffer {
+  if (bytes > scratch.length) scratch = Buffer.allocUnsafeSlow(2 * bytes);
+  return scratch;
+}
+
+/** Behind its length. Most are ASCII, and too short for a call to pay. */
+function writeText(bytes: Buffer, at: number, text: string): number {
+  const { length } = text;
+  const from = writeVarint(bytes, at, length);
+  for (let i = 0; i < length; i += 1) {
+    const code = text.charCodeAt(i);
+    if (code >= 0x80) {
+      const behind = writeVarint(bytes, at, Buffer.byteLength(text));
+      return behind + bytes.write(text, behind, 'utf8');
+    }
+    bytes[from + i] = code;
+  }
+  return from + length;
+}
 
 function writeVarint(bytes: Uint8Array, at: number, number: number): number {
   let [left, end] = [number, at];
