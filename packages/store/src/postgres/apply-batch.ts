@@ -158,7 +158,7 @@ async function writeEntries(
     return some;
   };
   // Definitions first: what is moved in the ledger below looks up its tenant there.
-  await write(definitionRowSet(entries.definitions));
+  await write(definitionRowSet(entries.definitions, writer));
   // Before what follows them: where they end is where that is shown at the latest.
   await write(editionEndRowSet(entries.editionEnds, key));
   await write(editionRowSet(entries.editions, key));

@@ -109,6 +109,30 @@ export class BinaryWriter {
     this.#at += this.#bytes.write(value, this.#at, 'utf8');
   }
 
+  sizedText(value: string): void {
+    const start = this.#at;
+    this.int32(0);
+    this.text(value);
+    this.#view.setInt32(start, this.#at - start - 4);
+  }
+
+  /** As JSON, in quotes; most of it needs nothing else. */
+  jsonText(value: string): void {
+    const { length } = value;
+    this.reserve(length + 2);
+    const [bytes, from] = [this.#bytes, this.#at + 1];
+    for (let i = 0; i < length; i += 1) {
+      const code = value.charCodeAt(i);
+      if (code < 0x20 || code > 0x7e || code === 0x22 || code === 0x5c) {
+        return this.text(JSON.stringify(value));
+      }
+      bytes[from + i] = code;
+    }
+    bytes[from - 1] = 0x22;
+    bytes[from + length] = 0x22;
+    this.#at = from + length + 1;
+  }
+
   /** Writes the length of what `write` puts out in front of it, or -1 (NULL) for `false`. */
   sized(write: () => void | false): void {
     const start = this.#at;

@@ -1,4 +1,4 @@
-import { labelValue, METRIC_NAME_LABEL, SAMPLE_KIND_NAMES, seriesIdOf } from '@millrace/model';
+import { seriesIdOf } from '@millrace/model';
 import type { DefinitionEntry, MetadataEntry } from '@millrace/wire';
 import {
   fingerprintCheckArray,
@@ -7,20 +7,31 @@ import {
   textArray,
   timeArray,
 } from './array-parameters.ts';
+import type { BinaryWriter } from './binary-writer.ts';
+import {
+  encodeDefinitionCopy,
+  kindOf,
+  labelsJson,
+  metricOf,
+  type Definition,
+} from './definition-copy.ts';
+import { isRowFault } from './postgres-errors.ts';
 import { letterPayload, type RowSet } from './row-set.ts';
+import type { Session } from './session.ts';
 
 const ROWS_MAX = 5_000;
-
-interface Definition extends Omit<DefinitionEntry, 'seenUs'> {
-  firstUs: number;
-  lastUs: number;
-}
+/** From so many on it pays to look whether they are new. */
+const COPIED_MIN = 200;
+const LOOKED_AT = 16;
 
 /**
  * Series definitions, each series once and in the order of its id: several partitions may bring
  * the same output series, and rows locked in different orders would deadlock.
  */
-export function definitionRowSet(entries: readonly DefinitionEntry[]): RowSet {
+export function definitionRowSet(
+  entries: readonly DefinitionEntry[],
+  writer: BinaryWriter,
+): RowSet {
   const definitions = mergeDefinitions(entries);
   return {
     entry: 'definition',
@@ -30,13 +41,9 @@ export function definitionRowSet(entries: readonly DefinitionEntry[]): RowSet {
       const some = definitions.slice(from, to);
       // Two series with one id in one statement would make it fail as a whole.
       const rows = some.filter((one, i) => i === 0 || !isSameId(one, some[i - 1]!));
-      const columns = parameters(rows);
-      const { count } = await session.run('define-series', columns);
+      const count = await define(session, rows, writer);
       if (count === to - from) return [];
-      const { rows: taken } = await session.run<{ series_id: string }>(
-        'find-defined',
-        columns.slice(0, 2),
-      );
+      const { rows: taken } = await session.run<{ series_id: string }>('find-defined', keys(rows));
       const ids = new Set(taken.map((row) => BigInt(row.series_id)));
       const good = new Set(rows.filter(({ fingerprint }) => ids.has(seriesIdOf(fingerprint))));
       return some.flatMap((one, i) =>
@@ -48,6 +55,55 @@ export function definitionRowSet(entries: readonly DefinitionEntry[]): RowSet {
       return { tenant, series: fingerprint, payload: letterPayload(definitions[row]) };
     },
   };
+}
+
+/** How many of them are there afterwards. */
+async function define(
+  session: Session,
+  rows: readonly Definition[],
+  writer: BinaryWriter,
+): Promise<number> {
+  const areNew = rows.length >= COPIED_MIN && !(await isAnyKnown(session, rows));
+  return areNew ? await copy(session, rows, writer) : await upsert(session, rows);
+}
+
+/**
+ * Of some of them: what is said again every day is known, all of it, and of series that are new
+ * together none is. To look for each would cost as much as is saved, and where that is wrong it
+ * shows when they are copied.
+ */
+async function isAnyKnown(session: Session, rows: readonly Definition[]): Promise<boolean> {
+  const step = rows.length / LOOKED_AT;
+  const some = Array.from({ length: LOOKED_AT }, (_, i) => rows[Math.floor(i * step)]!);
+  const { count } = await session.runPlannedAnew('find-known', keys(some).slice(0, 1));
+  return count > 0;
+}
+
+/**
+ * At two thirds of the price of an upsert for the database, and half of it for us. Where another
+ * partition had one of them first, or a row is refused, it is as if it had not been tried.
+ */
+async function copy(
+  session: Session,
+  rows: readonly Definition[],
+  writer: BinaryWriter,
+): Promise<number> {
+  await session.command('SAVEPOINT definitions');
+  try {
+    await session.copy('copy-definitions', encodeDefinitionCopy(writer, rows));
+  } catch (error) {
+    if (!isRowFault(error)) throw error;
+    await session.command('ROLLBACK TO SAVEPOINT definitions');
+    await session.command('RELEASE SAVEPOINT definitions');
+    return upsert(session, rows);
+  }
+  await session.command('RELEASE SAVEPOINT definitions');
+  return rows.length;
+}
+
+async function upsert(session: Session, rows: readonly Definition[]): Promise<number> {
+  const { count } = await session.run('define-series', parameters(rows));
+  return count;
 }
 
 const COLLISION =
@@ -103,37 +159,27 @@ function isSameId(a: Definition, b: Definition): boolean {
 
 const SERIES_ID_BYTES = 8;
 
-function parameters(definitions: readonly Definition[]): unknown[] {
+/** Ids, and what tells series of one id apart. */
+function keys(definitions: readonly Definition[]): unknown[] {
   const n = definitions.length;
   return [
     seriesIdArray(n, (i) => definitions[i]!.fingerprint),
     fingerprintCheckArray(n, (i) => definitions[i]!.fingerprint),
+  ];
+}
+
+function parameters(definitions: readonly Definition[]): unknown[] {
+  const n = definitions.length;
+  return [
+    ...keys(definitions),
     textArray(n, (i) => definitions[i]!.tenant),
-    textArray(n, (i) => labelValue(definitions[i]!.labels, METRIC_NAME_LABEL) ?? ''),
+    textArray(n, (i) => metricOf(definitions[i]!)),
     jsonbArray(n, (i) => labelsJson(definitions[i]!.labels)),
-    textArray(n, (i) => SAMPLE_KIND_NAMES[definitions[i]!.kind] ?? 'unknown'),
+    textArray(n, (i) => kindOf(definitions[i]!.kind)),
     timeArray(n, (i) => definitions[i]!.firstUs),
     timeArray(n, (i) => definitions[i]!.lastUs),
   ];
 }
-
-/** Labels as a JSON object, without the metric's name. */
-export function labelsJson(labels: readonly (readonly [name: string, value: string])[]): string {
-  let json = '{';
-  for (const [name, value] of labels) {
-    if (name === METRIC_NAME_LABEL) continue;
-    if (json.length > 1) json += ',';
-    json += `${quoted(name)}:${quoted(value)}`;
-  }
-  return `${json}}`;
-}
-
-/** Text as JSON; most of it needs nothing but the quotes. */
-function quoted(text: string): string {
-  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
-}
-
-const PLAIN = /^[ !#-[\]-~]*$/;
 
 /** Metadata of metrics, the last of each, in an order that cannot deadlock. */
 export function metadataRowSet(entries: readonly MetadataEntry[]): RowSet {

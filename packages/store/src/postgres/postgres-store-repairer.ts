@@ -22,7 +22,7 @@ import type {
 } from '../store-repairer.ts';
 import { floatParameter, intervalParameter, timeParameter } from './array-parameters.ts';
 import { bigTableOf } from './big-tables.ts';
-import { labelsJson } from './definition-rows.ts';
+import { labelsJson } from './definition-copy.ts';
 import { nativeLayout } from './native-layout.ts';
 import { isRowFault } from './postgres-errors.ts';
 import { createPostgresPool, type PostgresPool } from './postgres-pool.ts';

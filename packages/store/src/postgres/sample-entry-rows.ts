@@ -14,7 +14,7 @@ import {
   textArray,
   timeArray,
 } from './array-parameters.ts';
-import { labelsJson } from './definition-rows.ts';
+import { labelsJson } from './definition-copy.ts';
 import { letterPayload, type RowSet } from './row-set.ts';
 import { bucketOf } from './sample-copy.ts';
 import type { Session } from './session.ts';

@@ -183,6 +183,62 @@ export function describeFaults(name: string, start: () => Promise<TestServer>): 
         expect((await readContents(database.connection)).definitions).toHaveLength(1);
       });
 
+      describe('of very many definitions', () => {
+        const many = Array.from({ length: 600 }, (_, i) => definitionOf(`many_${i}`));
+        const definitions = async () => (await readContents(database.connection)).definitions;
+
+        it('tells two series with one series_id', async () => {
+          const twin = definitionOf('twin');
+          twin.fingerprint.set(many[500]!.fingerprint.subarray(0, 8));
+          const batch = batchOf({ to: addressOf(1) }, { definitions: [...many, twin] });
+          const result = await store.apply(batch);
+          expect(result.deadLettersBy).toEqual({ series_id_collision: 1 });
+          expect(await definitions()).toHaveLength(many.length);
+        });
+
+        it('notes when known ones are seen again, beside new ones', async () => {
+          const known = many.slice(0, 250);
+          await store.apply(batchOf({ to: addressOf(1) }, { definitions: known }));
+          const seenUs = NOON_US + SECOND_US;
+          const later = many.map((one) => ({ ...one, seenUs }));
+          const range = { from: addressOf(1), to: addressOf(2) };
+          const result = await store.apply(batchOf(range, { definitions: later }));
+          expect(result.deadLetters).toBe(0);
+          const seen = await runQuery(
+            database.connection,
+            `SELECT (last_seen - first_seen)::text AS between, count(*)::text AS rows
+             FROM series_definitions GROUP BY 1 ORDER BY 1`,
+          );
+          expect(seen.rows).toEqual([
+            ['00:00:00', '350'],
+            ['00:00:01', '250'],
+          ]);
+        });
+
+        it('has each once when two partitions bring them at the same time', async () => {
+          await store.openMark(keyOf({ partition: 1 }));
+          const results = await Promise.all(
+            [0, 1].map((partition) =>
+              store.apply(
+                batchOf({ to: addressOf(1), key: { partition } }, { definitions: many.slice() }),
+              ),
+            ),
+          );
+          expect(results.map(({ outcome }) => outcome)).toEqual(['applied', 'applied']);
+          expect(results.map(({ deadLetters }) => deadLetters)).toEqual([0, 0]);
+          expect(await definitions()).toHaveLength(many.length);
+        });
+
+        it('isolates one that is refused', async () => {
+          await sql(
+            `ALTER TABLE series_definitions ADD CONSTRAINT sane CHECK (metric <> 'many_7')`,
+          );
+          const result = await store.apply(batchOf({ to: addressOf(1) }, { definitions: many }));
+          expect(result.deadLettersBy).toEqual({ store_refused: 1 });
+          expect(await definitions()).toHaveLength(many.length - 1);
+        });
+      });
+
       it('goes on when somebody drops a partition that it knew', async () => {
         const samples = samplesOf([{ series: UP, timeUs: NOON_US, value: 1 }]);
         await store.close();
