@@ -37,6 +37,7 @@ test('JSON is read as the receiver reads it', () => {
 test.each([
   ['{} 1', 'missing_name'],
   ['up 1 1e99', 'invalid_time'],
+  ['up 1 1795998558', 'time_out_of_range'],
   ['up one', 'invalid_value'],
   [`up{a="${'x'.repeat(1025)}"}`, 'label_value_too_long'],
 ])('what the receiver would refuse is told as refused: %#', (text, reason) => {

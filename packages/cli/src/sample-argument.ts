@@ -46,8 +46,9 @@ function decode(json: string): ReadSample {
   const read: ReadSample[] = [];
   try {
     decodePush(Buffer.from(json), 'json', {
-      sample: (_ordinal, { labels, timeUs, kind }) => {
-        read.push({ isRefused: false, labels, timeUs, kind: SAMPLE_KIND_NAMES[kind]! });
+      sample: (_ordinal, { labels, timeUs, kind, refusal }) => {
+        if (refusal !== undefined) read.push(refusedFor(refusal.reason, refusal.detail));
+        else read.push({ isRefused: false, labels, timeUs, kind: SAMPLE_KIND_NAMES[kind]! });
       },
       reject: (_ordinal, reason, detail) => read.push(refusedFor(reason, detail)),
     });

@@ -191,6 +191,7 @@ describe('a request that cannot be read', () => {
 const sample = { name: 'a', value: 1 };
 const singleSamples: [what: string, sample: unknown, reason: string][] = [
   ['2^63 as a time', { ...sample, time: 2 ** 63 }, 'time_out_of_range'],
+  ['seconds as a time', { ...sample, time: 1_795_998_558 }, 'time_out_of_range'],
   ['a time that is no time', { ...sample, time: 'yesterday' }, 'invalid_time'],
   ['no name', { value: 1 }, 'missing_name'],
   ['an empty name', { ...sample, name: '' }, 'invalid_name'],

@@ -34,8 +34,12 @@ export class PushRequest implements PushSink {
     if (kind === SampleKind.event ? id === undefined : untimed) {
       this.#draft.samplesAreIdentified = false;
     }
-    const flags = untimed ? SampleFlag.untimed : 0;
     const beside = id === undefined ? undefined : { id };
+    if (sample.refusal !== undefined) {
+      this.#draft.refuse(ordinal, series, kind, sample.refusal, beside);
+      return;
+    }
+    const flags = untimed ? SampleFlag.untimed : 0;
     this.#draft.sample(ordinal, series, kind, timeUs, sample.value, flags, beside);
   }
 

@@ -1,5 +1,5 @@
 import { SampleFlag, TIME_US_MAX, type SampleKind, type TimeUs } from '@millrace/model';
-import type { Batch, ExpectedRun, RejectReason } from '@millrace/wire';
+import type { Batch, ExpectedRun, Rejection, RejectReason } from '@millrace/wire';
 import type { LayoutColumns, PlainSample } from './layout-columns.ts';
 import type { Layout } from './layouts.ts';
 import { SAMPLE_BYTES, type PartBuilder } from './part-builder.ts';
@@ -120,6 +120,21 @@ export class RequestDraft {
     if (beside.id !== undefined) part.id(beside.id);
     if (beside.histogram !== undefined) part.histogram(beside.histogram);
     this.accepted += 1;
+  }
+
+  /**
+   * Not taken, though releases of before took it: its part counts it, so that no other sample goes
+   * elsewhere when the same request comes again through one of those.
+   */
+  refuse(
+    ordinal: number,
+    series: SeriesNumber,
+    kind: SampleKind,
+    { reason, detail }: Rejection,
+    beside: Beside = NOTHING,
+  ): void {
+    this.#cutter.place(series, kind, bytesOf(beside)).refuse();
+    this.reject(reason, ordinal, () => detail);
   }
 
   /** Exemplars are no samples: one that cannot be kept is counted, and never an error. */

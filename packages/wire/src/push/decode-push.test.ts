@@ -16,7 +16,8 @@ function encodeSamples(format: PushFormat, samples: unknown[]): string | Uint8Ar
 
 function gauge(name: string, value: number, more: Partial<PushSample> = {}): PushSample {
   const labels: Label[] = [['__name__', name]];
-  return { name, labels, value, timeUs: undefined, kind: SampleKind.gauge, id: undefined, ...more };
+  const absent = { timeUs: undefined, id: undefined, refusal: undefined };
+  return { name, labels, value, kind: SampleKind.gauge, ...absent, ...more };
 }
 
 describe.each(FORMATS)('%s', (format) => {

@@ -1,7 +1,7 @@
 import { TIME_US_MAX } from '@millrace/model';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseTime } from './parse-time.ts';
+import { parseTime, unitFault } from './parse-time.ts';
 import { UnixTime } from './unix-time.ts';
 
 const SECOND = 1_000_000;
@@ -125,16 +125,22 @@ describe('numbers are Unix milliseconds', () => {
 
 test('seconds are not taken for milliseconds of the first weeks of 1970', () => {
   for (const seconds of [1_000_000_000, 1_795_998_558, 1_795_998_558.25, 4_200_000_000]) {
-    expect(parseTime(seconds)).toEqual({
+    expect(unitFault(seconds)).toEqual({
       reason: 'time_out_of_range',
       detail: `the time is ${seconds}, which are seconds and not milliseconds`,
     });
+    // Where it is measured all the same, it is what releases of before took it for.
+    expect(parseTime(seconds)).toBe(seconds * 1000);
     // Nobody is in doubt about what else writes them.
     expect(parseTime(new Date(seconds).toISOString())).toBe(Math.floor(seconds) * 1000);
     expect(parseTime(new UnixTime(seconds * 1000))).toBe(seconds * 1000);
+    expect(unitFault(new Date(seconds).toISOString())).toBeUndefined();
+    expect(unitFault(new UnixTime(seconds * 1000))).toBeUndefined();
   }
-  expect(parseTime(999_999_999)).toBe(999_999_999_000);
-  expect(parseTime(4_200_000_001)).toBe(4_200_000_001_000);
+  for (const timeMs of [999_999_999, 4_200_000_001]) {
+    expect(parseTime(timeMs)).toBe(timeMs * 1000);
+    expect(unitFault(timeMs)).toBeUndefined();
+  }
 });
 
 test('a timestamp as such is taken as it is', () => {

@@ -10,10 +10,7 @@ const RFC_3339 =
 const TIME_TEXT_MAX = 64;
 const US_PER_MS = 1000;
 const US_PER_MINUTE = 60_000_000;
-/**
- * Seconds of 2001 to 2103. Taken as milliseconds they would be in the first weeks of 1970: accepted
- * and deleted as past their retention, without anybody being told of the wrong unit.
- */
+/** Seconds of 2001 to 2103; taken as milliseconds they are in the first weeks of 1970. */
 const SECONDS_MIN = 1_000_000_000;
 const SECONDS_MAX = 4_200_000_000;
 
@@ -30,11 +27,17 @@ export function parseTime(time: unknown): TimeUs | Rejection {
   return { reason: 'invalid_time', detail: `the time is ${shown}` };
 }
 
+/**
+ * Why a time that can be read is not taken all the same: seconds. As milliseconds they would be
+ * accepted and deleted as past their retention, without anybody being told of the wrong unit.
+ */
+export function unitFault(time: unknown): Rejection | undefined {
+  if (typeof time !== 'number' || time < SECONDS_MIN || time > SECONDS_MAX) return undefined;
+  return outOfRange(`${time}, which are seconds and not milliseconds`);
+}
+
 function parseUnixMs(timeMs: number): TimeUs | Rejection {
   if (!Number.isFinite(timeMs)) return { reason: 'invalid_time', detail: `the time is ${timeMs}` };
-  if (timeMs >= SECONDS_MIN && timeMs <= SECONDS_MAX) {
-    return outOfRange(`${timeMs}, which are seconds and not milliseconds`);
-  }
   return inRange(Math.round(timeMs * US_PER_MS), `${timeMs} ms`);
 }
 

@@ -1,4 +1,5 @@
 import type { Label, SampleKind, TimeUs } from '@millrace/model';
+import type { Rejection } from '../check-labels.ts';
 import type { RejectReason } from '../reject-reasons.ts';
 
 /** One sample of a push request, checked against the limits. */
@@ -11,6 +12,11 @@ export interface PushSample {
   timeUs: TimeUs | undefined;
   kind: SampleKind;
   id: string | undefined;
+  /**
+   * Why it is not taken, although all of it could be read. Such a sample is measured as those that
+   * are taken: releases that did take it must have cut the request at the same places.
+   */
+  refusal: Rejection | undefined;
 }
 
 /**

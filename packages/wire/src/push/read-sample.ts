@@ -2,7 +2,7 @@ import { compareBytes, METRIC_NAME_LABEL, SampleKind, type Label } from '@millra
 import { checkLabels, isLonger, textFault, type Rejection } from '../check-labels.ts';
 import { quote } from '../quote.ts';
 import { closestWord } from './closest-word.ts';
-import { parseTime } from './parse-time.ts';
+import { parseTime, unitFault } from './parse-time.ts';
 import { parseValue } from './parse-value.ts';
 import type { PushLimits } from './push-limits.ts';
 import type { PushSample } from './push-sink.ts';
@@ -77,7 +77,8 @@ export function readSample(
   if (!Array.isArray(labels)) return labels;
   const broken = checkLabels(labels, limits);
   if (broken !== undefined) return broken;
-  return { name: fields.name as string, labels, value, timeUs, kind, id };
+  const refusal = unitFault(fields.time);
+  return { name: fields.name as string, labels, value, timeUs, kind, id, refusal };
 }
 
 function setField(fields: Fields, key: string, value: unknown): boolean {
