@@ -139,6 +139,30 @@ describe('requests of series that came before', () => {
     expect(laidOut).toBeGreaterThan(10);
   });
 
+  // The third would be learned, and its last sample is too late in the future: how it was cut would
+  // make a layout that has one sample less, for all that come later.
+  it('are learned only when they were wholly taken', () => {
+    const unusual = { what: 'future', isFirst: false } as const;
+    for (const list of [[3, 1, 2], Array.from({ length: SERIES }, (_, i) => i)]) {
+      const shape = { list, isOneTime: true, isCrowded: false, unusual: undefined };
+      const shapes = [undefined, undefined, unusual, undefined, undefined, undefined, undefined];
+      const remembering = newCutter();
+      const forgetful = newCutter();
+      vi.spyOn(forgetful.runLayouts, 'find').mockReturnValue(undefined);
+      const learned = vi.spyOn(remembering.runLayouts, 'learn');
+      const filled = vi.spyOn(remembering, 'fill');
+      const learnedAt = shapes.map((one, step) => {
+        learned.mockClear();
+        const plain = requestOf({ ...shape, unusual: one, isAcknowledged: true }, step);
+        const taken = take(remembering, plain, true);
+        expect(taken).toEqual(take(forgetful, plain, true));
+        return learned.mock.calls.length;
+      });
+      expect(learnedAt).toEqual([0, 0, 0, 1, 0, 0, 0]);
+      expect(filled).toHaveBeenCalled();
+    }
+  });
+
   it('are laid out from the fourth time on, whatever their times', () => {
     const cutter = newCutter();
     const filled = vi.spyOn(cutter, 'fill');
