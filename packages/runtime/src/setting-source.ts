@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isServiceLink } from './service-link.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -17,7 +18,8 @@ const FILE_BYTES_MAX = 65_536;
 /**
  * What the first of these variables says. A secret may be in a file as well, as container platforms
  * give them out: the variable with `_FILE` names it, and the newline at its end does not count.
- * An empty variable counts as absent. What is wrong is added to `problems`.
+ * An empty variable counts as absent, and so does what Kubernetes set there. What is wrong is
+ * added to `problems`.
  */
 export function findSetting(
   environment: Environment,
@@ -42,7 +44,7 @@ export function findSetting(
 
 function presentText(environment: Environment, variable: string): string | undefined {
   const text = environment[variable];
-  return text === '' ? undefined : text;
+  return text === '' || isServiceLink(variable, text) ? undefined : text;
 }
 
 function readSecret(file: string): { text: string } | { problem: string } {

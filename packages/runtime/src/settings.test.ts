@@ -121,12 +121,43 @@ describe('readSettings', () => {
     },
   );
 
-  test.each(['GRACE_DATA_DIR', 'MILLRACE', 'MILLS_X', 'MIRACLE_X'])(
-    '%s is not meant for us',
+  test.each(['MILRACE_DATADIR', 'millrace_reciever__labels_max', 'MILLRACEE_PORT'])(
+    '%s is nearly one of ours',
     (name) => {
-      expect(read({ [name]: '/x' })).toEqual(read({}));
+      expect(() => read({ [name]: '1' })).toThrow(`${name} is not a setting. Did you mean`);
     },
   );
+
+  test.each([
+    ...['GRACE_DATA_DIR', 'MILLRACE', 'MILLS_X', 'MIRACLE_X', 'MILLPLACE_HOME', 'MILRACE_Z'],
+    // A second instance, and what is called nearly as we are.
+    ...['MILLRACE2_DATA_DIR', 'MILLRACES_DATA_DIR', 'millrace10_port', 'MILLRACES2_LOG_LEVEL'],
+  ])('%s is not meant for us', (name) => {
+    expect(read({ [name]: '/x' })).toEqual(read({}));
+  });
+
+  test.each(['MILLRACE', 'MILLRACE2', 'MILLRACES', 'MILLPLACE', 'MILLRACE_RECEIVER'])(
+    'what Kubernetes says of the service %s is no setting',
+    (service) => {
+      const links = {
+        [`${service}_SERVICE_HOST`]: '10.96.0.1',
+        [`${service}_SERVICE_PORT`]: '9480',
+        [`${service}_SERVICE_PORT_HTTP`]: '9480',
+        [`${service}_PORT`]: 'tcp://10.96.0.1:9480',
+        [`${service}_PORT_9480_TCP`]: 'tcp://10.96.0.1:9480',
+        [`${service}_PORT_9480_TCP_PROTO`]: 'tcp',
+        [`${service}_PORT_9480_TCP_PORT`]: '9480',
+        [`${service}_PORT_9480_TCP_ADDR`]: '10.96.0.1',
+      };
+      expect(read(links)).toEqual(read({}));
+      expect(read({ ...links, PORT: '8080' }).settings.port).toBe(8080);
+    },
+  );
+
+  test('what nobody but a person writes there is refused as before', () => {
+    expect(() => read({ MILLRACE_PORT: 'tcp' })).toThrow('"tcp" is not a whole number');
+    expect(() => read({ MILLRACE_RECEIVER_PORT: '9480' })).toThrow('is not a setting');
+  });
 
   test('an unknown variable is refused, with the nearest one when there is one', () => {
     expect(() => read({ MILLRACE_RECEIVER__REQUEST_BYTE_MAX: '1' })).toThrow(

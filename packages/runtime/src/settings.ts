@@ -1,5 +1,6 @@
 import { MillraceError } from './errors.ts';
 import type { Setting } from './setting-kinds.ts';
+import { isServiceLink } from './service-link.ts';
 import { fileVariableOf, findSetting } from './setting-source.ts';
 
 type Leaf = string | number | boolean | undefined;
@@ -37,6 +38,10 @@ const internalPrefix = 'MILLRACE_TEST_';
 const PREFIX = 'MILLRACE';
 /** The most letters that are wrong in a mistyped prefix; with more it is somebody else's. */
 const PREFIX_SLIPS_MAX = 2;
+/** The most of what follows a mistyped prefix, and one in four letters. */
+const REST_SLIPS_MAX = 2;
+/** A second instance, or a thing of its own. */
+const OTHER_PREFIX = /^MILLRACES?\d*$/;
 /** Of the commands that ask a process: they are used in the shell that it is started from. */
 const COMMAND_VARIABLES: readonly string[] = ['MILLRACE_URL'];
 
@@ -83,10 +88,11 @@ export function readSettings<S extends object>(
     });
   const unknown = Object.keys(environment).filter(
     (name) =>
-      isMeantForUs(name) &&
+      !known.has(name) &&
+      !isServiceLink(name, environment[name]) &&
+      isMeantForUs(name, known) &&
       !name.startsWith(internalPrefix) &&
       !COMMAND_VARIABLES.includes(name) &&
-      !known.has(name) &&
       !isOther(name),
   );
   if (unknown.length > 0) {
@@ -100,12 +106,20 @@ export function readSettings<S extends object>(
 }
 
 /**
- * Also with a slip in the prefix, or in small letters: passed over, such a variable would leave
- * somebody's data in another place than was said.
+ * Also with a slip in the prefix, or in small letters, where the rest is one of our settings or
+ * nearly one: passed over, such a variable would leave somebody's data in another place than was
+ * said. With any other rest it is somebody else's.
  */
-function isMeantForUs(name: string): boolean {
-  const [prefix = '', ...rest] = name.split('_');
-  return rest.length > 0 && editDistance(prefix.toUpperCase(), PREFIX) <= PREFIX_SLIPS_MAX;
+function isMeantForUs(name: string, known: ReadonlySet<string>): boolean {
+  const [prefix = '', ...words] = name.split('_');
+  if (words.length === 0) return false;
+  if (prefix === PREFIX) return true;
+  const typed = prefix.toUpperCase();
+  if (typed !== PREFIX && OTHER_PREFIX.test(typed)) return false;
+  if (editDistance(typed, PREFIX) > PREFIX_SLIPS_MAX) return false;
+  const corrected = [PREFIX, ...words].join('_').toUpperCase();
+  const slipsMax = Math.min(REST_SLIPS_MAX, Math.floor(words.join('_').length / 4));
+  return [...known].some((variable) => editDistance(corrected, variable) <= slipsMax);
 }
 
 /**
