@@ -3,7 +3,7 @@ import { ADDRESS_ZERO } from '@millrace/model';
 import { systemClock, type Clock } from '@millrace/runtime';
 import { openMemoryStream } from '@millrace/stream/memory';
 import type { SealedRecord } from '@millrace/wire';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Cursors } from './cursors.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { SampleRooms } from './sample-room.ts';
@@ -113,6 +113,7 @@ describe('how many entries a batch may have', () => {
   /** Each record has fewer. */
   const PER_RECORD = 9;
   const USUAL = 60;
+  const RECORDS_OF_BACKLOG = recordsOf({ position: 700, offsetsMax: 1 });
   const isFull = (entries: number, most: number): boolean =>
     entries <= most && entries > most - PER_RECORD;
 
@@ -121,8 +122,9 @@ describe('how many entries a batch may have', () => {
     backlogEntriesMax: number,
     turn = async (_signal: AbortSignal): Promise<() => void> => await Promise.resolve(() => {}),
     collectingTurn = turn,
+    records = Infinity,
   ) {
-    await bench.append(recordsOf({ position: 700, offsetsMax: 1 }));
+    await bench.append(RECORDS_OF_BACKLOG.slice(0, records));
     const bounds = { batchEntriesMax: USUAL, largeBatchesMax: 1, backlogEntriesMax };
     const ahead = new ReadAhead({
       ...{ stream: openMemoryStream(bench.log), clock: systemClock, partition: 0, position: 0 },
@@ -202,25 +204,52 @@ describe('how many entries a batch may have', () => {
     await ahead.close();
   });
 
-  it('goes on to rise until it is the turn of the batch', async () => {
+  it('goes on to collect until it is the turn of the batch', async () => {
     let mine: (() => void) | undefined;
     let given = 0;
     const turn = async (): Promise<() => void> => {
       await new Promise<void>((resolve) => (mine = resolve));
       return () => (given += 1);
     };
-    const { ahead } = await open(1e6, turn, async () => await Promise.resolve(() => undefined));
+    const collectingTurn = async () => await Promise.resolve(() => undefined);
+    const { ahead } = await open(1e6, turn, collectingTurn, 20);
     ahead.applied(0, 10_000);
     const taking = ahead.take(new AbortController().signal);
     await until(() => expect(mine).toBeDefined());
-    ahead.applied(10 * USUAL, 10_000);
+    await bench.append(RECORDS_OF_BACKLOG.slice(20));
+    await until(() => expect(ahead.end).toBeGreaterThan(20));
     for (let i = 0; i < 20; i += 1) await setImmediate();
     mine!();
     const fetched = await taking;
     if (!('batch' in fetched)) throw new Error('there is a gap');
-    expect(fetched.batch.entries).toSatisfy((n: number) => isFull(n, 40 * USUAL));
+    expect(fetched.batch.entries).toSatisfy((n: number) => isFull(n, 4 * USUAL));
     fetched.giveBack!();
     expect(given).toBe(1);
+    await ahead.close();
+  });
+
+  it('does not wait for a turn where what follows would not fit all the same', async () => {
+    await bench.append(recordsOf({ position: 1 }));
+    await bench.append(recordsOf({ position: 1, source: 'job-1' }));
+    const marks = new Map([
+      ['live', MARK],
+      ['job-1', MARK],
+    ]);
+    const collectingTurn = vi.fn<() => Promise<() => void>>();
+    const ahead = new ReadAhead({
+      ...{ stream: openMemoryStream(bench.log), clock: systemClock, partition: 0, position: 0 },
+      cursors: new Cursors(0, marks),
+      settings: writerSettings({ readWaitMs: 20 }),
+      ...{ collectingTurn, turn: collectingTurn, rooms: new SampleRooms(1000) },
+    });
+    ahead.applied(600_000, 10_000_000);
+    await until(() => expect(ahead.end).toBe(2));
+    for (let i = 0; i < 20; i += 1) await setImmediate();
+    for (const source of ['live', 'job-1']) {
+      const fetched = await ahead.take(new AbortController().signal);
+      expect(fetched).toMatchObject({ batch: { key: { source }, records: 1 } });
+    }
+    expect(collectingTurn).not.toHaveBeenCalled();
     await ahead.close();
   });
 });

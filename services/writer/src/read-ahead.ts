@@ -12,6 +12,7 @@ import type { SampleRooms } from './sample-room.ts';
 import {
   addToBatch,
   batchOf,
+  fitsBatch,
   sharesBytes,
   type DecodedRecord,
   type SeriesBatch,
@@ -56,8 +57,8 @@ export class ReadAhead {
   #appendedUs: number;
   /** Since when more than usual may be collected; undefined: it may not. */
   #collectsSinceUs: number | undefined;
-  /** A record waits because it does not fit into the batch. */
-  #isFull = false;
+  /** A record that does not fit into the batch. */
+  #waiting: DecodedRecord | undefined;
   /** Set when nothing more will be collected: why, in place of a further batch. */
   #end: { gap: Gap } | { error: unknown } | undefined;
   /** Lets the waiting side look again: `take` for a batch, the reading one for room. */
@@ -109,10 +110,10 @@ export class ReadAhead {
       signal.throwIfAborted();
       const batch = this.#batch;
       if (batch !== undefined) {
-        if (this.#isFull && turn.giveBack === undefined && this.#shareMax() > 1) {
+        if (turn.giveBack === undefined && this.#hasMore(batch)) {
           turn.giveBack = await this.#params.collectingTurn(signal);
           this.#collectsSinceUs = this.#params.clock.nowUs();
-          this.#isFull = false;
+          this.#waiting = undefined;
           this.#wake();
         }
         const moreMs = this.#lingersFor(batch);
@@ -123,7 +124,7 @@ export class ReadAhead {
         const isLarge = batch.entries > this.#params.settings.batchEntriesMax;
         const giveBack = isLarge ? await this.#params.turn(signal) : undefined;
         this.#batch = undefined;
-        this.#isFull = false;
+        this.#waiting = undefined;
         this.#collectsSinceUs = undefined;
         this.#takenUs = this.#params.clock.nowUs();
         this.#wake();
@@ -142,13 +143,8 @@ export class ReadAhead {
    * have them as far as that is allowed, at first four times as many as there were before.
    */
   applied(entries: number, wanted: number): void {
-    const before = this.#share();
     this.#wanted = ROOM * wanted;
     this.#proven = Math.max(this.#proven, entries);
-    if (!this.#isFull || this.#share() <= before) return;
-    // What did not fit may do so now.
-    this.#isFull = false;
-    this.#wake();
   }
 
   /** Nothing more is collected; `take` rejects with the error when it has handed out the rest. */
@@ -177,7 +173,7 @@ export class ReadAhead {
           // No pause while there is room: all of one read can become one batch.
           while (decoded !== undefined && !this.#add(decoded)) {
             signal.throwIfAborted();
-            this.#isFull = true;
+            this.#waiting = decoded;
             this.#wake();
             await this.#changed(signal);
           }
@@ -189,6 +185,17 @@ export class ReadAhead {
       if (errorKind(error) === 'aborted' && signal.aborted) return;
       this.#finish({ error });
     }
+  }
+
+  /**
+   * Whether what waits would fit if it were the batch's turn to be large. Of another source, or
+   * without room for its objects, it would not, and what comes live must not wait for a turn then.
+   */
+  #hasMore(batch: SeriesBatch): boolean {
+    const share = this.#shareMax();
+    const waiting = this.#waiting;
+    if (waiting === undefined || share === 1) return false;
+    return fitsBatch(batch, waiting, this.#params.settings, share);
   }
 
   /** How often the usual bounds of a batch fit into what is collected. */
@@ -235,7 +242,7 @@ export class ReadAhead {
 
   /** For how long the batch is still to wait for more: until what it has is less than the rate. */
   #lingersFor(batch: SeriesBatch): number {
-    if (this.#isFull || this.#end !== undefined) return 0;
+    if (this.#waiting !== undefined || this.#end !== undefined) return 0;
     const { clock, settings } = this.#params;
     const { lingerMs, lingerEntriesPerSecondMin } = settings;
     const nowUs = clock.nowUs();

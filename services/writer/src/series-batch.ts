@@ -67,40 +67,51 @@ export function batchOf(decoded: DecodedRecord, samples: SampleRoom): SeriesBatc
   };
 }
 
+type Bounds = Pick<
+  WriterSettings,
+  'batchRecordsMax' | 'batchBytesMax' | 'batchEntriesMax' | 'batchObjectsMax'
+>;
+
 /** Adds the record that follows; false when it belongs into a transaction of its own. */
 export function addToBatch(
   batch: SeriesBatch,
   decoded: DecodedRecord,
-  bounds: Pick<
-    WriterSettings,
-    'batchRecordsMax' | 'batchBytesMax' | 'batchEntriesMax' | 'batchObjectsMax'
-  >,
-  /** How often the bounds fit; that of objects once. */
+  bounds: Bounds,
   shareMax = 1,
 ): boolean {
+  if (!fitsBatch(batch, decoded, bounds, shareMax)) return false;
   const { record } = decoded;
-  const isUnverified = hasUnverified(record.entries);
-  // To look for each of very many costs more than long rows save.
-  const share = isUnverified ? 1 : shareMax;
-  const entries = countEntries(record.entries);
-  const objects = weighObjects(record.entries);
-  const fits =
-    batch.records < share * bounds.batchRecordsMax &&
-    batch.bytes + decoded.bytes <= share * bounds.batchBytesMax &&
-    batch.entries + entries <= share * bounds.batchEntriesMax &&
-    (objects === 0 || batch.objects + objects <= bounds.batchObjectsMax);
-  if (!fits || !isSameKey(batch.key, record)) return false;
   batch.samples.add(record.entries.samples);
   batch.chunks.push(...withoutSamples(record.entries));
   batch.to = record.to;
   batch.records += 1;
   batch.bytes += decoded.bytes;
-  batch.entries += entries;
-  batch.objects += objects;
+  batch.entries += countEntries(record.entries);
+  batch.objects += weighObjects(record.entries);
   batch.position = decoded.offset + 1;
   batch.newestUs = Math.max(batch.newestUs, newestOf(record.entries));
-  batch.hasUnverified ||= isUnverified;
+  batch.hasUnverified ||= hasUnverified(record.entries);
   return true;
+}
+
+/** Whether the record that follows may be in the same transaction. */
+export function fitsBatch(
+  batch: SeriesBatch,
+  { record, bytes }: DecodedRecord,
+  bounds: Bounds,
+  /** How often the bounds fit; that of objects once. */
+  shareMax: number,
+): boolean {
+  if (!isSameKey(batch.key, record)) return false;
+  // To look for each of very many costs more than long rows save.
+  const share = hasUnverified(record.entries) ? 1 : shareMax;
+  const objects = weighObjects(record.entries);
+  return (
+    batch.records < share * bounds.batchRecordsMax &&
+    batch.bytes + bytes <= share * bounds.batchBytesMax &&
+    batch.entries + countEntries(record.entries) <= share * bounds.batchEntriesMax &&
+    (objects === 0 || batch.objects + objects <= bounds.batchObjectsMax)
+  );
 }
 
 function newestOf({ samples: { count, times } }: Entries): number {
