@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import type { ClientBase } from 'pg';
+import type { Client } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { statementText } from './sql-files.ts';
 
@@ -21,12 +21,13 @@ export interface Session {
   command(sql: string): Promise<void>;
   /**
    * Feeds a COPY statement with bytes in its binary format. Each slice is asked for when the one
-   * before is on its way: the database stores while further ones are encoded.
+   * before is on its way: the database stores while further ones are encoded, and all of them may
+   * lie in the same memory.
    */
   copy(name: string, bytes: Buffer | Iterable<Buffer>): Promise<void>;
 }
 
-export function sessionOf(client: ClientBase): Session {
+export function sessionOf(client: Pick<Client, 'query' | 'connection'>): Session {
   return {
     run: async <Row>(name: string, parameters: readonly unknown[] = []) => {
       const result = await client.query({
@@ -55,9 +56,24 @@ export function sessionOf(client: ClientBase): Session {
           reject(error);
         });
         if (Buffer.isBuffer(bytes)) stream.end(bytes);
-        else write(stream, bytes, () => hasFailed).catch((error: Error) => stream.destroy(error));
+        else {
+          const bytesMin = client.connection.stream.writableHighWaterMark;
+          write(stream, heldSlices(bytes, bytesMin), () => hasFailed).catch((error: Error) => {
+            // A statement that is over has no connection any more to be told of it.
+            if (!hasFailed) stream.destroy(error);
+          });
+        }
       }),
   };
+}
+
+/**
+ * INVARIANT: a slice is not written over before the socket has given it away. Whoever writes hears
+ * of that only where the slice fills the socket up to its mark; of a smaller one it is told at
+ * once, while its bytes still wait there: those have memory of their own.
+ */
+function* heldSlices(slices: Iterable<Buffer>, bytesMin: number): Generator<Buffer, void> {
+  for (const slice of slices) yield slice.length < bytesMin ? Buffer.from(slice) : slice;
 }
 
 /**
