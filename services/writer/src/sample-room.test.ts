@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { SampleColumns } from '@millrace/wire';
 import { SampleRoom, SampleRooms } from './sample-room.ts';
 
@@ -67,4 +67,65 @@ it('is another one for a large batch, which no usual one gets', () => {
   rooms.giveBack(large);
   expect(rooms.take()).not.toBe(large);
   expect(rooms.enlarged(rooms.take(), 50)).toBe(large);
+});
+
+describe('what is kept', () => {
+  const MAX = 40_000;
+  const manyOf = (count: number): SampleColumns => ({
+    count,
+    seriesIds: new Uint8Array(8 * count),
+    times: new Float64Array(count),
+    values: new Float64Array(count),
+    flags: new Uint8Array(count),
+  });
+  /** Memory that these rooms keep. */
+  const bytesOf = (held: readonly SampleRoom[]): number =>
+    held.reduce((sum, room) => sum + room.columns.times.buffer.byteLength, 0);
+  /** As many rooms as 16 partitions have at full rate, given back. */
+  const busy = (rooms: SampleRooms): SampleRoom[] => {
+    const all = Array.from({ length: 32 }, () => rooms.take());
+    for (const room of all) {
+      if (room.count === 0) room.add(manyOf(MAX));
+    }
+    for (const room of all) rooms.giveBack(room);
+    return all;
+  };
+
+  it('is rooms that were in use of late', () => {
+    const rooms = new SampleRooms(MAX);
+    const all = new Set(busy(rooms));
+    expect(bytesOf([...all])).toBe(32 * 25 * MAX);
+    for (let i = 0; i < 600; i += 1) {
+      const two = [rooms.take(), rooms.take()];
+      for (const room of two) {
+        room.add(manyOf(MAX));
+        rooms.giveBack(room);
+      }
+    }
+    const again = Array.from({ length: 32 }, () => rooms.take());
+    expect(again.filter((room) => all.has(room))).toHaveLength(2);
+  });
+
+  it('is all rooms for as long as all of them are in use', () => {
+    const rooms = new SampleRooms(MAX);
+    const all = new Set(busy(rooms));
+    for (let i = 0; i < 20; i += 1) for (const room of busy(rooms)) expect(all).toContain(room);
+  });
+
+  it('is little of a room that has small batches', () => {
+    const rooms = new SampleRooms(MAX);
+    const [large] = busy(rooms);
+    const small = manyOf(10);
+    for (let i = 0; i < 40; i += 1) {
+      const all = Array.from({ length: 32 }, () => rooms.take());
+      for (const room of all) {
+        room.add(small);
+        rooms.giveBack(room);
+      }
+      expect(all).toContain(large);
+    }
+    expect(bytesOf([large!])).toBe(25 * 16_384);
+    large!.add(manyOf(MAX));
+    expect(large!.count).toBe(MAX);
+  });
 });

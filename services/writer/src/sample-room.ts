@@ -3,6 +3,10 @@ import { emptyEntries, type SampleColumns } from '@millrace/wire';
 const SAMPLES_MIN = 16_384;
 /** Id, time, value and flags. */
 const SAMPLE_BYTES = 25;
+/** A room of which so many batches in turn need less than a quarter is made smaller. */
+const SMALL_BATCHES = 32;
+/** Among so many that were given back, rooms that nobody took are let go. */
+const ROUND = 256;
 
 /**
  * The samples of one batch as columns, in one piece of memory. Records are copied into it one
@@ -11,6 +15,8 @@ const SAMPLE_BYTES = 25;
 export class SampleRoom {
   count = 0;
   #capacity = 0;
+  /** Of the last batches, each of which needed less than a quarter: how many, and the most. */
+  #small = { batches: 0, countMax: 0 };
   readonly #usualMax: number;
   #seriesIds!: Uint8Array;
   #times!: Float64Array;
@@ -56,8 +62,18 @@ export class SampleRoom {
     this.add(columns);
   }
 
+  /** For the next batch; what it has is less after many small ones. */
   clear(): void {
+    const { count } = this;
     this.count = 0;
+    const { batches, countMax } = this.#small;
+    const isSmall = 4 * count < this.#capacity && this.#capacity > SAMPLES_MIN;
+    this.#small = isSmall
+      ? { batches: batches + 1, countMax: Math.max(countMax, count) }
+      : { batches: 0, countMax: 0 };
+    if (this.#small.batches < SMALL_BATCHES) return;
+    this.#lieIn(Math.max(SAMPLES_MIN, 2 * this.#small.countMax));
+    this.#small = { batches: 0, countMax: 0 };
   }
 
   #lieIn(capacity: number): void {
@@ -74,13 +90,15 @@ export class SampleRoom {
 /**
  * Rooms that are used for one batch after another. Buffers that come and go at full rate are found
  * by the collector late: hundreds of megabytes would wait for it. Large batches, of which few are
- * held at a time, have rooms of their own, or in the end each room would be as large.
+ * held at a time, have rooms of their own, or in the end each room would be as large. What is kept
+ * is what was in use of late.
  */
 export class SampleRooms {
-  readonly #usual: SampleRoom[] = [];
-  readonly #large: SampleRoom[] = [];
+  readonly #usual = new SpareRooms();
+  readonly #large = new SpareRooms();
   readonly #areLarge = new WeakSet<SampleRoom>();
   readonly #usualMax: number;
+  #givenBack = 0;
 
   /** `usualMax`: samples of a usual batch. */
   constructor(usualMax: number) {
@@ -89,14 +107,14 @@ export class SampleRooms {
 
   take(): SampleRoom {
     return (
-      this.#usual.pop() ?? new SampleRoom(Math.min(SAMPLES_MIN, this.#usualMax), this.#usualMax)
+      this.#usual.take() ?? new SampleRoom(Math.min(SAMPLES_MIN, this.#usualMax), this.#usualMax)
     );
   }
 
   /** What is in it in a room for so many, more than a usual batch has; that one is given back. */
   enlarged(room: SampleRoom, capacity: number): SampleRoom {
     if (this.#areLarge.has(room)) return room;
-    const large = this.#large.pop() ?? new SampleRoom(capacity);
+    const large = this.#large.take() ?? new SampleRoom(capacity);
     this.#areLarge.add(large);
     large.reserve(capacity);
     large.add(room.columns);
@@ -107,7 +125,33 @@ export class SampleRooms {
   /** Nobody looks at what is in it any more. */
   giveBack(room: SampleRoom): void {
     room.clear();
-    (this.#areLarge.has(room) ? this.#large : this.#usual).push(room);
+    (this.#areLarge.has(room) ? this.#large : this.#usual).add(room);
+    this.#givenBack += 1;
+    if (this.#givenBack % ROUND !== 0) return;
+    this.#usual.letGo();
+    this.#large.letGo();
+  }
+}
+
+class SpareRooms {
+  readonly #rooms: SampleRoom[] = [];
+  /** So many lay here all the time since some were let go. */
+  #untouched = 0;
+
+  /** The one that came last, so that those that are too many lie untouched. */
+  take(): SampleRoom | undefined {
+    const room = this.#rooms.pop();
+    this.#untouched = Math.min(this.#untouched, this.#rooms.length);
+    return room;
+  }
+
+  add(room: SampleRoom): void {
+    this.#rooms.push(room);
+  }
+
+  letGo(): void {
+    this.#rooms.splice(0, this.#untouched);
+    this.#untouched = this.#rooms.length;
   }
 }
 

@@ -19,10 +19,11 @@ export interface WriterSettings {
    * Where the store says that more entries in one transaction cost less, batches have more, and so
    * many are held of those batches in all partitions together: one is collected, and up to
    * `largeBatchesMax` others are applied, so that each may have as many as go into that number of
-   * batches. A collected sample takes 25 bytes, so these are 160 MB beside 15 MB of a usual batch
-   * for each partition, and what is applied some hundred bytes of each sample more. The other
-   * bounds but that of objects grow in proportion. They are samples of very many series, of which
-   * rows of few samples are all that there will be.
+   * batches. A collected sample takes 25 bytes, so these are 160 MB beside twice 15 MB of usual
+   * batches for each partition (one is applied while the next is collected; what is not used of
+   * that is given back by and by), and what is applied some hundred bytes of each sample more. The
+   * other bounds but that of objects grow in proportion. They are samples of very many series, of
+   * which rows of few samples are all that there will be.
    */
   backlogEntriesMax: number;
   /** Batches of more than the usual number of entries that are applied at the same time. */
