@@ -30,16 +30,16 @@ describe('Cursors', () => {
     [at(5, 4), at(6), 'gap'],
     [at(6), at(7), 'gap'],
   ])('calls a record from %o to %o %s', (from, to, verdict) => {
-    expect(cursors().verdict(header(from, to))).toBe(verdict);
+    expect(cursors().verdict(header(from, to), 0)).toBe(verdict);
   });
 
   it('moves only the source that was taken', () => {
     const both = cursors();
     const first = header(at(5), at(9));
     both.advance(both.at(first), at(9));
-    expect(both.verdict(header(at(5), at(9)))).toBe('below');
-    expect(both.verdict(header(at(9), at(10)))).toBe('covers');
-    expect(both.verdict(header(at(0), at(1), { source: 'job' }))).toBe('covers');
+    expect(both.verdict(header(at(5), at(9)), 0)).toBe('below');
+    expect(both.verdict(header(at(9), at(10)), 0)).toBe('covers');
+    expect(both.verdict(header(at(0), at(1), { source: 'job' }), 0)).toBe('covers');
   });
 
   it('passes over whatever comes of a job that is closed, and takes it of another log', () => {
@@ -50,10 +50,10 @@ describe('Cursors', () => {
       [at(4), at(9)],
       [at(7), at(9)],
     ] as const) {
-      expect(closed.verdict(header(from, to, { source: 'job' }))).toBe('below');
+      expect(closed.verdict(header(from, to, { source: 'job' }), 0)).toBe('below');
     }
     const other = { source: 'job', logId: 'cd'.repeat(16), logNumber: 3 };
-    expect(closed.verdict(header(at(0), at(1), other))).toBe('covers');
+    expect(closed.verdict(header(at(0), at(1), other), 0)).toBe('covers');
   });
 
   it('expects a new log, and a source that is new, from their beginnings', () => {
@@ -63,21 +63,32 @@ describe('Cursors', () => {
       hasMark: false,
       key: { ...newer, partition: 0, source: 'live' },
     });
-    expect(cursors().verdict(header(at(1), at(2), newer))).toBe('gap');
-    expect(cursors().verdict(header(at(1), at(2), { source: 'job' }))).toBe('gap');
+    expect(cursors().verdict(header(at(1), at(2), newer), 0)).toBe('gap');
+    expect(cursors().verdict(header(at(1), at(2), { source: 'job' }), 0)).toBe('gap');
+  });
+
+  it('passes over what comes before the record that continues a source, of that source alone', () => {
+    const some = cursors();
+    const gap = header(at(8), at(9));
+    some.continuesAt(some.at(gap), 30);
+    expect(some.verdict(gap, 20)).toBe('below');
+    expect(some.verdict(header(at(5, 3), at(7)), 30)).toBe('covers');
+    expect(some.verdict(header(at(0), at(1), { source: 'job' }), 20)).toBe('covers');
+    const other = { logId: 'cd'.repeat(16), logNumber: 3 };
+    expect(some.verdict(header(at(0), at(1), other), 20)).toBe('covers');
   });
 
   it('leaves it to the store to refuse another log, whatever its number', () => {
     for (const logNumber of [1, 2, 3]) {
       const other = header(at(0), at(1), { logId: 'cd'.repeat(16), logNumber });
       expect(cursors().at(other)).toMatchObject({ hasMark: false });
-      expect(cursors().verdict(other)).toBe('covers');
+      expect(cursors().verdict(other, 0)).toBe('covers');
     }
   });
 
   it('refuses another number for a log that the store knows', () => {
     const renumbered = header(at(5), at(9), { logNumber: 1 });
-    expect(() => cursors().verdict(renumbered)).toThrow(
+    expect(() => cursors().verdict(renumbered, 0)).toThrow(
       expect.objectContaining({ code: 'WRITER_LOG_NUMBER', kind: 'permanent' }),
     );
   });

@@ -23,6 +23,8 @@ export class Cursors {
   readonly #closed = new Map<string, string>();
   /** Sources of which entries are missing, while the partition goes on without them. */
   readonly #aside = new Set<string>();
+  /** By source, where the record lies that continues it: nothing of its log before that one does. */
+  readonly #continuedAt = new Map<string, Readonly<{ logId: string; offset: number }>>();
 
   constructor(partition: number, marks: ReadonlyMap<string, StoredMark>) {
     this.#partition = partition;
@@ -62,8 +64,16 @@ export class Cursors {
     this.#aside.add(cursor.key.source);
   }
 
-  verdict(header: SeriesRecordHeader): Verdict {
+  /** What lies before `offset` of the log does not continue the cursor's source. */
+  continuesAt(cursor: Cursor, offset: number): void {
+    this.#continuedAt.set(cursor.key.source, { logId: cursor.key.logId, offset });
+  }
+
+  /** Of the record at `offset` of the log. */
+  verdict(header: SeriesRecordHeader, offset: number): Verdict {
     if (this.#aside.has(header.source)) return 'below';
+    const continued = this.#continuedAt.get(header.source);
+    if (continued?.logId === header.logId && offset < continued.offset) return 'below';
     const { next } = this.at(header);
     // Whatever it holds: a job that was dropped on the way leaves a gap.
     if (this.#closed.get(header.source) === header.logId) return 'below';

@@ -199,10 +199,14 @@ export class PartitionWriter {
       },
     });
     if (offset === undefined) this.#cursors.setAside(cursor);
-    else events.found(this.#partition, offset);
+    else {
+      events.found(this.#partition, offset);
+      this.#cursors.continuesAt(cursor, offset);
+    }
     progress.running();
     await this.close();
-    this.#open(offset ?? gap.offset);
+    // On the way there may be records of other sources.
+    this.#open(Math.min(offset ?? gap.offset, gap.offset));
   }
 
   #missing(cursor: Cursor, to: Address, hasForgotten: boolean): ReturnType<typeof missingEntries> {

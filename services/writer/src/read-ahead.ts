@@ -292,13 +292,13 @@ export class ReadAhead {
     const { cursors } = this.#params;
     const { offset, appendTimeUs, payload } = streamRecord;
     // Behind a record below the mark comes another one, most likely: its header is enough.
-    if (this.#wasBelow && cursors.verdict(decodeSeriesRecordHeader(payload)) === 'below') {
+    if (this.#wasBelow && cursors.verdict(decodeSeriesRecordHeader(payload), offset) === 'below') {
       return this.#skip(offset);
     }
     const bytes = this.#copyOf(payload);
     const expected = this.#last;
     let record = decodeSeriesRecordColumns(bytes, expected?.next);
-    const verdict = cursors.verdict(record);
+    const verdict = cursors.verdict(record, offset);
     const cursor = cursors.at(record);
     this.#wasBelow = verdict === 'below';
     if (verdict === 'below') return this.#skip(offset);

@@ -1,0 +1,25 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { recordsOf } from './testing/entry-sequence.ts';
+import { at, expectedSamples, expectMark, samplesOf, until } from './testing/expectations.ts';
+import { WriterBench } from './testing/writer-bench.ts';
+
+let bench: WriterBench;
+beforeEach(() => {
+  bench = new WriterBench();
+});
+afterEach(() => bench.stop());
+
+it('what comes between a gap and the record that continues it is taken, if it is of another source', async () => {
+  await bench.append(recordsOf({ position: 4 }));
+  // An owner that was further on; what is missing of the live source comes again behind the job.
+  await bench.append(recordsOf({ from: at(7), position: 9 }));
+  await bench.append(recordsOf({ position: 3, source: 'job-7' }));
+  await bench.append(recordsOf({ from: at(4), position: 9 }));
+  const { database } = bench;
+  bench.start();
+  await expectMark(database, 9);
+  await until(() => {
+    expect(database.marks.find(({ source }) => source === 'job-7')?.mark).toEqual(at(3));
+  });
+  expect(samplesOf(database)).toEqual(expect.arrayContaining(expectedSamples(0, 9)));
+});
