@@ -224,8 +224,8 @@ describe('a batch', () => {
     first.record.entries.samples.times.fill(0);
     addToBatch(batch, recordOf(1, samples(3)), bounds);
     const { chunks } = storeBatchOf(batch);
-    expect(chunks.map((chunk) => [...chunk.samples.times])).toEqual([[7, 7, 7, 7, 7], []]);
-    expect(chunks.map((chunk) => chunk.metadata.length)).toEqual([0, 1]);
+    expect(chunks.map((chunk) => [...chunk.samples.times])).toEqual([[], [7, 7, 7, 7, 7]]);
+    expect(chunks.map((chunk) => chunk.metadata.length)).toEqual([1, 0]);
   });
 
   it('is as new as its newest sample, wherever in a record that is', () => {

@@ -129,7 +129,8 @@ function hasUnverified({ samples: { count, flags } }: Entries): boolean {
 export function storeBatchOf(batch: SeriesBatch): StoreBatch {
   const { key, from, to } = batch;
   const samples = { ...emptyEntries(), samples: batch.samples.columns };
-  return { key, from, to, chunks: [samples, ...coalesce(batch.chunks)] };
+  // Behind the definitions, which a sample's series may have among them.
+  return { key, from, to, chunks: [...coalesce(batch.chunks), samples] };
 }
 
 /** Nothing where a record has nothing else: of a backlog there are very many. */
