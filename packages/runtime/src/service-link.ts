@@ -5,7 +5,7 @@ const LINK_NAME = /_SERVICE_HOST$|_SERVICE_PORT(?:_\w+)?$|_PORT_\d+_(?:TCP|UDP|S
 /**
  * Whether the variable is one of those that Kubernetes sets in every container, for every service
  * of the namespace: nobody wrote it. Of a service called `millrace` one is `MILLRACE_PORT`, which
- * is a setting of ours as well; there the value tells.
+ * is what somebody would write who looks for the setting; there the value tells.
  */
 export function isServiceLink(name: string, value: string | undefined): boolean {
   if (LINK_NAME.test(name)) return true;
