@@ -24,6 +24,8 @@ import type { SharedSlot } from './segment-shared.ts';
 
 /** The next segment is prepared when so much of the open one is full. */
 const SPARE_FROM = 3 / 4;
+/** Zeros that are written ahead at once: an append that comes meanwhile waits for no more. */
+const FILL_BYTES = 256 * 1024;
 
 /** Payload bytes of one topic whose appends have not settled. */
 export interface InFlight {
@@ -296,10 +298,13 @@ export class PartitionLog {
   async #fill(): Promise<void> {
     const { aheadBytes, segmentBytes } = this.#params.settings;
     const { flushedBytes, filledBytes } = this.#tail;
-    const bytes = Math.min(aheadBytes, segmentBytes - filledBytes);
-    if (!this.#isFilling || bytes <= 0 || filledBytes - flushedBytes > aheadBytes / 2) return;
+    if (!this.#isFilling || filledBytes - flushedBytes > aheadBytes / 2) return;
+    const until = Math.min(filledBytes + aheadBytes, segmentBytes);
     try {
-      await this.#tail.fill(zeros(bytes));
+      do {
+        const bytes = Math.min(FILL_BYTES, until - this.#tail.filledBytes);
+        if (bytes <= 0 || !(await this.#tail.fill(zeros(bytes)))) return;
+      } while (this.#queue.length === 0 && !this.#isClosed);
     } catch (error) {
       // Perhaps the disk is full; groups bring what they need.
       this.#isFilling = false;

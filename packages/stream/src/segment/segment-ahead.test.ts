@@ -114,6 +114,33 @@ test('where nothing waits zeros are written ahead, and groups write nothing else
   await stream.close();
 });
 
+test('an append waits for one piece of the zeros and not for all of them', async () => {
+  const { files, stream, producer } = await start({
+    segmentBytes: 8 * 1024 * 1024,
+    aheadBytes: 1024 * 1024,
+  });
+  let writes = 0;
+  let goOn = (): void => undefined;
+  files.gate = async (operation, path) => {
+    if (operation !== 'write' || path !== FIRST_OPENED) return;
+    writes += 1;
+    // The group is the first, its seal the second.
+    if (writes === 3) await new Promise<void>((resolve) => (goOn = resolve));
+  };
+  await append(producer, 1);
+  await until(() => writes === 3);
+  const second = append(producer, 1);
+  goOn();
+  await second;
+  // A quarter of a mebibyte came with the first group, as much is the piece.
+  expect(files.content(FIRST).length).toBeLessThan(600 * 1024);
+  expect(writes).toBe(4);
+  // Once nothing waits again, the rest follows.
+  await until(() => files.content(FIRST).length > 1024 * 1024);
+  await stream.close();
+  expect(await lengths(files.crash('power'))).toHaveLength(2);
+});
+
 test('zeros that cannot be written refuse nothing, and are not tried again soon', async () => {
   const { files, stream, producer } = await start();
   let writes = 0;

@@ -23,7 +23,8 @@ import { crc32 } from 'node:zlib';
  *   were flushed once. That, and nothing else, tells a torn end from damage.
  * - *kinds*: `record`; `seal`, written where the next group will go when nothing waits, a witness
  *   for the last group and overwritten by the next; `end`, the last frame of a closed segment:
- *   zeros behind it are cut off some time later, or when the log is opened the next time.
+ *   zeros behind it are cut off some time later, or when the log is opened the next time (the
+ *   builds before they were written take them for damage: see CHANGELOG.md before going back).
  *   The offset of a seal or an end is the next record's; their payload is empty.
  */
 export const SEGMENT_HEADER_BYTES = 32;

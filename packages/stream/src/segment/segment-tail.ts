@@ -99,11 +99,11 @@ export class SegmentTail {
   }
 
   /**
-   * Writes zeros behind what the file has blocks for, so that the next groups find some. Does
-   * nothing when the file is not sound, or takes no more.
+   * Writes zeros behind what the file has blocks for, so that the next groups find some. False,
+   * and nothing done, when the file is not sound, or takes no more.
    */
-  async fill(zeros: Buffer): Promise<void> {
-    if (this.#state !== 'sound' || this.#ended) return;
+  async fill(zeros: Buffer): Promise<boolean> {
+    if (this.#state !== 'sound' || this.#ended) return false;
     try {
       await this.#file.writeThrough(zeros, this.#filledBytes);
     } catch (error) {
@@ -111,6 +111,7 @@ export class SegmentTail {
       throw error;
     }
     this.#filledBytes += zeros.length;
+    return true;
   }
 
   /** Closes the segment for good by its end frame. Zeros behind it are for `trim`. */
