@@ -23,7 +23,10 @@ export const STREAM_CODES = {
   replaced: 'STREAM_REPLACED',
   /** No broker answers, or a partition has no leader. Tried again by whoever asks. */
   unreachable: 'STREAM_UNREACHABLE',
-  /** Topics are missing, cannot be made, or are configured so that records could be lost. */
+  /**
+   * There is no log here yet, or its topics are missing, cannot be made, or are configured so that
+   * records could be lost.
+   */
   notSetUp: 'STREAM_NOT_SET_UP',
   /** The list of brokers cannot be read. */
   address: 'STREAM_ADDRESS',

@@ -79,6 +79,7 @@ describe('millrace checkpoint', () => {
     const nowhere = await run('list');
     expect(nowhere.code).toBe(1);
     expect(nowhere.err).toContain('There is no log in');
+    expect(nowhere.err).toContain('STREAM_NOT_SET_UP');
     await (await openLog()).close();
     expect((await run('list')).out).toContain('no checkpoints yet');
     expect((await run('verify')).code).toBe(0);

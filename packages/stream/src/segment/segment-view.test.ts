@@ -82,7 +82,11 @@ test('a view of a damaged log says so, and one of no log too', async () => {
   const files = new SimulatedFiles(() => 0.5);
   const opening = (): Promise<Stream> =>
     openSegmentView({ directory: '/log', clock: systemClock, files });
-  await expect(opening()).rejects.toThrow(/There is no log/);
+  await expect(opening()).rejects.toMatchObject({
+    code: STREAM_CODES.notSetUp,
+    message: expect.stringContaining('There is no log in /log'),
+    remedy: expect.stringContaining('millrace up'),
+  });
   const owner = await open(files, settings);
   for (let i = 0; i < 3; i += 1) await owner.producer().append(TOPIC_EVENTS, 0, payloadOf(i));
   await owner.close();

@@ -36,7 +36,7 @@ const LOOKS_AT_DAMAGE = 3;
  * owner runs or not. It shows what the files prove to be flushed. That is everything, except the
  * last group of an owner that was killed in the instant before it could note its flush.
  *
- * @throws StreamError STREAM_FORBIDDEN, or STREAM_CORRUPT when there is no log.
+ * @throws StreamError STREAM_FORBIDDEN, or STREAM_NOT_SET_UP when there is no log.
  */
 export async function openSegmentView(params: SegmentViewParams): Promise<Stream> {
   const files = params.files ?? nodeFiles;
@@ -50,9 +50,9 @@ export async function openSegmentView(params: SegmentViewParams): Promise<Stream
   });
   if (found === undefined) {
     throw new StreamError({
-      code: STREAM_CODES.corrupt,
+      code: STREAM_CODES.notSetUp,
       message: `There is no log in ${directory}: it has no log.json.`,
-      remedy: 'Name the directory of the log, or start millrace once to create it.',
+      remedy: 'Name the right data directory with --data-dir, or make a log there: "millrace up".',
     });
   }
   const settings = completeSettings(params.settings);
