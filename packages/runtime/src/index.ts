@@ -9,6 +9,7 @@ export { startHealthServer, type HealthServer, type HealthSource } from './healt
 export type { Dependency, Health } from './health.ts';
 export { createQuietLog } from './quiet-log.ts';
 export { createLog, silentLog, type Log, type LogFields, type LogLevel } from './log.ts';
+export { makeDirectories } from './make-directories.ts';
 export {
   createMeter,
   type Measurement,

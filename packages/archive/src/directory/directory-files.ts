@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { link, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { systemClock, type Clock } from '@millrace/runtime';
+import { makeDirectories, systemClock, type Clock } from '@millrace/runtime';
 import { archiveRefused, archiveUnreachable } from '../archive-errors.ts';
 import type { ArchiveFiles, ListedFile } from '../archive-files.ts';
 import { flushFolder, putWhole } from '../put-whole.ts';
@@ -100,7 +100,7 @@ async function nameUnlessThere(unfinished: string, path: string): Promise<void> 
 
 /** Its entry has to be as durable as what is in it. */
 async function makeFolder(folder: string): Promise<void> {
-  const made = await mkdir(folder, { recursive: true, mode: 0o750 });
+  const made = await makeDirectories(folder, 0o750);
   if (made === undefined) return;
   for (let one = folder; one.length >= made.length; one = dirname(one)) {
     await flushFolder(dirname(one));

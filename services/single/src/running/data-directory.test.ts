@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,5 +32,10 @@ test('it is made so that PostgreSQL may pass through, and the log is private', a
 test('a place that cannot be a directory is a fault of the configuration', async () => {
   await writeFile(join(base, 'file'), '');
   const directory = chooseDataDirectory({ dataDir: join(base, 'file', 'x'), uid: 1, cwd: '/' });
+  await expect(makeDataDirectory(directory)).rejects.toMatchObject({ code: 'CONFIG_DATA_DIR' });
+});
+
+test.runIf(existsSync('/proc/self'))('where nobody can make one that is told, too', async () => {
+  const directory = chooseDataDirectory({ dataDir: '/proc/x', uid: 1, cwd: '/' });
   await expect(makeDataDirectory(directory)).rejects.toMatchObject({ code: 'CONFIG_DATA_DIR' });
 });

@@ -1,6 +1,6 @@
-import { chmod, mkdir } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { MillraceError } from '@millrace/runtime';
+import { makeDirectories, MillraceError } from '@millrace/runtime';
 
 /** Where one process keeps everything. */
 export interface DataDirectory {
@@ -43,12 +43,11 @@ export function usualDataDirectory(dataDir: string | undefined): DataDirectory {
 /** @throws MillraceError CONFIG_DATA_DIR when it cannot be made or written. */
 export async function makeDataDirectory(directory: DataDirectory): Promise<void> {
   try {
-    const made = await mkdir(directory.path, { recursive: true });
+    const made = await makeDirectories(directory.path);
     // Whatever the umask says: PostgreSQL, as nobody, has to pass through. What is private lies
     // in directories of its own.
     if (made !== undefined) await chmod(directory.path, 0o755);
-    for (const path of [directory.log, directory.state])
-      await mkdir(path, { recursive: true, mode: 0o700 });
+    for (const path of [directory.log, directory.state]) await makeDirectories(path, 0o700);
   } catch (error) {
     throw new MillraceError({
       code: 'CONFIG_DATA_DIR',
