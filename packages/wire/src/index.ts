@@ -105,6 +105,7 @@ export { decodeHistogram, encodeHistogram } from './histogram-codec.ts';
 export { DEFAULT_LABEL_LIMITS, type LabelLimits } from './label-limits.ts';
 export { JSON_FORM } from './push/decode-json.ts';
 export { decodePush } from './push/decode-push.ts';
+export { closestWord } from './push/closest-word.ts';
 export { parseTime } from './push/parse-time.ts';
 export { readSample } from './push/read-sample.ts';
 export { DEFAULT_PUSH_LIMITS, type PushLimits } from './push/push-limits.ts';

@@ -9,6 +9,7 @@ import { namedTenant } from './named-tenant.ts';
 import { producerIdentity } from './producer-identity.ts';
 import { pushAnswers } from './push-answer.ts';
 import { bodyEncoding, readBody } from './request-body.ts';
+import { WAIT_PARAMETERS } from './wait-parameters.ts';
 
 const TYPES: ReadonlySet<string> = new Set([
   '',
@@ -27,7 +28,8 @@ interface Parts {
 /** `POST /v1/batch[?tenant=NAME]`: the native columnar batch, plain or with gzip. */
 export function batchRoute(parts: Parts): HttpRoute {
   const handle = async (request: HttpRequest) => receive(parts, request);
-  return { method: 'POST', path: '/v1/batch', isHot: true, handle };
+  const parameters = ['tenant', ...WAIT_PARAMETERS];
+  return { method: 'POST', path: '/v1/batch', parameters, isHot: true, handle };
 }
 
 async function receive(parts: Parts, request: HttpRequest): Promise<HttpAnswer> {

@@ -29,12 +29,18 @@ const BODY_BYTES_MAX = 1024;
  * `POST …/NUMBER/jobs` with `{"paused": true}` or `{"samplesPerSecond": 1000}`.
  */
 export function candidatesRoutes(parts: Parts): HttpRoute[] {
-  const route = (method: HttpRoute['method'], path: string, handle: Handle): HttpRoute => {
-    return { method, path, handle: (request) => explained(parts, handle(parts, request)) };
+  const route = (
+    method: HttpRoute['method'],
+    path: string,
+    handle: Handle,
+    parameters: readonly string[] = [],
+  ): HttpRoute => {
+    const explaining = async (request: HttpRequest) => explained(parts, handle(parts, request));
+    return { method, path, parameters, handle: explaining };
   };
   return [
     route('GET', PATH, show),
-    route('POST', PATH, begin),
+    route('POST', PATH, begin, ['since_us', 'samples_per_second']),
     route('POST', `${PATH}/:number/promote`, async (_, request) => {
       const number = await numberToChange(parts, request, checkRehearsed);
       return await told(parts, await parts.rules.promote(number));

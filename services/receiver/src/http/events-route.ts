@@ -7,6 +7,7 @@ import { mediaTypeOf, type HttpAnswer, type HttpRequest, type HttpRoute } from '
 import { producerIdentity } from './producer-identity.ts';
 import { pushAnswers } from './push-answer.ts';
 import { bodyEncoding, readBody } from './request-body.ts';
+import { WAIT_PARAMETERS } from './wait-parameters.ts';
 
 const PROTOCOLS: Readonly<Record<string, PushedRequest['protocol']>> = {
   // A sender that names no type most likely sends JSON; the decoder tells if not.
@@ -29,7 +30,8 @@ interface Parts {
 
 /** `POST /v1/events`: JSON, NDJSON or MessagePack, plain or with gzip. */
 export function eventsRoute(parts: Parts): HttpRoute {
-  return { method: 'POST', path: '/v1/events', handle: async (request) => receive(parts, request) };
+  const handle = async (request: HttpRequest) => receive(parts, request);
+  return { method: 'POST', path: '/v1/events', parameters: WAIT_PARAMETERS, handle };
 }
 
 async function receive(parts: Parts, request: HttpRequest): Promise<HttpAnswer> {

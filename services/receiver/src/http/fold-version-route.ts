@@ -24,6 +24,7 @@ export function foldVersionRoute(parts: Parts): HttpRoute {
   return {
     method: 'POST',
     path: '/api/v1/rules/fold-version',
+    parameters: ['plan'],
     handle: (request) => explained(parts, change(parts, request)),
   };
 }

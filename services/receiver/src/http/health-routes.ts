@@ -14,12 +14,12 @@ export function healthRoutes(parts: Parts): HttpRoute[] {
   const status = async () => jsonAnswer(200, await parts.status());
   const metrics = async () => exposition(await parts.exposition());
   return [
-    { method: 'GET', path: '/healthz', handle: alive },
-    { method: 'GET', path: '/-/healthy', handle: alive },
-    { method: 'GET', path: '/readyz', handle: ready },
-    { method: 'GET', path: '/-/ready', handle: ready },
-    { method: 'GET', path: '/api/v1/status', handle: status },
-    { method: 'GET', path: '/metrics', handle: metrics },
+    { method: 'GET', path: '/healthz', parameters: 'any', handle: alive },
+    { method: 'GET', path: '/-/healthy', parameters: 'any', handle: alive },
+    { method: 'GET', path: '/readyz', parameters: 'any', handle: ready },
+    { method: 'GET', path: '/-/ready', parameters: 'any', handle: ready },
+    { method: 'GET', path: '/api/v1/status', parameters: 'any', handle: status },
+    { method: 'GET', path: '/metrics', parameters: 'any', handle: metrics },
   ];
 }
 

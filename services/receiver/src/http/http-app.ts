@@ -5,6 +5,7 @@ import type { ReceiverEvents } from '../events.ts';
 import type { ReceiverSettings } from '../settings.ts';
 import type { HttpAnswer, HttpRequest, HttpRoute } from './http-exchange.ts';
 import { OverloadError } from '../overload-error.ts';
+import { checkParameters } from './check-parameters.ts';
 import { foreignPath } from './foreign-paths.ts';
 import { OpenConnections } from './open-connections.ts';
 import { RawRequest } from './raw-request.ts';
@@ -172,6 +173,7 @@ async function answerTo(
   { events, settings }: Parts,
 ): Promise<HttpAnswer> {
   try {
+    checkParameters(request, route);
     return await route.handle(request);
   } catch (error) {
     if (error instanceof OverloadError) events.overloaded(error.bound);

@@ -23,6 +23,8 @@ export interface HttpRoute {
   method: 'GET' | 'POST';
   /** Segments such as `:number` stand for any text without a slash. */
   path: string;
+  /** What a query may name; left out: nothing. Of `any`, what is not known is passed over. */
+  parameters?: readonly string[] | 'any';
   /** Whether so many requests are for it that nothing may stand between it and the server. */
   isHot?: boolean;
   /** Errors become problem answers. */

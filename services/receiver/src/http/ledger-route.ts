@@ -15,7 +15,8 @@ interface Parts {
 
 /** `GET /api/v1/ledger[?tenant=NAME]`: where every accepted sample went. */
 export function ledgerRoute(parts: Parts): HttpRoute {
-  return { method: 'GET', path: '/api/v1/ledger', handle: (request) => show(parts, request) };
+  const handle = async (request: HttpRequest) => show(parts, request);
+  return { method: 'GET', path: '/api/v1/ledger', parameters: ['tenant'], handle };
 }
 
 async function show({ ledger, settings }: Parts, request: HttpRequest): Promise<HttpAnswer> {

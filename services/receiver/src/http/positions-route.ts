@@ -4,7 +4,7 @@ import type { StoreWait } from '../store-wait.ts';
 import { decodeToken, shortLogId, type TokenPosition } from '../token.ts';
 import { jsonAnswer, type HttpAnswer, type HttpRequest, type HttpRoute } from './http-exchange.ts';
 import { RequestError } from './problem.ts';
-import { waitMsOf, waitUnavailable } from './wait-parameters.ts';
+import { WAIT_PARAMETERS, waitMsOf, waitUnavailable } from './wait-parameters.ts';
 
 /** How far the store has come with what a token stands for. */
 export interface PositionsAnswer {
@@ -24,6 +24,7 @@ export function positionsRoute(parts: Parts): HttpRoute {
   return {
     method: 'GET',
     path: '/api/v1/positions',
+    parameters: ['token', ...WAIT_PARAMETERS],
     handle: async (request) => answer(parts, request),
   };
 }

@@ -29,6 +29,7 @@ export function redriveRoute(parts: Parts): HttpRoute {
   return {
     method: 'POST',
     path: '/api/v1/redrive',
+    parameters: ['tenant'],
     handle: (request) => redrive(parts, request),
   };
 }

@@ -31,7 +31,8 @@ interface Parts {
 export function remoteWriteRoutes(parts: Parts): HttpRoute[] {
   const handle = async (request: HttpRequest) => receive(parts, request);
   const paths = ['/api/v1/write', '/api/v1/push'];
-  return paths.map((path) => ({ method: 'POST', path, isHot: true, handle }));
+  // What a proxy on the way adds is no fault of the sender's, who would drop its samples for it.
+  return paths.map((path) => ({ method: 'POST', path, parameters: 'any', isHot: true, handle }));
 }
 
 async function receive(parts: Parts, request: HttpRequest): Promise<HttpAnswer> {

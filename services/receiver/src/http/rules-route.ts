@@ -18,11 +18,11 @@ const PATH = '/api/v1/rules';
 
 /** `GET /api/v1/rules[?version=N]` and `POST /api/v1/rules[?plan=true]` with a rule file. */
 export function rulesRoutes(parts: Parts): HttpRoute[] {
-  const read = async (request: HttpRequest) => show(parts, request);
-  const write = async (request: HttpRequest) => change(parts, request);
+  const read = async (request: HttpRequest) => explained(parts, show(parts, request));
+  const write = async (request: HttpRequest) => explained(parts, change(parts, request));
   return [
-    { method: 'GET', path: PATH, handle: (request) => explained(parts, read(request)) },
-    { method: 'POST', path: PATH, handle: (request) => explained(parts, write(request)) },
+    { method: 'GET', path: PATH, parameters: ['version'], handle: read },
+    { method: 'POST', path: PATH, parameters: ['plan'], handle: write },
   ];
 }
 

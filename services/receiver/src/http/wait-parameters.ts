@@ -1,6 +1,9 @@
 import { formatDuration, parseDurationMs } from '../duration.ts';
 import { RequestError } from './problem.ts';
 
+/** What `waitMsOf` reads. */
+export const WAIT_PARAMETERS = ['wait', 'timeout'] as const;
+
 /**
  * `wait=stored` and `timeout=5s` of a query: for how long to wait, undefined for not at all. A
  * longer timeout than the bound is cut to it.
