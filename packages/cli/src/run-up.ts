@@ -1,4 +1,10 @@
-import { createConsoleLog, errorText, listenForShutdown, type Log } from '@millrace/runtime';
+import {
+  createConsoleLog,
+  errorText,
+  listenForShutdown,
+  type Log,
+  type StageStatus,
+} from '@millrace/runtime';
 import { readSingleSettings, startSingle, type Single } from '@millrace/single';
 import { usualDataDirectory, version, type RunFile } from '@millrace/single/running';
 import type { CliContext } from './cli-context.ts';
@@ -26,7 +32,13 @@ export async function up(
     });
     const isUsual = usualDataDirectory(undefined).path === single.info.directory;
     const tookMs = performance.now() - startedMs;
-    context.output.result(formatWelcome({ ...context, info: single.info, isUsual, tookMs }));
+    // Of one that broke down meanwhile `untilOver` tells.
+    const stages = await single.status().then(
+      (status) => status.stages,
+      () => [],
+    );
+    const { info } = single;
+    context.output.result(formatWelcome({ ...context, info, isUsual, tookMs, stages }));
     await untilOver(single, shutdown.requested, log);
   } finally {
     shutdown.dispose();
@@ -58,9 +70,10 @@ export function formatWelcome(
     /** Whether the data directory is where other commands look by themselves. */
     isUsual: boolean;
     tookMs: number;
+    stages: readonly StageStatus[];
   }>,
 ): string {
-  const { output, program, info, isUsual, tookMs } = params;
+  const { output, program, info, isUsual, tookMs, stages } = params;
   const { bold, dim } = output.colours;
   const { url, store, directory } = info;
   const where = isUsual ? '' : ` --data-dir ${quoted(directory)}`;
@@ -86,9 +99,20 @@ export function formatWelcome(
   const lines = blocks.flatMap(([name, texts]) =>
     texts.map((text, i) => `  ${bold((i === 0 ? name : '').padEnd(6))}${text}`),
   );
-  const ready = `ready after ${formatDurationMs(tookMs)}`;
-  const head = `Millrace ${version} takes data at ${bold(url)}, ${ready}.`;
+  const ready = standstill(stages) ?? `, ready after ${formatDurationMs(tookMs)}.`;
+  const head = `Millrace ${version} takes data at ${bold(url)}${ready}`;
   return ['', head, '', ...lines, ''].join('\n');
+}
+
+/** What to say where all partitions of a stage have stopped: for a reason that a person mends. */
+function standstill(stages: readonly StageStatus[]): string | undefined {
+  const standing = stages.flatMap(({ stage, partitions }) => {
+    const [first] = partitions;
+    if (first === undefined || partitions.some(({ state }) => state !== 'stopped')) return [];
+    return [`the ${stage} has stopped (${first.reason?.code ?? 'no reason'})`];
+  });
+  if (standing.length === 0) return undefined;
+  return ` and keeps it, but ${standing.join(' and ')}: "millrace status" says what to do.`;
 }
 
 /** For a shell, when it needs that. */

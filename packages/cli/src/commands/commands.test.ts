@@ -63,7 +63,7 @@ test('flags are written over the environment', () => {
 
 test('the welcome can be pasted: where to push, how to look, where the data lies', () => {
   const output = { colours: plain } as ConsoleOutput;
-  const params = { output, program: 'npx millrace', info: run, tookMs: 900 };
+  const params = { output, program: 'npx millrace', info: run, tookMs: 900, stages: [] };
   const text = formatWelcome({ ...params, isUsual: true });
   expect(text).toContain(
     `curl http://127.0.0.1:9480/v1/events -H 'Content-Type: application/json'`,
@@ -72,6 +72,20 @@ test('the welcome can be pasted: where to push, how to look, where the data lies
   expect(text).toContain('psql -h /d/socket -p 5432 -U millrace millrace');
   expect(text).toContain('ready after 900 ms');
   expect(formatWelcome({ ...params, isUsual: false })).toContain('sql --data-dir /d "SELECT');
+});
+
+test('the welcome does not call ready what stands still', () => {
+  const output = { colours: plain } as ConsoleOutput;
+  const params = { output, program: 'npx millrace', info: run, tookMs: 900, isUsual: true };
+  const text = formatWelcome({ ...params, stages });
+  expect(text).toContain('keeps it, but the writer has stopped (WRITER_GAP)');
+  expect(text).not.toContain('ready');
+  // What still works on some partitions, or has none yet, does not stand still.
+  const [receiver, writer] = stages as [StageStatus, StageStatus];
+  const some = { ...writer, partitions: [...receiver.partitions, ...writer.partitions] };
+  for (const one of [some, { ...writer, partitions: [] }]) {
+    expect(formatWelcome({ ...params, stages: [receiver, one] })).toContain('ready after 900 ms.');
+  }
 });
 
 test('status shows every partition, and every reason with its remedy', () => {
