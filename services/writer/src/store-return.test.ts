@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '@millrace/runtime';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { StoreReturn } from './store-return.ts';
 import { failure } from './testing/expectations.ts';
 
@@ -9,6 +9,8 @@ const LOOK_MS = 1000;
 /** Time that passes only when it is told to, in order. */
 class SteppedClock implements Clock {
   #nowMs = 0;
+  /** Of those that wake at the same time, whoever fell asleep last is first. */
+  isLastFirst = false;
   readonly #sleepers = new Set<{ untilMs: number; wake: () => void }>();
 
   nowUs(): number {
@@ -36,7 +38,8 @@ class SteppedClock implements Clock {
     const endMs = this.#nowMs + ms;
     for (;;) {
       for (let i = 0; i < 10; i += 1) await setImmediate();
-      const [next] = [...this.#sleepers].sort((a, b) => a.untilMs - b.untilMs);
+      const all = this.isLastFirst ? [...this.#sleepers].reverse() : [...this.#sleepers];
+      const [next] = all.sort((a, b) => a.untilMs - b.untilMs);
       if (next === undefined || next.untilMs > endMs) break;
       this.#nowMs = next.untilMs;
       this.#sleepers.delete(next);
@@ -46,13 +49,16 @@ class SteppedClock implements Clock {
   }
 }
 
-function scene(partitions: number, delayMs: number) {
+function scene(
+  partitions: number,
+  delayMs: number,
+  away = (): Promise<void> => Promise.reject(failure('transient')),
+) {
   const clock = new SteppedClock();
   const stopping = new AbortController();
   const scene = { clock, stopping, isThere: false, looks: 0, seenAtMs: [] as number[] };
   const absence = new StoreReturn({ clock, lookMs: LOOK_MS, onLook: () => (scene.looks += 1) });
-  const look = (): Promise<void> =>
-    scene.isThere ? Promise.resolve() : Promise.reject(failure('transient'));
+  const look = (): Promise<void> => (scene.isThere ? Promise.resolve() : away());
   const waits = Array.from({ length: partitions }, () =>
     absence
       .wait({ delayMs, look }, stopping.signal)
@@ -106,4 +112,43 @@ it('who stops does not wait', async () => {
   stopping.abort(failure('aborted'));
   await expect(all).rejects.toThrow('It is aborted.');
   expect(seen.seenAtMs).toEqual([]);
+});
+
+describe('where packets are lost', () => {
+  const noAnswer = (): Promise<void> => new Promise(() => undefined);
+
+  it('a pause is no longer for a look that has no answer', async () => {
+    const { scene: seen, clock, all } = scene(3, 5000, noAnswer);
+    await clock.pass(5000);
+    await all;
+    expect(seen.seenAtMs).toEqual([5000, 5000, 5000]);
+    expect(seen.looks).toBeGreaterThan(0);
+  });
+
+  it('who stops does not wait for the answer', async () => {
+    const { scene: seen, clock, stopping, all } = scene(3, 60_000, noAnswer);
+    await clock.pass(2 * LOOK_MS);
+    stopping.abort(failure('aborted'));
+    await expect(all).rejects.toThrow('It is aborted.');
+    expect(seen.seenAtMs).toEqual([]);
+  });
+});
+
+it.each([false, true])('somebody looks when others leave together (%s)', async (isLastFirst) => {
+  const clock = new SteppedClock();
+  clock.isLastFirst = isLastFirst;
+  let looks = 0;
+  const absence = new StoreReturn({ clock, lookMs: LOOK_MS, onLook: () => (looks += 1) });
+  const look = (): Promise<void> => Promise.reject(failure('transient'));
+  const { signal } = new AbortController();
+  const pauses = [...Array.from({ length: 8 }, () => 1800), 60_000].map((delayMs) =>
+    absence.wait({ delayMs, look }, signal),
+  );
+  await clock.pass(1800);
+  await Promise.all(pauses.slice(0, 8));
+  const before = looks;
+  await clock.pass(20_000);
+  expect(looks - before).toBeGreaterThanOrEqual(18);
+  await clock.pass(60_000);
+  await Promise.all(pauses);
 });

@@ -38,15 +38,20 @@ export class StoreReturn {
   async wait({ delayMs, look }: Absence, signal: AbortSignal): Promise<void> {
     const { clock } = this.#params;
     const startUs = clock.nowUs();
-    for (;;) {
-      const leftMs = delayMs - (clock.nowUs() - startUs) / 1000;
-      if (leftMs <= 0) return;
-      // A clock that was set back must not make a pause longer than it was to be.
-      const atMostMs = Math.min(leftMs, delayMs);
-      const isOver = this.#isLooking
-        ? await this.#waitForOthers(atMostMs, signal)
-        : await this.#lookWithin(atMostMs, look, signal);
-      if (isOver) return;
+    try {
+      for (;;) {
+        const leftMs = delayMs - (clock.nowUs() - startUs) / 1000;
+        if (leftMs <= 0) return;
+        // A clock that was set back must not make a pause longer than it was to be.
+        const atMostMs = Math.min(leftMs, delayMs);
+        const isOver = this.#isLooking
+          ? await this.#waitForOthers(atMostMs, signal)
+          : await this.#lookWithin(atMostMs, look, signal);
+        if (isOver) return;
+      }
+    } finally {
+      // Also of one that was told to look in the moment in which it left.
+      if (!this.#isLooking) this.#passOn();
     }
   }
 
@@ -63,15 +68,38 @@ export class StoreReturn {
       await clock.sleep(Math.min(pauseMs, leftMs), signal);
       // An attempt follows, which sees it as well.
       if (pauseMs >= leftMs) return true;
-      const isThere = await answers(look);
+      const isThere = await this.#answersWithin(leftMs - pauseMs, look, signal);
       onLook(isThere);
       if (isThere) this.seen();
       return isThere;
     } finally {
       this.#isLooking = false;
-      // Whoever is next may look instead.
-      for (const tell of [...this.#waiting].slice(0, 1)) tell(false);
     }
+  }
+
+  /** Where packets are lost nobody refuses either: false as well when the pause is over first. */
+  async #answersWithin(
+    leftMs: number,
+    look: Absence['look'],
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const over = new AbortController();
+    const either = AbortSignal.any([signal, over.signal]);
+    const pause = this.#params.clock.sleep(leftMs, either).then(
+      () => false,
+      () => false,
+    );
+    const isThere = await Promise.race([answers(look), pause]);
+    over.abort();
+    await pause;
+    signal.throwIfAborted();
+    return isThere;
+  }
+
+  /** Somebody else may look instead. */
+  #passOn(): void {
+    const [next] = this.#waiting;
+    next?.(false);
   }
 
   async #waitForOthers(leftMs: number, signal: AbortSignal): Promise<boolean> {
@@ -96,7 +124,7 @@ export class StoreReturn {
     return isOver;
   }
 
-  /** Writers that lost the store together must not look for it together. */
+  /** Several writers lose the store together, but seldom in the same millisecond. */
   #spreadMs(): number {
     const { clock, lookMs } = this.#params;
     const chance = (Math.floor(clock.nowUs() / 1000) % SPREAD) / SPREAD;
