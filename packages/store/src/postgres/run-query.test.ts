@@ -76,7 +76,8 @@ describe('a query', () => {
     expect(result).toMatchObject({ rows: [[1], [2]], truncated: true });
   });
 
-  it('ends on the server, too, when whoever asked is gone', async () => {
+  /** Between the client and the server; `change` gets what the client sends. */
+  async function startProxy(change = (bytes: Buffer): Buffer => bytes) {
     const { connection } = postgres.server;
     if (!('host' in connection)) throw new Error('the server of the tests has no socket');
     const directory = await mkdtemp(join(tmpdir(), 'millrace-gone-'));
@@ -85,14 +86,25 @@ describe('a query', () => {
     const proxy = createServer((socket) => {
       const server = createConnection(join(host, `.s.PGSQL.${port}`));
       between.push(socket, server);
-      socket
-        .on('error', () => undefined)
-        .pipe(server.on('error', () => undefined))
-        .pipe(socket);
+      for (const one of [socket, server]) one.on('error', () => undefined);
+      socket.on('data', (bytes) => server.write(change(bytes))).on('end', () => server.end());
+      server.pipe(socket);
     });
     await new Promise<void>((resolve) => {
       proxy.listen(join(directory, `.s.PGSQL.${port}`), resolve);
     });
+    return {
+      connection: { ...connection, host: directory },
+      cut: () => between.forEach((socket) => socket.destroy()),
+      stop: async () => {
+        await new Promise((resolve) => proxy.close(resolve));
+        await rm(directory, { recursive: true });
+      },
+    };
+  }
+
+  it('ends on the server, too, when whoever asked is gone', async () => {
+    const proxy = await startProxy();
     const sleepers = async (): Promise<unknown> => {
       const { rows } = await run(
         `SELECT count(*) FROM pg_stat_activity
@@ -100,15 +112,33 @@ describe('a query', () => {
       );
       return rows[0]?.[0];
     };
-    const cut = runQuery({ ...connection, host: directory }, 'SELECT pg_sleep(100)').catch(
-      (error: unknown) => error,
-    );
+    const cut = runQuery(proxy.connection, 'SELECT pg_sleep(100)').catch((error: unknown) => error);
     await vi.waitFor(async () => expect(await sleepers()).toBe(1), { timeout: 5000 });
-    for (const socket of between) socket.destroy();
+    proxy.cut();
     expect(await cut).toMatchObject({ code: 'STORE_UNREACHABLE' });
     await vi.waitFor(async () => expect(await sleepers()).toBe(0), { timeout: 10_000 });
-    await new Promise((resolve) => proxy.close(resolve));
-    await rm(directory, { recursive: true });
+    await proxy.stop();
+  });
+
+  it('runs on a server that cannot look whether somebody is there', async () => {
+    const told: string[] = [];
+    // What a server on Windows says of any number, this one says of a negative one.
+    const proxy = await startProxy((bytes) => {
+      const text = bytes.toString('latin1');
+      const changed = text.replace('check_interval = 1000', 'check_interval = -100');
+      if (changed !== text) told.push(changed);
+      return Buffer.from(changed, 'latin1');
+    });
+    const asks = [{ write: false }, { write: true }];
+    for (const settings of asks) {
+      const { rows } = await runQuery(proxy.connection, 'SELECT 1', settings);
+      expect(rows).toEqual([[1]]);
+    }
+    expect(told).toHaveLength(asks.length);
+    await expect(runQuery(proxy.connection, 'CREATE TABLE u (a int)')).rejects.toMatchObject({
+      code: 'STORE_QUERY',
+    });
+    await proxy.stop();
   });
 
   it('tells where the fault is', async () => {

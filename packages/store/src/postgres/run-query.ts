@@ -54,9 +54,8 @@ export async function runQuery(
   client.on('error', () => undefined);
   try {
     await client.connect();
-    await client.query(all.write ? 'BEGIN' : 'BEGIN READ ONLY');
-    // Of whoever lost patience the statement ends too, and not only when it has rows to send.
-    await client.query(`SET LOCAL client_connection_check_interval = ${GONE_CHECK_MS}`);
+    await client.query(`BEGIN${all.write ? '' : ' READ ONLY'}; SAVEPOINT gone`);
+    await lookForGone(client);
     // No log has what a person changes: told as done, it must survive a crash.
     if (all.write) await client.query('SET LOCAL synchronous_commit = on');
     const result = await collect(client, sql, all);
@@ -69,6 +68,23 @@ export async function runQuery(
     await client.end();
   }
 }
+
+/**
+ * Of whoever lost patience the statement ends too, and not only when it has rows to send. Where the
+ * server cannot look, as on Windows, it goes on for as long as its time limit lets it.
+ */
+async function lookForGone(client: pg.Client): Promise<void> {
+  const set = `SET LOCAL client_connection_check_interval = ${GONE_CHECK_MS}`;
+  try {
+    await client.query(`${set}; RELEASE SAVEPOINT gone`);
+  } catch (error) {
+    if (!CANNOT_LOOK.has((error as SqlError).code ?? '')) throw error;
+    await client.query('ROLLBACK TO SAVEPOINT gone; RELEASE SAVEPOINT gone');
+  }
+}
+
+/** A value that this server does not take, or a setting that it does not know. */
+const CANNOT_LOOK: ReadonlySet<string> = new Set(['22023', '42704']);
 
 /** One statement only: the extended protocol refuses several, so none can leave the transaction. */
 function collect(client: pg.Client, sql: string, settings: RunQuerySettings): Promise<QueryResult> {
