@@ -98,7 +98,7 @@ const DENSE_SHARE = 0.5;
 
 /**
  * To wait in the head costs as much as half a row. Where a full one has few samples of each series,
- * a batch of nearly as many does not gain by it.
+ * a batch of half as many does not gain by it.
  */
 function densePerSeries({ seriesCount }: HeadSamples, settings: PackingSettings): number {
   const { densePerSeriesMin, headRowsMax } = settings;
