@@ -68,7 +68,8 @@ it.each(['small', 'mixed'])('%s slices come as they were, also when they wait', 
   });
   const copying = sessionOf(client).copy('copy-samples-packed', slices(sizes));
   database.pause();
-  await vi.waitFor(() => expect(socket.writableLength).toBeGreaterThan(0));
+  const waits = (): void => expect(socket.writableLength).toBeGreaterThan(0);
+  await vi.waitFor(waits, { timeout: 5000 });
   database.resume();
   await copying;
   let at = 0;
