@@ -9,7 +9,7 @@ beforeEach(() => {
 });
 afterEach(() => bench.stop());
 
-it('what comes between a gap and the record that continues it is taken, if it is of another source', async () => {
+it('what comes between a gap and what continues it is taken, of another source', async () => {
   await bench.append(recordsOf({ position: 4 }));
   // An owner that was further on; what is missing of the live source comes again behind the job.
   await bench.append(recordsOf({ from: at(7), position: 9 }));

@@ -67,7 +67,7 @@ describe('Cursors', () => {
     expect(cursors().verdict(header(at(1), at(2), { source: 'job' }), 0)).toBe('gap');
   });
 
-  it('passes over what comes before the record that continues a source, of that source alone', () => {
+  it('passes over what comes before what continues a source, of that source alone', () => {
     const some = cursors();
     const gap = header(at(8), at(9));
     some.continuesAt(some.at(gap), 30);
