@@ -145,7 +145,7 @@ export const ROW_CODECS: { [K in RowEntryType]: RowCodec<RowEntries[K]> } = {
 
 /** Which list of `Entries` holds the entries of a type. */
 export const ENTRY_LISTS: {
-  [K in RowEntryType]: Exclude<keyof Entries, 'samples' | 'finalColumns'>;
+  [K in RowEntryType]: Exclude<keyof Entries, 'samples' | 'openColumns' | 'finalColumns'>;
 } = {
   [EntryType.histogram]: 'histograms',
   [EntryType.definition]: 'definitions',

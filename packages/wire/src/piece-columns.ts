@@ -107,8 +107,9 @@ export class PieceColumns {
     return (this.#bits[at]! & MARKED_BIT) !== 0;
   }
 
-  get hasSketches(): boolean {
-    return this.#sketches !== undefined;
+  /** How many have any. */
+  get sketchCount(): number {
+    return this.#sketches?.size ?? 0;
   }
 
   sketches(at: number): PieceSketches {
@@ -127,14 +128,14 @@ export class PieceColumns {
     return (bytes[i]! << 24) | (bytes[i + 1]! << 16) | (bytes[i + 2]! << 8) | bytes[i + 3]!;
   }
 
-  /** Whether that is its fingerprint; makes no view of it, as comparing with `fingerprint` does. */
-  isOf(at: number, fingerprint: Uint8Array): boolean {
-    const bytes = this.#fingerprints;
-    const from = FINGERPRINT_BYTES * at;
+  /** Whether one of others has its fingerprint; makes no view, as comparing `fingerprint` does. */
+  isSameSeries(at: number, others: PieceColumns, place: number): boolean {
+    const [bytes, otherBytes] = [this.#fingerprints, others.#fingerprints];
+    const [from, otherFrom] = [FINGERPRINT_BYTES * at, FINGERPRINT_BYTES * place];
     for (let i = 0; i < FINGERPRINT_BYTES; i += 1) {
-      if (bytes[from + i] !== fingerprint[i]) return false;
+      if (bytes[from + i] !== otherBytes[otherFrom + i]) return false;
     }
-    return fingerprint.length === FINGERPRINT_BYTES;
+    return true;
   }
 
   pieceAt(at: number): Piece {
@@ -170,6 +171,21 @@ export class PieceColumns {
       if (at >= from) this.setSketches(into + at - from, sketches);
     }
     this.count = into + count;
+  }
+
+  /** Those at some places, in that order. */
+  selected(places: Uint32Array): PieceColumns {
+    const some = new PieceColumns(places.length);
+    for (const at of places) {
+      const into = some.begin(this.fingerprint(at), this.isMarked(at));
+      const from = PIECE_NUMBERS * at;
+      const numbers = this.#numbers.subarray(from, from + PIECE_NUMBERS);
+      some.#numbers.set(numbers, PIECE_NUMBERS * into);
+      some.#bits[into] = this.#bits[at]!;
+      const sketches = this.#sketches?.get(at);
+      if (sketches !== undefined) some.setSketches(into, sketches);
+    }
+    return some;
   }
 
   #grow(): void {

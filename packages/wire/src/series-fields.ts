@@ -9,9 +9,9 @@ const ROWS_FIELD = 14;
 const PIECE_FIELDS = 18;
 
 /**
- * The fields of a record of `metrics.series`, in which final pieces are columns in place of rows.
- * Where something is not as a builder writes it they are rows as well: whoever reads those says
- * what is wrong.
+ * The fields of a record of `metrics.series`, in which pieces are columns in place of rows. Where
+ * something is not as a builder writes it they are rows as well: whoever reads those says what is
+ * wrong.
  */
 export function readSeriesFields(bytes: Uint8Array): unknown[] {
   const reader = new ValueReader(bytes);
@@ -34,7 +34,8 @@ function readRows(reader: ValueReader): unknown[] {
   for (let i = 0; i < length; i += 1) {
     if (reader.arrayLength() !== 2) throw NOT_READ;
     const type = reader.number();
-    groups.push([type, type === EntryType.final ? readPieces(reader) : reader.value(3)]);
+    const ofPieces = type === EntryType.final || type === EntryType.open;
+    groups.push([type, ofPieces ? readPieces(reader) : reader.value(3)]);
   }
   return groups;
 }

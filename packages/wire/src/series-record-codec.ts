@@ -54,7 +54,7 @@ export function decodeSeriesRecord(bytes: Uint8Array, from?: Address): SeriesRec
   return recordOf(fields, from);
 }
 
-/** The same, with final pieces as columns: `finals` is empty then, and `finalColumns` has them. */
+/** The same, with pieces as columns: `openColumns` has those of `open`, `finalColumns` the others. */
 export function decodeSeriesRecordColumns(bytes: Uint8Array, from?: Address): SeriesRecord {
   return recordOf(checkedVersion(readSeriesFields(bytes)), from);
 }
@@ -196,7 +196,8 @@ function entriesOf(fields: unknown[], skip: ReadonlyMap<number, number>): Entrie
     if (!(Number(type) in ROW_CODECS)) throw corruptRecord(`unknown entry type ${String(type)}`);
     const rowType = Number(type) as RowEntryType;
     if (rows instanceof PieceColumns) {
-      entries.finalColumns = rowsFrom(rows, skip.get(rowType) ?? 0);
+      const list = rowType === EntryType.open ? 'openColumns' : 'finalColumns';
+      entries[list] = rowsFrom(rows, skip.get(rowType) ?? 0);
       continue;
     }
     const list = entries[ENTRY_LISTS[rowType]] as unknown[];

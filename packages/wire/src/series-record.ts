@@ -149,16 +149,17 @@ export interface Entries {
   samples: SampleColumns;
   histograms: HistogramEntry[];
   definitions: DefinitionEntry[];
-  open: Piece[];
   /**
-   * Final pieces as objects: so the transformer puts them out, and so `decodeSeriesRecord` gives
-   * them. Empty in what `decodeSeriesRecordColumns` gives.
+   * Pieces as objects: so the transformer puts them out, and so `decodeSeriesRecord` gives them.
+   * Empty in what `decodeSeriesRecordColumns` gives.
    */
+  open: Piece[];
   finals: Piece[];
   /**
-   * Final pieces as columns: so `decodeSeriesRecordColumns` gives them, which the writer calls;
-   * absent otherwise. They come behind `finals`, and a store takes both.
+   * Pieces as columns: so `decodeSeriesRecordColumns` gives them, which the writer calls; absent
+   * otherwise. They come behind those that are objects, and a store takes both.
    */
+  openColumns?: PieceColumns;
   finalColumns?: PieceColumns;
   unverified: UnverifiedEntry[];
   deadLetters: DeadLetterEntry[];

@@ -108,8 +108,9 @@ function countApplied(
 ): void {
   const others = new Map<string, number>();
   for (const chunk of batch.chunks) {
-    const columns = chunk.finalColumns?.count ?? 0;
-    if (columns > 0) others.set('finals', (others.get('finals') ?? 0) + columns);
+    const { openColumns, finalColumns } = chunk;
+    others.set('open', (others.get('open') ?? 0) + (openColumns?.count ?? 0));
+    others.set('finals', (others.get('finals') ?? 0) + (finalColumns?.count ?? 0));
     for (const [type, list] of Object.entries(chunk)) {
       if (Array.isArray(list)) others.set(type, (others.get(type) ?? 0) + list.length);
     }

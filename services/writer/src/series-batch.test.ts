@@ -18,9 +18,9 @@ function applyAll(transactions: readonly (readonly Entries[])[]): unknown {
   const finals: Piece[] = [];
   for (const chunks of transactions) {
     // As a store does it: all open pieces of the transaction, then all finals.
-    for (const chunk of chunks) for (const piece of chunk.open) open.set(keyOf(piece), piece);
+    for (const chunk of chunks) for (const piece of openOf(chunk)) open.set(keyOf(piece), piece);
     for (const chunk of chunks) {
-      for (const piece of chunk.finals) {
+      for (const piece of finalsOf(chunk)) {
         finals.push(piece);
         open.delete(keyOf(piece));
       }
@@ -28,6 +28,42 @@ function applyAll(transactions: readonly (readonly Entries[])[]): unknown {
   }
   return { open: [...open].toSorted(([a], [b]) => (a < b ? -1 : 1)), finals };
 }
+
+const openOf = ({ open, openColumns }: Entries): Piece[] => [
+  ...open,
+  ...(openColumns?.pieces() ?? []),
+];
+const finalsOf = ({ finals, finalColumns }: Entries): Piece[] => [
+  ...finals,
+  ...(finalColumns?.pieces() ?? []),
+];
+
+/** A list as objects, as columns, or the first so many as objects and the rest as columns. */
+const forms: Record<string, (pieces: readonly Piece[]) => [Piece[], PieceColumns | undefined]> = {
+  objects: (pieces) => [[...pieces], undefined],
+  columns: (pieces) => [[], PieceColumns.of(pieces)],
+  both: (pieces) => [pieces.slice(0, 1), PieceColumns.of(pieces.slice(1))],
+};
+
+/** A chunk with these pieces in some form. */
+function chunkOf(
+  steps: readonly Readonly<{ piece: Piece; final: boolean }>[],
+  [ofOpen, ofFinals]: readonly [open: string, finals: string],
+): Entries {
+  const some = (isFinal: boolean) =>
+    steps.filter(({ final }) => final === isFinal).map(({ piece }) => piece);
+  const [open, openColumns] = forms[ofOpen]!(some(false));
+  const [finals, finalColumns] = forms[ofFinals]!(some(true));
+  return {
+    ...{ ...emptyEntries(), open, finals },
+    ...(openColumns === undefined ? {} : { openColumns }),
+    ...(finalColumns === undefined ? {} : { finalColumns }),
+  };
+}
+
+const form = fc.constantFrom(...Object.keys(forms));
+const formsOfChunk = fc.infiniteStream(fc.tuple(form, form));
+const nextOf = <T>(stream: Iterator<T>): T => stream.next().value as T;
 
 const keyOf = (piece: Piece): string =>
   JSON.stringify([
@@ -70,12 +106,11 @@ const history = fc
   });
 
 /** What is left of the open pieces, found in the simplest way. */
-function coalescedByTexts(parts: readonly Pick<Entries, 'open' | 'finals'>[]): Piece[][] {
-  const gone = new Set(parts.flatMap(({ finals }) => finals.map(keyOf)));
-  const last = new Map(parts.flatMap(({ open }) => open.map((piece) => [keyOf(piece), piece])));
-  return parts.map(({ open }) =>
-    open.filter((piece) => !gone.has(keyOf(piece)) && last.get(keyOf(piece)) === piece),
-  );
+function coalescedByTexts(chunks: readonly Entries[]): Piece[] {
+  const gone = new Set(chunks.flatMap(finalsOf).map(keyOf));
+  const all = chunks.flatMap(openOf);
+  const last = new Map(all.map((piece) => [keyOf(piece), piece]));
+  return all.filter((piece) => !gone.has(keyOf(piece)) && last.get(keyOf(piece)) === piece);
 }
 
 /** Cuts a history into chunks, and the chunks into transactions. */
@@ -84,12 +119,8 @@ const cuts = fc.tuple(history, fc.infiniteStream(fc.nat(3)), fc.infiniteStream(f
 describe('coalesce', () => {
   it('never changes what the store has in the end', () => {
     fc.assert(
-      fc.property(cuts, ([steps, chunkLengths, batchLengths]) => {
-        const chunks = split(steps, chunkLengths).map((part): Entries => ({
-          ...emptyEntries(),
-          open: part.filter(({ final }) => !final).map(({ piece }) => piece),
-          finals: part.filter(({ final }) => final).map(({ piece }) => piece),
-        }));
+      fc.property(cuts, formsOfChunk, ([steps, chunkLengths, batchLengths], ofChunk) => {
+        const chunks = split(steps, chunkLengths).map((part) => chunkOf(part, nextOf(ofChunk)));
         const expected = applyAll(chunks.map((chunk) => [chunk]));
         const transactions = split(chunks, batchLengths);
         expect(applyAll(transactions.map(coalesce))).toEqual(expected);
@@ -97,46 +128,29 @@ describe('coalesce', () => {
     );
   });
 
-  it('leaves one revision of each piece, none of a final one, and everything else', () => {
+  it('leaves the last revision of each piece, none of a final one, and everything else', () => {
     fc.assert(
-      fc.property(history, (steps) => {
-        const chunks = steps.map(({ piece, final }): Entries => ({
-          ...emptyEntries(),
-          open: final ? [] : [piece],
-          finals: final ? [piece] : [],
-        }));
+      fc.property(cuts, formsOfChunk, ([steps, lengths], ofChunk) => {
+        const chunks = split(steps, lengths).map((part) => chunkOf(part, nextOf(ofChunk)));
         const kept = coalesce(chunks);
-        const open = kept.flatMap((chunk) => chunk.open.map(keyOf));
-        const finals = kept.flatMap((chunk) => chunk.finals.map(keyOf));
-        expect(new Set(open).size).toBe(open.length);
-        expect(open.filter((key) => finals.includes(key))).toEqual([]);
-        expect(finals.length).toBe(steps.filter(({ final }) => final).length);
-        expect(kept.length).toBe(chunks.length);
+        const counts = ({ count }: Piece) => count;
+        const open = kept.flatMap(openOf);
+        expect(open.map(counts)).toEqual(coalescedByTexts(chunks).map(counts));
+        expect(new Set(open.map(keyOf)).size).toBe(open.length);
+        expect(kept.flatMap(finalsOf)).toEqual(chunks.flatMap(finalsOf));
+        const others = (chunk: Entries) => ({ ...chunk, open: [], openColumns: undefined });
+        const hasOpen = chunks.some((chunk) => openOf(chunk).length > 0);
+        const expected = [...chunks, ...(hasOpen ? [emptyEntries()] : [])];
+        expect(kept.map(others)).toEqual(expected.map(others));
       }),
     );
   });
 
-  it('finds the final ones in columns as it does among objects, and makes none of them', () => {
+  it('makes no object of what is in columns', () => {
     const made = vi.spyOn(PieceColumns.prototype, 'pieceAt');
     fc.assert(
-      fc.property(cuts, fc.boolean(), ([steps, lengths], isMixed) => {
-        const parts = split(steps, lengths).map((part) => ({
-          open: part.filter(({ final }) => !final).map(({ piece }) => piece),
-          finals: part.filter(({ final }) => final).map(({ piece }) => piece),
-        }));
-        const objects = coalesce(parts.map((part) => ({ ...emptyEntries(), ...part })));
-        const columns = coalesce(
-          parts.map(({ open, finals }, i) => ({
-            ...emptyEntries(),
-            open,
-            ...(isMixed && i % 2 === 0
-              ? { finals: finals.slice(0, 1), finalColumns: PieceColumns.of(finals.slice(1)) }
-              : { finalColumns: PieceColumns.of(finals) }),
-          })),
-        );
-        const expected = coalescedByTexts(parts);
-        expect(objects.map(({ open }) => open)).toEqual(expected);
-        expect(columns.map(({ open }) => open)).toEqual(expected);
+      fc.property(cuts, ([steps, lengths]) => {
+        coalesce(split(steps, lengths).map((part) => chunkOf(part, ['columns', 'columns'])));
       }),
     );
     expect(made).not.toHaveBeenCalled();
@@ -146,6 +160,8 @@ describe('coalesce', () => {
   it('hands on a chunk as it is when nothing in it is replaced', () => {
     const chunk = { ...emptyEntries(), metadata: [] };
     expect(coalesce([chunk])[0]).toBe(chunk);
+    const openColumns = PieceColumns.of([PIECE]);
+    expect(coalesce([{ ...chunk, openColumns }]).at(-1)?.openColumns).toBe(openColumns);
   });
 });
 
@@ -184,9 +200,8 @@ describe('a batch', () => {
       flags: new Uint8Array(count).fill(flags),
     },
   });
-  const columns = (n: number): Partial<Entries> => ({
-    finalColumns: PieceColumns.of(Array.from({ length: n }, () => PIECE)),
-  });
+  const columns = (n: number, piece: Piece = PIECE): PieceColumns =>
+    PieceColumns.of(Array.from({ length: n }, () => piece));
   const bounds = {
     ...{ batchRecordsMax: 9, batchBytesMax: 1000, batchEntriesMax: 100, batchObjectsMax: 10 },
   };
@@ -211,11 +226,20 @@ describe('a batch', () => {
     );
   });
 
-  it('takes more of pieces that are columns', () => {
+  it.each(['openColumns', 'finalColumns'])('takes more of pieces that are %s', (list) => {
     const batch = batchOf(recordOf(0, metadata(9)));
-    expect(addToBatch(batch, recordOf(1, columns(33)), bounds)).toBe(false);
-    expect(addToBatch(batch, recordOf(1, columns(32)), bounds)).toBe(true);
+    expect(addToBatch(batch, recordOf(1, { [list]: columns(33) }), bounds)).toBe(false);
+    expect(addToBatch(batch, recordOf(1, { [list]: columns(32) }), bounds)).toBe(true);
     expect(batch).toMatchObject({ entries: 41, objects: 10 });
+  });
+
+  it('takes no more of open pieces that have objects', () => {
+    const batch = batchOf(recordOf(0, metadata(8)));
+    const sketched = { ...PIECE, distinct: new Uint8Array(3) };
+    const two = recordOf(1, { openColumns: columns(2, sketched) });
+    expect(addToBatch(batch, two, bounds)).toBe(false);
+    const one = recordOf(1, { openColumns: columns(1, sketched) });
+    expect(addToBatch(batch, one, bounds)).toBe(true);
   });
 
   it('has samples of its own, whatever becomes of those of a record', () => {

@@ -1,6 +1,6 @@
-import { SampleFlag, type Address } from '@millrace/model';
+import { SampleFlag, type Address, type Piece } from '@millrace/model';
 import type { MarkKey, StoreBatch } from '@millrace/store';
-import { emptyEntries, type Entries, type SeriesRecord } from '@millrace/wire';
+import { emptyEntries, PieceColumns, type Entries, type SeriesRecord } from '@millrace/wire';
 import { isSameKey } from './cursors.ts';
 import { PieceSet } from './piece-set.ts';
 import { NO_SAMPLES, type SampleRoom } from './sample-room.ts';
@@ -135,59 +135,79 @@ export function storeBatchOf(batch: SeriesBatch): StoreBatch {
 
 /** Nothing where a record has nothing else: of a backlog there are very many. */
 function withoutSamples(entries: Entries): Entries[] {
-  const isEmpty = countObjects(entries) === 0 && entries.finalColumns === undefined;
+  const isEmpty = countObjects(entries) + countColumns(entries) === 0;
   return isEmpty ? [] : [{ ...entries, samples: NO_SAMPLES }];
 }
 
 /** Whether what is left of it without its samples shares memory with the record. */
 export function sharesBytes(entries: Entries): boolean {
   const isOfNumbers = countObjects(entries) === entries.ledger.length;
-  return !isOfNumbers || entries.finalColumns?.hasSketches === true;
+  return !isOfNumbers || columnsOf(entries).some(({ sketchCount }) => sketchCount > 0);
 }
 
 /**
  * Leaves out every revision of an open piece that a later one in the batch replaces, and every
  * one of a piece that is final in it: the store would write and overwrite them in the same
- * transaction. All other entries stay as they are, in their order.
+ * transaction. What is left is a chunk of its own; all other entries stay as they are.
  */
 export function coalesce(chunks: readonly Entries[]): readonly Entries[] {
-  if (chunks.every(({ open }) => open.length === 0)) return chunks;
-  const last = new PieceSet();
-  const newest = chunks
-    .toReversed()
-    .map(({ open }) => open.toReversed().filter((piece) => last.add(piece)));
+  const parts = chunks.flatMap(({ open, openColumns }) => piecesOf(open, openColumns));
+  if (parts.length === 0) return chunks;
+  const open = PieceColumns.concatenated(parts);
+  const last = new PieceSet(open);
+  for (let at = open.count - 1; at >= 0; at -= 1) last.add(at);
   // Of final pieces there may be very many, and of open ones few: those are looked for in these.
   for (const { finals, finalColumns } of chunks) {
-    for (const piece of finals) last.leaveOut(piece);
-    if (finalColumns !== undefined) last.leaveOutAll(finalColumns);
+    for (const pieces of piecesOf(finals, finalColumns)) last.leaveOut(pieces);
   }
-  return chunks.map((chunk, i) => {
-    const open = newest[chunks.length - 1 - i]!.toReversed().filter((piece) => last.has(piece));
-    return open.length === chunk.open.length ? chunk : { ...chunk, open };
-  });
+  const places = last.places();
+  const openColumns = places.length === open.count ? open : open.selected(places);
+  const without = { open: [], openColumns: NO_PIECES };
+  const others = chunks.map((chunk) => ({ ...chunk, ...without }));
+  return [...others, { ...emptyEntries(), openColumns }];
 }
+
+/** Those that are objects and those that are not, in order. */
+function piecesOf(objects: readonly Piece[], columns: PieceColumns | undefined): PieceColumns[] {
+  const both = [PieceColumns.of(objects), columns ?? NO_PIECES];
+  return both.filter(({ count }) => count > 0);
+}
+
+const NO_PIECES = new PieceColumns();
 
 /** Rows that a chunk may become. */
 export function countEntries(entries: Entries): number {
-  return entries.samples.count + countObjects(entries) + (entries.finalColumns?.count ?? 0);
+  return entries.samples.count + countObjects(entries) + countColumns(entries);
 }
 
 /** A definition has an object for each of its labels: it takes as much as so many others. */
 const DEFINITION_WEIGHT = 4;
 /**
  * Pieces that are no objects take 122 bytes, so that half a million are 60 MB: windows of a million
- * series end together, and a batch that they fill has few samples of each.
+ * series begin and end together, and a batch that they fill has few samples of each.
  */
 const COLUMN_WEIGHT = 1 / 32;
 
 function weighObjects(entries: Entries): number {
-  const { definitions, finalColumns } = entries;
-  const ofColumns = COLUMN_WEIGHT * (finalColumns?.count ?? 0);
-  return countObjects(entries) + (DEFINITION_WEIGHT - 1) * definitions.length + ofColumns;
+  const { definitions, openColumns } = entries;
+  const ofDefinitions = (DEFINITION_WEIGHT - 1) * definitions.length;
+  // What an open piece has beside numbers comes again and again, and is an object of its own.
+  const ofSketches = openColumns?.sketchCount ?? 0;
+  const ofColumns = COLUMN_WEIGHT * countColumns(entries);
+  return countObjects(entries) + ofDefinitions + ofSketches + ofColumns;
 }
 
 function countObjects(entries: Entries): number {
   let count = 0;
   for (const list of Object.values(entries)) if (Array.isArray(list)) count += list.length;
   return count;
+}
+
+/** Pieces that are no objects. */
+function countColumns(entries: Entries): number {
+  return columnsOf(entries).reduce((sum, { count }) => sum + count, 0);
+}
+
+function columnsOf({ openColumns, finalColumns }: Entries): PieceColumns[] {
+  return [openColumns, finalColumns].filter((columns) => columns !== undefined);
 }

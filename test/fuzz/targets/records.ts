@@ -206,8 +206,8 @@ export const seriesRecord: FuzzTarget = {
   agree: (_, outcome) => {
     if ('refusal' in outcome) return;
     const { record, entries } = outcome.value as ReadSeries;
-    const { samples, finalColumns, ...lists } = record.entries;
-    assert.equal(finalColumns, undefined);
+    const { samples, openColumns, finalColumns, ...lists } = record.entries;
+    assert.equal(openColumns ?? finalColumns, undefined);
     const count = Object.values(lists).reduce((sum, list) => sum + list.length, samples.count);
     assert.equal(entries.length, count, 'its runs do not tell of all entries');
     // What was accepted can be written again.
@@ -221,9 +221,12 @@ export const seriesRecord: FuzzTarget = {
 
 /** What was decoded into columns, as it is without them. */
 function withoutColumns({ entries, ...record }: SeriesRecord): SeriesRecord {
-  const { finalColumns, finals, ...rest } = entries;
-  const pieces = [...(finalColumns?.pieces() ?? [])];
-  return { ...record, entries: { ...rest, finals: [...finals, ...pieces] } };
+  const { openColumns, finalColumns, open, finals, ...rest } = entries;
+  const pieces = {
+    open: [...open, ...(openColumns?.pieces() ?? [])],
+    finals: [...finals, ...(finalColumns?.pieces() ?? [])],
+  };
+  return { ...record, entries: { ...rest, ...pieces } };
 }
 
 const controlRecords: fc.Arbitrary<ControlRecord> = fc.oneof(

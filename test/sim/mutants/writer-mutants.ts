@@ -62,8 +62,7 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${WRITER}/series-batch.ts`,
-        text: `for (const piece of finals) last.leaveOut(piece);
-    if (finalColumns !== undefined) last.leaveOutAll(finalColumns);`,
+        text: 'for (const pieces of piecesOf(finals, finalColumns)) last.leaveOut(pieces);',
         replacement: '',
       },
     ],

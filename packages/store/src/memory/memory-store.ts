@@ -212,7 +212,7 @@ function applyPieces(database: MemoryStoreDatabase, key: MarkKey, chunk: Entries
     database.open.delete(pieceKey(piece, partition));
     database.finals.push({ ...piece, partition });
   }
-  for (const piece of chunk.open) {
+  for (const piece of [...chunk.open, ...(chunk.openColumns?.pieces() ?? [])]) {
     database.open.set(pieceKey(piece, partition), { ...piece, partition });
   }
 }

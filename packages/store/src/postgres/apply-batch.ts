@@ -1,4 +1,4 @@
-import type { TimeUs } from '@millrace/model';
+import type { Piece, TimeUs } from '@millrace/model';
 import { PieceColumns, type Entries, type LedgerEntry } from '@millrace/wire';
 import type { ApplyResult, StoreBatch } from '../store.ts';
 import { timeParameter } from './array-parameters.ts';
@@ -38,7 +38,8 @@ import { finalRowSet, openRowSet } from './window-rows.ts';
 /** A batch made ready outside the transaction, so that locks are held for as short as possible. */
 export interface BatchPlan {
   batch: StoreBatch;
-  entries: Omit<Entries, 'samples' | 'finals' | 'finalColumns'>;
+  entries: Omit<Entries, 'samples' | 'open' | 'openColumns' | 'finals' | 'finalColumns'>;
+  open: PieceColumns;
   finals: PieceColumns;
   samples: SampleRows;
 }
@@ -46,14 +47,13 @@ export interface BatchPlan {
 /** Valid until the buffers are used again. */
 export function planBatch(batch: StoreBatch, buffers: SampleBuffers): BatchPlan {
   const { chunks } = batch;
-  const all = <K extends Exclude<keyof Entries, 'samples' | 'finalColumns'>>(list: K): Entries[K] =>
+  const all = <K extends keyof BatchPlan['entries']>(list: K): Entries[K] =>
     chunks.flatMap((chunk): Entries[K][number][] => chunk[list]) as Entries[K];
   return {
     batch,
     entries: {
       histograms: all('histograms'),
       definitions: all('definitions'),
-      open: all('open'),
       unverified: all('unverified'),
       deadLetters: all('deadLetters'),
       ledger: all('ledger'),
@@ -63,7 +63,8 @@ export function planBatch(batch: StoreBatch, buffers: SampleBuffers): BatchPlan 
       editionEnds: all('editionEnds'),
       jobEnds: all('jobEnds'),
     },
-    finals: finalsOf(chunks),
+    open: piecesOf(chunks.map(({ open, openColumns }) => [open, openColumns])),
+    finals: piecesOf(chunks.map(({ finals, finalColumns }) => [finals, finalColumns])),
     samples: planSamples(
       chunks.map((chunk) => chunk.samples),
       buffers,
@@ -71,10 +72,12 @@ export function planBatch(batch: StoreBatch, buffers: SampleBuffers): BatchPlan 
   };
 }
 
-function finalsOf(chunks: readonly Entries[]): PieceColumns {
-  const all = chunks.flatMap(({ finals, finalColumns }) => [
-    ...(finals.length > 0 ? [PieceColumns.of(finals)] : []),
-    ...(finalColumns === undefined ? [] : [finalColumns]),
+function piecesOf(
+  chunks: readonly [objects: readonly Piece[], columns: PieceColumns | undefined][],
+): PieceColumns {
+  const all = chunks.flatMap(([objects, columns]) => [
+    ...(objects.length > 0 ? [PieceColumns.of(objects)] : []),
+    ...(columns === undefined ? [] : [columns]),
   ]);
   return PieceColumns.concatenated(all);
 }
@@ -89,6 +92,8 @@ export type ApplySettings = Readonly<{
   guard: string | undefined;
   backlogCopySetting: string | undefined;
   copiesWindows: boolean;
+  /** Whether rows may be put into a table that is there for the transaction. */
+  isStaging: boolean;
   /** Encodes rows of COPY; nobody else uses it meanwhile. */
   writer: BinaryWriter;
 }>;
@@ -148,9 +153,11 @@ async function writeEntries(
 ): Promise<ApplyResult> {
   const { key } = plan.batch;
   const { entries } = plan;
-  const { inputsOid, copiesWindows, writer } = settings;
-  const copyWriter = copiesWindows ? writer : undefined;
-  const context = { partition: key.partition, inputsOid, copyWriter };
+  const { inputsOid, copiesWindows, isStaging, writer } = settings;
+  const contextIf = (isCopying: boolean) => {
+    const copyWriter = isCopying ? writer : undefined;
+    return { partition: key.partition, inputsOid, copyWriter };
+  };
   const refused: RefusedRow[] = [];
   const write = async (rows: RowSet): Promise<RefusedRow[]> => {
     const some = await insertRows(session, rows, settings.isolate);
@@ -170,8 +177,8 @@ async function writeEntries(
     ...(await writeHistograms(session, entries.histograms, write)),
   ];
   await write(exemplarRowSet(entries.exemplars));
-  await write(finalRowSet(plan.finals, context));
-  await write(openRowSet(entries.open, context));
+  await write(finalRowSet(plan.finals, contextIf(copiesWindows)));
+  await write(openRowSet(plan.open, contextIf(isStaging)));
   await endJobs(session, plan, write);
   await write(unverifiedRowSet(entries.unverified, key.partition));
   const told = entries.deadLetters.map(deadLetterOf);

@@ -1,8 +1,10 @@
 import type { Address } from '@millrace/model';
 import { silentLog } from '@millrace/runtime';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { addressOf, batchOf, keyOf, pieceOf } from '../testing/entries.ts';
+import type { PostgresConnection } from '../postgres-connection.ts';
 import { startTestPostgres, type TestPostgres } from '../testing/test-postgres.ts';
+import type { TestDatabase } from '../testing/test-server.ts';
 import { runQuery } from './run-query.ts';
 
 const OTHERS = 20_000;
@@ -60,6 +62,62 @@ it('final pieces do not read what else is open, however it was planned before', 
   expect(read - before).toBeLessThan(100);
   expect(await sql('SELECT count(*)::integer FROM windows_open')).toEqual([[OTHERS]]);
 }, 60_000);
+
+describe('very many open pieces', () => {
+  let database: TestDatabase;
+  const run = (text: string) => runQuery(database.connection, text, { write: true });
+  beforeEach(async () => {
+    database = await postgres.createDatabase();
+    // Notes each table that is made.
+    await run('CREATE TABLE made (table_name text)');
+    await run(
+      `CREATE FUNCTION note_made() RETURNS event_trigger SECURITY DEFINER LANGUAGE plpgsql AS $$
+       BEGIN INSERT INTO made SELECT object_identity FROM pg_event_trigger_ddl_commands(); END $$`,
+    );
+    await run(
+      `CREATE EVENT TRIGGER note ON ddl_command_end WHEN TAG IN ('CREATE TABLE AS')
+       EXECUTE FUNCTION note_made()`,
+    );
+  });
+  afterEach(() => database.drop());
+
+  it.each([
+    ['lie in a table until they are merged', '', ['pg_temp.open_pieces']],
+    [
+      'are parameters where a role may make no table',
+      'REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC, millrace',
+      [],
+    ],
+  ])('%s', async (_, before, made) => {
+    const user = `writer_${made.length}`;
+    await run(
+      `DO $$ BEGIN
+         CREATE ROLE ${user} LOGIN;
+         -- As the owner of the schema, and no superuser.
+         GRANT millrace TO ${user};
+         EXECUTE format('${before}', current_database());
+       END $$`,
+    );
+    const connection = { ...(database.connection as { database: string }), user };
+    const store = postgres.openStore({
+      connection: connection as PostgresConnection,
+      log: silentLog,
+    });
+    const key = { partition: 5 };
+    await store.openMark(keyOf(key));
+    // A few are not worth it.
+    await store.apply(batchOf({ to: addressOf(1), key }, { open: many(1) }));
+    const open = [...many(1), ...many(2)].map((piece) => ({ ...piece, count: 5 }));
+    const result = await store.apply(
+      batchOf({ from: addressOf(1), to: addressOf(2), key }, { open }),
+    );
+    expect(result).toMatchObject({ outcome: 'applied', deadLetters: 0 });
+    await store.close();
+    const { rows } = await run('SELECT count(*)::integer FROM windows_open WHERE count = 5');
+    expect(rows).toEqual([[open.length]]);
+    expect((await run('SELECT table_name FROM made')).rows).toEqual(made.map((name) => [name]));
+  });
+});
 
 /** What a plan that was run says of each of its nodes. */
 interface PlanNode {

@@ -202,9 +202,8 @@ async function repairPiece(
   // A final one takes the place of what is open of it.
   if (there.some(({ final }) => final || !insert.isFinal)) return false;
   const context = { partition, inputsOid, copyWriter: undefined };
-  const set = insert.isFinal
-    ? finalRowSet(PieceColumns.of([insert]), context)
-    : openRowSet([insert], context);
+  const piece = PieceColumns.of([insert]);
+  const set = insert.isFinal ? finalRowSet(piece, context) : openRowSet(piece, context);
   await set.insert(session, 0, 1);
   return true;
 }

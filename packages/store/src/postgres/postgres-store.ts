@@ -174,7 +174,7 @@ async function attemptToApply(
   const { heads } = parts;
   const { plan, isolate } = params;
   const { writer } = params.scratch;
-  const { layout, inputsOid } = params.schema;
+  const { layout, inputsOid, isStaging } = params.schema;
   const { partition, source } = plan.batch.key;
   const { to } = plan.batch;
   const what = `Entries of partition ${partition} (${source}) up to ${to.offset} are waiting`;
@@ -183,7 +183,8 @@ async function attemptToApply(
   const { guard, backlogCopySetting, copiesWindows } = layout;
   const result = await parts.pool.use(what, (session) =>
     applyBatch(session, plan, {
-      ...{ inputsOid, packing, isolate, guard, backlogCopySetting, copiesWindows, writer },
+      ...{ inputsOid, packing, isolate, guard, backlogCopySetting, copiesWindows },
+      ...{ isStaging, writer },
     }),
   );
   if (result.outcome !== 'applied' || packing === undefined) return result;
@@ -247,8 +248,9 @@ async function ensureRanges(
   }
 }
 
-/** What statements depend on, and a migration or a restored dump may change. */
+/** What statements depend on, and a migration, a restored dump or a GRANT may change. */
 interface KnownSchema {
+  isStaging: boolean;
   inputsOid: number;
   layout: StorageLayout;
 }
@@ -259,7 +261,8 @@ async function readSchema(
   return params.pool.use('The schema could not be read', async (session) => {
     const layout = await openLayout(session, params);
     const { rows } = await session.run<{ oid: number }>('inputs-type');
-    return { layout, inputsOid: rows[0]!.oid };
+    const { rows: rights } = await session.run<{ may: boolean }>('may-stage');
+    return { layout, inputsOid: rows[0]!.oid, isStaging: rights[0]!.may };
   });
 }
 

@@ -18,15 +18,6 @@ export function orderByIdHigh(idHigh: Uint32Array): Uint32Array {
   return places;
 }
 
-/** Entries in that order. */
-export function inSeriesOrder<T extends Readonly<{ fingerprint: Uint8Array }>>(
-  entries: readonly T[],
-): readonly T[] {
-  if (entries.length < 2) return entries;
-  const idHigh = Uint32Array.from(entries, ({ fingerprint }) => idHalf(fingerprint, 0));
-  return Array.from(orderByIdHigh(idHigh), (place) => entries[place]!);
-}
-
 const PLACES_MAX = 2 ** 21;
 const SIGN_BIT = 0x8000_0000;
 

@@ -4,19 +4,30 @@ import type { BinaryWriter } from './binary-writer.ts';
 import { writeCopyHeader } from './sample-copy.ts';
 
 const COLUMNS = 19;
-const ROW_BYTES = 240;
+/** As many as of packs. */
+const SLICE_BYTES = 128 * 1024;
 
-/** The pieces at some places as rows of `windows` in the format of binary COPY: half the price of an INSERT. */
-export function encodeWindowCopy(
+/**
+ * The pieces at some places as rows of `windows`, or of `windows_open`, in the format of binary
+ * COPY: half the price of an INSERT. Some at a time: each slice is valid until the next one is
+ * asked for.
+ */
+export function* encodeWindowCopy(
   into: BinaryWriter,
   pieces: PieceColumns,
   places: Uint32Array,
   partition: number,
-): void {
-  into.reserve(32 + ROW_BYTES * places.length);
+): Generator<Buffer, void> {
+  into.clear();
   writeCopyHeader(into);
-  for (const at of places) writeRow(into, pieces, at, partition);
+  for (const at of places) {
+    writeRow(into, pieces, at, partition);
+    if (into.length < SLICE_BYTES) continue;
+    yield into.written();
+    into.clear();
+  }
   into.int16(-1);
+  yield into.written();
 }
 
 function writeRow(into: BinaryWriter, pieces: PieceColumns, at: number, partition: number): void {

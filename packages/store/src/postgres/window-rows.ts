@@ -1,38 +1,51 @@
 import type { Piece, TimeUs } from '@millrace/model';
 import { PieceNumber, type PieceColumns } from '@millrace/wire';
-import { int8Array, seriesIdArray, timeArray, widthArray } from './array-parameters.ts';
 import type { BinaryWriter } from './binary-writer.ts';
-import { pieceColumns } from './piece-columns.ts';
+import { pieceKeys, pieceParameters } from './piece-parameters.ts';
 import { letterPayload, type Letter, type RowSet } from './row-set.ts';
-import { idHalf, inSeriesOrder, orderByIdHigh } from './series-order.ts';
+import { idHalf, orderByIdHigh } from './series-order.ts';
 import type { Session } from './session.ts';
 import { encodeWindowCopy } from './window-copy.ts';
 
 const PIECE_ROWS_MAX = 5_000;
 
-type PieceContext = Readonly<{ partition: number; inputsOid: number }>;
+/** From so many on copying them costs less than what it takes beside: see `stage-open.sql`. */
+const STAGED_ROWS_MIN = 5_000;
+/** In one statement, for which they lie in a table of their own. */
+const STAGED_ROWS_MAX = 60_000;
+
+type PieceContext = Readonly<{
+  partition: number;
+  inputsOid: number;
+  /** Whose bytes go out as COPY; undefined: they are parameters. */
+  copyWriter: BinaryWriter | undefined;
+}>;
 
 /** Pieces that may still change: one row each, the given revision replaces what is there. */
-export function openRowSet(given: readonly Piece[], context: PieceContext): RowSet {
-  const pieces = inSeriesOrder(given);
+export function openRowSet(pieces: PieceColumns, context: PieceContext): RowSet {
+  const { copyWriter: writer } = context;
+  const order = orderOf(pieces);
   return {
     entry: 'open window',
-    count: pieces.length,
-    rowsMax: PIECE_ROWS_MAX,
+    count: pieces.count,
+    rowsMax: writer === undefined ? PIECE_ROWS_MAX : STAGED_ROWS_MAX,
     insert: async (session, from, to) => {
-      await session.run('upsert-open', pieceParameters(pieces.slice(from, to), context));
+      const places = order.subarray(from, to);
+      if (writer !== undefined && places.length >= STAGED_ROWS_MIN) {
+        await session.run('stage-open');
+        const slices = encodeWindowCopy(writer, pieces, places, context.partition);
+        await session.copy('copy-open', slices);
+        await session.runPlannedAnew('merge-open');
+        await session.run('unstage-open');
+      } else await session.run('upsert-open', pieceParameters(pieces, places, context));
       return [];
     },
-    letter: (row) => pieceLetter(pieces[row]!),
+    letter: (row) => pieceLetter(pieces.pieceAt(order[row]!)),
   };
 }
 
 /** Pieces that will not change again: appended, and no longer open. */
-export function finalRowSet(
-  finals: PieceColumns,
-  /** `copyWriter`: whose bytes go out as COPY; undefined: they are inserted. */
-  context: PieceContext & Readonly<{ copyWriter: BinaryWriter | undefined }>,
-): RowSet {
+export function finalRowSet(finals: PieceColumns, context: PieceContext): RowSet {
   const { partition, copyWriter: writer } = context;
   const order = orderOf(finals);
   return {
@@ -41,14 +54,12 @@ export function finalRowSet(
     rowsMax: PIECE_ROWS_MAX,
     insert: async (session, from, to) => {
       const places = order.subarray(from, to);
-      const pieces = () => Array.from(places, (at) => finals.pieceAt(at));
       const { dropped, open } = await lookAtEditions(session, finals, places);
       if (writer !== undefined && !dropped) {
-        writer.clear();
-        encodeWindowCopy(writer, finals, places, partition);
-        await session.copy('copy-windows', writer.written());
-      } else await session.run('insert-finals', pieceParameters(pieces(), context));
-      if (open) await session.runPlannedAnew('delete-open', pieceKeys(pieces(), context));
+        const slices = encodeWindowCopy(writer, finals, places, partition);
+        await session.copy('copy-windows', slices);
+      } else await session.run('insert-finals', pieceParameters(finals, places, context));
+      if (open) await session.runPlannedAnew('delete-open', pieceKeys(finals, places, partition));
       return [];
     },
     letter: (row) => pieceLetter(finals.pieceAt(order[row]!)),
@@ -97,20 +108,4 @@ async function lookAtEditions(
 function pieceLetter(piece: Piece): Letter {
   const { fingerprint: series, startUs: timeUs } = piece;
   return { series, timeUs, payload: letterPayload(piece) };
-}
-
-function pieceKeys(pieces: readonly Piece[], { partition }: PieceContext): unknown[] {
-  const n = pieces.length;
-  return [
-    partition,
-    int8Array(n, (i) => pieces[i]!.edition),
-    seriesIdArray(n, (i) => pieces[i]!.fingerprint),
-    widthArray(n, (i) => pieces[i]!.widthUs),
-    timeArray(n, (i) => pieces[i]!.startUs),
-    int8Array(n, (i) => pieces[i]!.piece),
-  ];
-}
-
-function pieceParameters(pieces: readonly Piece[], context: PieceContext): unknown[] {
-  return [...pieceKeys(pieces, context), ...pieceColumns(pieces, context.inputsOid)];
 }

@@ -36,8 +36,12 @@ export function describeDrop(subject: () => EditionSubject): void {
     await scene.put(0, { finals: [windowOf(41, 0)], open: [windowOf(41, HOUR_US)] });
     // They are not even stored: once all is freed, nobody looks for them any more.
     expect([await rowsOf(41), await rowsOf(7)]).toEqual([0, 20]);
+    // Nor are very many of them.
+    const many = Array.from({ length: 5_100 }, (_, piece) => ({ ...windowOf(41, 0), piece }));
+    await scene.put(0, { open: [...many, windowOf(7, 0)] });
+    expect([await rowsOf(41), await rowsOf(7)]).toEqual([0, 21]);
     await upkeep();
-    expect([await rowsOf(41), await rowsOf(7)]).toEqual([0, 20]);
+    expect([await rowsOf(41), await rowsOf(7)]).toEqual([0, 21]);
     // Whatever its jobs still put out is passed over.
     for (const partition of [0, 1]) {
       expect((await store.marks(partition)).get('job-40')).toMatchObject({ isClosed: true });

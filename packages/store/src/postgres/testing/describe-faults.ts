@@ -164,6 +164,20 @@ export function describeFaults(name: string, start: () => Promise<TestServer>): 
         expect((await letters())[0]!.slice(0, 4)).toEqual(['window', '', 'store_refused', 'P0001']);
       });
 
+      it('isolates one of very many open windows', async () => {
+        await sql('ALTER TABLE windows_open ADD CONSTRAINT sane CHECK (sum >= 0)');
+        const pieces = Array.from({ length: 5_100 }, (_, piece) => {
+          return pieceOf({ sum: piece === 4_321 ? -1 : piece, piece });
+        });
+        const result = await store.apply(batchOf({ to: addressOf(1) }, { open: pieces }));
+        expect(result).toMatchObject({ outcome: 'applied', deadLetters: 1 });
+        const { open } = await readContents(database.connection);
+        const others = pieces.filter(({ sum }) => sum! >= 0);
+        expect(open.map(({ sum }) => sum)).toEqual(others.map(({ sum }) => sum));
+        const [letter] = await letters();
+        expect(letter!.slice(0, 4)).toEqual(['open window', '', 'store_refused', '23514']);
+      });
+
       it('tells two series with one series_id', async () => {
         const first = definitionOf('first');
         const twin = definitionOf('twin');
