@@ -60,7 +60,9 @@ it('an owner that slept commits nothing over another state of the same position'
   expect(state.outcomes).not.toContain('outrun');
   wake();
   await until(() => expect(state.outcomes).toContain('outrun'));
-  await until(() => expect(bench.committed()).toBeGreaterThanOrEqual(80));
+  // What it had put out before it was outrun is put out again: up to there, whatever ticks came.
+  const end = bench.end();
+  await until(() => expect(bench.committed()).toBeGreaterThanOrEqual(end));
   await transformer.stop();
   await running;
   expect(bench.published()).toEqual(bench.expected(bench.committed()!));
