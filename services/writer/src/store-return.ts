@@ -1,4 +1,4 @@
-import { errorKind, type Clock } from '@millrace/runtime';
+import { errorKind, settlesWithin, type Clock } from '@millrace/runtime';
 
 interface StoreReturnParams {
   clock: Clock;
@@ -83,17 +83,8 @@ export class StoreReturn {
     look: Absence['look'],
     signal: AbortSignal,
   ): Promise<boolean> {
-    const over = new AbortController();
-    const either = AbortSignal.any([signal, over.signal]);
-    const pause = this.#params.clock.sleep(leftMs, either).then(
-      () => false,
-      () => false,
-    );
-    const isThere = await Promise.race([answers(look), pause]);
-    over.abort();
-    await pause;
-    signal.throwIfAborted();
-    return isThere;
+    const answering = answers(look);
+    return (await settlesWithin(this.#params.clock, leftMs, answering, signal)) && answering;
   }
 
   /** Somebody else may look instead. */
@@ -103,25 +94,19 @@ export class StoreReturn {
   }
 
   async #waitForOthers(leftMs: number, signal: AbortSignal): Promise<boolean> {
-    const over = new AbortController();
+    let tell: (isSeen: boolean) => void;
     const told = new Promise<boolean>((resolve) => {
-      const tell = (isSeen: boolean): void => {
+      tell = (isSeen) => {
         this.#waiting.delete(tell);
         resolve(isSeen);
       };
       this.#waiting.add(tell);
-      over.signal.addEventListener('abort', () => void this.#waiting.delete(tell), { once: true });
     });
-    const either = AbortSignal.any([signal, over.signal]);
-    const slept = this.#params.clock.sleep(leftMs, either).then(
-      () => true,
-      () => true,
-    );
-    const isOver = await Promise.race([told, slept]);
-    over.abort();
-    await slept;
-    signal.throwIfAborted();
-    return isOver;
+    try {
+      return !(await settlesWithin(this.#params.clock, leftMs, told, signal)) || (await told);
+    } finally {
+      this.#waiting.delete(tell!);
+    }
   }
 
   /** Several writers lose the store together, but seldom in the same millisecond. */

@@ -4,6 +4,7 @@ import { STREAM_CODES } from '../stream-error.ts';
 import { TOPIC_EVENTS, type Producer } from '../stream.ts';
 import { openSegmentStream, type SegmentStream } from './segment-stream.ts';
 import { SimulatedFiles, type FileOperation } from './simulated-files.ts';
+import { errnoError, untilTurned } from './testing/faulty-files.ts';
 
 const DIRECTORY = '/log/metrics.events/0';
 const FIRST = `${DIRECTORY}/00000000000000000000.seg`;
@@ -17,7 +18,7 @@ const SETTINGS = { segmentBytes: 1100, aheadBytes: 1024 };
 test('the next segment is there before it is needed, and no append opens a file', async () => {
   const { files, stream, producer } = await start();
   await append(producer, 4);
-  await until(() => files.paths().includes(SPARE) && files.content(SPARE).length === 1024);
+  await untilTurned(() => files.paths().includes(SPARE) && files.content(SPARE).length === 1024);
   await append(producer, 1);
   const operations = await operationsOf(files, () => append(producer, 1));
   expect(operations).not.toContain('open');
@@ -45,7 +46,7 @@ test('a spare segment that cannot be taken refuses, and the next append makes on
   for (const operation of ['write', 'flush', 'rename', 'flushDirectory'] as const) {
     const { files, stream, producer } = await start();
     await append(producer, 5);
-    await until(() => files.paths().includes(SPARE) && files.content(SPARE).length === 1024);
+    await untilTurned(() => files.paths().includes(SPARE) && files.content(SPARE).length === 1024);
     let failed = false;
     files.gate = (asked, path) => {
       const isOther = path === FIRST_OPENED || asked !== operation;
@@ -67,7 +68,7 @@ test('a spare segment that cannot be taken refuses, and the next append makes on
 test('a spare segment is removed by a clean stop, and by the start after any other', async () => {
   const { files, stream, producer } = await start();
   await append(producer, 4);
-  await until(() => files.paths().includes(SPARE));
+  await untilTurned(() => files.paths().includes(SPARE));
   const killed = files.crash('kill');
   expect(killed.paths()).toContain(SPARE);
   const again = await open(killed);
@@ -84,7 +85,7 @@ test('zeros behind the end of a segment are no damage, and go at the next start'
     if (operation === 'truncate' && path === FIRST_OPENED) throw errnoError('EIO');
   };
   await append(producer, 4);
-  await until(() => files.content(FIRST).length === SETTINGS.segmentBytes);
+  await untilTurned(() => files.content(FIRST).length === SETTINGS.segmentBytes);
   await append(producer, 2);
   await stream.close();
   const bytes = files.content(FIRST).length;
@@ -103,7 +104,7 @@ test('where nothing waits zeros are written ahead, and groups write nothing else
     aheadBytes: 65_536,
   });
   await append(producer, 1);
-  await until(() => files.content(FIRST).length > 65_536);
+  await untilTurned(() => files.content(FIRST).length > 65_536);
   const before = files.content(FIRST).length;
   for (let i = 0; i < 20; i += 1) {
     const operations = await operationsOf(files, () => append(producer, 1));
@@ -128,7 +129,7 @@ test('an append waits for one piece of the zeros and not for all of them', async
     if (writes === 3) await new Promise<void>((resolve) => (goOn = resolve));
   };
   await append(producer, 1);
-  await until(() => writes === 3);
+  await untilTurned(() => writes === 3);
   const second = append(producer, 1);
   goOn();
   await second;
@@ -136,7 +137,7 @@ test('an append waits for one piece of the zeros and not for all of them', async
   expect(files.content(FIRST).length).toBeLessThan(600 * 1024);
   expect(writes).toBe(4);
   // Once nothing waits again, the rest follows.
-  await until(() => files.content(FIRST).length > 1024 * 1024);
+  await untilTurned(() => files.content(FIRST).length > 1024 * 1024);
   await stream.close();
   expect(await lengths(files.crash('power'))).toHaveLength(2);
 });
@@ -151,7 +152,7 @@ test('zeros that cannot be written refuse nothing, and are not tried again soon'
     if (writes === 3) throw errnoError('ENOSPC');
   };
   await append(producer, 1);
-  await until(() => writes === 3);
+  await untilTurned(() => writes === 3);
   const operations = await operationsOf(files, () => append(producer, 1));
   // The file is mended first: the page that is not full, then the group and its seal.
   expect(operations.filter((one) => one === 'write')).toHaveLength(3);
@@ -209,15 +210,4 @@ async function lengths(files: SimulatedFiles): Promise<number[]> {
   }
   await stream.close();
   return found;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let turns = 0; !condition(); turns += 1) {
-    expect(turns).toBeLessThan(10_000);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
-function errnoError(code: string): Error {
-  return Object.assign(new Error(`${code} by the test`), { code });
 }

@@ -5,6 +5,7 @@ import { STREAM_CODES } from '../stream-error.ts';
 import { TOPIC_EVENTS, type AppendResult, type Stream } from '../stream.ts';
 import { openSegmentStream, type SegmentStream } from './segment-stream.ts';
 import { SimulatedFiles, type FileOperation } from './simulated-files.ts';
+import { errnoError, untilTurned } from './testing/faulty-files.ts';
 
 const FIRST = '/log/metrics.events/0/00000000000000000000.seg';
 const AT_ONCE = { bytesMax: 1024 * 1024, waitMs: 0 } as const;
@@ -139,7 +140,7 @@ test('while it cannot be mended it refuses at once, and tries again after a paus
   const broken = { code: STREAM_CODES.broken, kind: 'transient' };
   const append = (): Promise<AppendResult> => producer.append(TOPIC_EVENTS, 0, Uint8Array.of(1));
   await expect(append()).rejects.toMatchObject(broken);
-  await until(() => lines.length === 2);
+  await untilTurned(() => lines.length === 2);
   const before = attempts;
   await expect(append()).rejects.toMatchObject(broken);
   expect(attempts).toBe(before);
@@ -269,7 +270,7 @@ function holdBack(
     if (code !== undefined) throw errnoError(code);
   };
   return {
-    reached: () => until(() => isReached),
+    reached: () => untilTurned(() => isReached),
     let: () => go(),
   };
 }
@@ -290,15 +291,4 @@ function count(files: SimulatedFiles): Partial<Record<FileOperation, number>> {
     counted[operation] = (counted[operation] ?? 0) + 1;
   };
   return counted;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let turns = 0; !condition(); turns += 1) {
-    expect(turns).toBeLessThan(10_000);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
-function errnoError(code: string): Error {
-  return Object.assign(new Error(`${code} by the test`), { code });
 }
