@@ -1,8 +1,8 @@
-import type { Piece, TimeUs } from '@millrace/model';
-import { PieceColumns, type Entries, type LedgerEntry } from '@millrace/wire';
+import type { TimeUs } from '@millrace/model';
+import type { Entries, LedgerEntry } from '@millrace/wire';
 import type { ApplyResult, StoreBatch } from '../store.ts';
 import { timeParameter } from './array-parameters.ts';
-import type { BinaryWriter } from './binary-writer.ts';
+import type { ApplySettings, BatchPlan } from './batch-plan.ts';
 import { definitionRowSet, metadataRowSet } from './definition-rows.ts';
 import { editionEndRowSet, editionRowSet, jobEndRowSet } from './edition-rows.ts';
 import {
@@ -23,80 +23,10 @@ import {
   isUnverified,
   unverifiedRowSet,
 } from './sample-entry-rows.ts';
-import type { SampleBuffers } from './sample-buffers.ts';
-import {
-  absentSamples,
-  planSamples,
-  sampleRowSet,
-  untimelyRowSet,
-  type SampleRows,
-} from './sample-rows.ts';
-import { lockHead, writeVerifiedSamples, type Packing } from './write-samples.ts';
+import { absentSamples, sampleRowSet, untimelyRowSet } from './sample-rows.ts';
+import { lockHead, writeVerifiedSamples } from './write-samples.ts';
 import type { Session } from './session.ts';
 import { finalRowSet, openRowSet } from './window-rows.ts';
-
-/** A batch made ready outside the transaction, so that locks are held for as short as possible. */
-export interface BatchPlan {
-  batch: StoreBatch;
-  entries: Omit<Entries, 'samples' | 'open' | 'openColumns' | 'finals' | 'finalColumns'>;
-  open: PieceColumns;
-  finals: PieceColumns;
-  samples: SampleRows;
-}
-
-/** Valid until the buffers are used again. */
-export function planBatch(batch: StoreBatch, buffers: SampleBuffers): BatchPlan {
-  const { chunks } = batch;
-  const all = <K extends keyof BatchPlan['entries']>(list: K): Entries[K] =>
-    chunks.flatMap((chunk): Entries[K][number][] => chunk[list]) as Entries[K];
-  return {
-    batch,
-    entries: {
-      histograms: all('histograms'),
-      definitions: all('definitions'),
-      unverified: all('unverified'),
-      deadLetters: all('deadLetters'),
-      ledger: all('ledger'),
-      exemplars: all('exemplars'),
-      metadata: all('metadata'),
-      editions: all('editions'),
-      editionEnds: all('editionEnds'),
-      jobEnds: all('jobEnds'),
-    },
-    open: piecesOf(chunks.map(({ open, openColumns }) => [open, openColumns])),
-    finals: piecesOf(chunks.map(({ finals, finalColumns }) => [finals, finalColumns])),
-    samples: planSamples(
-      chunks.map((chunk) => chunk.samples),
-      buffers,
-    ),
-  };
-}
-
-function piecesOf(
-  chunks: readonly [objects: readonly Piece[], columns: PieceColumns | undefined][],
-): PieceColumns {
-  const all = chunks.flatMap(([objects, columns]) => [
-    ...(objects.length > 0 ? [PieceColumns.of(objects)] : []),
-    ...(columns === undefined ? [] : [columns]),
-  ]);
-  return PieceColumns.concatenated(all);
-}
-
-export type ApplySettings = Readonly<{
-  inputsOid: number;
-  /** Where raw samples go; undefined: to `samples_narrow`. */
-  packing: Packing | undefined;
-  /** Whether rows that are refused are to be found and left out. */
-  isolate: boolean;
-  /** See `StorageLayout`. */
-  guard: string | undefined;
-  backlogCopySetting: string | undefined;
-  copiesWindows: boolean;
-  /** Whether rows may be put into a table that is there for the transaction. */
-  isStaging: boolean;
-  /** Encodes rows of COPY; nobody else uses it meanwhile. */
-  writer: BinaryWriter;
-}>;
 
 const OUTRUN: ApplyResult = { outcome: 'outrun', deadLetters: 0, unverifiedDuplicates: 0 };
 

@@ -1,6 +1,6 @@
 import { TIME_US_MAX, type TimeUs } from '@millrace/model';
 import type { ReadScope } from '../store-reader.ts';
-import { statementText } from './sql-files.ts';
+import { statementText } from './statement-text.ts';
 
 /** COPY takes no parameters: `:name` in its text stands for one of these, which we write. */
 export function copyOutText(name: string, scope: ReadScope): string {

@@ -1,6 +1,6 @@
 import { labelValue, METRIC_NAME_LABEL, SAMPLE_KIND_NAMES, type LabelSet } from '@millrace/model';
 import type { BinaryWriter } from './binary-writer.ts';
-import { writeCopyHeader } from './sample-copy.ts';
+import { writeCopyHeader } from './copy-header.ts';
 
 /** Of one series what a batch says of it. */
 export interface Definition {

@@ -6,7 +6,7 @@ import { AdvisoryLock } from './advisory-lock.ts';
 import { clientConfig } from './client-config.ts';
 import { translateError, type SqlError } from './postgres-errors.ts';
 import { sessionOf, transaction, type Session } from './session.ts';
-import { readMigrations, type Migration } from './sql-files.ts';
+import { readMigrations, type Migration } from './migration-files.ts';
 import { otherLayout, type LayoutName } from './storage-layout.ts';
 
 export interface MigrateParams {

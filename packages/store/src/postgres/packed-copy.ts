@@ -1,6 +1,6 @@
 import type { BinaryWriter } from './binary-writer.ts';
 import { bucketOfPack, PACK_SAMPLES_MAX, type Packs } from './pack-samples.ts';
-import { writeCopyHeader } from './sample-copy.ts';
+import { writeCopyHeader } from './copy-header.ts';
 import { ScaledValues } from './scaled-values.ts';
 
 const COLUMNS = 13;

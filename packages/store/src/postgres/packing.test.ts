@@ -13,7 +13,7 @@ import {
 import { startTestPostgres, type TestPostgres } from '../testing/test-postgres.ts';
 import { migratePostgres } from './migrate.ts';
 import { createPostgresStore } from './postgres-store.ts';
-import { readMigrations } from './sql-files.ts';
+import { readMigrations } from './migration-files.ts';
 import { dropDatabase, runStatements } from './testing/databases.ts';
 import { describePacking } from './testing/describe-packing.ts';
 import { readContents } from './testing/postgres-contents.ts';

@@ -5,7 +5,8 @@ import type { PostgresConnection } from '../postgres-connection.ts';
 import type { ApplyResult, MarkKey, Store, StoreBatch } from '../store.ts';
 import { RETENTION_DEFAULTS, type Retention } from '../retention/retention-policy.ts';
 import { StoreError } from '../store-error.ts';
-import { applyBatch, planBatch, type BatchPlan } from './apply-batch.ts';
+import { applyBatch } from './apply-batch.ts';
+import { planBatch, type BatchPlan, type Packing } from './batch-plan.ts';
 import { freeDropped } from './drop-editions.ts';
 import { expire, type ExpireResult } from './expire.ts';
 import { acceptLog, flushMarks, openMark, readMarks } from './marks.ts';
@@ -19,7 +20,7 @@ import { ScratchPool, type Scratch } from './scratch.ts';
 import { openLayout, type LayoutKind, type StorageLayout } from './storage-layout.ts';
 import { createStoredRanges, type StoredRanges } from './stored-ranges.ts';
 import { placesByWidth } from './window-rows.ts';
-import { HeadMoved, NarrowTimesMissing, type Packing } from './write-samples.ts';
+import { HeadMoved, NarrowTimesMissing } from './write-samples.ts';
 
 export interface PostgresStoreSettings {
   /** As many batches (of different partitions) are applied at the same time, less one. */

@@ -1,7 +1,7 @@
 import type { CompletionCounts } from '../completion-store.ts';
 import type { PostgresConnection } from '../postgres-connection.ts';
 import { runQuery, type RunQuerySettings } from './run-query.ts';
-import { statementText } from './sql-files.ts';
+import { statementText } from './statement-text.ts';
 
 /** The newest run of complete mode. */
 export interface LastCompletion extends CompletionCounts {

@@ -7,7 +7,7 @@ import {
 } from '../ledger-report.ts';
 import type { PostgresConnection } from '../postgres-connection.ts';
 import { runQuery, type RunQuerySettings } from './run-query.ts';
-import { statementText } from './sql-files.ts';
+import { statementText } from './statement-text.ts';
 
 type StoredCounts = Omit<LedgerRow, 'deadLetter' | 'droppedBy' | 'deadLetterBy' | 'unaccounted'> & {
   dead_letter: number;

@@ -1,6 +1,6 @@
 import type { PostgresConnection } from '../postgres-connection.ts';
 import { runQuery } from './run-query.ts';
-import { statementText } from './sql-files.ts';
+import { statementText } from './statement-text.ts';
 
 /** Samples that one partition of the log has lost, as its ledger is published. */
 export interface StoredLoss {

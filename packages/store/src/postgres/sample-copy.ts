@@ -1,10 +1,10 @@
 import { SampleFlag } from '@millrace/model';
 import type { SampleColumns } from '@millrace/wire';
-import { BinaryWriter } from './binary-writer.ts';
+import type { BinaryWriter } from './binary-writer.ts';
+import { writeCopyHeader } from './copy-header.ts';
 import { idHalf, orderByIdHigh } from './series-order.ts';
 import { MINUTE_US } from './time-spans.ts';
 
-const HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
 const ROW_BYTES = 2 + 4 * 12 + 2 * 5 + 8;
 
 /** The start of the coarse time that a time lies in: column `bucket`. */
@@ -15,11 +15,6 @@ export function bucketOf(timeUs: number): number {
 /** The order in which rows go into the table: by series, of one series as they came. */
 export function orderBySeries({ seriesIds }: SampleColumns, rows: Uint32Array): Uint32Array {
   return orderByIdHigh(rows.map((row) => idHalf(seriesIds, row * 8))).map((i) => rows[i]!);
-}
-
-/** What every binary COPY begins with. */
-export function writeCopyHeader(into: BinaryWriter): void {
-  into.bytes(HEADER);
 }
 
 /**

@@ -6,7 +6,7 @@ import { startTestPostgres, type TestPostgres } from '../testing/test-postgres.t
 import { clientConfig } from './client-config.ts';
 import { migratePostgres, missingMigrations } from './migrate.ts';
 import { runQuery } from './run-query.ts';
-import { readMigrations } from './sql-files.ts';
+import { readMigrations } from './migration-files.ts';
 import type { LayoutName } from './storage-layout.ts';
 import { describeSchema } from './testing/describe-schema.ts';
 import { readmeExamples, readReadme } from './testing/readme-examples.ts';

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import type { Client } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import { statementText } from './sql-files.ts';
+import { statementText } from './statement-text.ts';
 
 export interface StatementResult<Row> {
   rows: Row[];

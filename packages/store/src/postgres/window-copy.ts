@@ -1,7 +1,7 @@
 import { PieceNumber, type PieceColumns } from '@millrace/wire';
 import { writeInputs } from './array-parameters.ts';
 import type { BinaryWriter } from './binary-writer.ts';
-import { writeCopyHeader } from './sample-copy.ts';
+import { writeCopyHeader } from './copy-header.ts';
 
 const COLUMNS = 19;
 /** As many as of packs. */

@@ -1,21 +1,13 @@
-import type { ApplySettings, BatchPlan } from './apply-batch.ts';
+import type { ApplySettings, BatchPlan, Packing } from './batch-plan.ts';
 import { StoreError, StoreErrorCode } from '../store-error.ts';
 import { insertAll, insertRows, type RefusedRow } from './row-set.ts';
 import { encodePackedCopy } from './packed-copy.ts';
 import type { Packs } from './pack-samples.ts';
 import { orderBySeries } from './sample-copy.ts';
-import { headVersion, type SampleHead } from './sample-heads.ts';
+import { headVersion } from './sample-heads.ts';
 import type { Placement } from './sample-placement.ts';
 import { isBacklog, sampleRowSet } from './sample-rows.ts';
 import type { Session } from './session.ts';
-
-/** What is known of the head of the batch's partition, and where the batch's samples go. */
-export interface Packing {
-  head: SampleHead;
-  placement: Placement;
-  /** Times for which `samples_narrow` has ranges, for samples that are refused in packed form. */
-  narrowTimes: Float64Array;
-}
 
 /** The head is not what it was believed to be: nothing was changed, and it has to be read again. */
 export class HeadMoved extends StoreError {

@@ -5,7 +5,7 @@ import type { PostgresConnection } from '../postgres-connection.ts';
 import { migratePostgres } from '../postgres/migrate.ts';
 import { createPostgresStore } from '../postgres/postgres-store.ts';
 import { runQuery } from '../postgres/run-query.ts';
-import { readMigrations } from '../postgres/sql-files.ts';
+import { readMigrations } from '../postgres/migration-files.ts';
 import type { LayoutName } from '../postgres/storage-layout.ts';
 import { runStatements } from '../postgres/testing/databases.ts';
 import { describeSchema } from '../postgres/testing/describe-schema.ts';

@@ -28,15 +28,3 @@ export function readMigrations(layout: LayoutName): Migration[] {
       return [{ number: Number(number), name: name!, sql, checksum }];
     });
 }
-
-const texts = new Map<string, string>();
-
-/** The text of `sql/statements/NAME.sql`, read once. */
-export function statementText(name: string): string {
-  let text = texts.get(name);
-  if (text === undefined) {
-    text = readFileSync(new URL(`statements/${name}.sql`, DIRECTORY), 'utf8');
-    texts.set(name, text);
-  }
-  return text;
-}
