@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { silentLog, systemClock } from '@millrace/runtime';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { PostgresConnection } from '../postgres-connection.ts';
-import { runQuery } from '../postgres/run-query.ts';
+import { runQuery } from '../postgres/connection/run-query.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts';
 import { EMBEDDED_POSTGRES_DEFAULTS } from './embedded-settings.ts';
 import { isPostgresOf } from './left-behind-postgres.ts';

@@ -1,8 +1,8 @@
 export type { Retention } from '../retention/retention-policy.ts';
-export type { ExpireResult } from './expire.ts';
-export { retentionDefinition, upkeepSetting } from './retention-definition.ts';
-export { describeConnection } from './database-url.ts';
-export { migratePostgres, type MigrateParams, type MigrateResult } from './migrate.ts';
+export type { ExpireResult } from './retention/expire.ts';
+export { retentionDefinition, upkeepSetting } from './retention/retention-definition.ts';
+export { describeConnection } from './connection/database-url.ts';
+export { migratePostgres, type MigrateParams, type MigrateResult } from './layout/migrate.ts';
 export {
   createPostgresStore,
   POSTGRES_STORE_DEFAULTS,
@@ -17,31 +17,31 @@ export {
   listUnverified,
   markRedriven,
   readUnverified,
-} from './dead-letters.ts';
-export { readLedger } from './read-ledger.ts';
-export { readLastCompletion, type LastCompletion } from './read-last-completion.ts';
-export { readLosses, type StoredLoss } from './read-losses.ts';
+} from './read/dead-letters.ts';
+export { readLedger } from './read/read-ledger.ts';
+export { readLastCompletion, type LastCompletion } from './completion/read-last-completion.ts';
+export { readLosses, type StoredLoss } from './read/read-losses.ts';
 export {
   createPostgresEditionStore,
   POSTGRES_EDITION_STORE_DEFAULTS,
   type PostgresEditionStoreSettings,
-} from './postgres-edition-store.ts';
+} from './editions/postgres-edition-store.ts';
 export {
   createPostgresCompletionStore,
   POSTGRES_COMPLETION_STORE_DEFAULTS,
   type PostgresCompletionStoreSettings,
-} from './postgres-completion-store.ts';
+} from './completion/postgres-completion-store.ts';
 export {
   createPostgresStoreReader,
   POSTGRES_STORE_READER_DEFAULTS,
   type PostgresStoreReaderSettings,
-} from './postgres-store-reader.ts';
-export { createPostgresStoreRepairer } from './postgres-store-repairer.ts';
+} from './read/postgres-store-reader.ts';
+export { createPostgresStoreRepairer } from './read/postgres-store-repairer.ts';
 export {
   RUN_QUERY_DEFAULTS,
   runQuery,
   type QueryResult,
   type QueryValue,
   type RunQuerySettings,
-} from './run-query.ts';
+} from './connection/run-query.ts';
 export type { PostgresConnection } from '../postgres-connection.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { silentLog } from '@millrace/runtime';
 import { vi } from 'vitest';
 import { superviseEmbeddedPostgres } from '../embedded/supervise-embedded-postgres.ts';
-import { migratePostgres } from './migrate.ts';
+import { migratePostgres } from './layout/migrate.ts';
 import { createPostgresStore } from './postgres-store.ts';
 import { describeCrashes } from './testing/describe-crashes.ts';
 

@@ -4,7 +4,7 @@ import { describeStoreReader } from '../testing/reader-contract.ts';
 import { describeStore } from '../testing/store-contract.ts';
 import { startTestPostgres, type TestPostgres } from '../testing/test-postgres.ts';
 import { createPostgresStore } from './postgres-store.ts';
-import { createPostgresStoreReader } from './postgres-store-reader.ts';
+import { createPostgresStoreReader } from './read/postgres-store-reader.ts';
 import { readContents, readLedger, readReasons } from './testing/postgres-contents.ts';
 
 let postgres: TestPostgres;

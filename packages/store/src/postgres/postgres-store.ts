@@ -5,22 +5,26 @@ import type { PostgresConnection } from '../postgres-connection.ts';
 import type { ApplyResult, MarkKey, Store, StoreBatch } from '../store.ts';
 import { RETENTION_DEFAULTS, type Retention } from '../retention/retention-policy.ts';
 import { StoreError } from '../store-error.ts';
-import { applyBatch } from './apply-batch.ts';
-import { planBatch, type BatchPlan, type Packing } from './batch-plan.ts';
-import { freeDropped } from './drop-editions.ts';
-import { expire, type ExpireResult } from './expire.ts';
-import { acceptLog, flushMarks, openMark, readMarks } from './marks.ts';
-import { nativeLayout } from './native-layout.ts';
-import { isMissingPartition, isRowFault } from './postgres-errors.ts';
-import { createPostgresPool, type PostgresPool } from './postgres-pool.ts';
-import { bucketOfPack } from './pack-samples.ts';
-import { createSampleHeads, type SampleHeads } from './sample-heads.ts';
-import { PACKING_DEFAULTS, placeSamples, type PackingSettings } from './sample-placement.ts';
-import { ScratchPool, type Scratch } from './scratch.ts';
-import { openLayout, type LayoutKind, type StorageLayout } from './storage-layout.ts';
-import { createStoredRanges, type StoredRanges } from './stored-ranges.ts';
-import { placesByWidth } from './window-rows.ts';
-import { HeadMoved, NarrowTimesMissing } from './write-samples.ts';
+import { applyBatch } from './batch/apply-batch.ts';
+import { planBatch, type BatchPlan, type Packing } from './batch/batch-plan.ts';
+import { freeDropped } from './editions/drop-editions.ts';
+import { expire, type ExpireResult } from './retention/expire.ts';
+import { acceptLog, flushMarks, openMark, readMarks } from './completion/marks.ts';
+import { nativeLayout } from './layout/native-layout.ts';
+import { isMissingPartition, isRowFault } from './connection/postgres-errors.ts';
+import { createPostgresPool, type PostgresPool } from './connection/postgres-pool.ts';
+import { bucketOfPack } from './samples/pack-samples.ts';
+import { createSampleHeads, type SampleHeads } from './samples/sample-heads.ts';
+import {
+  PACKING_DEFAULTS,
+  placeSamples,
+  type PackingSettings,
+} from './samples/sample-placement.ts';
+import { ScratchPool, type Scratch } from './batch/scratch.ts';
+import { openLayout, type LayoutKind, type StorageLayout } from './layout/storage-layout.ts';
+import { createStoredRanges, type StoredRanges } from './layout/stored-ranges.ts';
+import { placesByWidth } from './windows/window-rows.ts';
+import { HeadMoved, NarrowTimesMissing } from './batch/write-samples.ts';
 
 export interface PostgresStoreSettings {
   /** As many batches (of different partitions) are applied at the same time, less one. */

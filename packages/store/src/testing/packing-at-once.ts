@@ -1,4 +1,4 @@
-import type { PackingSettings } from '../postgres/sample-placement.ts';
+import type { PackingSettings } from '../postgres/samples/sample-placement.ts';
 
 /** Nothing waits to be packed: for tests of what lies there for good. */
 export const PACKING_AT_ONCE: PackingSettings = {

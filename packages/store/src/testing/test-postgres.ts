@@ -5,7 +5,7 @@ import { silentLog } from '@millrace/runtime';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../embedded/embedded-postgres.ts';
 import { EMBEDDED_DATABASE } from '../embedded/cluster.ts';
 import type { PostgresConnection } from '../postgres-connection.ts';
-import { migratePostgres } from '../postgres/migrate.ts';
+import { migratePostgres } from '../postgres/layout/migrate.ts';
 import { createPostgresStore } from '../postgres/postgres-store.ts';
 import { createDatabaseOf, dropDatabase } from '../postgres/testing/databases.ts';
 import type { TestServer } from './test-server.ts';

@@ -1,6 +1,6 @@
 import type { PostgresConnection } from '../postgres-connection.ts';
 import type { PostgresStore, PostgresStoreParams } from '../postgres/postgres-store.ts';
-import type { LayoutName } from '../postgres/storage-layout.ts';
+import type { LayoutName } from '../postgres/layout/storage-layout.ts';
 
 /** A real database server, and databases in it for tests. */
 export interface TestServer {

@@ -1,5 +1,5 @@
 import { errorText, type Log } from '@millrace/runtime';
-import type { Session } from '../postgres/session.ts';
+import type { Session } from '../postgres/connection/session.ts';
 import { hasColumnstore, readColumnstore, type TimescaleOffer } from './timescale-features.ts';
 
 /**

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { DAY_US, timesNear } from '../postgres/time-spans.ts';
+import { DAY_US, timesNear } from '../postgres/layout/time-spans.ts';
 import { chunkLengthUs } from './hypertable-layout.ts';
 
 const us = (text: string) => Date.parse(text) * 1000;

@@ -1,15 +1,21 @@
 import type { TimeUs } from '@millrace/model';
 import type { Log } from '@millrace/runtime';
-import { timeParameter } from '../postgres/array-parameters.ts';
-import { bigTableOf, EXPIRY_OF, type BigTable } from '../postgres/big-tables.ts';
-import type { Session } from '../postgres/session.ts';
+import { timeParameter } from '../postgres/connection/array-parameters.ts';
+import { bigTableOf, EXPIRY_OF, type BigTable } from '../postgres/layout/big-tables.ts';
+import type { Session } from '../postgres/connection/session.ts';
 import type {
   LayoutKind,
   MissingRange,
   StorageLayout,
   StoredRange,
-} from '../postgres/storage-layout.ts';
-import { covers, DAY_US, HOUR_US, timesNear, type TimeRange } from '../postgres/time-spans.ts';
+} from '../postgres/layout/storage-layout.ts';
+import {
+  covers,
+  DAY_US,
+  HOUR_US,
+  timesNear,
+  type TimeRange,
+} from '../postgres/layout/time-spans.ts';
 import { readFeatures } from './timescale-features.ts';
 
 /**

@@ -4,8 +4,8 @@ import {
   type LayoutPolicy,
   type MigrateParams,
   type MigrateResult,
-} from '../postgres/migrate.ts';
-import type { Session } from '../postgres/session.ts';
+} from '../postgres/layout/migrate.ts';
+import type { Session } from '../postgres/connection/session.ts';
 import { enableColumnstore } from './columnstore.ts';
 import { StoreError, StoreErrorCode } from '../store-error.ts';
 import { isAtLeast, TIMESCALE_VERSION_MIN } from './timescale-features.ts';

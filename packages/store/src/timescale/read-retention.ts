@@ -1,7 +1,7 @@
 import { silentLog } from '@millrace/runtime';
 import type { PostgresConnection } from '../postgres-connection.ts';
-import { nativeLayout } from '../postgres/native-layout.ts';
-import { readRetentionOf } from '../postgres/read-retention.ts';
+import { nativeLayout } from '../postgres/layout/native-layout.ts';
+import { readRetentionOf } from '../postgres/retention/read-retention.ts';
 import type { RetentionReport } from '../retention/retention-report.ts';
 import { hypertableLayout } from './hypertable-layout.ts';
 

@@ -7,7 +7,7 @@ import { errorText, silentLog, type Log } from '@millrace/runtime';
 import { isMissing, reportMissing, type MissingService } from '@millrace/runtime/testing';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { unprivilegedUser } from '../embedded/unprivileged-user.ts';
-import { runQuery } from '../postgres/run-query.ts';
+import { runQuery } from '../postgres/connection/run-query.ts';
 import { migrateTimescale } from './migrate-timescale.ts';
 import { startTimescaleServer, type TimescaleServer } from './testing/timescale-server.ts';
 import { createTimescaleStore } from './timescale-store.ts';

@@ -1,6 +1,6 @@
 import { optionalText, requiredText, type SettingsDefinition } from '@millrace/runtime';
 import type { Retention } from '../retention/retention-policy.ts';
-import { retentionDefinition, upkeepSetting } from '../postgres/retention-definition.ts';
+import { retentionDefinition, upkeepSetting } from '../postgres/retention/retention-definition.ts';
 
 const url = {
   aliases: ['DATABASE_URL'],

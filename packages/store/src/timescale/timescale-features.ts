@@ -1,4 +1,4 @@
-import type { Session } from '../postgres/session.ts';
+import type { Session } from '../postgres/connection/session.ts';
 import { StoreError, StoreErrorCode } from '../store-error.ts';
 
 /** What of TimescaleDB is used, beyond hypertables. */

@@ -1,5 +1,5 @@
-import { nativeLayout } from '../postgres/native-layout.ts';
-import { createRepairerOn } from '../postgres/postgres-store-repairer.ts';
+import { nativeLayout } from '../postgres/layout/native-layout.ts';
+import { createRepairerOn } from '../postgres/read/postgres-store-repairer.ts';
 import type { StoreRepairer } from '../store-repairer.ts';
 import { hypertableLayout } from './hypertable-layout.ts';
 

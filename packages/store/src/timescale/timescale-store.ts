@@ -1,4 +1,4 @@
-import { nativeLayout } from '../postgres/native-layout.ts';
+import { nativeLayout } from '../postgres/layout/native-layout.ts';
 import {
   createStoreOn,
   type PostgresStore,

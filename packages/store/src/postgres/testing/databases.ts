@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { clientConfig } from '../client-config.ts';
+import { clientConfig } from '../connection/client-config.ts';
 import type { PostgresConnection } from '../../postgres-connection.ts';
 
 const LIMITS = { connectTimeoutMs: 5_000, statementTimeoutMs: 60_000, lockTimeoutMs: 60_000 };

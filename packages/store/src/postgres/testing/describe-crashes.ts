@@ -12,8 +12,8 @@ import {
 } from '../../testing/entries.ts';
 import type { PostgresConnection } from '../../postgres-connection.ts';
 import type { PostgresStore, PostgresStoreParams } from '../postgres-store.ts';
-import { runQuery } from '../run-query.ts';
-import { PACKING_DEFAULTS } from '../sample-placement.ts';
+import { runQuery } from '../connection/run-query.ts';
+import { PACKING_DEFAULTS } from '../samples/sample-placement.ts';
 
 const SAMPLES = 5_000;
 /** Two batches wait in the head, the third one is packed with them. */

@@ -16,9 +16,9 @@ import type { ExpiringTable, StoredExpiry } from '../../retention/stored-expiry.
 import { EVERYTHING } from '../../store-reader.ts';
 import { PACKING_AT_ONCE } from '../../testing/packing-at-once.ts';
 import type { TestServer } from '../../testing/test-server.ts';
-import { createPostgresStoreReader } from '../postgres-store-reader.ts';
-import { runQuery } from '../run-query.ts';
-import { PACKING_DEFAULTS, type PackingSettings } from '../sample-placement.ts';
+import { createPostgresStoreReader } from '../read/postgres-store-reader.ts';
+import { runQuery } from '../connection/run-query.ts';
+import { PACKING_DEFAULTS, type PackingSettings } from '../samples/sample-placement.ts';
 import { readContents } from './postgres-contents.ts';
 import { readRanges } from './read-ranges.ts';
 

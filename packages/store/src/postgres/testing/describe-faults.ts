@@ -16,7 +16,7 @@ import {
 import { PACKING_AT_ONCE } from '../../testing/packing-at-once.ts';
 import type { TestDatabase, TestServer } from '../../testing/test-server.ts';
 import type { PostgresStore } from '../postgres-store.ts';
-import { runQuery } from '../run-query.ts';
+import { runQuery } from '../connection/run-query.ts';
 import { readContents, readLedger, readReasons } from './postgres-contents.ts';
 import { readRanges } from './read-ranges.ts';
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { seriesOf } from '../../testing/entries.ts';
 import type { TestServer } from '../../testing/test-server.ts';
-import { runQuery, type QueryValue } from '../run-query.ts';
+import { runQuery, type QueryValue } from '../connection/run-query.ts';
 
 /** Functions over windows, against the code that the transformer has. */
 export function describeFunctions(name: string, start: () => Promise<TestServer>): void {

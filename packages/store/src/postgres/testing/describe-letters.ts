@@ -21,9 +21,9 @@ import {
   listUnverified,
   markRedriven,
   readUnverified,
-} from '../dead-letters.ts';
-import { readLedger } from '../read-ledger.ts';
-import { runQuery } from '../run-query.ts';
+} from '../read/dead-letters.ts';
+import { readLedger } from '../read/read-ledger.ts';
+import { runQuery } from '../connection/run-query.ts';
 
 /** What people do with what could not be stored. */
 export function describeLetters(name: string, start: () => Promise<TestServer>): void {

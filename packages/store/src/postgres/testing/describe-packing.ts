@@ -17,9 +17,9 @@ import {
 import { PACKING_AT_ONCE } from '../../testing/packing-at-once.ts';
 import type { TestDatabase, TestServer } from '../../testing/test-server.ts';
 import type { PostgresStore } from '../postgres-store.ts';
-import { runQuery, type QueryValue } from '../run-query.ts';
-import { PACKING_DEFAULTS, type PackingSettings } from '../sample-placement.ts';
-import { MINUTE_US } from '../time-spans.ts';
+import { runQuery, type QueryValue } from '../connection/run-query.ts';
+import { PACKING_DEFAULTS, type PackingSettings } from '../samples/sample-placement.ts';
+import { MINUTE_US } from '../layout/time-spans.ts';
 import { readContents, readLedger } from './postgres-contents.ts';
 import { readRanges } from './read-ranges.ts';
 

@@ -12,10 +12,10 @@ import {
 } from '../../testing/edition-scene.ts';
 import type { TestDatabase, TestServer } from '../../testing/test-server.ts';
 import type { EditionStore } from '../../edition-store.ts';
-import { clientConfig } from '../client-config.ts';
-import { createPostgresEditionStore } from '../postgres-edition-store.ts';
+import { clientConfig } from '../connection/client-config.ts';
+import { createPostgresEditionStore } from '../editions/postgres-edition-store.ts';
 import type { PostgresStore } from '../postgres-store.ts';
-import { runQuery } from '../run-query.ts';
+import { runQuery } from '../connection/run-query.ts';
 
 const LIMITS = { connectTimeoutMs: 5_000, statementTimeoutMs: 60_000, lockTimeoutMs: 60_000 };
 const RULES = ['r', 's'];

@@ -17,10 +17,10 @@ import { PACKING_AT_ONCE } from '../../testing/packing-at-once.ts';
 import type { TestDatabase, TestServer } from '../../testing/test-server.ts';
 import { EVERYTHING, type StoredDefinition, type StoredPiece } from '../../store-reader.ts';
 import type { Repairs, SampleRepair, SampleValue, StoreRepairer } from '../../store-repairer.ts';
-import { createPostgresStoreReader } from '../postgres-store-reader.ts';
+import { createPostgresStoreReader } from '../read/postgres-store-reader.ts';
 import type { PostgresStore } from '../postgres-store.ts';
-import { runQuery } from '../run-query.ts';
-import { PACKING_DEFAULTS } from '../sample-placement.ts';
+import { runQuery } from '../connection/run-query.ts';
+import { PACKING_DEFAULTS } from '../samples/sample-placement.ts';
 import { readContents } from './postgres-contents.ts';
 
 const UP = seriesOf('up');

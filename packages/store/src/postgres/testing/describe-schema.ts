@@ -1,5 +1,5 @@
 import type { PostgresConnection } from '../../postgres-connection.ts';
-import { runQuery } from '../run-query.ts';
+import { runQuery } from '../connection/run-query.ts';
 
 /** The schema as text, the same on every server: columns, keys, indexes, views, functions. */
 export async function describeSchema(connection: PostgresConnection): Promise<string> {

@@ -12,7 +12,7 @@ import {
 } from '../../testing/entries.ts';
 import type { TestDatabase, TestServer } from '../../testing/test-server.ts';
 import type { PostgresStore } from '../postgres-store.ts';
-import { runQuery } from '../run-query.ts';
+import { runQuery } from '../connection/run-query.ts';
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;

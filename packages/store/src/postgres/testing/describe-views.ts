@@ -20,7 +20,7 @@ import {
 import { PACKING_AT_ONCE } from '../../testing/packing-at-once.ts';
 import type { TestDatabase, TestServer } from '../../testing/test-server.ts';
 import type { PostgresStore } from '../postgres-store.ts';
-import { runQuery, type QueryValue } from '../run-query.ts';
+import { runQuery, type QueryValue } from '../connection/run-query.ts';
 
 /** What people query, on any layout of the tables below. */
 export function describeViews(name: string, start: () => Promise<TestServer>): void {

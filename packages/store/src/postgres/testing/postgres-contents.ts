@@ -1,7 +1,7 @@
 import type { LedgerTotals } from '@millrace/model';
 import type { PostgresConnection } from '../../postgres-connection.ts';
 import type { ContentPiece, LedgerReason, StoreContents } from '../../testing/store-contents.ts';
-import { runQuery, type QueryValue } from '../run-query.ts';
+import { runQuery, type QueryValue } from '../connection/run-query.ts';
 
 /** Reads everything back by SQL, in the form in which stores are compared. */
 export async function readContents(connection: PostgresConnection): Promise<StoreContents> {

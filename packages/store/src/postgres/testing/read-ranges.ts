@@ -1,6 +1,6 @@
 import type { PostgresConnection } from '../../postgres-connection.ts';
-import type { LayoutName } from '../storage-layout.ts';
-import { runQuery } from '../run-query.ts';
+import type { LayoutName } from '../layout/storage-layout.ts';
+import { runQuery } from '../connection/run-query.ts';
 
 /** A native partition or a chunk. */
 export interface NamedRange {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readlink } from 'node:fs/promises';
 import { isMissing, reportMissing } from '@millrace/runtime/testing';
 import { describe, expect, it } from 'vitest';
-import { runQuery } from '../../postgres/run-query.ts';
+import { runQuery } from '../../postgres/connection/run-query.ts';
 import { startTimescaleServer, type TimescaleServer } from './timescale-server.ts';
 
 const started = await startTimescaleServer({ own: true });

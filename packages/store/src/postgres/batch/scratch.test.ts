@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest';
+import type { StoreBatch } from '../../store.ts';
+import { ScratchPool } from './scratch.ts';
+
+const batchOf = (...counts: number[]): StoreBatch =>
+  ({ chunks: counts.map((count) => ({ samples: { count } })) }) as unknown as StoreBatch;
+
+const usual = batchOf(300_000);
+const large = batchOf(200_000, 100_001);
+
+it('is used again by batches of about the same size, and by no two at a time', () => {
+  const pool = new ScratchPool();
+  const [first, second, third] = [pool.take(usual), pool.take(usual), pool.take(large)];
+  expect(new Set([first.buffers, second.buffers, third.buffers]).size).toBe(3);
+  for (const one of [first, third]) one.giveBack();
+  expect(pool.take(large).buffers).toBe(third.buffers);
+  expect(pool.take(usual).buffers).toBe(first.buffers);
+  expect(pool.take(usual).buffers).not.toBe(second.buffers);
+});
+
+it('has as many rooms as batches that packed at the same time', () => {
+  const pool = new ScratchPool();
+  const rooms = Array.from({ length: 5 }, (_, i) => {
+    const scratch = pool.take(i % 2 === 0 ? usual : large);
+    const room = scratch.room();
+    expect(scratch.room()).toBe(room);
+    scratch.giveBack();
+    return room;
+  });
+  expect(new Set(rooms).size).toBe(1);
+  const [one, other] = [pool.take(usual), pool.take(usual)];
+  expect(one.room()).not.toBe(other.room());
+});

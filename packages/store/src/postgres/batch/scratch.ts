@@ -1,0 +1,48 @@
+import type { StoreBatch } from '../../store.ts';
+import { BinaryWriter } from '../connection/binary-writer.ts';
+import { OrderRoom } from '../samples/order-room.ts';
+import { SampleBuffers } from '../samples/sample-buffers.ts';
+
+/** What a batch needs while it is applied, and nobody after it. */
+export interface Scratch {
+  buffers: SampleBuffers;
+  writer: BinaryWriter;
+  /** Where packs are put in order: asked for by batches that pack. */
+  room(): OrderRoom;
+  /** After an error it is not given back: the driver may still be sending what lies there. */
+  giveBack(): void;
+}
+
+type Held = Pick<Scratch, 'buffers' | 'writer'>;
+
+/** More samples than a batch has that did not have to wait for long. */
+const LARGE_SAMPLES = 300_000;
+
+/**
+ * What nobody uses. Each is as large as the largest batch that it was used for, so that large ones,
+ * of which few are applied at a time, have their own; and only as many rooms are made as ever
+ * packed at the same time.
+ */
+export class ScratchPool {
+  readonly #usual: Held[] = [];
+  readonly #large: Held[] = [];
+  readonly #rooms: OrderRoom[] = [];
+
+  take(batch: StoreBatch): Scratch {
+    const unused = isLarge(batch) ? this.#large : this.#usual;
+    const held = unused.pop() ?? { buffers: new SampleBuffers(), writer: new BinaryWriter() };
+    let room: OrderRoom | undefined;
+    return {
+      ...held,
+      room: () => (room ??= this.#rooms.pop() ?? new OrderRoom()),
+      giveBack: () => {
+        unused.push(held);
+        if (room !== undefined) this.#rooms.push(room);
+      },
+    };
+  }
+}
+
+function isLarge({ chunks }: StoreBatch): boolean {
+  return chunks.reduce((count, { samples }) => count + samples.count, 0) > LARGE_SAMPLES;
+}

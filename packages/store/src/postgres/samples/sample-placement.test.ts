@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { NOON_US, samplesOf, SECOND_US, seriesOf } from '../../testing/entries.ts';
+import { HeadSamples } from './head-samples.ts';
+import { OrderRoom } from './order-room.ts';
+import type { SampleHead } from './sample-heads.ts';
+import { PACKING_DEFAULTS, placeSamples, type Placement } from './sample-placement.ts';
+import type { SampleRows } from './sample-rows.ts';
+
+const room = (): OrderRoom => new OrderRoom();
+
+describe('samples in the head', () => {
+  it('wait for no longer because the clock was set back', () => {
+    const head = emptyHead();
+    const settings = { ...PACKING_DEFAULTS, headMsMax: 10_000 };
+    const place = (second: number): Placement['kind'] =>
+      placeSamples({ head, rows: rowsOf(1), settings, nowUs: NOON_US + second * SECOND_US, room })
+        .kind;
+    expect(place(0)).toBe('head');
+    expect(place(-3600)).toBe('head');
+    expect(place(-3591)).toBe('head');
+    expect(place(-3590)).toBe('packed');
+  });
+});
+
+describe('a batch of many samples of each series', () => {
+  const settings = { ...PACKING_DEFAULTS, densePerSeriesMin: 8, denseRowsMin: 80 };
+  const place = (head: SampleHead, rows: SampleRows): Placement['kind'] =>
+    placeSamples({ head, rows, settings, nowUs: NOON_US, room }).kind;
+
+  it('is packed at once', () => {
+    expect(place(emptyHead(), rowsOf(10, 8))).toBe('packed');
+    expect(place(emptyHead(), rowsOf(10, 7))).toBe('head');
+  });
+
+  it('is packed at once with fewer of each when a full head would hardly have more', () => {
+    const few = { ...settings, headRowsMin: 200, headRowsMax: 600 };
+    const placed = (each: number): Placement =>
+      placeSamples({
+        head: emptyHead(),
+        rows: rowsOf(100, each),
+        settings: few,
+        nowUs: NOON_US,
+        room,
+      });
+    expect(placed(2)).toEqual({ kind: 'head', cheaperFrom: 800 });
+    expect(placed(3)).toMatchObject({ kind: 'packed', cheaperFrom: 800 });
+    const many = { ...few, headRowsMin: 800 };
+    const rows = rowsOf(100, 2);
+    const told = placeSamples({ head: emptyHead(), rows, settings: many, nowUs: NOON_US, room });
+    expect(told.cheaperFrom).toBe(0);
+  });
+
+  it('waits with many series of which few wait already: their rows would be of one sample', () => {
+    const head = emptyHead();
+    expect(place(head, rowsOf(100))).toBe('head');
+    expect(place(head, rowsOf(10, 8))).toBe('head');
+    // 180 samples of 100 series; then there are eight of each.
+    expect(place(head, rowsOf(10, 61))).toBe('head');
+    expect(place(head, rowsOf(10, 8))).toBe('packed');
+  });
+});
+
+function emptyHead(): SampleHead {
+  return { version: 0, samples: new HeadSamples(), sinceUs: undefined };
+}
+
+/** So many samples of each of so many series. */
+function rowsOf(series: number, each = 1): SampleRows {
+  const none = new Uint32Array(0);
+  const count = series * each;
+  const samples = samplesOf(
+    Array.from({ length: count }, (_, i) => ({
+      ...{ series: seriesOf('s', { i: String(i % series) }), timeUs: NOON_US + i, value: i },
+    })),
+  );
+  const verified = Uint32Array.from({ length: count }, (_, i) => i);
+  return { samples, verified, unverified: none, untimely: none };
+}
