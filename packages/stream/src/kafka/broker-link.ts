@@ -9,7 +9,6 @@ import {
   type KafkajsLogger,
   type KafkajsProtocol,
 } from './kafkajs-internals.ts';
-import { PRODUCE_BY_ID } from './produce-request.ts';
 import { SESSION_REST_MS, type KafkaConnection } from './kafka-settings.ts';
 import { WireWriter } from './wire-bytes.ts';
 
@@ -17,6 +16,9 @@ import { WireWriter } from './wire-bytes.ts';
 export class LinkError extends Error {
   override readonly name = 'LinkError';
 }
+
+/** The first version of Produce that names topics by id. */
+export const PRODUCE_BY_ID = 13;
 
 export interface LinkRequest {
   readonly apiKey: number;

@@ -8,7 +8,8 @@ export {
   type KafkaSettings,
 } from './kafka-settings.ts';
 export type { CompressionName } from './compression.ts';
-export { kafkaTopics, openKafkaStream, type KafkaStreamParams } from './kafka-stream.ts';
+export { kafkaTopics } from './kafka-topics.ts';
+export { openKafkaStream, type KafkaStreamParams } from './kafka-stream.ts';
 export { setupKafkaTopics, type SetupTopicsParams, type TopicChange } from './setup-topics.ts';
 export { kafkaConnectionOf, kafkaDefinition, type KafkaSection } from './kafka-definition.ts';
 export {

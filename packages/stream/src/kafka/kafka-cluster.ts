@@ -13,15 +13,13 @@ import {
   type KafkaConnection,
   type KafkaSettings,
 } from './kafka-settings.ts';
+import type { KafkaTopics } from './kafka-topics.ts';
 import { keepNewestLeaders } from './newest-leaders.ts';
 import { PinnedTopics } from './pinned-topics.ts';
 import { KafkaCode, metadataRequest, readMetadata, type ClusterMetadata } from './protocol.ts';
 
 /** Connections to one broker are kept apart by use: a held fetch would keep an append waiting. */
 export type LinkUse = 'ask' | 'produce' | 'fetch' | 'fetch-quick';
-
-/** A topic's name in Kafka: `topicPrefix` + ours. */
-export type KafkaTopics = Readonly<Record<Topic, string>>;
 
 /** So often at most metadata is asked for, whoever wants it. */
 const REFRESH_PAUSE_MS = 100;

@@ -3,21 +3,11 @@ import type { Clock, Log } from '@millrace/runtime';
 import { retentionOf } from '../retention.ts';
 import { settlingProducer } from '../settling-producer.ts';
 import { checkPartition, checkReleasable, closedStream, partitionName } from '../stream-error.ts';
-import {
-  TOPIC_CHECKPOINTS,
-  TOPIC_CONTROL,
-  TOPIC_EVENTS,
-  TOPIC_SERIES,
-  type PartitionBounds,
-  type PartitionReader,
-  type Producer,
-  type Stream,
-  type Topic,
-} from '../stream.ts';
+import type { PartitionBounds, PartitionReader, Producer, Stream, Topic } from '../stream.ts';
 import { type BrokerLink } from './broker-link.ts';
 import { findCodec } from './compression.ts';
 import { Fetcher } from './fetcher.ts';
-import { KafkaCluster, type KafkaTopics } from './kafka-cluster.ts';
+import { KafkaCluster } from './kafka-cluster.ts';
 import { isPassing, translateKafkaError } from './kafka-errors.ts';
 import { KafkaReader } from './kafka-reader.ts';
 import {
@@ -25,6 +15,7 @@ import {
   type KafkaConnection,
   type KafkaSettings,
 } from './kafka-settings.ts';
+import { kafkaTopics } from './kafka-topics.ts';
 import { openTopics } from './open-topics.ts';
 import { deleteRecords, EARLIEST, LATEST, listOffsets } from './partition-offsets.ts';
 import { ProduceSender } from './produce-sender.ts';
@@ -47,16 +38,6 @@ const RETRY_MS = 100;
 const LATE_MS = 1_000;
 /** So long what two brokers said of leaders is believed. */
 const CONFIRMED_MS_MAX = 1_000;
-
-/** The name of each topic in Kafka: `prod-` → `prod-metrics.events`. */
-export function kafkaTopics(topicPrefix = ''): KafkaTopics {
-  return {
-    [TOPIC_EVENTS]: topicPrefix + TOPIC_EVENTS,
-    [TOPIC_SERIES]: topicPrefix + TOPIC_SERIES,
-    [TOPIC_CONTROL]: topicPrefix + TOPIC_CONTROL,
-    [TOPIC_CHECKPOINTS]: topicPrefix + TOPIC_CHECKPOINTS,
-  };
-}
 
 /**
  * Opens the log in Kafka; the topics must be there (`setupKafkaTopics`). Append times are the

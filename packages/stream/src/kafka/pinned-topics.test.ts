@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { STREAM_CODES } from '../stream-error.ts';
 import { TOPIC_EVENTS, TOPIC_SERIES, TOPICS } from '../stream.ts';
-import { kafkaTopics } from './kafka-stream.ts';
+import { kafkaTopics } from './kafka-topics.ts';
 import { PinnedTopics } from './pinned-topics.ts';
 import { KafkaCode, type ClusterMetadata } from './protocol.ts';
 

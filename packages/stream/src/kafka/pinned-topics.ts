@@ -1,6 +1,6 @@
 import type { StreamError } from '../stream-error.ts';
 import type { Topic } from '../stream.ts';
-import type { KafkaTopics } from './kafka-cluster.ts';
+import type { KafkaTopics } from './kafka-topics.ts';
 import { topicReplaced } from './kafka-errors.ts';
 import type { ClusterMetadata } from './protocol.ts';
 

@@ -1,4 +1,4 @@
-import type { LinkRequest } from './broker-link.ts';
+import { PRODUCE_BY_ID, type LinkRequest } from './broker-link.ts';
 import { WireReader, WireWriter } from './wire-bytes.ts';
 
 /*
@@ -8,8 +8,7 @@ import { WireReader, WireWriter } from './wire-bytes.ts';
  * to begin.
  */
 
-/** The first version that names topics by id, and the newest one that every broker has. */
-export const PRODUCE_BY_ID = 13;
+/** The newest version that every broker has. */
 const PRODUCE_BY_NAME = 7;
 
 export interface ProduceBatch {

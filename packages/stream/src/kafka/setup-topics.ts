@@ -10,7 +10,7 @@ import {
   type KafkaConnection,
   type KafkaSettings,
 } from './kafka-settings.ts';
-import { kafkaTopics } from './kafka-stream.ts';
+import { kafkaTopics } from './kafka-topics.ts';
 import { KafkaCode, type ClusterMetadata } from './protocol.ts';
 import {
   alterTopic,

@@ -1,8 +1,7 @@
 import { systemClock } from '@millrace/runtime';
 import type { BrokerLink, LinkRequest } from '../broker-link.ts';
-import type { KafkaTopics } from '../kafka-cluster.ts';
 import type { KafkajsProtocol } from '../kafkajs-internals.ts';
-import { kafkaTopics } from '../kafka-stream.ts';
+import { kafkaTopics, type KafkaTopics } from '../kafka-topics.ts';
 import { encodeBatch } from '../record-batch.ts';
 import { WireReader, WireWriter, writeInt64 } from '../wire-bytes.ts';
 

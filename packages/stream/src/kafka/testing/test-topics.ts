@@ -3,7 +3,7 @@ import { silentLog, systemClock } from '@millrace/runtime';
 import type { Topic } from '../../stream.ts';
 import { createKafkaClient } from '../kafka-client.ts';
 import { DEFAULT_KAFKA_SETTINGS, type KafkaConnection } from '../kafka-settings.ts';
-import { kafkaTopics } from '../kafka-stream.ts';
+import { kafkaTopics } from '../kafka-topics.ts';
 import { setupKafkaTopics, type SetupTopicsParams } from '../setup-topics.ts';
 
 /** A log of a test's own in a Kafka that others use too. */
