@@ -1,4 +1,4 @@
-export { createKafkaClient } from './kafka-client.ts';
+export { createKafkaClient } from './client/kafka-client.ts';
 export {
   DEFAULT_KAFKA_PARTITIONS,
   DEFAULT_KAFKA_SETTINGS,
@@ -6,16 +6,20 @@ export {
   type KafkaConnection,
   type KafkaSasl,
   type KafkaSettings,
-} from './kafka-settings.ts';
-export type { CompressionName } from './compression.ts';
-export { kafkaTopics } from './kafka-topics.ts';
+} from './client/kafka-settings.ts';
+export type { CompressionName } from './client/compression.ts';
+export { kafkaTopics } from './client/kafka-topics.ts';
 export { openKafkaStream, type KafkaStreamParams } from './kafka-stream.ts';
-export { setupKafkaTopics, type SetupTopicsParams, type TopicChange } from './setup-topics.ts';
+export {
+  setupKafkaTopics,
+  type SetupTopicsParams,
+  type TopicChange,
+} from './topics/setup-topics.ts';
 export { kafkaConnectionOf, kafkaDefinition, type KafkaSection } from './kafka-definition.ts';
 export {
   DEFAULT_KAFKA_GROUP_SETTINGS,
   type KafkaPartitionGroupSettings,
-} from './kafka-group-settings.ts';
-export { openKafkaGroupPositions, type GroupPositions } from './kafka-group-positions.ts';
-export { kafkaGroups } from './kafka-groups.ts';
-export { openKafkaPartitionGroup } from './kafka-partition-group.ts';
+} from './group/kafka-group-settings.ts';
+export { openKafkaGroupPositions, type GroupPositions } from './group/kafka-group-positions.ts';
+export { kafkaGroups } from './group/kafka-groups.ts';
+export { openKafkaPartitionGroup } from './group/kafka-partition-group.ts';

@@ -11,14 +11,14 @@ import {
   type Setting,
   type SettingsDefinition,
 } from '@millrace/runtime';
-import { DEFAULT_KAFKA_GROUP_SETTINGS } from './kafka-group-settings.ts';
+import { DEFAULT_KAFKA_GROUP_SETTINGS } from './group/kafka-group-settings.ts';
 import {
   DEFAULT_KAFKA_SETTINGS,
   parseBrokers,
   type KafkaConnection,
   type KafkaSasl,
   type KafkaSettings,
-} from './kafka-settings.ts';
+} from './client/kafka-settings.ts';
 
 /** Where the log is, as people say it: the section `kafka` of a process's settings. */
 export interface KafkaSection {

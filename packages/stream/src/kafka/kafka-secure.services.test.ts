@@ -12,12 +12,16 @@ import {
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { STREAM_CODES } from '../stream-error.ts';
 import { TOPIC_EVENTS, type Stream } from '../stream.ts';
-import { createKafkaClient } from './kafka-client.ts';
-import { DEFAULT_KAFKA_GROUP_SETTINGS } from './kafka-group-settings.ts';
-import { openKafkaPartitionGroup } from './kafka-partition-group.ts';
-import { DEFAULT_KAFKA_SETTINGS, type KafkaConnection, type KafkaSasl } from './kafka-settings.ts';
+import { createKafkaClient } from './client/kafka-client.ts';
+import { DEFAULT_KAFKA_GROUP_SETTINGS } from './group/kafka-group-settings.ts';
+import { openKafkaPartitionGroup } from './group/kafka-partition-group.ts';
+import {
+  DEFAULT_KAFKA_SETTINGS,
+  type KafkaConnection,
+  type KafkaSasl,
+} from './client/kafka-settings.ts';
 import { openKafkaStream } from './kafka-stream.ts';
-import { setupKafkaTopics } from './setup-topics.ts';
+import { setupKafkaTopics } from './topics/setup-topics.ts';
 import { startKafkaBroker, type KafkaBroker } from './testing/kafka-broker.ts';
 import { findKafka } from './testing/kafka-program.ts';
 

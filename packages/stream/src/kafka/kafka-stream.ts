@@ -4,21 +4,21 @@ import { retentionOf } from '../retention.ts';
 import { settlingProducer } from '../settling-producer.ts';
 import { checkPartition, checkReleasable, closedStream, partitionName } from '../stream-error.ts';
 import type { PartitionBounds, PartitionReader, Producer, Stream, Topic } from '../stream.ts';
-import { type BrokerLink } from './broker-link.ts';
-import { findCodec } from './compression.ts';
-import { Fetcher } from './fetcher.ts';
-import { KafkaCluster } from './kafka-cluster.ts';
-import { isPassing, translateKafkaError } from './kafka-errors.ts';
-import { KafkaReader } from './kafka-reader.ts';
+import { type BrokerLink } from './client/broker-link.ts';
+import { findCodec } from './client/compression.ts';
+import { Fetcher } from './read/fetcher.ts';
+import { KafkaCluster } from './client/kafka-cluster.ts';
+import { isPassing, translateKafkaError } from './client/kafka-errors.ts';
+import { KafkaReader } from './read/kafka-reader.ts';
 import {
   DEFAULT_KAFKA_SETTINGS,
   type KafkaConnection,
   type KafkaSettings,
-} from './kafka-settings.ts';
-import { kafkaTopics } from './kafka-topics.ts';
-import { openTopics } from './open-topics.ts';
-import { deleteRecords, EARLIEST, LATEST, listOffsets } from './partition-offsets.ts';
-import { ProduceSender } from './produce-sender.ts';
+} from './client/kafka-settings.ts';
+import { kafkaTopics } from './client/kafka-topics.ts';
+import { openTopics } from './topics/open-topics.ts';
+import { deleteRecords, EARLIEST, LATEST, listOffsets } from './read/partition-offsets.ts';
+import { ProduceSender } from './produce/produce-sender.ts';
 
 export type KafkaStreamParams = Readonly<{
   connection: KafkaConnection;

@@ -1,9 +1,9 @@
 import { systemClock } from '@millrace/runtime';
-import type { BrokerLink, LinkRequest } from '../broker-link.ts';
-import type { KafkajsProtocol } from '../kafkajs-internals.ts';
-import { kafkaTopics, type KafkaTopics } from '../kafka-topics.ts';
-import { encodeBatch } from '../record-batch.ts';
-import { WireReader, WireWriter, writeInt64 } from '../wire-bytes.ts';
+import type { BrokerLink, LinkRequest } from '../client/broker-link.ts';
+import type { KafkajsProtocol } from '../client/kafkajs-internals.ts';
+import { kafkaTopics, type KafkaTopics } from '../client/kafka-topics.ts';
+import { encodeBatch } from '../produce/record-batch.ts';
+import { WireReader, WireWriter, writeInt64 } from '../client/wire-bytes.ts';
 
 const TOPIC_ID = '0123456789abcdef0123456789abcdef';
 const END = new WireWriter().uvarint(0).bytes;

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { silentLog, systemClock } from '@millrace/runtime';
 import type { Topic } from '../../stream.ts';
-import { createKafkaClient } from '../kafka-client.ts';
-import { DEFAULT_KAFKA_SETTINGS, type KafkaConnection } from '../kafka-settings.ts';
-import { kafkaTopics } from '../kafka-topics.ts';
-import { setupKafkaTopics, type SetupTopicsParams } from '../setup-topics.ts';
+import { createKafkaClient } from '../client/kafka-client.ts';
+import { DEFAULT_KAFKA_SETTINGS, type KafkaConnection } from '../client/kafka-settings.ts';
+import { kafkaTopics } from '../client/kafka-topics.ts';
+import { setupKafkaTopics, type SetupTopicsParams } from '../topics/setup-topics.ts';
 
 /** A log of a test's own in a Kafka that others use too. */
 export interface TestTopics {

@@ -1,6 +1,6 @@
 import { untilServing, type ServiceProcess } from '@millrace/runtime/testing';
 import { silentLog } from '@millrace/runtime';
-import { createKafkaClient } from '../kafka-client.ts';
+import { createKafkaClient } from '../client/kafka-client.ts';
 import type { KafkaNode } from './kafka-node.ts';
 
 const START_MS_MAX = 60_000;
