@@ -1,7 +1,7 @@
 import type { AppliedRules } from '@millrace/control';
 import { errorKind, errorText, MillraceError, type Log, type Meter } from '@millrace/runtime';
 import type { OverloadBound } from './overload-error.ts';
-import type { RejectedSamples } from './rejections.ts';
+import type { RejectedSamples } from './requests/rejections.ts';
 
 /** Everything the receiver logs and counts: one call each, never one for a sample. */
 export interface ReceiverEvents {

@@ -3,16 +3,16 @@ export type {
   CandidatesAnswer,
   JobsAnswer,
   ShownCandidate,
-} from './candidates-answer.ts';
+} from './rules/candidates-answer.ts';
 export type { CheckpointsAnswer } from './http/checkpoints-route.ts';
 export type { EventsAnswer } from './http/push-answer.ts';
-export type { ProducerIdentity } from './identity.ts';
-export type { Protocol, PushedRequest, Receipt, ReceivedRequest } from './intake.ts';
+export type { ProducerIdentity } from './requests/identity.ts';
+export type { Protocol, PushedRequest, Receipt, ReceivedRequest } from './intake/intake.ts';
 export { openLog, readLogIds } from './open-log.ts';
 export { OverloadError } from './overload-error.ts';
 export type { AcknowledgeBody } from './http/acknowledge-route.ts';
-export type { RedriveBody } from './redriven-sample.ts';
-export type { RejectedSamples } from './rejections.ts';
+export type { RedriveBody } from './requests/redriven-sample.ts';
+export type { RejectedSamples } from './requests/rejections.ts';
 export { createReceiver, type Receiver, type ReceiverComponents } from './receiver.ts';
 export type {
   RulesAnswer,
@@ -20,7 +20,7 @@ export type {
   ShownPlan,
   ShownRule,
   VersionSummary,
-} from './rules-answer.ts';
+} from './rules/rules-answer.ts';
 export { DEFAULT_RECEIVER_SETTINGS, receiverSettings, type ReceiverSettings } from './settings.ts';
-export type { StoredPositions } from './stored-positions.ts';
+export type { StoredPositions } from './positions/stored-positions.ts';
 export { receiverDefinition, type TunedReceiverSettings } from './settings-definition.ts';

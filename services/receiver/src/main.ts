@@ -32,7 +32,7 @@ import {
   pollPositions,
   type PolledPositions,
   type ReadStoredPositions,
-} from './polled-positions.ts';
+} from './positions/polled-positions.ts';
 import { createReceiver } from './receiver.ts';
 import { receiverSettings } from './settings.ts';
 import { receiverDefinition, type TunedReceiverSettings } from './settings-definition.ts';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { EventsAnswer } from './http/push-answer.ts';
 import type { PositionsAnswer } from './http/positions-route.ts';
 import { encodeToken } from './token.ts';
-import type { StoredPositions } from './stored-positions.ts';
+import type { StoredPositions } from './positions/stored-positions.ts';
 import { eventually } from './testing/eventually.ts';
 import { useReceivers } from './testing/use-receivers.ts';
 

@@ -31,7 +31,7 @@ export const SAMPLE_MUTANTS: readonly Mutant[] = [
     name: "a receiver's arrivals do not rise strictly",
     patches: [
       {
-        file: 'services/receiver/src/arrival-clock.ts',
+        file: 'services/receiver/src/requests/arrival-clock.ts',
         text: 'Math.max(this.#lastUntimedUs + 1, receivedAtUs)',
         replacement: 'receivedAtUs',
       },

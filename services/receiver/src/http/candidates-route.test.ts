@@ -1,6 +1,6 @@
 import { TOPIC_CONTROL } from '@millrace/stream';
 import { describe, expect, it } from 'vitest';
-import type { CandidateAnswer, CandidatesAnswer } from '../candidates-answer.ts';
+import type { CandidateAnswer, CandidatesAnswer } from '../rules/candidates-answer.ts';
 import { barriersOf, beginRules } from '../testing/begin-rules.ts';
 import { eventually } from '../testing/eventually.ts';
 import { closedGate } from '../testing/gated-producer.ts';

@@ -1,7 +1,7 @@
 import type { ChangedCandidates, JobsOrder } from '@millrace/control';
-import { candidateAnswer, candidatesAnswer, jobsAnswer } from '../candidates-answer.ts';
-import type { InFlightBytes } from '../in-flight-bytes.ts';
-import type { RulesControl } from '../rules-control.ts';
+import { candidateAnswer, candidatesAnswer, jobsAnswer } from '../rules/candidates-answer.ts';
+import type { InFlightBytes } from '../intake/in-flight-bytes.ts';
+import type { RulesControl } from '../rules/rules-control.ts';
 import type { ReceiverSettings } from '../settings.ts';
 import { jsonAnswer, type HttpAnswer, type HttpRequest, type HttpRoute } from './http-exchange.ts';
 import { RequestError } from './problem.ts';

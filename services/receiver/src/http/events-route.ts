@@ -1,8 +1,8 @@
 import { DecodeError } from '@millrace/wire';
-import type { Intake, PushedRequest } from '../intake.ts';
-import type { InFlightBytes } from '../in-flight-bytes.ts';
+import type { Intake, PushedRequest } from '../intake/intake.ts';
+import type { InFlightBytes } from '../intake/in-flight-bytes.ts';
 import type { ReceiverSettings } from '../settings.ts';
-import type { StoreWait } from '../store-wait.ts';
+import type { StoreWait } from '../positions/store-wait.ts';
 import { mediaTypeOf, type HttpAnswer, type HttpRequest, type HttpRoute } from './http-exchange.ts';
 import { producerIdentity } from './producer-identity.ts';
 import { pushAnswers } from './push-answer.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RulesAnswer, RulesChangeAnswer } from '../rules-answer.ts';
+import type { RulesAnswer, RulesChangeAnswer } from '../rules/rules-answer.ts';
 import { beginRules } from '../testing/begin-rules.ts';
 import { useReceivers } from '../testing/use-receivers.ts';
 

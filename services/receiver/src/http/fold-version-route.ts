@@ -1,6 +1,6 @@
-import type { InFlightBytes } from '../in-flight-bytes.ts';
-import { changeAnswer } from '../rules-answer.ts';
-import type { RulesControl } from '../rules-control.ts';
+import type { InFlightBytes } from '../intake/in-flight-bytes.ts';
+import { changeAnswer } from '../rules/rules-answer.ts';
+import type { RulesControl } from '../rules/rules-control.ts';
 import type { ReceiverSettings } from '../settings.ts';
 import { jsonAnswer, type HttpAnswer, type HttpRequest, type HttpRoute } from './http-exchange.ts';
 import { RequestError } from './problem.ts';

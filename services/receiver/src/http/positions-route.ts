@@ -1,6 +1,6 @@
 import { OverloadError } from '../overload-error.ts';
 import type { ReceiverSettings } from '../settings.ts';
-import type { StoreWait } from '../store-wait.ts';
+import type { StoreWait } from '../positions/store-wait.ts';
 import { decodeToken, shortLogId, type TokenPosition } from '../token.ts';
 import { jsonAnswer, type HttpAnswer, type HttpRequest, type HttpRoute } from './http-exchange.ts';
 import { RequestError } from './problem.ts';

@@ -2,7 +2,7 @@ import type { RuleProblem } from '@millrace/rules';
 import { errorKind, errorText, MillraceError } from '@millrace/runtime';
 import { DecodeError, REJECT_REASONS } from '@millrace/wire';
 import { OverloadError } from '../overload-error.ts';
-import type { RejectedSamples } from '../rejections.ts';
+import type { RejectedSamples } from '../requests/rejections.ts';
 import type { HttpAnswer } from './http-exchange.ts';
 
 /** Why a request failed, as RFC 9457 problem details. */

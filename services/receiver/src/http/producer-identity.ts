@@ -1,4 +1,4 @@
-import type { ProducerIdentity } from '../identity.ts';
+import type { ProducerIdentity } from '../requests/identity.ts';
 import { headerOf, type HttpRequest } from './http-exchange.ts';
 import { RequestError } from './problem.ts';
 

@@ -1,8 +1,8 @@
-import { formatDuration } from '../duration.ts';
-import type { Receipt } from '../intake.ts';
-import type { RejectedSamples } from '../rejections.ts';
+import { formatDuration } from './duration.ts';
+import type { Receipt } from '../intake/intake.ts';
+import type { RejectedSamples } from '../requests/rejections.ts';
 import type { ReceiverSettings } from '../settings.ts';
-import type { StoreWait } from '../store-wait.ts';
+import type { StoreWait } from '../positions/store-wait.ts';
 import { encodeToken } from '../token.ts';
 import { jsonAnswer, type HttpAnswer, type HttpRequest } from './http-exchange.ts';
 import { problemAnswer } from './problem.ts';

@@ -1,7 +1,7 @@
 import { REDRIVE_PROTOCOL, tellsReasons } from '@millrace/wire';
-import type { Intake } from '../intake.ts';
-import type { InFlightBytes } from '../in-flight-bytes.ts';
-import type { RulesControl } from '../rules-control.ts';
+import type { Intake } from '../intake/intake.ts';
+import type { InFlightBytes } from '../intake/in-flight-bytes.ts';
+import type { RulesControl } from '../rules/rules-control.ts';
 import type { ReceiverSettings } from '../settings.ts';
 import { eventsAnswer, nothingAccepted } from './push-answer.ts';
 import { jsonAnswer, type HttpAnswer, type HttpRequest, type HttpRoute } from './http-exchange.ts';

@@ -1,6 +1,6 @@
 import { DecodeError } from '@millrace/wire';
-import type { Intake, Receipt } from '../intake.ts';
-import type { InFlightBytes } from '../in-flight-bytes.ts';
+import type { Intake, Receipt } from '../intake/intake.ts';
+import type { InFlightBytes } from '../intake/in-flight-bytes.ts';
 import type { ReceiverSettings } from '../settings.ts';
 import { encodeToken } from '../token.ts';
 import {

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { InFlightBytes } from '../in-flight-bytes.ts';
+import { InFlightBytes } from '../intake/in-flight-bytes.ts';
 import { readBody } from './request-body.ts';
 
 setFlagsFromString('--expose-gc');

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { MillraceError } from '@millrace/runtime';
 import { DecodeError } from '@millrace/wire';
-import type { Lease } from '../in-flight-bytes.ts';
+import type { Lease } from '../intake/in-flight-bytes.ts';
 import { OverloadError } from '../overload-error.ts';
 import { encodingOf, type HttpRequest } from './http-exchange.ts';
 

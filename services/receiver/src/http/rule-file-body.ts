@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { RulesVersion } from '@millrace/control';
 import { parseRules, RULE_FILE_BYTES_MAX, type RuleProblem } from '@millrace/rules';
 import { DecodeError } from '@millrace/wire';
-import type { InFlightBytes } from '../in-flight-bytes.ts';
+import type { InFlightBytes } from '../intake/in-flight-bytes.ts';
 import type { HttpRequest } from './http-exchange.ts';
 import { RequestError } from './problem.ts';
 import { readBody } from './request-body.ts';

@@ -2,7 +2,7 @@ import { applyRules } from '@millrace/control';
 import { systemClock } from '@millrace/runtime';
 import { TOPIC_CONTROL, TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { describe, expect, it } from 'vitest';
-import type { RulesAnswer, RulesChangeAnswer } from '../rules-answer.ts';
+import type { RulesAnswer, RulesChangeAnswer } from '../rules/rules-answer.ts';
 import { barriersOf, beginRules } from '../testing/begin-rules.ts';
 import type { StartedReceiver } from '../testing/start-receiver.ts';
 import { useReceivers } from '../testing/use-receivers.ts';

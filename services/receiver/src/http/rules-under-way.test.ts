@@ -2,7 +2,7 @@ import { TOPIC_CONTROL, TOPIC_EVENTS, type Producer } from '@millrace/stream';
 import { systemClock } from '@millrace/runtime';
 import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
 import { describe, expect, it } from 'vitest';
-import type { RulesAnswer, RulesChangeAnswer } from '../rules-answer.ts';
+import type { RulesAnswer, RulesChangeAnswer } from '../rules/rules-answer.ts';
 import { barriersOf, beginRules } from '../testing/begin-rules.ts';
 import { eventually } from '../testing/eventually.ts';
 import { closedGate } from '../testing/gated-producer.ts';

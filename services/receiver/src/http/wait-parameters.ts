@@ -1,4 +1,4 @@
-import { formatDuration, parseDurationMs } from '../duration.ts';
+import { formatDuration, parseDurationMs } from './duration.ts';
 import { RequestError } from './problem.ts';
 
 /** What `waitMsOf` reads. */

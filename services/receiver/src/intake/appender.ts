@@ -1,12 +1,12 @@
 import { errorText, MillraceError, type Clock } from '@millrace/runtime';
 import { TOPIC_EVENTS, type Producer } from '@millrace/stream';
 import { encodeDataRecord, EventsRecordKind, type DataRecord } from '@millrace/wire';
-import { AgeOrder, type Aging } from './age-order.ts';
-import type { ReceiverEvents } from './events.ts';
-import type { DraftPart } from './part-builder.ts';
-import type { CutRequest } from './part-cutter.ts';
+import { AgeOrder, type Aging } from '../parts/age-order.ts';
+import type { ReceiverEvents } from '../events.ts';
+import type { DraftPart } from '../parts/part-builder.ts';
+import type { CutRequest } from '../parts/part-cutter.ts';
 import { PayloadRoom } from './payload-room.ts';
-import type { TokenPosition } from './token.ts';
+import type { TokenPosition } from '../token.ts';
 
 /** What all parts of a request have in common. */
 export type RequestHeader = Pick<

@@ -23,8 +23,8 @@ import {
 import { MillraceError, type Clock } from '@millrace/runtime';
 import type { Stream } from '@millrace/stream';
 import type { PartitionLoss } from '@millrace/wire';
-import { Deadlines } from './deadlines.ts';
-import type { ReceiverEvents } from './events.ts';
+import { Deadlines } from '../intake/deadlines.ts';
+import type { ReceiverEvents } from '../events.ts';
 
 /** The rules of the log with what came before them. */
 export interface KnownRules {

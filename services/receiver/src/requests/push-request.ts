@@ -3,7 +3,7 @@ import type { PushSample, PushSink, RejectReason } from '@millrace/wire';
 import type { ArrivalClock } from './arrival-clock.ts';
 import type { RedrivenSample } from './redriven-sample.ts';
 import type { RequestDraft } from './request-draft.ts';
-import type { SeriesByLabels } from './series-by-labels.ts';
+import type { SeriesByLabels } from '../series/series-by-labels.ts';
 
 /** Takes a push request (JSON, NDJSON, MessagePack) from the decoder into a draft. */
 export class PushRequest implements PushSink {

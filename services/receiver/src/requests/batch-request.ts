@@ -9,11 +9,11 @@ import {
   type LabelLimits,
   type RejectReason,
 } from '@millrace/wire';
-import { timeAt } from './layout-columns.ts';
+import { timeAt } from '../parts/layout-columns.ts';
 import { BatchSession, seriesColumnOf, type BatchSessions } from './batch-sessions.ts';
-import type { CutRequest } from './part-cutter.ts';
+import type { CutRequest } from '../parts/part-cutter.ts';
 import type { RequestDraft } from './request-draft.ts';
-import { UNKNOWN_SERIES, type SeriesCache } from './series-cache.ts';
+import { UNKNOWN_SERIES, type SeriesCache } from '../series/series-cache.ts';
 
 /** Takes a native columnar batch into a draft. */
 export class BatchRequest {

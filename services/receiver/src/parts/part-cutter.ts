@@ -8,12 +8,12 @@ import {
 import type { ExpectedRun, MetricMetadata } from '@millrace/wire';
 import type { LayoutColumns } from './layout-columns.ts';
 import type { LayoutPart } from './layouts.ts';
-import { LaneDefinitions, type DefinitionSettings } from './lane-definitions.ts';
+import { LaneDefinitions, type DefinitionSettings } from '../series/lane-definitions.ts';
 import { PartBuilder, type DraftPart } from './part-builder.ts';
 import { RunLayouts } from './run-layouts.ts';
-import { SeriesByLabels } from './series-by-labels.ts';
-import { SeriesCache } from './series-cache.ts';
-import type { SeriesNumber } from './series-table.ts';
+import { SeriesByLabels } from '../series/series-by-labels.ts';
+import { SeriesCache } from '../series/series-cache.ts';
+import type { SeriesNumber } from '../series/series-table.ts';
 
 type Beginning = Readonly<{ nowUs: number; definesAll: boolean }>;
 

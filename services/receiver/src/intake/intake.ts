@@ -10,23 +10,23 @@ import {
   type PushFormat,
 } from '@millrace/wire';
 import type { Append, Appender } from './appender.ts';
-import { ArrivalClock } from './arrival-clock.ts';
+import { ArrivalClock } from '../requests/arrival-clock.ts';
 import type { Deadlines } from './deadlines.ts';
-import type { ReceiverEvents } from './events.ts';
-import { BatchRequest } from './batch-request.ts';
-import { BatchSessions } from './batch-sessions.ts';
-import { requestIdentity, type ProducerIdentity } from './identity.ts';
+import type { ReceiverEvents } from '../events.ts';
+import { BatchRequest } from '../requests/batch-request.ts';
+import { BatchSessions } from '../requests/batch-sessions.ts';
+import { requestIdentity, type ProducerIdentity } from '../requests/identity.ts';
 import type { Lease } from './in-flight-bytes.ts';
-import { OverloadError } from './overload-error.ts';
-import type { CutRequest, PartCutter } from './part-cutter.ts';
-import { PushRequest } from './push-request.ts';
-import { readRedrivenSample } from './redriven-sample.ts';
-import { Rejections, type RejectedSamples } from './rejections.ts';
-import { RemoteWriteRequest } from './remote-write-request.ts';
-import { RequestDraft } from './request-draft.ts';
-import type { ReceiverSettings } from './settings.ts';
-import type { TenantCutters } from './tenant-cutters.ts';
-import type { TokenPosition } from './token.ts';
+import { OverloadError } from '../overload-error.ts';
+import type { CutRequest, PartCutter } from '../parts/part-cutter.ts';
+import { PushRequest } from '../requests/push-request.ts';
+import { readRedrivenSample } from '../requests/redriven-sample.ts';
+import { Rejections, type RejectedSamples } from '../requests/rejections.ts';
+import { RemoteWriteRequest } from '../requests/remote-write-request.ts';
+import { RequestDraft } from '../requests/request-draft.ts';
+import type { ReceiverSettings } from '../settings.ts';
+import type { TenantCutters } from '../parts/tenant-cutters.ts';
+import type { TokenPosition } from '../token.ts';
 
 export type Protocol =
   `events.${PushFormat}` | 'batch.v1' | 'remote_write.v1' | typeof REDRIVE_PROTOCOL;

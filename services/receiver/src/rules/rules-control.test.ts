@@ -2,10 +2,10 @@ import { systemClock } from '@millrace/runtime';
 import { TOPIC_CONTROL, type Stream } from '@millrace/stream';
 import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
 import { expect, it } from 'vitest';
-import { Deadlines } from './deadlines.ts';
+import { Deadlines } from '../intake/deadlines.ts';
 import { RulesControl } from './rules-control.ts';
-import { beginRules } from './testing/begin-rules.ts';
-import { eventually } from './testing/eventually.ts';
+import { beginRules } from '../testing/begin-rules.ts';
+import { eventually } from '../testing/eventually.ts';
 
 const clock = systemClock;
 const nothing = (): undefined => undefined;

@@ -18,12 +18,12 @@ import {
   type RemoteWriteSink,
   type WriteRequestLimits,
 } from '@millrace/wire';
-import type { PlainSample } from './layout-columns.ts';
-import type { SeriesColumn } from './layouts.ts';
-import type { CutRequest, PartCutter } from './part-cutter.ts';
+import type { PlainSample } from '../parts/layout-columns.ts';
+import type { SeriesColumn } from '../parts/layouts.ts';
+import type { CutRequest, PartCutter } from '../parts/part-cutter.ts';
 import type { RequestDraft } from './request-draft.ts';
-import { UNKNOWN_SERIES, type SeriesCache } from './series-cache.ts';
-import type { SeriesNumber } from './series-table.ts';
+import { UNKNOWN_SERIES, type SeriesCache } from '../series/series-cache.ts';
+import type { SeriesNumber } from '../series/series-table.ts';
 
 /** `NativeHistogram.resetHint` of one that goes up and down. */
 const RESET_HINT_GAUGE = 3;

@@ -1,7 +1,7 @@
 import type { Clock } from '@millrace/runtime';
-import type { ReceiverEvents } from './events.ts';
+import type { ReceiverEvents } from '../events.ts';
 import type { StoredPositions } from './stored-positions.ts';
-import type { TokenPosition } from './token.ts';
+import type { TokenPosition } from '../token.ts';
 
 /** Lets requests wait until what they sent, or what another one sent, is stored. */
 export class StoreWait {

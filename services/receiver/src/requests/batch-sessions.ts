@@ -1,10 +1,10 @@
 import type { SampleKind } from '@millrace/model';
 import { REJECT_REASONS, type Batch, type RejectReason } from '@millrace/wire';
-import { LayoutColumns } from './layout-columns.ts';
-import { layoutOf, Layouts, type SeriesColumn } from './layouts.ts';
-import type { DraftPart } from './part-builder.ts';
-import { UNKNOWN_SERIES } from './series-cache.ts';
-import type { SeriesNumber, SeriesTable } from './series-table.ts';
+import { LayoutColumns } from '../parts/layout-columns.ts';
+import { layoutOf, Layouts, type SeriesColumn } from '../parts/layouts.ts';
+import type { DraftPart } from '../parts/part-builder.ts';
+import { UNKNOWN_SERIES } from '../series/series-cache.ts';
+import type { SeriesNumber, SeriesTable } from '../series/series-table.ts';
 
 /** Bounds of what is remembered of batches' series numbers. */
 export interface BatchSessionSettings {

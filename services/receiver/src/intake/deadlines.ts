@@ -1,5 +1,5 @@
 import type { Clock } from '@millrace/runtime';
-import { AgeOrder, type Aging } from './age-order.ts';
+import { AgeOrder, type Aging } from '../parts/age-order.ts';
 
 /** A deadline is met this precisely: no later than by one of so many parts of its time. */
 const SLICES = 16;

@@ -9,9 +9,9 @@ import {
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PartCutter } from './part-cutter.ts';
-import { Rejections } from './rejections.ts';
-import { RequestDraft } from './request-draft.ts';
-import { UNKNOWN_SERIES } from './series-cache.ts';
+import { Rejections } from '../requests/rejections.ts';
+import { RequestDraft } from '../requests/request-draft.ts';
+import { UNKNOWN_SERIES } from '../series/series-cache.ts';
 import type { DraftPart } from './part-builder.ts';
 
 interface Item {

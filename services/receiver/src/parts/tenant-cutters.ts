@@ -1,4 +1,4 @@
-import type { DefinitionSettings } from './lane-definitions.ts';
+import type { DefinitionSettings } from '../series/lane-definitions.ts';
 import { PartCutter } from './part-cutter.ts';
 
 /** Dead letters of one tenant come together, and are few. */

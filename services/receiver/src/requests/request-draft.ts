@@ -1,11 +1,11 @@
 import { SampleFlag, TIME_US_MAX, type SampleKind, type TimeUs } from '@millrace/model';
 import type { Batch, ExpectedRun, Rejection, RejectReason } from '@millrace/wire';
-import type { LayoutColumns, PlainSample } from './layout-columns.ts';
-import type { Layout } from './layouts.ts';
-import { SAMPLE_BYTES, type PartBuilder } from './part-builder.ts';
-import type { PartCutter } from './part-cutter.ts';
+import type { LayoutColumns, PlainSample } from '../parts/layout-columns.ts';
+import type { Layout } from '../parts/layouts.ts';
+import { SAMPLE_BYTES, type PartBuilder } from '../parts/part-builder.ts';
+import type { PartCutter } from '../parts/part-cutter.ts';
 import type { Rejections } from './rejections.ts';
-import type { SeriesNumber } from './series-table.ts';
+import type { SeriesNumber } from '../series/series-table.ts';
 
 /** What admitting a request's samples depends on, beside the request. */
 export interface Admission {

@@ -4,10 +4,10 @@ import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
 import { IdentityKind } from '@millrace/wire';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Appender } from './appender.ts';
-import type { ReceiverEvents } from './events.ts';
-import type { DraftPart } from './part-builder.ts';
-import { eventually } from './testing/eventually.ts';
-import { closedGate } from './testing/gated-producer.ts';
+import type { ReceiverEvents } from '../events.ts';
+import type { DraftPart } from '../parts/part-builder.ts';
+import { eventually } from '../testing/eventually.ts';
+import { closedGate } from '../testing/gated-producer.ts';
 
 const HEADER = {
   tenant: 'a',

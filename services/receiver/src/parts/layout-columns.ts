@@ -1,6 +1,6 @@
 import { TIME_US_MAX, type TimeUs } from '@millrace/model';
 import type { Batch, ExpectedRun } from '@millrace/wire';
-import type { SeriesNumber } from './series-table.ts';
+import type { SeriesNumber } from '../series/series-table.ts';
 
 const HIGH = 2 ** 32;
 const FIRST_CAPACITY = 1024;

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { DraftPart } from './part-builder.ts';
-import type { SeriesNumber, SeriesTable } from './series-table.ts';
+import type { SeriesNumber, SeriesTable } from '../series/series-table.ts';
 
 /** What tells the series of a request's samples. */
 export interface SeriesColumn {

@@ -2,7 +2,7 @@ import { decodePush, type PushFormat } from '@millrace/wire';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { ArrivalClock } from './arrival-clock.ts';
-import { PartCutter } from './part-cutter.ts';
+import { PartCutter } from '../parts/part-cutter.ts';
 import { PushRequest } from './push-request.ts';
 import { Rejections, type RejectedSamples } from './rejections.ts';
 import { RequestDraft } from './request-draft.ts';

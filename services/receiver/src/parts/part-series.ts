@@ -1,9 +1,9 @@
 import { FINGERPRINT_BYTES, SampleKind } from '@millrace/model';
 import type { DataRecord } from '@millrace/wire';
 import type { LayoutPart } from './layouts.ts';
-import { ByteColumn, Uint32Column } from './column.ts';
-import type { LaneDefinitions } from './lane-definitions.ts';
-import type { SeriesNumber, SeriesTable } from './series-table.ts';
+import { ByteColumn, Uint32Column } from '../series/column.ts';
+import type { LaneDefinitions } from '../series/lane-definitions.ts';
+import type { SeriesNumber, SeriesTable } from '../series/series-table.ts';
 
 /** What a part says of its series: a row each, and the labels of those it defines. */
 export type SeriesRows = Pick<DataRecord, 'fingerprints' | 'kinds' | 'definitions'>;

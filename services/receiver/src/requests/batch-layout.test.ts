@@ -2,10 +2,10 @@ import { SampleKind, STALE_NAN_HIGH, STALE_NAN_LOW, type Label } from '@millrace
 import { encodeBatch, type BatchFields, type DataRecord } from '@millrace/wire';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { PartCutter } from './part-cutter.ts';
-import type { ReceiverSettings } from './settings.ts';
-import type { StartedReceiver } from './testing/start-receiver.ts';
-import { useReceivers } from './testing/use-receivers.ts';
+import { PartCutter } from '../parts/part-cutter.ts';
+import type { ReceiverSettings } from '../settings.ts';
+import type { StartedReceiver } from '../testing/start-receiver.ts';
+import { useReceivers } from '../testing/use-receivers.ts';
 
 const start = useReceivers();
 const SERIES = 40;

@@ -9,9 +9,9 @@ import {
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { PartCutter } from './part-cutter.ts';
-import { Rejections } from './rejections.ts';
-import { RemoteWriteRequest } from './remote-write-request.ts';
-import { RequestDraft } from './request-draft.ts';
+import { Rejections } from '../requests/rejections.ts';
+import { RemoteWriteRequest } from '../requests/remote-write-request.ts';
+import { RequestDraft } from '../requests/request-draft.ts';
 
 const SERIES = 40;
 const T0 = 1_700_000_000_000;

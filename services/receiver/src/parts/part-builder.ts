@@ -2,11 +2,11 @@ import type { SampleKind, TimeUs } from '@millrace/model';
 import type { DataRecord, MetricMetadata } from '@millrace/wire';
 import type { LayoutColumns } from './layout-columns.ts';
 import type { LayoutPart } from './layouts.ts';
-import { Uint32Column } from './column.ts';
+import { Uint32Column } from '../series/column.ts';
 import { PartColumns, type SampleColumns } from './part-columns.ts';
-import type { LaneDefinitions } from './lane-definitions.ts';
+import type { LaneDefinitions } from '../series/lane-definitions.ts';
 import { PartSeries } from './part-series.ts';
-import type { SeriesNumber, SeriesTable } from './series-table.ts';
+import type { SeriesNumber, SeriesTable } from '../series/series-table.ts';
 
 /** A part before it is known how its request is told from others and which number it gets. */
 export type DraftPart = Pick<

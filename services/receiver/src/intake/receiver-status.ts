@@ -8,7 +8,7 @@ import {
 } from '@millrace/runtime';
 import { STREAM_CODES, StreamError } from '@millrace/stream';
 import type { Appender } from './appender.ts';
-import type { ReceiverSettings } from './settings.ts';
+import type { ReceiverSettings } from '../settings.ts';
 
 /** Where the stage is in its life. */
 export class Life {
