@@ -8,7 +8,7 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
     name: 'acknowledged before it is flushed',
     patches: [
       {
-        file: `${RECEIVER}/appender.ts`,
+        file: `${RECEIVER}/intake/appender.ts`,
         text: 'appended = this.#producer.append(TOPIC_EVENTS, partition, payload);',
         replacement: `const sent = this.#producer.append(TOPIC_EVENTS, partition, payload);
           sent.catch(() => undefined);
@@ -21,7 +21,7 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
     emphasis: Emphasis.failures,
     patches: [
       {
-        file: `${RECEIVER}/appender.ts`,
+        file: `${RECEIVER}/intake/appender.ts`,
         text: 'appended = this.#producer.append(TOPIC_EVENTS, partition, payload);',
         replacement: `learned?.();
           appended = this.#producer.append(TOPIC_EVENTS, partition, payload);`,
@@ -32,7 +32,7 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
     name: 'marked as seen before it is appended',
     patches: [
       {
-        file: `${RECEIVER}/intake.ts`,
+        file: `${RECEIVER}/intake/intake.ts`,
         text: 'const cut = cutter.finish();',
         replacement: `const name = Buffer.from(identity.bytes).toString('hex');
           const seen = (this.seen ??= new Set());
@@ -46,7 +46,7 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
     emphasis: Emphasis.repeats,
     patches: [
       {
-        file: `${RECEIVER}/appender.ts`,
+        file: `${RECEIVER}/intake/appender.ts`,
         text: ': Promise.all(request.drafts.map(start));',
         replacement: ': Promise.race(request.drafts.map(async (draft) => [await start(draft)]));',
       },
@@ -57,7 +57,7 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
     emphasis: Emphasis.repeats,
     patches: [
       {
-        file: `${RECEIVER}/appender.ts`,
+        file: `${RECEIVER}/intake/appender.ts`,
         text: 'append.abandoned = true;\n    this.#lastFailure',
         replacement: `append.abandoned = true;
           this.#lanes[partition].sequence -= 1;
@@ -70,7 +70,7 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
     emphasis: Emphasis.repeats,
     patches: [
       {
-        file: `${RECEIVER}/part-cutter.ts`,
+        file: `${RECEIVER}/parts/part-cutter.ts`,
         text: 'const builder = this.#builders[this.series.table.partitions[series]!]!;',
         replacement: `const builder = this.#builders[
             (this.series.table.partitions[series]! + this.#serial) % this.#builders.length
