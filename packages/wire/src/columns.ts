@@ -1,8 +1,6 @@
 import { endianness } from 'node:os';
 import { TIME_US_MAX, type Label, type LabelSet, type TimeUs } from '@millrace/model';
 import { MillraceError } from '@millrace/runtime';
-import type { FoldSettings } from './events-record.ts';
-import { completeSettings } from './fold-settings.ts';
 import { readValue } from './value-reader.ts';
 
 // Columns are the bytes of typed arrays: records written on another byte order would be misread.
@@ -117,18 +115,6 @@ export function labelsField(value: unknown, what: string, alike: LabelSet): Labe
     else labels.push([stringField(name, what), stringField(text, what)]);
   }
   return labels;
-}
-
-/** Settings that a record carries: which of them there must be is known where they are used. */
-export function settingsField(value: unknown): FoldSettings {
-  const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
-  if (isMap && Object.values(value).every((one) => typeof one === 'number')) {
-    // Where even that is missing there is nothing to complete.
-    return 'definitionsMax' in value
-      ? completeSettings(value as FoldSettings)
-      : (value as FoldSettings);
-  }
-  throw corruptRecord('its settings are not numbers by name');
 }
 
 /** A record whose bytes passed the log's checksum and still make no sense. */

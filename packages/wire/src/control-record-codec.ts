@@ -7,11 +7,11 @@ import {
   countField,
   decodeFields,
   numberField,
-  settingsField,
   stringField,
   timeField,
   unknownVersion,
 } from './columns.ts';
+import { settingsField } from './fold-settings.ts';
 import {
   CONTROL_RECORD_VERSION,
   ControlRecordKind,

@@ -6,10 +6,10 @@ import {
   corruptRecord,
   countField,
   decodeFields,
-  settingsField,
   timeField,
   unknownVersion,
 } from './columns.ts';
+import { settingsField } from './fold-settings.ts';
 import { decodeDataRecord, encodeDataRecord } from './data-record-codec.ts';
 import { hexField } from './data-record-fields.ts';
 import {

@@ -1,3 +1,4 @@
+import { corruptRecord } from './columns.ts';
 import type { FoldSettings } from './events-record.ts';
 
 const SECOND_US = 1_000_000;
@@ -31,4 +32,16 @@ export function completeSettings(
 ): FoldSettings {
   const { labelSetsMax = settings.definitionsMax } = settings;
   return { ...settings, labelSetsMax };
+}
+
+/** Settings that a record carries: which of them there must be is known where they are used. */
+export function settingsField(value: unknown): FoldSettings {
+  const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (isMap && Object.values(value).every((one) => typeof one === 'number')) {
+    // Where even that is missing there is nothing to complete.
+    return 'definitionsMax' in value
+      ? completeSettings(value as FoldSettings)
+      : (value as FoldSettings);
+  }
+  throw corruptRecord('its settings are not numbers by name');
 }
