@@ -1,15 +1,20 @@
-export { createBackoff, retryTransient, type Backoff, type BackoffSettings } from './backoff.ts';
-export { choosePort, urlOf, USUAL_PORT } from './choose-port.ts';
-export { systemClock, type Clock } from './clock.ts';
-export { createConsoleLog, type LoggingSettings } from './console-log.ts';
-export { diskRoom, type DiskRoom } from './disk-room.ts';
+export {
+  createBackoff,
+  retryTransient,
+  type Backoff,
+  type BackoffSettings,
+} from './time/backoff.ts';
+export { choosePort, urlOf, USUAL_PORT } from './settings/choose-port.ts';
+export { systemClock, type Clock } from './time/clock.ts';
+export { createConsoleLog, type LoggingSettings } from './log/console-log.ts';
+export { diskRoom, type DiskRoom } from './disk/disk-room.ts';
 export { errorKind, errorText, MillraceError, type ErrorKind } from './errors.ts';
 export { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts';
-export { startHealthServer, type HealthServer, type HealthSource } from './health-server.ts';
-export type { Dependency, Health } from './health.ts';
-export { createQuietLog } from './quiet-log.ts';
-export { createLog, silentLog, type Log, type LogFields, type LogLevel } from './log.ts';
-export { makeDirectories } from './make-directories.ts';
+export { startHealthServer, type HealthServer, type HealthSource } from './health/health-server.ts';
+export type { Dependency, Health } from './health/health.ts';
+export { createQuietLog } from './log/quiet-log.ts';
+export { createLog, silentLog, type Log, type LogFields, type LogLevel } from './log/log.ts';
+export { makeDirectories } from './disk/make-directories.ts';
 export {
   createMeter,
   type Measurement,
@@ -18,24 +23,24 @@ export {
   type MeterGauge,
   type MeterHistogram,
   type MeterLabels,
-} from './meter.ts';
-export { OwnedPartitions, type PartitionTask } from './owned-partitions.ts';
+} from './metrics/meter.ts';
+export { OwnedPartitions, type PartitionTask } from './process/owned-partitions.ts';
 export {
   archiveDependencies,
   dependenciesOf,
   dependencyOf,
   PartitionWatch,
-} from './partition-watch.ts';
-export { identifyProcess, type ProcessIdentity } from './process-identity.ts';
-export { createProcessMeter, measureThread } from './process-meter.ts';
-export { lockDirectory, type DirectoryLock } from './process-lock.ts';
+} from './process/partition-watch.ts';
+export { identifyProcess, type ProcessIdentity } from './process/process-identity.ts';
+export { createProcessMeter, measureThread } from './metrics/process-meter.ts';
+export { lockDirectory, type DirectoryLock } from './process/process-lock.ts';
 export {
   checkHost,
   partitionsSetting,
   processDefinition,
   SHARED_SECTIONS,
   type ProcessSettings,
-} from './process-settings.ts';
+} from './settings/process-settings.ts';
 export {
   bytes,
   choice,
@@ -47,7 +52,7 @@ export {
   requiredText,
   text,
   type Setting,
-} from './setting-kinds.ts';
+} from './settings/setting-kinds.ts';
 export {
   checkRelations,
   readSetting,
@@ -57,11 +62,11 @@ export {
   type ReadSettings,
   type SettingsDefinition,
   type SettingsRelation,
-} from './settings.ts';
-export { limitTime, type TimeLimit } from './time-limit.ts';
-export { settlesWithin } from './settles-within.ts';
-export { Turns } from './turns.ts';
-export { listenForShutdown, type Shutdown } from './shutdown.ts';
+} from './settings/settings.ts';
+export { limitTime, type TimeLimit } from './time/time-limit.ts';
+export { settlesWithin } from './time/settles-within.ts';
+export { Turns } from './time/turns.ts';
+export { listenForShutdown, type Shutdown } from './process/shutdown.ts';
 export type {
   ArchiveStatus,
   JobStatus,
@@ -69,11 +74,11 @@ export type {
   PartitionStatus,
   Stage,
   StageStatus,
-} from './stage.ts';
+} from './process/stage.ts';
 export {
   runStageProcess,
   type HostedStage,
   type StageHost,
   type StageProcessParams,
-} from './stage-process.ts';
-export { DependencyWait } from './dependency-wait.ts';
+} from './process/stage-process.ts';
+export { DependencyWait } from './health/dependency-wait.ts';

@@ -1,24 +1,24 @@
 import type { LedgerTotals } from '@millrace/model';
 import { decode, encode } from '@msgpack/msgpack';
 import { describe, expect, it } from 'vitest';
-import { decodeControlRecord, encodeControlRecord } from './control-record-codec.ts';
+import { decodeControlRecord, encodeControlRecord } from './control/control-record-codec.ts';
 import {
   ControlRecordKind,
   type ControlRecord,
   type ControlRulesRecord,
-} from './control-record.ts';
-import { ROW_CODECS } from './entry-codec.ts';
-import { decodeEventsRecord, encodeEventsRecord } from './events-record-codec.ts';
+} from './control/control-record.ts';
+import { ROW_CODECS } from './series/entry-codec.ts';
+import { decodeEventsRecord, encodeEventsRecord } from './events/events-record-codec.ts';
 import {
   EventsRecordKind,
   IdentityKind,
   type BarrierRecord,
   type DataRecord,
   type EventsRecord,
-} from './events-record.ts';
-import { encodeDefinitions } from './definitions.ts';
-import { DEFAULT_FOLD_SETTINGS } from './fold-settings.ts';
-import { EntryType } from './series-record.ts';
+} from './events/events-record.ts';
+import { encodeDefinitions } from './events/definitions.ts';
+import { DEFAULT_FOLD_SETTINGS } from './events/fold-settings.ts';
+import { EntryType } from './series/series-record.ts';
 import { encodeDataRecordV1 } from './testing/encode-data-record-v1.ts';
 import { expectGolden, readGolden } from './testing/expect-golden.ts';
 

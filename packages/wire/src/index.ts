@@ -14,7 +14,7 @@ export {
   type LogRecord,
   type MetricMetadata,
   type TickRecord,
-} from './events-record.ts';
+} from './events/events-record.ts';
 export {
   EntryType,
   LIVE_SOURCE,
@@ -34,7 +34,7 @@ export {
   type SeriesRecord,
   type SeriesRecordHeader,
   type UnverifiedEntry,
-} from './series-record.ts';
+} from './series/series-record.ts';
 export {
   CONTROL_RECORD_VERSION,
   ControlRecordKind,
@@ -47,9 +47,9 @@ export {
   type ControlRecord,
   type ControlRulesRecord,
   type PartitionLoss,
-} from './control-record.ts';
-export { isJobSource, jobSource } from './job-source.ts';
-export { decodeControlRecord, encodeControlRecord } from './control-record-codec.ts';
+} from './control/control-record.ts';
+export { isJobSource, jobSource } from './control/job-source.ts';
+export { decodeControlRecord, encodeControlRecord } from './control/control-record-codec.ts';
 export {
   CHECKPOINT_RECORD_VERSION,
   CheckpointRecordKind,
@@ -58,27 +58,27 @@ export {
   type CheckpointManifestRecord,
   type CheckpointRecord,
   type PagePiece,
-} from './checkpoint-record.ts';
+} from './checkpoints/checkpoint-record.ts';
 export {
   CHUNK_OVERHEAD_BYTES,
   decodeCheckpointRecord,
   encodeCheckpointRecord,
   PIECE_OVERHEAD_BYTES,
-} from './checkpoint-record-codec.ts';
-export { ColumnRoom } from './column-room.ts';
-export { FieldWriter } from './field-writer.ts';
-export { corruptRecord } from './columns.ts';
-export { DefinitionReader, encodeDefinitions, metricOf } from './definitions.ts';
-export { completeSettings, DEFAULT_FOLD_SETTINGS } from './fold-settings.ts';
+} from './checkpoints/checkpoint-record-codec.ts';
+export { ColumnRoom } from './fields/column-room.ts';
+export { FieldWriter } from './fields/field-writer.ts';
+export { corruptRecord } from './fields/columns.ts';
+export { DefinitionReader, encodeDefinitions, metricOf } from './events/definitions.ts';
+export { completeSettings, DEFAULT_FOLD_SETTINGS } from './events/fold-settings.ts';
 export {
   FOLD_VERSION,
   FOLD_VERSIONS,
   LATE_RETAIN_US,
   tellsReasons,
   waitsForLate,
-} from './fold-version.ts';
-export { encodeDataRecord } from './data-record-codec.ts';
-export { decodeEventsRecord, encodeEventsRecord } from './events-record-codec.ts';
+} from './series/fold-version.ts';
+export { encodeDataRecord } from './events/data-record-codec.ts';
+export { decodeEventsRecord, encodeEventsRecord } from './events/events-record-codec.ts';
 export {
   decodeSeriesRecord,
   decodeSeriesRecordColumns,
@@ -86,10 +86,10 @@ export {
   emptyEntries,
   listEntries,
   type AddressedEntry,
-} from './series-record-codec.ts';
-export { PieceColumns, PieceNumber, type PieceSketches } from './piece-columns.ts';
-export type { RowEntries, RowEntryType } from './entry-codec.ts';
-export { oneZero, SeriesRecordBuilder, type SealedRecord } from './series-record-builder.ts';
+} from './series/series-record-codec.ts';
+export { PieceColumns, PieceNumber, type PieceSketches } from './series/piece-columns.ts';
+export type { RowEntries, RowEntryType } from './series/entry-codec.ts';
+export { oneZero, SeriesRecordBuilder, type SealedRecord } from './series/series-record-builder.ts';
 export {
   decodeBatch,
   DEFAULT_BATCH_LIMITS,
@@ -99,10 +99,10 @@ export {
   type BatchTable,
 } from './batch/decode-batch.ts';
 export { encodeBatch, type BatchFields } from './batch/encode-batch.ts';
-export { canonicalLabels, checkLabels, type Rejection } from './check-labels.ts';
-export { DecodeError } from './decode-error.ts';
-export { decodeHistogram, encodeHistogram } from './histogram-codec.ts';
-export { DEFAULT_LABEL_LIMITS, type LabelLimits } from './label-limits.ts';
+export { canonicalLabels, checkLabels, type Rejection } from './samples/check-labels.ts';
+export { DecodeError } from './samples/decode-error.ts';
+export { decodeHistogram, encodeHistogram } from './fields/histogram-codec.ts';
+export { DEFAULT_LABEL_LIMITS, type LabelLimits } from './samples/label-limits.ts';
 export { JSON_FORM } from './push/decode-json.ts';
 export { decodePush } from './push/decode-push.ts';
 export { closestWord } from './push/closest-word.ts';
@@ -110,7 +110,11 @@ export { parseTime } from './push/parse-time.ts';
 export { readSample } from './push/read-sample.ts';
 export { DEFAULT_PUSH_LIMITS, type PushLimits } from './push/push-limits.ts';
 export type { PushFormat, PushSample, PushSink } from './push/push-sink.ts';
-export { REJECT_REASONS, type RejectReason, type RejectReasonEntry } from './reject-reasons.ts';
+export {
+  REJECT_REASONS,
+  type RejectReason,
+  type RejectReasonEntry,
+} from './samples/reject-reasons.ts';
 export { decodeLabels } from './remote-write/decode-labels.ts';
 export { decodeWriteRequest } from './remote-write/decode-write-request.ts';
 export {
@@ -127,7 +131,7 @@ export {
 export { isStale } from './remote-write/is-stale.ts';
 export { KEY_BYTES_MAX, KeyMemory, type ExpectedRun } from './remote-write/key-memory.ts';
 export type { RemoteWriteSink } from './remote-write/remote-write-sink.ts';
-export { decodeSoundMsgpack } from './sound-msgpack.ts';
+export { decodeSoundMsgpack } from './fields/sound-msgpack.ts';
 export { compressSnappy, snappyBufferBytes, uncompressSnappy } from './snappy.ts';
 export {
   CUSTOM_BUCKETS_SCHEMA,
@@ -135,4 +139,4 @@ export {
   EXPONENTIAL_SCHEMA_MIN,
   HISTOGRAM_BUCKETS_MAX,
   validateHistogram,
-} from './validate-histogram.ts';
+} from './samples/validate-histogram.ts';

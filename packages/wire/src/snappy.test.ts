@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { uncompress } from 'snappyjs';
 import { describe, expect, test } from 'vitest';
-import { DecodeError } from './decode-error.ts';
+import { DecodeError } from './samples/decode-error.ts';
 import { compressSnappy, snappyBufferBytes, uncompressSnappy } from './snappy.ts';
 
 const BYTES_MAX = 1 << 20;

@@ -1,5 +1,5 @@
 import { compress } from 'snappyjs';
-import { DecodeError } from './decode-error.ts';
+import { DecodeError } from './samples/decode-error.ts';
 
 /*
  * Snappy's block format (https://github.com/google/snappy/blob/main/format_description.txt):

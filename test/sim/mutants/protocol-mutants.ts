@@ -36,7 +36,7 @@ export const PROTOCOL_MUTANTS: readonly Mutant[] = [
     name: 'entries are addressed by their revision',
     patches: [
       {
-        file: 'packages/wire/src/series-record-builder.ts',
+        file: 'packages/wire/src/series/series-record-builder.ts',
         text: 'this.#offset = offset;\n    this.#ordinal = 0;',
         replacement: 'this.#offset = offset;',
       },

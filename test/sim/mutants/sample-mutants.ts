@@ -21,7 +21,7 @@ export const SAMPLE_MUTANTS: readonly Mutant[] = [
     emphasis: Emphasis.appendedTwice,
     patches: [
       {
-        file: 'packages/wire/src/series-record-codec.ts',
+        file: 'packages/wire/src/series/series-record-codec.ts',
         text: 'slice(skip.get(rowType) ?? 0)',
         replacement: 'slice(skip.get(EntryType.sample) ?? 0)',
       },

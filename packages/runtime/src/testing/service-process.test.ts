@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { identifyProcess } from '../process-identity.ts';
+import { identifyProcess } from '../process/process-identity.ts';
 import { startServiceProcess, untilServing } from './service-process.ts';
 
 const stubborn = 'trap "" TERM; echo up; while :; do sleep 0.05; done';

@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillraceError } from '../errors.ts';
-import { lockDirectory, type DirectoryLock } from '../process-lock.ts';
+import { lockDirectory, type DirectoryLock } from '../process/process-lock.ts';
 
 /** How long another process may take to make the same thing before we give up on it. */
 const LOCK_MS_MAX = 10 * 60_000;

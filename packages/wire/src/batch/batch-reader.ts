@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { DecodeError } from '../decode-error.ts';
-import { labelText } from '../label-text.ts';
+import { DecodeError } from '../samples/decode-error.ts';
+import { labelText } from '../fields/label-text.ts';
 
 /**
  * Reads the few kinds of MessagePack values that a batch consists of

@@ -2,7 +2,7 @@ import type { Label, SampleKind } from '@millrace/model';
 import { encode } from '@msgpack/msgpack';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { DecodeError } from '../decode-error.ts';
+import { DecodeError } from '../samples/decode-error.ts';
 import { decodeBatch } from './decode-batch.ts';
 import { encodeBatch, type BatchFields } from './encode-batch.ts';
 import { arbitraryBatch } from './testing/arbitrary-batch.ts';

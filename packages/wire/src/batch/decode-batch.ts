@@ -1,7 +1,7 @@
 import { SampleKind, type Label } from '@millrace/model';
-import { DecodeError } from '../decode-error.ts';
+import { DecodeError } from '../samples/decode-error.ts';
 import { closestWord } from '../push/closest-word.ts';
-import { quote } from '../quote.ts';
+import { quote } from '../samples/quote.ts';
 import { BatchReader } from './batch-reader.ts';
 
 /** A native columnar batch; packages/wire/batch.md draws its bytes. */

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { DecodeError } from '../decode-error.ts';
+import { DecodeError } from '../samples/decode-error.ts';
 import {
   eachElement,
   eachMember,

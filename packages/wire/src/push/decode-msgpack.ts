@@ -4,7 +4,7 @@ import {
   EXT_TIMESTAMP,
   ExtensionCodec,
 } from '@msgpack/msgpack';
-import { DecodeError } from '../decode-error.ts';
+import { DecodeError } from '../samples/decode-error.ts';
 import { MsgpackScanner } from './msgpack-scanner.ts';
 import type { PushLimits } from './push-limits.ts';
 import type { PushSink } from './push-sink.ts';

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { DecodeError } from '../decode-error.ts';
+import { DecodeError } from '../samples/decode-error.ts';
 import { JSON_FORM, jsonFault, skipByteOrderMark } from './decode-json.ts';
 import { skipSpace, skipValue } from './json-scanner.ts';
 import type { PushLimits } from './push-limits.ts';

@@ -1,4 +1,4 @@
-import { DecodeError } from '../decode-error.ts';
+import { DecodeError } from '../samples/decode-error.ts';
 
 /*
  * Finds where JSON values end, without parsing them: a request is parsed one sample at a time,

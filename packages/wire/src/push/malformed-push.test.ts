@@ -1,8 +1,8 @@
 import { encode } from '@msgpack/msgpack';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { DecodeError } from '../decode-error.ts';
-import type { RejectReason } from '../reject-reasons.ts';
+import { DecodeError } from '../samples/decode-error.ts';
+import type { RejectReason } from '../samples/reject-reasons.ts';
 import type { PushFormat } from './push-sink.ts';
 import { decodeAll } from './testing/recording-push-sink.ts';
 

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { DecodeError } from '../decode-error.ts';
+import { DecodeError } from '../samples/decode-error.ts';
 
 /*
  * Walks MessagePack (https://github.com/msgpack/msgpack/blob/master/spec.md) without building

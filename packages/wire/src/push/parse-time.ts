@@ -1,6 +1,6 @@
 import { TIME_US_MAX, type TimeUs } from '@millrace/model';
-import type { Rejection } from '../check-labels.ts';
-import { quote } from '../quote.ts';
+import type { Rejection } from '../samples/check-labels.ts';
+import { quote } from '../samples/quote.ts';
 import { UnixTime } from './unix-time.ts';
 
 /** RFC 3339, section 5.6: an offset is required, `T` and `Z` may be lower case. */

@@ -1,5 +1,5 @@
-import type { Rejection } from '../check-labels.ts';
-import { quote } from '../quote.ts';
+import type { Rejection } from '../samples/check-labels.ts';
+import { quote } from '../samples/quote.ts';
 
 /** JSON has no words for them, so they come as strings. */
 const WORDS = new Map([

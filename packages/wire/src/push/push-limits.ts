@@ -1,4 +1,4 @@
-import { DEFAULT_LABEL_LIMITS, type LabelLimits } from '../label-limits.ts';
+import { DEFAULT_LABEL_LIMITS, type LabelLimits } from '../samples/label-limits.ts';
 
 /** Bounds of one push request beside its size. */
 export interface PushLimits extends LabelLimits {

@@ -1,6 +1,6 @@
 import type { Label, SampleKind, TimeUs } from '@millrace/model';
-import type { Rejection } from '../check-labels.ts';
-import type { RejectReason } from '../reject-reasons.ts';
+import type { Rejection } from '../samples/check-labels.ts';
+import type { RejectReason } from '../samples/reject-reasons.ts';
 
 /** One sample of a push request, checked against the limits. */
 export interface PushSample {

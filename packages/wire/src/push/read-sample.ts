@@ -1,6 +1,6 @@
 import { compareBytes, METRIC_NAME_LABEL, SampleKind, type Label } from '@millrace/model';
-import { checkLabels, isLonger, textFault, type Rejection } from '../check-labels.ts';
-import { quote } from '../quote.ts';
+import { checkLabels, isLonger, textFault, type Rejection } from '../samples/check-labels.ts';
+import { quote } from '../samples/quote.ts';
 import { closestWord } from './closest-word.ts';
 import { parseTime, unitFault } from './parse-time.ts';
 import { parseValue } from './parse-value.ts';

@@ -1,5 +1,5 @@
-import { DecodeError } from '../decode-error.ts';
-import type { RejectReason } from '../reject-reasons.ts';
+import { DecodeError } from '../samples/decode-error.ts';
+import type { RejectReason } from '../samples/reject-reasons.ts';
 import type { PushLimits } from './push-limits.ts';
 import type { PushSink } from './push-sink.ts';
 import { readSample, type ObjectForm } from './read-sample.ts';

@@ -1,5 +1,5 @@
 import type { Label } from '@millrace/model';
-import { DecodeError } from '../decode-error.ts';
+import { DecodeError } from '../samples/decode-error.ts';
 import { decodeLabel, lenientText } from './decode-labels.ts';
 import { tagOf, WireType, type ProtoReader } from './proto-reader.ts';
 import type { RemoteWriteSink } from './remote-write-sink.ts';

@@ -1,6 +1,6 @@
 import type { Label } from '@millrace/model';
-import { DecodeError } from '../decode-error.ts';
-import { labelText } from '../label-text.ts';
+import { DecodeError } from '../samples/decode-error.ts';
+import { labelText } from '../fields/label-text.ts';
 import { ProtoReader, tagOf, WireType } from './proto-reader.ts';
 
 /**

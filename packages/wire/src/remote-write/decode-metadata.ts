@@ -1,4 +1,4 @@
-import type { MetricMetadata } from '../events-record.ts';
+import type { MetricMetadata } from '../events/events-record.ts';
 import { LENIENT_TEXT_BYTES_MAX, lenientText } from './decode-labels.ts';
 import { METRIC_TYPES } from './metric-type.ts';
 import { tagOf, WireType, type ProtoReader } from './proto-reader.ts';

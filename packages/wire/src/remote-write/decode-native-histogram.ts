@@ -1,11 +1,11 @@
 import type { BucketSpan, NativeHistogram } from '@millrace/model';
-import { reduceResolution } from '../reduce-resolution.ts';
+import { reduceResolution } from '../samples/reduce-resolution.ts';
 import {
   EXPONENTIAL_SCHEMA_MAX,
   HISTOGRAM_BUCKETS_MAX,
   RESERVED_SCHEMA_MAX,
   validateHistogram,
-} from '../validate-histogram.ts';
+} from '../samples/validate-histogram.ts';
 import { isStale } from './is-stale.ts';
 import { tagOf, WireType, type ProtoReader } from './proto-reader.ts';
 import type { RemoteWriteSink } from './remote-write-sink.ts';

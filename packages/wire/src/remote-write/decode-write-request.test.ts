@@ -1,7 +1,7 @@
 import type { NativeHistogram } from '@millrace/model';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { MetricMetadata } from '../events-record.ts';
+import type { MetricMetadata } from '../events/events-record.ts';
 import { decodeWriteRequest } from './decode-write-request.ts';
 import { encodeWriteRequest, type WriteSeries } from './encode-write-request.ts';
 import { METRIC_TYPES } from './metric-type.ts';

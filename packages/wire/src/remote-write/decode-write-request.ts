@@ -1,4 +1,4 @@
-import { DecodeError } from '../decode-error.ts';
+import { DecodeError } from '../samples/decode-error.ts';
 import { decodeExemplar } from './decode-exemplar.ts';
 import { decodeMetadata } from './decode-metadata.ts';
 import { decodeNativeHistogram } from './decode-native-histogram.ts';

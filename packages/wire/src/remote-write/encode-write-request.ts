@@ -5,7 +5,7 @@ import {
   type Label,
   type NativeHistogram,
 } from '@millrace/model';
-import type { MetricMetadata } from '../events-record.ts';
+import type { MetricMetadata } from '../events/events-record.ts';
 import { METRIC_TYPES } from './metric-type.ts';
 import { tagOf, WireType } from './proto-reader.ts';
 import { ProtoWriter } from './proto-writer.ts';

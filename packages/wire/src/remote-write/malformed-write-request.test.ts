@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { DecodeError } from '../decode-error.ts';
-import { HISTOGRAM_BUCKETS_MAX } from '../validate-histogram.ts';
+import { DecodeError } from '../samples/decode-error.ts';
+import { HISTOGRAM_BUCKETS_MAX } from '../samples/validate-histogram.ts';
 import { decodeLabels } from './decode-labels.ts';
 import { encodeWriteRequest } from './encode-write-request.ts';
 import { arbitraryMetadata, arbitrarySeries } from './testing/arbitrary-write-request.ts';

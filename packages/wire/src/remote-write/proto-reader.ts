@@ -1,4 +1,4 @@
-import { DecodeError } from '../decode-error.ts';
+import { DecodeError } from '../samples/decode-error.ts';
 
 /** Protobuf wire types that exist outside of groups, which no message of ours ever had. */
 export const WireType = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;

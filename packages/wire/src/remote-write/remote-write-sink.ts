@@ -1,5 +1,5 @@
 import type { Label, NativeHistogram } from '@millrace/model';
-import type { MetricMetadata } from '../events-record.ts';
+import type { MetricMetadata } from '../events/events-record.ts';
 import type { WriteRequestLimits } from './write-request-limits.ts';
 
 /**

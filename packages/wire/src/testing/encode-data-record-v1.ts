@@ -1,8 +1,8 @@
 import { encode } from '@msgpack/msgpack';
-import { bytesOf } from '../columns.ts';
-import { exemplarRow, metadataRow } from '../data-record-fields.ts';
-import type { DataRecord } from '../events-record.ts';
-import { isAscendingFromZero, isConstant, isZero } from '../folded-columns.ts';
+import { bytesOf } from '../fields/columns.ts';
+import { exemplarRow, metadataRow } from '../events/data-record-fields.ts';
+import type { DataRecord } from '../events/events-record.ts';
+import { isAscendingFromZero, isConstant, isZero } from '../fields/folded-columns.ts';
 
 /**
  * A data record as programs of before wrote it, and logs out there hold: it must define all of its

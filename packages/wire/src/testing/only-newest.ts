@@ -1,5 +1,5 @@
 import { fingerprintHex, type Piece } from '@millrace/model';
-import type { Entries } from '../series-record.ts';
+import type { Entries } from '../series/series-record.ts';
 
 /** As the writer does: of an open piece the last revision, and none that is final as well. */
 export function onlyNewest(entries: Entries): Entries {

@@ -1,6 +1,6 @@
 import { encode } from '@msgpack/msgpack';
-import { bytesOf, decodeFields, uint32Column } from '../columns.ts';
-import { decodeSeriesRecord } from '../series-record-codec.ts';
+import { bytesOf, decodeFields, uint32Column } from '../fields/columns.ts';
+import { decodeSeriesRecord } from '../series/series-record-codec.ts';
 
 /** A record of `metrics.series` as programs of before wrote it. Nothing writes it but tests. */
 export function seriesRecordV1(bytes: Uint8Array): Uint8Array {

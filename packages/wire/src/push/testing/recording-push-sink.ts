@@ -1,4 +1,4 @@
-import type { RejectReason } from '../../reject-reasons.ts';
+import type { RejectReason } from '../../samples/reject-reasons.ts';
 import { decodePush } from '../decode-push.ts';
 import type { PushLimits } from '../push-limits.ts';
 import type { PushFormat, PushSample } from '../push-sink.ts';

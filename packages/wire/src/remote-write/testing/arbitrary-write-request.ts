@@ -1,6 +1,6 @@
 import type { BucketSpan, Label, NativeHistogram } from '@millrace/model';
 import * as fc from 'fast-check';
-import type { MetricMetadata } from '../../events-record.ts';
+import type { MetricMetadata } from '../../events/events-record.ts';
 import type { WriteSeries } from '../encode-write-request.ts';
 import { METRIC_TYPES } from '../metric-type.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Label, NativeHistogram } from '@millrace/model';
-import type { MetricMetadata } from '../../events-record.ts';
+import type { MetricMetadata } from '../../events/events-record.ts';
 import { decodeLabels } from '../decode-labels.ts';
 import { decodeWriteRequest } from '../decode-write-request.ts';
 import type { RemoteWriteSink } from '../remote-write-sink.ts';

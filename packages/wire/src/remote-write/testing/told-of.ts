@@ -1,4 +1,4 @@
-import type { MetricMetadata } from '../../events-record.ts';
+import type { MetricMetadata } from '../../events/events-record.ts';
 import type { WriteSeries } from '../encode-write-request.ts';
 import type { Told } from './recording-sink.ts';
 

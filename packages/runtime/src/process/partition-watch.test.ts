@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import type { LogFields } from '../log/log.ts';
+import type { PartitionStatus, StageStatus } from './stage.ts';
+import { dependenciesOf, PartitionWatch } from './partition-watch.ts';
+import { createTextLog } from '../log/text-log.ts';
+
+const reason = { code: 'WRITER_GAP', message: 'Entries are missing.', remedy: 'Put them back.' };
+
+function writer(partition: Partial<PartitionStatus>): StageStatus {
+  const base = { partition: 2, state: 'running', position: 1, endOffset: 1, lagMs: 0 } as const;
+  const status = { ...base, ...partition };
+  return { stage: 'writer', ready: status.state === 'running', partitions: [status] };
+}
+
+function watching(): { watch: PartitionWatch; lines: string[] } {
+  const lines: string[] = [];
+  const fields: LogFields = {};
+  const write = (line: string): void => void lines.push(line);
+  const log = createTextLog({ level: 'info', colours: false, fields, write });
+  return { watch: new PartitionWatch(log), lines };
+}
+
+test('a stop is told once, with its meaning and remedy, and so is its end', () => {
+  const { watch, lines } = watching();
+  watch.look([writer({})]);
+  expect(lines).toEqual([]);
+  watch.look([writer({ state: 'stopped', reason })]);
+  watch.look([writer({ state: 'stopped', reason })]);
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toMatch(/error writer .*stopped.* partition=2 code=WRITER_GAP\n/);
+  expect(lines[0]).toMatch(/\n +Entries are missing\.\n +→ Put them back\.\n$/);
+  watch.look([writer({})]);
+  expect(lines).toHaveLength(2);
+  expect(lines[1]).toMatch(/info {2}writer .*goes on/);
+});
+
+test('readiness shows every reason, and the store', () => {
+  expect(dependenciesOf([writer({ state: 'stopped', reason })], { isRunning: false })).toEqual([
+    {
+      name: 'writer',
+      state: 'degraded',
+      detail: 'Partition 2 stopped: WRITER_GAP: Entries are missing. Put them back.',
+    },
+    { name: 'store', state: 'degraded', detail: 'PostgreSQL does not run yet.' },
+  ]);
+  expect(dependenciesOf([writer({})], { isRunning: true })).toEqual([
+    { name: 'writer', state: 'ok' },
+    { name: 'store', state: 'ok' },
+  ]);
+});
+
+test('a partition that goes on with something wrong degrades its stage, which stays ready', () => {
+  const stage = writer({ warning: { code: 'LOST', message: 'Samples are gone.' } });
+  expect(stage.ready).toBe(true);
+  expect(dependenciesOf([stage], { isRunning: true })[0]).toEqual({
+    name: 'writer',
+    state: 'degraded',
+    detail: 'Partition 2: LOST: Samples are gone.',
+  });
+});
