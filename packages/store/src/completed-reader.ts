@@ -5,7 +5,7 @@ import type {
   MarkedWindows,
   WindowName,
 } from './completion-store.ts';
-import type { ReadScope } from './store-reader.ts';
+import type { ReadScope } from './reader-rows.ts';
 
 /** A row of `windows_complete`. */
 export interface StoredCompleteWindow extends CompleteWindow {

@@ -1,5 +1,5 @@
 import type { Piece, TimeUs } from '@millrace/model';
-import type { StoredEditions, StoredPosition } from './store-reader.ts';
+import type { StoredEditions, StoredPosition } from './reader-rows.ts';
 
 /** What names a window of a series in an edition. */
 export interface WindowName {

@@ -69,9 +69,8 @@ export {
   type StoredServed,
   type StoredTotals,
   type StoredUnverified,
-  type StoreReader,
-  type StoreSnapshot,
-} from './store-reader.ts';
+} from './reader-rows.ts';
+export { type StoreReader, type StoreSnapshot } from './store-reader.ts';
 export type {
   DefinitionRepair,
   HistogramRepair,

@@ -1,5 +1,5 @@
 import type { Piece, TimeUs } from '@millrace/model';
-import type { StoredDefinition, StoredPiece } from './store-reader.ts';
+import type { StoredDefinition, StoredPiece } from './reader-rows.ts';
 
 /** What a row of `samples` holds. */
 export interface SampleValue {

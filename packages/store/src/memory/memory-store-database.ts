@@ -15,7 +15,7 @@ import type {
   StoredJobEnd,
   StoredMetadata,
   StoredTotals,
-} from '../store-reader.ts';
+} from '../reader-rows.ts';
 import { ServedEditions } from './served-editions.ts';
 
 export interface MemorySample {

@@ -9,9 +9,8 @@ import type {
   StoredEditions,
   StoredServed,
   StoredTotals,
-  StoreReader,
-  StoreSnapshot,
-} from '../store-reader.ts';
+} from '../reader-rows.ts';
+import type { StoreReader, StoreSnapshot } from '../store-reader.ts';
 import type { MemorySample, MemoryStoreDatabase } from './memory-store-database.ts';
 import { inOrder, isChangedBefore, isNew, isWanted, nameOf, windowsIn } from './memory-windows.ts';
 

@@ -1,7 +1,8 @@
 import { PieceInputs, SampleFlag } from '@millrace/model';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../store.ts';
-import { EVERYTHING, type StoreReader, type StoreSnapshot } from '../store-reader.ts';
+import { EVERYTHING } from '../reader-rows.ts';
+import { type StoreReader, type StoreSnapshot } from '../store-reader.ts';
 import {
   addressOf,
   batchOf,

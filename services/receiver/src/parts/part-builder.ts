@@ -1,7 +1,7 @@
 import type { SampleKind, TimeUs } from '@millrace/model';
 import type { DataRecord, MetricMetadata } from '@millrace/wire';
 import type { LayoutColumns } from './layout-columns.ts';
-import type { LayoutPart } from './layouts.ts';
+import type { LayoutPart } from './layout.ts';
 import { Uint32Column } from '../series/column.ts';
 import { PartColumns, type SampleColumns } from './part-columns.ts';
 import type { LaneDefinitions } from '../series/lane-definitions.ts';

@@ -1,6 +1,6 @@
 import type { DataRecord, ExpectedRun } from '@millrace/wire';
 import type { LayoutColumns } from './layout-columns.ts';
-import type { LayoutPart } from './layouts.ts';
+import type { LayoutPart } from './layout.ts';
 
 /** Samples of most parts; of those of more it grows. */
 const FIRST_CAPACITY = 256;

@@ -7,7 +7,7 @@ import {
 } from '@millrace/model';
 import type { ExpectedRun, MetricMetadata } from '@millrace/wire';
 import type { LayoutColumns } from './layout-columns.ts';
-import type { LayoutPart } from './layouts.ts';
+import type { LayoutPart } from './layout.ts';
 import { LaneDefinitions, type DefinitionSettings } from '../series/lane-definitions.ts';
 import { PartBuilder, type DraftPart } from './part-builder.ts';
 import { RunLayouts } from './run-layouts.ts';

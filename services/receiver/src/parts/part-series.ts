@@ -1,6 +1,6 @@
 import { FINGERPRINT_BYTES, SampleKind } from '@millrace/model';
 import type { DataRecord } from '@millrace/wire';
-import type { LayoutPart } from './layouts.ts';
+import type { LayoutPart } from './layout.ts';
 import { ByteColumn, Uint32Column } from '../series/column.ts';
 import type { LaneDefinitions } from '../series/lane-definitions.ts';
 import type { SeriesNumber, SeriesTable } from '../series/series-table.ts';

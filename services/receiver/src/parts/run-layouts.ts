@@ -1,7 +1,8 @@
 import type { ExpectedRun } from '@millrace/wire';
 import type { DraftPart } from './part-builder.ts';
 import { LayoutColumns, type PlainSample } from './layout-columns.ts';
-import { layoutOf, Layouts, type Layout, type SeriesColumn } from './layouts.ts';
+import type { Layout, SeriesColumn } from './layout.ts';
+import { layoutOf, Layouts } from './layouts.ts';
 import type { SeriesTable } from '../series/series-table.ts';
 
 /** As many requests may come by turns, and each has a layout. */

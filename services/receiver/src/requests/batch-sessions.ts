@@ -1,7 +1,8 @@
 import type { SampleKind } from '@millrace/model';
 import { REJECT_REASONS, type Batch, type RejectReason } from '@millrace/wire';
 import { LayoutColumns } from '../parts/layout-columns.ts';
-import { layoutOf, Layouts, type SeriesColumn } from '../parts/layouts.ts';
+import type { SeriesColumn } from '../parts/layout.ts';
+import { layoutOf, Layouts } from '../parts/layouts.ts';
 import type { DraftPart } from '../parts/part-builder.ts';
 import { UNKNOWN_SERIES } from '../series/series-cache.ts';
 import type { SeriesNumber, SeriesTable } from '../series/series-table.ts';

@@ -19,7 +19,7 @@ import {
   type WriteRequestLimits,
 } from '@millrace/wire';
 import type { PlainSample } from '../parts/layout-columns.ts';
-import type { SeriesColumn } from '../parts/layouts.ts';
+import type { SeriesColumn } from '../parts/layout.ts';
 import type { CutRequest, PartCutter } from '../parts/part-cutter.ts';
 import type { RequestDraft } from './request-draft.ts';
 import { UNKNOWN_SERIES, type SeriesCache } from '../series/series-cache.ts';

@@ -1,7 +1,7 @@
 import { SampleFlag, TIME_US_MAX, type SampleKind, type TimeUs } from '@millrace/model';
 import type { Batch, ExpectedRun, Rejection, RejectReason } from '@millrace/wire';
 import type { LayoutColumns, PlainSample } from '../parts/layout-columns.ts';
-import type { Layout } from '../parts/layouts.ts';
+import type { Layout } from '../parts/layout.ts';
 import { SAMPLE_BYTES, type PartBuilder } from '../parts/part-builder.ts';
 import type { PartCutter } from '../parts/part-cutter.ts';
 import type { Rejections } from './rejections.ts';

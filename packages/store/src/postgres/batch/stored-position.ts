@@ -1,5 +1,5 @@
 import { ADDRESS_ZERO } from '@millrace/model';
-import type { StoredPosition } from '../../store-reader.ts';
+import type { StoredPosition } from '../../reader-rows.ts';
 
 export interface PositionRow {
   log_id: string;

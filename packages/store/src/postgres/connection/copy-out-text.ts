@@ -1,5 +1,5 @@
 import { TIME_US_MAX, type TimeUs } from '@millrace/model';
-import type { ReadScope } from '../../store-reader.ts';
+import type { ReadScope } from '../../reader-rows.ts';
 import { statementText } from './statement-text.ts';
 
 /** COPY takes no parameters: `:name` in its text stands for one of these, which we write. */

@@ -1,6 +1,6 @@
 import type { TimeUs } from '@millrace/model';
 import type { JobProgress } from '../../edition-store.ts';
-import type { StoredServed } from '../../store-reader.ts';
+import type { StoredServed } from '../../reader-rows.ts';
 import { servedOf, type ServedRow } from './read-editions.ts';
 import type { Session } from '../connection/session.ts';
 

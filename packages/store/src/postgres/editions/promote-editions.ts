@@ -9,7 +9,7 @@ import {
 } from '../../edition-errors.ts';
 import type { PromotedRule, Promotion } from '../../edition-store.ts';
 import { alignedUs, earliestUs, type Succession } from '../../promotion-times.ts';
-import type { StoredPromotion, StoredServed } from '../../store-reader.ts';
+import type { StoredPromotion, StoredServed } from '../../reader-rows.ts';
 import { int8Array, textArray } from '../connection/array-parameters.ts';
 import {
   liveFromUs,

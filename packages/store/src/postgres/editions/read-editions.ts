@@ -6,7 +6,7 @@ import type {
   StoredJobEnd,
   StoredPromotion,
   StoredServed,
-} from '../../store-reader.ts';
+} from '../../reader-rows.ts';
 
 /** Runs a statement by its name, and gives its rows. */
 type Rows = <Row>(name: string) => Promise<Row[]>;

@@ -11,9 +11,8 @@ import {
   type ReadScope,
   type SampleRowColumns,
   type StoredTotals,
-  type StoreReader,
-  type StoreSnapshot,
-} from '../../store-reader.ts';
+} from '../../reader-rows.ts';
+import { type StoreReader, type StoreSnapshot } from '../../store-reader.ts';
 import { clientConfig } from '../connection/client-config.ts';
 import { CopyOutRows } from '../connection/copy-out-rows.ts';
 import { copyOutText } from '../connection/copy-out-text.ts';

@@ -8,7 +8,7 @@ import {
 import { errorText, systemClock, type Clock, type Log } from '@millrace/runtime';
 import { PieceColumns } from '@millrace/wire';
 import type { PostgresConnection } from '../../postgres-connection.ts';
-import type { StoredDefinition, StoredPiece } from '../../store-reader.ts';
+import type { StoredDefinition, StoredPiece } from '../../reader-rows.ts';
 import type {
   DefinitionRepair,
   HistogramRepair,

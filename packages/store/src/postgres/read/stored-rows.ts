@@ -15,7 +15,7 @@ import type {
   StoredMetadata,
   StoredPiece,
   StoredUnverified,
-} from '../../store-reader.ts';
+} from '../../reader-rows.ts';
 import type { CopyOutRows } from '../connection/copy-out-rows.ts';
 
 /** One row each, its fields in the order of the statement. */

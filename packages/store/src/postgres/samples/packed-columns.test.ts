@@ -1,7 +1,7 @@
 import { SampleFlag } from '@millrace/model';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { NOON_US } from '../../testing/entries.ts';
-import { EVERYTHING, type ReadScope } from '../../store-reader.ts';
+import { EVERYTHING, type ReadScope } from '../../reader-rows.ts';
 import { startTestPostgres } from '../../testing/test-postgres.ts';
 import type { TestServer } from '../../testing/test-server.ts';
 import { createPostgresStoreReader } from '../read/postgres-store-reader.ts';

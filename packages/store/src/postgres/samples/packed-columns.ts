@@ -1,5 +1,5 @@
 import { SampleFlag, type TimeUs } from '@millrace/model';
-import type { SampleRowColumns } from '../../store-reader.ts';
+import type { SampleRowColumns } from '../../reader-rows.ts';
 import type { CopyOutRows } from '../connection/copy-out-rows.ts';
 import { columnsOf, withRoom } from './sample-columns.ts';
 

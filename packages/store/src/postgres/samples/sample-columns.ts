@@ -1,5 +1,5 @@
 import { SampleFlag } from '@millrace/model';
-import type { HistogramRowColumns, SampleRowColumns } from '../../store-reader.ts';
+import type { HistogramRowColumns, SampleRowColumns } from '../../reader-rows.ts';
 import type { CopyOutRows } from '../connection/copy-out-rows.ts';
 
 /** Rows of one chunk at least: a chunk is what a socket gives at once. */

@@ -13,7 +13,7 @@ import {
 import { editionOf } from '../../testing/edition-scene.ts';
 import type { PostgresConnection } from '../../postgres-connection.ts';
 import type { ExpiringTable, StoredExpiry } from '../../retention/stored-expiry.ts';
-import { EVERYTHING } from '../../store-reader.ts';
+import { EVERYTHING } from '../../reader-rows.ts';
 import { PACKING_AT_ONCE } from '../../testing/packing-at-once.ts';
 import type { TestServer } from '../../testing/test-server.ts';
 import { createPostgresStoreReader } from '../read/postgres-store-reader.ts';

@@ -15,7 +15,7 @@ import {
 } from '../../testing/entries.ts';
 import { PACKING_AT_ONCE } from '../../testing/packing-at-once.ts';
 import type { TestDatabase, TestServer } from '../../testing/test-server.ts';
-import { EVERYTHING, type StoredDefinition, type StoredPiece } from '../../store-reader.ts';
+import { EVERYTHING, type StoredDefinition, type StoredPiece } from '../../reader-rows.ts';
 import type { Repairs, SampleRepair, SampleValue, StoreRepairer } from '../../store-repairer.ts';
 import { createPostgresStoreReader } from '../read/postgres-store-reader.ts';
 import type { PostgresStore } from '../postgres-store.ts';
