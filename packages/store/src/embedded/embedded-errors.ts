@@ -75,22 +75,43 @@ export function otherMajorVersion(found: string, ours: string, cluster: string):
 
 /** Causes that PostgreSQL tells on standard error, in words that a person can act on. */
 const REMEDIES: readonly (readonly [RegExp, string])[] = [
-  [/No space left on device/, 'Free space on the disk of the data directory.'],
+  [
+    /no space left on device/i,
+    'Free space on the disk of the data directory: an empty database takes 150 MB there.',
+  ],
   [/could not (create|resize|map) .*shared memory/, 'Give the container more /dev/shm or memory.'],
   [/Cannot allocate memory/, 'Free memory: PostgreSQL wants about 200 MB.'],
-  [/Permission denied/, 'Give the data directory back to the user that PostgreSQL runs as.'],
+  [
+    /permission denied/i,
+    'Give it back to the user that PostgreSQL runs as: of root that is nobody ' +
+      '(`chown -R nobody` of the directory `postgres/cluster`, as after a copy by root).',
+  ],
   [/Too many open files|out of file descriptors/, 'Raise the limit of open files (ulimit -n).'],
 ];
 
 export function startFailed(
-  params: Readonly<{ what: string; output: string; logFile: string }>,
+  params: Readonly<{ what: string; output: string; logFile: string; cause?: unknown }>,
 ): MillraceError {
-  const { what, output, logFile } = params;
+  const { what, output, logFile, cause } = params;
   const remedy = REMEDIES.find(([pattern]) => pattern.test(output))?.[1];
   return new MillraceError({
     code: EMBEDDED_POSTGRES_CODES.start,
     kind: 'transient',
     message: `${what}. It said: ${output.trim() || '(nothing)'} ${LOG_KEEPS_IT}`,
     remedy: remedy ?? `Read ${logFile}; if it cannot be mended, set DATABASE_URL instead.`,
+    cause,
+  });
+}
+
+/** What the system said of a file, as every failure of the database is told; others as they are. */
+export function asStartFailure(error: unknown, directory: string): unknown {
+  if (error instanceof MillraceError || !(error instanceof Error) || !('errno' in error)) {
+    return error;
+  }
+  return startFailed({
+    what: `The embedded PostgreSQL could not be placed in ${directory}`,
+    output: error.message,
+    logFile: directory,
+    cause: error,
   });
 }

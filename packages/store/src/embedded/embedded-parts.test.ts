@@ -5,8 +5,10 @@ import { silentLog, systemClock } from '@millrace/runtime';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createBoundedLogFile } from './bounded-log-file.ts';
 import { ensureCluster } from './cluster.ts';
+import { asStartFailure } from './embedded-errors.ts';
 import { EMBEDDED_POSTGRES_DEFAULTS } from './embedded-settings.ts';
 import { launchPostgres } from './postgres-process.ts';
+import { runProgram } from './run-program.ts';
 import { checkTraversable } from './unprivileged-user.ts';
 
 let directory: string;
@@ -53,6 +55,33 @@ it('tells a missing loader from a missing program', async () => {
     },
   );
   await expect(launched).rejects.toMatchObject(refusal);
+});
+
+it('tells how a program ended that did not read what it was given', async () => {
+  const program = join(directory, 'postgres');
+  // As Ctrl-C leaves it, which ends what was started with us: nobody reads its input.
+  await writeFile(program, '#!/bin/sh\necho ended >&2\nexit 3\n', { mode: 0o755 });
+  const more = 'x'.repeat(4 * 1024 * 1024);
+  const running = runProgram({ directory, user: undefined }, program, [], more);
+  await expect(running).rejects.toMatchObject({
+    code: 'EMBEDDED_POSTGRES_START',
+    message: expect.stringMatching(/\(3\).* ended/),
+  });
+});
+
+it('says what is wrong with the disk as every failure of the database', () => {
+  const full = Object.assign(new Error('ENOSPC: no space left on device, copyfile'), {
+    errno: -28,
+  });
+  expect(asStartFailure(full, '/data/postgres')).toMatchObject({
+    code: 'EMBEDDED_POSTGRES_START',
+    kind: 'transient',
+    message: expect.stringContaining('/data/postgres'),
+    remedy: expect.stringContaining('Free space on the disk'),
+    cause: full,
+  });
+  const defect = new TypeError('x is not a function');
+  expect(asStartFailure(defect, '/data/postgres')).toBe(defect);
 });
 
 it('bounds the log, keeps its end, and survives a disk that takes no more', async () => {

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { lockDirectory, systemClock, type Clock, type Log } from '@millrace/runtime';
 import type { PostgresConnection } from '../postgres-connection.ts';
 import { EMBEDDED_DATABASE, EMBEDDED_USER, ensureCluster } from './cluster.ts';
+import { asStartFailure } from './embedded-errors.ts';
 import { EMBEDDED_POSTGRES_DEFAULTS, type EmbeddedPostgresSettings } from './embedded-settings.ts';
 import { stopLeftBehindPostgres } from './left-behind-postgres.ts';
 import { ensurePlatformBinaries } from './platform-binaries.ts';
@@ -84,6 +85,6 @@ export async function startEmbeddedPostgres(
     };
   } catch (error) {
     await cleanUp();
-    throw error;
+    throw asStartFailure(error, directory);
   }
 }
