@@ -24,6 +24,7 @@ export async function up(
     onSignal: (signal, count) => {
       if (count === 1) log.info({ signal }, 'Stopping; the same again ends it at once.');
     },
+    onHangup: () => log.info({}, 'SIGHUP is passed over: "millrace rules apply" changes rules.'),
   });
   try {
     const single = await startSingle(settings, { log, colours }).catch((error: unknown) => {

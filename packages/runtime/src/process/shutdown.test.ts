@@ -6,13 +6,19 @@ describe('shutdown', () => {
   afterEach(() => shutdown?.dispose());
 
   /** Real signals of this process, with a steady clock of our own. */
-  function listening(): { exits: number[]; told: string[]; clock: { ms: number } } {
+  function listening(hasTerminal = false): {
+    exits: number[];
+    told: string[];
+    clock: { ms: number };
+  } {
     const exits: number[] = [];
     const told: string[] = [];
     const clock = { ms: 5_000 };
     shutdown = listenForShutdown({
       exit: (code) => exits.push(code),
       onSignal: (name, count) => told.push(`${name} ${count}`),
+      onHangup: () => told.push('passed over'),
+      hasTerminal,
       nowMs: () => clock.ms,
     });
     return { exits, told, clock };
@@ -43,6 +49,20 @@ describe('shutdown', () => {
     process.emit('SIGINT', 'SIGINT');
     expect(exits).toEqual([130]);
     expect(told).toEqual(['SIGINT 1', 'SIGINT 2']);
+  });
+
+  test('a terminal that is closed asks for a clean stop, too', () => {
+    const { told } = listening(true);
+    process.emit('SIGHUP', 'SIGHUP');
+    expect(told).toEqual(['SIGHUP 1']);
+    expect(shutdown?.signal.reason).toMatchObject({ code: 'STOP_REQUESTED' });
+  });
+
+  test('a hangup that comes of no terminal is told and stops nothing', () => {
+    const { told } = listening(false);
+    process.emit('SIGHUP', 'SIGHUP');
+    expect(told).toEqual(['passed over']);
+    expect(shutdown?.signal.aborted).toBe(false);
   });
 
   test('dispose gives the signals back', () => {

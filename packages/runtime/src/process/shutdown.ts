@@ -1,7 +1,8 @@
+import { isatty } from 'node:tty';
 import { MillraceError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 
-/** A wish to stop, made of the first SIGINT or SIGTERM. */
+/** A wish to stop, made of the first SIGINT or SIGTERM, or of a terminal that was closed. */
 export interface Shutdown {
   /** Aborts with a `STOP_REQUESTED` error of kind aborted at the first signal. */
   readonly signal: AbortSignal;
@@ -11,7 +12,7 @@ export interface Shutdown {
   dispose(): void;
 }
 
-const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM'];
+const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /**
  * Signals this close after the first are the same wish: on Ctrl-C the terminal signals the whole
@@ -21,24 +22,32 @@ const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM'];
 const sameWishMs = 1_000;
 
 /**
- * Listens for SIGINT and SIGTERM. The first asks for a clean stop; a later one ends the process
- * at once with 130, which is as safe as kill -9: nothing acknowledged is lost, the next start
- * recovers.
+ * Listens for SIGINT and SIGTERM, and for SIGHUP, which a terminal sends that is closed. The first
+ * asks for a clean stop; a later one ends the process at once with 130, which is as safe as
+ * kill -9: nothing acknowledged is lost, the next start recovers. Without a terminal SIGHUP is
+ * passed over: under nohup nobody wants to stop, and from a supervisor it asks to read the
+ * configuration again, where nothing is read but at the start.
  */
 export function listenForShutdown(
   params: Readonly<{
     /** Told of each signal that counts, so that a person sees that it was heard. */
     onSignal?: (name: NodeJS.Signals, count: number) => void;
+    /** Told of each SIGHUP that was passed over. */
+    onHangup?: () => void;
+    /** Whether a person sits before this process. */
+    hasTerminal?: boolean;
     exit?: (code: number) => void;
     /** Milliseconds of any steady clock. */
     nowMs?: () => number;
   }> = {},
 ): Shutdown {
-  const { onSignal, exit = (code) => process.exit(code), nowMs = () => performance.now() } = params;
+  const { onSignal, onHangup, hasTerminal = [0, 1, 2].some((fd) => isatty(fd)) } = params;
+  const { exit = (code) => process.exit(code), nowMs = () => performance.now() } = params;
   const controller = new AbortController();
   const { promise: requested, resolve } = withResolvers<NodeJS.Signals>();
   let firstMs: number | undefined;
   const listen = (name: NodeJS.Signals): void => {
+    if (name === 'SIGHUP' && !hasTerminal) return onHangup?.();
     if (firstMs === undefined) {
       firstMs = nowMs();
       onSignal?.(name, 1);
