@@ -11,6 +11,8 @@ beforeEach(async () => {
 afterEach(async () => await playground.remove());
 
 const STORED_MS_MAX = 20_000;
+/** It is asked every two seconds, and may take three for an answer. */
+const SILENT_MS_MAX = 9000;
 /** Several starts, on a machine that may be busy with other suites. */
 const TEST_MS_MAX = 120_000;
 
@@ -137,6 +139,37 @@ describe('one process', { timeout: TEST_MS_MAX }, () => {
     const refused = await playground.run(['sql', 'CREATE TABLE t ()']);
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('--write') });
     expect((await playground.run(['sql', '--write', 'CREATE TABLE t ()'])).code).toBe(0);
+  });
+
+  test('a PostgreSQL that stands still is told within seconds, by status as well', async () => {
+    const { info, child, ended } = await playground.up();
+    const look = async () => {
+      const answer = await fetch(`${info.url}/readyz`);
+      const { dependencies } = (await answer.json()) as {
+        dependencies: { name: string; state: string; detail?: string }[];
+      };
+      return { code: answer.status, store: dependencies.find(({ name }) => name === 'store')! };
+    };
+    await until('the store is ok', STORED_MS_MAX, async () => (await look()).store.state === 'ok');
+    const pids = await postgresPids();
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    try {
+      await until('it is told', SILENT_MS_MAX, async () => {
+        return (await look()).store.state === 'degraded';
+      });
+      // Data is taken all the same.
+      const { code, store } = await look();
+      expect(code).toBe(200);
+      expect(store.detail).toMatch(/^It has not answered for \d+ s\. /);
+      const { code: exit, stdout } = await playground.run(['status']);
+      expect(exit).toBe(0);
+      expect(stdout).toMatch(/: not ready\n[^]*running, does not answer: It has not answered for/);
+    } finally {
+      for (const pid of pids) process.kill(pid, 'SIGCONT');
+    }
+    await until('it is ok again', STORED_MS_MAX, async () => (await look()).store.state === 'ok');
+    child.kill('SIGTERM');
+    expect(await ended).toBe(0);
   });
 });
 
@@ -307,6 +340,15 @@ describe('a log and a store that do not belong together', { timeout: TEST_MS_MAX
     expect(await countOrders()).toBe(3);
   });
 });
+
+/** The server and all of its processes, as they are now. */
+async function postgresPids(): Promise<number[]> {
+  const server = (await playground.postgresPid())!;
+  const rows = await playground.sql<{ pid: number }>(
+    'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()',
+  );
+  return [server, ...rows.map(({ pid }) => pid)];
+}
 
 async function stopped({
   child,

@@ -1,3 +1,4 @@
+export { AnswerWatch } from './health/answer-watch.ts';
 export {
   createBackoff,
   retryTransient,

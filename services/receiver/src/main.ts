@@ -17,6 +17,7 @@ import {
   createTimescaleStore,
   readLedger,
   optionalStoreDefinition,
+  watchStore,
   type OptionalStoreSection,
 } from '@millrace/store/timescale';
 import type { Stream } from '@millrace/stream';
@@ -116,6 +117,8 @@ async function compose(host: StageHost, settings: ReceiverProcessSettings): Prom
   const logIds = await host.wait.until('log', () => readLogIds(stream));
   const stored = openStored(host, settings.store, { stream, logIds });
   const { url } = settings.store;
+  const storeWatch = url === undefined ? undefined : watchStore({ clock, log }, { url });
+  host.onClose(async () => await storeWatch?.close());
   const { drainMs, ...tuned } = settings.receiver;
   const receiver = createReceiver(
     {
@@ -126,7 +129,7 @@ async function compose(host: StageHost, settings: ReceiverProcessSettings): Prom
       logIds,
       ...(stored === undefined ? {} : { stored }),
       ...(url === undefined ? {} : { ledger: () => readLedger({ url }, LOOK_LIMITS) }),
-      dependencies: () => (stored === undefined ? [] : [stored.dependency]),
+      dependencies: () => (storeWatch === undefined ? [] : [storeWatch.dependency]),
       isDraining: () => stopping.aborted,
     },
     receiverSettings({ ...tuned, host: http.host, stopMsMax: stopMsMax * STOP_PART }),

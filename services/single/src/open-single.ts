@@ -8,10 +8,12 @@ import {
   PartitionWatch,
   urlOf,
   type Clock,
+  type Dependency,
   type DirectoryLock,
   type Log,
   type Meter,
 } from '@millrace/runtime';
+import { watchStore, type StoreWatch } from '@millrace/store/postgres';
 import { directoryBytes } from './directory-bytes.ts';
 import type { DataDirectory } from './running/data-directory.ts';
 import type { RuleFileContent } from './running/rule-file.ts';
@@ -78,6 +80,7 @@ export class OpenSingle implements Single {
   /** Settles however the start of the store ends: closing waits for it. */
   #storeStart: Promise<StoreServer> | undefined;
   #store: StoreServer | undefined;
+  #storeWatch: StoreWatch | undefined;
   #selfMetrics: SelfMetrics | undefined;
   #info: RunFile | undefined;
   #url = '';
@@ -129,6 +132,7 @@ export class OpenSingle implements Single {
     this.#storeStart.then(
       (store) => {
         this.#store = store;
+        this.#storeWatch = watchStore({ log, clock }, store.connection);
       },
       () => undefined,
     );
@@ -152,25 +156,27 @@ export class OpenSingle implements Single {
   }
 
   async status(): Promise<SingleStatus> {
-    const { directory, settings } = this.#parts;
+    const { directory, settings, clock } = this.#parts;
     const [stages, logBytes, look] = await Promise.all([
       statusesOf(this.#threads),
       directoryBytes(directory.log),
-      this.#store === undefined ? {} : lookAtStore(this.#store.connection),
+      this.#store === undefined ? {} : lookAtStore(this.#store.connection, clock),
     ]);
     const isRunning = this.#store?.isRunning() === true;
+    const problem = this.#storeWatch?.problem;
     return {
       version,
       pid: process.pid,
       started: this.#started,
       url: this.#url,
       directory: directory.path,
-      ready: isRunning && stages.every(({ ready }) => ready),
+      ready: isRunning && problem === undefined && stages.every(({ ready }) => ready),
       stages,
       logBytes,
       store: {
         kind: settings.store.url === undefined ? 'embedded' : 'external',
         isRunning,
+        ...(problem === undefined ? {} : { problem }),
         ...look,
       },
     };
@@ -192,6 +198,7 @@ export class OpenSingle implements Single {
     // Only now: what still waits for an answer of a thread is refused when that ends.
     await quiet;
     await this.#storeStart?.catch(() => undefined);
+    await this.#storeWatch?.close();
     await this.#store?.stop();
     process.off('exit', this.#abandonStore);
     await removeRunFile(this.#parts.directory);
@@ -258,8 +265,15 @@ export class OpenSingle implements Single {
   async #look(): Promise<void> {
     const stages = await statusesOf(this.#threads);
     this.#watch.look(stages);
-    const isRunning = this.#store?.isRunning() === true;
-    await this.#threads.receiver.link.call('note', dependenciesOf(stages, { isRunning }));
+    const noted = dependenciesOf(stages, this.#storeDependency());
+    await this.#threads.receiver.link.call('note', noted);
+  }
+
+  #storeDependency(): Dependency {
+    if (this.#store?.isRunning() === true && this.#storeWatch !== undefined) {
+      return this.#storeWatch.dependency;
+    }
+    return { name: 'store', state: 'degraded', detail: 'PostgreSQL does not run yet.' };
   }
 
   async #repeat(ms: number, doing: () => Promise<void>): Promise<void> {

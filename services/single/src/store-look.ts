@@ -1,4 +1,4 @@
-import { MillraceError } from '@millrace/runtime';
+import { MillraceError, settlesWithin, type Clock } from '@millrace/runtime';
 import type { LedgerReport, PostgresConnection } from '@millrace/store';
 import { readLastCompletion, readLedger, runQuery } from '@millrace/store/postgres';
 import type { SingleStatus } from './running/single-status.ts';
@@ -15,10 +15,19 @@ const LOOK = `
     coalesce(sum(dead_letter), 0)::bigint, coalesce(sum(lost), 0)::bigint
   FROM ledger`;
 
+type StoreLook = Pick<SingleStatus['store'], 'bytes' | 'ledger' | 'completion'>;
+
 /** The store's size and what became of all samples; nothing of it while it cannot answer. */
 export async function lookAtStore(
   connection: PostgresConnection,
-): Promise<Pick<SingleStatus['store'], 'bytes' | 'ledger' | 'completion'>> {
+  clock: Clock,
+): Promise<StoreLook> {
+  const looking = look(connection);
+  // The server's limits are no use when it stands still, and the driver's are longer.
+  return (await settlesWithin(clock, LOOK_MS_MAX, looking)) ? await looking : {};
+}
+
+async function look(connection: PostgresConnection): Promise<StoreLook> {
   const limits = { connectTimeoutMs: LOOK_MS_MAX, statementTimeoutMs: LOOK_MS_MAX };
   // Status is asked for when something is wrong: the reason is told by the writer's partitions.
   const answer = await runQuery(connection, LOOK, limits).catch(() => undefined);

@@ -18,6 +18,7 @@ import {
   readSettings,
   runStageProcess,
   SHARED_SECTIONS,
+  type Dependency,
   type HostedStage,
   type PartitionedStage,
   type ProcessSettings,
@@ -36,6 +37,7 @@ import {
   createTimescaleStore,
   migrateTimescale,
   storeDefinition,
+  watchStore,
   type PostgresStore,
   type StoreSection,
 } from '@millrace/store/timescale';
@@ -189,12 +191,20 @@ async function compose(
       leaveMsMax: stopMsMax * LEAVE_PART,
     },
   );
-  const shared = createSharedStage({ stage, group, clock, log }, { adviseMs: ADVISE_MS });
+  const needs = watched(host, url);
+  const shared = createSharedStage({ stage, group, clock, log, needs }, { adviseMs: ADVISE_MS });
   host.show(shared);
   host.onClose(expiring(host, { store, history, everyMs: upkeepMs }));
   const { archive, complete } = settings;
   if (beside !== undefined) host.onClose(beside(host, { kafka, archive, url, complete }));
   return shared;
+}
+
+/** Whether the store answers, also while there is nothing to write. */
+function watched(host: StageHost, url: string): () => Dependency {
+  const watch = watchStore(host, { url });
+  host.onClose(() => watch.close());
+  return () => watch.dependency;
 }
 
 /** Whether the tables are there and of this release; making them is what `millrace setup` is for. */

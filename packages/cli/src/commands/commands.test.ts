@@ -123,6 +123,9 @@ test('status shows every partition, and every reason with its remedy', () => {
   expect(text).toContain('store  embedded PostgreSQL, running, 4.0 KiB\n');
   const silent = { ...status, store: { kind: 'embedded' as const, isRunning: true } };
   expect(formatStatus(silent, plain)).toContain('PostgreSQL, running, does not answer\n');
+  const problem = 'It has not answered for 7 s.';
+  const frozen = { ...silent, store: { ...silent.store, problem } };
+  expect(formatStatus(frozen, plain)).toContain(`running, does not answer: ${problem}\n`);
 });
 
 test('lag counts what the stages behind the log have not read', () => {

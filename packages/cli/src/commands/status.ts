@@ -42,8 +42,10 @@ export function formatStatus(status: SingleStatus, colours: Colours): string {
   const { version, pid, started, url, directory, stages, logBytes, store } = status;
   const upMs = Date.now() - Date.parse(started);
   const ready = status.ready ? colours.green('ready') : colours.yellow('not ready');
-  const silent = `, ${colours.yellow('does not answer')}`;
-  const bytes = store.bytes === undefined ? silent : `, ${formatBytes(store.bytes)}`;
+  const why = store.problem === undefined ? '' : `: ${store.problem}`;
+  const silent = `, ${colours.yellow('does not answer')}${why}`;
+  const isSilent = store.bytes === undefined || store.problem !== undefined;
+  const bytes = isSilent ? silent : `, ${formatBytes(store.bytes ?? 0)}`;
   const runs = store.isRunning ? `running${bytes}` : colours.red('not running');
   const head = [
     `millrace ${version}, process ${pid}, up ${formatDurationMs(upMs)}: ${ready}`,

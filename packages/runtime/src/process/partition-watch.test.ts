@@ -34,25 +34,25 @@ test('a stop is told once, with its meaning and remedy, and so is its end', () =
   expect(lines[1]).toMatch(/info {2}writer .*goes on/);
 });
 
+const STORE = { name: 'store', state: 'ok' } as const;
+
 test('readiness shows every reason, and the store', () => {
-  expect(dependenciesOf([writer({ state: 'stopped', reason })], { isRunning: false })).toEqual([
+  const away = { name: 'store', state: 'degraded', detail: 'It does not run yet.' } as const;
+  expect(dependenciesOf([writer({ state: 'stopped', reason })], away)).toEqual([
     {
       name: 'writer',
       state: 'degraded',
       detail: 'Partition 2 stopped: WRITER_GAP: Entries are missing. Put them back.',
     },
-    { name: 'store', state: 'degraded', detail: 'PostgreSQL does not run yet.' },
+    away,
   ]);
-  expect(dependenciesOf([writer({})], { isRunning: true })).toEqual([
-    { name: 'writer', state: 'ok' },
-    { name: 'store', state: 'ok' },
-  ]);
+  expect(dependenciesOf([writer({})], STORE)).toEqual([{ name: 'writer', state: 'ok' }, STORE]);
 });
 
 test('a partition that goes on with something wrong degrades its stage, which stays ready', () => {
   const stage = writer({ warning: { code: 'LOST', message: 'Samples are gone.' } });
   expect(stage.ready).toBe(true);
-  expect(dependenciesOf([stage], { isRunning: true })[0]).toEqual({
+  expect(dependenciesOf([stage], STORE)[0]).toEqual({
     name: 'writer',
     state: 'degraded',
     detail: 'Partition 2: LOST: Samples are gone.',

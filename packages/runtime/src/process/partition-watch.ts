@@ -39,15 +39,9 @@ export class PartitionWatch {
 }
 
 /** What `/readyz` shows of the stages behind the log. */
-export function dependenciesOf(
-  stages: readonly StageStatus[],
-  store: Readonly<{ isRunning: boolean; detail?: string | undefined }>,
-): Dependency[] {
+export function dependenciesOf(stages: readonly StageStatus[], store: Dependency): Dependency[] {
   const behind = stages.filter(({ stage }) => stage !== 'receiver').map(dependencyOf);
-  const stored: Dependency = store.isRunning
-    ? { name: 'store', state: 'ok' }
-    : { name: 'store', state: 'degraded', detail: store.detail ?? 'PostgreSQL does not run yet.' };
-  return [...behind, stored, ...stages.flatMap(archiveDependencies)];
+  return [...behind, store, ...stages.flatMap(archiveDependencies)];
 }
 
 /** Where there is an archive: while it cannot be reached, the log forgets nothing. */

@@ -20,6 +20,7 @@ export {
 } from './read/dead-letters.ts';
 export { readLedger } from './read/read-ledger.ts';
 export { readLastCompletion, type LastCompletion } from './completion/read-last-completion.ts';
+export { watchStore, type StoreWatch } from './connection/watch-store.ts';
 export { readLosses, type StoredLoss } from './read/read-losses.ts';
 export {
   createPostgresEditionStore,

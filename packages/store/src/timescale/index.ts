@@ -9,6 +9,7 @@ export type {
   PostgresStoreSettings,
 } from '../postgres/postgres-store.ts';
 export { readRetention } from './read-retention.ts';
+export { watchStore } from '../postgres/connection/watch-store.ts';
 export { readLedger } from '../postgres/read/read-ledger.ts';
 export { POSTGRES_STORE_DEFAULTS } from '../postgres/postgres-store.ts';
 export { describeConnection } from '../postgres/connection/database-url.ts';

@@ -2,6 +2,7 @@ import {
   MillraceError,
   silentLog,
   systemClock,
+  type Dependency,
   type PartitionedStage,
   type PartitionStatus,
 } from '@millrace/runtime';
@@ -48,14 +49,18 @@ class TestStage implements PartitionedStage {
   }
 }
 
-function begin(): { group: MemoryGroup; join: () => { stage: TestStage; shared: SharedStage } } {
+function begin(): {
+  group: MemoryGroup;
+  join: (needs?: () => Dependency) => { stage: TestStage; shared: SharedStage };
+} {
   const group = new MemoryGroup({ partitions: 4, clock: systemClock });
   return {
     group,
-    join: () => {
+    join: (needs) => {
       const stage = new TestStage();
       const member = openMemoryPartitionGroup(group, { letGoMsMax: 1000 });
-      const parts = { stage, group: member, clock: systemClock, log: silentLog };
+      const own = { stage, group: member, clock: systemClock, log: silentLog };
+      const parts = needs === undefined ? own : { ...own, needs };
       return { stage, shared: createSharedStage(parts, { adviseMs: 5 }) };
     },
   };
@@ -99,6 +104,20 @@ test('it is not ready while a partition is not, and says why', async () => {
     state: 'degraded',
     detail: expect.stringContaining('AWAY'),
   });
+  await shared.stop();
+  await running;
+});
+
+test('it is not ready while what it needs is not there, though nothing failed', async () => {
+  const { join } = begin();
+  let store: Dependency = { name: 'store', state: 'ok' };
+  const { shared } = join(() => store);
+  const running = shared.run();
+  await until(() => expect(shared.health().ready).toBe(true));
+  store = { name: 'store', state: 'degraded', detail: 'It has not answered for 5 s.' };
+  const { ready, dependencies } = shared.health();
+  expect(ready).toBe(false);
+  expect(dependencies).toContainEqual(store);
   await shared.stop();
   await running;
 });

@@ -23,6 +23,8 @@ interface SharedStageComponents {
   group: PartitionGroup;
   clock: Clock;
   log: Log;
+  /** What else the stage needs: while it is not there, the stage is not ready. */
+  needs?: () => Dependency;
 }
 
 /** How often a person is told what keeps a partition. */
@@ -38,7 +40,7 @@ export function createSharedStage(
   components: SharedStageComponents,
   settings: Readonly<{ adviseMs: number }>,
 ): SharedStage {
-  const { stage, group, clock, log } = components;
+  const { stage, group, clock, log, needs } = components;
   const stopping = new AbortController();
   const watch = new PartitionWatch(log);
   let wasMember = false;
@@ -79,9 +81,11 @@ export function createSharedStage(
     stop,
     health: () => {
       const status = stage.status();
-      const ready = isShared() && status.ready;
-      const behind = [dependencyOf(status), ...archiveDependencies(status)];
-      return { ready, dependencies: [groupDependency(group.status()), ...behind] };
+      const needed = needs === undefined ? [] : [needs()];
+      const isThere = needed.every(({ state }) => state === 'ok');
+      const behind = [dependencyOf(status), ...needed, ...archiveDependencies(status)];
+      const dependencies = [groupDependency(group.status()), ...behind];
+      return { ready: isShared() && status.ready && isThere, dependencies };
     },
     status: () => ({ ...stage.status(), group: group.status() }),
   };

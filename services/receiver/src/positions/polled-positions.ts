@@ -1,4 +1,4 @@
-import { errorText, type Clock, type Dependency, type Log } from '@millrace/runtime';
+import { errorText, type Clock, type Log } from '@millrace/runtime';
 import type { StoredPositions } from './stored-positions.ts';
 
 /** Asks the store how far it has come with these partitions; positions by partition. */
@@ -8,8 +8,6 @@ export type ReadStoredPositions = (
 
 /** What a process knows of a store that it has to ask. */
 export interface PolledPositions extends StoredPositions {
-  /** For `/readyz`: whether the store answered when it was last asked. */
-  readonly dependency: Dependency;
   refresh(partitions: readonly number[]): Promise<void>;
   /** Ends the asking; nobody may wait any more. */
   close(): Promise<void>;
@@ -42,7 +40,7 @@ class PollingPositions implements PolledPositions {
   readonly #waiters = new Set<Waiter>();
   readonly #closing = new AbortController();
   #polling: Promise<void> | undefined;
-  #failure: string | undefined;
+  #isTold = false;
 
   constructor(components: Readonly<PollComponents>, settings: Readonly<{ pollMs: number }>) {
     this.#components = components;
@@ -82,23 +80,17 @@ class PollingPositions implements PolledPositions {
       for (const [partition, stored] of await read(partitions)) {
         this.#known.set(partition, Math.max(this.position(partition), stored));
       }
-      if (this.#failure !== undefined) log.info({}, 'The store tells how far it is again.');
-      this.#failure = undefined;
+      if (this.#isTold) log.info({}, 'The store tells how far it is again.');
+      this.#isTold = false;
     } catch (error) {
       // Once: whoever waits is told that it is not known to be stored, which is the truth.
       const text = errorText(error);
-      const isNews = this.#failure === undefined;
-      if (isNews) log.warn({ error: text }, 'The store cannot be asked how far it is.');
-      this.#failure = text;
+      if (!this.#isTold) log.warn({ error: text }, 'The store cannot be asked how far it is.');
+      this.#isTold = true;
     }
     for (const waiter of this.#waiters) {
       if (this.position(waiter.partition) >= waiter.position) waiter.resolve();
     }
-  }
-
-  get dependency(): Dependency {
-    if (this.#failure === undefined) return { name: 'store', state: 'ok' };
-    return { name: 'store', state: 'degraded', detail: this.#failure };
   }
 
   async close(): Promise<void> {

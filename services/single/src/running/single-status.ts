@@ -18,6 +18,8 @@ export interface SingleStatus {
   store: {
     kind: RunningStore['kind'];
     isRunning: boolean;
+    /** Why it does not answer, as for as long as it stands still; absent: it does. */
+    problem?: string;
     /** Both absent while it does not answer. */
     bytes?: number;
     /** What became of all samples, over all tenants and partitions, as it was last published. */
