@@ -107,6 +107,7 @@ export { JSON_FORM } from './push/decode-json.ts';
 export { decodePush } from './push/decode-push.ts';
 export { closestWord } from './push/closest-word.ts';
 export { parseTime } from './push/parse-time.ts';
+export { otherUnit, UNDOUBTED_US, type TimeUnit } from './samples/time-unit.ts';
 export { readSample } from './push/read-sample.ts';
 export { DEFAULT_PUSH_LIMITS, type PushLimits } from './push/push-limits.ts';
 export type { PushFormat, PushSample, PushSink } from './push/push-sink.ts';

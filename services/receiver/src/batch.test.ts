@@ -24,6 +24,11 @@ function tableOf(first: number, ...jobs: string[]): NonNullable<BatchFields['tab
   return { first, kinds: [SampleKind.gauge], labels: jobs.map(labelsOf) };
 }
 
+interface PushAnswer {
+  accepted: number;
+  rejected: { reason: string; count: number; examples: string[] }[];
+}
+
 let sequence = 0;
 
 /** A batch of one sample for each of the series. */
@@ -60,6 +65,31 @@ async function expectRefused(answer: Response, status: number, code: string): Pr
 }
 
 describe('POST /v1/batch', () => {
+  it('refuses what is most likely no microseconds, unless it is said to be meant', async () => {
+    const { post, send, samples, records } = await started();
+    const table = tableOf(0, 'a', 'b', 'c');
+    const [seconds, ms] = [1_700_000_000, 1_700_000_000_000];
+    for (let again = 0; again < 2; again += 1) {
+      const answer = await send(batchOf([0, 1, 2], { table, timesUs: [seconds, TIME_US, ms] }));
+      const { accepted, rejected } = (await answer.json()) as PushAnswer;
+      expect(accepted).toBe(1);
+      expect(rejected).toMatchObject([{ reason: 'time_out_of_range', count: 2 }]);
+      expect(rejected[0]!.examples).toEqual([
+        `sample 0: the time is ${seconds}, which are seconds and not microseconds`,
+        `sample 2: the time is ${ms}, which are milliseconds and not microseconds`,
+      ]);
+    }
+    expect((await records()).map(({ refused }) => [...refused])).toEqual([
+      [0, 2],
+      [0, 2],
+    ]);
+    const body = Uint8Array.from(encodeBatch(batchOf([0], { table, timesUs: [ms] })));
+    const headers = { 'content-type': 'application/msgpack' };
+    expect((await post('/v1/batch?time_unit=ms', body, headers)).status).toBe(400);
+    expect((await post('/v1/batch?time_unit=us', body, headers)).status).toBe(200);
+    expect((await samples()).at(-1)).toMatchObject({ timeUs: ms });
+  });
+
   it('takes samples of series that its table names', async () => {
     const { send, samples } = await started();
     const kinds = [SampleKind.gauge, SampleKind.cumulative, SampleKind.delta, SampleKind.event];

@@ -235,6 +235,30 @@ describe('POST /api/v1/write', () => {
     expect([...record!.refused]).toEqual([2]);
   });
 
+  it('refuses seconds for milliseconds, and cuts the request as if it had taken them', async () => {
+    const receiver = await start();
+    const seconds = Math.floor(T0 / 1000);
+    const send = async (at: number): Promise<string> => {
+      const samples: WriteSeries['samples'] = [
+        [T0, 1],
+        [at, 2],
+        [T0 + 2, 3],
+      ];
+      return await (await write(receiver, [{ ...up, samples }])).text();
+    };
+    // The second time its series is known, and read in another way.
+    for (const answer of [await send(seconds), await send(seconds)]) {
+      expect(answer).toMatch(/^time_out_of_range: 1 samples refused/);
+      expect(answer).toContain(`the time is ${seconds}, which are seconds and not milliseconds`);
+      expect(answer).toContain('All other samples (2) were accepted');
+    }
+    const records = await receiver.records();
+    expect(records.map(({ refused }) => [...refused])).toEqual([[1], [1]]);
+    expect((await receiver.samples()).map(({ value }) => value)).toEqual([1, 3, 1, 3]);
+    expect(await send(seconds * 1e6)).toContain('which are microseconds and not milliseconds');
+    expect(await send(seconds * 1e9)).toContain('as nanoseconds are, and not in milliseconds');
+  });
+
   it('answers 400 when nothing is left of a request', async () => {
     const receiver = await start();
     const response = await write(receiver, [{ labels: [['a', 'b']], samples: [[T0, 1]] }]);

@@ -26,8 +26,13 @@ export function httpTarget(
   return {
     send: async (body) => {
       const headers = { 'content-type': 'application/msgpack' };
-      const path = tenant === undefined ? 'v1/batch' : `v1/batch?${tenantQuery(tenant)}`;
-      const answer = await ask(path, { method: 'POST', headers, body: Buffer.from(body) });
+      // The times of a file were looked at when it was read.
+      const query = `time_unit=us${tenant === undefined ? '' : `&${tenantQuery(tenant)}`}`;
+      const answer = await ask(`v1/batch?${query}`, {
+        method: 'POST',
+        headers,
+        body: Buffer.from(body),
+      });
       return sentAnswer(answer);
     },
     stored: async (token) => {

@@ -146,7 +146,11 @@ describe.each(FORMATS)('%s', (format) => {
     ['too_many_labels', 'the series has 65 labels', { labels: manyLabels(65) }],
     ['invalid_time', 'the time is "tomorrow"', { time: 'tomorrow' }],
     ['invalid_time', 'the time is null', { time: null }],
-    ['time_out_of_range', 'the time is 1750000000000000 ms', { time: 1.75e15 }],
+    [
+      'time_out_of_range',
+      'the time is 1750000000000000, which are microseconds and not milliseconds',
+      { time: 1.75e15 },
+    ],
     ['unknown_kind', 'the kind is "guage"; did you mean gauge?', { kind: 'guage' }],
     ['unknown_kind', 'the kind is "unknown"', { kind: 'unknown' }],
     ['unknown_kind', 'the kind is the number 1', { kind: 1 }],

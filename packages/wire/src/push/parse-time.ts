@@ -1,6 +1,7 @@
 import { TIME_US_MAX, type TimeUs } from '@millrace/model';
 import type { Rejection } from '../samples/check-labels.ts';
 import { quote } from '../samples/quote.ts';
+import { otherUnit } from '../samples/time-unit.ts';
 import { UnixTime } from './unix-time.ts';
 
 /** RFC 3339, section 5.6: an offset is required, `T` and `Z` may be lower case. */
@@ -10,9 +11,6 @@ const RFC_3339 =
 const TIME_TEXT_MAX = 64;
 const US_PER_MS = 1000;
 const US_PER_MINUTE = 60_000_000;
-/** Seconds of 2001 to 2103; taken as milliseconds they are in the first weeks of 1970. */
-const SECONDS_MIN = 1_000_000_000;
-const SECONDS_MAX = 4_200_000_000;
 
 /**
  * A time as producers write it: RFC 3339 text, or Unix milliseconds, also with a fraction. What
@@ -32,13 +30,15 @@ export function parseTime(time: unknown): TimeUs | Rejection {
  * accepted and deleted as past their retention, without anybody being told of the wrong unit.
  */
 export function unitFault(time: unknown): Rejection | undefined {
-  if (typeof time !== 'number' || time < SECONDS_MIN || time > SECONDS_MAX) return undefined;
-  return outOfRange(`${time}, which are seconds and not milliseconds`);
+  if (typeof time !== 'number' || time > TIME_US_MAX / US_PER_MS) return undefined;
+  const shown = otherUnit(time, 'milliseconds');
+  return shown === undefined ? undefined : outOfRange(shown);
 }
 
 function parseUnixMs(timeMs: number): TimeUs | Rejection {
   if (!Number.isFinite(timeMs)) return { reason: 'invalid_time', detail: `the time is ${timeMs}` };
-  return inRange(Math.round(timeMs * US_PER_MS), `${timeMs} ms`);
+  const shown = otherUnit(timeMs, 'milliseconds') ?? `${timeMs} ms`;
+  return inRange(Math.round(timeMs * US_PER_MS), shown);
 }
 
 function parseRfc3339(text: string): TimeUs | Rejection {

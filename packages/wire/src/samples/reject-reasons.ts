@@ -232,8 +232,9 @@ export const REJECT_REASONS: Readonly<Record<RejectReason, RejectReasonEntry>> =
   time_out_of_range: entry(
     422,
     'The time is out of range',
-    'Times must lie between 1970 and 2255; check that the unit is milliseconds. The first weeks ' +
-      'of 1970, for which seconds would be taken, are sent as RFC 3339.',
+    'Times must lie between 1970 and 2255; check their unit: milliseconds, in a batch ' +
+      'microseconds. The first weeks of 1970, which a wrong unit makes of times of today, are ' +
+      'sent as RFC 3339, or in a batch with ?time_unit=us.',
   ),
   time_too_far_in_future: entry(
     422,

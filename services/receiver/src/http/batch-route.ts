@@ -25,10 +25,10 @@ interface Parts {
   settings: ReceiverSettings;
 }
 
-/** `POST /v1/batch[?tenant=NAME]`: the native columnar batch, plain or with gzip. */
+/** `POST /v1/batch[?tenant=NAME][&time_unit=us]`: the native columnar batch, plain or with gzip. */
 export function batchRoute(parts: Parts): HttpRoute {
   const handle = async (request: HttpRequest) => receive(parts, request);
-  const parameters = ['tenant', ...WAIT_PARAMETERS];
+  const parameters = ['tenant', 'time_unit', ...WAIT_PARAMETERS];
   return { method: 'POST', path: '/v1/batch', parameters, isHot: true, handle };
 }
 
@@ -38,14 +38,28 @@ async function receive(parts: Parts, request: HttpRequest): Promise<HttpAnswer> 
   checkType(request);
   const encoding = bodyEncoding(request);
   if (producerIdentity(request, settings.identityKeyBytesMax) !== undefined) throw namedTwice();
-  const tenant = namedTenant(request);
+  const of = { tenant: namedTenant(request), isUnitKnown: isUnitKnown(request) };
   const answer = pushAnswers(request, { storeWait, settings });
   const lease = inFlight.lease();
   // The body is held by nobody while the log is waited for: see `Intake.receive`.
   const receipt = await readBody({ body: request.body, encoding, bounds: settings, lease }).then(
-    (body) => intake.receive({ protocol: 'batch.v1', body, producer: undefined, tenant, lease }),
+    (body) => intake.receive({ protocol: 'batch.v1', body, producer: undefined, lease, ...of }),
   );
   return await answer(receipt);
+}
+
+/** Whoever names the unit has times of January 1970, and not of today in milliseconds. */
+function isUnitKnown(request: HttpRequest): boolean {
+  const unit = request.query().get('time_unit');
+  if (unit === null) return false;
+  if (unit === 'us') return true;
+  throw new RequestError({
+    status: 400,
+    code: 'invalid_parameter',
+    title: 'The unit of times cannot be used',
+    detail: `the parameter time_unit is ${JSON.stringify(unit.slice(0, 40))}`,
+    remedy: 'Send times in microseconds, with time_unit=us or without.',
+  });
 }
 
 function checkType(request: HttpRequest): void {

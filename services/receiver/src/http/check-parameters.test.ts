@@ -9,7 +9,7 @@ it('refuses parameters that a path does not know, with the nearest; takes nothin
   for (const [method, path, detail, remedy] of [
     ['POST', '/v1/events?wiat=stored', /"wiat"; did you mean wait\?/, /Use only wait, timeout/],
     ['POST', '/v1/events?wait=stored&timout=1s', /"timout"; did you mean timeout\?/, /Use only/],
-    ['POST', '/v1/batch?tennant=a', /"tennant"; did you mean tenant\?/, /tenant, wait/],
+    ['POST', '/v1/batch?tennant=a', /"tennant"; did you mean tenant\?/, /tenant, time_unit, wait/],
     ['POST', '/api/v1/rules?plann=true', /did you mean plan\?/, /Use only plan/],
     ['GET', '/api/v1/rules?plan=true', /^the parameter is "plan"$/, /Use only version/],
     ['GET', '/api/v1/candidates?x', /^the parameter is "x"$/, /takes no parameters/],

@@ -8,6 +8,7 @@ import {
   uncompressSnappy,
   type IdentityKindName,
   type PushFormat,
+  type TimeUnit,
 } from '@millrace/wire';
 import type { Append, Appender } from './appender.ts';
 import { ArrivalClock } from '../requests/arrival-clock.ts';
@@ -39,6 +40,8 @@ export interface PushedRequest {
   producer: ProducerIdentity | undefined;
   /** Of a batch: whose it is; undefined: the sender's own. */
   tenant?: string | undefined;
+  /** Of a batch: its sender says that all of its times are meant as they are. */
+  isUnitKnown?: boolean;
 }
 
 /** A dead letter that is sent again. */
@@ -77,6 +80,12 @@ interface Decoded {
   producer: ProducerIdentity | undefined;
   /** Wants to know how the request was cut. */
   onCut?: ((cut: CutRequest) => void) | undefined;
+}
+
+/** Of times that are bare numbers; the JSON ways in look at theirs where they are read. */
+function unitOf({ protocol, isUnitKnown }: ReceivedRequest): TimeUnit | undefined {
+  if (protocol === 'remote_write.v1') return 'milliseconds';
+  return protocol === 'batch.v1' && isUnitKnown !== true ? 'microseconds' : undefined;
 }
 
 /** Beyond it the buffer for decompressed bodies is not kept for the next request. */
@@ -169,7 +178,8 @@ export class Intake {
     const receivedAtUs = this.#arrivals.nowUs();
     const cutter = this.#cutters.of(tenant);
     const latestUs = receivedAtUs + this.#settings.futureSkewMs * 1000;
-    const draft = new RequestDraft({ cutter, rejections, latestUs });
+    const unit = unitOf(request);
+    const draft = new RequestDraft({ cutter, rejections, latestUs, unit });
     // A letter's labels are read where it is, whatever is remembered of its series; and of other
     // tenants little is remembered.
     const definesAll = request.protocol === REDRIVE_PROTOCOL || tenant !== this.#tenant;

@@ -1,5 +1,5 @@
-import { TIME_US_MAX, type TimeUs } from '@millrace/model';
-import type { Batch, ExpectedRun } from '@millrace/wire';
+import type { TimeUs } from '@millrace/model';
+import { UNDOUBTED_US, type Batch, type ExpectedRun } from '@millrace/wire';
 import type { SeriesNumber } from '../series/series-table.ts';
 
 const HIGH = 2 ** 32;
@@ -33,7 +33,7 @@ export class LayoutColumns {
     const count = isOneTime ? 1 : samples;
     for (let i = 0; i < count; i += 1) {
       const timeUs = timeAt(view, timesAt + 8 * i);
-      if (Math.abs(timeUs) > TIME_US_MAX || timeUs > latestUs) return false;
+      if (!isTaken(timeUs, latestUs)) return false;
       this.times[i] = timeUs;
     }
     const { values } = this;
@@ -49,14 +49,13 @@ export class LayoutColumns {
     if (count >= this.values.length) this.#grow(count + 1);
     const { timesUs } = run;
     const { timeUs } = first;
-    let [differ, late] = [0, timeUs > latestUs ? 1 : 0];
+    let [differ, doubted] = [0, isTaken(timeUs, latestUs) ? 0 : 1];
     for (let i = 0; i < count; i += 1) {
       const one = timesUs[i]!;
       if (one !== timeUs) differ += 1;
-      if (one > latestUs) late += 1;
+      if (!isTaken(one, latestUs)) doubted += 1;
     }
-    // A run's times are in range; of the first one that is asked here.
-    if (late > 0 || !(Math.abs(timeUs) <= TIME_US_MAX)) return false;
+    if (doubted > 0) return false;
     this.isOneTime = differ === 0;
     this.times[0] = timeUs;
     if (differ > 0) this.times.set(timesUs.subarray(0, count), 1);
@@ -70,6 +69,11 @@ export class LayoutColumns {
     this.values = new Float64Array(capacity);
     this.times = new Float64Array(capacity);
   }
+}
+
+/** Any time that is not too late is in range, and its unit in no doubt, unless it is of 1970. */
+function isTaken(timeUs: TimeUs, latestUs: TimeUs): boolean {
+  return timeUs > UNDOUBTED_US && timeUs <= latestUs;
 }
 
 /** An int64, exact within the times that there are. */

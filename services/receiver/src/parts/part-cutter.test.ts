@@ -62,7 +62,7 @@ interface CutItems {
 /** Cuts items; the value of a sample is its number in the request. */
 function cut(cutter: PartCutter, items: readonly Item[], latestUs: number): DraftPart[] {
   const rejections = new Rejections({ examplesMax: 1, exampleLengthMax: 10 });
-  const draft = new RequestDraft({ cutter, rejections, latestUs });
+  const draft = new RequestDraft({ cutter, rejections, latestUs, unit: undefined });
   cutter.begin({ nowUs: 0, definesAll: false });
   for (const [i, { series, kind, late, id }] of items.entries()) {
     const key = Buffer.from(`series ${series}`);

@@ -5,7 +5,7 @@ import {
   type SampleKind,
   type TimeUs,
 } from '@millrace/model';
-import type { ExpectedRun, MetricMetadata } from '@millrace/wire';
+import { UNDOUBTED_US, type ExpectedRun, type MetricMetadata } from '@millrace/wire';
 import type { LayoutColumns } from './layout-columns.ts';
 import type { LayoutPart } from './layout.ts';
 import { LaneDefinitions, type DefinitionSettings } from '../series/lane-definitions.ts';
@@ -105,8 +105,9 @@ export class PartCutter {
 
   /**
    * Measures and places the samples of a run from number `from` on, up to the first that is later
-   * than `latestUs`; returns its number. Numbers stay in their columns: as arguments of a call they
-   * would be objects of their own, and thousands of them a request.
+   * than `latestUs`, or so early that its unit is in doubt; returns its number. Numbers stay in
+   * their columns: as arguments of a call they would be objects of their own, and thousands of them
+   * a request.
    */
   placeRun(
     kind: SampleKind,
@@ -117,7 +118,8 @@ export class PartCutter {
     const { partitions } = this.series.table;
     const builders = this.#builders;
     for (let i = from; i < samples; i += 1) {
-      if (!(timesUs[i]! <= latestUs)) return i;
+      const timeUs = timesUs[i]!;
+      if (!(timeUs > UNDOUBTED_US && timeUs <= latestUs)) return i;
       const series = numbers[i]!;
       const builder = builders[partitions[series]!]!;
       if (builder.takeFromRun(series, kind, run, i)) continue;

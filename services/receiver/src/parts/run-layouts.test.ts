@@ -53,7 +53,15 @@ const arbitraryRequest = fc.record({
     { arbitrary: fc.constant(undefined), weight: 8 },
     {
       arbitrary: fc.record({
-        what: fc.constantFrom<Unusual>('future', 'stale', 'twice', 'exemplar', 'early', 'metadata'),
+        what: fc.constantFrom<Unusual>(
+          'future',
+          'stale',
+          'twice',
+          'exemplar',
+          'early',
+          'seconds',
+          'metadata',
+        ),
         isFirst: fc.boolean(),
       }),
       weight: 3,
@@ -61,7 +69,7 @@ const arbitraryRequest = fc.record({
   ),
   isAcknowledged: fc.boolean(),
 });
-type Unusual = 'future' | 'stale' | 'twice' | 'exemplar' | 'early' | 'metadata';
+type Unusual = 'future' | 'stale' | 'twice' | 'exemplar' | 'early' | 'seconds' | 'metadata';
 type Shape = typeof arbitraryRequest extends fc.Arbitrary<infer T> ? T : never;
 
 const METADATA: MetricMetadata = { metric: 'requests_total', type: 'counter', help: 'h', unit: '' };
@@ -80,6 +88,7 @@ function requestOf({ list, isOneTime, unusual }: Shape, step: number): Uint8Arra
     twice: { labels, samples: [...samples, [timestampMs + 500, value]] },
     exemplar: { labels, samples, exemplars: [{ timestampMs, value, labels: [] }] },
     early: { labels, samples: [[-(2 ** 60), value]] },
+    seconds: { labels, samples: [[Math.floor(timestampMs / 1000), value]] },
   };
   series[at] = unusually[unusual?.what ?? 'metadata'] ?? series[at]!;
   return encodeWriteRequest(series, unusual?.what === 'metadata' ? [METADATA] : []);
@@ -93,7 +102,8 @@ function crowdOf(step: number): Uint8Array {
 /** What becomes of a request, as a copy. */
 function take(cutter: PartCutter, plain: Uint8Array, isAcknowledged: boolean): unknown {
   const rejections = new Rejections({ examplesMax: 3, exampleLengthMax: 99 });
-  const draft = new RequestDraft({ cutter, rejections, latestUs: LATEST_US });
+  const unit = 'milliseconds';
+  const draft = new RequestDraft({ cutter, rejections, latestUs: LATEST_US, unit });
   cutter.begin({ nowUs: T0 * 1000, definesAll: false });
   const body = cutter.series.uncompress(compressSnappy(plain), 1e9);
   const limits = { labelLimits: LIMITS, histogramBytesMax: 999 };

@@ -61,13 +61,18 @@ const arbitraryBatch = fc.record({
 });
 type Shape = typeof arbitraryBatch extends fc.Arbitrary<infer T> ? Omit<T, 'isCrowded'> : never;
 
+const T0_US = 1_700_000_000_000_000;
+
 function batchOf(
   { list, isOneTime, values }: Shape,
   sequence: number,
 ): Omit<BatchFields, 'session'> {
   const count = list?.length ?? SERIES;
   const column = Float64Array.from({ length: count }, (_, i) => sequence * 1000 + i);
-  const timesUs = Array.from({ length: isOneTime ? 1 : count }, (_, i) => sequence * 1e6 + i);
+  const timesUs = Array.from(
+    { length: isOneTime ? 1 : count },
+    (_, i) => T0_US + sequence * 1e6 + i,
+  );
   if (values === 'stale') column[1] = STALE;
   if (values === 'nan') column[0] = NaN;
   if (values === 'future') timesUs[timesUs.length - 1] = (Date.now() + 86_400_000) * 1000;

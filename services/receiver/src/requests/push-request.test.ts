@@ -24,7 +24,7 @@ function take(body: string, format: PushFormat): Taken {
     onSeriesForgotten: () => undefined,
   });
   const rejections = new Rejections({ examplesMax: 1, exampleLengthMax: 99 });
-  const draft = new RequestDraft({ cutter, rejections, latestUs: NOW_US });
+  const draft = new RequestDraft({ cutter, rejections, latestUs: NOW_US, unit: undefined });
   const clock = { nowUs: () => NOW_US, sleep: () => new Promise<never>(() => undefined) };
   const sink = new PushRequest({
     ...{ draft, series: cutter.seriesByLabels, receivedAtUs: NOW_US },

@@ -1,5 +1,13 @@
 import { SampleFlag, TIME_US_MAX, type SampleKind, type TimeUs } from '@millrace/model';
-import type { Batch, ExpectedRun, Rejection, RejectReason } from '@millrace/wire';
+import {
+  otherUnit,
+  UNDOUBTED_US,
+  type Batch,
+  type ExpectedRun,
+  type Rejection,
+  type RejectReason,
+  type TimeUnit,
+} from '@millrace/wire';
 import type { LayoutColumns, PlainSample } from '../parts/layout-columns.ts';
 import type { Layout } from '../parts/layout.ts';
 import { SAMPLE_BYTES, type PartBuilder } from '../parts/part-builder.ts';
@@ -13,6 +21,8 @@ export interface Admission {
   rejections: Rejections;
   /** Samples later than this are refused for now. */
   latestUs: TimeUs;
+  /** Of times that may be of another one by mistake; undefined: of these nobody can be in doubt. */
+  unit: TimeUnit | undefined;
 }
 
 /** What is on the side of a sample: an id or a histogram. */
@@ -22,6 +32,7 @@ interface Beside {
 }
 
 const NOTHING: Beside = {};
+const US_PER_MS = 1000;
 /** MessagePack's longest heads for strings and byte strings. */
 const SIDE_HEAD_BYTES = 5;
 
@@ -30,6 +41,7 @@ export class RequestDraft {
   readonly #cutter: PartCutter;
   readonly #rejections: Rejections;
   readonly #latestUs: TimeUs;
+  readonly #unit: TimeUnit | undefined;
   accepted = 0;
   /** Whether each sample seen so far is told from all others by itself. */
   samplesAreIdentified = true;
@@ -38,7 +50,8 @@ export class RequestDraft {
   constructor(admission: Admission) {
     this.#cutter = admission.cutter;
     this.#rejections = admission.rejections;
-    this.#latestUs = admission.latestUs;
+    this.#latestUs = Math.min(admission.latestUs, TIME_US_MAX);
+    this.#unit = admission.unit;
   }
 
   /** Excluded for ever: the same sample is refused again, so no part counts it. */
@@ -148,7 +161,9 @@ export class RequestDraft {
       return;
     }
     const part = this.#cutter.place(series, kind, exemplarBytes(exemplar.labels));
-    if (exemplar.timeUs > this.#latestUs) this.exemplarsDropped += 1;
+    const isTaken =
+      exemplar.timeUs <= this.#latestUs && this.#otherUnit(exemplar.timeUs) === undefined;
+    if (!isTaken) this.exemplarsDropped += 1;
     else part.exemplar(series, kind, exemplar);
   }
 
@@ -166,13 +181,34 @@ export class RequestDraft {
       return undefined;
     }
     const part = this.#cutter.place(series, kind, bytes);
+    if (timeUs <= UNDOUBTED_US && this.#isOfOtherUnit(part, ordinal, timeUs)) return undefined;
     if (timeUs <= this.#latestUs || (flags & SampleFlag.untimed) !== 0) return part;
     this.#refuseFuture(part, ordinal, timeUs);
     return undefined;
   }
 
   #rejectRange(ordinal: number, timeUs: TimeUs): void {
-    this.reject('time_out_of_range', ordinal, () => `the time is ${timeUs / 1000} ms`);
+    this.reject('time_out_of_range', ordinal, () => {
+      return `the time is ${this.#otherUnit(timeUs) ?? `${timeUs / US_PER_MS} ms`}`;
+    });
+  }
+
+  /**
+   * Accepted, it would be deleted as past its retention, without anybody being told of the unit.
+   * Releases of before took it, so its part counts it: see `refuse`.
+   */
+  #isOfOtherUnit(part: PartBuilder, ordinal: number, timeUs: TimeUs): boolean {
+    const shown = this.#otherUnit(timeUs);
+    if (shown === undefined) return false;
+    part.refuse();
+    this.reject('time_out_of_range', ordinal, () => `the time is ${shown}`);
+    return true;
+  }
+
+  #otherUnit(timeUs: TimeUs): string | undefined {
+    const unit = this.#unit;
+    if (unit === undefined) return undefined;
+    return otherUnit(unit === 'milliseconds' ? timeUs / US_PER_MS : timeUs, unit);
   }
 
   /** A time of ours may be ahead of the clock when that was set back; it is never the sender's. */
