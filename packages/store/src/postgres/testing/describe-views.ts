@@ -1,4 +1,4 @@
-import { HyperLogLog, PieceInputs, pieceName } from '@millrace/model';
+import { ExponentialHistogram, HyperLogLog, PieceInputs, pieceName } from '@millrace/model';
 import { silentLog } from '@millrace/runtime';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Piece } from '@millrace/model';
@@ -130,6 +130,42 @@ export function describeViews(name: string, start: () => Promise<TestServer>): v
           ...['r', 7, TENANT, 'requests:sum', '00:05:00', '2026-03-01T12:05:00Z'],
           ...[6, sum, sum / 6, -1, 7, 10, 11, 6, 6 / 300, 25, 12, 6, 2, 3, true],
         ]);
+      });
+
+      it('orders windows by the quantile of all their pieces, those without one last', async () => {
+        // By either of its pieces alone, or by their sum, each would come at another place.
+        const pieces: Record<string, [number[], number[]]> = {
+          a: [Array.from({ length: 99 }, () => 1), [500]],
+          b: [Array.from({ length: 10 }, () => 100), Array.from({ length: 300 }, () => 2)],
+          c: [[900], Array.from({ length: 400 }, () => 3)],
+          d: [Array.from({ length: 50 }, () => 40), Array.from({ length: 60 }, () => 50)],
+        };
+        const expected = new Map<string, number>();
+        for (const [i, [host, both]] of Object.entries(pieces).entries()) {
+          const definition = definitionOf('latency', { host });
+          const merged = ExponentialHistogram.empty();
+          for (const [partition, values] of both.entries()) {
+            const histogram = ExponentialHistogram.empty();
+            for (const value of values) histogram.add(value);
+            merged.merge(histogram);
+            const { fingerprint } = definition;
+            const piece = pieceOf({ fingerprint, histogram: histogram.encode() });
+            const first = i === 0 ? { editions: [edition('r', 7)] } : {};
+            const kept = i % 2 === partition ? { open: [piece] } : { finals: [piece] };
+            await put(partition, { definitions: [definition], ...first, ...kept });
+          }
+          expected.set(host, merged.quantile(0.99));
+        }
+        const none = definitionOf('latency', { host: 'none' });
+        const { fingerprint } = none;
+        await put(0, { definitions: [none], finals: [pieceOf({ fingerprint })] });
+        const top = await query(
+          `SELECT labels ->> 'host', quantile(histogram, 0.99) AS p99 FROM series_windows
+            ORDER BY p99 DESC NULLS LAST LIMIT 3`,
+        );
+        const byValue = [...expected].toSorted(([, x], [, y]) => y - x).slice(0, 3);
+        expect(top.map(([host]) => host)).toEqual(byValue.map(([host]) => host));
+        for (const [i, [, p99]] of top.entries()) expect(p99).toBeCloseTo(byValue[i]![1], 10);
       });
 
       it('shows the final of a piece, and not what was open of it', async () => {
