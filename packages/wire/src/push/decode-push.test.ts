@@ -20,6 +20,8 @@ function gauge(name: string, value: number, more: Partial<PushSample> = {}): Pus
   return { name, labels, value, kind: SampleKind.gauge, ...absent, ...more };
 }
 
+const ID = expect.stringContaining('has an id') as string;
+
 describe.each(FORMATS)('%s', (format) => {
   test('gives back what was sent', () => {
     const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 10 });
@@ -51,6 +53,7 @@ describe.each(FORMATS)('%s', (format) => {
             timeUs: sample.time * 1000,
             kind: SampleKind[sample.kind],
             id: sample.id,
+            ...(sample.kind === 'event' ? {} : { refusal: { reason: 'invalid_id', detail: ID } }),
           })),
         );
       }),
@@ -171,7 +174,7 @@ describe.each(FORMATS)('%s', (format) => {
   });
 
   test('labels with empty values are absent, and a numeric id is its text', () => {
-    const sent = [{ name: 'a', value: 1, labels: { x: '', y: '1' }, id: 17, kind: 'counter' }];
+    const sent = [{ name: 'a', value: 1, labels: { x: '', y: '1' }, id: 17, kind: 'event' }];
     expect(decodeAll(encodeSamples(format, sent), format)).toEqual([
       gauge('a', 1, {
         labels: [
@@ -179,9 +182,21 @@ describe.each(FORMATS)('%s', (format) => {
           ['y', '1'],
         ],
         id: '17',
-        kind: SampleKind.cumulative,
+        kind: SampleKind.event,
       }),
     ]);
+  });
+
+  test('an id that nobody would look at is told', () => {
+    const kinds = [undefined, 'counter', 'delta'];
+    const sent = kinds.map((kind) => withoutUndefined({ name: 'a', value: 1, id: 'x', kind }));
+    const details = decodeAll(encodeSamples(format, sent), format).map((one) => {
+      return 'refusal' in one ? one.refusal : one;
+    });
+    const shown = ['has no kind, which makes it a gauge', 'is a counter', 'is a delta'];
+    expect(details).toEqual(
+      shown.map((what) => ({ reason: 'invalid_id', detail: `the sample has an id and ${what}` })),
+    );
   });
 
   test('limits are the caller’s', () => {

@@ -234,7 +234,7 @@ describe('MessagePack', () => {
   test('is refused wherever it is cut off', () => {
     const samples = [
       { name: 'größe', value: 1.5, labels: { a: 'b'.repeat(300) }, time: new Date(1e12) },
-      { name: 'a', value: -5, id: 'x' },
+      { name: 'a', value: -5, kind: 'event', id: 'x' },
     ];
     const body = encode(samples);
     for (let length = 1; length < body.length; length += 1) {

@@ -77,7 +77,7 @@ export function readSample(
   if (!Array.isArray(labels)) return labels;
   const broken = checkLabels(labels, limits);
   if (broken !== undefined) return broken;
-  const refusal = unitFault(fields.time);
+  const refusal = unitFault(fields.time) ?? idFault(id, kind, fields.kind);
   return { name: fields.name as string, labels, value, timeUs, kind, id, refusal };
 }
 
@@ -122,6 +122,16 @@ function readLabels(fields: Fields, form: ObjectForm): Label[] | Rejection {
     if (value !== '') labels.push([label, value]);
   }
   return labels.sort((a, b) => compareBytes(a[0], b[0]));
+}
+
+/**
+ * Other samples are told apart by series and time: an id would be passed over, and whoever counts
+ * on it would have a retry counted twice, or a second delta of one time taken for the first.
+ */
+function idFault(id: string | undefined, kind: SampleKind, sent: unknown): Rejection | undefined {
+  if (id === undefined || kind === SampleKind.event) return undefined;
+  const shown = typeof sent === 'string' ? `is a ${sent}` : 'has no kind, which makes it a gauge';
+  return { reason: 'invalid_id', detail: `the sample has an id and ${shown}` };
 }
 
 function parseId(id: unknown, limits: PushLimits): string | Rejection {

@@ -249,7 +249,8 @@ export const REJECT_REASONS: Readonly<Record<RejectReason, RejectReasonEntry>> =
   invalid_id: entry(
     422,
     'The id is not valid',
-    'Send the id as a string of 1 to 256 bytes that names this one sample for ever.',
+    'Send the id as a string of 1 to 256 bytes that names this one event for ever, with ' +
+      'kind: "event"; other kinds have none and are told apart by series and time.',
   ),
   histogram_invalid: entry(
     422,

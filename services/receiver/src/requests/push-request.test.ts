@@ -52,7 +52,8 @@ it('cuts a request with times in seconds as one with the same times as text', ()
   fc.assert(
     fc.property(fc.array(sample, { minLength: 1, maxLength: 60 }), (samples) => {
       const [asNumbers, asText] = [false, true].map((isText) => {
-        const body = samples.map(({ isInSeconds, ...fields }, value) => {
+        const body = samples.map(({ isInSeconds, id, ...rest }, value) => {
+          const fields = rest.kind === 'event' ? { ...rest, id } : rest;
           const seconds = 1_795_000_000 + value;
           const timeMs = isInSeconds ? seconds : seconds * 1000;
           const time = isText ? new Date(timeMs).toISOString() : timeMs;
@@ -77,6 +78,23 @@ it('cuts a request with times in seconds as one with the same times as text', ()
     }),
   );
   expect(refused).toBeGreaterThan(100);
+});
+
+it('refuses an id of what is no event, and cuts the request as if it had taken it', () => {
+  const labels = { zone: 'z'.repeat(40) };
+  const sent = Array.from({ length: 20 }, (_, value) => {
+    const id = value % 3 === 0 ? `an id of ${value}` : undefined;
+    return { name: 'a', labels, value, time: 1_795_000_000_000 + value, kind: 'event', id };
+  });
+  const events = take(JSON.stringify(sent), 'json');
+  const deltas = take(JSON.stringify(sent.map((one) => ({ ...one, kind: 'delta' }))), 'json');
+  expect(deltas.rejected).toMatchObject([{ reason: 'invalid_id', count: 7 }]);
+  expect(events.parts.length).toBeGreaterThan(1);
+  const wanted = events.parts.map(({ kept, ...where }) => {
+    const refused = kept.flatMap((value, i) => (value % 3 === 0 ? [i] : []));
+    return { ...where, kept: kept.filter((value) => value % 3 !== 0), refused };
+  });
+  expect(deltas.parts).toEqual(wanted);
 });
 
 it('tells what is wrong with a time in seconds, and what to send', () => {
