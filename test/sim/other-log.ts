@@ -31,8 +31,8 @@ export async function checkOtherLog(world: SimWorld): Promise<string[]> {
   const before = [JSON.stringify(positions()), storeDigest(store)];
   const problems: string[] = [];
   const onDefect = (error: unknown): void => void problems.push(`other log: ${String(error)}`);
-  const owned = await runOn(world, log, onDefect);
-  for (const { partition, state, reason } of owned) {
+  const { folded } = await runOn(world, log, onDefect);
+  for (const { partition, state, reason } of folded) {
     if (state !== 'stopped' || reason === undefined) {
       problems.push(`partition ${partition} of another log is ${state}`);
     }
@@ -48,12 +48,12 @@ export async function checkOtherLog(world: SimWorld): Promise<string[]> {
   return problems;
 }
 
-/** Lets both stages do what they will on a log, and tells how far the first one says it is. */
-async function runOn(
+/** Lets both stages do what they will on a log, and tells what both say of their partitions. */
+export async function runOn(
   { clock, database, store, partitions }: SimWorld,
   log: MemoryLog,
   onDefect: (error: unknown) => void,
-): Promise<PartitionStatus[]> {
+): Promise<Readonly<{ folded: PartitionStatus[]; written: PartitionStatus[] }>> {
   const parts = { clock, log: silentLog, stream: openMemoryStream(log) };
   const transformer = createTransformer(
     { ...parts, meter: createMeter(), state: new MemoryStateStore(database) },
@@ -62,12 +62,13 @@ async function runOn(
   const writer = createWriter({ ...parts, meter: createMeter(), store: createMemoryStore(store) });
   for (const stage of [transformer, writer]) stage.run().catch(onDefect);
   await clock.sleepSteps(STEPS);
-  const owned = transformer.status().partitions;
+  const folded = transformer.status().partitions;
+  const written = writer.status().partitions;
   await transformer.kill();
   const stopping = writer.stop();
   await clock.sleepSteps(STEPS);
   await stopping;
-  return owned;
+  return { folded, written };
 }
 
 /** The same events under another id, and some more; the checkpoints are those of before. */

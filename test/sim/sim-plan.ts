@@ -78,9 +78,13 @@ export interface SimPlan {
   skewUsMax: number;
   storeAwaySecondsMax: number;
   suspendSecondsMax: number;
-  /** Whether all is folded again in the end, and whether another log is put in its place. */
+  /**
+   * Whether all is folded again in the end, and whether another log, or an older copy of the same
+   * one, is put in its place.
+   */
   endsWithReplay: boolean;
   endsWithOtherLog: boolean;
+  endsWithOlderLog: boolean;
   /** A record that no receiver would write, put into a partition in the middle of the run. */
   poison?: Uint8Array;
 }
@@ -176,6 +180,7 @@ export function planRun(seed: number): SimPlan {
     suspendSecondsMax: random.pick([60, 1200]),
     endsWithReplay: seed % 4 === 1,
     endsWithOtherLog: seed % 4 === 3,
+    endsWithOlderLog: seed % 4 === 2,
   };
   // Receivers must not count on more labels being remembered than are.
   if (plan.settings.labelSetsMax !== undefined) plan.receivers.definitionsBetweenMax = 0;

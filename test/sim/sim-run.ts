@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { TOPIC_SERIES } from '@millrace/stream';
 import { checkRun, type SimVerdict } from './checkers.ts';
 import { Fates } from './fates.ts';
+import { checkOlderLog } from './older-log.ts';
 import { checkOtherLog, storeDigest } from './other-log.ts';
 import { changedPlan, planRun, type PlanChanges } from './sim-plan.ts';
 import { SimWorld } from './sim-world.ts';
@@ -25,6 +26,7 @@ export async function simulate(seed: number, changes: PlanChanges = {}): Promise
   }
   const verdict = checkRun(world);
   if (world.plan.endsWithOtherLog) verdict.problems.push(...(await checkOtherLog(world)));
+  if (world.plan.endsWithOlderLog) verdict.problems.push(...(await checkOlderLog(world)));
   return { seed, traceHash: hashOf(world), steps: world.trace.steps, verdict };
 }
 

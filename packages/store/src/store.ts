@@ -1,4 +1,4 @@
-import type { Address } from '@millrace/model';
+import type { Address, TimeUs } from '@millrace/model';
 import type { Entries } from '@millrace/wire';
 
 /** One source of entries of one partition of one events log: what a mark belongs to. */
@@ -17,6 +17,13 @@ export interface StoredMark {
   mark: Address;
   /** Nothing more is taken of this source of this log, whatever comes: its job ended. */
   isClosed?: true;
+  /** Absent before the first ledger entry. */
+  counted?: Readonly<{
+    /** The ledger counts the events below it, … */
+    position: number;
+    /** … of which none came later in partition time. */
+    partitionTimeUs: TimeUs;
+  }>;
 }
 
 /** Entries of one contiguous range of addresses; the writer has cut it at the mark. */

@@ -1,12 +1,12 @@
 import { ADDRESS_ZERO, compareAddress, type Address } from '@millrace/model';
 import { systemClock } from '@millrace/runtime';
 import type { StoredMark } from '@millrace/store';
-import { TOPIC_EVENTS, TOPIC_SERIES, type Stream } from '@millrace/stream';
+import { TOPIC_SERIES, type Stream } from '@millrace/stream';
 import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
-import { encodeEventsRecord, EventsRecordKind, type SealedRecord } from '@millrace/wire';
+import type { SealedRecord } from '@millrace/wire';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkNotAhead, findCovering, seek, type Missing } from './seek.ts';
+import { findCovering, seek, type Missing } from './seek.ts';
 import { recordsOf, TEST_LOG_ID } from './testing/entry-sequence.ts';
 
 const signal = new AbortController().signal;
@@ -26,8 +26,6 @@ const find = (stream: Stream, mark: Address, onMissing: (missing: Missing) => bo
   const how = { readBytesMax: 1000, readWaitMs: 1000, signal };
   return findCovering({ stream, partition: 0, cursor, onMissing, ...how });
 };
-const logRecord = (logId: string): Uint8Array =>
-  encodeEventsRecord({ kind: EventsRecordKind.log, logId });
 const SOURCES = ['live', 'job-8', 'job-9'] as const;
 const never = (): boolean => expect.unreachable();
 
@@ -188,34 +186,5 @@ describe('findCovering', () => {
     });
     expect(await finding).toBe(7);
     expect(told).toEqual([{ to: { offset: 9, ordinal: 0 }, isForgotten: false }]);
-  });
-});
-
-describe('checkNotAhead', () => {
-  it('refuses a mark of events that the log does not hold', async () => {
-    const stream = await streamWith([]);
-    const producer = stream.producer();
-    await producer.append(TOPIC_EVENTS, 0, logRecord(TEST_LOG_ID));
-    await producer.append(TOPIC_EVENTS, 0, new Uint8Array(1));
-    const where = { stream, partition: 0 };
-    await checkNotAhead(where, marksAt({ offset: 2, ordinal: 0 }), signal);
-    await expect(
-      checkNotAhead(where, marksAt({ offset: 3, ordinal: 0 }), signal),
-    ).rejects.toMatchObject({
-      code: 'WRITER_AHEAD',
-      kind: 'permanent',
-    });
-  });
-
-  it('leaves a mark of another log to the store', async () => {
-    const stream = await streamWith([]);
-    await stream.producer().append(TOPIC_EVENTS, 0, logRecord('cd'.repeat(16)));
-    const marks = marksAt({ offset: 30, ordinal: 0 });
-    await expect(checkNotAhead({ stream, partition: 0 }, marks, signal)).resolves.toBeUndefined();
-  });
-
-  it('has nothing to refuse without a mark', async () => {
-    const where = { stream: await streamWith([]), partition: 0 };
-    await expect(checkNotAhead(where, new Map(), signal)).resolves.toBeUndefined();
   });
 });

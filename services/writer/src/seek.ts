@@ -3,21 +3,13 @@ import type { StoredMark } from '@millrace/store';
 import {
   STREAM_CODES,
   StreamError,
-  TOPIC_EVENTS,
   TOPIC_SERIES,
   type Stream,
   type StreamRecord,
-  type Topic,
 } from '@millrace/stream';
-import {
-  decodeEventsRecord,
-  decodeSeriesRecordHeader,
-  EventsRecordKind,
-  LIVE_SOURCE,
-  type SeriesRecordHeader,
-} from '@millrace/wire';
+import { decodeSeriesRecordHeader, LIVE_SOURCE, type SeriesRecordHeader } from '@millrace/wire';
 import { covers, isSameKey, type Cursor } from './cursors.ts';
-import { atRecord, storeAhead } from './writer-errors.ts';
+import { atRecord } from './writer-errors.ts';
 
 const PROBE_BYTES_MAX = 1 << 20;
 const LOOK_BACK_RECORDS = 10_000;
@@ -137,28 +129,6 @@ async function nextDone(search: Search): Promise<number | undefined> {
   }
 }
 
-/**
- * The store cannot have entries of events that its log does not hold. Of another log it may:
- * that is told when the first batch of the other log is offered to the store.
- */
-export async function checkNotAhead(
-  where: Where,
-  marks: ReadonlyMap<string, StoredMark>,
-  signal: AbortSignal,
-): Promise<void> {
-  const { stream, partition } = where;
-  const { start, end } = await stream.bounds(TOPIC_EVENTS, partition);
-  for (const { mark, logId } of marks.values()) {
-    if (mark.offset <= end) continue;
-    if (start === 0 && end > 0) {
-      const first = await recordAt({ ...where, topic: TOPIC_EVENTS, offset: 0, signal });
-      const record = decodeEventsRecord(first.payload);
-      if (record.kind === EventsRecordKind.log && record.logId !== logId) continue;
-    }
-    throw storeAhead({ partition, mark, endOffset: end });
-  }
-}
-
 /** What a whole look at the log tells of entries that it does not hold. */
 export interface Missing {
   /** Where the first record begins that the log holds behind the missing entries. */
@@ -204,22 +174,6 @@ export async function findCovering(
       const isForgotten = start > 0 && to !== undefined && to === first;
       if (!params.onMissing({ to, isForgotten })) return undefined;
       waitMs = params.readWaitMs;
-    }
-  } finally {
-    await reader.close();
-  }
-}
-
-async function recordAt(
-  params: Where & Readonly<{ topic: Topic; offset: number; signal: AbortSignal }>,
-): Promise<StreamRecord> {
-  const { stream, partition, topic, offset, signal } = params;
-  const reader = stream.reader(topic, partition, offset);
-  try {
-    for (;;) {
-      // What lies below the end is there; a reader may still need a moment to see it.
-      const [record] = await reader.next({ bytesMax: 1, waitMs: 1000, signal });
-      if (record !== undefined) return { ...record, payload: new Uint8Array(record.payload) };
     }
   } finally {
     await reader.close();

@@ -1,4 +1,4 @@
-import { formatAddress, type Address } from '@millrace/model';
+import { formatAddress, type Address, type TimeUs } from '@millrace/model';
 import { MillraceError } from '@millrace/runtime';
 import { partitionName, TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
 
@@ -59,6 +59,25 @@ export function storeAhead(
       `The store has applied partition ${partition} up to ${formatAddress(mark)}, but ${events} ` +
       `ends at ${endOffset}: the log is older than the store, as after restoring a copy of it. ` +
       'What is appended now would be taken for what is stored already, so nothing is applied.',
+    remedy: 'Put the log back that belongs to this store, or restore the store to match the log.',
+  });
+}
+
+/** The log is as long as it was, and has not the records that it had. */
+export function logReplaced(
+  params: Readonly<{ partition: number; offset: number; timeUs: TimeUs; partitionTimeUs: TimeUs }>,
+): MillraceError {
+  const { partition, offset, timeUs, partitionTimeUs } = params;
+  const timeOf = (us: TimeUs): string => new Date(us / 1000).toISOString();
+  return new MillraceError({
+    code: WRITER_CODES.ahead,
+    kind: 'permanent',
+    message:
+      `Offset ${offset} of ${partitionName(TOPIC_EVENTS, partition)} came at ${timeOf(timeUs)}, ` +
+      `and what the store has counted up to there at ${timeOf(partitionTimeUs)} at the latest: ` +
+      'the log lost its end, or an older copy of it was put back, and other records took the ' +
+      'offsets that are stored. They would be passed over, so nothing is applied; the log keeps ' +
+      'them.',
     remedy: 'Put the log back that belongs to this store, or restore the store to match the log.',
   });
 }

@@ -39,6 +39,7 @@ export const Emphasis = {
     activeSeconds: 90,
     fates: { transformers: 0.2, writers: 0.3, loseState: 0.05, rollBackState: 0.05 },
   },
+  olderLog: { activeSeconds: 30, endsWithOlderLog: true },
   lostResults: { fates: { loseResults: 0.1 } },
   damagedStates: { fates: { damageState: 0.1, transformers: 0.2 } },
   jobs: { fates: { beginJob: 0.5, crashStore: 0 } },

@@ -91,4 +91,15 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'a log that lost its end and has grown again is taken for the same',
+    emphasis: Emphasis.olderLog,
+    patches: [
+      {
+        file: `${WRITER}/check-not-ahead.ts`,
+        text: 'if (isCounted) await checkCounted(where, counted, start);',
+        replacement: '',
+      },
+    ],
+  },
 ];

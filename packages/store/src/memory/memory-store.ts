@@ -38,11 +38,18 @@ export function createMemoryStore(
 
 function newestMarks(database: MemoryStoreDatabase, partition: number): Map<string, StoredMark> {
   const newest = new Map<string, StoredMark>();
-  for (const { partition: at, source, logId, logNumber, mark, isOpen } of database.marks) {
+  for (const stored of database.marks) {
+    const { partition: at, source, logId, logNumber, mark, isOpen } = stored;
     if (at !== partition || (newest.get(source)?.logNumber ?? -1) > logNumber) continue;
-    newest.set(source, { logId, logNumber, mark, ...(isOpen ? {} : { isClosed: true }) });
+    const closed = isOpen ? {} : ({ isClosed: true } as const);
+    newest.set(source, { logId, logNumber, mark, ...closed, ...countedOf(stored) });
   }
   return newest;
+}
+
+function countedOf({ position, partitionTimeUs }: MemoryMark): Pick<StoredMark, 'counted'> {
+  if (position === undefined || partitionTimeUs === undefined) return {};
+  return { counted: { position, partitionTimeUs } };
 }
 
 function openMark(database: MemoryStoreDatabase, key: MarkKey): void {

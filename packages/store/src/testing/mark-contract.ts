@@ -40,6 +40,19 @@ export function describeMarks(subject: Subject): void {
     expect(await markOf(store)).toEqual(addressOf(5, 2));
   });
 
+  it('tells how far the ledger counts, and up to which time', async () => {
+    const { store } = subject();
+    await store.openMark(keyOf());
+    const watermarkUs = NOON_US - 60_000_000;
+    const ledger = { totals: [], partitionTimeUs: NOON_US + 1, watermarkUs, position: 4 };
+    await store.apply(batchOf({ to: addressOf(5) }, { ledger: [ledger] }));
+    await store.apply(batchOf({ from: addressOf(5), to: addressOf(6) }));
+    const mark = { logId: LOG_ID, logNumber: 1, mark: addressOf(6) };
+    const counted = { position: 4, partitionTimeUs: NOON_US + 1 };
+    expect((await store.marks(0)).get('live')).toEqual({ ...mark, counted });
+    expect((await store.flushedMarks()).get(0)).toEqual({ ...mark, counted });
+  });
+
   it('opens one mark when several ask at once', async () => {
     const { store } = subject();
     await Promise.all(Array.from({ length: 4 }, () => store.openMark(keyOf())));

@@ -15,6 +15,8 @@ interface MarkRow {
   mark_offset: string;
   mark_ordinal: string;
   is_closed?: boolean;
+  position: string | null;
+  partition_time_us: number | null;
 }
 
 export async function readMarks(
@@ -72,12 +74,19 @@ export async function flushMarks(session: Session): Promise<Map<number, StoredMa
 }
 
 function markOf(row: MarkRow): StoredMark {
+  const counted = countedOf(row);
   return {
     logId: row.log_id,
     logNumber: Number(row.log_number),
     mark: { offset: Number(row.mark_offset), ordinal: Number(row.mark_ordinal) },
     ...(row.is_closed === true ? { isClosed: true } : {}),
+    ...(counted === undefined ? {} : { counted }),
   };
+}
+
+function countedOf({ position, partition_time_us: timeUs }: MarkRow): StoredMark['counted'] {
+  if (position === null || timeUs === null) return undefined;
+  return { position: Number(position), partitionTimeUs: timeUs };
 }
 
 function staleNumber(key: MarkKey, known: StoredMark): StoreError {
