@@ -9,10 +9,18 @@ export interface SessionLimits {
 }
 
 /**
- * Marks and rows are lost together, and the log still has them (see Store.flushedMarks); times are
- * read and written in UTC.
+ * Whatever an administrator has set for the database or the role. Marks and rows are lost together,
+ * and the log still has them (see Store.flushedMarks); times are read and written in UTC. Whoever
+ * waited for a lock looks at what the one before left: a snapshot from before the wait would show
+ * him what was there instead. And floats and bytes are texts now and then, which are read again.
  */
-const OPTIONS = '-c synchronous_commit=off -c timezone=UTC';
+const OPTIONS = [
+  ...['synchronous_commit=off', 'default_transaction_isolation=read\\ committed'],
+  ...['timezone=UTC', 'datestyle=ISO', 'intervalstyle=postgres', 'extra_float_digits=1'],
+  ...['bytea_output=hex', 'array_nulls=on', 'standard_conforming_strings=on'],
+]
+  .map((setting) => `-c ${setting}`)
+  .join(' ');
 
 /** What every connection of ours is set to; library and server defaults that matter written out. */
 export function clientConfig(

@@ -16,6 +16,7 @@ import {
 import { PACKING_AT_ONCE } from '../../testing/packing-at-once.ts';
 import type { TestDatabase, TestServer } from '../../testing/test-server.ts';
 import type { PostgresStore } from '../postgres-store.ts';
+import { listDeadLetters } from '../read/dead-letters.ts';
 import { runQuery } from '../connection/run-query.ts';
 import { readContents, readLedger, readReasons } from './postgres-contents.ts';
 import { readRanges } from './read-ranges.ts';
@@ -309,6 +310,36 @@ export function describeFaults(name: string, start: () => Promise<TestServer>): 
           code: 'STORE_CLOSED',
           kind: 'aborted',
         });
+      });
+
+      it('goes by settings of its own, whatever the database sets for who connects', async () => {
+        const { rows } = await sql('SELECT current_database()');
+        for (const set of [
+          "default_transaction_isolation = 'repeatable read'",
+          'extra_float_digits = 0',
+          'standard_conforming_strings = off',
+          "datestyle = 'German'",
+          'array_nulls = off',
+        ]) {
+          await sql(`ALTER DATABASE ${String(rows[0]![0])} SET ${set}`);
+        }
+        const connected = postgres.openStore({ connection: database.connection, log: silentLog });
+        const partitions = [1, 2, 3];
+        const openings = partitions.flatMap((partition) =>
+          Array.from({ length: 4 }, () => connected.openMark(keyOf({ partition }))),
+        );
+        expect(await Promise.allSettled(openings)).toEqual(
+          openings.map(() => ({ status: 'fulfilled', value: undefined })),
+        );
+        const letter = { tenant: TENANT, reason: 'a', detail: 'b', fingerprint: UP };
+        const deadLetters = [{ ...letter, timeUs: NOON_US, value: 0.1 + 0.2, receivedAtUs: 0 }];
+        const samples = samplesOf([{ series: UP, timeUs: NOON_US, value: 1 }]);
+        await connected.apply(batchOf({ to: addressOf(1) }, { samples, deadLetters }));
+        await connected.close();
+        const listed = await listDeadLetters(database.connection, { limit: 1 });
+        expect(listed.map(({ value }) => value)).toEqual([0.1 + 0.2]);
+        const told = await sql('SELECT time FROM samples');
+        expect(told.rows).toEqual([['2026-03-01T12:00:00Z']]);
       });
 
       it('gives up waiting for a lock, and applies the batch later', async () => {
