@@ -1,18 +1,31 @@
 /**
  * Room for the columns of one record after the other, for readers that are through with a record
- * before they read the next: memory outside of the heap costs more to make than to fill.
+ * before they read the next: memory outside of the heap costs more to make than to fill. Or of some
+ * records together, for readers that are through with all of them before they read others.
  */
 export class ColumnRoom {
   #buffer: ArrayBuffer;
   #taken = 0;
+  #isHeld = false;
 
   /** It grows where a record needs more. */
   constructor(bytesMin: number = ROOM_BYTES_MIN) {
     this.#buffer = new ArrayBuffer(bytesMin);
   }
 
-  /** The columns of the record before are not valid any more. */
+  /** The columns of the record before are not valid any more, unless they are held. */
   reset(): void {
+    if (!this.#isHeld) this.#taken = 0;
+  }
+
+  /** Columns are valid until `release`. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** No columns are valid any more. */
+  release(): void {
+    this.#isHeld = false;
     this.#taken = 0;
   }
 

@@ -26,6 +26,8 @@ import type { FoldMoment } from './window-fold.ts';
 export interface FoldCounts {
   /** Samples folded into windows the watermark had passed. */
   late: number;
+  /** Samples folded together with others of their series. */
+  together: number;
   /** Samples of records that the log holds twice. */
   appendedAgain: number;
   /** Pieces closed early because of their bound. */
@@ -42,7 +44,7 @@ export interface FoldCounts {
 }
 
 /** How a whole part stands before its samples are looked at. */
-interface PartVerdict {
+export interface PartVerdict {
   /** Every sample outside `retried` was folded when the part was first seen. */
   seenBefore: boolean;
   /** Ordinals that were refused the first time, ascending. */
@@ -105,19 +107,45 @@ export class DataFold {
   }
 
   fold(record: DataRecord, offset: number): void {
-    const samples = record.values.length;
-    const { receivers } = this.#tables;
     // Also of a record that is dropped: what a later one leaves out may have been said only there.
     this.#series.begin(record);
+    const part = this.enter(record, offset);
+    if (part !== undefined) this.#foldPart(record, part);
+  }
+
+  /** Counts a record and judges it as a whole; undefined: the log holds it twice. */
+  enter(record: DataRecord, offset: number): PartVerdict | undefined {
+    const samples = record.values.length;
+    const { receivers } = this.#tables;
     const sentAtLeast = receivers.sentBy(record.receiver);
     if (!receivers.note(record, this.#head.partitionTimeUs)) {
       this.#counts.appendedAgain += samples;
-      return;
+      return undefined;
     }
     this.#begin(record, offset);
     this.#ledger.accepted += samples;
     if (this.#tellsReasons) this.#countLosses(record, offset, sentAtLeast);
-    const part = this.#judgePart(record);
+    return this.#judgePart(record);
+  }
+
+  /** A record that was entered, of which a part was seen before. */
+  foldAgain(record: DataRecord, part: PartVerdict): void {
+    this.#series.begin(record);
+    this.#foldPart(record, part);
+  }
+
+  /** Samples of the record that was entered last are folded in another way. */
+  count(samples: number, { droppedBy }: SeriesPlacement): void {
+    if (droppedBy !== undefined) countDropped(this.#ledger, droppedBy, samples);
+    else this.#ledger.stored += samples;
+  }
+
+  /** Whether it is a dead letter that came again. */
+  isRedriven({ protocol }: DataRecord): boolean {
+    return this.#tellsReasons && protocol === REDRIVE_PROTOCOL;
+  }
+
+  #foldPart(record: DataRecord, part: PartVerdict): void {
     const { seenBefore } = part;
     if (!seenBefore && !this.#isRedriven && this.#quick.takes(record)) this.#foldQuickly(record);
     else this.#foldOneByOne(record, part);
@@ -141,10 +169,9 @@ export class DataFold {
   }
 
   /** Samples [from, to) were folded the quick way. */
-  #putOutQuickly(from: number, to: number, { keepRaw, droppedBy }: SeriesPlacement): void {
-    if (droppedBy !== undefined) countDropped(this.#ledger, droppedBy, to - from);
-    else this.#ledger.stored += to - from;
-    if (keepRaw) this.#out.samples(this.#series.keys, this.#record, from, to);
+  #putOutQuickly(from: number, to: number, placement: SeriesPlacement): void {
+    this.count(to - from, placement);
+    if (placement.keepRaw) this.#out.samples(this.#series.keys, this.#record, from, to);
   }
 
   #foldOneByOne(record: DataRecord, { seenBefore, retried }: PartVerdict): void {
@@ -161,7 +188,7 @@ export class DataFold {
 
   #begin(record: DataRecord, offset: number): void {
     this.#record = record;
-    this.#isRedriven = this.#tellsReasons && record.protocol === REDRIVE_PROTOCOL;
+    this.#isRedriven = this.isRedriven(record);
     this.#side = new SideColumns(record);
     this.#ledger = this.#tables.ledger.of(record.tenant);
     this.#at.offset = offset;

@@ -4,19 +4,30 @@ import {
   FOLD_VERSIONS,
   tellsReasons,
   type BarrierRecord,
+  type DataRecord,
   type EventsRecord,
   type FoldSettings,
   type SeriesRecordBuilder,
 } from '@millrace/wire';
 import { secondOf } from '../memory/due-list.ts';
 import type { Loss } from '../memory/loss-memory.ts';
-import { DataFold, type FoldCounts } from './data-fold.ts';
+import { DataFold, type FoldCounts, type PartVerdict } from './data-fold.ts';
 import { EDITION_OVERLAP_US, type EditionsChange } from './editions.ts';
 import { foldVersionUnknown, noBarrier } from './fold-errors.ts';
 import { createTables, type FoldTables, type PartitionHead } from './partition-state.ts';
+import { JointFold } from './joint-fold.ts';
 import { readBarrier, type ReadBarrier } from './read-barrier.ts';
 
 export { FOLD_VERSION } from '@millrace/wire';
+
+/** A record of the log, and when it was appended. */
+export interface AppendedRecord {
+  record: EventsRecord;
+  appendTimeUs: number;
+}
+
+/** Records that are folded one by one before it is looked again whether some can be together. */
+const ALONE_MAX = 256;
 
 /**
  * The transformer's computation over one partition: State(n) and Out(n) depend only on the
@@ -26,6 +37,7 @@ export class PartitionFold {
   readonly head: PartitionHead;
   readonly counts: FoldCounts = {
     late: 0,
+    together: 0,
     appendedAgain: 0,
     overflowedPieces: 0,
     overflowedSeries: 0,
@@ -37,6 +49,14 @@ export class PartitionFold {
   readonly #out: SeriesRecordBuilder;
   #tables: FoldTables | undefined;
   #data: DataFold | undefined;
+  #joint: JointFold | undefined;
+  /** The record before was folded by itself, under what is in force: bounds were held behind it. */
+  #isBounded = false;
+  /** So many are folded by themselves, and at the next try as many as `#aloneNext`. */
+  #alone = 0;
+  #aloneNext = 1;
+  /** Of records that are folded together: when, and where. */
+  readonly #moments: { partitionTimeUs: number; offset: number }[] = [];
 
   constructor(head: PartitionHead, tables: FoldTables | undefined, out: SeriesRecordBuilder) {
     this.head = head;
@@ -69,6 +89,101 @@ export class PartitionFold {
       this.#bound(offset);
     }
     head.position = offset + 1;
+  }
+
+  /**
+   * The same for the records from `head.position` on, whose columns all have to be valid: those
+   * that can be are folded together, which changes nothing of what comes of them.
+   */
+  applyAll(records: readonly AppendedRecord[]): void {
+    for (let i = 0; i < records.length;) {
+      const before = i;
+      if (this.#alone === 0) i = this.#applyTogether(records, i);
+      if (i > before) {
+        this.#aloneNext = 1;
+        continue;
+      }
+      if (this.#alone === 0) {
+        this.#alone = this.#aloneNext;
+        this.#aloneNext = Math.min(ALONE_MAX, 2 * this.#aloneNext);
+      }
+      this.#alone -= 1;
+      this.apply(records[i]!.record, records[i]!.appendTimeUs);
+      i += 1;
+    }
+  }
+
+  /** Folds records from number `from` on; returns up to which. */
+  #applyTogether(records: readonly AppendedRecord[], from: number): number {
+    const tables = this.#tables;
+    if (tables === undefined || !this.#isBounded || isOverBounds(tables)) return from;
+    const joint = (this.#joint ??= new JointFold(tables));
+    const { head } = this;
+    // Within a second no boundary is met, nothing becomes due, and all was done that was.
+    const untilUs = (secondOf(head.partitionTimeUs) + 1) * 1_000_000;
+    joint.begin(untilUs);
+    const moments = this.#moments;
+    moments.length = 0;
+    let partitionTimeUs = head.partitionTimeUs;
+    for (let i = from; i < records.length; i += 1) {
+      const { record, appendTimeUs } = records[i]!;
+      if (record.kind !== EventsRecordKind.data || this.#data!.isRedriven(record)) break;
+      const timeUs = this.#partitionTimeAfter(record, appendTimeUs);
+      partitionTimeUs = Math.max(partitionTimeUs, timeUs);
+      if (partitionTimeUs >= untilUs || this.#meetsBoundary(tables, partitionTimeUs)) break;
+      if (!joint.add(record)) break;
+      moments.push({ partitionTimeUs, offset: head.position + i - from });
+    }
+    return joint.isWorthIt ? this.#foldTogether(records, from) : from;
+  }
+
+  #meetsBoundary({ settings, editions }: FoldTables, timeUs: number): boolean {
+    const beforeUs = this.head.partitionTimeUs;
+    return (
+      !isSameInterval(beforeUs, timeUs, settings.publishUs) ||
+      !isSameInterval(beforeUs, timeUs, settings.rollupPublishUs) ||
+      editions.endedBy(timeUs).length > 0
+    );
+  }
+
+  /** Those that were added. What is asked of a whole record is asked in turn, as always. */
+  #foldTogether(records: readonly AppendedRecord[], from: number): number {
+    const { head } = this;
+    const joint = this.#joint!;
+    const data = this.#data!;
+    const { identities, receivers } = this.#tables!;
+    const moments = this.#moments;
+    let count = 0;
+    let again: PartVerdict | undefined;
+    let isStopped = false;
+    while (count < moments.length && !isStopped) {
+      const { partitionTimeUs, offset } = moments[count]!;
+      const record = records[from + count]!.record as DataRecord;
+      this.#out.begin(offset);
+      head.partitionTimeUs = partitionTimeUs;
+      this.#raiseWatermark(this.#tables!);
+      identities.expire(partitionTimeUs);
+      receivers.expire(partitionTimeUs);
+      const part = data.enter(record, offset);
+      identities.expire(partitionTimeUs);
+      isStopped = part === undefined || part.seenBefore;
+      if (isStopped) again = part;
+      else {
+        data.count(record.values.length, joint.placement);
+        head.largestTimeUs = Math.max(head.largestTimeUs, joint.timeUs(count));
+        this.counts.together += record.values.length;
+        count += 1;
+      }
+    }
+    if (isStopped) joint.cut(count);
+    if (count > 0) joint.fold(moments);
+    head.position += count;
+    if (!isStopped) return from + count;
+    // One that the log, or a sender, has repeated: it was entered, and is folded by itself.
+    if (again !== undefined) data.foldAgain(records[from + count]!.record as DataRecord, again);
+    this.#bound(head.position);
+    head.position += 1;
+    return from + count + 1;
   }
 
   #check(record: EventsRecord, offset: number): ReadBarrier | undefined {
@@ -132,6 +247,7 @@ export class PartitionFold {
     this.counts.overflowedLabelsByBytes += labels.byBytes;
     const { seriesMax } = tables.settings;
     const { size } = tables.series;
+    this.#isBounded = true;
     if (size <= seriesMax) return;
     this.#raiseFloor(tables.series.forgetOldest(Math.floor((seriesMax / 8) * 7)));
     this.counts.overflowedSeries += size - tables.series.size;
@@ -173,6 +289,7 @@ export class PartitionFold {
   #take({ barrier, rules }: ReadBarrier, record: BarrierRecord, offset: number): void {
     const { head } = this;
     const tables = this.#tables;
+    this.#isBounded = false;
     this.#out.changeFoldVersion(barrier.foldVersion);
     head.skewMaxUs = Math.max(head.skewMaxUs, barrier.settings.futureSkewUs);
     if (tables === undefined) {
@@ -262,8 +379,15 @@ export class PartitionFold {
     const { foldVersion } = tables.barrier;
     if (!FOLD_VERSIONS.includes(foldVersion)) throw foldVersionUnknown(foldVersion, FOLD_VERSIONS);
     this.#tables = tables;
+    this.#joint = undefined;
+    this.#isBounded = false;
     this.#data = new DataFold(this.head, tables, this.#out, this.counts);
   }
+}
+
+/** Then whatever comes may be about to close or to forget something. */
+function isOverBounds({ windows, series, settings }: FoldTables): boolean {
+  return windows.pieces.size > settings.piecesMax || series.size > settings.seriesMax;
 }
 
 function isSameInterval(aUs: number, bUs: number, widthUs: number): boolean {

@@ -38,10 +38,10 @@ const TOUCHED_US = PieceField.touchedUs;
 const TOUCHED_OFFSET = PieceField.touchedOffset;
 
 /** What an edition wants of a value, as bits. */
-const WANTS_SUM = 1;
-const WANTS_MIN = 2;
-const WANTS_MAX = 4;
-const WANTS_INCREASE = 8;
+export const WANTS_SUM = 1;
+export const WANTS_MIN = 2;
+export const WANTS_MAX = 4;
+export const WANTS_INCREASE = 8;
 
 /** One width of one target, and where what is found of it stands. */
 interface TargetWidth {
@@ -280,7 +280,8 @@ function isLate(timeUs: number, targets: readonly Target[], watermarkUs: number)
   });
 }
 
-function wantsOf({ wantsSum, wantsMin, wantsMax, wantsIncrease }: EditionPlan): number {
+/** Of an edition, as the bits that `foldValue` takes. */
+export function wantsOf({ wantsSum, wantsMin, wantsMax, wantsIncrease }: EditionPlan): number {
   return (
     (wantsSum ? WANTS_SUM : 0) |
     (wantsMin ? WANTS_MIN : 0) |
@@ -290,7 +291,7 @@ function wantsOf({ wantsSum, wantsMin, wantsMax, wantsIncrease }: EditionPlan): 
 }
 
 /** Folds a value into the piece whose numbers begin at `n`, to the same as `WindowFold` does. */
-function foldValue(
+export function foldValue(
   numbers: Float64Array,
   n: number,
   wants: number,

@@ -84,7 +84,12 @@ export class WindowFold {
   }
 
   /** The same of many, whose slots stand at [from, to); those below 0 are none. */
-  touchAll(slots: Int32Array, from: number, to: number, at: FoldMoment): void {
+  touchAll(
+    slots: Int32Array,
+    from: number,
+    to: number,
+    at: Pick<FoldMoment, 'partitionTimeUs' | 'offset'>,
+  ): void {
     const { pieces } = this;
     const needsChange = pieces.touchAll(slots, from, to, at);
     if (needsChange) this.changeAll(slots, from, to);

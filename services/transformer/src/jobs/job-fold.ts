@@ -1,5 +1,5 @@
 import { EntryType, EventsRecordKind, type BarrierRecord, type EventsRecord } from '@millrace/wire';
-import { PartitionFold } from '../fold/partition-fold.ts';
+import { PartitionFold, type AppendedRecord } from '../fold/partition-fold.ts';
 import type { LoadedState, PartitionHead } from '../fold/partition-state.ts';
 import { isNextBarrier } from '../fold/read-barrier.ts';
 import { barrierOfJob, boundEditions, jobEditions, type Job } from './job.ts';
@@ -54,6 +54,22 @@ export class JobFold {
     const { tables } = this.fold;
     if (tables !== undefined) boundEditions(tables, this.#job);
     return true;
+  }
+
+  /**
+   * The same for records from `head.position` on, whose columns all have to be valid. Returns how
+   * many were folded: fewer than all when what follows is the barrier that began the candidate.
+   */
+  applyAll(records: readonly AppendedRecord[]): number {
+    let from = 0;
+    for (const [i, { record, appendTimeUs }] of records.entries()) {
+      if (record.kind !== EventsRecordKind.barrier) continue;
+      this.fold.applyAll(records.slice(from, i));
+      if (!this.apply(record, appendTimeUs)) return i;
+      from = i + 1;
+    }
+    this.fold.applyAll(from === 0 ? records : records.slice(from));
+    return records.length;
   }
 
   /**

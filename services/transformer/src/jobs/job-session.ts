@@ -8,8 +8,14 @@ import {
   type Stream,
   type StreamRecord,
 } from '@millrace/stream';
-import { ColumnRoom, decodeEventsRecord, EventsRecordKind } from '@millrace/wire';
+import {
+  ColumnRoom,
+  decodeEventsRecord,
+  EventsRecordKind,
+  type EventsRecord,
+} from '@millrace/wire';
 import { Committer } from '../committer.ts';
+import type { AppendedRecord } from '../fold/partition-fold.ts';
 import { LargeCommits } from '../large-commits.ts';
 import { Publisher } from '../publisher.ts';
 import { notSetUp, type OwnedPartition } from '../take-over.ts';
@@ -43,6 +49,8 @@ export interface JobSessionParts {
 const READ_WAIT_MS = 1000;
 const PRESSED_LOOK_MS = 100;
 const PRESSED_MS_MAX = 2000;
+/** So many are folded in some milliseconds. */
+const SAMPLES_AT_ONCE_MAX = 65_536;
 
 /** One stretch of a job's work: it resolves when the job is over, or is to rest. */
 export async function workOnJob(parts: JobSessionParts): Promise<void> {
@@ -76,7 +84,7 @@ class JobSession {
   readonly #owned: OwnedPartition;
   readonly #signal: AbortSignal;
   readonly #publisher: Publisher;
-  /** A record is folded before the next is read. */
+  /** Records are folded before others are read. */
   readonly #room = new ColumnRoom();
   #toldUs: number;
   /** When it let others have their turn. */
@@ -179,14 +187,12 @@ class JobSession {
   /** True: it came to the barrier that began the candidate. In slices: others have their turn. */
   async #fold(records: readonly StreamRecord[], committer: Committer): Promise<boolean> {
     const { progress } = this.#parts;
-    const { fold } = this.#found;
     let last: StreamRecord | undefined;
-    for (const record of records) {
-      if (record.offset !== fold.head.position) {
-        throw new Error(`record ${record.offset} was read at position ${fold.head.position}`);
-      }
-      if (!this.#apply(record)) return true;
-      last = record;
+    for (let next = 0; next < records.length;) {
+      const some = this.#decode(records, next);
+      if (!this.#apply(some)) return true;
+      next += some.length;
+      last = records[next - 1];
       if (!this.#isSliceOver() && !progress.samples.isOwed) continue;
       await this.#pass(last, committer);
       if (this.#rests()) return false;
@@ -227,16 +233,35 @@ class JobSession {
     this.#sliceUs = clock.nowUs();
   }
 
-  #apply({ payload, appendTimeUs }: StreamRecord): boolean {
+  /** Those from number `from` on that are folded in one go: one, where a rate has to be held. */
+  #decode(records: readonly StreamRecord[], from: number): AppendedRecord[] {
+    const { position } = this.#found.fold.head;
+    const samplesMax = this.#parts.progress.samples.isBounded ? 0 : SAMPLES_AT_ONCE_MAX;
+    const some: AppendedRecord[] = [];
+    this.#room.release();
+    this.#room.hold();
+    let samples = 0;
+    do {
+      const { offset, payload, appendTimeUs } = records[from + some.length]!;
+      if (offset !== position + some.length) {
+        throw new Error(`record ${offset} was read at position ${position + some.length}`);
+      }
+      const record = decodeEventsRecord(payload, this.#room);
+      some.push({ record, appendTimeUs });
+      samples += samplesOf(record);
+    } while (samples < samplesMax && from + some.length < records.length);
+    return some;
+  }
+
+  /** False: among them is the barrier that began the candidate. */
+  #apply(some: readonly AppendedRecord[]): boolean {
     const { progress, events, key } = this.#parts;
-    const record = decodeEventsRecord(payload, this.#room);
-    if (!this.#found.fold.apply(record, appendTimeUs)) return false;
-    if (record.kind !== EventsRecordKind.data) return true;
-    const samples = record.values.length;
+    const folded = this.#found.fold.applyAll(some);
+    const samples = some.slice(0, folded).reduce((sum, { record }) => sum + samplesOf(record), 0);
     progress.samples.use(samples);
     progress.rate.note(samples);
     events.folded(key, samples);
-    return true;
+    return folded === some.length;
   }
 
   /** Puts out all that is open, and leaves a note that it is over. */
@@ -312,6 +337,10 @@ class JobSession {
       this.#publisher,
     );
   }
+}
+
+function samplesOf(record: EventsRecord): number {
+  return record.kind === EventsRecordKind.data ? record.values.length : 0;
 }
 
 function outrun({ candidate, partition }: JobKey): MillraceError {

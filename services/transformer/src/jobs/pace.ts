@@ -25,6 +25,10 @@ export class Pace {
     if (this.#perSecondMax() > 0) this.#owed += amount;
   }
 
+  get isBounded(): boolean {
+    return this.#perSecondMax() > 0;
+  }
+
   get isOwed(): boolean {
     this.#pay();
     return this.#owed > 0;

@@ -15,6 +15,10 @@ export interface JobRun {
   entries: AddressedEntry[];
   /** Whether it met the barrier that began its candidate. */
   isOver: boolean;
+  /** Samples that were folded together. */
+  together: number;
+  /** Of its state in the end, those that changed since it was saved last. */
+  pages: Map<string, Uint8Array | undefined>;
 }
 
 export interface JobRunOptions {
@@ -23,11 +27,13 @@ export interface JobRunOptions {
   /** Whether to save the state after this offset and go on from what was saved. */
   restartAfter?: (offset: number) => boolean;
   recordBytesMax?: number;
+  /** Records that are read and folded in one go; left out: one after the other. */
+  together?: number;
 }
 
 /** Runs a job over a whole log, and restarts it where it is told to. */
 export function runJob(job: Job, log: readonly LoggedRecord[], options: JobRunOptions): JobRun {
-  const { from, recordBytesMax = 800_000, restartAfter } = options;
+  const { from, recordBytesMax = 800_000, restartAfter, together } = options;
   const begun =
     from === undefined
       ? beginJobWithLog(job, { logId: TEST_LOG_ID, logNumber: 1 }, recordBytesMax)
@@ -43,6 +49,15 @@ export function runJob(job: Job, log: readonly LoggedRecord[], options: JobRunOp
   };
   while (!opened.fold.isOver && opened.fold.head.position < log.length) {
     const offset = opened.fold.head.position;
+    if (together !== undefined) {
+      room.release();
+      room.hold();
+      const some = log.slice(offset, offset + together).map(({ record, appendTimeUs }) => {
+        return { record: decodeEventsRecord(encodeEventsRecord(record), room), appendTimeUs };
+      });
+      if (opened.fold.applyAll(some) < some.length) for (const _ of opened.fold.end()) drain();
+      continue;
+    }
     const { record, appendTimeUs } = log[offset]!;
     const read = decodeEventsRecord(encodeEventsRecord(record), room);
     if (!opened.fold.apply(read, appendTimeUs)) for (const _ of opened.fold.end()) drain();
@@ -57,5 +72,9 @@ export function runJob(job: Job, log: readonly LoggedRecord[], options: JobRunOp
     }
   }
   drain();
-  return { entries, isOver: opened.fold.isOver };
+  const { head, tables, counts } = opened.fold.fold;
+  return {
+    ...{ entries, isOver: opened.fold.isOver, together: counts.together },
+    pages: new Map([...takePages(head, tables)].map(([key, page]) => [key, page?.slice()])),
+  };
 }

@@ -65,7 +65,7 @@ const KINDS: Record<string, SampleKind> = {
 };
 
 /** Numbers in [0, 1) that follow from a seed. */
-function randomOf(seed: number): () => number {
+export function randomOf(seed: number): () => number {
   let state = (seed * 0x9e3779b1 + 0x7f4a7c15) >>> 0 || 1;
   return () => {
     state ^= state << 13;

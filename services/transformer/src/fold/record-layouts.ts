@@ -1,0 +1,66 @@
+import { FINGERPRINT_BYTES } from '@millrace/model';
+
+/** Series of all layouts that are remembered: more of them, and all are forgotten. */
+const SERIES_MAX = 65_536;
+const NONE = -1;
+
+/** The series of a record in their order: records of the same senders mostly have the same ones. */
+export interface RecordLayout {
+  fingerprints: Uint8Array;
+  /** The same as four lanes each. */
+  keys: Uint32Array;
+  /** Where each stood in the memory of series; -1: it was not looked for. A hint. */
+  slots: Int32Array;
+  /** Which one came behind it the last time. */
+  next: RecordLayout | undefined;
+}
+
+/**
+ * Recognises that records have the same series in the same order: comparing their fingerprints at
+ * once costs hardly anything, and looking for each of them as much as folding it. Caches.
+ */
+export class RecordLayouts {
+  /** By the first bytes of the first series. Of those that begin alike the newest. */
+  readonly #known = new Map<number, RecordLayout>();
+  #series = 0;
+  #last: RecordLayout | undefined;
+
+  of(fingerprints: Uint8Array): RecordLayout {
+    const expected = this.#last?.next;
+    const isExpected = expected !== undefined && isOf(expected, fingerprints);
+    const layout = isExpected ? expected : this.#find(fingerprints);
+    if (this.#last !== undefined) this.#last.next = layout;
+    this.#last = layout;
+    return layout;
+  }
+
+  #find(fingerprints: Uint8Array): RecordLayout {
+    const begin = beginOf(fingerprints);
+    const known = this.#known.get(begin);
+    if (known !== undefined && isOf(known, fingerprints)) return known;
+    const series = fingerprints.length / FINGERPRINT_BYTES;
+    this.#series += series - (known?.slots.length ?? 0);
+    if (this.#series > SERIES_MAX) {
+      this.#known.clear();
+      this.#last = undefined;
+      this.#series = series;
+    }
+    const keys = new Uint32Array(4 * series);
+    const copy = new Uint8Array(keys.buffer);
+    copy.set(fingerprints);
+    const slots = new Int32Array(series).fill(NONE);
+    const layout = { fingerprints: copy, keys, slots, next: undefined };
+    this.#known.set(begin, layout);
+    return layout;
+  }
+}
+
+function isOf({ fingerprints: own }: RecordLayout, fingerprints: Uint8Array): boolean {
+  return own.length === fingerprints.length && Buffer.compare(own, fingerprints) === 0;
+}
+
+function beginOf(fingerprints: Uint8Array): number {
+  let begin = 0;
+  for (let i = 0; i < 6; i += 1) begin = begin * 256 + (fingerprints[i] ?? 0);
+  return begin;
+}

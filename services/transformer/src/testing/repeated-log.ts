@@ -1,0 +1,150 @@
+import { SampleKind } from '@millrace/model';
+import type { RuleFile } from '@millrace/rules';
+import {
+  encodeDefinitions,
+  EventsRecordKind,
+  REDRIVE_PROTOCOL,
+  type DataRecord,
+} from '@millrace/wire';
+import { dataRecord, type TestPart, type TestSample } from './data-record.ts';
+import { logStart, type LoggedRecord } from './fold-run.ts';
+import { randomOf } from './varied-log.ts';
+
+const SECOND = 1_000_000;
+export const REPEATED_T0: number = 1_700_000_000 * SECOND;
+const REMEMBERED = 5;
+/** Of each sender. */
+export const REPEATED_SERIES = 6;
+const KINDS = [SampleKind.unknown, SampleKind.gauge, SampleKind.cumulative, SampleKind.delta];
+
+export interface RepeatedLogParams {
+  steps: number;
+  /** Of a hundred records so many are unusual in some way. */
+  unusualPercent: number;
+}
+
+/**
+ * A log as steady senders make it: each sends the same series in the same order, step by step, much
+ * faster than time goes; what is unusual comes in between.
+ */
+export function repeatedLog(seed: number, params: RepeatedLogParams): LoggedRecord[] {
+  return new RepeatedLog(seed, params).log;
+}
+
+class RepeatedLog {
+  readonly log: LoggedRecord[] = logStart({ rules: [] } as RuleFile, {
+    ...{ rememberedTimesMax: REMEMBERED, latenessUs: 5 * SECOND, identityHorizonUs: 30 * SECOND },
+    ...{ seriesMax: 40, piecesMax: 200 },
+  });
+  readonly #random: () => number;
+  #sequence = 0;
+  #nowUs = REPEATED_T0;
+  #before: LoggedRecord | undefined;
+
+  constructor(seed: number, { steps, unusualPercent }: RepeatedLogParams) {
+    this.#random = randomOf(seed);
+    for (let step = 0; step < steps; step += 1) {
+      for (let sender = 0; sender < KINDS.length; sender += 1) {
+        this.#nowUs += this.#chance(100) ? 2 * SECOND : 7000;
+        const part = this.#part(step, sender);
+        if (this.#random() * 100 < unusualPercent) this.#addUnusual(part, step);
+        else this.#add(part, step >= REMEMBERED);
+      }
+    }
+  }
+
+  #chance(of: number): boolean {
+    return this.#random() * of < 1;
+  }
+
+  #part(step: number, sender: number): TestPart & { samples: TestSample[] } {
+    const timeUs = REPEATED_T0 + step * SECOND;
+    this.#sequence += 1;
+    return {
+      samples: Array.from({ length: REPEATED_SERIES }, (_, i) => ({
+        labels: { __name__: 'm', job: `j${i % 2}`, instance: `${sender}.${i}` },
+        kind: KINDS[sender]!,
+        timeUs,
+        value: this.#value(step),
+      })),
+      receivedAtUs: this.#nowUs,
+      sequence: this.#sequence,
+      identity: { kind: 'key', key: `${step}.${sender}` },
+    };
+  }
+
+  #value(step: number): number {
+    if (this.#chance(50)) return [NaN, -0, Infinity, 0][Math.floor(this.#random() * 4)]!;
+    return Math.floor(this.#random() * 10) / 10 + step / 3;
+  }
+
+  #add(part: TestPart, leavesOut: boolean, change?: (record: DataRecord) => DataRecord): void {
+    const made = dataRecord(part);
+    const definitions = leavesOut ? encodeDefinitions([], new Uint32Array(0)) : made.definitions;
+    const record = { ...made, definitions };
+    this.#push({ record: change?.(record) ?? record, appendTimeUs: this.#nowUs });
+  }
+
+  #push(logged: LoggedRecord): void {
+    this.#before = logged;
+    this.log.push(logged);
+  }
+
+  #addUnusual(part: TestPart & { samples: TestSample[] }, step: number): void {
+    const { samples } = part;
+    const at = Math.floor(this.#random() * samples.length);
+    const sample = samples[at]!;
+    const odd: (() => void)[] = [
+      // Nothing comes.
+      () => undefined,
+      // The log has it twice, or the sender sent it twice, or something else under that key.
+      () => this.#before !== undefined && this.#push(this.#before),
+      () => {
+        this.#add(part, true);
+        this.#sequence += 1;
+        this.#add({ ...part, sequence: this.#sequence }, true);
+      },
+      () => {
+        this.#add(part, true);
+        this.#sequence += 1;
+        const later = samples.map((one) => ({ ...one, timeUs: one.timeUs + SECOND / 2 }));
+        this.#add({ ...part, samples: later, sequence: this.#sequence }, true);
+      },
+      // Some of its times, series or flags are others.
+      () => ((sample.timeUs -= 3 * SECOND), this.#add(part, true)),
+      () => ((sample.timeUs += 1), this.#add(part, true)),
+      () => ((sample.stale = true), this.#add(part, true)),
+      () => ((sample.startUs = sample.timeUs - SECOND), this.#add(part, true)),
+      () => ((sample.untimed = true), this.#add(part, true)),
+      () => (samples.splice(at, 1), this.#add(part, true)),
+      () => ((sample.labels['instance'] = `new ${step}`), this.#add(part, false)),
+      () => ((sample.labels['instance'] = `nobody ${step}`), this.#add(part, true)),
+      () => (samples.push({ ...sample, timeUs: sample.timeUs + 1 }), this.#add(part, true)),
+      () => this.#add(part, false),
+      // All of one that others send.
+      () => {
+        const others = samples.map((one, i) => ({
+          ...one,
+          labels: { ...one.labels, instance: `${i % KINDS.length}.${i}` },
+        }));
+        this.#add({ ...part, samples: others }, true);
+      },
+      // Only some windows before, or a long time before.
+      () => this.#add({ ...part, samples: samples.map((one) => moved(one, -11 * SECOND)) }, true),
+      () => this.#add({ ...part, samples: samples.map((one) => moved(one, -300 * SECOND)) }, true),
+      () => this.#add({ ...part, refused: [0, 3] }, true),
+      () => this.#add({ ...part, protocol: REDRIVE_PROTOCOL }, true),
+      () => this.#add(part, true, (record) => ({ ...record, kinds: record.kinds.fill(2) })),
+      () => {
+        this.#nowUs += 3 * SECOND;
+        const record = { kind: EventsRecordKind.tick, receivedAtUs: this.#nowUs };
+        this.#push({ record, appendTimeUs: this.#nowUs });
+      },
+    ];
+    odd[Math.floor(this.#random() * odd.length)]!();
+  }
+}
+
+function moved(sample: TestSample, byUs: number): TestSample {
+  return { ...sample, timeUs: sample.timeUs + byUs };
+}
