@@ -8,9 +8,9 @@ import { REPEATED_SERIES as SERIES, REPEATED_T0, repeatedLog } from '../testing/
 const AGGREGATES = ['count', 'sum', 'min', 'max', 'first', 'last', 'increase'];
 const RULES = {
   rules: [
-    { name: 'by-job', match: 'm', by: ['job'], widths: ['30s', '1m'], aggregates: AGGREGATES },
-    { name: 'same', match: 'm', widths: ['25s', '2m'], aggregates: AGGREGATES },
-    { name: 'few', match: 'm', by: [], widths: ['40s'], aggregates: ['count', 'max'] },
+    { name: 'by-job', match: 'm', by: ['job'], widths: ['1m', '5m'], aggregates: AGGREGATES },
+    { name: 'same', match: 'm', widths: ['50s', '2m'], aggregates: AGGREGATES },
+    { name: 'few', match: 'm', by: [], widths: ['75s'], aggregates: ['count', 'max'] },
   ],
 } as unknown as RuleFile;
 
@@ -25,9 +25,9 @@ function jobOf(): Job {
 
 describe('records that are folded together', () => {
   it.each([
-    { unusualPercent: 0, seeds: 1, leastJoint: 0.3 },
-    { unusualPercent: 1, seeds: 6, leastJoint: 0.1 },
-    { unusualPercent: 4, seeds: 6, leastJoint: 0 },
+    { unusualPercent: 0, seeds: 2, leastJoint: 0.2 },
+    { unusualPercent: 1, seeds: 12, leastJoint: 0.1 },
+    { unusualPercent: 3, seeds: 12, leastJoint: 0.03 },
   ])('become what they do one by one, $unusualPercent % unusual', (params) => {
     const { unusualPercent, seeds, leastJoint } = params;
     const job = jobOf();

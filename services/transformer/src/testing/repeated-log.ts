@@ -15,7 +15,7 @@ export const REPEATED_T0: number = 1_700_000_000 * SECOND;
 const REMEMBERED = 5;
 /** Of each sender. */
 export const REPEATED_SERIES = 6;
-const KINDS = [SampleKind.unknown, SampleKind.gauge, SampleKind.cumulative, SampleKind.delta];
+const KINDS = [SampleKind.unknown, SampleKind.gauge, SampleKind.delta];
 
 export interface RepeatedLogParams {
   steps: number;
@@ -31,6 +31,17 @@ export function repeatedLog(seed: number, params: RepeatedLogParams): LoggedReco
   return new RepeatedLog(seed, params).log;
 }
 
+type SentPart = TestPart & { samples: TestSample[]; sender: number };
+
+/** Before these steps time goes on by so much. */
+const JUMPS_US: ReadonlyMap<number, number> = new Map([
+  [40, 30 * SECOND],
+  [62, 13 * 3600 * SECOND],
+  [95, 13 * 3600 * SECOND],
+]);
+/** Of twenty steps each. */
+const TURNED: ReadonlySet<number> = new Set([1, 4]);
+
 class RepeatedLog {
   readonly log: LoggedRecord[] = logStart({ rules: [] } as RuleFile, {
     ...{ rememberedTimesMax: REMEMBERED, latenessUs: 5 * SECOND, identityHorizonUs: 30 * SECOND },
@@ -38,14 +49,16 @@ class RepeatedLog {
   });
   readonly #random: () => number;
   #sequence = 0;
-  #nowUs = REPEATED_T0;
+  /** First all is late, and then some is ahead. */
+  #nowUs = REPEATED_T0 + 60 * SECOND;
   #before: LoggedRecord | undefined;
 
   constructor(seed: number, { steps, unusualPercent }: RepeatedLogParams) {
     this.#random = randomOf(seed);
     for (let step = 0; step < steps; step += 1) {
+      this.#nowUs += JUMPS_US.get(step) ?? 0;
       for (let sender = 0; sender < KINDS.length; sender += 1) {
-        this.#nowUs += this.#chance(100) ? 2 * SECOND : 7000;
+        this.#nowUs += this.#chance(60) ? 12 * SECOND : 7000;
         const part = this.#part(step, sender);
         if (this.#random() * 100 < unusualPercent) this.#addUnusual(part, step);
         else this.#add(part, step >= REMEMBERED);
@@ -57,18 +70,21 @@ class RepeatedLog {
     return this.#random() * of < 1;
   }
 
-  #part(step: number, sender: number): TestPart & { samples: TestSample[] } {
+  #part(step: number, sender: number): SentPart {
     const timeUs = REPEATED_T0 + step * SECOND;
     this.#sequence += 1;
+    const samples = Array.from({ length: REPEATED_SERIES }, (_, i) => ({
+      labels: { __name__: 'm', job: `j${i % 2}`, instance: `${sender}.${i}` },
+      kind: KINDS[sender]!,
+      timeUs,
+      value: this.#value(step),
+    }));
     return {
-      samples: Array.from({ length: REPEATED_SERIES }, (_, i) => ({
-        labels: { __name__: 'm', job: `j${i % 2}`, instance: `${sender}.${i}` },
-        kind: KINDS[sender]!,
-        timeUs,
-        value: this.#value(step),
-      })),
+      // For a while the order is another one by turns.
+      samples: TURNED.has(Math.floor(step / 20)) && step % 2 === 1 ? samples.toReversed() : samples,
       receivedAtUs: this.#nowUs,
       sequence: this.#sequence,
+      sender,
       identity: { kind: 'key', key: `${step}.${sender}` },
     };
   }
@@ -90,7 +106,7 @@ class RepeatedLog {
     this.log.push(logged);
   }
 
-  #addUnusual(part: TestPart & { samples: TestSample[] }, step: number): void {
+  #addUnusual(part: SentPart, step: number): void {
     const { samples } = part;
     const at = Math.floor(this.#random() * samples.length);
     const sample = samples[at]!;
@@ -141,7 +157,17 @@ class RepeatedLog {
         this.#push({ record, appendTimeUs: this.#nowUs });
       },
     ];
-    odd[Math.floor(this.#random() * odd.length)]!();
+    if (this.#chance(2)) this.#addRepeated(part, step);
+    else odd[Math.floor(this.#random() * odd.length)]!();
+  }
+
+  /** As usual, but under the key of the step before, or with a number that was there. */
+  #addRepeated(part: SentPart, step: number): void {
+    if (this.#chance(2)) this.#add({ ...part, sequence: part.sequence - KINDS.length }, true);
+    else {
+      const key = `${step - 1}.${part.sender}`;
+      this.#add({ ...part, identity: { kind: 'key', key } }, true);
+    }
   }
 }
 
