@@ -8,6 +8,7 @@ import {
   i32,
   i64,
   loop,
+  select,
   v128,
   when,
   type Code,
@@ -15,21 +16,31 @@ import {
 } from '../wasm/code.ts';
 
 /*
- * A key in memory: the label bytes of a series, as they were sent.
+ * A key in memory: the label bytes of a series, as they were sent, …
  *
- *   | bytes uint32 | key that followed last time, its address uint32 | number uint32 | label bytes
+ *   | bytes uint32 | key that followed last time, its address uint32 | number uint32 | 0 uint32 |
+ *   | label bytes |
+ *
+ * … or what of them differs from those of another key of the same length, which has all of its:
+ *
+ *   | bytes uint32 | follower uint32 | number uint32 | that key's address uint32 | mask uint32 |
+ *   | blocks |
+ *
+ * A block is 16 bytes. Block i begins at 16 i, the last one ends where the key does; bit i of the
+ * mask is set where it lies here.
  */
-export const KEY_HEAD_BYTES = 12;
+export const KEY_HEAD_BYTES = 16;
 export const KEY_FOLLOWER_AT = 4;
 export const KEY_NUMBER_AT = 8;
+export const KEY_LIKE_AT = 12;
+export const KEY_MASK_AT = 16;
+export const LIKE_KEY_HEAD_BYTES = 20;
+export const KEY_BLOCK_BYTES = 16;
 
 /** Where the function leaves what it does not return. */
 export const STOPPED_AT = 0;
 export const LAST_KEY_AT = 4;
 export const SERIES_COUNT_AT = 8;
-
-/** Keys that are shorter are left to others. */
-const COMPARED_BYTES = 16;
 
 /** Tag and length of a sample, tag and value, tag and a time between 1971 and 2109. */
 const SAMPLE_BYTES = 18;
@@ -50,6 +61,8 @@ const VARIABLES = {
     stop: 'i32',
     to: 'i32',
     count: 'i32',
+    like: 'i32',
+    mask: 'i32',
     time: 'i64',
     value: 'i64',
   },
@@ -105,31 +118,72 @@ function head({ at, end, from, to }: Variables, unusual: symbol): Code {
 }
 
 /** Leaves the key in `next` and the labels' end in `from`. */
-function compare({ key, next, from, to, stop, count }: Variables, unusual: symbol): Code {
-  const differ = (own: Code): Code =>
-    v128.differ(v128.load(own, KEY_HEAD_BYTES), v128.load(from.get));
+function compare(v: Variables, unusual: symbol): Code {
+  const { key, next, from, to, stop, count, like } = v;
   return [
     next.set(i32.load(key.get, KEY_FOLLOWER_AT)),
     count.set(i32.load(next.get)),
     branchIf(unusual, i32.gtU(count.get, i32.sub(to.get, from.get))),
-    branchIf(unusual, i32.ltU(count.get, i32.is(COMPARED_BYTES))),
-    // Whole sixteens from the front, then the last sixteen bytes, some of them again.
-    count.set(i32.sub(count.get, i32.is(COMPARED_BYTES))),
-    stop.set(i32.add(from.get, count.get)),
+    // Keys that are shorter are left to others.
+    branchIf(unusual, i32.ltU(count.get, i32.is(KEY_BLOCK_BYTES))),
+    // Whole blocks from the front, then the last sixteen bytes, some of them again.
+    stop.set(i32.add(from.get, i32.sub(count.get, i32.is(KEY_BLOCK_BYTES)))),
+    like.set(i32.load(next.get, KEY_LIKE_AT)),
+    block((compared) => [
+      when(like.get, [compareLike(v, unusual), branch(compared)]),
+      compareWhole(v, unusual),
+    ]),
+    from.set(i32.add(stop.get, i32.is(KEY_BLOCK_BYTES))),
+  ];
+}
+
+function compareWhole({ next, from, stop, count }: Variables, unusual: symbol): Code {
+  const differ = branchIf(
+    unusual,
+    v128.differ(v128.load(count.get, KEY_HEAD_BYTES), v128.load(from.get)),
+  );
+  return [
     count.set(next.get),
-    block((compared) =>
+    block((last) =>
       loop((again) => [
-        branchIf(compared, i32.geU(from.get, stop.get)),
-        branchIf(unusual, differ(count.get)),
-        count.add(i32.is(COMPARED_BYTES)),
-        from.add(i32.is(COMPARED_BYTES)),
+        branchIf(last, i32.geU(from.get, stop.get)),
+        differ,
+        count.add(i32.is(KEY_BLOCK_BYTES)),
+        from.add(i32.is(KEY_BLOCK_BYTES)),
         branch(again),
       ]),
     ),
     count.set(i32.sub(count.get, i32.sub(from.get, stop.get))),
     from.set(stop.get),
-    branchIf(unusual, differ(count.get)),
-    from.add(i32.is(COMPARED_BYTES)),
+    differ,
+  ];
+}
+
+/** Each block with the one that lies here, or with the other key's. */
+function compareLike({ next, from, stop, count, like, mask }: Variables, unusual: symbol): Code {
+  const isHere = i32.and(mask.get, i32.is(1));
+  const differ = branchIf(
+    unusual,
+    v128.differ(v128.load(select(count.get, like.get, isHere)), v128.load(from.get)),
+  );
+  return [
+    mask.set(i32.load(next.get, KEY_MASK_AT)),
+    count.set(i32.add(next.get, i32.is(LIKE_KEY_HEAD_BYTES))),
+    like.add(i32.is(KEY_HEAD_BYTES)),
+    block((last) =>
+      loop((again) => [
+        branchIf(last, i32.geU(from.get, stop.get)),
+        differ,
+        count.add(i32.shl(isHere, i32.is(4))),
+        mask.set(i32.shrU(mask.get, i32.is(1))),
+        like.add(i32.is(KEY_BLOCK_BYTES)),
+        from.add(i32.is(KEY_BLOCK_BYTES)),
+        branch(again),
+      ]),
+    ),
+    like.set(i32.sub(like.get, i32.sub(from.get, stop.get))),
+    from.set(stop.get),
+    differ,
   ];
 }
 

@@ -56,8 +56,8 @@ describe('what is expected', () => {
     let runSamples = 0;
     let refused = 0;
     fc.assert(
-      fc.property(alike, (requests) => {
-        const fast = new KeyMemorySink(new KeyMemory());
+      fc.property(alike, fc.constantFrom(0, 400, undefined), (requests, wholeBytesMax) => {
+        const fast = new KeyMemorySink(new KeyMemory({ wholeBytesMax }));
         const slow = new KeyMemorySink(new KeyMemory({ withoutWasm: true }));
         for (const plain of requests) {
           const told = fast.request(plain);

@@ -1,13 +1,18 @@
 import { claimedLength } from '../snappy.ts';
 import { UNCOMPRESS_SLACK_BYTES } from '../wasm/uncompress-function.ts';
 import {
+  KEY_BLOCK_BYTES,
   KEY_FOLLOWER_AT,
   KEY_HEAD_BYTES,
+  KEY_LIKE_AT,
+  KEY_MASK_AT,
   KEY_NUMBER_AT,
   LAST_KEY_AT,
+  LIKE_KEY_HEAD_BYTES,
   SERIES_COUNT_AT,
   STOPPED_AT,
 } from './expected-series-function.ts';
+import { LikeKeys } from './like-keys.ts';
 import {
   keyFunctions,
   WASM_PAGE_BYTES,
@@ -50,6 +55,11 @@ const PLAIN_BYTES_MAX = 4 * 1024 * 1024;
 const KEYS_AT = PLAIN_AT + PLAIN_BYTES_MAX + 64;
 
 const FIRST_BYTES = 16 * 1024;
+/**
+ * From so many bytes of keys on, of those that are like others only what differs is kept: a million
+ * of 245 bytes were a quarter of a gigabyte. Of few it would save nothing that counts.
+ */
+const WHOLE_BYTES_MAX = 16 * 1024 * 1024;
 /** A buffer of so many is not copied into a larger one, but into memory that grows in place. */
 const PLAIN_MEMORY_BYTES_MAX = 1024 * 1024;
 const GROWN_BYTES_MIN = 1024 * 1024;
@@ -71,13 +81,19 @@ export class KeyMemory {
   #taken = KEYS_AT;
   #addresses = new Uint32Array(256);
   #count = 0;
+  /** Beyond so many bytes of keys those that are like others are not kept as a whole. */
+  readonly #wholeBytesMax: number;
+  readonly #likeKeys = new LikeKeys();
   #wasm: Readonly<{ memory: WasmMemory; functions: KeyFunctions }> | undefined;
   #isWithoutWasm: boolean;
   #run: ExpectedRun | undefined;
   #plain: Uint8Array | undefined;
 
-  constructor(params: Readonly<{ withoutWasm?: boolean }> = {}) {
+  constructor(
+    params: Readonly<{ withoutWasm?: boolean; wholeBytesMax?: number | undefined }> = {},
+  ) {
     this.#isWithoutWasm = params.withoutWasm === true;
+    this.#wholeBytesMax = params.wholeBytesMax ?? WHOLE_BYTES_MAX;
   }
 
   get bytesHeld(): number {
@@ -109,12 +125,31 @@ export class KeyMemory {
     const head = this.#at(key);
     const at = head + KEY_HEAD_BYTES;
     const length = own.getUint32(head, true);
+    if (own.getUint32(head + KEY_LIKE_AT, true) !== 0) return this.#equalsLike(head, view, start);
     if (length < 8) return areEqualBytes(own, at, view, start, length);
     const last = length - 8;
     for (let i = 0; i < last; i += 8) {
       if (!areEqualEights(own, at + i, view, start + i)) return false;
     }
     return areEqualEights(own, at + last, view, start + last);
+  }
+
+  /** Block by block, those that lie here and those of the key that it is like. */
+  #equalsLike(head: number, view: DataView, start: number): boolean {
+    const own = this.#view;
+    const last = own.getUint32(head, true) - KEY_BLOCK_BYTES;
+    const like = own.getUint32(head + KEY_LIKE_AT, true) - this.#base + KEY_HEAD_BYTES;
+    let mask = own.getUint32(head + KEY_MASK_AT, true);
+    let here = head + LIKE_KEY_HEAD_BYTES;
+    for (let i = 0; ; i += KEY_BLOCK_BYTES, mask >>>= 1) {
+      const place = Math.min(i, last);
+      const isHere = (mask & 1) !== 0;
+      const at = isHere ? here : like + place;
+      if (isHere) here += KEY_BLOCK_BYTES;
+      if (!areEqualEights(own, at, view, start + place)) return false;
+      if (!areEqualEights(own, at + 8, view, start + place + 8)) return false;
+      if (place === last) return true;
+    }
   }
 
   /** Keeps a copy of `bytes[start, end)` under the next number. */
@@ -131,16 +166,40 @@ export class KeyMemory {
     this.#view.setUint32(at, length, true);
     this.#view.setUint32(at + KEY_FOLLOWER_AT, address, true);
     this.#view.setUint32(at + KEY_NUMBER_AT, this.#count, true);
-    this.#bytes.set(bytes.subarray(start, end), at + KEY_HEAD_BYTES);
     this.#addresses[this.#count] = address;
     this.#count += 1;
-    this.#taken += KEY_HEAD_BYTES + length;
+    this.#taken = address + this.#write(bytes.subarray(start, end), at);
+  }
+
+  /** The bytes of a key, or what differs; returns how many it takes with its head. */
+  #write(key: Uint8Array, at: number): number {
+    const own = this.#bytes;
+    const { length } = key;
+    const isMany = this.#taken - KEYS_AT >= this.#wholeBytesMax;
+    const found = isMany ? this.#likeKeys.find(key, own, -this.#base + KEY_HEAD_BYTES) : undefined;
+    this.#view.setUint32(at + KEY_LIKE_AT, found?.address ?? 0, true);
+    if (found === undefined) {
+      own.set(key, at + KEY_HEAD_BYTES);
+      if (isMany) this.#likeKeys.add(length, at + this.#base);
+      return KEY_HEAD_BYTES + length;
+    }
+    const { mask } = found;
+    this.#view.setUint32(at + KEY_MASK_AT, mask, true);
+    let into = at + LIKE_KEY_HEAD_BYTES;
+    for (let i = 0, left = mask; left !== 0; i += KEY_BLOCK_BYTES, left >>>= 1) {
+      if ((left & 1) === 0) continue;
+      const place = Math.min(i, length - KEY_BLOCK_BYTES);
+      own.set(key.subarray(place, place + KEY_BLOCK_BYTES), into);
+      into += KEY_BLOCK_BYTES;
+    }
+    return into - at;
   }
 
   /** Memory that WebAssembly has is kept: so the request that it holds stays valid. */
   clear(): void {
     this.#taken = KEYS_AT;
     this.#count = 0;
+    this.#likeKeys.clear();
     this.#addresses = new Uint32Array(256);
     if (this.#wasm === undefined) this.#lieIn(new Uint8Array(FIRST_BYTES), KEYS_AT);
   }
@@ -155,7 +214,7 @@ export class KeyMemory {
     if (this.#wasm === undefined) this.#moveToWasm();
     if (this.#wasm === undefined) return undefined;
     // As many as this request can add: buffers stay where they are while it is read.
-    this.#reserve(2 * length + UNCOMPRESS_SLACK_BYTES);
+    this.#reserve(3 * length + UNCOMPRESS_SLACK_BYTES);
     this.#bytes.set(block, SENT_AT);
     const { functions } = this.#wasm;
     const end = SENT_AT + block.length;

@@ -68,6 +68,11 @@ export function returns(value: Code): Code {
   return [value, 0x0f];
 }
 
+/** The first of two values of the same type where the condition is not 0, else the second. */
+export function select(first: Code, second: Code, condition: Code): Code {
+  return [first, second, condition, 0x1b];
+}
+
 type Binary = (a: Code, b: Code) => Code;
 type Unary = (a: Code) => Code;
 /** `offset` is added to the address and known beforehand. */
