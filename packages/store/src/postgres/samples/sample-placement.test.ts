@@ -44,6 +44,15 @@ describe('a batch of many samples of each series', () => {
       });
     expect(placed(2)).toEqual({ kind: 'head', cheaperFrom: 800 });
     expect(placed(3)).toMatchObject({ kind: 'packed', cheaperFrom: 800 });
+    // With what waits already there are as many, and the batch brings most of them.
+    const then = (each: number): Placement => {
+      const head = emptyHead();
+      expect(place(head, rowsOf(100))).toBe('head');
+      const rows = rowsOf(100, each);
+      return placeSamples({ head, rows, settings: few, nowUs: NOON_US, room });
+    };
+    expect(then(2.2).kind).toBe('head');
+    expect(then(2.3)).toMatchObject({ kind: 'packed', emptied: 100 });
     const many = { ...few, headRowsMin: 800 };
     const rows = rowsOf(100, 2);
     const told = placeSamples({ head: emptyHead(), rows, settings: many, nowUs: NOON_US, room });
@@ -64,7 +73,7 @@ function emptyHead(): SampleHead {
   return { version: 0, samples: new HeadSamples(), sinceUs: undefined };
 }
 
-/** So many samples of each of so many series. */
+/** So many samples of each of so many series, on average. */
 function rowsOf(series: number, each = 1): SampleRows {
   const none = new Uint32Array(0);
   const count = series * each;

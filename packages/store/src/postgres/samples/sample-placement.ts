@@ -80,8 +80,8 @@ export function placeSamples(
   const perSeries = densePerSeries(samples, settings);
   const isDense =
     rows.verified.length >= settings.denseRowsMin &&
-    rows.verified.length >= perSeries * series &&
-    samples.count >= perSeries * samples.seriesCount;
+    rows.verified.length >= perSeries.ofBatch * series &&
+    samples.count >= perSeries.inAll * samples.seriesCount;
   const from = settings.densePerSeriesMin * samples.seriesCount;
   const cheaperFrom = from > settings.headRowsMin ? from : 0;
   if (!isDue && !isDense && !isFull(samples, settings)) return { kind: 'head', cheaperFrom };
@@ -95,14 +95,21 @@ export function placeSamples(
 
 /** Of what a full head would have of each of very many series. */
 const DENSE_SHARE = 0.5;
+/** Of that what the batch itself brings: the rest may wait already. */
+const DENSE_BATCH_SHARE = 0.375;
 
 /**
- * To wait in the head costs as much as half a row. Where a full one has few samples of each series,
- * a batch of half as many does not gain by it.
+ * Where a full head has few samples of each series, a batch does not gain by waiting in it: with an
+ * index of a quarter of a million series each of them costs there as much as a row, and what it has
+ * in common with those behind it is the row alone.
  */
-function densePerSeries({ seriesCount }: HeadSamples, settings: PackingSettings): number {
-  const { densePerSeriesMin, headRowsMax } = settings;
-  return Math.min(densePerSeriesMin, (DENSE_SHARE * headRowsMax) / seriesCount);
+function densePerSeries(
+  { seriesCount }: HeadSamples,
+  { densePerSeriesMin, headRowsMax }: PackingSettings,
+): Readonly<{ inAll: number; ofBatch: number }> {
+  const ofFull = (share: number): number =>
+    Math.min(densePerSeriesMin, (share * headRowsMax) / seriesCount);
+  return { inAll: ofFull(DENSE_SHARE), ofBatch: ofFull(DENSE_BATCH_SHARE) };
 }
 
 function isFull({ count, seriesCount }: HeadSamples, settings: PackingSettings): boolean {
