@@ -1,8 +1,8 @@
 /** One that takes longer is held up by something, and others need not be. */
 const TURN_US_MAX = 60_000_000;
 
-/** All together take a tenth of the time, however many partitions share it. */
-const SHARE = 10;
+/** All together take a twentieth of the time, however many partitions share it. */
+const SHARE = 20;
 /**
  * What a call took is not all work: a state that answers slowly is waited for. What takes more than
  * two seconds is taken for that, and would leave all others without a commit until they are
@@ -13,7 +13,7 @@ const REST_US_MAX = 20_000_000;
 /**
  * Which partition's large commit is under way: one at a time, because the pages of each are in
  * memory as a whole until it is done. Behind each is a rest, so that all of them together take a
- * tenth of the time, unless they are slow or overdue.
+ * twentieth of the time, unless they are slow or overdue.
  */
 export class LargeCommits {
   #turn: { partition: number; sinceUs: number } | undefined;

@@ -16,7 +16,7 @@ export interface TransformerSettings {
   tickMs: number;
   /**
    * State is committed this often while it changes; less often when that would take more than a
-   * twentieth of the time, or of all large states a tenth, and once a minute in any case.
+   * twentieth of the time, all large states together, and once a minute in any case.
    */
   commitMs: number;
   /** Bytes of entries in one record of `metrics.series`. */

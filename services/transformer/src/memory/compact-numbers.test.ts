@@ -6,8 +6,8 @@ function written(groups: readonly (readonly number[])[]): Uint8Array {
   const writer = new CompactWriter();
   writer.reset();
   for (const numbers of groups) {
-    writer.begin();
-    for (const number of numbers) writer.number(number);
+    const whole = { from: 0, end: numbers.length, width: 1, places: [0] };
+    writer.group(Float64Array.from(numbers), whole);
   }
   return writer.view().slice();
 }

@@ -17,51 +17,38 @@ const DIGITS_MAX = 5;
 const REPEATS = 6;
 const OTHERS = 7;
 const RUN_MAX = 15;
-const POWERS = [1, 10, 100, 1000, 10_000, 100_000] as const;
+const POWERS = Float64Array.of(1, 10, 100, 1000, 10_000, 100_000);
 /** Differences of such numbers are whole as well. */
 const WHOLE_MAX = 2 ** 52;
 const BYTES_MAX = 9;
 const SPECIALS = [NaN, Infinity, -Infinity, -0] as const;
 const AS_IS = 4;
+/** Of a larger number so many bits at a time are an integer of the machine's. */
+const PART = 2 ** 28;
 
 type NumberArray = Uint8Array | Uint32Array | Float64Array;
 
-/** Places of what a writer knows of the numbers before. */
-const LAST = 0;
-const SECOND_LAST = 1;
-const SCALED = 2;
-const given = new Float64Array(1);
 const double = new Float64Array(1);
 const doubleBytes = new Uint8Array(double.buffer);
+/** Numbers of a group that are no floats, as floats. */
+let floats = new Float64Array(64);
+
+/** Slots that begin `width` numbers apart, and places in each. */
+type Group = Readonly<{ from: number; end: number; width: number; places: readonly number[] }>;
+
+/** Where what is written of them begins. */
+interface Floats {
+  data: Float64Array;
+  at: number;
+}
 
 /** Writes numbers into memory of its own. */
 export class CompactWriter {
   #bytes: Uint8Array = new Uint8Array(65_536);
   #at = 0;
-  #digits = 0;
-  #scaledDigits = -1;
-  /** As a column: a number of a field lies on the heap, anew each time. */
-  readonly #numbers = new Float64Array(3);
-  /** Where the byte of a run stands that goes on; -1: none does. */
-  #run = -1;
 
   reset(): void {
     this.#at = 0;
-    this.begin();
-  }
-
-  /** What follows is told from nothing before it. */
-  begin(): void {
-    this.#digits = 0;
-    this.#scaledDigits = -1;
-    this.#numbers[LAST] = NaN;
-    this.#numbers[SECOND_LAST] = NaN;
-    this.#run = -1;
-  }
-
-  /** The numbers that follow are of another series: they may have fewer decimals. */
-  nextRow(): void {
-    this.#digits = 0;
   }
 
   view(): Uint8Array {
@@ -74,112 +61,17 @@ export class CompactWriter {
     this.#at += bytes.length;
   }
 
-  /** Of slots that begin `width` numbers apart those at some places, slot by slot. */
-  group(
-    data: NumberArray,
-    {
-      from,
-      end,
-      width,
-      places,
-    }: Readonly<{ from: number; end: number; width: number; places: readonly number[] }>,
-  ): void {
-    this.begin();
-    const count = places.length;
-    if (count === 1) {
-      for (let at = from + places[0]!; at < end; at += width) this.#next(data, at);
-      return;
+  /** Slot by slot; what it is written as is told from nothing before it. */
+  group(data: NumberArray, group: Group): void {
+    const { from, end, width, places } = group;
+    this.#reserve(Math.ceil((end - from) / width) * places.length * (BYTES_MAX + 1));
+    const [bytes, at] = [this.#bytes, this.#at];
+    if (data instanceof Float64Array) {
+      this.#at = writeGroup(bytes, { at, data, from, end, width, places });
+    } else {
+      const whole = { from: 0, end: end - from, width, places };
+      this.#at = writeGroup(bytes, { at, data: asFloats(data, from, end), ...whole });
     }
-    for (let at = from; at < end; at += width) {
-      this.nextRow();
-      for (let i = 0; i < count; i += 1) this.#next(data, at + places[i]!);
-    }
-  }
-
-  number(value: number): void {
-    given[0] = value;
-    this.#next(given, 0);
-  }
-
-  /** Not the number itself: handed from call to call each would lie on the heap. */
-  #next(data: NumberArray, at: number): void {
-    const value = data[at]!;
-    const numbers = this.#numbers;
-    const last = numbers[LAST]!;
-    const secondLast = numbers[SECOND_LAST]!;
-    numbers[SECOND_LAST] = last;
-    numbers[LAST] = value;
-    if (areSame(value, last)) this.#repeat(0);
-    else if (areSame(value, secondLast)) this.#repeat(0x10);
-    else {
-      this.#run = -1;
-      this.#reserve(BYTES_MAX + 1);
-      if (!this.#whole()) this.#other();
-    }
-  }
-
-  #repeat(alternates: number): void {
-    const run = this.#run;
-    if (run >= 0) {
-      const byte = this.#bytes[run]!;
-      if ((byte & 0x10) === alternates && (byte & RUN_MAX) < RUN_MAX) {
-        this.#bytes[run] = byte + 1;
-        return;
-      }
-    }
-    this.#reserve(1);
-    this.#run = this.#at;
-    this.#bytes[this.#at++] = (REPEATS << 5) | alternates | 1;
-  }
-
-  /** Of the last number, if it is one. */
-  #whole(): boolean {
-    const value = this.#numbers[LAST]!;
-    // What has no place among whole numbers, NaN and the infinities among them.
-    if (!(Math.abs(value) <= WHOLE_MAX) || (value === 0 && 1 / value < 0)) return false;
-    if (this.#fits(this.#digits)) return true;
-    for (let digits = 0; digits <= DIGITS_MAX; digits += 1) {
-      if (digits !== this.#digits && this.#fits(digits)) return true;
-    }
-    return false;
-  }
-
-  #fits(digits: number): boolean {
-    const numbers = this.#numbers;
-    const value = numbers[LAST]!;
-    const power = POWERS[digits]!;
-    const scaled = Math.round(value * power);
-    if (scaled / power !== value || Math.abs(scaled) > WHOLE_MAX) return false;
-    const difference = digits === this.#scaledDigits ? scaled - numbers[SCALED]! : scaled;
-    this.#digits = digits;
-    this.#scaledDigits = digits;
-    numbers[SCALED] = scaled;
-    const bytes = this.#bytes;
-    let left = difference < 0 ? -difference : difference;
-    const sign = difference < 0 ? 0x08 : 0;
-    const head = (digits << 5) | sign;
-    if (left < 8) {
-      bytes[this.#at++] = head | left;
-      return true;
-    }
-    bytes[this.#at++] = head | 0x10 | (left % 8);
-    left = Math.floor(left / 8);
-    for (; left >= 0x80; left = Math.floor(left / 0x80)) {
-      bytes[this.#at++] = 0x80 | (left % 0x80);
-    }
-    bytes[this.#at++] = left;
-    return true;
-  }
-
-  #other(): void {
-    const value = this.#numbers[LAST]!;
-    this.#scaledDigits = -1;
-    const special = specialOf(value);
-    this.#bytes[this.#at++] = (OTHERS << 5) | special;
-    if (special < AS_IS) return;
-    double[0] = value;
-    this.#bytes.set(doubleBytes, this.#at);
-    this.#at += 8;
   }
 
   #reserve(bytes: number): void {
@@ -190,6 +82,119 @@ export class CompactWriter {
   }
 }
 
+/**
+ * Returns where it ends. A million series are a hundred million numbers: what is known of those
+ * before stays in registers, as numbers of fields would lie on the heap, each anew.
+ */
+function writeGroup(bytes: Uint8Array, group: Group & Readonly<Floats>): number {
+  const { data, from, end, width, places } = group;
+  const count = places.length;
+  let { at } = group;
+  let last = NaN;
+  let secondLast = NaN;
+  let digits = 0;
+  let scaledDigits = -1;
+  let scaledLast = 0;
+  /** Where the byte of a run stands that goes on; -1: none does. */
+  let run = -1;
+  for (let slot = from; slot < end; slot += width) {
+    // Of several numbers of a slot the first may have fewer decimals than the last one before it.
+    if (count > 1) digits = 0;
+    for (let i = 0; i < count; i += 1) {
+      const value = data[slot + places[i]!]!;
+      const isLast = value === last && (value !== 0 || 1 / value === 1 / last);
+      if (isLast || (value === secondLast && (value !== 0 || 1 / value === 1 / secondLast))) {
+        secondLast = last;
+        last = value;
+        const alternates = isLast ? 0 : ALTERNATES;
+        if (run >= 0 && (bytes[run]! & ALTERNATES) === alternates && isOpen(bytes[run]!)) {
+          bytes[run]! += 1;
+        } else {
+          run = at;
+          bytes[at++] = (REPEATS << 5) | alternates | 1;
+        }
+        continue;
+      }
+      secondLast = last;
+      last = value;
+      run = -1;
+      const fitting = digitsOf(value, digits);
+      if (fitting < 0) {
+        scaledDigits = -1;
+        at = writeOther(bytes, at, value);
+        continue;
+      }
+      const scaled = Math.round(value * POWERS[fitting]!);
+      const difference = fitting === scaledDigits ? scaled - scaledLast : scaled;
+      digits = fitting;
+      scaledDigits = fitting;
+      scaledLast = scaled;
+      at = writeDifference(bytes, at, fitting << 5, difference);
+    }
+  }
+  return at;
+}
+
+function asFloats(data: NumberArray, from: number, end: number): Float64Array {
+  if (floats.length < end - from) floats = new Float64Array(end - from);
+  for (let i = from; i < end; i += 1) floats[i - from] = data[i]!;
+  return floats;
+}
+
+const ALTERNATES = 0x10;
+
+function isOpen(byte: number): boolean {
+  return (byte & RUN_MAX) < RUN_MAX;
+}
+
+/** By which power of ten a number is whole, the given one first; -1: by none. */
+function digitsOf(value: number, first: number): number {
+  // What has no place among whole numbers, NaN and the infinities among them.
+  if (!(Math.abs(value) <= WHOLE_MAX) || (value === 0 && 1 / value < 0)) return -1;
+  if (isWholeBy(value, first)) return first;
+  for (let digits = 0; digits <= DIGITS_MAX; digits += 1) {
+    if (digits !== first && isWholeBy(value, digits)) return digits;
+  }
+  return -1;
+}
+
+function isWholeBy(value: number, digits: number): boolean {
+  const power = POWERS[digits]!;
+  const scaled = Math.round(value * power);
+  return scaled / power === value && Math.abs(scaled) <= WHOLE_MAX;
+}
+
+function writeDifference(bytes: Uint8Array, start: number, kind: number, given: number): number {
+  const head = kind | (given < 0 ? 0x08 : 0);
+  const size = given < 0 ? -given : given;
+  let at = start;
+  if (size < 8) {
+    bytes[at++] = head | size;
+    return at;
+  }
+  let left = Math.floor(size / 8);
+  bytes[at++] = head | 0x10 | (size - 8 * left);
+  while (left >= PART) {
+    const rest = Math.floor(left / PART);
+    const part = left - PART * rest;
+    for (let shift = 0; shift < 28; shift += 7) bytes[at++] = 0x80 | ((part >>> shift) & 0x7f);
+    left = rest;
+  }
+  let small = left | 0;
+  for (; small >= 0x80; small >>>= 7) bytes[at++] = 0x80 | (small & 0x7f);
+  bytes[at++] = small;
+  return at;
+}
+
+function writeOther(bytes: Uint8Array, at: number, value: number): number {
+  const special = specialOf(value);
+  bytes[at] = (OTHERS << 5) | special;
+  if (special < AS_IS) return at + 1;
+  double[0] = value;
+  bytes.set(doubleBytes, at + 1);
+  return at + 9;
+}
+
 /** Which one of `SPECIALS` a number is that is not whole by any power; else AS_IS. */
 function specialOf(value: number): number {
   // What a NaN carries beside, nothing asks for: JavaScript does not promise to keep it.
@@ -197,10 +202,6 @@ function specialOf(value: number): number {
   if (value === Infinity) return 1;
   if (value === -Infinity) return 2;
   return value === 0 ? 3 : AS_IS;
-}
-
-function areSame(a: number, b: number): boolean {
-  return a === b && (a !== 0 || 1 / a === 1 / b);
 }
 
 /** Reads what `CompactWriter` wrote. Refuses what is cut off or means nothing. */
