@@ -321,7 +321,7 @@ export function describeFaults(name: string, start: () => Promise<TestServer>): 
           "datestyle = 'German'",
           'array_nulls = off',
         ]) {
-          await sql(`ALTER DATABASE ${String(rows[0]![0])} SET ${set}`);
+          await sql(`ALTER DATABASE ${rows[0]![0] as string} SET ${set}`);
         }
         const connected = postgres.openStore({ connection: database.connection, log: silentLog });
         const partitions = [1, 2, 3];
