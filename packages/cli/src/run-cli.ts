@@ -1,6 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { nearestWord } from '@millrace/rules';
-import { exitCodeOf, exitCodes, type ExitCode } from '@millrace/runtime';
+import { exitCodeOf, exitCodes, nearestWord, type ExitCode } from '@millrace/runtime';
 import { version } from '@millrace/single/running';
 import type { CliContext } from './cli-context.ts';
 import { addArchiveCommand } from './commands/archive.ts';

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { columnsOf, formatAggregate, parseAggregate, suggestAggregate } from './aggregate.ts';
-import { nearestWord } from './nearest-word.ts';
 import { AGGREGATES } from './rule.ts';
 
 describe('aggregates', () => {
@@ -54,16 +53,4 @@ describe('aggregates', () => {
       'distinct',
     ]);
   });
-});
-
-test.each([
-  ['keepRaw', 'keep_raw'],
-  ['kepe_raw', 'keep_raw'],
-  ['width', 'widths'],
-  ['mtach', 'match'],
-  ['nmae', 'name'],
-  ['b', undefined],
-  ['selector', undefined],
-])('the word nearest to %s is %s', (word, nearest) => {
-  expect(nearestWord(word, ['name', 'match', 'by', 'widths', 'keep_raw'])).toBe(nearest);
 });

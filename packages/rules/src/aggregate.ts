@@ -1,5 +1,5 @@
 import { STATE_COLUMNS, type StateColumn } from './compiled-rule.ts';
-import { nearestWord } from './nearest-word.ts';
+import { nearestWord } from '@millrace/runtime';
 import { AGGREGATES, RULE_LABEL_CHARS_MAX, type Aggregate, type AggregateName } from './rule.ts';
 
 /** What each aggregate is computed from, beside the count of samples every piece has. */
@@ -47,7 +47,7 @@ export function parseAggregate(text: string): Aggregate | undefined {
 export function suggestAggregate(text: string): string | undefined {
   const lower = text.toLowerCase();
   const other = OTHER_NAMES.find(([pattern]) => pattern.test(lower));
-  return other?.[1] ?? nearestWord(lower, AGGREGATES);
+  return other?.[1] ?? nearestWord(text, AGGREGATES);
 }
 
 export function formatAggregate({ name, label }: Aggregate): string {

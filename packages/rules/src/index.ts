@@ -18,7 +18,6 @@ export {
   type SampleExplanation,
   type SampleWindow,
 } from './explain.ts';
-export { nearestWord } from './nearest-word.ts';
 export { parseRules, type ParsedRules } from './parse-rules.ts';
 export { createPlacer, type Placement, type Placer, type PlacementTarget } from './placement.ts';
 export { readCompiledRules } from './read-compiled-rules.ts';

@@ -1,3 +1,4 @@
+import { nearestWord } from '@millrace/runtime';
 import {
   Composer,
   isAlias,
@@ -14,7 +15,6 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { RuleFault, type RuleProblem } from './codes.ts';
-import { nearestWord } from './nearest-word.ts';
 import { RULE_ALIASES_MAX } from './rule.ts';
 import { scalarOffset } from './scalar-offset.ts';
 

@@ -66,6 +66,7 @@ export {
 } from './settings/settings.ts';
 export { limitTime, type TimeLimit } from './time/time-limit.ts';
 export { settlesWithin } from './time/settles-within.ts';
+export { nearestWord } from './words/nearest-word.ts';
 export { Turns } from './time/turns.ts';
 export { listenForShutdown, type Shutdown } from './process/shutdown.ts';
 export type {

@@ -105,7 +105,6 @@ export { decodeHistogram, encodeHistogram } from './fields/histogram-codec.ts';
 export { DEFAULT_LABEL_LIMITS, type LabelLimits } from './samples/label-limits.ts';
 export { JSON_FORM } from './push/decode-json.ts';
 export { decodePush } from './push/decode-push.ts';
-export { closestWord } from './push/closest-word.ts';
 export { parseTime } from './push/parse-time.ts';
 export { otherUnit, UNDOUBTED_US, type TimeUnit } from './samples/time-unit.ts';
 export { readSample } from './push/read-sample.ts';

@@ -1,4 +1,5 @@
 import { MillraceError } from '../errors.ts';
+import { countChanges } from '../words/nearest-word.ts';
 import type { Setting } from './setting-kinds.ts';
 import { isServiceLink } from './service-link.ts';
 import { fileVariableOf, findSetting } from './setting-source.ts';
@@ -116,10 +117,10 @@ function isMeantForUs(name: string, known: ReadonlySet<string>): boolean {
   if (prefix === PREFIX) return true;
   const typed = prefix.toUpperCase();
   if (typed !== PREFIX && OTHER_PREFIX.test(typed)) return false;
-  if (editDistance(typed, PREFIX) > PREFIX_SLIPS_MAX) return false;
+  if (countChanges(typed, PREFIX) > PREFIX_SLIPS_MAX) return false;
   const corrected = [PREFIX, ...words].join('_').toUpperCase();
   const slipsMax = Math.min(REST_SLIPS_MAX, Math.floor(words.join('_').length / 4));
-  return [...known].some((variable) => editDistance(corrected, variable) <= slipsMax);
+  return [...known].some((variable) => countChanges(corrected, variable) <= slipsMax);
 }
 
 /**
@@ -206,25 +207,11 @@ function suggestion(name: string, known: ReadonlySet<string>): string {
   let best = '';
   let bestDistance = Infinity;
   for (const candidate of known) {
-    const distance = editDistance(name.toUpperCase(), candidate);
+    const distance = countChanges(name.toUpperCase(), candidate);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   // Farther than a third of the name is a coincidence and not a slip of the finger.
   return bestDistance <= name.length / 3 ? ` Did you mean ${best}?` : '';
-}
-
-/** Levenshtein distance, one row at a time. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }
 
 /** A relation between two settings that each are in range by themselves. */

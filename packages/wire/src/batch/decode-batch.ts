@@ -1,6 +1,6 @@
 import { SampleKind, type Label } from '@millrace/model';
+import { nearestWord } from '@millrace/runtime';
 import { DecodeError } from '../samples/decode-error.ts';
-import { closestWord } from '../push/closest-word.ts';
 import { quote } from '../samples/quote.ts';
 import { BatchReader } from './batch-reader.ts';
 
@@ -265,7 +265,7 @@ function readFields<F extends string>(
 const KEY_BYTES_MAX = 256;
 
 function unknownField(key: string, known: readonly string[]): DecodeError {
-  const meant = closestWord(key, known);
+  const meant = nearestWord(key, known);
   const hint = meant === undefined ? `there are ${known.join(', ')}` : `did you mean ${meant}?`;
   return new DecodeError('malformed_batch', `the batch has a field ${quote(key)}; ${hint}`);
 }

@@ -1,7 +1,7 @@
 import { compareBytes, METRIC_NAME_LABEL, SampleKind, type Label } from '@millrace/model';
+import { nearestWord } from '@millrace/runtime';
 import { checkLabels, isLonger, textFault, type Rejection } from '../samples/check-labels.ts';
 import { quote } from '../samples/quote.ts';
-import { closestWord } from './closest-word.ts';
 import { parseTime, unitFault } from './parse-time.ts';
 import { parseValue } from './parse-value.ts';
 import type { PushLimits } from './push-limits.ts';
@@ -148,7 +148,7 @@ function parseId(id: unknown, limits: PushLimits): string | Rejection {
 }
 
 function unknownField(field: string): Rejection {
-  const meant = OTHER_NAMES.get(field.toLowerCase()) ?? closestWord(field, FIELDS);
+  const meant = OTHER_NAMES.get(field.toLowerCase()) ?? nearestWord(field, FIELDS);
   const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
   return { reason: 'unknown_field', detail: `the field is ${quote(field)}${hint}` };
 }
@@ -157,7 +157,7 @@ function unknownKind(kind: unknown): Rejection {
   if (typeof kind !== 'string') {
     return { reason: 'unknown_kind', detail: `the kind is ${describe(kind)}` };
   }
-  const meant = closestWord(kind, [...KINDS.keys()].map(String));
+  const meant = nearestWord(kind, [...KINDS.keys()].map(String));
   const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
   return { reason: 'unknown_kind', detail: `the kind is ${quote(kind)}${hint}` };
 }

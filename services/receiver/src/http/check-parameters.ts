@@ -1,4 +1,4 @@
-import { closestWord } from '@millrace/wire';
+import { nearestWord } from '@millrace/runtime';
 import type { HttpRequest, HttpRoute } from './http-exchange.ts';
 import { RequestError } from './problem.ts';
 
@@ -16,7 +16,7 @@ export function checkParameters(request: HttpRequest, { parameters = [] }: HttpR
 }
 
 function unknownParameter(name: string, parameters: readonly string[]): RequestError {
-  const meant = closestWord(name, parameters);
+  const meant = nearestWord(name, parameters);
   const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
   return new RequestError({
     status: 400,

@@ -3,14 +3,15 @@ const WORD_CHARS_MAX = 40;
 
 /**
  * The known word that differs least, for "did you mean": at most two changes, and fewer than half
- * of its letters. The first of equals.
+ * of its letters. A capital is no change. The first of equals.
  */
 export function nearestWord(word: string, known: readonly string[]): string | undefined {
   if (word.length > WORD_CHARS_MAX) return undefined;
+  const typed = word.toLowerCase();
   let best: string | undefined;
   let bestChanges = 3;
   for (const candidate of known) {
-    const changes = countChanges(word, candidate);
+    const changes = countChanges(typed, candidate.toLowerCase());
     if (changes < bestChanges && changes * 2 < candidate.length) {
       best = candidate;
       bestChanges = changes;
@@ -23,7 +24,7 @@ export function nearestWord(word: string, known: readonly string[]): string | un
  * Letters to insert, remove, replace or swap with their neighbour (the "optimal string alignment"
  * distance), by the usual table of prefixes.
  */
-function countChanges(a: string, b: string): number {
+export function countChanges(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i += 1) {
