@@ -11,6 +11,8 @@ import { batchAt, ScriptedBroker } from '../testing/scripted-broker.ts';
 
 const AT_ONCE = { bytesMax: 1000, waitMs: 0 } as const;
 const RETRY_MS = 250;
+/** How long a reader is not fetched for after a failure. */
+const REST_MS = 100;
 
 describe('what fetches bring to readers', () => {
   const ended: (() => void)[] = [];
@@ -129,11 +131,15 @@ describe('what fetches bring to readers', () => {
     const { broker, reader } = begin();
     broker.partitions.set(0, { end: 2, records: await records() });
     const stuck = reader(0, 0);
-    await expect(stuck.next(AT_ONCE)).rejects.toMatchObject({
-      code: STREAM_CODES.broken,
-      kind: 'transient',
-    });
-    expect(broker.fetches.length).toBeLessThan(10);
+    const sinceMs = performance.now();
+    // On a busy machine the first answers may come when nobody waits for them any more.
+    await vi.waitFor(async () => {
+      const told = { code: STREAM_CODES.broken, kind: 'transient' };
+      await expect(stuck.next(AT_ONCE)).rejects.toMatchObject(told);
+    }, 5000);
+    // After each failure it rests, and two requests at most are under way.
+    const rests = Math.floor((performance.now() - sinceMs) / REST_MS);
+    expect(broker.fetches.length).toBeLessThanOrEqual(2 * (1 + rests));
     broker.partitions.set(0, { end: 2, records: await batchAt(0, 'a', 'b') });
     const read = (): Promise<unknown> => stuck.next({ bytesMax: 1000, waitMs: 5000 });
     await vi.waitFor(async () => expect(await read()).toHaveLength(2), 5000);
