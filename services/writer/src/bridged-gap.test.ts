@@ -23,3 +23,20 @@ it('what comes between a gap and what continues it is taken, of another source',
   });
   expect(samplesOf(database)).toEqual(expect.arrayContaining(expectedSamples(0, 9)));
 });
+
+it('a job of which something is missing is taken again once it is put out from there', async () => {
+  const ofJob = { source: 'job-7' };
+  await bench.append(recordsOf({ from: at(2), position: 3, ...ofJob }));
+  const { database } = bench;
+  const markOf = (source: string) => database.marks.find((one) => one.source === source)?.mark;
+  bench.start();
+  // The partition goes on without it.
+  await bench.append(recordsOf({ position: 4 }));
+  await until(() => expect(markOf('live')).toEqual(at(4)));
+  expect(markOf('job-7')).toEqual(at(0));
+  // Its process lost its state, and begins anew.
+  await bench.append(recordsOf({ position: 3, ...ofJob }));
+  await bench.append(recordsOf({ from: at(4), position: 6 }));
+  await until(() => expect(markOf('live')).toEqual(at(6)));
+  expect(markOf('job-7')).toEqual(at(3));
+});

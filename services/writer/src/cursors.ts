@@ -59,7 +59,7 @@ export class Cursors {
     this.#bySource.set(cursor.key.source, cursor);
   }
 
-  /** Nothing of its source is taken any more. */
+  /** What does not continue its source is passed over, until something does. */
   setAside(cursor: Cursor): void {
     this.#aside.add(cursor.key.source);
   }
@@ -71,14 +71,16 @@ export class Cursors {
 
   /** Of the record at `offset` of the log. */
   verdict(header: SeriesRecordHeader, offset: number): Verdict {
-    if (this.#aside.has(header.source)) return 'below';
     const continued = this.#continuedAt.get(header.source);
     if (continued?.logId === header.logId && offset < continued.offset) return 'below';
     const { next } = this.at(header);
     // Whatever it holds: a job that was dropped on the way leaves a gap.
     if (this.#closed.get(header.source) === header.logId) return 'below';
     if (compareAddress(header.to, next) <= 0) return 'below';
-    return compareAddress(header.from, next) > 0 ? 'gap' : 'covers';
+    const isAside = this.#aside.has(header.source);
+    if (compareAddress(header.from, next) > 0) return isAside ? 'below' : 'gap';
+    if (isAside) this.#aside.delete(header.source);
+    return 'covers';
   }
 }
 

@@ -43,6 +43,7 @@ export const Emphasis = {
   lostResults: { fates: { loseResults: 0.1 } },
   damagedStates: { fates: { damageState: 0.1, transformers: 0.2 } },
   jobs: { fates: { beginJob: 0.5, crashStore: 0 } },
+  jobsAndCrashes: { fates: { beginJob: 0.3, crashStore: 0.1 } },
   /** Receivers' clocks are wrong by minutes, and differ. */
   wrongClocks: { skewUsMax: 600 * SECOND_US, fates: { receivers: 0.2 } },
   checkpoints: CHECKPOINTS,

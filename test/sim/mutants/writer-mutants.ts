@@ -16,8 +16,8 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${WRITER}/cursors.ts`,
-        text: "return compareAddress(header.from, next) > 0 ? 'gap' : 'covers';",
-        replacement: "return 'covers';",
+        text: "if (compareAddress(header.from, next) > 0) return isAside ? 'below' : 'gap';",
+        replacement: '',
       },
     ],
   },
@@ -99,6 +99,17 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
         file: `${WRITER}/check-not-ahead.ts`,
         text: 'if (isCounted) await checkCounted(where, counted, start);',
         replacement: '',
+      },
+    ],
+  },
+  {
+    name: 'a job of which something is missing is never taken again',
+    emphasis: Emphasis.jobsAndCrashes,
+    patches: [
+      {
+        file: `${WRITER}/cursors.ts`,
+        text: 'if (isAside) this.#aside.delete(header.source);',
+        replacement: "if (isAside) return 'below';",
       },
     ],
   },
