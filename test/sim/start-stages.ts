@@ -71,6 +71,7 @@ export function startWriter(
   const history = new HistoryReader(stream);
   const owned = (): number[] => stage.status().partitions.map(({ partition }) => partition);
   const releasing = releasingEvents(store, {
+    stream,
     retention: new CheckpointRetention({ stream }, plan.checkpoint),
     readPosition: (partition) => process.act(() => parts.positions.readPosition(partition)),
     owned,

@@ -1,3 +1,4 @@
+export { BelievedMarks } from './believed-marks.ts';
 export { keepExpiring } from './keep-expiring.ts';
 export { releasingEvents, type ReadStatePosition } from './release-events.ts';
 export type { StoredMarks } from './partition-writer.ts';

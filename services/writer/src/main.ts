@@ -162,6 +162,7 @@ async function compose(
   host.onClose(() => watch.stop());
   const owned = (): number[] => writer.status().partitions.map(({ partition }) => partition);
   const releasing = releasingEvents(store, {
+    stream,
     heldFrom: (partition, logId) => heldByJobs({ history, places }, partition, logId),
     retention: new CheckpointRetention({ stream, archivedTo }, settings.checkpoint),
     log,

@@ -4,6 +4,7 @@ import { silentLog, systemClock, type Log } from '@millrace/runtime';
 import { createMemoryStore, MemoryStoreDatabase } from '@millrace/store/memory';
 import { TOPIC_EVENTS } from '@millrace/stream';
 import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
+import { encodeEventsRecord, EventsRecordKind } from '@millrace/wire';
 import { expect, test } from 'vitest';
 import { releasingEvents, type ReadStatePosition } from './release-events.ts';
 import { at, setMark } from './testing/expectations.ts';
@@ -25,8 +26,10 @@ async function begin(
   const producer = stream.producer();
   const database = new MemoryStoreDatabase();
   for (let partition = 0; partition < PARTITIONS; partition += 1) {
-    for (let i = 0; i < 10; i += 1)
-      await producer.append(TOPIC_EVENTS, partition, Uint8Array.of(i));
+    for (let i = 0; i < 10; i += 1) {
+      const tick = { kind: EventsRecordKind.tick, receivedAtUs: systemClock.nowUs() } as const;
+      await producer.append(TOPIC_EVENTS, partition, encodeEventsRecord(tick));
+    }
     setMark(database, at(6), partition);
     for (const position of CHECKPOINTS) {
       await appendCheckpoint(stream, { partition, logId: TEST_LOG_ID, position });
@@ -35,13 +38,13 @@ async function begin(
   const owned = () => [0, 1, 2];
   const retention = new CheckpointRetention({ stream }, DEFAULT_CHECKPOINT_SETTINGS);
   const held = heldFrom === undefined ? {} : { heldFrom };
-  const parts = { retention, readPosition, owned, log, ...held };
+  const parts = { stream, retention, readPosition, owned, log, ...held };
   const store = releasingEvents(createMemoryStore(database), parts);
   const starts = async (): Promise<number[]> => {
     const bounds = Array.from({ length: PARTITIONS }, (_, p) => stream.bounds(TOPIC_EVENTS, p));
     return (await Promise.all(bounds)).map(({ start }) => start);
   };
-  return { store, starts };
+  return { store, starts, database };
 }
 
 test('events are forgotten up to a checkpoint of what is folded and stored', async () => {
@@ -93,4 +96,14 @@ test('what a job still has to fold is kept, and all while nobody knows what that
   held[1] = held[2] = Infinity;
   await store.flushedMarks();
   expect(await starts()).toEqual([5, 5, 5, 0]);
+});
+
+test('of a log that lost its end and has grown again nothing is forgotten', async () => {
+  const folded = { logId: TEST_LOG_ID, position: 9 };
+  const { store, starts, database } = await begin(async () => folded);
+  const stored = database.marks.find(({ partition }) => partition === 1)!;
+  // All that is there came later than what the store has counted.
+  Object.assign(stored, { position: 6, partitionTimeUs: systemClock.nowUs() - 60_000_000 });
+  await store.flushedMarks();
+  expect(await starts()).toEqual([5, 0, 5, 0]);
 });

@@ -1,6 +1,8 @@
 import type { CheckpointRetention } from '@millrace/checkpoint';
 import { errorText, type Log } from '@millrace/runtime';
 import type { Store, StoredMark } from '@millrace/store';
+import type { Stream } from '@millrace/stream';
+import { BelievedMarks } from './believed-marks.ts';
 
 /** How far the state of a partition is committed. */
 export type ReadStatePosition = (
@@ -16,6 +18,7 @@ export type ReadStatePosition = (
 export function releasingEvents(
   store: Store,
   parts: Readonly<{
+    stream: Stream;
     retention: CheckpointRetention;
     readPosition: ReadStatePosition;
     owned: () => readonly number[];
@@ -25,6 +28,7 @@ export function releasingEvents(
   }>,
 ): Store {
   const { log } = parts;
+  const believed = new BelievedMarks(parts.stream);
   let isFailing = false;
   return {
     marks: (partition) => store.marks(partition),
@@ -33,7 +37,7 @@ export function releasingEvents(
     flushedMarks: async () => {
       const marks = await store.flushedMarks();
       try {
-        await releaseAll(parts, marks);
+        await releaseAll({ ...parts, believed }, marks);
         isFailing = false;
       } catch (error) {
         // Once: it lasts as long as whatever is wrong, and only costs room.
@@ -48,13 +52,19 @@ export function releasingEvents(
 }
 
 async function releaseAll(
-  { retention, readPosition, owned, heldFrom = noneHeld }: Parameters<typeof releasingEvents>[1],
+  {
+    retention,
+    readPosition,
+    owned,
+    heldFrom = noneHeld,
+    believed,
+  }: Parameters<typeof releasingEvents>[1] & Readonly<{ believed: BelievedMarks }>,
   marks: ReadonlyMap<number, StoredMark>,
 ): Promise<void> {
   retention.keepOnly(owned());
   const releases = owned().map(async (partition) => {
     const stored = marks.get(partition);
-    if (stored === undefined) return;
+    if (stored === undefined || !(await believed.has(partition, stored))) return;
     const folded = await readPosition(partition);
     if (folded?.logId !== stored.logId) return;
     const held = await heldFrom(partition, stored.logId);

@@ -12,9 +12,9 @@ import { HistoryReader } from '@millrace/control';
 import type { PostgresConnection, Store } from '@millrace/store';
 import type { PostgresStore } from '@millrace/store/postgres';
 import { createTimescaleStore, migrateTimescale } from '@millrace/store/timescale';
-import { TOPIC_SERIES } from '@millrace/stream';
+import { TOPIC_SERIES, type Stream } from '@millrace/stream';
 import { openSegmentStream, type SegmentStream } from '@millrace/stream/segment';
-import { createWriter, keepExpiring } from '@millrace/writer';
+import { BelievedMarks, createWriter, keepExpiring } from '@millrace/writer';
 import { publishPositions } from './shared-positions.ts';
 import type { FlushedMark, WriterThread } from './thread-data.ts';
 import { hostStage, type ThreadHost } from './thread-host.ts';
@@ -45,7 +45,7 @@ hostStage<WriterThread>((host) => {
       settings: { retention: data.settings.store.retention },
     });
     const marks = publishPositions(data.sharedPositions);
-    const parts = { stream, store: noting(store, flushed), clock, log, meter, marks };
+    const parts = { stream, store: noting(store, stream, flushed), clock, log, meter, marks };
     writer = createWriter(parts, { largeBatchesMax: largeBatchesMax() });
     host.run(writer);
     const upkeep = { store, history: new HistoryReader(stream), clock, log };
@@ -126,14 +126,17 @@ async function makeReady(
 }
 
 /** The same store; what it flushed is noted, because the events log waits for it as well. */
-function noting(store: Store, flushed: Map<number, FlushedMark>): Store {
+function noting(store: Store, stream: Stream, flushed: Map<number, FlushedMark>): Store {
+  const believed = new BelievedMarks(stream);
   return {
     marks: (partition) => store.marks(partition),
     openMark: (key) => store.openMark(key),
     apply: (batch) => store.apply(batch),
     flushedMarks: async () => {
       const marks = await store.flushedMarks();
-      for (const [partition, { logId, mark }] of marks) {
+      for (const [partition, stored] of marks) {
+        const { logId, mark } = stored;
+        if (!(await believed.has(partition, stored))) continue;
         flushed.set(partition, { partition, logId, offset: mark.offset });
       }
       return marks;
