@@ -45,6 +45,7 @@ export const SIM_COUNTS = [
   // Of them: those made again from one, and those of which the log had forgotten the beginning.
   'restored',
   'restoredFromCut',
+  'restoredStores',
   // Of no use when they were needed; not made for want of room; damaged; never completed.
   'passedOver',
   'putOff',
@@ -147,6 +148,7 @@ function countCheckpoints(world: SimWorld, seen: SimVerdict['seen']): void {
   seen.checkpoints += lines.of('Checkpoint made.');
   seen.restored += lines.of(RESTORED);
   seen.restoredFromCut += world.restoredFromCut;
+  seen.restoredStores += world.restoredStores;
   seen.passedOver += lines.of('A checkpoint is of no use; an older one is looked for.');
   seen.putOff += lines.of(
     'No checkpoint was made: the store is too far behind for older ones to be released.',

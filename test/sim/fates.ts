@@ -38,6 +38,7 @@ export class Fates {
       this.#world.person.makeCheckpoint(random.int(SIM_PARTITIONS));
     }
     if (random.chance(fates.crashStore)) this.#world.crashStore();
+    if (fates.restoreStore > 0) this.#dumpOrRestore();
     if (random.chance(fates.beginJob)) this.#world.beginJob();
     if (random.chance(fates.suspend)) {
       this.#world.clock.leap((1 + random.int(this.#plan.suspendSecondsMax)) * SECOND_US);
@@ -102,6 +103,12 @@ export class Fates {
     const snapshot = this.#snapshots[partition];
     if (snapshot === undefined) return;
     Object.assign(database.partition(partition), copyState(snapshot));
+  }
+
+  #dumpOrRestore(): void {
+    const { random } = this.#world;
+    if (random.chance(0.1)) this.#world.dumpStore();
+    if (random.chance(this.#plan.fates.restoreStore)) this.#world.restoreStore();
   }
 
   /** Append times step back and ahead. */

@@ -41,6 +41,8 @@ export interface FateRates {
   makeCheckpoint: number;
   /** The database comes back with what it had flushed. */
   crashStore: number;
+  /** A person puts an older dump of it back; only beside a log that forgets nothing. */
+  restoreStore: number;
   beginJob: number;
   /** Everything stands still, and time goes on. */
   suspend: number;
@@ -96,6 +98,7 @@ const SECOND_US = 1_000_000;
 const MINUTE_US = 60 * SECOND_US;
 
 /** Bounds whose reaching costs nothing but repeated definitions and more pieces. */
+const RATES = [0, 0.3, 1, 2];
 const TIGHT_BOUNDS: Partial<FoldSettings> = { definitionsMax: 7, labelSetsMax: 7, metadataMax: 1 };
 
 /** Most runs are short, some are long, and each has its own mixture of what goes wrong. */
@@ -105,7 +108,7 @@ export function planRun(seed: number): SimPlan {
   const isLong = weight > 0.9;
   const activeSeconds = 30 + random.int(60) + (isLong ? 120 : 0);
   // Some worlds are calm: what is rare must not always drown in what is not.
-  const some = (rate: number): number => random.pick([0, 0.3, 1, 2]) * rate;
+  const some = (rate: number): number => random.pick(RATES) * rate;
   const late = some(0.02);
   const crashStore = some(0.01);
   const plan: SimPlan = {
@@ -129,8 +132,9 @@ export function planRun(seed: number): SimPlan {
       rollBackState: some(0.01),
       damageState: some(0.005),
       crashStore,
-      // A job's mark that went back is noticed by nobody yet: only live marks are flushed and told.
-      beginJob: crashStore > 0 ? 0 : some(0.02),
+      restoreStore: 0,
+      // Drawn apart where there were no jobs once: all else of those seeds is what it was.
+      beginJob: crashStore > 0 ? new Random(seed ^ 0x10b).pick(RATES) * 0.02 : some(0.02),
       moveLogClock: some(0.03),
       change: some(0.04),
       storeAway: some(isLong ? 0.02 : 0.005),
@@ -182,6 +186,9 @@ export function planRun(seed: number): SimPlan {
     endsWithOtherLog: seed % 4 === 3,
     endsWithOlderLog: seed % 4 === 2,
   };
+  // Drawn apart: it came later than the seeds.
+  const restoreStore = new Random(seed ^ 0xd0b).pick(RATES) * 0.01;
+  if (plan.stream.segmentBytes === undefined) plan.fates.restoreStore = restoreStore;
   // Receivers must not count on more labels being remembered than are.
   if (plan.settings.labelSetsMax !== undefined) plan.receivers.definitionsBetweenMax = 0;
   return plan;

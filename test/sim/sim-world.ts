@@ -75,6 +75,7 @@ export class SimWorld {
   readonly person: SimPerson;
   /** States that a checkpoint took the place of when the log had no beginning any more. */
   restoredFromCut = 0;
+  restoredStores = 0;
   /** By partition, the offset of a record that nobody can fold. */
   readonly poisonedAt: Map<number, number> = new Map();
   readonly #senders: Senders;
@@ -164,6 +165,16 @@ export class SimWorld {
   /** The database crashes: what it had not flushed is gone. */
   crashStore(): void {
     this.#crash.crash(this.store);
+  }
+
+  /** A person keeps a copy of the database for later, … */
+  dumpStore(): void {
+    this.#crash.dump(this.store);
+  }
+
+  /** … and puts it back. */
+  restoreStore(): void {
+    if (this.#crash.restore(this.store)) this.restoredStores += 1;
   }
 
   /** Something that was broken is mended by a person, who takes his time. */

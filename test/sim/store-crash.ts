@@ -6,6 +6,7 @@ import { MemoryStoreDatabase } from '@millrace/store/memory';
  */
 export class StoreCrash {
   #flushed = copyOf(new MemoryStoreDatabase());
+  #dump: MemoryStoreDatabase | undefined;
 
   /** Everything applied so far survives from now on. */
   flush(store: MemoryStoreDatabase): void {
@@ -21,6 +22,19 @@ export class StoreCrash {
 
   crash(store: MemoryStoreDatabase): void {
     Object.assign(store, copyOf(this.#flushed));
+  }
+
+  /** A dump is made of it. */
+  dump(store: MemoryStoreDatabase): void {
+    this.#dump = copyOf(store);
+  }
+
+  /** The last dump takes its place. False when there is none. */
+  restore(store: MemoryStoreDatabase): boolean {
+    if (this.#dump === undefined) return false;
+    this.#flushed = this.#dump;
+    this.crash(store);
+    return true;
   }
 }
 
@@ -44,6 +58,7 @@ function copyOf(store: MemoryStoreDatabase): MemoryStoreDatabase {
     editions: new Map(editions),
     editionStarts: [...store.editionStarts],
     editionEnds: [...store.editionEnds],
+    jobEnds: [...store.jobEnds],
     served: new Map(served),
     shown: shown.copy(),
     totals: new Map(store.totals),
