@@ -69,7 +69,7 @@ export class JointFold {
   #found = new Float64Array(256);
   #turn = 0;
   /** No record at hand has a partition time at or above it. */
-  #untilUs = 0;
+  #untilUs = -Infinity;
   /** Of the records of a group: where their values begin, and their times. */
   readonly #rowStarts = new Int32Array(RECORDS_MAX);
   readonly #rowTimes = new Float64Array(RECORDS_MAX);
@@ -193,6 +193,8 @@ export class JointFold {
     const { width } = series;
     const heads = series.head.data;
     const shortest = series.shortest.data;
+    const floors = series.floor.data;
+    const floorValues = series.floorValue.data;
     const seenTimes = series.times.data;
     const seenValues = series.values.data;
     const [starts, times, values] = [this.#rowStarts, this.#rowTimes, this.#values];
@@ -210,8 +212,8 @@ export class JointFold {
       // The last one that goes may be one of these samples.
       const gone = first + ((place + count - 1) % width);
       const isOfThese = count > width;
-      series.floor.data[slot] = isOfThese ? times[kept - 1]! : seenTimes[gone]!;
-      series.floorValue.data[slot] = isOfThese ? values[starts[kept - 1]! + j]! : seenValues[gone]!;
+      floors[slot] = isOfThese ? times[kept - 1]! : seenTimes[gone]!;
+      floorValues[slot] = isOfThese ? values[starts[kept - 1]! + j]! : seenValues[gone]!;
       place = (place + kept) % width;
       for (let k = kept; k < count; k += 1) {
         seenTimes[first + place] = times[k]!;
@@ -232,15 +234,19 @@ export class JointFold {
     const { width } = series;
     const [starts, times, values] = [this.#rowStarts, this.#rowTimes, this.#values];
     const increases = this.#increases;
+    const heads = series.head.data;
+    const lastStarts = series.start.data;
+    const seenTimes = series.times.data;
+    const seenValues = series.values.data;
     const counts = isCounter(kind);
     const isDelta = kind === SampleKind.delta;
     for (let j = 0; j < length; j += 1) {
       const slot = slots[j]!;
-      const head = series.head.data[slot]!;
+      const head = heads[slot]!;
       const newest = slot * width + (head === 0 ? width : head) - 1;
-      const startUs = series.start.data[slot]!;
-      let previousUs = series.times.data[newest]!;
-      let previous = series.values.data[newest]!;
+      const startUs = lastStarts[slot]!;
+      let previousUs = seenTimes[newest]!;
+      let previous = seenValues[newest]!;
       for (let k = 0; k < count; k += 1) {
         const at = starts[k]! + j;
         const timeUs = times[k]!;

@@ -52,7 +52,7 @@ export class JointGroup {
   #toUs = Infinity;
   /** No interval of what is remembered, or passes below the floor, is shorter, or longer. */
   #shortestUs = Infinity;
-  #longestUs = 0;
+  #longestUs = -Infinity;
 
   constructor(layout: RecordLayout, kind: number) {
     this.layout = layout;
@@ -99,6 +99,7 @@ export class JointGroup {
   ): SeriesPlacement | undefined {
     const { definedUntilUs, besideUntilUs, definedKinds, definedLives } = placements.timed;
     const { slots, keys } = this.layout;
+    const { life } = definitions;
     let first = expected;
     for (let j = 0; j < slots.length; j += 1) {
       let slot = slots[j]!;
@@ -122,7 +123,7 @@ export class JointGroup {
         placement.shape === first.shape &&
         untilUs <= definedUs[slot]! &&
         definedKinds[slot] === this.kind &&
-        definedLives[slot] === definitions.life;
+        definedLives[slot] === life;
       if (!isUsual) return undefined;
     }
     return first;
@@ -131,16 +132,21 @@ export class JointGroup {
   /** False: something that one of the series remembers is unusual, or not older than this time. */
   lookAtTimes(series: SeriesMemory, timeUs: number): boolean {
     const { width } = series;
+    const counts = series.count.data;
+    const valueless = series.valueless.data;
+    const heads = series.head.data;
+    const floors = series.floor.data;
+    const shortest = series.shortest.data;
     const times = series.times.data;
     const { slots } = this.layout;
     let shortestUs = Infinity;
-    let longestUs = 0;
+    let longestUs = -Infinity;
     for (let j = 0; j < slots.length; j += 1) {
       const slot = slots[j]!;
-      if (series.count.data[slot] !== width || series.valueless.data[slot] !== 0) return false;
+      if (counts[slot] !== width || valueless[slot] !== 0) return false;
       const first = slot * width;
-      let place = series.head.data[slot]!;
-      let beforeUs = series.floor.data[slot]!;
+      let place = heads[slot]!;
+      let beforeUs = floors[slot]!;
       for (let i = 0; i < width; i += 1) {
         const atUs = times[first + place]!;
         if (atUs - beforeUs > longestUs) longestUs = atUs - beforeUs;
@@ -151,7 +157,7 @@ export class JointGroup {
       if (!(stepUs > 0)) return false;
       if (stepUs > longestUs) longestUs = stepUs;
       if (stepUs < shortestUs) shortestUs = stepUs;
-      if (series.shortest.data[slot]! < shortestUs) shortestUs = series.shortest.data[slot]!;
+      if (shortest[slot]! < shortestUs) shortestUs = shortest[slot]!;
     }
     this.#shortestUs = shortestUs;
     this.#longestUs = longestUs;

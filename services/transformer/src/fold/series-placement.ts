@@ -211,7 +211,18 @@ export class Placements {
     const all = [...targets, ...beside];
     const wantsIncrease = all.some(({ plan }) => plan.wantsIncrease);
     const placed = { keepRaw, rawDroppedBy, wantsIncrease, droppedBy, targets, beside, all };
-    const placement = { ...placed, shape: this.#shapeOf(placed) };
+    const shape = this.#shapeOf(placed);
+    // Not spread: what is copied so is to the engine another kind of object than the first one was.
+    const placement: SeriesPlacement = {
+      keepRaw,
+      rawDroppedBy,
+      wantsIncrease,
+      droppedBy,
+      targets,
+      beside,
+      all,
+      shape,
+    };
     this.#shared.set(name, placement);
     return placement;
   }
