@@ -44,8 +44,8 @@ export class JointGroup {
   readonly series: number;
   /** Numbers of its records among those at hand, ascending. */
   readonly rows: number[] = [];
-  /** By column, of each series. */
-  pieces: Int32Array = new Int32Array(0);
+  /** By column, of each series; valid as long as no other group is of its layout. */
+  pieces: Int32Array;
   #newestUs = -Infinity;
   /** Of all windows the one that begins last, and where the first of them ends. */
   #fromUs = -Infinity;
@@ -58,6 +58,7 @@ export class JointGroup {
     this.layout = layout;
     this.kind = kind;
     this.series = layout.slots.length;
+    this.pieces = layout.room;
   }
 
   get lastRow(): number {
@@ -167,8 +168,11 @@ export class JointGroup {
   /** Finds the pieces that the series were folded into the last time; false: one is not open. */
   findPieces({ placements, windows }: FoldTables, columns: readonly JointColumn[]): boolean {
     const numbers = windows.pieces.numbers.data;
-    const { slots } = this.layout;
-    this.pieces = new Int32Array(columns.length * slots.length);
+    const { layout } = this;
+    const { slots } = layout;
+    const length = columns.length * slots.length;
+    if (layout.room.length < length) layout.room = new Int32Array(length);
+    this.pieces = layout.room;
     for (const { number, targetNumber, widthNumber, ...column } of columns) {
       const { isOwn, lane, stride, widthUs, plan } = column;
       const own = isOwn ? placements.timed.hints(lane) : undefined;

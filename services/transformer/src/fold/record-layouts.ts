@@ -11,6 +11,8 @@ export interface RecordLayout {
   keys: Uint32Array;
   /** Where each stood in the memory of series; -1: it was not looked for. A hint. */
   slots: Int32Array;
+  /** Room for what is found of them: as much as was needed before. */
+  room: Int32Array;
   /** Which one came behind it the last time. */
   next: RecordLayout | undefined;
 }
@@ -49,7 +51,8 @@ export class RecordLayouts {
     const copy = new Uint8Array(keys.buffer);
     copy.set(fingerprints);
     const slots = new Int32Array(series).fill(NONE);
-    const layout = { fingerprints: copy, keys, slots, next: undefined };
+    const room = new Int32Array(0);
+    const layout = { fingerprints: copy, keys, slots, room, next: undefined };
     this.#known.set(begin, layout);
     return layout;
   }
