@@ -18,7 +18,7 @@ import type { SeriesPlacement } from './series-placement.ts';
 import { maxOf, minOf } from './window-fold.ts';
 
 /** Fewer samples of each series, on an average, are folded one record after the other. */
-const ROWS_MIN = 4;
+const ROWS_MIN = 2;
 const RECORDS_MAX = 1024;
 
 // As in `quick-windows.ts`: to the engine these are numbers.
