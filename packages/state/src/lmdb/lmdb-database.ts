@@ -1,4 +1,6 @@
 import { open, type RootDatabase } from 'lmdb';
+import { checkLmdbFile } from './lmdb-file.ts';
+import { trialKey } from './lmdb-layout.ts';
 
 /**
  * Addresses, no memory. When its file outgrows the map, LMDB maps all of it anew and keeps the map
@@ -6,8 +8,25 @@ import { open, type RootDatabase } from 'lmdb';
  */
 const MAP_BYTES = 2 ** 36;
 
-/** The environment in a directory that is there. */
+/**
+ * LMDB ends the process when the list of free pages has never had an entry and a transaction frees
+ * very many, unless the process made the file: it looks for the last entry of a list that it is
+ * just making. Each transaction but the first one leaves an entry.
+ */
+const TRANSACTIONS_MIN = 2;
+
+/** The environment in a directory that is there. Throws when its file is none of LMDB's. */
 export function openLmdbDatabase(directory: string): RootDatabase<Uint8Array, Uint8Array> {
+  const transactions = checkLmdbFile(directory);
+  const database = openFile(directory);
+  if (transactions < TRANSACTIONS_MIN) {
+    database.putSync(trialKey(), new Uint8Array(0), 0);
+    database.removeSync(trialKey());
+  }
+  return database;
+}
+
+function openFile(directory: string): RootDatabase<Uint8Array, Uint8Array> {
   return open<Uint8Array, Uint8Array>({
     path: directory,
     noSubdir: false,

@@ -22,17 +22,18 @@ const UNWRITTEN_PAGES_MAX = 64;
 
 /**
  * Refuses a data file that is none of LMDB or was cut off. LMDB's binding would end the process
- * on the one, without a word, as soon as it is opened, and on the other at some later read.
+ * on the one, without a word, as soon as it is opened, and on the other at some later read. Returns
+ * how many transactions it has seen: 0 when there is none.
  */
-export function checkLmdbFile(directory: string): void {
+export function checkLmdbFile(directory: string): number {
   const path = join(directory, 'data.mdb');
   const file = openIfThere(path);
-  if (file === undefined) return;
+  if (file === undefined) return 0;
   try {
     const { size } = fstatSync(file);
     const first = descriptionAt(file, 0);
     // LMDB writes both pages when it creates a file; an empty one was never a database.
-    if (size === 0) return;
+    if (size === 0) return 0;
     const pageSize = first.readUInt32LE(PAGE_SIZE_AT);
     const isPageSize = pageSize >= 512 && pageSize <= 65_536;
     const second = descriptionAt(file, isPageSize ? pageSize : 4_096);
@@ -48,6 +49,7 @@ export function checkLmdbFile(directory: string): void {
       const detail = `the file has ${size} bytes, and describes itself as at least ${described}`;
       throw corruptState({ where: path, detail });
     }
+    return Number(newest.readBigUInt64LE(TRANSACTION_AT));
   } finally {
     closeSync(file);
   }

@@ -172,12 +172,44 @@ describe('LmdbStateStore', () => {
       expect((await store.load(0))?.pages.size).toBe(pages.size);
       expected = next;
     }
-    const file = join(directory, 'data.mdb');
-    const maps = readFileSync('/proc/self/maps', 'utf8').split('\n');
-    expect(maps.filter((line) => line.endsWith(file))).toHaveLength(1);
+    expect(mapsOf(directory)).toHaveLength(1);
+    await store.close();
+  });
+
+  it.runIf(existsSync('/proc/self/maps'))('lets go of its file when much was written', async () => {
+    const store = openLmdbStateStore({ directory });
+    const pages = new Map(Array.from({ length: 3000 }, (_, i) => [`${i}`, Buffer.alloc(6000, i)]));
+    let expected: StatePosition | undefined;
+    for (let position = 1; position <= 4; position += 1) {
+      const next = { logId: 'aa', position };
+      expect(await store.commit({ partition: 0, expected, next, pages })).toBe('committed');
+      await expect.poll(() => mapsOf(directory)).toHaveLength(0);
+      // Whoever comes meanwhile finds it all the same; many at a time as well.
+      const loaded = await Promise.all([store.load(0), store.readPosition(0), store.load(0)]);
+      expect([loaded[0]?.pages.size, loaded[1]?.position]).toEqual([3000, position]);
+      expect(loaded[2]?.pages.size).toBe(3000);
+      expected = next;
+    }
+    // So it goes after very many small ones.
+    expect(await store.readPosition(0)).toMatchObject({ position: 4 });
+    expect(mapsOf(directory)).toHaveLength(1);
+    for (let position = 5; position < 69; position += 1) {
+      const next = { logId: 'aa', position };
+      const few = new Map([['x', Buffer.alloc(10, position)]]);
+      expect(await store.commit({ partition: 0, expected, next, pages: few })).toBe('committed');
+      expected = next;
+    }
+    await expect.poll(() => mapsOf(directory)).toHaveLength(0);
     await store.close();
   });
 });
+
+/** The process' maps of the data file. */
+function mapsOf(directory: string): string[] {
+  const file = join(directory, 'data.mdb');
+  const maps = readFileSync('/proc/self/maps', 'utf8').split('\n');
+  return maps.filter((line) => line.endsWith(file));
+}
 
 /** Changes the files behind the store's back. */
 async function damage(

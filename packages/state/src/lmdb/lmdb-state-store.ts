@@ -16,7 +16,6 @@ import {
 import { openLmdbDatabase } from './lmdb-database.ts';
 import { LoadedPages } from './loaded-pages.ts';
 import { lmdbError } from './lmdb-errors.ts';
-import { checkLmdbFile } from './lmdb-file.ts';
 import {
   decodeHeader,
   encodeHeader,
@@ -39,7 +38,6 @@ export function openLmdbStateStore(settings: Readonly<{ directory: string }>): L
   const { directory } = settings;
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    checkLmdbFile(directory);
     const database = openLmdbDatabase(directory);
     // The files' names must outlive a power cut as well as what is in them.
     for (const path of [directory, dirname(directory)]) flushDirectory(path);
@@ -65,25 +63,49 @@ interface PlannedCommit {
   bytes: number;
 }
 
+/**
+ * So much of the file may have been looked at before it is let go of. LMDB looks at each page that
+ * it frees, and the system maps those around it: of a large state all of the file becomes resident,
+ * in each of its commits anew.
+ */
+const LOOKED_AT_BYTES_MAX = 16 * 1024 * 1024;
+/** Of a commit, however small: so what others of the process have mapped goes as well, by and by. */
+const COMMIT_BYTES_MIN = 256 * 1024;
+
 /** Room that LMDB needs beside the pages themselves: inner pages and its list of free ones. */
 const ROOM_BESIDE_PAGES_BYTES = 1024 * 1024;
 
 class OpenLmdbStateStore implements LmdbStateStore {
-  readonly #database: RootDatabase<Uint8Array, Uint8Array>;
+  /** Undefined once it was let go of: whoever needs it opens it again, which takes a millisecond. */
+  #opened: RootDatabase<Uint8Array, Uint8Array> | undefined;
   readonly #directory: string;
   readonly #underWay = new Set<Promise<unknown>>();
+  /** Bytes of its file that were looked at since it was opened, at least. */
+  #lookedAtBytes = 0;
+  #lettingGo: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(database: RootDatabase<Uint8Array, Uint8Array>, directory: string) {
-    this.#database = database;
+    this.#opened = database;
     this.#directory = directory;
   }
 
+  get #database(): RootDatabase<Uint8Array, Uint8Array> {
+    this.#opened ??= openLmdbDatabase(this.#directory);
+    return this.#opened;
+  }
+
   async load(partition: number): Promise<CommittedState | undefined> {
-    return this.#reading(partition, () => this.#load(partition));
+    if (this.#lettingGo !== undefined) await this.#lettingGo;
+    try {
+      return this.#reading(partition, () => this.#load(partition));
+    } finally {
+      this.#letGoWhenDue();
+    }
   }
 
   async readPosition(partition: number): Promise<StatePosition | undefined> {
+    if (this.#lettingGo !== undefined) await this.#lettingGo;
     return this.#reading(partition, () => {
       const header = this.#header(partition)?.header;
       return header && { logId: header.logId, position: header.position };
@@ -91,6 +113,7 @@ class OpenLmdbStateStore implements LmdbStateStore {
   }
 
   async commit(commit: StateCommit): Promise<'committed' | 'outrun'> {
+    if (this.#lettingGo !== undefined) await this.#lettingGo;
     const planned = this.#reading(commit.partition, () => this.#plan(commit));
     if (planned === undefined) return 'outrun';
     const written = this.#write(planned);
@@ -99,10 +122,13 @@ class OpenLmdbStateStore implements LmdbStateStore {
       return (await written) ? 'committed' : 'outrun';
     } finally {
       this.#underWay.delete(written);
+      this.#lookedAtBytes += Math.max(planned.bytes, COMMIT_BYTES_MIN);
+      this.#letGoWhenDue();
     }
   }
 
   async discardCorrupt(partition: number): Promise<boolean> {
+    if (this.#lettingGo !== undefined) await this.#lettingGo;
     const found = this.#reading(partition, () => this.#findCorrupt(partition));
     if (found === undefined) return false;
     const { commits, keys } = found;
@@ -128,8 +154,27 @@ class OpenLmdbStateStore implements LmdbStateStore {
   }
 
   async close(): Promise<void> {
-    this.#closing ??= Promise.allSettled(this.#underWay).then(() => this.#database.close());
+    this.#closing ??= Promise.allSettled([...this.#underWay, this.#lettingGo]).then(() =>
+      this.#opened?.close(),
+    );
     await this.#closing;
+  }
+
+  /**
+   * Closes the database unless something is under way, and it is opened again when it is needed.
+   * Then its pages are still in memory, but only in the system's own.
+   */
+  #letGoWhenDue(): void {
+    if (this.#lookedAtBytes < LOOKED_AT_BYTES_MAX || this.#underWay.size > 0) return;
+    const opened = this.#opened;
+    if (opened === undefined || this.#closing !== undefined) return;
+    this.#opened = undefined;
+    this.#lookedAtBytes = 0;
+    const over = (): void => {
+      this.#lettingGo = undefined;
+    };
+    // There is nothing to write, and no error of closing that the next one who opens it would miss.
+    this.#lettingGo = opened.close().then(over, over);
   }
 
   /** In one snapshot, inside of `#reading`. */
@@ -256,6 +301,7 @@ class OpenLmdbStateStore implements LmdbStateStore {
         throw corruptState({ where: this.#where(partition), detail });
       }
       pages.set(name, page);
+      this.#lookedAtBytes += page.length;
     }
     return pages;
   }

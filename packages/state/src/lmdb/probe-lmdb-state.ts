@@ -1,7 +1,6 @@
 import { corruptState, isCorruptState } from '../state-error.ts';
 import { openLmdbDatabase } from './lmdb-database.ts';
 import { lmdbError } from './lmdb-errors.ts';
-import { checkLmdbFile } from './lmdb-file.ts';
 import { trialKey } from './lmdb-layout.ts';
 import { openLmdbStateStore } from './lmdb-state-store.ts';
 
@@ -17,7 +16,6 @@ export async function probeLmdbState(
   params: Readonly<{ directory: string; partitions: number }>,
 ): Promise<void> {
   const { directory, partitions } = params;
-  checkLmdbFile(directory);
   const database = openLmdbDatabase(directory);
   try {
     let found = 0;
