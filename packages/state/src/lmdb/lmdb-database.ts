@@ -11,15 +11,15 @@ const MAP_BYTES = 2 ** 36;
 /**
  * LMDB ends the process when the list of free pages has never had an entry and a transaction frees
  * very many, unless the process made the file: it looks for the last entry of a list that it is
- * just making. Each transaction but the first one leaves an entry.
+ * just making. Each transaction but the first one leaves an entry; that one has the number 2.
  */
-const TRANSACTIONS_MIN = 2;
+const TRANSACTION_MIN = 3;
 
 /** The environment in a directory that is there. Throws when its file is none of LMDB's. */
 export function openLmdbDatabase(directory: string): RootDatabase<Uint8Array, Uint8Array> {
-  const transactions = checkLmdbFile(directory);
+  const newest = checkLmdbFile(directory);
   const database = openFile(directory);
-  if (transactions < TRANSACTIONS_MIN) {
+  if (newest < TRANSACTION_MIN) {
     database.putSync(trialKey(), new Uint8Array(0), 0);
     database.removeSync(trialKey());
   }

@@ -23,7 +23,7 @@ const UNWRITTEN_PAGES_MAX = 64;
 /**
  * Refuses a data file that is none of LMDB or was cut off. LMDB's binding would end the process
  * on the one, without a word, as soon as it is opened, and on the other at some later read. Returns
- * how many transactions it has seen: 0 when there is none.
+ * the number of its newest transaction: 0 when there is none.
  */
 export function checkLmdbFile(directory: string): number {
   const path = join(directory, 'data.mdb');

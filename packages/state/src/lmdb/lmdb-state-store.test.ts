@@ -15,7 +15,7 @@ import { open, type RootDatabase } from 'lmdb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StatePosition } from '../state.ts';
 import { describeStateStore } from '../testing/state-contract.ts';
-import { encodeHeader, headerKey, pageKey } from './lmdb-layout.ts';
+import { encodeHeader, headerKey, pageChecksum, pageKey } from './lmdb-layout.ts';
 import { openLmdbStateStore } from './lmdb-state-store.ts';
 
 describeStateStore('LmdbStateStore', async () => {
@@ -160,6 +160,17 @@ describe('LmdbStateStore', () => {
     await again.close();
   });
 
+  it('goes on with a file of a single transaction', async () => {
+    const pages = new Map(Array.from({ length: 3000 }, (_, i) => [`${i}`, Buffer.alloc(6000, i)]));
+    await writeFirstCommit(directory, pages);
+    const store = openLmdbStateStore({ directory });
+    const [expected, next] = [1, 2].map((position) => ({ logId: 'aa', position }));
+    const commit = { partition: 0, expected, next: next!, pages };
+    expect(await store.commit(commit)).toBe('committed');
+    expect((await store.load(0))?.pages.size).toBe(3000);
+    await store.close();
+  });
+
   it.runIf(existsSync('/proc/self/maps'))('maps its file once, however it grows', async () => {
     const store = openLmdbStateStore({ directory });
     let expected: StatePosition | undefined;
@@ -210,6 +221,22 @@ function mapsOf(directory: string): string[] {
   const maps = readFileSync('/proc/self/maps', 'utf8').split('\n');
   return maps.filter((line) => line.endsWith(file));
 }
+
+/** A state as versions of before left it that committed once. */
+async function writeFirstCommit(directory: string, pages: Pages): Promise<void> {
+  await damage(directory, (db) =>
+    db.ifNoExists(headerKey(0), () => {
+      for (const [name, page] of pages) {
+        const key = pageKey(0, name);
+        void db.put(key, page, pageChecksum(key, page));
+      }
+      const header = encodeHeader({ logId: 'aa', position: 1, pageCount: pages.size });
+      void db.put(headerKey(0), header, 1);
+    }),
+  );
+}
+
+type Pages = ReadonlyMap<string, Uint8Array>;
 
 /** Changes the files behind the store's back. */
 async function damage(
