@@ -31,3 +31,15 @@ it('has as many rooms as batches that packed at the same time', () => {
   const [one, other] = [pool.take(usual), pool.take(usual)];
   expect(one.room()).not.toBe(other.room());
 });
+
+it('takes the largest room, and keeps two large ones of those that packed at the same time', () => {
+  const pool = new ScratchPool();
+  const scratches = [400_000, 1000, 500_000, 600_000].map((rows) => {
+    const scratch = pool.take(large);
+    scratch.room().of(rows, new Uint32Array(0));
+    return scratch;
+  });
+  for (const scratch of scratches) scratch.giveBack();
+  const sizes = scratches.map(() => pool.take(large).room().rowsMax);
+  expect(sizes).toEqual([750_000, 625_000, 1250, 0]);
+});

@@ -17,11 +17,14 @@ type Held = Pick<Scratch, 'buffers' | 'writer'>;
 
 /** More samples than a batch has that did not have to wait for long. */
 const LARGE_SAMPLES = 300_000;
+/** As many as batches of very many samples are packed at the same time, mostly. */
+const LARGE_ROOMS_MAX = 2;
 
 /**
  * What nobody uses. Each is as large as the largest batch that it was used for, so that large ones,
  * of which few are applied at a time, have their own; and only as many rooms are made as ever
- * packed at the same time.
+ * packed at the same time. The first batches of a backlog pack in all partitions at once: of the
+ * large rooms that they leave behind two are kept.
  */
 export class ScratchPool {
   readonly #usual: Held[] = [];
@@ -34,12 +37,26 @@ export class ScratchPool {
     let room: OrderRoom | undefined;
     return {
       ...held,
-      room: () => (room ??= this.#rooms.pop() ?? new OrderRoom()),
+      room: () => (room ??= this.#takeRoom()),
       giveBack: () => {
         unused.push(held);
-        if (room !== undefined) this.#rooms.push(room);
+        if (room !== undefined) this.#keepRoom(room);
       },
     };
+  }
+
+  /** The largest, so that the others stay as small as they are. */
+  #takeRoom(): OrderRoom {
+    this.#rooms.sort((a, b) => a.rowsMax - b.rowsMax);
+    return this.#rooms.pop() ?? new OrderRoom();
+  }
+
+  #keepRoom(room: OrderRoom): void {
+    this.#rooms.push(room);
+    const large = this.#rooms.filter(({ rowsMax }) => rowsMax > LARGE_SAMPLES);
+    if (large.length <= LARGE_ROOMS_MAX) return;
+    const smallest = large.reduce((a, b) => (b.rowsMax < a.rowsMax ? b : a));
+    this.#rooms.splice(this.#rooms.indexOf(smallest), 1);
   }
 }
 

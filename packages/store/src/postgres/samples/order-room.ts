@@ -18,6 +18,11 @@ export class OrderRoom {
   #times = new Float64Array(0);
   #values = new Float64Array(0);
 
+  /** So many rows have room as it is. */
+  get rowsMax(): number {
+    return this.#rows.length;
+  }
+
   /** Of so many rows; valid until the next call. */
   of(count: number, starts: Uint32Array): SeriesOrder {
     if (this.#rows.length < count) {
