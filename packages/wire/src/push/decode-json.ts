@@ -1,5 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { DecodeError } from '../samples/decode-error.ts';
+import { checkNotGzip } from './check-not-gzip.ts';
+import { jsonFault } from './json-fault.ts';
 import {
   eachElement,
   eachMember,
@@ -18,6 +20,7 @@ export const JSON_FORM: ObjectForm = { keyOf: (property) => property, infinities
 
 /** A sample, an array of samples, or `{"samples": […]}`. When a key occurs twice, the last wins. */
 export function decodeJson(body: Uint8Array, sink: PushSink, limits: PushLimits): void {
+  checkNotGzip(body);
   if (!isUtf8(body)) throw new DecodeError('invalid_utf8', 'the body is not UTF-8');
   const end = body.length;
   const start = skipSpace(body, skipByteOrderMark(body), end);
@@ -71,15 +74,15 @@ export function skipByteOrderMark(body: Uint8Array): number {
   return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0;
 }
 
-function parse(text: Buffer, start: number, end: number): unknown {
+function parse(bytes: Buffer, start: number, end: number): unknown {
+  const text = bytes.toString('utf8', start, end);
   try {
-    return JSON.parse(text.toString('utf8', start, end));
+    return JSON.parse(text);
   } catch (error) {
-    throw malformedJson(jsonFault(error), start, error);
+    const { what, atByte } = jsonFault(text, error);
+    if (atByte !== undefined) throw malformedJson(what, start + atByte, error);
+    // It says nothing of where that lies in the body, or counts from the sample's beginning.
+    const detail = `${what}, in the sample that begins at byte ${start}`;
+    throw new DecodeError('malformed_json', detail, error);
   }
-}
-
-/** What JSON.parse says, as a clause. */
-export function jsonFault(error: unknown): string {
-  return error instanceof Error ? error.message : 'it is not JSON';
 }

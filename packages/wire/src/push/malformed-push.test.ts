@@ -1,4 +1,5 @@
 import { encode } from '@msgpack/msgpack';
+import { gzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DecodeError } from '../samples/decode-error.ts';
@@ -20,6 +21,10 @@ function refusal(body: string | Uint8Array, format: PushFormat): RejectReason | 
     throw error;
   }
 }
+
+test.each(['json', 'ndjson'] as const)('gzip that no header names is told in %s', (format) => {
+  expect(refusal(gzipSync('{"name":"a","value":1}'), format)).toBe('unsupported_encoding');
+});
 
 const SAMPLE = '{"name":"a","value":1}';
 /** {name: "a", value: 1} */

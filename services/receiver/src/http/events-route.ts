@@ -21,6 +21,18 @@ const PROTOCOLS: Readonly<Record<string, PushedRequest['protocol']>> = {
   'application/vnd.msgpack': 'events.msgpack',
 };
 
+const NAME_JSON = `add -H 'Content-Type: application/json'`;
+
+/**
+ * Why somebody most likely sends such a type. The first two are not taken for JSON, because a page of
+ * anybody could have a browser send them here.
+ */
+const HINTS: Readonly<Record<string, string>> = {
+  'application/x-www-form-urlencoded': `curl says so unless it is told; ${NAME_JSON}`,
+  'text/plain': NAME_JSON,
+  'application/x-protobuf': 'remote write goes to POST /api/v1/write',
+};
+
 interface Parts {
   intake: Intake;
   inFlight: InFlightBytes;
@@ -53,5 +65,6 @@ function protocolOf(request: HttpRequest): PushedRequest['protocol'] {
   const protocol = Object.hasOwn(PROTOCOLS, type) ? PROTOCOLS[type] : undefined;
   if (protocol !== undefined) return protocol;
   const shown = JSON.stringify(type.slice(0, 100));
-  throw new DecodeError('unsupported_media_type', `the content type is ${shown}`);
+  const hint = Object.hasOwn(HINTS, type) ? `: ${HINTS[type]}` : '';
+  throw new DecodeError('unsupported_media_type', `the content type is ${shown}${hint}`);
 }

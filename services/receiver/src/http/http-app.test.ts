@@ -51,7 +51,10 @@ describe('the HTTP server', () => {
       ['/metrics/job/a/instance/b', /Pushgateway/, /remote write/],
       ['/api/v1/query?query=up', /queries of Prometheus/, /samples_of/],
       ['/api/v1/label/job/values', /queries of Prometheus/, /samples_of/],
-      ['/api/v1/writes', /^there is nothing at "\/api\/v1\/writes"$/, /POST \/api\/v1\/write/],
+      ['/api/v1/writes', /^there is nothing at .*; did you mean \/api\/v1\/write\?$/, /POST \/v1/],
+      ['/v1/events/', /did you mean \/v1\/events\?$/, /POST \/v1\/events/],
+      ['//v1/events', /did you mean \/v1\/events\?$/, /POST \/v1\/events/],
+      ['/nowhere/at/all', /^there is nothing at "\/nowhere\/at\/all"$/, /POST \/api\/v1\/write/],
     ] as const) {
       const response = await fetch(url + path, { method: 'POST', body });
       expect(response.status).toBe(404);

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { closestWord } from '@millrace/wire';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { ReceiverEvents } from '../events.ts';
 import type { ReceiverSettings } from '../settings.ts';
@@ -152,7 +153,10 @@ function addRoutes(app: FastifyInstance, parts: Parts): void {
     const path = request.url.split('?', 1)[0] ?? '';
     const route = [...methods.keys()].find((known) => matchesPath(known, path));
     const allowed = route === undefined ? undefined : methods.get(route);
-    const answer = allowed === undefined ? notFound(path) : notAllowed(request.method, allowed);
+    const answer =
+      allowed === undefined
+        ? notFound(path, [...methods.keys()])
+        : notAllowed(request.method, allowed);
     events.answered({ route: route ?? 'none', status: answer.status });
     return await sendBehindBody(request, reply, answer, bytesMax);
   });
@@ -204,11 +208,16 @@ function send(reply: FastifyReply, answer: HttpAnswer): FastifyReply {
   return reply.send(answer.body === '' ? undefined : Buffer.from(answer.body));
 }
 
-function notFound(path: string): HttpAnswer {
+function notFound(path: string, known: readonly string[]): HttpAnswer {
   const nothing = `there is nothing at ${JSON.stringify(path.slice(0, 200))}`;
   const foreign = foreignPath(path);
-  if (foreign === undefined) return refusal(404, 'not_found', nothing);
-  return refusal(404, 'not_found', `${nothing}: ${foreign.detail}`, foreign.remedy);
+  if (foreign !== undefined) {
+    return refusal(404, 'not_found', `${nothing}: ${foreign.detail}`, foreign.remedy);
+  }
+  // A slash too many is what most often is wrong.
+  const meant = closestWord(`/${path.split('/').filter(Boolean).join('/')}`, known);
+  const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
+  return refusal(404, 'not_found', `${nothing}${hint}`);
 }
 
 function notAllowed(method: string, allowed: readonly string[]): HttpAnswer {
