@@ -4,6 +4,7 @@ import {
   listenForShutdown,
   type Log,
   type StageStatus,
+  USUAL_PORT,
 } from '@millrace/runtime';
 import { readSingleSettings, startSingle, type Single } from '@millrace/single';
 import { usualDataDirectory, version, type RunFile } from '@millrace/single/running';
@@ -39,7 +40,8 @@ export async function up(
       () => [],
     );
     const { info } = single;
-    context.output.result(formatWelcome({ ...context, info, isUsual, tookMs, stages }));
+    const isNextFree = settings.http.port === undefined && info.port !== USUAL_PORT;
+    context.output.result(formatWelcome({ ...context, info, isUsual, isNextFree, tookMs, stages }));
     await untilOver(single, shutdown.requested, log);
   } finally {
     shutdown.dispose();
@@ -70,15 +72,20 @@ export function formatWelcome(
     info: RunFile;
     /** Whether the data directory is where other commands look by themselves. */
     isUsual: boolean;
+    /** Whether something else listens where people look for us first. */
+    isNextFree?: boolean;
     tookMs: number;
     stages: readonly StageStatus[];
   }>,
 ): string {
-  const { output, program, info, isUsual, tookMs, stages } = params;
+  const { output, program, info, isUsual, isNextFree = false, tookMs, stages } = params;
   const { bold, dim } = output.colours;
   const { url, store, directory } = info;
   const where = isUsual ? '' : ` --data-dir ${quoted(directory)}`;
-  const event = `{"name":"orders_total","labels":{"shop":"a"},"value":1}`;
+  const event = `{"name":"orders_total","labels":{"shop":"a"},"value":1,"kind":"delta"}`;
+  const newest =
+    `SELECT time, metric, value FROM series_samples ` +
+    `WHERE bucket > now() - interval '1 hour' ORDER BY time DESC LIMIT 5`;
   const psql =
     store.kind === 'embedded'
       ? [`psql -h ${quoted(store.host)} -p ${store.port} -U ${store.user} ${store.database}`]
@@ -86,14 +93,7 @@ export function formatWelcome(
   const blocks: [string, string[]][] = [
     ['push', [`curl ${url}/v1/events -H 'Content-Type: application/json' -d '${event}'`]],
     ['', [dim(`Prometheus: remote_write: [{ url: "${url}/api/v1/write" }]`)]],
-    [
-      'look',
-      [
-        `${program} sql${where} "SELECT time, metric, value FROM series_samples LIMIT 5"`,
-        `${program} status${where}`,
-        ...psql,
-      ],
-    ],
+    ['look', [`${program} sql${where} "${newest}"`, `${program} status${where}`, ...psql]],
     ['data', [directory]],
     ['stop', ['Ctrl-C']],
   ];
@@ -101,7 +101,8 @@ export function formatWelcome(
     texts.map((text, i) => `  ${bold((i === 0 ? name : '').padEnd(6))}${text}`),
   );
   const ready = standstill(stages) ?? `, ready after ${formatDurationMs(tookMs)}.`;
-  const head = `Millrace ${version} takes data at ${bold(url)}${ready}`;
+  const instead = isNextFree ? ` (something else listens on ${USUAL_PORT})` : '';
+  const head = `Millrace ${version} takes data at ${bold(url)}${instead}${ready}`;
   return ['', head, '', ...lines, ''].join('\n');
 }
 

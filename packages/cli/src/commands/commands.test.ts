@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import pc from 'picocolors';
 import { expect, test } from 'vitest';
 import type { StageStatus } from '@millrace/runtime';
@@ -7,7 +8,7 @@ import { formatWelcome } from '../run-up.ts';
 import { lagRows } from './lag.ts';
 import { describe as describeAccepted } from './setup.ts';
 import { connectionOf } from '../store-connection.ts';
-import { formatJson, formatRows } from './sql.ts';
+import { formatJson, formatRows, statementOf } from './sql.ts';
 import { formatStatus } from './status.ts';
 import { withFlags } from './up.ts';
 
@@ -72,6 +73,10 @@ test('the welcome can be pasted: where to push, how to look, where the data lies
   expect(text).toContain('psql -h /d/socket -p 5432 -U millrace millrace');
   expect(text).toContain('ready after 900 ms');
   expect(formatWelcome({ ...params, isUsual: false })).toContain('sql --data-dir /d "SELECT');
+  const elsewhere = { ...run, url: 'http://127.0.0.1:9481', port: 9481 };
+  expect(formatWelcome({ ...params, info: elsewhere, isUsual: true, isNextFree: true })).toContain(
+    'takes data at http://127.0.0.1:9481 (something else listens on 9480), ready after',
+  );
 });
 
 test('the welcome does not call ready what stands still', () => {
@@ -86,6 +91,16 @@ test('the welcome does not call ready what stands still', () => {
   for (const one of [some, { ...writer, partitions: [] }]) {
     expect(formatWelcome({ ...params, stages: [receiver, one] })).toContain('ready after 900 ms.');
   }
+});
+
+test('a statement is the argument, or comes on standard input', async () => {
+  const input = (...chunks: string[]) => Readable.from(chunks.map((one) => Buffer.from(one)));
+  expect(await statementOf(' SELECT 1 ', input())).toBe('SELECT 1');
+  expect(await statementOf(undefined, input('SELECT 2'))).toBe('');
+  expect(await statementOf('-', input('SELECT ', "'ü'\n"))).toBe("SELECT 'ü'");
+  await expect(statementOf('-', input(' \n'))).rejects.toMatchObject({ code: 'SQL_INPUT' });
+  const long = Array.from({ length: 20 }, () => 'x'.repeat(100_000));
+  await expect(statementOf('-', input(...long))).rejects.toThrow(/more than 1048576 bytes/);
 });
 
 test('status shows every partition, and every reason with its remedy', () => {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { MillraceError } from '@millrace/runtime';
 import type { QueryResult, QueryValue } from '@millrace/store/postgres';
 import type { CliContext } from '../cli-context.ts';
 import type { Colours } from '../console-output.ts';
@@ -17,19 +18,63 @@ export function addSqlCommand(program: Command, context: CliContext): void {
     .description(
       'run one SQL statement in the store of the running process; with KAFKA_BROKERS, in DATABASE_URL',
     )
-    .argument('<statement>', 'the statement; quote it for your shell')
+    .argument(
+      '[statement]',
+      'the statement; quote it for your shell, or - to read it from standard input. None: what there is to ask',
+    )
     .option('--json', 'print one JSON array of objects')
     .option('--write', 'allow changes; otherwise the transaction is read-only')
     .option('--data-dir <dir>', 'the data directory of the running process')
-    .action(async (statement: string, flags: SqlFlags) => {
+    .action(async (statement: string | undefined, flags: SqlFlags) => {
       const connection = await storeConnection(context, flags.dataDir);
-      const { runQuery } = await import('@millrace/store/postgres');
-      const result = await runQuery(connection, statement, { write: flags.write === true });
+      const { relationsStatement, runQuery } = await import('@millrace/store/postgres');
+      const given = await statementOf(statement, process.stdin);
+      const asked = given === '' ? relationsStatement() : given;
+      const result = await runQuery(connection, asked, { write: flags.write === true });
       const { output } = context;
       if (flags.json === true) output.result(formatJson(result));
       else if (result.columns.length > 0) output.result(formatRows(result, output.colours));
       output.notice(formatCount(result));
     });
+}
+
+/** Nobody writes one that is longer; a file given by mistake is not read into memory. */
+const STATEMENT_BYTES_MAX = 1024 * 1024;
+
+/** What is to be asked, empty when that is nothing: of `-` what comes on standard input. */
+export async function statementOf(
+  argument: string | undefined,
+  input: AsyncIterable<Uint8Array | string>,
+): Promise<string> {
+  if (argument !== '-') return (argument ?? '').trim();
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of input) {
+    chunks.push(Buffer.from(chunk));
+    bytes += chunk.length;
+    if (bytes > STATEMENT_BYTES_MAX) throw statementTooLong();
+  }
+  const statement = Buffer.concat(chunks).toString('utf8').trim();
+  if (statement === '') throw noStatement();
+  return statement;
+}
+
+function statementTooLong(): MillraceError {
+  return new MillraceError({
+    code: 'SQL_INPUT',
+    kind: 'permanent',
+    message: `Standard input has more than ${STATEMENT_BYTES_MAX} bytes. Nothing was asked.`,
+    remedy: 'Give one statement; old samples are sent with "millrace backfill".',
+  });
+}
+
+function noStatement(): MillraceError {
+  return new MillraceError({
+    code: 'SQL_INPUT',
+    kind: 'permanent',
+    message: 'Standard input is empty. Nothing was asked.',
+    remedy: 'Put the statement into it, as in: millrace sql - < query.sql',
+  });
 }
 
 /** One object for each row; columns of the same name, which SQL allows, get a number. */

@@ -45,4 +45,5 @@ export {
   type QueryValue,
   type RunQuerySettings,
 } from './connection/run-query.ts';
+export { relationsStatement } from './connection/statement-remedy.ts';
 export type { PostgresConnection } from '../postgres-connection.ts';

@@ -1,6 +1,6 @@
 /**
- * Texts, and outside of them words that writers of other languages put where JSON has none: Python's
- * `json.dumps` writes NaN and Infinity unless it is told not to.
+ * Texts, and outside of them words that writers of other languages put where JSON has none:
+ * Python's `json.dumps` writes NaN and Infinity unless it is told not to.
  */
 const TEXT_OR_WORD =
   /"(?:[^"\\]|\\.)*"|(?<![\w.])(?:-?Infinity|NaN|nan|-?inf|None|undefined|True|False)(?!\w)/g;

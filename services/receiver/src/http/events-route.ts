@@ -24,8 +24,8 @@ const PROTOCOLS: Readonly<Record<string, PushedRequest['protocol']>> = {
 const NAME_JSON = `add -H 'Content-Type: application/json'`;
 
 /**
- * Why somebody most likely sends such a type. The first two are not taken for JSON, because a page of
- * anybody could have a browser send them here.
+ * Why somebody most likely sends such a type. The first two are not taken for JSON, because a page
+ * of anybody could have a browser send them here.
  */
 const HINTS: Readonly<Record<string, string>> = {
   'application/x-www-form-urlencoded': `curl says so unless it is told; ${NAME_JSON}`,

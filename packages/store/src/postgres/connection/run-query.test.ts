@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startTestPostgres, type TestPostgres } from '../../testing/test-postgres.ts';
 import { runQuery } from './run-query.ts';
+import { relationsStatement } from './statement-remedy.ts';
 
 let postgres: TestPostgres;
 beforeAll(async () => {
@@ -139,6 +140,50 @@ describe('a query', () => {
       code: 'STORE_QUERY',
     });
     await proxy.stop();
+  });
+
+  it('lists what there is, with the columns that are there', async () => {
+    const { columns, rows } = await run(relationsStatement());
+    expect(columns).toEqual(['relation', 'what', 'columns']);
+    expect(rows.length).toBeGreaterThan(10);
+    for (const [relation, , names] of rows as string[][]) {
+      const asked = await run(`SELECT ${names} FROM ${relation} LIMIT 0`);
+      expect(asked.columns.join(', ')).toBe(names?.replaceAll('"', ''));
+    }
+  });
+
+  // What people who come from elsewhere write, and what the server alone leaves them with.
+  const slips: [sql: string, remedy: string][] = [
+    ['SELECT * FROM serie', 'Did you mean series? "millrace sql" without a statement lists'],
+    ['SELECT * FROM metrics', '"millrace sql" without a statement lists'],
+    ['SELECT labels.job FROM series', `labels->>'job'`],
+    ['SELECT labels->job FROM series', `labels->>'job', with single quotation marks`],
+    ['SELECT labels->>"job" FROM series', `labels->>'job', with single quotation marks`],
+    ['SELECT 1 FROM series WHERE metric = "up"', 'Texts stand in single quotation marks'],
+    ['SELECT rate(value) FROM series_samples', 'stand in series_windows'],
+    [`SELECT * FROM samples_of('up')`, 'samples_of(selector, from, to)'],
+    [`SELECT 1 FROM samples WHERE time > '1 hour ago'`, `now() - interval '1 hour'`],
+    ['SELECT 1 FROM samples WHERE time > now() - 5m', `now() - interval '1 hour'`],
+    [`SELECT 1 FROM series_windows WHERE width = '5 minuts'`, `interval '5 minutes'`],
+    ['SELECT 1; SELECT 2', 'one statement at a time'],
+    ['\\dt', 'without a statement lists'],
+    ['SHOW TABLES', 'without a statement lists'],
+    ['SELECT sum(', 'Correct the statement. "millrace sql"'],
+  ];
+  it.each(slips)('helps with %s', async (sql, remedy) => {
+    await expect(run(sql)).rejects.toMatchObject({
+      code: 'STORE_QUERY',
+      remedy: expect.stringContaining(remedy) as string,
+    });
+  });
+
+  it('says what to do where nobody changes anything by hand, or asks for too much', async () => {
+    await expect(run('DELETE FROM samples', { write: true })).rejects.toMatchObject({
+      remedy: expect.stringContaining('millrace retention') as string,
+    });
+    await expect(run('SELECT pg_sleep(10)', { statementTimeoutMs: 50 })).rejects.toMatchObject({
+      remedy: expect.stringContaining('bucket') as string,
+    });
   });
 
   it('tells where the fault is', async () => {

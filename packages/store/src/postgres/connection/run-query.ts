@@ -3,6 +3,7 @@ import type { PostgresConnection } from '../../postgres-connection.ts';
 import { StoreError, StoreErrorCode } from '../../store-error.ts';
 import { clientConfig } from './client-config.ts';
 import { isConnectionFault, translateError, type SqlError } from './postgres-errors.ts';
+import { statementRemedy } from './statement-remedy.ts';
 
 /** Values as they can be printed, and as JSON holds them without loss. */
 export type QueryValue = null | boolean | number | string | readonly unknown[] | object;
@@ -156,16 +157,13 @@ function timestamp(text: string): string {
 }
 
 function queryError(error: unknown, sql: string): StoreError {
-  const { code, message, hint, position } = error as SqlError;
+  const { code, message, position } = error as SqlError;
   const line = position === undefined ? '' : ` at ${placeIn(sql, Number(position))}`;
-  const isReadOnly = code === '25006';
   return new StoreError({
     code: StoreErrorCode.query,
     kind: 'permanent',
     message: `${code === undefined ? '' : `${code}: `}${message}${line}. Nothing was changed.`,
-    remedy: isReadOnly
-      ? 'Queries are read-only; add --write to allow changes.'
-      : (hint ?? 'Correct the statement; the tables are described in the README.'),
+    remedy: statementRemedy(error as SqlError, sql),
     cause: error,
   });
 }
