@@ -55,3 +55,16 @@ test('what is kept how long, what goes next and what waits is told in lines', ()
     'waits a part of samples that somebody reads: samples_packed_20260217',
   ]);
 });
+
+test('editions of one rule are told apart', () => {
+  const served = { ...ends, isServed: true };
+  const rows = [raw, served, { ...served, edition: 9 }, { ...served, rule: 'once', edition: 10 }];
+  const text = formatRetention({ ...report, rows, tables: [] }, pc.createColors(false));
+  const rules = text.match(/^windows_wide +(.*?) +1h/gm);
+  expect(rules?.map((line) => line.replace(/ +/g, ' '))).toEqual([
+    'windows_wide r (edition 8) 1h',
+    'windows_wide r (edition 9) 1h',
+    'windows_wide once 1h',
+  ]);
+  expect(text).toContain('No table has a part yet');
+});

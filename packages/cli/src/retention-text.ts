@@ -19,7 +19,9 @@ export function formatRetention(report: RetentionReport, colours: Colours): stri
     'Histograms, exemplars and what is kept beside as unverified are kept like raw samples, dead ' +
       `letters ${keptText(report.deadLettersKeptMs)}.`,
     '',
-    tables.length === 0 ? 'Nothing is stored yet.' : tablesTable(tables, colours),
+    tables.length === 0
+      ? 'No table has a part yet: samples of the last minutes lie in front of them.'
+      : tablesTable(tables, colours),
     ...soFarLines(report),
     ...waitLines(report, colours),
   ].join('\n');
@@ -37,7 +39,7 @@ function rowsTable(rows: readonly ReportedRows[], colours: Colours): string {
   ] as const;
   const cells = rows.map((one) => [
     one.table,
-    one.rule === undefined ? '' : `${one.rule}${one.isServed ? '' : ` (edition ${one.edition})`}`,
+    ruleText(one, rows),
     one.widthUs === undefined ? 'raw' : formatWidth(one.widthUs),
     one.whose ?? 'all others',
     keptText(one.keepMs),
@@ -45,6 +47,15 @@ function rowsTable(rows: readonly ReportedRows[], colours: Colours): string {
     shownText(one, colours),
   ]);
   return formatTable(columns, cells, colours);
+}
+
+/** A rule that changed has several editions that are shown, each for its time. */
+function ruleText(one: ReportedRows, rows: readonly ReportedRows[]): string {
+  if (one.rule === undefined) return '';
+  const hasOthers = rows.some(
+    ({ rule, edition }) => rule === one.rule && edition !== one.edition && edition !== undefined,
+  );
+  return one.isServed && !hasOthers ? one.rule : `${one.rule} (edition ${one.edition})`;
 }
 
 function shownText({ replacedByUs, waitsFor }: ReportedRows, colours: Colours): string {
