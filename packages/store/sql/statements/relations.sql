@@ -12,7 +12,7 @@ FROM (VALUES
   (1, 'series', 'every series'),
   (2, 'series_samples', 'raw samples, with the names of their series'),
   (3, 'samples', 'raw samples, by series_id'),
-  (4, 'histograms', 'native histograms, raw'),
+  (4, 'histograms', 'native histograms, raw, as they came: quantile() reads those of windows'),
   (5, 'exemplars', 'exemplars of series kept raw'),
   (6, 'series_windows', 'what rules made of samples, by window'),
   (7, 'edition_windows', 'the same of all editions, also of those not served'),
