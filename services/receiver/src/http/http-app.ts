@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { closestWord } from '@millrace/wire';
+import { nearestWord } from '@millrace/runtime';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { ReceiverEvents } from '../events.ts';
 import type { ReceiverSettings } from '../settings.ts';
@@ -215,7 +215,7 @@ function notFound(path: string, known: readonly string[]): HttpAnswer {
     return refusal(404, 'not_found', `${nothing}: ${foreign.detail}`, foreign.remedy);
   }
   // A slash too many is what most often is wrong.
-  const meant = closestWord(`/${path.split('/').filter(Boolean).join('/')}`, known);
+  const meant = nearestWord(`/${path.split('/').filter(Boolean).join('/')}`, known);
   const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
   return refusal(404, 'not_found', `${nothing}${hint}`);
 }

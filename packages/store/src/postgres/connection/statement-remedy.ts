@@ -1,4 +1,4 @@
-import { closestWord } from '@millrace/wire';
+import { nearestWord } from '@millrace/runtime';
 import type { SqlError } from './postgres-errors.ts';
 import { statementText } from './statement-text.ts';
 
@@ -90,7 +90,7 @@ export function statementRemedy(error: SqlError, sql: string): string {
 
 function relationRemedy(message: string): string {
   const name = /relation "([^"]+)"/.exec(message)?.[1] ?? '';
-  const meant = closestWord(name, RELATIONS);
+  const meant = nearestWord(name, RELATIONS);
   return meant === undefined ? LISTED : `Did you mean ${meant}? ${LISTED}`;
 }
 
