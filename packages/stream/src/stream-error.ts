@@ -1,5 +1,12 @@
 import { MillraceError, type ErrorKind } from '@millrace/runtime';
-import { partitionsOf, TOPIC_CONTROL, type Topic } from './stream.ts';
+import {
+  partitionsOf,
+  TOPIC_CHECKPOINTS,
+  TOPIC_CONTROL,
+  TOPIC_EVENTS,
+  TOPIC_SERIES,
+  type Topic,
+} from './stream.ts';
 
 /** What can go wrong with the log. The codes are stable: people search for them. */
 export const STREAM_CODES = {
@@ -107,14 +114,24 @@ export function topicFull(topic: Topic, bytes: number, bytesMax: number): Stream
     code: STREAM_CODES.full,
     message:
       `${topic} holds ${bytes} bytes and may hold ${bytesMax}; the record was not appended. ` +
-      'Everything acknowledged before is kept until it is stored and, with an archive, archived: ' +
-      '/readyz tells which of them is away.',
+      `${WHEN_FULL[topic]} Everything acknowledged before is kept until it is stored and, with ` +
+      'an archive, archived: /readyz tells which of them is away.',
     remedy:
       'Records are forgotten once they are stored, past their retention and, with an archive, ' +
       'archived: look at "millrace lag" and "millrace archive status", let store and archive ' +
-      'catch up, lower the retention or raise topicBytesMax.',
+      'catch up, lower the retention or raise MILLRACE_LOG__TOPIC_BYTES_MAX.',
   });
 }
+
+/** What that is for whoever uses it. */
+const WHEN_FULL: Readonly<Record<Topic, string>> = {
+  [TOPIC_EVENTS]: 'Senders are told to send again.',
+  [TOPIC_SERIES]:
+    'What was folded is not put out, and folding waits, because the store is so far behind; data ' +
+    `is taken all the same, as long as ${TOPIC_EVENTS} has room.`,
+  [TOPIC_CHECKPOINTS]: 'No checkpoint was made; the ones before stay.',
+  [TOPIC_CONTROL]: 'Nothing was changed; what was in force stays.',
+};
 
 export function outOfRange(
   where: string,

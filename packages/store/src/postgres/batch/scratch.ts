@@ -15,7 +15,10 @@ export interface Scratch {
 
 type Held = Pick<Scratch, 'buffers' | 'writer'>;
 
-/** More samples than a batch has that did not have to wait for long. */
+/**
+ * Half of what the writer puts into a usual batch: what comes at a usual rate has fewer, and its
+ * memory stays small.
+ */
 const LARGE_SAMPLES = 300_000;
 /** As many as batches of very many samples are packed at the same time, mostly. */
 const LARGE_ROOMS_MAX = 2;
