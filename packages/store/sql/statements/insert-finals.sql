@@ -18,11 +18,4 @@ FROM unnest(
   edition, series_id, width, start, piece, count, sum, min, max, first, first_time,
   last, last_time, increase, histogram, "distinct", input_ids, input_times, input_values, marked
 )
--- What comes of a dropped edition is for those windows alone that it is still served for.
-WHERE NOT EXISTS (
-  SELECT FROM editions AS gone
-  WHERE gone.edition = given.edition AND gone.dropped AND NOT EXISTS (
-    SELECT FROM served AS shown
-    WHERE shown.edition = gone.edition AND shown.range @> given.start
-  )
-)
+\ir parts/unless-dropped.sql

@@ -19,13 +19,7 @@ FROM unnest(
   edition, series_id, width, start, pieces, samples, count, sum, min, max, first, first_time,
   last, last_time, increase, histogram, "distinct", input_ids, input_times, input_values, marked
 )
-WHERE NOT EXISTS (
-  SELECT FROM editions AS gone
-  WHERE gone.edition = given.edition AND gone.dropped AND NOT EXISTS (
-    SELECT FROM served AS shown
-    WHERE shown.edition = gone.edition AND shown.range @> given.start
-  )
-)
+\ir parts/unless-dropped.sql
 ON CONFLICT (edition, series_id, width, start) DO UPDATE SET
   run = excluded.run, pieces = excluded.pieces, samples = excluded.samples,
   count = excluded.count, sum = excluded.sum, min = excluded.min, max = excluded.max,
