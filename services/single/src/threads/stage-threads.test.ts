@@ -44,6 +44,7 @@ async function start(code: string): Promise<StageThreads> {
         failures.push({ stage, error });
         resolve();
       },
+      statusSettings: { answerMsMax: 50, silentMsMax: 200 },
       entryOf: (stage) => pathToFileURL(stage === 'transformer' ? file : idle),
     });
   });
@@ -86,4 +87,26 @@ test('a thread that does not answer shows its last status; ending it is no failu
   });
   await transformer.terminate();
   expect(failures).toEqual([]);
+});
+
+test('one that says nothing for long is not ready, and is asked once', async () => {
+  const status = `{ stage: 'transformer', ready: true, partitions: [
+    { partition: 0, state: 'running', position: 1, endOffset: 1, lagMs: 0 }] }`;
+  const { transformer } = await start(
+    `let asked = 0;
+     parentPort.on('message', ({ call, method }) => {
+       asked += 1;
+       if (method === 'open') parentPort.postMessage({ answer: call, value: asked });
+       else if (asked === 1) parentPort.postMessage({ answer: call, value: ${status} });
+     });`,
+  );
+  await expect.poll(() => transformer.status()).toMatchObject({ ready: true });
+  await expect
+    .poll(() => transformer.status(), { timeout: 5000 })
+    .toMatchObject({
+      ready: false,
+      partitions: [{ state: 'waiting', reason: { code: 'STAGE_SILENT' } }],
+    });
+  // The answer, the question that has none, and this one.
+  expect(await transformer.link.call('open')).toBe(3);
 });

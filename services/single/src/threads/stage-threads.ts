@@ -16,6 +16,11 @@ import type {
   WriterThread,
 } from './thread-data.ts';
 import { createThreadLink, fromSentError, type Callable, type ThreadLink } from './thread-link.ts';
+import {
+  askThreadStatus,
+  THREAD_STATUS_DEFAULTS,
+  type ThreadStatusSettings,
+} from './thread-status.ts';
 import { YOUNG_GENERATION_MB_MAX } from './young-generation.ts';
 
 /** The three stages, each in a thread of its own. */
@@ -46,8 +51,6 @@ export interface StageHandle<T extends StageThread & Callable<T>> {
  * second, each time on all processors, and finds nothing to speak of.
  */
 const OLD_GENERATION_MB_MIN = 128;
-/** A thread that is busy for longer shows what it said before. */
-const STATUS_MS_MAX = 1000;
 
 /** Starts the threads; nothing is opened yet. `onFailed` is told of a thread that broke down. */
 export function startStageThreads(
@@ -59,6 +62,7 @@ export function startStageThreads(
     onFailed: (stage: StageName, error: Error) => void;
     /** Left out: the built file of the stage's thread. */
     entryOf?: (stage: StageName) => URL;
+    statusSettings?: Partial<ThreadStatusSettings>;
   }>,
 ): StageThreads {
   const { settings, directory, colours } = params;
@@ -116,23 +120,15 @@ function startThread<T extends StageThread & Callable<T>>(
   } satisfies Supervisor);
   worker.once('error', (error) => failed(broken(stage, error)));
   worker.once('exit', (code) => failed(broken(stage, new Error(`it ended with code ${code}`))));
-  let last: StageStatus = { stage, ready: false, partitions: [] };
   const common = link as unknown as ThreadLink<StageThread>;
   return {
     stage,
     link,
     common,
-    status: async () => {
-      const asked = common.call('status').then((status) => (last = status));
-      const timer = new AbortController();
-      const late = new Promise<void>((resolve) => {
-        const timeout = setTimeout(resolve, STATUS_MS_MAX);
-        timer.signal.addEventListener('abort', () => clearTimeout(timeout));
-      });
-      await Promise.race([asked, late]).catch(() => undefined);
-      timer.abort();
-      return last;
-    },
+    status: askThreadStatus(stage, () => common.call('status'), {
+      ...THREAD_STATUS_DEFAULTS,
+      ...params.statusSettings,
+    }),
     terminate: async () => {
       isEnding = true;
       await worker.terminate();
