@@ -31,6 +31,41 @@ test('also when writes and flushes fail on the way', async () => {
   );
 }, 120_000);
 
+test('wherever the first start was killed, what the next one acknowledges is durable', async () => {
+  for (let operation = 1; ; operation += 1) {
+    // Whatever was not flushed is gone.
+    const files = new SimulatedFiles(() => 0);
+    let operations = 0;
+    let killed: SimulatedFiles | undefined;
+    files.gate = () => {
+      operations += 1;
+      if (operations === operation) killed = files.crash('kill');
+    };
+    await (await open(files)).close();
+    if (killed === undefined) return expect(operation).toBeGreaterThan(10);
+    const stream = await open(killed);
+    const { offset } = await stream.producer().append(TOPIC_EVENTS, 0, payloadOf(1, 0));
+    const left = killed.crash('power');
+    await stream.close();
+    const again = await open(left);
+    await checkHeld(again, new Map([[offset, 1]]));
+    await again.close();
+  }
+});
+
+test('a log is opened below a directory that may not be read, and none is made there', async () => {
+  const files = new SimulatedFiles(() => 0);
+  const forbid = (operation: string, path: string): void => {
+    if (operation === 'flushDirectory' && path === '/') throw errnoError('EACCES');
+  };
+  await (await open(files)).close();
+  files.gate = forbid;
+  await expect(open(files).then((stream) => stream.close())).resolves.toBeUndefined();
+  const none = new SimulatedFiles(() => 0);
+  none.gate = forbid;
+  await expect(open(none)).rejects.toMatchObject({ code: 'STREAM_FORBIDDEN' });
+});
+
 async function survive(seed: number, failureRate: number): Promise<void> {
   const random = randomOf(seed);
   let files = new SimulatedFiles(random);

@@ -118,13 +118,24 @@ function partitionDirectory(directory: string, topic: Topic, partition: number):
   return join(directory, topic, String(partition));
 }
 
+/**
+ * Also of one that is there its entry is flushed: whoever made it may have been killed, or failed,
+ * before that was done.
+ */
 async function makeDurableDirectory(files: SegmentFiles, path: string): Promise<void> {
+  let isMade: boolean;
   try {
-    if (await files.makeDirectory(path)) await files.flushDirectory(dirname(path));
+    isMade = await files.makeDirectory(path);
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
     await makeDurableDirectory(files, dirname(path));
-    await makeDurableDirectory(files, path);
+    return await makeDurableDirectory(files, path);
+  }
+  try {
+    await files.flushDirectory(dirname(path));
+  } catch (error) {
+    // Made by somebody who may look into the one above, which we may not.
+    if (isMade || errnoOf(error) !== 'EACCES') throw error;
   }
 }
 

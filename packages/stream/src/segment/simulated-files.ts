@@ -4,7 +4,15 @@ import type { SegmentFile, SegmentFiles } from './segment-files.ts';
 const SECTOR_BYTES = 512;
 
 export type FileOperation =
-  'open' | 'read' | 'write' | 'truncate' | 'flush' | 'rename' | 'unlink' | 'flushDirectory';
+  | 'open'
+  | 'read'
+  | 'write'
+  | 'truncate'
+  | 'flush'
+  | 'rename'
+  | 'unlink'
+  | 'makeDirectory'
+  | 'flushDirectory';
 
 /** Asked before each operation: may wait, or reject as the device would. */
 export type FileGate = (operation: FileOperation, path: string) => Promise<void> | void;
@@ -13,7 +21,8 @@ export type FileGate = (operation: FileOperation, path: string) => Promise<void>
  * Files in memory for tests, as a kernel and a device keep them: what was written is seen at once
  * and survives the end of a process, but a power cut leaves, of what was not flushed, any
  * selection of sectors and either size. A flush that fails leaves its sectors looking clean: a
- * later one succeeds without writing them.
+ * later one succeeds without writing them. A directory of which the one above was not flushed may
+ * be gone with all that is in it.
  */
 export class SimulatedFiles implements SegmentFiles {
   gate: FileGate = () => undefined;
@@ -23,7 +32,7 @@ export class SimulatedFiles implements SegmentFiles {
 
   constructor(random: () => number) {
     this.#random = random;
-    this.#directories.set('/', { entries: new Map(), durable: new Map() });
+    this.#directories.set('/', { entries: new Map(), durable: new Map(), isDurable: true });
   }
 
   async open(path: string, mode: 'read' | 'write' | 'create'): Promise<SegmentFile> {
@@ -57,8 +66,10 @@ export class SimulatedFiles implements SegmentFiles {
   }
 
   async makeDirectory(path: string): Promise<boolean> {
+    await this.gate('makeDirectory', path);
     if (this.#directories.has(path)) return false;
-    this.#directories.set(path, { entries: new Map(), durable: new Map() });
+    const made = { entries: new Map(), durable: new Map(), isDurable: false };
+    this.#directories.set(path, made);
     return true;
   }
 
@@ -66,6 +77,7 @@ export class SimulatedFiles implements SegmentFiles {
     await this.gate('flushDirectory', path);
     const directory = this.#directories.get(path)!;
     directory.durable = new Map(directory.entries);
+    for (const [below, one] of this.#directories) if (dirname(below) === path) one.isDurable = true;
   }
 
   async readText(path: string): Promise<string> {
@@ -98,12 +110,16 @@ export class SimulatedFiles implements SegmentFiles {
   crash(how: 'power' | 'kill'): SimulatedFiles {
     const left = new SimulatedFiles(this.#random);
     for (const [path, directory] of this.#directories) {
+      const isGone = how === 'power' && !directory.isDurable && this.#random() < 0.5;
+      // Those above come first.
+      if (isGone || !(path === '/' || left.#directories.has(dirname(path)))) continue;
       const isOld = how === 'power' && this.#random() < 0.5;
       const entries = new Map<string, SimulatedContent>();
       for (const [name, content] of isOld ? directory.durable : directory.entries) {
         entries.set(name, how === 'power' ? content.afterPowerCut(this.#random) : content.copy());
       }
-      left.#directories.set(path, { entries, durable: new Map(entries) });
+      const isDurable = how === 'power' || directory.isDurable;
+      left.#directories.set(path, { entries, durable: new Map(entries), isDurable });
     }
     return left;
   }
@@ -166,6 +182,8 @@ export class SimulatedFiles implements SegmentFiles {
 interface Directory {
   entries: Map<string, SimulatedContent>;
   durable: Map<string, SimulatedContent>;
+  /** Whether the entry of itself is. */
+  isDurable: boolean;
 }
 
 class SimulatedContent {
