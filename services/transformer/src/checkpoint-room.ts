@@ -2,7 +2,10 @@ import { CheckpointScan } from '@millrace/checkpoint';
 import { TOPIC_CHECKPOINTS, type Stream } from '@millrace/stream';
 
 interface HeldCheckpoint {
+  /** Of its manifest. */
   offset: number;
+  /** Of its first record: where that is gone, so are the bytes, though the manifest may be left. */
+  first: number;
   bytes: number;
 }
 
@@ -28,7 +31,7 @@ export class CheckpointRoom {
   /** Bytes that are held, when they leave no room for another one. */
   async exceeded(partition: number, signal: AbortSignal): Promise<number | undefined> {
     const { start } = await this.#stream.bounds(TOPIC_CHECKPOINTS, partition);
-    const held = this.#heldOf(partition).filter(({ offset }) => offset >= start);
+    const held = this.#heldOf(partition).filter(({ first }) => first >= start);
     this.#held.set(partition, held);
     const bytes = held.reduce((sum, one) => sum + one.bytes, 0);
     if (bytes <= this.#bytesMax) return undefined;

@@ -127,7 +127,9 @@ export class Checkpoints {
     const { logId, position, madeAtUs: sinceUs, pagesBytes: bytes } = manifest;
     const last = { logId, position };
     Object.assign(this.#trackedOf(partition, sinceUs), { sinceUs, hasOne: true, last });
-    this.#room.note(partition, { offset, bytes });
+    const { chunkCount, firstChunkOffset } = manifest;
+    const first = chunkCount > 0 ? firstChunkOffset : offset;
+    this.#room.note(partition, { offset, first, bytes });
   }
 
   #trackedOf(partition: number, nowUs: number): Tracked {
