@@ -49,8 +49,9 @@ export interface JobSessionParts {
 const READ_WAIT_MS = 1000;
 const PRESSED_LOOK_MS = 100;
 const PRESSED_MS_MAX = 2000;
-/** So many are folded in some milliseconds. */
-const SAMPLES_AT_ONCE_MAX = 65_536;
+/** Samples that are folded in one go: so many that it takes no longer than half a slice. */
+const AT_ONCE_MIN = 4096;
+const AT_ONCE_MAX = 65_536;
 
 /** One stretch of a job's work: it resolves when the job is over, or is to rest. */
 export async function workOnJob(parts: JobSessionParts): Promise<void> {
@@ -90,6 +91,7 @@ class JobSession {
   /** When it let others have their turn. */
   #sliceUs: number;
   #isResting = false;
+  #atOnceMax = AT_ONCE_MIN;
 
   constructor(parts: JobSessionParts, found: FoundJob, ended: AbortSignal) {
     this.#parts = parts;
@@ -236,7 +238,7 @@ class JobSession {
   /** Those from number `from` on that are folded in one go: one, where a rate has to be held. */
   #decode(records: readonly StreamRecord[], from: number): AppendedRecord[] {
     const { position } = this.#found.fold.head;
-    const samplesMax = this.#parts.progress.samples.isBounded ? 0 : SAMPLES_AT_ONCE_MAX;
+    const samplesMax = this.#parts.progress.samples.isBounded ? 0 : this.#atOnceMax;
     const some: AppendedRecord[] = [];
     this.#room.release();
     this.#room.hold();
@@ -255,8 +257,12 @@ class JobSession {
 
   /** False: among them is the barrier that began the candidate. */
   #apply(some: readonly AppendedRecord[]): boolean {
-    const { progress, events, key } = this.#parts;
+    const { progress, events, key, clock, settings } = this.#parts;
+    const beganUs = clock.nowUs();
     const folded = this.#found.fold.applyAll(some);
+    const isLong = Math.abs(clock.nowUs() - beganUs) > settings.sliceMs * 500;
+    const atOnce = isLong ? this.#atOnceMax / 2 : this.#atOnceMax * 2;
+    this.#atOnceMax = Math.min(AT_ONCE_MAX, Math.max(AT_ONCE_MIN, atOnce));
     const samples = some.slice(0, folded).reduce((sum, { record }) => sum + samplesOf(record), 0);
     progress.samples.use(samples);
     progress.rate.note(samples);
