@@ -34,7 +34,7 @@ describe('records that are folded together', () => {
     let joint = 0;
     let records = 0;
     for (let seed = 1; seed <= seeds; seed += 1) {
-      const log = repeatedLog(seed, { steps: 120, unusualPercent });
+      const log = repeatedLog(seed, { steps: 120, unusualPercent, foldVersion: 2 + (seed % 2) });
       const alone = runJob(job, log, {});
       expect(alone.together).toBe(0);
       for (const together of [50, 1000]) {
@@ -46,5 +46,16 @@ describe('records that are folded together', () => {
       }
     }
     expect(joint / (SERIES * records)).toBeGreaterThan(leastJoint);
+  });
+
+  it('are not before pieces that are final in the second in which they were opened', () => {
+    const job = jobOf();
+    // All come at whole seconds, most of them late.
+    const params = { steps: 90, unusualPercent: 0, foldVersion: 2 };
+    const log = repeatedLog(3, { ...params, stepUs: 0, senders: 1 });
+    const alone = runJob(job, log, {});
+    const run = runJob(job, log, { together: 1000 });
+    expect(entryTexts(run.entries)).toEqual(entryTexts(alone.entries));
+    expect(run.pages).toEqual(alone.pages);
   });
 });

@@ -119,8 +119,11 @@ export class PartitionFold {
     if (tables === undefined || !this.#isBounded || isOverBounds(tables)) return from;
     const joint = (this.#joint ??= new JointFold(tables));
     const { head } = this;
-    // Within a second no boundary is met, nothing becomes due, and all was done that was.
-    const untilUs = (secondOf(head.partitionTimeUs) + 1) * 1_000_000;
+    const second = secondOf(head.partitionTimeUs);
+    // Before version 3 a piece may be final in the second in which it was opened.
+    if (tables.windows.isDue(second)) return from;
+    // Within a second nothing else becomes due, and what was due is done.
+    const untilUs = (second + 1) * 1_000_000;
     joint.begin(untilUs);
     const moments = this.#moments;
     moments.length = 0;

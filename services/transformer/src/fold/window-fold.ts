@@ -143,6 +143,11 @@ export class WindowFold {
     return this.#settle(slots, (slot) => this.#isWideRollup(slot));
   }
 
+  /** Whether some may be final by a second of partition time. */
+  isDue(second: number): boolean {
+    return this.#due.isDue(second);
+  }
+
   /** Pieces that became final by a second of partition time, in turn. */
   takeFinal(second: number): number[] {
     const slots = this.#due.take(second);

@@ -15,6 +15,11 @@ export class DueList {
     return this.#size + this.#old;
   }
 
+  /** Whether there may be something to take by a second. */
+  isDue(second: number): boolean {
+    return second >= this.#next;
+  }
+
   add(slot: number, second: number): void {
     if (slot >= this.#listed.length) this.#grow(slot);
     if (this.#listed[slot] === second) return;
@@ -38,7 +43,7 @@ export class DueList {
   /** Removes and returns the slots of all seconds up to `second`, in no order that matters. */
   take(second: number): number[] {
     const taken: number[] = [];
-    if (second < this.#next) return taken;
+    if (!this.isDue(second)) return taken;
     this.#next = Infinity;
     for (const [due, slots] of this.#seconds) {
       if (due > second) {

@@ -19,8 +19,12 @@ const KINDS = [SampleKind.unknown, SampleKind.gauge, SampleKind.delta];
 
 export interface RepeatedLogParams {
   steps: number;
+  /** Between two records; mostly. */
+  stepUs?: number;
+  senders?: number;
   /** Of a hundred records so many are unusual in some way. */
   unusualPercent: number;
+  foldVersion: number;
 }
 
 /**
@@ -43,22 +47,27 @@ const JUMPS_US: ReadonlyMap<number, number> = new Map([
 const TURNED: ReadonlySet<number> = new Set([1, 4]);
 
 class RepeatedLog {
-  readonly log: LoggedRecord[] = logStart({ rules: [] } as RuleFile, {
-    ...{ rememberedTimesMax: REMEMBERED, latenessUs: 5 * SECOND, identityHorizonUs: 30 * SECOND },
-    ...{ seriesMax: 40, piecesMax: 200 },
-  });
+  readonly log: LoggedRecord[];
   readonly #random: () => number;
+  readonly #stepUs: number;
   #sequence = 0;
   /** First all is late, and then some is ahead. */
   #nowUs = REPEATED_T0 + 60 * SECOND;
   #before: LoggedRecord | undefined;
 
-  constructor(seed: number, { steps, unusualPercent }: RepeatedLogParams) {
+  constructor(seed: number, params: RepeatedLogParams) {
+    const { steps, unusualPercent, foldVersion, stepUs = 7000, senders = KINDS.length } = params;
+    this.#stepUs = stepUs;
+    const settings = {
+      ...{ rememberedTimesMax: REMEMBERED, latenessUs: 5 * SECOND, seriesMax: 40, piecesMax: 200 },
+      identityHorizonUs: 30 * SECOND,
+    };
+    this.log = logStart({ rules: [] } as RuleFile, settings, foldVersion);
     this.#random = randomOf(seed);
     for (let step = 0; step < steps; step += 1) {
       this.#nowUs += JUMPS_US.get(step) ?? 0;
-      for (let sender = 0; sender < KINDS.length; sender += 1) {
-        this.#nowUs += this.#chance(60) ? 12 * SECOND : 7000;
+      for (let sender = 0; sender < senders; sender += 1) {
+        this.#nowUs += this.#chance(60) ? 12 * SECOND : this.#stepUs;
         const part = this.#part(step, sender);
         if (this.#random() * 100 < unusualPercent) this.#addUnusual(part, step);
         else this.#add(part, step >= REMEMBERED);
