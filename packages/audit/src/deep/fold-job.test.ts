@@ -1,6 +1,6 @@
 import { ADDRESS_ZERO, compareAddress, openedAt, type Address } from '@millrace/model';
 import { createMeter, silentLog } from '@millrace/runtime';
-import { MemoryStateStore, openMemoryStatePlaces } from '@millrace/state/memory';
+import { MemoryStateStore } from '@millrace/state/memory';
 import type { Repairs } from '@millrace/store';
 import {
   createMemoryStore,
@@ -47,24 +47,29 @@ beforeEach(async () => {
   await applyAll();
 });
 
-/** Live and jobs, as a transformer does. */
+/** Live, as a transformer does, and jobs, which put out several records. */
 async function foldAll(): Promise<void> {
   const { stream, clock } = bench;
   const parts = { stream, clock, state: new MemoryStateStore(), log: silentLog };
   const transformer = createTransformer(
-    { ...parts, meter: createMeter(), jobPlaces: openMemoryStatePlaces(bench.database) },
+    { ...parts, meter: createMeter() },
     { ...DEFAULT_TRANSFORMER_SETTINGS, partitions: [0], tickMs: 3_600_000 },
   );
   const running = transformer.run();
   const { end } = await stream.bounds(TOPIC_EVENTS, 0);
   const until = { timeout: 20_000, interval: 5 };
   await vi.waitFor(() => {
-    const { partitions, jobs } = transformer.status();
-    expect(partitions[0]!.position).toBe(end);
-    expect(jobs!.map(({ state }) => state)).toEqual(['over']);
+    expect(transformer.status().partitions[0]!.position).toBe(end);
   }, until);
   await transformer.stop();
   await running;
+  const jobs = bench.start();
+  const working = jobs.run();
+  await vi.waitFor(() => {
+    expect(jobs.statuses().map(({ state }) => state)).toEqual(['over']);
+  }, until);
+  await jobs.stop();
+  await working;
 }
 
 /** Everything that was put out, as a writer does; of jobs perhaps only what lies below a mark. */
