@@ -1,3 +1,4 @@
+import { mappedLength } from '@millrace/runtime';
 import { emptyEntries, type SampleColumns } from '@millrace/wire';
 
 const SAMPLES_MIN = 16_384;
@@ -78,7 +79,7 @@ export class SampleRoom {
 
   #lieIn(capacity: number): void {
     // One buffer: of a large batch it is mapped, and what is not written of it takes no memory.
-    const buffer = new ArrayBuffer(SAMPLE_BYTES * capacity);
+    const buffer = new ArrayBuffer(mappedLength(SAMPLE_BYTES * capacity, 1));
     this.#capacity = capacity;
     this.#times = new Float64Array(buffer, 0, capacity);
     this.#values = new Float64Array(buffer, 8 * capacity, capacity);

@@ -1,4 +1,5 @@
 import { FINGERPRINT_BYTES, type Piece } from '@millrace/model';
+import { mappedLength } from '@millrace/runtime';
 
 /** Which number of a piece stands where; those from `sum` on may be missing. */
 export const PieceNumber = {
@@ -44,7 +45,7 @@ export class PieceColumns {
   #sketches: Map<number, PieceSketches> | undefined;
 
   constructor(room = 0) {
-    this.#numbers = new Float64Array(PIECE_NUMBERS * room);
+    this.#numbers = numbersFor(room);
     this.#fingerprints = new Uint8Array(FINGERPRINT_BYTES * room);
     this.#bits = new Uint16Array(room);
   }
@@ -190,11 +191,14 @@ export class PieceColumns {
 
   #grow(): void {
     const room = Math.max(ROOM_MIN, 2 * this.#bits.length);
-    this.#numbers = grown(this.#numbers, new Float64Array(PIECE_NUMBERS * room));
+    this.#numbers = grown(this.#numbers, numbersFor(room));
     this.#fingerprints = grown(this.#fingerprints, new Uint8Array(FINGERPRINT_BYTES * room));
     this.#bits = grown(this.#bits, new Uint16Array(room));
   }
 }
+
+const numbersFor = (room: number): Float64Array =>
+  new Float64Array(mappedLength(PIECE_NUMBERS * room, 8));
 
 const ROOM_MIN = 16;
 const NUMBER_NAMES = Object.keys(PieceNumber) as readonly (keyof typeof PieceNumber)[];

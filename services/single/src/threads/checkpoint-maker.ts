@@ -1,5 +1,5 @@
 import { MessageChannel } from 'node:worker_threads';
-import { MillraceError, type Clock } from '@millrace/runtime';
+import { MillraceError } from '@millrace/runtime';
 import { TOPIC_CHECKPOINTS } from '@millrace/stream';
 import type { SegmentStream } from '@millrace/stream/segment';
 import type { MakeCheckpoint } from '@millrace/transformer';
@@ -8,7 +8,11 @@ import type { ThreadData } from './thread-data.ts';
 import { startThread, type LinkedThread } from './start-thread.ts';
 import { YOUNG_GENERATION_MB_MAX } from './young-generation.ts';
 
-/** Makes checkpoints in a thread of its own, which is there only while there are some to make. */
+/**
+ * Makes checkpoints, each in a thread of its own, which is there only meanwhile: so the memory of
+ * one partition's state is given back before the next one's is loaded, where the collector would
+ * find it late: with a million series some two hundred megabytes.
+ */
 export interface CheckpointMaker {
   make: MakeCheckpoint;
   /** Ends the thread, whatever it is doing. */
@@ -17,57 +21,37 @@ export interface CheckpointMaker {
 
 type Running = LinkedThread<CheckpointThread>;
 
-/** Partitions follow one another: the thread stays for so long, and then gives its memory back. */
-const IDLE_MS = 1000;
-
 /** `stream` is that of the thread which owns `metrics.checkpoints`. */
 export function createCheckpointMaker(
-  components: Readonly<{ stream: SegmentStream; clock: Clock }>,
+  { stream }: Readonly<{ stream: SegmentStream }>,
   data: Pick<ThreadData, 'directories' | 'sharedLog' | 'settings'>,
 ): CheckpointMaker {
-  const { stream, clock } = components;
-  let running: Running | undefined;
-  let idle = new AbortController();
-  const end = async (ending: Running): Promise<void> => {
-    if (running === ending) running = undefined;
-    await ending.end();
-  };
+  const running = new Set<Running>();
   const closeAndEnd = async (ending: Running): Promise<void> => {
-    running = undefined;
     await ending.link.call('close').catch(() => undefined);
-    await end(ending);
-  };
-  const endWhenIdle = async (): Promise<void> => {
-    idle = new AbortController();
-    const { signal } = idle;
-    await clock.sleep(IDLE_MS, signal).catch(() => undefined);
-    const ending = running;
-    if (signal.aborted || ending === undefined) return;
-    await closeAndEnd(ending);
+    await ending.end();
+    running.delete(ending);
   };
   return {
     make: async (partition, signal) => {
-      idle.abort();
       signal.throwIfAborted();
-      running ??= start(stream, data);
-      const used = running;
+      const used = start(stream, data);
+      running.add(used);
       const aborted = new Promise<never>((_, reject) => {
         signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
       });
       try {
-        return await Promise.race([used.link.call('make', partition), aborted]);
+        const made = await Promise.race([used.link.call('make', partition), aborted]);
+        await closeAndEnd(used);
+        return made;
       } catch (error) {
         // It may be in the middle of something, or gone.
-        await end(used);
+        await used.end();
+        running.delete(used);
         throw error;
-      } finally {
-        if (running === used) void endWhenIdle();
       }
     },
-    close: async () => {
-      idle.abort();
-      if (running !== undefined) await closeAndEnd(running);
-    },
+    close: async () => void (await Promise.all([...running].map(closeAndEnd))),
   };
 }
 

@@ -51,7 +51,7 @@ hostStage<TransformerThread>((host) => {
       const openedState = await openState({ clock, log }, how);
       state = openedState;
       stream = await openLog(host);
-      maker = createCheckpointMaker({ stream, clock }, data);
+      maker = createCheckpointMaker({ stream }, data);
       opened = await openArchiveOf(host, stream);
       retention = openRetention({ stream, clock, archive: opened }, settings);
       if (ports.series !== undefined) stream.serveAppends(TOPIC_SERIES, ports.series);

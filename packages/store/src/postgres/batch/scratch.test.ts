@@ -43,3 +43,20 @@ it('takes the largest room, and keeps two large ones of those that packed at the
   const sizes = scratches.map(() => pool.take(large).room().rowsMax);
   expect(sizes).toEqual([750_000, 625_000, 1250, 0]);
 });
+
+it('lets go of what large batches had once none came for many turns', () => {
+  const pool = new ScratchPool();
+  const before = pool.take(large);
+  const room = before.room();
+  before.giveBack();
+  const turn = (): void => pool.take(usual).giveBack();
+  for (let i = 0; i < 63; i += 1) turn();
+  const again = pool.take(large);
+  expect(again.buffers).toBe(before.buffers);
+  expect(again.room()).toBe(room);
+  again.giveBack();
+  for (let i = 0; i < 64; i += 1) turn();
+  const anew = pool.take(large);
+  expect(anew.buffers).not.toBe(before.buffers);
+  expect(anew.room()).not.toBe(room);
+});

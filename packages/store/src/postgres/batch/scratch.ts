@@ -1,6 +1,7 @@
 import type { StoreBatch } from '../../store.ts';
 import { BinaryWriter } from '../connection/binary-writer.ts';
 import { OrderRoom } from '../samples/order-room.ts';
+import { letRowsGo } from '../samples/row-room.ts';
 import { SampleBuffers } from '../samples/sample-buffers.ts';
 
 /** What a batch needs while it is applied, and nobody after it. */
@@ -23,19 +24,27 @@ const LARGE_SAMPLES = 300_000;
 /** As many as batches of very many samples are packed at the same time, mostly. */
 const LARGE_ROOMS_MAX = 2;
 
+/** So many batches in turn that need nothing of large ones: what those had is let go. */
+const TURNS_MAX = 64;
+
 /**
  * What nobody uses. Each is as large as the largest batch that it was used for, so that large ones,
  * of which few are applied at a time, have their own; and only as many rooms are made as ever
  * packed at the same time. The first batches of a backlog pack in all partitions at once: of the
- * large rooms that they leave behind two are kept.
+ * large rooms that they leave behind two are kept. What a
+ * backlog needed goes when it is over.
  */
 export class ScratchPool {
   readonly #usual: Held[] = [];
   readonly #large: Held[] = [];
   readonly #rooms: OrderRoom[] = [];
+  #turns = 0;
 
   take(batch: StoreBatch): Scratch {
-    const unused = isLarge(batch) ? this.#large : this.#usual;
+    const needsMuch = isLarge(batch);
+    const unused = needsMuch ? this.#large : this.#usual;
+    this.#turns = needsMuch ? 0 : this.#turns + 1;
+    if (this.#turns === TURNS_MAX) this.#letGo();
     const held = unused.pop() ?? { buffers: new SampleBuffers(), writer: new BinaryWriter() };
     let room: OrderRoom | undefined;
     return {
@@ -60,6 +69,14 @@ export class ScratchPool {
     if (large.length <= LARGE_ROOMS_MAX) return;
     const smallest = large.reduce((a, b) => (b.rowsMax < a.rowsMax ? b : a));
     this.#rooms.splice(this.#rooms.indexOf(smallest), 1);
+  }
+
+  /** What is in use comes back, and stays until as many turns have passed again. */
+  #letGo(): void {
+    this.#turns = 0;
+    this.#large.length = 0;
+    this.#rooms.length = 0;
+    letRowsGo();
   }
 }
 

@@ -1,3 +1,5 @@
+import { mappedLength } from '@millrace/runtime';
+
 /** Which rows belong to one series, series by series. */
 export interface SeriesOrder {
   /** Rows by series, in the order of the series' ids; of one series by time. */
@@ -25,11 +27,11 @@ export class OrderRoom {
 
   /** Of so many rows; valid until the next call. */
   of(count: number, starts: Uint32Array): SeriesOrder {
-    if (this.#rows.length < count) {
+    if (Math.min(this.#rows.length, this.#times.length) < count) {
       const length = Math.ceil(count * 1.25);
-      this.#rows = new Uint32Array(length);
-      this.#times = new Float64Array(length);
-      this.#values = new Float64Array(length);
+      this.#rows = new Uint32Array(mappedLength(length, 4));
+      this.#times = new Float64Array(mappedLength(length, 8));
+      this.#values = new Float64Array(mappedLength(length, 8));
     }
     return {
       rows: this.#rows.subarray(0, count),

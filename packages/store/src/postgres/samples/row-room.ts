@@ -1,3 +1,5 @@
+import { mappedLength } from '@millrace/runtime';
+
 /** Time, value, number of the series and flags of a row. */
 const ROW_BYTES = 21;
 /** Rooms for more rows than that, than any usual batch has, go from hand to hand. */
@@ -51,7 +53,12 @@ function roomFor(least: number, before: number): RowRoom {
   const found = spare.findIndex((room) => room.length >= least);
   // One that is too small makes way, or as many as ever grew would stay.
   const [room] = spare.splice(found < 0 ? spare.length - 1 : found, 1);
-  return room !== undefined && found >= 0 ? room : new RowRoom(length);
+  return room !== undefined && found >= 0 ? room : new RowRoom(mappedLength(length, ROW_BYTES));
+}
+
+/** Batches of very many rows did not come of late. */
+export function letRowsGo(): void {
+  spare.length = 0;
 }
 
 /**

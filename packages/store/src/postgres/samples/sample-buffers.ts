@@ -1,3 +1,4 @@
+import { mappedLength } from '@millrace/runtime';
 import type { SampleColumns } from '@millrace/wire';
 
 /**
@@ -41,11 +42,11 @@ export class SampleBuffers {
   }
 
   #reserve(count: number): void {
-    if (count <= this.#times.length) return;
+    if (count <= this.#flags.length) return;
     const room = roomFor(count);
-    this.#seriesIds = new Uint8Array(8 * room);
-    this.#times = new Float64Array(room);
-    this.#values = new Float64Array(room);
+    this.#seriesIds = new Uint8Array(mappedLength(8 * room, 1));
+    this.#times = new Float64Array(mappedLength(room, 8));
+    this.#values = new Float64Array(mappedLength(room, 8));
     this.#flags = new Uint8Array(room);
   }
 }
