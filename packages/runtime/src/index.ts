@@ -64,7 +64,7 @@ export {
   type SettingsDefinition,
   type SettingsRelation,
 } from './settings/settings.ts';
-export { mappedLength } from './memory/mapped-length.ts';
+export { mappedBuffer } from './memory/mapped-buffer.ts';
 export { limitTime, type TimeLimit } from './time/time-limit.ts';
 export { settlesWithin } from './time/settles-within.ts';
 export { nearestWord } from './words/nearest-word.ts';

@@ -1,4 +1,4 @@
-import { mappedLength } from '@millrace/runtime';
+import { mappedBuffer } from '@millrace/runtime';
 import { emptyEntries, type SampleColumns } from '@millrace/wire';
 
 const SAMPLES_MIN = 16_384;
@@ -79,7 +79,7 @@ export class SampleRoom {
 
   #lieIn(capacity: number): void {
     // One buffer: of a large batch it is mapped, and what is not written of it takes no memory.
-    const buffer = new ArrayBuffer(mappedLength(SAMPLE_BYTES * capacity, 1));
+    const buffer = mappedBuffer(SAMPLE_BYTES * capacity);
     this.#capacity = capacity;
     this.#times = new Float64Array(buffer, 0, capacity);
     this.#values = new Float64Array(buffer, 8 * capacity, capacity);

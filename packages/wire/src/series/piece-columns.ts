@@ -1,5 +1,5 @@
 import { FINGERPRINT_BYTES, type Piece } from '@millrace/model';
-import { mappedLength } from '@millrace/runtime';
+import { mappedBuffer } from '@millrace/runtime';
 
 /** Which number of a piece stands where; those from `sum` on may be missing. */
 export const PieceNumber = {
@@ -198,7 +198,7 @@ export class PieceColumns {
 }
 
 const numbersFor = (room: number): Float64Array =>
-  new Float64Array(mappedLength(PIECE_NUMBERS * room, 8));
+  new Float64Array(mappedBuffer(8 * PIECE_NUMBERS * room), 0, PIECE_NUMBERS * room);
 
 const ROOM_MIN = 16;
 const NUMBER_NAMES = Object.keys(PieceNumber) as readonly (keyof typeof PieceNumber)[];

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { LabelSet } from '@millrace/model';
+import { mappedBuffer } from '@millrace/runtime';
 import { KEY_BYTES_MAX, KeyMemory, type ExpectedRun } from '@millrace/wire';
 import { Uint32Column } from './column.ts';
 import { SeriesTable, type SeriesNumber } from './series-table.ts';
@@ -23,7 +24,7 @@ export class SeriesCache {
   readonly #onClear: () => void;
   readonly #seed = randomBytes(4).readInt32LE();
   /** Series number + 1 by hash, open addressing, at most half full; 0: free. */
-  #slots = new Int32Array(FIRST_SLOTS);
+  #slots: Int32Array = new Int32Array(FIRST_SLOTS);
   /** The label bytes, and which series followed which: requests of one sender look alike. */
   readonly #keys = new KeyMemory();
   readonly #hashes = new Uint32Column();
@@ -143,7 +144,8 @@ export class SeriesCache {
   }
 
   #growSlots(): void {
-    this.#slots = new Int32Array(this.#slots.length * 2);
+    const length = 2 * this.#slots.length;
+    this.#slots = new Int32Array(mappedBuffer(4 * length), 0, length);
     for (let series = 0; series < this.count; series += 1) this.#put(series);
   }
 

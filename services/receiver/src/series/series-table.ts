@@ -5,6 +5,7 @@ import {
   type LabelSet,
   type SampleKind,
 } from '@millrace/model';
+import { mappedBuffer } from '@millrace/runtime';
 import { NameLists } from './name-lists.ts';
 import { SymbolTable } from './symbol-table.ts';
 
@@ -128,7 +129,7 @@ export class SeriesTable {
     let at = this.valueStarts[series]!;
     if (at + labels.length > this.valueSymbols.length) {
       const length = Math.max(at + labels.length, this.valueSymbols.length * 2);
-      this.valueSymbols = grown(this.valueSymbols, new Uint32Array(length));
+      this.valueSymbols = grown(this.valueSymbols, words(length));
     }
     const list = this.names.numberOf(labels, symbols);
     const { names } = this.names;
@@ -150,18 +151,22 @@ export class SeriesTable {
   #grow(): void {
     const capacity = this.partitions.length * 2;
     this.partitions = grown(this.partitions, new Uint16Array(capacity));
-    const words = capacity * FINGERPRINT_WORDS;
-    this.fingerprints = grown(this.fingerprints, new Uint32Array(words));
-    this.definitionBytes = grown(this.definitionBytes, new Uint32Array(capacity));
-    this.nameLists = grown(this.nameLists, new Uint32Array(capacity));
-    this.valueStarts = grown(this.valueStarts, new Uint32Array(capacity + 1));
-    this.rowParts = grown(this.rowParts, new Float64Array(capacity));
+    const fingerprintWords = capacity * FINGERPRINT_WORDS;
+    this.fingerprints = grown(this.fingerprints, words(fingerprintWords));
+    this.definitionBytes = grown(this.definitionBytes, words(capacity));
+    this.nameLists = grown(this.nameLists, words(capacity));
+    this.valueStarts = grown(this.valueStarts, words(capacity + 1));
+    this.rowParts = grown(this.rowParts, floats(capacity));
     this.rowKinds = grown(this.rowKinds, new Uint8Array(capacity));
-    this.rows = grown(this.rows, new Uint32Array(capacity));
-    this.definedUntil = grown(this.definedUntil, new Float64Array(capacity));
-    this.definedAfter = grown(this.definedAfter, new Float64Array(capacity));
+    this.rows = grown(this.rows, words(capacity));
+    this.definedUntil = grown(this.definedUntil, floats(capacity));
+    this.definedAfter = grown(this.definedAfter, floats(capacity));
   }
 }
+
+const words = (length: number): Uint32Array => new Uint32Array(mappedBuffer(4 * length), 0, length);
+const floats = (length: number): Float64Array =>
+  new Float64Array(mappedBuffer(8 * length), 0, length);
 
 /** `larger`, filled with what the column holds. */
 function grown<Column extends { set(values: Column): void }>(

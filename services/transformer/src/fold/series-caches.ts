@@ -1,3 +1,5 @@
+import { mappedBuffer } from '@millrace/runtime';
+
 const ROWS_MIN = 256;
 
 /**
@@ -50,15 +52,19 @@ export class SeriesCaches {
   #grow(rows: number): void {
     const room = Math.max(rows, 2 * this.definitionSlots.length);
     this.definitionSlots = grown(this.definitionSlots, new Int32Array(room));
-    this.definedUntilUs = grown(this.definedUntilUs, new Float64Array(room));
+    this.definedUntilUs = grown(this.definedUntilUs, floats(room));
     this.definedKinds = grown(this.definedKinds, new Uint8Array(room));
-    this.definedLives = grown(this.definedLives, new Float64Array(room));
-    this.besideUntilUs = grown(this.besideUntilUs, new Float64Array(room));
+    this.definedLives = grown(this.definedLives, floats(room));
+    this.besideUntilUs = grown(this.besideUntilUs, floats(room));
     // Rows behind the old end are reset before they are looked at.
     this.#hints.forEach((hints, lane) => {
-      this.#hints[lane] = grown(hints, new Float64Array(room * this.#strides[lane]!));
+      this.#hints[lane] = grown(hints, floats(room * this.#strides[lane]!));
     });
   }
+}
+
+function floats(length: number): Float64Array {
+  return new Float64Array(mappedBuffer(8 * length), 0, length);
 }
 
 function grown<T extends Int32Array | Float64Array | Uint8Array>(from: T, into: T): T {

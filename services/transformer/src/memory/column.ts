@@ -1,3 +1,4 @@
+import { mappedBuffer } from '@millrace/runtime';
 import { FieldWriter } from '@millrace/wire';
 import { CompactReader, CompactWriter } from './compact-numbers.ts';
 import { keepPage } from './page-memory.ts';
@@ -72,14 +73,14 @@ const WIDE_BYTES = 64;
 const byPlaces = (width: number): PageOrder => Array.from({ length: width }, (_, place) => [place]);
 
 export const bytes8 = (width = 1, order: PageOrder = byPlaces(width)): Column<Uint8Array> =>
-  new Column((length) => new Uint8Array(length), width, order);
+  new Column((length) => new Uint8Array(mappedBuffer(length), 0, length), width, order);
 /** For what is computed when a page is written, and not kept. */
 export const bytesOfPage = (width: number, order: PageOrder): Column<Uint8Array> =>
   new Column((length) => new Uint8Array(length), width, order, true);
 export const words32 = (width = 1, order: PageOrder = byPlaces(width)): Column<Uint32Array> =>
-  new Column((length) => new Uint32Array(length), width, order);
+  new Column((length) => new Uint32Array(mappedBuffer(4 * length), 0, length), width, order);
 export const floats64 = (width = 1, order: PageOrder = byPlaces(width)): Column<Float64Array> =>
-  new Column((length) => new Float64Array(length), width, order);
+  new Column((length) => new Float64Array(mappedBuffer(8 * length), 0, length), width, order);
 
 function rawOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);

@@ -1,3 +1,5 @@
+import { mappedBuffer } from '@millrace/runtime';
+
 /**
  * Slots by the whole second at which they are to be looked at again, each in one place. A slot's
  * second may move on after it was added: whoever takes it checks, and adds it anew.
@@ -86,7 +88,8 @@ export class DueList {
   #grow(slot: number): void {
     const before = this.#listed;
     // All of it is written: room for twice as many would be taken, and not only reserved.
-    const grown = new Float64Array(Math.ceil(GROWTH * (slot + 1)));
+    const length = Math.ceil(GROWTH * (slot + 1));
+    const grown = new Float64Array(mappedBuffer(8 * length), 0, length);
     grown.set(before);
     grown.fill(NaN, before.length);
     this.#listed = grown;

@@ -1,3 +1,4 @@
+import { mappedBuffer } from '@millrace/runtime';
 import { words32, type Column } from './column.ts';
 
 const FREE = -1;
@@ -83,7 +84,8 @@ export class KeyIndex {
 
   #rehash(): void {
     const before = this.#table;
-    this.#table = new Int32Array(before.length * 2).fill(FREE);
+    const length = 2 * before.length;
+    this.#table = new Int32Array(mappedBuffer(4 * length), 0, length).fill(FREE);
     for (let i = 0; i < before.length; i += 1) if (before[i] !== FREE) this.#place(before[i]!);
   }
 }

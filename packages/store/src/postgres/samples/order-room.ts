@@ -1,4 +1,4 @@
-import { mappedLength } from '@millrace/runtime';
+import { mappedBuffer } from '@millrace/runtime';
 
 /** Which rows belong to one series, series by series. */
 export interface SeriesOrder {
@@ -16,9 +16,9 @@ export interface SeriesOrder {
  * lies in every partition all the time.
  */
 export class OrderRoom {
-  #rows = new Uint32Array(0);
-  #times = new Float64Array(0);
-  #values = new Float64Array(0);
+  #rows: Uint32Array = new Uint32Array(0);
+  #times: Float64Array = new Float64Array(0);
+  #values: Float64Array = new Float64Array(0);
 
   /** So many rows have room as it is. */
   get rowsMax(): number {
@@ -27,11 +27,11 @@ export class OrderRoom {
 
   /** Of so many rows; valid until the next call. */
   of(count: number, starts: Uint32Array): SeriesOrder {
-    if (Math.min(this.#rows.length, this.#times.length) < count) {
+    if (this.#rows.length < count) {
       const length = Math.ceil(count * 1.25);
-      this.#rows = new Uint32Array(mappedLength(length, 4));
-      this.#times = new Float64Array(mappedLength(length, 8));
-      this.#values = new Float64Array(mappedLength(length, 8));
+      this.#rows = new Uint32Array(mappedBuffer(4 * length), 0, length);
+      this.#times = new Float64Array(mappedBuffer(8 * length), 0, length);
+      this.#values = new Float64Array(mappedBuffer(8 * length), 0, length);
     }
     return {
       rows: this.#rows.subarray(0, count),

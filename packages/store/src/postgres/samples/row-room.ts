@@ -1,4 +1,4 @@
-import { mappedLength } from '@millrace/runtime';
+import { mappedBuffer } from '@millrace/runtime';
 
 /** Time, value, number of the series and flags of a row. */
 const ROW_BYTES = 21;
@@ -18,7 +18,7 @@ export class RowRoom {
   readonly flags: Uint8Array;
 
   constructor(length: number) {
-    const buffer = new ArrayBuffer(ROW_BYTES * length);
+    const buffer = mappedBuffer(ROW_BYTES * length);
     this.length = length;
     this.times = new Float64Array(buffer, 0, length);
     this.values = new Float64Array(buffer, 8 * length, length);
@@ -53,7 +53,7 @@ function roomFor(least: number, before: number): RowRoom {
   const found = spare.findIndex((room) => room.length >= least);
   // One that is too small makes way, or as many as ever grew would stay.
   const [room] = spare.splice(found < 0 ? spare.length - 1 : found, 1);
-  return room !== undefined && found >= 0 ? room : new RowRoom(mappedLength(length, ROW_BYTES));
+  return room !== undefined && found >= 0 ? room : new RowRoom(length);
 }
 
 /** Batches of very many rows did not come of late. */

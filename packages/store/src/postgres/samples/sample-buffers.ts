@@ -1,4 +1,4 @@
-import { mappedLength } from '@millrace/runtime';
+import { mappedBuffer } from '@millrace/runtime';
 import type { SampleColumns } from '@millrace/wire';
 
 /**
@@ -37,16 +37,19 @@ export class SampleBuffers {
 
   /** Room for the numbers of so many rows; valid until the next call. */
   rows(count: number): Uint32Array {
-    if (count > this.#rows.length) this.#rows = new Uint32Array(roomFor(count));
+    if (count > this.#rows.length) {
+      const room = roomFor(count);
+      this.#rows = new Uint32Array(mappedBuffer(4 * room), 0, room);
+    }
     return this.#rows.subarray(0, count);
   }
 
   #reserve(count: number): void {
-    if (count <= this.#flags.length) return;
+    if (count <= this.#times.length) return;
     const room = roomFor(count);
-    this.#seriesIds = new Uint8Array(mappedLength(8 * room, 1));
-    this.#times = new Float64Array(mappedLength(room, 8));
-    this.#values = new Float64Array(mappedLength(room, 8));
+    this.#seriesIds = new Uint8Array(mappedBuffer(8 * room), 0, 8 * room);
+    this.#times = new Float64Array(mappedBuffer(8 * room), 0, room);
+    this.#values = new Float64Array(mappedBuffer(8 * room), 0, room);
     this.#flags = new Uint8Array(room);
   }
 }
