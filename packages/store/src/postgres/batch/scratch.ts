@@ -31,8 +31,7 @@ const TURNS_MAX = 64;
  * What nobody uses. Each is as large as the largest batch that it was used for, so that large ones,
  * of which few are applied at a time, have their own; and only as many rooms are made as ever
  * packed at the same time. The first batches of a backlog pack in all partitions at once: of the
- * large rooms that they leave behind two are kept. What a
- * backlog needed goes when it is over.
+ * large rooms that they leave behind two are kept. What a backlog needed goes when it is over.
  */
 export class ScratchPool {
   readonly #usual: Held[] = [];
