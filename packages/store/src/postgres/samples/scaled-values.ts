@@ -31,15 +31,14 @@ export class ScaledValues {
     this.#stale = new Uint8Array(rowsMax);
   }
 
-  fit({ samples, rows, values: all }: Valued, from: number, to: number): void {
+  fit({ samples, rows, values }: Valued, from: number, to: number): void {
     const count = to - from;
-    const values = all.subarray(from, to);
     const { elements } = this;
     this.#stale.fill(0, 0, count);
     for (let i = samples.flagsOfAny === 0 ? count : 0; i < count; i += 1) {
       if (samples.isStale(rows[from + i]!)) this.#stale[i] = 1;
     }
-    const divisor = this.#scale(values, count);
+    const divisor = this.#scale(values, from, count);
     let min = Infinity;
     let max = -Infinity;
     for (let i = 0; i < count; i += 1) {
@@ -55,7 +54,7 @@ export class ScaledValues {
     this.divisor = divisor ?? NaN;
     this.base = min + (this.form === 'small' ? SMALL_SPAN : LARGE_SPAN) / 2;
     for (let i = 0; i < count; i += 1) {
-      if (this.form === 'floats') elements[i] = values[i]!;
+      if (this.form === 'floats') elements[i] = values[from + i]!;
       else elements[i] = (this.#stale[i] === 0 ? elements[i]! : min) - this.base;
     }
   }
@@ -64,7 +63,7 @@ export class ScaledValues {
    * Makes the elements integers and returns the smallest power of ten by which all values are;
    * undefined when there is none.
    */
-  #scale(values: Float64Array, count: number): number | undefined {
+  #scale(values: Float64Array, from: number, count: number): number | undefined {
     const { elements } = this;
     let digits = 0;
     let divisor = 1;
@@ -72,7 +71,7 @@ export class ScaledValues {
     let raisedAt = 0;
     for (let i = 0; i < count; i += 1) {
       if (this.#stale[i] !== 0) continue;
-      const value = values[i]!;
+      const value = values[from + i]!;
       if (value === 0 && Object.is(value, -0)) return undefined;
       let integer = Math.round(value * divisor);
       while (integer / divisor !== value) {
@@ -86,7 +85,7 @@ export class ScaledValues {
     }
     for (let i = 0; i < raisedAt; i += 1) {
       if (this.#stale[i] !== 0) continue;
-      const value = values[i]!;
+      const value = values[from + i]!;
       const integer = Math.round(value * divisor);
       if (integer / divisor !== value) return undefined;
       elements[i] = integer;
