@@ -42,6 +42,38 @@ describe('compact numbers', () => {
     );
   });
 
+  it('are those at some places of each slot, of columns of all kinds', () => {
+    const width = fc.integer({ min: 1, max: 20 });
+    const kinds = fc.constantFrom(Float64Array, Uint32Array, Uint8Array);
+    const columns = fc.record({
+      width,
+      kind: kinds,
+      from: width,
+      some: fc.array(number, { maxLength: 200 }),
+    });
+    fc.assert(
+      fc.property(columns, fc.infiniteStream(fc.boolean()), ({ width: w, kind, ...of }, isIn) => {
+        const places = Array.from({ length: w }, (_, i) => i).filter(
+          (i) => i === 0 || isIn.next().value,
+        );
+        const slots = Math.floor(of.some.length / w);
+        const before = Array.from({ length: of.from * w }, () => 7);
+        const data = kind.from([...before, ...of.some.slice(0, slots * w)]);
+        const [from, end] = [of.from * w, (of.from + slots) * w];
+        const wanted = Array.from({ length: slots }, (_, slot) =>
+          places.map((place) => data[from + slot * w + place]!),
+        ).flat();
+        const writer = new CompactWriter();
+        writer.reset();
+        // Twice: a group begins from nothing, whatever stands before it.
+        for (let i = 0; i < 2; i += 1) writer.group(data, { from, end, width: w, places });
+        const { length } = wanted;
+        expect(bits(read(writer.view(), [length, length]))).toEqual(bits([wanted, wanted]));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it('take a byte or two each when they are like the ones before', () => {
     const same = Array.from({ length: 150 }, () => 1_764_400_000_000_000);
     expect(written([same]).length).toBeLessThan(20);
