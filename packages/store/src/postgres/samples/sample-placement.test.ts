@@ -47,12 +47,12 @@ describe('a batch of many samples of each series', () => {
     // With what waits already there are as many, and the batch brings most of them.
     const then = (each: number): Placement => {
       const head = emptyHead();
-      expect(place(head, rowsOf(100))).toBe('head');
+      expect(place(head, rowsOf(100, 1.5))).toBe('head');
       const rows = rowsOf(100, each);
       return placeSamples({ head, rows, settings: few, nowUs: NOON_US, room });
     };
-    expect(then(2.2).kind).toBe('head');
-    expect(then(2.3)).toMatchObject({ kind: 'packed', emptied: 100 });
+    expect(then(1.9).kind).toBe('head');
+    expect(then(2.1)).toMatchObject({ kind: 'packed', emptied: 150 });
     const many = { ...few, headRowsMin: 800 };
     const rows = rowsOf(100, 2);
     const told = placeSamples({ head: emptyHead(), rows, settings: many, nowUs: NOON_US, room });

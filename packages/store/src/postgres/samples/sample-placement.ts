@@ -96,12 +96,12 @@ export function placeSamples(
 /** Of what a full head would have of each of very many series. */
 const DENSE_SHARE = 0.5;
 /** Of that what the batch itself brings: the rest may wait already. */
-const DENSE_BATCH_SHARE = 0.375;
+const DENSE_BATCH_SHARE = 1 / 3;
 
 /**
  * Where a full head has few samples of each series, a batch does not gain by waiting in it: with an
- * index of a quarter of a million series each of them costs there, until it is deleted, two thirds
- * of what a row costs, which is all that it can share with those that follow.
+ * index of a quarter of a million series each of them costs there, until it is deleted, three
+ * quarters of what a row costs, which is all that it can share with those that follow.
  */
 function densePerSeries(
   { seriesCount }: HeadSamples,
