@@ -96,7 +96,7 @@ export function placeSamples(
 /** Of what a full head would have of each of very many series. */
 const DENSE_SHARE = 0.5;
 /** Of that what the batch itself brings: the rest may wait already. */
-const DENSE_BATCH_SHARE = 1 / 3;
+const DENSE_BATCH_SHARE = 2 / 3;
 
 /**
  * Where a full head has few samples of each series, a batch does not gain by waiting in it: with an
@@ -107,9 +107,10 @@ function densePerSeries(
   { seriesCount }: HeadSamples,
   { densePerSeriesMin, headRowsMax }: PackingSettings,
 ): Readonly<{ inAll: number; ofBatch: number }> {
-  const ofFull = (share: number): number =>
-    Math.min(densePerSeriesMin, (share * headRowsMax) / seriesCount);
-  return { inAll: ofFull(DENSE_SHARE), ofBatch: ofFull(DENSE_BATCH_SHARE) };
+  const ofFull = (DENSE_SHARE * headRowsMax) / seriesCount;
+  return ofFull < densePerSeriesMin
+    ? { inAll: ofFull, ofBatch: DENSE_BATCH_SHARE * ofFull }
+    : { inAll: densePerSeriesMin, ofBatch: densePerSeriesMin };
 }
 
 function isFull({ count, seriesCount }: HeadSamples, settings: PackingSettings): boolean {
