@@ -93,7 +93,15 @@ export function formatWelcome(
   const blocks: [string, string[]][] = [
     ['push', [`curl ${url}/v1/events -H 'Content-Type: application/json' -d '${event}'`]],
     ['', [dim(`Prometheus: remote_write: [{ url: "${url}/api/v1/write" }]`)]],
-    ['look', [`${program} sql${where} "${newest}"`, `${program} status${where}`, ...psql]],
+    [
+      'look',
+      [
+        `${program} sql${where} "${newest}"`,
+        `${program} status${where}`,
+        `${url}/ in a browser`,
+        ...psql,
+      ],
+    ],
     ['data', [directory]],
     ['stop', ['Ctrl-C']],
   ];

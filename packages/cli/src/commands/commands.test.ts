@@ -70,6 +70,7 @@ test('the welcome can be pasted: where to push, how to look, where the data lies
     `curl http://127.0.0.1:9480/v1/events -H 'Content-Type: application/json'`,
   );
   expect(text).toContain('npx millrace sql "SELECT');
+  expect(text).toContain('http://127.0.0.1:9480/ in a browser');
   expect(text).toContain('psql -h /d/socket -p 5432 -U millrace millrace');
   expect(text).toContain('ready after 900 ms');
   expect(formatWelcome({ ...params, isUsual: false })).toContain('sql --data-dir /d "SELECT');

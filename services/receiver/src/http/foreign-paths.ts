@@ -22,7 +22,7 @@ const BESIDE_IT =
 const FOREIGN_PATHS: readonly ForeignPath[] = [
   {
     path: /^\/$/,
-    detail: 'there are no pages, only programs are answered',
+    detail: 'there is nothing for programs here; a browser gets a page',
     remedy: BESIDE_IT,
   },
   {

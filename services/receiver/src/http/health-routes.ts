@@ -1,4 +1,5 @@
 import type { Health } from '@millrace/runtime';
+import { frontPageRoutes } from './front-page.ts';
 import { jsonAnswer, type HttpAnswer, type HttpRoute } from './http-exchange.ts';
 
 interface Parts {
@@ -7,7 +8,7 @@ interface Parts {
   exposition: () => Promise<string>;
 }
 
-/** Liveness, readiness, status and our own metrics. */
+/** Liveness, readiness, status, our own metrics, and a page that shows them. */
 export function healthRoutes(parts: Parts): HttpRoute[] {
   const alive = async () => jsonAnswer(200, { status: 'ok' });
   const ready = async () => readiness(parts.health());
@@ -20,6 +21,7 @@ export function healthRoutes(parts: Parts): HttpRoute[] {
     { method: 'GET', path: '/-/ready', parameters: 'any', handle: ready },
     { method: 'GET', path: '/api/v1/status', parameters: 'any', handle: status },
     { method: 'GET', path: '/metrics', parameters: 'any', handle: metrics },
+    ...frontPageRoutes(),
   ];
 }
 

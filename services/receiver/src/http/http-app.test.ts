@@ -44,7 +44,6 @@ describe('the HTTP server', () => {
   it('tells who comes from another system how to get here', async () => {
     const { url } = await start();
     for (const [path, detail, remedy] of [
-      ['/', /no pages/, /millrace status/],
       ['/write?db=a&precision=s', /line protocol of InfluxDB/, /vmagent/],
       ['/api/v2/write?bucket=b', /line protocol of InfluxDB/, /Telegraf/],
       ['/v1/metrics', /OTLP/, /OpenTelemetry Collector/],
