@@ -19,3 +19,13 @@ it.each([
     detail: expect.stringContaining(hint) as string,
   });
 });
+
+it('says where JSON goes that came to remote write', async () => {
+  const { url } = await start();
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(`${url}/api/v1/write`, { method: 'POST', body: '{}', headers });
+  expect(response.status).toBe(415);
+  expect(await response.json()).toMatchObject({
+    detail: 'the content type is "application/json": JSON goes to POST /v1/events',
+  });
+});

@@ -17,6 +17,7 @@ import { readBody } from './request-body.ts';
 const PROTO_V1 = 'prometheus.writerequest';
 const PROTO_V2 = 'io.prometheus.write.v2.request';
 const HINT_V2 = ', remote write 2.0; leave protobuf_message out of the sender: 1.0 is taken';
+const HINT_JSON = ': JSON goes to POST /v1/events';
 
 interface Parts {
   intake: Intake;
@@ -61,8 +62,9 @@ function checkType(request: HttpRequest): void {
   const { type, parameters } = mediaTypeOf(request);
   const proto = parameters.get('proto') ?? PROTO_V1;
   if ((type === '' || type === USUAL_TYPE) && proto === PROTO_V1) return;
-  const shown = JSON.stringify(`${type};proto=${proto}`.slice(0, 100));
-  const hint = proto === PROTO_V2 ? HINT_V2 : '';
+  const named = parameters.has('proto') ? `${type};proto=${proto}` : type;
+  const shown = JSON.stringify(named.slice(0, 100));
+  const hint = proto === PROTO_V2 ? HINT_V2 : type.includes('json') ? HINT_JSON : '';
   throw new DecodeError('unsupported_media_type', `the content type is ${shown}${hint}`);
 }
 
