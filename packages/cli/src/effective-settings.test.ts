@@ -42,7 +42,7 @@ test('of a cluster the settings of all processes are shown, with who reads them'
   ]);
   expect(lineOf(out, 'MILLRACE_TRANSFORMER__COMMIT_MS')).toEqual([
     'MILLRACE_TRANSFORMER__COMMIT_MS',
-    '7000',
+    '7s',
     'environment',
     'transformer',
   ]);

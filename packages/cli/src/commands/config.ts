@@ -3,6 +3,7 @@ import { readRuleFile, RULE_FILE_NAME } from '@millrace/single/running';
 import type { CliContext } from '../cli-context.ts';
 import { effectiveSettings, PROCESS_NAMES, processesOf } from '../effective-settings.ts';
 import { tellingFaults } from '../rule-file-report.ts';
+import { settingText } from '../setting-text.ts';
 import { formatTable } from '../text-table.ts';
 
 export function addConfigCommand(program: Command, context: CliContext): void {
@@ -57,7 +58,7 @@ async function printSettings(
   else if (settings.length > 0) {
     const rows = settings.map(({ variable, value, source, help, processes: readers }) => [
       variable,
-      value === undefined ? '' : String(value),
+      settingText(variable, value),
       source,
       ...(isOne ? [] : [readers.length === processes.length ? 'all' : readers.join(' ')]),
       help,

@@ -5,7 +5,7 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
 function retentionMs(name: keyof Retention, what: string): Setting<number> {
-  const help = `How long the store keeps them. ${what}`;
+  const help = `How long the store keeps ${what}.`;
   return durationMs({
     default: RETENTION_DEFAULTS[name],
     min: HOUR_MS,
@@ -24,8 +24,8 @@ export const upkeepSetting: Setting<number> = durationMs({
 
 /** How long what is kept, as people set it. */
 export const retentionDefinition: SettingsDefinition<Retention> = {
-  rawMs: retentionMs('rawMs', 'Samples, histograms and exemplars.'),
-  narrowWindowsMs: retentionMs('narrowWindowsMs', 'Windows narrower than an hour.'),
-  wideWindowsMs: retentionMs('wideWindowsMs', 'Windows of an hour and more.'),
-  deadLettersMs: retentionMs('deadLettersMs', 'Rows that the store refused.'),
+  rawMs: retentionMs('rawMs', 'samples, histograms and exemplars'),
+  narrowWindowsMs: retentionMs('narrowWindowsMs', 'windows narrower than an hour'),
+  wideWindowsMs: retentionMs('wideWindowsMs', 'windows of an hour and more'),
+  deadLettersMs: retentionMs('deadLettersMs', 'dead letters'),
 };
