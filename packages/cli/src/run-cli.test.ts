@@ -41,6 +41,16 @@ test('help and version are results', async () => {
   }
 });
 
+test('a port that is none is told of the option, not of a variable', async () => {
+  for (const args of [
+    ['up', '--port', 'abc'],
+    ['run', 'receiver', '--port', '70000'],
+  ]) {
+    const { code, err } = await run(...args);
+    expect([code, err]).toEqual([2, expect.stringMatching(/'--port <port>'.*from 0 to 65535/)]);
+  }
+});
+
 test('what was mistyped names the help of its own command', async () => {
   for (const [args, hint] of [
     [['statsu'], '(millrace --help shows all commands)'],
@@ -130,7 +140,7 @@ test.each([
   [['stauts']],
   [['up', '--nonsense']],
   [['up', '--log-format', 'xml']],
-  [['sql']],
+  [['sql', 'SELECT 1', 'SELECT 2']],
   [['setup']],
   [['config', 'nonsense']],
 ])('%j is wrong usage', async (args) => {

@@ -1,6 +1,7 @@
 import { Argument, Option, type Command } from 'commander';
 import { listenForShutdown } from '@millrace/runtime';
 import type { CliContext } from '../cli-context.ts';
+import { portArgument } from '../port-argument.ts';
 import { hasColours } from '../console-output.ts';
 
 interface RunFlags {
@@ -45,7 +46,11 @@ export function addRunCommand(program: Command, context: CliContext): void {
     .command('run')
     .description('run one stage in this process, on Kafka, Redis and TimescaleDB')
     .addArgument(new Argument('<stage>', 'which one').choices(Object.keys(stages)))
-    .option('--port <port>', 'the port to listen on (receiver: 9480 or the next free one)')
+    .option(
+      '--port <port>',
+      'the port to listen on (receiver: 9480 or the next free one)',
+      portArgument,
+    )
     .option('--host <address>', 'the address to listen on (127.0.0.1)')
     .option('--insecure', 'listen on other addresses than loopback although nobody logs in')
     .addOption(new Option('--log-format <format>', 'log lines').choices(['auto', 'text', 'json']))

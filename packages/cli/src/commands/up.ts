@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 import type { CliContext } from '../cli-context.ts';
+import { portArgument } from '../port-argument.ts';
 
 interface UpFlags {
   config?: string;
@@ -28,7 +29,7 @@ export function addUpCommand(program: Command, context: CliContext): void {
     .description('run everything in this process (what happens when no command is named)')
     .option('--config <file>', 'the rule file (millrace.yaml of the working directory, if any)')
     .option('--data-dir <dir>', 'where everything is kept')
-    .option('--port <port>', 'the port to listen on (9480, or the next free one)')
+    .option('--port <port>', 'the port to listen on (9480, or the next free one)', portArgument)
     .option('--host <address>', 'the address to listen on (127.0.0.1)')
     .option('--insecure', 'listen on other addresses than loopback although nobody logs in')
     .addOption(new Option('--log-format <format>', 'log lines').choices(['text', 'json']))
