@@ -76,6 +76,8 @@ const OWN_REASONS = [
   'not_an_object',
   'empty_request',
   'invalid_utf8',
+  // What begins as gzip does.
+  'unsupported_encoding',
   'too_many_samples',
 ];
 
