@@ -312,6 +312,7 @@ describe('POST /api/v1/write', () => {
     const sent: string[] = [];
     const describeSample = (labels: Record<string, string>, timeMs: number, value: number) =>
       JSON.stringify([formatLabels(sortLabels(Object.entries(labels))), timeMs, value]);
+    const earliest = Date.UTC(1971, 0);
     const text = fc.constantFrom('a', 'b', 'ä', '\u{1f600}', 'x y', '"', 'zz');
     const labelsOf = fc.uniqueArray(fc.tuple(text, fc.oneof(text, fc.constant(''))), {
       selector: ([name]) => name,
@@ -322,7 +323,8 @@ describe('POST /api/v1/write', () => {
         name: text,
         labels: labelsOf,
         nameFirst: fc.boolean(),
-        samples: fc.array(fc.tuple(fc.integer({ min: 0, max: T0 }), fc.integer()), {
+        // The first weeks of 1970 are refused: see `time_out_of_range`.
+        samples: fc.array(fc.tuple(fc.integer({ min: earliest, max: T0 }), fc.integer()), {
           maxLength: 3,
         }),
       })
