@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { DecodeError } from '../samples/decode-error.ts';
+import { jsonFault } from './json-fault.ts';
 import { decodeAll } from './testing/recording-push-sink.ts';
 
 function detail(body: string): string {
@@ -35,4 +36,14 @@ test('a word within a text is none', () => {
   expect(detail('[{"name":"a","value":1},{"name":"NaN","value":01}]')).toMatch(
     /, in the sample that begins at byte 24$/,
   );
+});
+
+test('a text that is not ended is looked through once, however many quotation marks it has', () => {
+  const error = new SyntaxError('broken');
+  const broken = { what: 'broken', atByte: undefined };
+  for (const text of ['1 "\\" NaN', '{"a":"\\\n\\" NaN', '{"a":"\\" NaN \\']) {
+    expect(jsonFault(text, error)).toEqual(broken);
+  }
+  // Of a quarter of what a sample may have. Anew at each of them it takes longer than a test may.
+  expect(jsonFault(`1 "${'\\"'.repeat(128 * 1024)}`, error)).toEqual(broken);
 });
