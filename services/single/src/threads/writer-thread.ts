@@ -9,12 +9,13 @@ import {
   type StageStatus,
 } from '@millrace/runtime';
 import { HistoryReader } from '@millrace/control';
-import type { PostgresConnection, Store } from '@millrace/store';
+import type { PostgresConnection } from '@millrace/store';
 import type { PostgresStore } from '@millrace/store/postgres';
 import { createTimescaleStore, migrateTimescale } from '@millrace/store/timescale';
-import { TOPIC_SERIES, type Stream } from '@millrace/stream';
+import { TOPIC_SERIES } from '@millrace/stream';
 import { openSegmentStream, type SegmentStream } from '@millrace/stream/segment';
-import { BelievedMarks, createWriter, keepExpiring } from '@millrace/writer';
+import { createWriter, keepExpiring } from '@millrace/writer';
+import { noting } from './noting-store.ts';
 import { publishPositions } from './shared-positions.ts';
 import type { FlushedMark, WriterThread } from './thread-data.ts';
 import { hostStage, type ThreadHost } from './thread-host.ts';
@@ -45,7 +46,14 @@ hostStage<WriterThread>((host) => {
       settings: { retention: data.settings.store.retention },
     });
     const marks = publishPositions(data.sharedPositions);
-    const parts = { stream, store: noting(store, stream, flushed), clock, log, meter, marks };
+    const parts = {
+      stream,
+      store: noting(store, { stream, log }, flushed),
+      clock,
+      log,
+      meter,
+      marks,
+    };
     writer = createWriter(parts, { largeBatchesMax: largeBatchesMax() });
     host.run(writer);
     const upkeep = { store, history: new HistoryReader(stream), clock, log };
@@ -123,26 +131,6 @@ async function makeReady(
       log.warn({ error: errorText(error), delayMs }, 'The store cannot be prepared yet.');
     },
   });
-}
-
-/** The same store; what it flushed is noted, because the events log waits for it as well. */
-function noting(store: Store, stream: Stream, flushed: Map<number, FlushedMark>): Store {
-  const believed = new BelievedMarks(stream);
-  return {
-    marks: (partition) => store.marks(partition),
-    openMark: (key) => store.openMark(key),
-    apply: (batch) => store.apply(batch),
-    flushedMarks: async () => {
-      const marks = await store.flushedMarks();
-      for (const [partition, stored] of marks) {
-        const { logId, mark } = stored;
-        if (!(await believed.has(partition, stored))) continue;
-        flushed.set(partition, { partition, logId, offset: mark.offset });
-      }
-      return marks;
-    },
-    close: () => store.close(),
-  };
 }
 
 /** Before there is a writer: all partitions wait for the store, for the same reason. */
