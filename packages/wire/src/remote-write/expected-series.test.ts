@@ -73,6 +73,34 @@ describe('what is expected', () => {
     expect(refused).toBeGreaterThan(40);
   });
 
+  it('is found, and told from others, where keys are kept as they differ', () => {
+    for (const length of [60, 200, 470]) {
+      // Up to three places that differ, the last bytes among them.
+      const request = Array.from({ length: 12 }, (_, i): WriteSeries => {
+        const text = Buffer.alloc(length, 'x');
+        for (const at of [0, 37 * i, length - 1].slice(i % 3)) text[at % length] = 97 + i;
+        return {
+          labels: [
+            ['__name__', 'metric'],
+            ['text', text.toString()],
+          ],
+          samples: [[T0, i]],
+        };
+      });
+      const plain = encodeWriteRequest(request);
+      const fast = new KeyMemorySink(new KeyMemory({ wholeBytesMax: 0 }));
+      const slow = new KeyMemorySink(new KeyMemory({ withoutWasm: true }));
+      for (const one of [plain, plain]) expect(fast.request(one)).toEqual(slow.request(one));
+      // All but the first series, which follows none.
+      expect(fast.runSamples).toBe(11);
+      for (let at = plain.indexOf('x'.charCodeAt(0)); at < plain.length; at += 11) {
+        const other = Uint8Array.from(plain);
+        other[at]! ^= 1;
+        for (const one of [other, plain]) expect(fast.request(one)).toEqual(slow.request(one));
+      }
+    }
+  });
+
   it('comes in several runs where there is no room for all of it at once', () => {
     const request = Array.from({ length: 700 }, (_, i): WriteSeries => {
       const samples = [0, 1, 2].map((k): [number, number] => [T0 + k, i * 3 + k]);
