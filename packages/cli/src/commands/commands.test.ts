@@ -97,7 +97,8 @@ test('the welcome does not call ready what stands still', () => {
 test('a statement is the argument, or comes on standard input', async () => {
   const input = (...chunks: string[]) => Readable.from(chunks.map((one) => Buffer.from(one)));
   expect(await statementOf(' SELECT 1 ', input())).toBe('SELECT 1');
-  expect(await statementOf(undefined, input('SELECT 2'))).toBe('');
+  expect(await statementOf(undefined, input('SELECT 2'))).toBeUndefined();
+  await expect(statementOf(' ', input())).rejects.toThrow(/The statement is empty/);
   expect(await statementOf('-', input('SELECT ', "'ü'\n"))).toBe("SELECT 'ü'");
   await expect(statementOf('-', input(' \n'))).rejects.toMatchObject({ code: 'SQL_INPUT' });
   const long = Array.from({ length: 20 }, () => 'x'.repeat(100_000));

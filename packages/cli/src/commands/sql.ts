@@ -28,8 +28,7 @@ export function addSqlCommand(program: Command, context: CliContext): void {
     .action(async (statement: string | undefined, flags: SqlFlags) => {
       const connection = await storeConnection(context, flags.dataDir);
       const { relationsStatement, runQuery } = await import('@millrace/store/postgres');
-      const given = await statementOf(statement, process.stdin);
-      const asked = given === '' ? relationsStatement() : given;
+      const asked = (await statementOf(statement, process.stdin)) ?? relationsStatement();
       const result = await runQuery(connection, asked, { write: flags.write === true });
       const { output } = context;
       if (flags.json === true) output.result(formatJson(result));
@@ -41,12 +40,19 @@ export function addSqlCommand(program: Command, context: CliContext): void {
 /** Nobody writes one that is longer; a file given by mistake is not read into memory. */
 const STATEMENT_BYTES_MAX = 1024 * 1024;
 
-/** What is to be asked, empty when that is nothing: of `-` what comes on standard input. */
+/** What is to be asked: of `-` what comes on standard input; undefined: nothing was named. */
 export async function statementOf(
   argument: string | undefined,
   input: AsyncIterable<Uint8Array | string>,
-): Promise<string> {
-  if (argument !== '-') return (argument ?? '').trim();
+): Promise<string | undefined> {
+  if (argument === undefined) return undefined;
+  const statement = (argument === '-' ? await readText(input) : argument).trim();
+  // An empty variable of a script is no wish to see what there is.
+  if (statement === '') throw noStatement(argument === '-' ? 'Standard input' : 'The statement');
+  return statement;
+}
+
+async function readText(input: AsyncIterable<Uint8Array | string>): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of input) {
@@ -54,9 +60,7 @@ export async function statementOf(
     bytes += chunk.length;
     if (bytes > STATEMENT_BYTES_MAX) throw statementTooLong();
   }
-  const statement = Buffer.concat(chunks).toString('utf8').trim();
-  if (statement === '') throw noStatement();
-  return statement;
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 function statementTooLong(): MillraceError {
@@ -68,12 +72,13 @@ function statementTooLong(): MillraceError {
   });
 }
 
-function noStatement(): MillraceError {
+function noStatement(what: string): MillraceError {
   return new MillraceError({
     code: 'SQL_INPUT',
     kind: 'permanent',
-    message: 'Standard input is empty. Nothing was asked.',
-    remedy: 'Put the statement into it, as in: millrace sql - < query.sql',
+    message: `${what} is empty. Nothing was asked.`,
+    remedy:
+      'Give one, as in: millrace sql - < query.sql; without any, it lists what there is to ask.',
   });
 }
 

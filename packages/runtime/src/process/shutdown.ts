@@ -41,7 +41,7 @@ export function listenForShutdown(
     nowMs?: () => number;
   }> = {},
 ): Shutdown {
-  const { onSignal, onHangup, hasTerminal = [0, 1, 2].some((fd) => isatty(fd)) } = params;
+  const { onSignal, onHangup, hasTerminal = [1, 2].some((fd) => isatty(fd)) } = params;
   const { exit = (code) => process.exit(code), nowMs = () => performance.now() } = params;
   const controller = new AbortController();
   const { promise: requested, resolve } = withResolvers<NodeJS.Signals>();
