@@ -25,6 +25,18 @@ describe('what the log may forget', () => {
     const pages = new Map([['page', new Uint8Array(PAGE_BYTES).fill(position)]]);
     await appendCheckpoint(stream, { logId, position, pages });
   };
+  /** Of the newest checkpoint, which has only one: as if the record had never arrived. */
+  const loseFirstChunk = (): void => {
+    const records = log.partition(TOPIC_CHECKPOINTS, 0).read(0, Infinity);
+    const lost = records.length - 2;
+    const settings = { segmentBytes: 1, retentionMs: 0 };
+    log = new MemoryLog({ partitions: 1, clock: systemClock, settings });
+    for (const [number, { payload }] of records.entries()) {
+      if (number !== lost) log.partition(TOPIC_CHECKPOINTS, 0).append(payload);
+    }
+    for (let i = 0; i < 100; i += 1) log.partition(TOPIC_EVENTS, 0).append(Uint8Array.of(i));
+    stream = openMemoryStream(log);
+  };
   const release = (position: number): Promise<void> =>
     retention.release(0, { logId: LOG_ID, position });
   const eventsStart = async (): Promise<number> => (await stream.bounds(TOPIC_EVENTS, 0)).start;
@@ -57,17 +69,8 @@ describe('what the log may forget', () => {
     await append(20);
     await append(50, 'ff'.repeat(16));
     // Of a checkpoint at 60 only the manifest arrived.
-    const before = log.partition(TOPIC_CHECKPOINTS, 0).bounds.end;
     await append(60);
-    const records = log.partition(TOPIC_CHECKPOINTS, 0).read(0, Infinity);
-    const other = new MemoryLog({
-      ...{ partitions: 1, clock: systemClock, settings: { segmentBytes: 1, retentionMs: 0 } },
-    });
-    for (const { offset, payload } of records) {
-      if (offset !== before) other.partition(TOPIC_CHECKPOINTS, 0).append(payload);
-    }
-    for (let i = 0; i < 100; i += 1) other.partition(TOPIC_EVENTS, 0).append(Uint8Array.of(i));
-    stream = openMemoryStream(other);
+    loseFirstChunk();
     retention = new CheckpointRetention({ stream }, { keptCount: 3, keptBytesMax: 1e6 });
     await release(100);
     expect(await eventsStart()).toBe(19);
@@ -103,6 +106,18 @@ describe('what the log may forget', () => {
     expect(await held()).toEqual([30, 40]);
     await release(100);
     expect(await held()).toEqual([40]);
+  });
+
+  it('is what is damaged between them as well: it takes room that the next one needs', async () => {
+    const settings = { keptCount: 3, keptBytesMax: 2.5 * PAGE_BYTES };
+    for (const position of [10, 20, 30]) {
+      await append(position);
+      if (position === 20) loseFirstChunk();
+    }
+    retention = new CheckpointRetention({ stream }, settings);
+    await release(100);
+    // Of the three thousand bytes that were held a thousand are left, which leave room for another.
+    expect(await held()).toEqual([30]);
   });
 
   it('is never the one way back for a newer copy of a state that was rolled back', async () => {

@@ -55,7 +55,7 @@ export class CheckpointRetention {
     if (before > 0) await stream.release(TOPIC_EVENTS, partition, before);
     // Looked at once more: somebody else may have released events below another one.
     if (!(await this.#leadingIn(partition, whole)).includes(base)) return;
-    const firsts = keptOf(whole, base, this.#settings).map(firstOffsetOf);
+    const firsts = keptOf({ found: scan.found, whole, base }, this.#settings).map(firstOffsetOf);
     await stream.release(TOPIC_CHECKPOINTS, partition, Math.min(...firsts));
     if ('failure' in archived) throw archived.failure;
   }
@@ -112,18 +112,32 @@ function baseOf(
   return base;
 }
 
-/** The newest ones as far as their number and bytes allow, the very newest and `base` always. */
+/**
+ * The newest ones as far as their number and bytes allow, the very newest and `base` always. What
+ * is damaged between them takes room as well, and goes with the older ones: whoever makes the next
+ * one waits until there is room for it.
+ */
 function keptOf(
-  whole: readonly ScannedCheckpoint[],
-  base: ScannedCheckpoint,
+  {
+    found,
+    whole,
+    base,
+  }: Readonly<{
+    found: readonly ScannedCheckpoint[];
+    whole: readonly ScannedCheckpoint[];
+    base: ScannedCheckpoint;
+  }>,
   { keptCount, keptBytesMax }: Pick<CheckpointSection, 'keptCount' | 'keptBytesMax'>,
 ): ScannedCheckpoint[] {
   const kept = [base];
   let bytes = 0;
-  for (const [age, one] of whole.toReversed().entries()) {
+  let age = 0;
+  for (const one of found.toReversed()) {
     bytes += one.manifest.pagesBytes;
+    if (!whole.includes(one)) continue;
     if (age > 0 && (age >= keptCount || bytes > keptBytesMax)) break;
     kept.push(one);
+    age += 1;
   }
   return kept;
 }
