@@ -13,30 +13,19 @@ export interface RecordLayout {
   slots: Int32Array;
   /** Room for what is found of them: as much as was needed before. */
   room: Int32Array;
-  /** Which one came behind it the last time. */
-  next: RecordLayout | undefined;
 }
 
 /**
  * Recognises that records have the same series in the same order: comparing their fingerprints at
- * once costs hardly anything, and looking for each of them as much as folding it. Caches.
+ * once costs hardly anything, and looking for each of them as much as folding it. Caches. None of
+ * them holds another one: those that begin alike may differ in every record.
  */
 export class RecordLayouts {
   /** By the first bytes of the first series. Of those that begin alike the newest. */
   readonly #known = new Map<number, RecordLayout>();
   #series = 0;
-  #last: RecordLayout | undefined;
 
   of(fingerprints: Uint8Array): RecordLayout {
-    const expected = this.#last?.next;
-    const isExpected = expected !== undefined && isOf(expected, fingerprints);
-    const layout = isExpected ? expected : this.#find(fingerprints);
-    if (this.#last !== undefined) this.#last.next = layout;
-    this.#last = layout;
-    return layout;
-  }
-
-  #find(fingerprints: Uint8Array): RecordLayout {
     const begin = beginOf(fingerprints);
     const known = this.#known.get(begin);
     if (known !== undefined && isOf(known, fingerprints)) return known;
@@ -44,7 +33,6 @@ export class RecordLayouts {
     this.#series += series - (known?.slots.length ?? 0);
     if (this.#series > SERIES_MAX) {
       this.#known.clear();
-      this.#last = undefined;
       this.#series = series;
     }
     const keys = new Uint32Array(4 * series);
@@ -52,7 +40,7 @@ export class RecordLayouts {
     copy.set(fingerprints);
     const slots = new Int32Array(series).fill(NONE);
     const room = new Int32Array(0);
-    const layout = { fingerprints: copy, keys, slots, room, next: undefined };
+    const layout = { fingerprints: copy, keys, slots, room };
     this.#known.set(begin, layout);
     return layout;
   }
