@@ -235,7 +235,10 @@ class JobSession {
     this.#sliceUs = clock.nowUs();
   }
 
-  /** Those from number `from` on that are folded in one go: one, where a rate has to be held. */
+  /**
+   * Those from number `from` on that are folded in one go: one, where a rate has to be held. One
+   * that cannot be read is told once it is the next: it may lie behind the job's end.
+   */
   #decode(records: readonly StreamRecord[], from: number): AppendedRecord[] {
     const { position } = this.#found.fold.head;
     const samplesMax = this.#parts.progress.samples.isBounded ? 0 : this.#atOnceMax;
@@ -248,11 +251,22 @@ class JobSession {
       if (offset !== position + some.length) {
         throw new Error(`record ${offset} was read at position ${position + some.length}`);
       }
-      const record = decodeEventsRecord(payload, this.#room);
+      const record = this.#tryDecode(payload, some.length === 0);
+      if (record === undefined) break;
       some.push({ record, appendTimeUs });
       samples += samplesOf(record);
     } while (samples < samplesMax && from + some.length < records.length);
     return some;
+  }
+
+  /** Undefined: it cannot be read, and is not the next one. */
+  #tryDecode(payload: Uint8Array, isNext: boolean): EventsRecord | undefined {
+    try {
+      return decodeEventsRecord(payload, this.#room);
+    } catch (error) {
+      if (isNext) throw error;
+      return undefined;
+    }
   }
 
   /** False: among them is the barrier that began the candidate. */

@@ -112,6 +112,16 @@ describe('jobs', () => {
     expect(bench.published(number).length).toBeGreaterThan(100);
   });
 
+  it('end before a record behind their end that cannot be read', async () => {
+    const { bench } = await benchWith(6);
+    bench.log.partition(TOPIC_EVENTS, 0).append(Buffer.from('damaged'));
+    const jobs = bench.start({ pollBytesMax: 1_048_576 });
+    const running = jobs.run();
+    await until(() => expect(jobs.statuses()).toMatchObject([{ state: 'over' }]));
+    await jobs.stop();
+    await running;
+  });
+
   it('may be done twice at once', async () => {
     const { bench, candidate, number } = await benchWith(6);
     const both = [bench.start(), bench.start({ recordBytesMax: 700, pollBytesMax: 900 })];
