@@ -96,7 +96,8 @@ class OpenLmdbStateStore implements LmdbStateStore {
   }
 
   async load(partition: number): Promise<CommittedState | undefined> {
-    if (this.#lettingGo !== undefined) await this.#lettingGo;
+    // Again and again: whoever came first may have begun to let go of it anew.
+    while (this.#lettingGo !== undefined) await this.#lettingGo;
     try {
       return this.#reading(partition, () => this.#load(partition));
     } finally {
@@ -105,7 +106,7 @@ class OpenLmdbStateStore implements LmdbStateStore {
   }
 
   async readPosition(partition: number): Promise<StatePosition | undefined> {
-    if (this.#lettingGo !== undefined) await this.#lettingGo;
+    while (this.#lettingGo !== undefined) await this.#lettingGo;
     return this.#reading(partition, () => {
       const header = this.#header(partition)?.header;
       return header && { logId: header.logId, position: header.position };
@@ -113,7 +114,7 @@ class OpenLmdbStateStore implements LmdbStateStore {
   }
 
   async commit(commit: StateCommit): Promise<'committed' | 'outrun'> {
-    if (this.#lettingGo !== undefined) await this.#lettingGo;
+    while (this.#lettingGo !== undefined) await this.#lettingGo;
     const planned = this.#reading(commit.partition, () => this.#plan(commit));
     if (planned === undefined) return 'outrun';
     const written = this.#write(planned);
@@ -128,7 +129,7 @@ class OpenLmdbStateStore implements LmdbStateStore {
   }
 
   async discardCorrupt(partition: number): Promise<boolean> {
-    if (this.#lettingGo !== undefined) await this.#lettingGo;
+    while (this.#lettingGo !== undefined) await this.#lettingGo;
     const found = this.#reading(partition, () => this.#findCorrupt(partition));
     if (found === undefined) return false;
     const { commits, keys } = found;
