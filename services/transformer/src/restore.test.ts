@@ -56,6 +56,23 @@ async function runTo(
   return transformer;
 }
 
+/** The events below `end` of the log as it was and others behind them, and all checkpoints. */
+function loseEnd(bench: StageBench, end: number): void {
+  const before = bench.log;
+  bench.log = bench.newLog();
+  const events = before.partition(TOPIC_EVENTS, 0).read(0, Infinity);
+  for (const { payload } of events.slice(0, end)) {
+    bench.log.partition(TOPIC_EVENTS, 0).append(new Uint8Array(payload));
+  }
+  for (const { payload } of before.partition(TOPIC_CHECKPOINTS, 0).read(0, Infinity)) {
+    bench.log.partition(TOPIC_CHECKPOINTS, 0).append(new Uint8Array(payload));
+  }
+  for (let i = 0; i < 20; i += 1) {
+    const receivedAtUs = bench.clock.nowUs();
+    bench.append({ kind: EventsRecordKind.tick, receivedAtUs });
+  }
+}
+
 /** All of it folded, and a checkpoint of that. */
 async function checkpointAtEnd(bench: StageBench): Promise<void> {
   const last = await runTo(bench, bench.end());
@@ -137,6 +154,35 @@ it('stops with the reason when there is no checkpoint that leads into the log', 
   );
   await transformer.stop();
   await running;
+});
+
+it('of a log that lost its end goes on from before the loss when a person says so', async () => {
+  const bench = await benchWithCheckpoint(23);
+  const known = bench.committed()!;
+  await checkpointAtEnd(bench);
+  const committed = bench.committed()!;
+  // What is lost has a checkpoint of its own, which is newer.
+  loseEnd(bench, known - 1);
+  while (bench.end() < committed + 5) {
+    bench.append({ kind: EventsRecordKind.tick, receivedAtUs: bench.clock.nowUs() });
+  }
+  const told = bench.start();
+  const running = told.run();
+  await until(() => {
+    const { reason } = told.status().partitions[0]!;
+    const restore = `millrace checkpoint restore --partition 0 --at-most ${committed - 1}`;
+    expect(reason?.code).toBe('TRANSFORMER_OTHER_HISTORY');
+    expect(reason?.remedy).toContain(restore);
+  });
+  const state = new MemoryStateStore(bench.database);
+  const stream = openMemoryStream(bench.log);
+  const parts = { stream, state, partition: 0, signal: NEVER, onPassedOver: () => undefined };
+  const restored = await restoreTo(parts, committed - 1);
+  expect(restored.from).toBe('checkpoint');
+  expect(restored.position).toBeLessThan(known);
+  await told.stop();
+  await running;
+  await (await runTo(bench, bench.end())).stop();
 });
 
 describe('with an archive, when the log begins too late', () => {

@@ -27,6 +27,7 @@ import {
 } from './fold/partition-state.ts';
 import { logIdOf } from './log-id.ts';
 import { restoreState, type LostState, type RestoredCheckpoint } from './restore-state.ts';
+import { expired, logIsShorter, otherHistory, otherLog } from './take-over-errors.ts';
 
 /** A partition ready to be folded on from `fold.head.position`. */
 export interface OwnedPartition {
@@ -201,7 +202,7 @@ async function knownHead(
   const before = position - 1;
   if (before >= bounds.start && loaded.head.lastDigest !== '') {
     const digest = recordDigest(await readEvent(parts, before));
-    if (digest !== loaded.head.lastDigest) throw otherLog(partition, logId, 'another history');
+    if (digest !== loaded.head.lastDigest) throw otherHistory(partition, before);
   }
   return loaded;
 }
@@ -238,42 +239,5 @@ export function notSetUp(partition: number): MillraceError {
       `Partition ${partition} of metrics.events is empty: nobody has begun this log yet, so ` +
       'there is nothing to fold.',
     remedy: 'Run "millrace setup"; the transformer goes on by itself.',
-  });
-}
-
-function otherLog(partition: number, known: string, found: string): MillraceError {
-  return new MillraceError({
-    code: 'TRANSFORMER_OTHER_LOG',
-    kind: 'permanent',
-    message:
-      `Partition ${partition} of metrics.events is not the log its state was folded from: ` +
-      `the state belongs to log ${known}, there is ${found}. The partition is not folded; ` +
-      'nothing was skipped and what is stored stays.',
-    remedy: 'Put the old log back, or go on with the new one: millrace setup --accept-new-log.',
-  });
-}
-
-function logIsShorter(partition: number, position: number, end: number): MillraceError {
-  return new MillraceError({
-    code: 'TRANSFORMER_LOG_SHORTER',
-    kind: 'permanent',
-    message:
-      `Partition ${partition} of metrics.events ends at ${end}, but its state has folded up to ` +
-      `${position}: the log lost records that were flushed. The partition is not folded on.`,
-    remedy: 'Put the log back from where it was lost, or: millrace setup --accept-new-log.',
-  });
-}
-
-function expired(partition: number, position: number, start: number): MillraceError {
-  return new MillraceError({
-    code: 'TRANSFORMER_EXPIRED',
-    kind: 'permanent',
-    message:
-      `Records ${position} to ${start - 1} of partition ${partition} of metrics.events expired ` +
-      'before they were folded. The partition stops there instead of skipping them.',
-    remedy:
-      'There is no checkpoint that leads into the log ("millrace checkpoint list" says why). Put ' +
-      'the state (the directory, or what Redis held) or the missing records back from a backup, ' +
-      'or set MILLRACE_ARCHIVE__URL to an archive that has them. The partition is looked at again every half minute.',
   });
 }

@@ -223,7 +223,7 @@ describe('the transformer', () => {
         'TRANSFORMER_LOG_SHORTER',
         'TRANSFORMER_EXPIRED',
         'STATE_INCOMPLETE',
-        'TRANSFORMER_OTHER_LOG',
+        'TRANSFORMER_OTHER_HISTORY',
         'TRANSFORMER_NO_LOG_ID',
         'RULES_VERSION_UNKNOWN',
         'running',

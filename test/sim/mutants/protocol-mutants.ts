@@ -174,7 +174,7 @@ export const PROTOCOL_MUTANTS: readonly Mutant[] = [
       },
       {
         file: `${STAGE}/take-over.ts`,
-        text: "if (digest !== loaded.head.lastDigest) throw otherLog(partition, logId, 'another history');",
+        text: 'if (digest !== loaded.head.lastDigest) throw otherHistory(partition, before);',
         replacement: 'void digest;',
       },
     ],
