@@ -1,6 +1,6 @@
 import { ADDRESS_ZERO, formatAddress, type Address } from '@millrace/model';
 import { errorKind, type Clock, type Turns } from '@millrace/runtime';
-import type { ApplyResult, MarkKey, Store } from '@millrace/store';
+import type { ApplyResult, MarkKey, Store, StoredMark } from '@millrace/store';
 import type { Stream } from '@millrace/stream';
 import { LIVE_SOURCE } from '@millrace/wire';
 import { checkNotAhead } from './check-not-ahead.ts';
@@ -46,6 +46,7 @@ export class PartitionWriter {
   readonly #params: PartitionWriterParams;
   readonly #partition: number;
   #cursors: Cursors;
+  #counted: StoredMark['counted'];
   #ahead: ReadAhead | undefined;
   /** Of the batch that was fetched last, when it needs a turn. */
   #giveBack: (() => void) | undefined;
@@ -67,8 +68,9 @@ export class PartitionWriter {
     await checkNotAhead({ stream, partition }, marks, signal);
     const position = await seek({ stream, partition }, marks, signal);
     this.#cursors = new Cursors(partition, marks);
-    this.#open(position);
     const live = marks.get(LIVE_SOURCE);
+    this.#counted = live?.counted;
+    this.#open(position);
     const mark = live?.mark ?? ADDRESS_ZERO;
     if (live !== undefined) this.#params.marks?.set(partition, mark);
     progress.begun(position, live && { position: undefined, mark, logId: live.logId });
@@ -169,7 +171,7 @@ export class PartitionWriter {
         return turns.take(signal);
       };
     const turns = { turn: inTurn(largeBatches), collectingTurn: inTurn(collecting) };
-    const reading = { partition, position, cursors, ...turns };
+    const reading = { partition, position, cursors, counted: this.#counted, ...turns };
     this.#ahead = new ReadAhead({ ...this.#params, ...reading });
   }
 

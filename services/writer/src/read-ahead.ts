@@ -6,7 +6,9 @@ import {
   type Stream,
   type StreamRecord,
 } from '@millrace/stream';
-import { decodeSeriesRecordColumns, decodeSeriesRecordHeader } from '@millrace/wire';
+import type { StoredMark } from '@millrace/store';
+import { decodeSeriesRecordColumns, decodeSeriesRecordHeader, LIVE_SOURCE } from '@millrace/wire';
+import { checkNotAhead } from './check-not-ahead.ts';
 import type { Cursor, Cursors } from './cursors.ts';
 import type { SampleRooms } from './sample-room.ts';
 import {
@@ -64,6 +66,10 @@ export class ReadAhead {
   /** Lets the waiting side look again: `take` for a batch, the reading one for room. */
   #wake: () => void = () => undefined;
   #wasBelow = true;
+  /** How far the ledger counts, of all that was read. */
+  #counted: StoredMark['counted'];
+  /** What is taken, when a record came that repeats some of it. */
+  #repeated: StoredMark | undefined;
   /** The cursor that the last record moved: the next record most likely is of the same. */
   #last: Cursor | undefined;
   /** Where a record lies until it is added to a batch. */
@@ -71,6 +77,7 @@ export class ReadAhead {
 
   constructor(params: ReadAheadParams) {
     this.#params = params;
+    this.#counted = params.counted;
     const { stream, partition, position } = params;
     this.#reader = stream.reader(TOPIC_SERIES, partition, position);
     this.#takenUs = params.clock.nowUs();
@@ -170,6 +177,7 @@ export class ReadAhead {
         for (const record of await this.#reader.next(how)) {
           const decoded = this.#decoded(record);
           if (this.#end !== undefined) return;
+          if (this.#repeated !== undefined) await this.#checkRepeated(this.#repeated);
           // No pause while there is room: all of one read can become one batch.
           while (decoded !== undefined && !this.#add(decoded)) {
             signal.throwIfAborted();
@@ -300,8 +308,17 @@ export class ReadAhead {
     let record = decodeSeriesRecordColumns(bytes, expected?.next);
     const verdict = cursors.verdict(record, offset);
     const cursor = cursors.at(record);
-    this.#wasBelow = verdict === 'below';
-    if (verdict === 'below') return this.#skip(offset);
+    if (verdict === 'below') {
+      if (!this.#wasBelow && record.source === LIVE_SOURCE) {
+        const { key, next: mark } = cursor;
+        const { logId, logNumber } = key;
+        const counted = this.#counted;
+        this.#repeated = { logId, logNumber, mark, ...(counted && { counted }) };
+      }
+      this.#wasBelow = true;
+      return this.#skip(offset);
+    }
+    this.#wasBelow = false;
     if (verdict === 'gap') {
       this.#finish({ gap: { cursor, from: record.from, offset, appendTimeUs } });
       return undefined;
@@ -310,6 +327,8 @@ export class ReadAhead {
     const { key, hasMark, next: from } = cursor;
     cursors.advance(cursor, record.to);
     this.#last = cursor;
+    const ledger = record.source === LIVE_SOURCE ? record.entries.ledger.at(-1) : undefined;
+    if (ledger !== undefined) this.#counted = ledger;
     // What is made of these bytes is kept with the batch.
     if (sharesBytes(record.entries)) this.#bytes = new Uint8Array(0);
     return { key, hasMark, from, record, bytes: bytes.length, offset, appendTimeUs };
@@ -322,6 +341,16 @@ export class ReadAhead {
     const bytes = this.#bytes.subarray(0, length);
     bytes.set(payload);
     return bytes;
+  }
+
+  /**
+   * The transformer went back: as it does after a failure, and also when somebody put its state back
+   * because the log lost its end. Then what it puts out now is something else under addresses that
+   * are taken, and must not be passed over without a word.
+   */
+  async #checkRepeated(taken: StoredMark): Promise<void> {
+    this.#repeated = undefined;
+    await checkNotAhead(this.#params, new Map([[LIVE_SOURCE, taken]]), this.#stop.signal);
   }
 
   #skip(offset: number): undefined {
@@ -374,6 +403,8 @@ type ReadAheadParams = Readonly<{
   /** Offset of the first record to read. */
   position: number;
   cursors: Cursors;
+  /** How far the ledger counts in the store; left out: it does not yet. */
+  counted?: StoredMark['counted'] | undefined;
   settings: WriterSettings;
   /** Where samples are collected; whoever takes a batch gives its room back. */
   rooms: SampleRooms;

@@ -1,7 +1,8 @@
 import { systemClock } from '@millrace/runtime';
 import { createMemoryStore } from '@millrace/store/memory';
-import { TOPIC_SERIES } from '@millrace/stream';
+import { TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
 import { MemoryLog } from '@millrace/stream/memory';
+import { encodeEventsRecord, EventsRecordKind } from '@millrace/wire';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { recordsOf } from './testing/entry-sequence.ts';
 import {
@@ -145,6 +146,22 @@ describe('a log and a store that do not fit', () => {
     const { writer } = bench.start();
     await until(() => expect(statusOf(writer).reason?.code).toBe('WRITER_AHEAD'));
     expect(samplesOf(bench.database)).toEqual([]);
+  });
+
+  it('stop when the log lost its end under a running writer, and is folded on from there', async () => {
+    // These came later than all that was counted: they are others than those that were folded.
+    const receivedAtUs = systemClock.nowUs();
+    const tick = encodeEventsRecord({ kind: EventsRecordKind.tick, receivedAtUs });
+    const producer = bench.stream.producer();
+    for (let i = 0; i < 9; i += 1) await producer.append(TOPIC_EVENTS, 0, tick);
+    await bench.append(recordsOf({ position: 6 }));
+    const { writer } = bench.start();
+    await reaches(6);
+    await bench.append(recordsOf({ from: at(3), position: 8 }));
+    await until(() => expect(statusOf(writer).reason?.code).toBe('WRITER_AHEAD'));
+    expect(statusOf(writer).state).toBe('stopped');
+    expect(samplesOf(bench.database)).toEqual(expectedSamples(0, 6));
+    expect(markOf(bench.database)).toEqual(at(6));
   });
 
   it('stop at a record that cannot be read, telling which', async () => {
