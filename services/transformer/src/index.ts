@@ -1,6 +1,7 @@
 export type { MakeCheckpoint } from './checkpoints.ts';
 export { restoreTo, type RestoredTo } from './restore-to.ts';
 export { findLogId } from './log-id.ts';
+export { findLostEnd } from './find-lost-end.ts';
 export { describeState } from './describe-state.ts';
 export { STATE_VERSIONS_READ } from './fold/saved-header.ts';
 export { acceptNewLog, type AcceptedLog } from './accept-new-log.ts';

@@ -1,4 +1,5 @@
-export { BelievedMarks } from './believed-marks.ts';
+export { checkNotAhead } from './check-not-ahead.ts';
+export { isBelieved } from './is-believed.ts';
 export { keepExpiring } from './keep-expiring.ts';
 export { releasingEvents, type ReadStatePosition } from './release-events.ts';
 export type { StoredMarks } from './partition-writer.ts';

@@ -344,9 +344,9 @@ export class ReadAhead {
   }
 
   /**
-   * The transformer went back: as it does after a failure, and also when somebody put its state back
-   * because the log lost its end. Then what it puts out now is something else under addresses that
-   * are taken, and must not be passed over without a word.
+   * The transformer went back: as it does after a failure, and also when somebody put its state
+   * back because the log lost its end. Then what it puts out now is something else under addresses
+   * that are taken, and must not be passed over without a word.
    */
   async #checkRepeated(taken: StoredMark): Promise<void> {
     this.#repeated = undefined;

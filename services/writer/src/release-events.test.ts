@@ -106,4 +106,14 @@ test('of a log that lost its end and has grown again nothing is forgotten', asyn
   Object.assign(stored, { position: 6, partitionTimeUs: systemClock.nowUs() - 60_000_000 });
   await store.flushedMarks();
   expect(await starts()).toEqual([5, 0, 5, 0]);
+  // Nor of one that loses it later.
+  const later = database.marks.find(({ partition }) => partition === 2)!;
+  const mark = { offset: 10, ordinal: 0 };
+  Object.assign(later, { mark, position: 9, partitionTimeUs: systemClock.nowUs() - 60_000_000 });
+  Object.assign(
+    database.marks.find(({ partition }) => partition === 0)!,
+    { mark },
+  );
+  await store.flushedMarks();
+  expect(await starts()).toEqual([7, 0, 5, 0]);
 });

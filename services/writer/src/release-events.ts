@@ -2,7 +2,7 @@ import type { CheckpointRetention } from '@millrace/checkpoint';
 import { errorText, type Log } from '@millrace/runtime';
 import type { Store, StoredMark } from '@millrace/store';
 import type { Stream } from '@millrace/stream';
-import { BelievedMarks } from './believed-marks.ts';
+import { isBelieved } from './is-believed.ts';
 
 /** How far the state of a partition is committed. */
 export type ReadStatePosition = (
@@ -28,7 +28,6 @@ export function releasingEvents(
   }>,
 ): Store {
   const { log } = parts;
-  const believed = new BelievedMarks(parts.stream);
   let isFailing = false;
   return {
     marks: (partition) => store.marks(partition),
@@ -37,7 +36,7 @@ export function releasingEvents(
     flushedMarks: async () => {
       const marks = await store.flushedMarks();
       try {
-        await releaseAll({ ...parts, believed }, marks);
+        await releaseAll(parts, marks);
         isFailing = false;
       } catch (error) {
         // Once: it lasts as long as whatever is wrong, and only costs room.
@@ -53,18 +52,18 @@ export function releasingEvents(
 
 async function releaseAll(
   {
+    stream,
     retention,
     readPosition,
     owned,
     heldFrom = noneHeld,
-    believed,
-  }: Parameters<typeof releasingEvents>[1] & Readonly<{ believed: BelievedMarks }>,
+  }: Parameters<typeof releasingEvents>[1],
   marks: ReadonlyMap<number, StoredMark>,
 ): Promise<void> {
   retention.keepOnly(owned());
   const releases = owned().map(async (partition) => {
     const stored = marks.get(partition);
-    if (stored === undefined || !(await believed.has(partition, stored))) return;
+    if (stored === undefined || !(await isBelieved(stream, partition, stored))) return;
     const folded = await readPosition(partition);
     if (folded?.logId !== stored.logId) return;
     const held = await heldFrom(partition, stored.logId);

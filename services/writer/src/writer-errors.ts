@@ -47,6 +47,13 @@ export function missingEntries(missing: MissingEntries): MillraceError {
   });
 }
 
+/** It has the id that it had: there is no other log to accept. */
+const REMEDY_OF_LOST_END =
+  'Put back the log that belongs to this store. If it is gone for good, "millrace setup ' +
+  '--accept-new-log --plan" tells partition by partition what is so, changes nothing, and says ' +
+  'how to go on with the log or with the store: nothing makes one of both. Senders may go on ' +
+  'meanwhile; such a log forgets nothing.';
+
 export function storeAhead(
   params: Readonly<{ partition: number; mark: Address; endOffset: number }>,
 ): MillraceError {
@@ -59,7 +66,7 @@ export function storeAhead(
       `The store has applied partition ${partition} up to ${formatAddress(mark)}, but ${events} ` +
       `ends at ${endOffset}: the log is older than the store, as after restoring a copy of it. ` +
       'What is appended now would be taken for what is stored already, so nothing is applied.',
-    remedy: 'Put the log back that belongs to this store, or restore the store to match the log.',
+    remedy: REMEDY_OF_LOST_END,
   });
 }
 
@@ -78,7 +85,7 @@ export function logReplaced(
       'the log lost its end, or an older copy of it was put back, and other records took the ' +
       'offsets that are stored. They would be passed over, so nothing is applied; the log keeps ' +
       'them.',
-    remedy: 'Put the log back that belongs to this store, or restore the store to match the log.',
+    remedy: REMEDY_OF_LOST_END,
   });
 }
 

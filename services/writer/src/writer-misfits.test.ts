@@ -148,7 +148,7 @@ describe('a log and a store that do not fit', () => {
     expect(samplesOf(bench.database)).toEqual([]);
   });
 
-  it('stop when the log lost its end under a running writer, and is folded on from there', async () => {
+  it('stop when the log loses its end under a running writer and is folded on', async () => {
     // These came later than all that was counted: they are others than those that were folded.
     const receivedAtUs = systemClock.nowUs();
     const tick = encodeEventsRecord({ kind: EventsRecordKind.tick, receivedAtUs });

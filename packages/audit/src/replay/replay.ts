@@ -177,8 +177,8 @@ function logShort(message: string): MillraceError {
     kind: 'permanent',
     message: `${message} What it lost the store alone has: nothing was repaired.`,
     remedy:
-      'Put the log back from where it was lost, or go on with it as another log (millrace setup ' +
-      '--accept-new-log). "millrace audit" tells what is there.',
+      'Put the log back from where it was lost. "millrace audit" tells what is there, and ' +
+      '"millrace setup --accept-new-log --plan" how to go on without what was lost.',
   });
 }
 

@@ -5,6 +5,7 @@ import type { StageStatus } from '@millrace/runtime';
 import type { RunFile } from '@millrace/single/running';
 import type { ConsoleOutput } from '../console-output.ts';
 import { formatWelcome } from '../run-up.ts';
+import { checkEnds } from '../setup/lost-end.ts';
 import { lagRows } from './lag.ts';
 import { describe as describeAccepted } from './setup.ts';
 import { connectionOf } from '../store-connection.ts';
@@ -178,7 +179,13 @@ test('the store is found through its socket, or through the URL when it is not o
 });
 
 test('what was done to a partition is told', () => {
-  const partition = { partition: 1, logId: 'new', logNumber: 2, isFoldedAgain: false };
+  const partition = {
+    partition: 1,
+    logId: 'new',
+    logNumber: 2,
+    lostEnd: undefined,
+    isFoldedAgain: false,
+  };
   const mark = { source: 'live', logId: 'old', logNumber: 1, offset: 7 };
   const accepted = { ...partition, state: { logId: 'old', position: 9 }, marks: [mark] };
   const [first, ...rest] = describeAccepted(accepted, false);
@@ -187,4 +194,25 @@ test('what was done to a partition is told', () => {
   expect(describeAccepted({ ...accepted, state: undefined, marks: [] }, false)).toEqual([
     'partition 1: log, state and store belong together; nothing to do.',
   ]);
+  const lost = { ...accepted, state: undefined, marks: [], lostEnd: 'WRITER_AHEAD: why.' };
+  expect(describeAccepted(lost, true)).toEqual([
+    'partition 1: its log lost its end. WRITER_AHEAD: why.',
+  ]);
+});
+
+test('of a log that lost its end there is none to accept, and what to do is said', () => {
+  const ends = [
+    { partition: 0, lostEnd: 'why' },
+    { partition: 1, lostEnd: undefined },
+    { partition: 3, lostEnd: 'why' },
+  ];
+  expect(() => checkEnds(ends.slice(1, 2), 'process')).not.toThrow();
+  const told = { code: 'SETUP_LOST_END', message: expect.stringContaining('partitions 0, 3 lost') };
+  for (const [mode, move] of [
+    ['process', 'log/metrics.series'],
+    ['cluster', 'MILLRACE_REDIS__KEY_PREFIX'],
+  ] as const) {
+    const remedy = expect.stringContaining(move);
+    expect(() => checkEnds(ends, mode)).toThrow(expect.objectContaining({ ...told, remedy }));
+  }
 });

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { createConsoleLog } from '@millrace/runtime';
 import type { AcceptedPartition } from '@millrace/single/setup';
 import type { CliContext } from '../cli-context.ts';
+import { checkEnds } from '../setup/lost-end.ts';
 import { hasColours } from '../console-output.ts';
 import { isDistributed } from '../distributed/is-distributed.ts';
 
@@ -60,11 +61,13 @@ async function setUp(context: CliContext, flags: SetupFlags): Promise<void> {
   });
   if (flags.json === true) {
     output.result(JSON.stringify(report, undefined, 2));
+    checkEnds(report.accepted ?? [], 'cluster');
     return;
   }
   for (const line of describeSetup(report)) output.result(line);
   const accepted = report.accepted ?? [];
   for (const line of accepted.flatMap((one) => describe(one, report.plan))) output.result(line);
+  checkEnds(accepted, 'cluster');
 }
 
 async function acceptNewLog(context: CliContext, flags: SetupFlags): Promise<void> {
@@ -82,12 +85,16 @@ async function acceptNewLog(context: CliContext, flags: SetupFlags): Promise<voi
   const accepted = await acceptLogs(settings, { log, isPlan });
   if (flags.json === true) output.result(JSON.stringify({ plan: isPlan, accepted }, undefined, 2));
   else for (const line of accepted.flatMap((one) => describe(one, isPlan))) output.result(line);
+  checkEnds(accepted, 'process');
 }
 
 /** What was, or would be, done to one partition. */
 export function describe(accepted: AcceptedPartition, isPlan: boolean): string[] {
-  const { partition, logId, logNumber, state, marks } = accepted;
+  const { partition, logId, logNumber, lostEnd, state, marks } = accepted;
   const name = `partition ${partition}:`;
+  if (lostEnd !== undefined && state === undefined && marks.length === 0) {
+    return [`${name} its log lost its end. ${lostEnd}`];
+  }
   if (state === undefined && marks.length === 0) {
     return [`${name} log, state and store belong together; nothing to do.`];
   }

@@ -146,8 +146,7 @@ async function acceptNewLog(
     const logIds = isPlan
       ? await readIds(stream)
       : await beginLog({ stream, clock: systemClock, log }, undefined);
-    const { partitions } = stream;
-    const accepted = await acceptPartitions({ partitions, state, store, logIds, isPlan });
+    const accepted = await acceptPartitions({ stream, state, store, logIds, isPlan });
     for (const { partition, isFoldedAgain } of accepted) {
       // Nothing of it is stored, since the store had not accepted this log.
       if (isFoldedAgain) await removeSeries(kafka, partition, log);

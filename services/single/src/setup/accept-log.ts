@@ -53,7 +53,7 @@ export async function acceptLogs(
     closing.unshift(() => store.close());
     const logIds = await beginLog({ stream, clock, log }, undefined);
     const accepted = await acceptPartitions({
-      partitions: stream.partitions,
+      stream,
       state,
       store,
       logIds,

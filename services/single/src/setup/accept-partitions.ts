@@ -1,6 +1,9 @@
+import { errorText, MillraceError } from '@millrace/runtime';
 import type { StatePositionReader, StateStore } from '@millrace/state';
 import type { MarkKey, Store, StoredMark } from '@millrace/store';
-import { acceptNewLog, type AcceptedLog } from '@millrace/transformer';
+import type { Stream } from '@millrace/stream';
+import { acceptNewLog, findLostEnd, type AcceptedLog } from '@millrace/transformer';
+import { checkNotAhead, WRITER_CODES } from '@millrace/writer';
 
 type PositionedState = StateStore & StatePositionReader;
 type AcceptingStore = Pick<Store, 'marks'> & { acceptLog(key: MarkKey): Promise<void> };
@@ -14,6 +17,11 @@ export interface AcceptedPartition {
   logNumber: number | undefined;
   /** Its records were folded under another number before; they are folded again. */
   isFoldedAgain: boolean;
+  /**
+   * Why state or store do not belong to this log although it is theirs by its id: it lost its end.
+   * There is nothing to accept then.
+   */
+  lostEnd: string | undefined;
   /** Of the state, when that belongs to another log. */
   state: { logId: string; position: number } | undefined;
   /** Of each source of the store that belongs to another log. */
@@ -26,18 +34,18 @@ export interface AcceptedPartition {
  */
 export async function acceptPartitions(
   parts: Readonly<{
-    partitions: number;
+    stream: Stream;
     state: PositionedState;
     store: AcceptingStore;
     logIds: readonly (string | undefined)[];
     isPlan: boolean;
   }>,
 ): Promise<AcceptedPartition[]> {
-  const { partitions, state, store, logIds, isPlan } = parts;
+  const { stream, state, store, logIds, isPlan } = parts;
   const accepted: AcceptedPartition[] = [];
-  for (let partition = 0; partition < partitions; partition += 1) {
+  for (let partition = 0; partition < stream.partitions; partition += 1) {
     const logId = logIds[partition];
-    const found = await lookAt({ state, store, partition, logId });
+    const found = await lookAt({ stream, state, store, partition, logId });
     if (!isPlan) Object.assign(found, await accept(state, store, found));
     accepted.push(found);
   }
@@ -46,15 +54,17 @@ export async function acceptPartitions(
 
 async function lookAt(
   parts: Readonly<{
+    stream: Stream;
     state: PositionedState;
     store: AcceptingStore;
     partition: number;
     logId: string | undefined;
   }>,
 ): Promise<AcceptedPartition> {
-  const { state, store, partition, logId } = parts;
+  const { stream, state, store, partition, logId } = parts;
   const committed = await state.readPosition(partition);
-  const marks = [...(await store.marks(partition))];
+  const stored = await store.marks(partition);
+  const marks = [...stored];
   const isOther = (other: { logId: string }): boolean =>
     logId !== undefined && other.logId !== logId;
   return {
@@ -62,11 +72,27 @@ async function lookAt(
     logId,
     logNumber: undefined,
     isFoldedAgain: false,
+    lostEnd: await whyLostEnd({ stream, state, partition }, stored),
     state: committed !== undefined && isOther(committed) ? committed : undefined,
     marks: marks
       .filter(([, mark]) => isOther(mark))
       .map(([source, mark]) => ({ source, ...describeMark(mark) })),
   };
+}
+
+async function whyLostEnd(
+  place: Readonly<{ stream: Stream; state: PositionedState; partition: number }>,
+  stored: ReadonlyMap<string, StoredMark>,
+): Promise<string | undefined> {
+  const { signal } = new AbortController();
+  try {
+    await checkNotAhead(place, stored, signal);
+  } catch (error) {
+    if (!(error instanceof MillraceError) || error.code !== WRITER_CODES.ahead) throw error;
+    return errorText(error);
+  }
+  const lost = await findLostEnd({ ...place, signal });
+  return lost && errorText(lost);
 }
 
 function describeMark({ logId, logNumber, mark }: StoredMark): {

@@ -1,7 +1,7 @@
 import { errorText, type Log } from '@millrace/runtime';
 import type { Store, StoredMark } from '@millrace/store';
 import type { Stream } from '@millrace/stream';
-import { BelievedMarks } from '@millrace/writer';
+import { isBelieved } from '@millrace/writer';
 import type { FlushedMark } from './thread-data.ts';
 
 /**
@@ -14,11 +14,10 @@ export function noting(
   { stream, log }: Readonly<{ stream: Stream; log: Log }>,
   flushed: Map<number, FlushedMark>,
 ): Store {
-  const believed = new BelievedMarks(stream);
   const failing = new Set<number>();
-  const isBelieved = async (partition: number, stored: StoredMark): Promise<boolean> => {
+  const mayForget = async (partition: number, stored: StoredMark): Promise<boolean> => {
     try {
-      const isSo = await believed.has(partition, stored);
+      const isSo = await isBelieved(stream, partition, stored);
       failing.delete(partition);
       return isSo;
     } catch (error) {
@@ -36,7 +35,7 @@ export function noting(
     flushedMarks: async () => {
       const marks = await store.flushedMarks();
       for (const [partition, stored] of marks) {
-        if (!(await isBelieved(partition, stored))) continue;
+        if (!(await mayForget(partition, stored))) continue;
         flushed.set(partition, { partition, logId: stored.logId, offset: stored.mark.offset });
       }
       return marks;
