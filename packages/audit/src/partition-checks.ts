@@ -72,6 +72,8 @@ function checkEnds(plan: PartitionPlan, scanned: ScannedPartition, findings: Fin
         `records up to ${end}. Records that were acknowledged are gone.`,
     });
   }
+  const isOther = scanned.logId !== undefined && logId !== undefined && scanned.logId !== logId;
+  if (!isOther) checkReplaced(plan, findings);
   if (position !== undefined && position > mark.offset) {
     findings.add('position_ahead', {
       ...{ partition, offset: position, expected: String(mark.offset), found: String(position) },
@@ -80,7 +82,7 @@ function checkEnds(plan: PartitionPlan, scanned: ScannedPartition, findings: Fin
         `mark ${mark.offset}.${mark.ordinal}.`,
     });
   }
-  if (scanned.logId !== undefined && logId !== undefined && scanned.logId !== logId) {
+  if (isOther) {
     findings.add('other_log', {
       ...{ partition, offset: 0, expected: logId, found: scanned.logId },
       message:
@@ -88,6 +90,17 @@ function checkEnds(plan: PartitionPlan, scanned: ScannedPartition, findings: Fin
         `log ${logId}.`,
     });
   }
+}
+
+/** What the store has of a log that took another end since is not what that log says. */
+export function checkReplaced({ partition, replacedAt }: PartitionPlan, findings: Findings): void {
+  if (replacedAt === undefined) return;
+  findings.add('log_short', {
+    ...{ partition, offset: replacedAt },
+    message:
+      `Record ${replacedAt} of partition ${partition} came later than all that the store has ` +
+      'counted up to there: the log lost its end, and other records took its place.',
+  });
 }
 
 /** Holes are no loss by themselves: what was never acknowledged may be missing. */

@@ -3,6 +3,7 @@ import type { StoredExpiry, StoredPosition, StoredTotals, StoreSnapshot } from '
 import { EXPIRING_TABLES } from '@millrace/store';
 import { readRecords, TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { decodeEventsRecord, LIVE_SOURCE } from '@millrace/wire';
+import { findReplaced } from './find-replaced.ts';
 import { formatTimeUs } from './report.ts';
 
 /** What is to be looked at in one partition. */
@@ -14,6 +15,8 @@ export interface PartitionPlan {
   mark: Address;
   /** Records below it are counted in the ledger. */
   position: number | undefined;
+  /** A record that took the place of one that is counted; see `findReplaced`. */
+  replacedAt: number | undefined;
   /** First record of the log that is still held. */
   start: number;
   /** The store has rows of other logs as well. */
@@ -52,7 +55,11 @@ export async function planAudit(
     const live = positions.filter(
       (one) => one.partition === partition && one.source === LIVE_SOURCE,
     );
-    partitions.push(planPartition({ partition, start, live, totals }));
+    const newest = live.toSorted((a, b) => a.logNumber - b.logNumber).at(-1);
+    const waits = { waitMsMax: wanted.logWaitMsMax, signal: wanted.signal };
+    const replacedAt = newest && (await findReplaced(stream, newest, waits));
+    const planned = { partition, start, newest, totals, hasOtherLogs: live.length > 1 };
+    partitions.push({ ...planPartition(planned), replacedAt });
   }
   return {
     partitions,
@@ -91,18 +98,18 @@ function planPartition(
   params: Readonly<{
     partition: number;
     start: number;
-    live: readonly StoredPosition[];
+    newest: StoredPosition | undefined;
+    hasOtherLogs: boolean;
     totals: readonly StoredTotals[];
   }>,
-): PartitionPlan {
-  const { partition, start, live, totals } = params;
-  const newest = live.toSorted((a, b) => a.logNumber - b.logNumber).at(-1);
+): Omit<PartitionPlan, 'replacedAt'> {
+  const { partition, start, newest, totals, hasOtherLogs } = params;
   const logId = newest?.logId;
   return {
     ...{ partition, start, logId, logNumber: newest?.logNumber ?? 1 },
     mark: newest?.mark ?? ADDRESS_ZERO,
     position: newest?.position,
-    hasOtherLogs: live.length > 1,
+    hasOtherLogs,
     totals: totals.filter(
       (one) => one.partition === partition && one.source === LIVE_SOURCE && one.logId === logId,
     ),

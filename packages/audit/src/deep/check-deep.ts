@@ -7,6 +7,7 @@ import { expiredNotes, type PartitionPlan } from '../plan.ts';
 import { formatTimeUs, type PartitionReport } from '../report.ts';
 import { SeriesNames } from '../series-names.ts';
 import { checkCompletedWindows } from './check-completed-windows.ts';
+import { checkReplaced } from '../partition-checks.ts';
 import { compareTotals } from './compare-totals.ts';
 import { deepRound } from './deep-round.ts';
 import type { DeepPartition, DeepResult } from './deep-parts.ts';
@@ -94,6 +95,8 @@ function checkPartition(
         `The log of partition ${partition} ends at position ${to}; the store has applied ` +
         `records up to ${mark.offset}.`,
     });
+  } else if (plan.replacedAt !== undefined) {
+    checkReplaced(plan, findings);
   } else if (position !== undefined && position >= start.position) {
     compareTotals(plan, folded, findings, { isWhole: start.position === 0, forgotten });
   }

@@ -103,3 +103,19 @@ test('by another log, or one that lost records, nothing is repaired', async () =
   });
   expect(repairer.asked).toEqual([]);
 });
+
+test('nor by one that lost its end and is as long again', async () => {
+  const repairer = noting(REFUSED);
+  const [sample] = stored.database.samples;
+  // What the store alone has would be taken for one too many.
+  stored.database.samples.push({ ...sample!, timeUs: sample!.timeUs + 1 });
+  const counted = stored.database.marks.find(({ position }) => position !== undefined)!;
+  Object.assign(counted, { partitionTimeUs: counted.partitionTimeUs! - 60_000_000 });
+  await expect(stored.replay({}, { repairer })).rejects.toMatchObject({
+    code: 'REPLAY_LOG_SHORT',
+    message: expect.stringContaining('lost its end') as string,
+  });
+  expect(repairer.asked).toEqual([]);
+  const { findings } = await stored.run();
+  expect(findings.map(({ kind }) => kind)).toContain('log_short');
+});
