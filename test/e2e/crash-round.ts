@@ -12,6 +12,8 @@ export interface RoundParams {
   readonly share: number;
   readonly fault: (world: CrashWorld, run: LoadRun) => Promise<void>;
   readonly steps: number;
+  /** Samples a second; left out: as many as are taken. */
+  readonly rate?: number;
 }
 
 export interface RoundOutcome {
@@ -31,7 +33,7 @@ const AGE_MS = 3 * 3_600_000;
  * not acknowledged. Then everything must be there, once, and the ledger must say so.
  */
 export async function runCrashRound(world: CrashWorld, params: RoundParams): Promise<RoundOutcome> {
-  const { metric, share, fault, steps } = params;
+  const { metric, share, fault, steps, rate } = params;
   const load: LoadSettings = {
     ...DEFAULT_LOAD,
     url: world.url,
@@ -44,6 +46,7 @@ export async function runCrashRound(world: CrashWorld, params: RoundParams): Pro
     firstTimeMs: Date.now() - AGE_MS,
     answerMsMax: 30_000,
     retryMsMax: 300_000,
+    rate,
   };
   const run = new LoadRun(load);
   const stop = new AbortController();

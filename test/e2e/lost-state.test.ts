@@ -8,7 +8,9 @@ import type { LoadRun } from '../load/load-run.ts';
 import { runCrashRound } from './crash-round.ts';
 import { CrashWorld } from './crash-world.ts';
 
-const STEPS = 250;
+const STEPS = 150;
+/** All of it takes six seconds: while checkpoints are made the load must not come to its end. */
+const RATE = 50_000;
 const ROUND_MS_MAX = 240_000;
 const SOON_MS_MAX = 60_000;
 /** So small that the log forgets its beginning while a round lasts. */
@@ -68,6 +70,7 @@ describe('everything acknowledged is stored once after kill -9 and a state that'
         metric: `lost_${name.replaceAll(' ', '_')}`,
         share: 0.15,
         steps: STEPS,
+        rate: RATE,
         fault: async (here, run) => {
           await checkpointNow(here);
           await more(run);
