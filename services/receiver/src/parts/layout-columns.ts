@@ -1,5 +1,6 @@
 import type { TimeUs } from '@millrace/model';
-import { UNDOUBTED_US, type Batch, type ExpectedRun } from '@millrace/wire';
+import type { Batch, ExpectedRun } from '@millrace/wire';
+import { isUndoubted } from './undoubted-time.ts';
 import type { SeriesNumber } from '../series/series-table.ts';
 
 const HIGH = 2 ** 32;
@@ -33,7 +34,7 @@ export class LayoutColumns {
     const count = isOneTime ? 1 : samples;
     for (let i = 0; i < count; i += 1) {
       const timeUs = timeAt(view, timesAt + 8 * i);
-      if (!isTaken(timeUs, latestUs)) return false;
+      if (!isUndoubted(timeUs, latestUs)) return false;
       this.times[i] = timeUs;
     }
     const { values } = this;
@@ -49,11 +50,11 @@ export class LayoutColumns {
     if (count >= this.values.length) this.#grow(count + 1);
     const { timesUs } = run;
     const { timeUs } = first;
-    let [differ, doubted] = [0, isTaken(timeUs, latestUs) ? 0 : 1];
+    let [differ, doubted] = [0, isUndoubted(timeUs, latestUs) ? 0 : 1];
     for (let i = 0; i < count; i += 1) {
       const one = timesUs[i]!;
       if (one !== timeUs) differ += 1;
-      if (!isTaken(one, latestUs)) doubted += 1;
+      if (!isUndoubted(one, latestUs)) doubted += 1;
     }
     if (doubted > 0) return false;
     this.isOneTime = differ === 0;
@@ -69,11 +70,6 @@ export class LayoutColumns {
     this.values = new Float64Array(capacity);
     this.times = new Float64Array(capacity);
   }
-}
-
-/** Any time that is not too late is in range, and its unit in no doubt, unless it is of 1970. */
-function isTaken(timeUs: TimeUs, latestUs: TimeUs): boolean {
-  return timeUs > UNDOUBTED_US && timeUs <= latestUs;
 }
 
 /** An int64, exact within the times that there are. */

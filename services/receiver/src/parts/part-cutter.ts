@@ -5,9 +5,10 @@ import {
   type SampleKind,
   type TimeUs,
 } from '@millrace/model';
-import { UNDOUBTED_US, type ExpectedRun, type MetricMetadata } from '@millrace/wire';
+import type { ExpectedRun, MetricMetadata } from '@millrace/wire';
 import type { LayoutColumns } from './layout-columns.ts';
 import type { LayoutPart } from './layout.ts';
+import { isUndoubted } from './undoubted-time.ts';
 import { LaneDefinitions, type DefinitionSettings } from '../series/lane-definitions.ts';
 import { PartBuilder, type DraftPart } from './part-builder.ts';
 import { RunLayouts } from './run-layouts.ts';
@@ -119,7 +120,7 @@ export class PartCutter {
     const builders = this.#builders;
     for (let i = from; i < samples; i += 1) {
       const timeUs = timesUs[i]!;
-      if (!(timeUs > UNDOUBTED_US && timeUs <= latestUs)) return i;
+      if (!isUndoubted(timeUs, latestUs)) return i;
       const series = numbers[i]!;
       const builder = builders[partitions[series]!]!;
       if (builder.takeFromRun(series, kind, run, i)) continue;
