@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ShownRule } from '@millrace/receiver';
+import type { RulesAnswer, ShownRule } from '@millrace/receiver';
 import { silentLog } from '@millrace/runtime';
 import type { EditionStore } from '@millrace/store';
 import { createPostgresEditionStore } from '@millrace/store/postgres';
@@ -204,14 +204,23 @@ describe('edition', () => {
     const { number, rules } = await begin({ ended: false });
     const before = await shownEdition();
     expect(await refused('edition', 'promote', String(number))).toMatch(/^JOBS_NOT_ENDED: /);
+    const [newest, applied] = (await json<RulesAnswer>('rules', 'show')).versions;
+    expect(newest?.version).toBe(number);
+    const early = await refused('edition', 'rollback');
+    expect(early).toMatch(
+      `NOTHING_PROMOTED: The rules in force since version ${applied?.version} are shown`,
+    );
+    expect(early).toMatch(`${number} is a candidate, and is not shown.`);
+    expect(early).toMatch('given up by "millrace edition drop NUMBER"');
     await stored.endJobs(number, rules, SINCE_US);
     const planned = await run('edition', 'promote', String(number), '--plan');
     expect(planned).toMatch(/^a +\d+ +20\S+Z$/m);
     expect(planned).toMatch(/Nothing was changed\.$/m);
     expect((await stored.ask()).inForce.candidate).toBeNull();
     const long = new Date((SINCE_US - HOUR_US) / 1000).toISOString();
-    const early = await refused('edition', 'promote', String(number), '--since', long);
-    expect(early).toMatch(/^EDITION_NOT_COVERED: /);
+    expect(await refused('edition', 'promote', String(number), '--since', long)).toMatch(
+      /^EDITION_NOT_COVERED: /,
+    );
     const promoted = await run('edition', 'promote', String(number));
     expect(promoted).toMatch(`${number} is in force as version`);
     expect(await shownEdition()).toBe(ruleA(rules).edition);

@@ -1,4 +1,4 @@
-import type { CandidatesAnswer, ShownRule } from '@millrace/receiver';
+import type { CandidatesAnswer, ShownRule, VersionSummary } from '@millrace/receiver';
 import { errorKind, errorText, MillraceError } from '@millrace/runtime';
 import type { EditionList, ListedPromotion, PromotedRule } from '@millrace/store';
 import { askRules } from '../receiver-client.ts';
@@ -29,13 +29,18 @@ const VERSIONS_BACK_MAX = 20;
  *   store throw.
  */
 export async function rollBack({ url, store }: Editions): Promise<RolledBack> {
-  const [answer, stored] = await Promise.all([askCandidates(url), store.list()]);
+  const [answer, stored, { versions }] = await Promise.all([
+    askCandidates(url),
+    store.list(),
+    askRules(url),
+  ]);
   const { inForce, candidates } = answer;
   const promotion = promotionInForce(answer, stored);
-  if (promotion === undefined && !isHidden(answer, stored)) throw nothingPromoted(answer);
-  const before = await rulesBefore(url, answer, { promotion, stored });
+  const begun = inForceSince(answer, versions);
+  if (promotion === undefined && !isHidden(answer, stored)) throw nothingPromoted(answer, begun);
+  const before = await rulesBefore(url, answer, { promotion, stored, versions });
   const restored = candidates.find(({ rules }) => isSame(rules, before));
-  if (restored === undefined) throw gone(answer);
+  if (restored === undefined) throw gone(begun);
   const { version } = promotion ?? inForce;
   const rules = await store.rollBack({ version });
   try {
@@ -55,9 +60,16 @@ export async function rollBack({ url, store }: Editions): Promise<RolledBack> {
 async function rulesBefore(
   url: string,
   { inForce }: CandidatesAnswer,
-  { promotion, stored }: { promotion: ListedPromotion | undefined; stored: EditionList },
+  {
+    promotion,
+    stored,
+    versions,
+  }: {
+    promotion: ListedPromotion | undefined;
+    stored: EditionList;
+    versions: readonly VersionSummary[];
+  },
 ): Promise<ShownRule[]> {
-  const { versions } = await askRules(url);
   const from = promotion?.version ?? inForce.version;
   const at = versions.findIndex(({ version }) => version === from);
   for (const { version } of versions.slice(at + 1, at + 1 + VERSIONS_BACK_MAX)) {
@@ -72,25 +84,41 @@ function isSame(a: readonly ShownRule[], b: readonly ShownRule[]): boolean {
   return a.length === b.length && a.every(({ edition }, i) => edition === b[i]?.edition);
 }
 
-function nothingPromoted({ inForce }: CandidatesAnswer): MillraceError {
+/**
+ * The version that brought the rules in force. The newest one may be another: a candidate that
+ * begins is a version too, and gives the candidate its number.
+ */
+function inForceSince({ inForce }: CandidatesAnswer, versions: readonly VersionSummary[]): number {
+  const brought = versions.find(({ added, changed, removed }) => {
+    return [added, changed, removed].some(({ length }) => length > 0);
+  });
+  return brought?.version ?? inForce.version;
+}
+
+function nothingPromoted({ candidates }: CandidatesAnswer, since: number): MillraceError {
   return new MillraceError({
     code: 'NOTHING_PROMOTED',
     kind: 'permanent',
     message:
-      `The rules in force, version ${inForce.version}, are shown and were not promoted: there is ` +
-      'nothing to roll back. Nothing was changed.',
+      `The rules in force since version ${since} are shown and were not promoted: there is ` +
+      'nothing to roll back. Nothing was changed.' +
+      candidates.map(({ number }) => ` ${number} is a candidate, and is not shown.`).join(''),
     remedy:
       'Apply the rules you want with "millrace rules apply"; "millrace rules list --versions" ' +
-      'shows those there were.',
+      'shows those there were.' +
+      (candidates.length === 0
+        ? ''
+        : ' A candidate is shown by "millrace edition promote NUMBER", and given up by ' +
+          '"millrace edition drop NUMBER".'),
   });
 }
 
-function gone({ inForce }: CandidatesAnswer): MillraceError {
+function gone(since: number): MillraceError {
   return new MillraceError({
     code: 'ROLLBACK_GONE',
     kind: 'permanent',
     message:
-      `The rules that were in force before version ${inForce.version} are not folded any more: ` +
+      `The rules that were in force before version ${since} are not folded any more: ` +
       'they were dropped. Nothing was changed.',
     remedy: 'Fold them again with "millrace reprocess"; "millrace rules show VERSION" has them.',
   });
