@@ -25,6 +25,7 @@ import {
   expositionOf,
   inOrder,
   measurementsOf,
+  measureSilence,
   releaseEvents,
   statusesOf,
 } from './threads/stage-group.ts';
@@ -115,6 +116,7 @@ export class OpenSingle implements Single {
         reject(error);
       },
     });
+    measureSilence(this.#threads, this.#meter);
     process.once('exit', this.#abandonStore);
   }
 

@@ -8,7 +8,7 @@ import {
   type Measurement,
 } from '@millrace/runtime';
 import type { ArchiveThread, ArchiveThreadData } from './archive-thread.ts';
-import { startThread, type LinkedThread } from './start-thread.ts';
+import { startMeasured, type MeasuredThread } from './start-thread.ts';
 import type { ThreadData } from './thread-data.ts';
 
 /** Archives the log in a thread of its own, or looks whether that is to be done. */
@@ -28,7 +28,7 @@ type HostComponents = Readonly<{
   log: Log;
 }>;
 
-type Running = LinkedThread<ArchiveThread>;
+type Running = MeasuredThread<ArchiveThread>;
 
 const LOOK_MS = 1000;
 /** After the thread broke down: whatever did that may do it again. */
@@ -78,11 +78,11 @@ class OpenArchiveHost implements ArchiveHost {
   }
 
   async measure(): Promise<Measurement[]> {
-    return (await this.#running?.link.call('measure').catch(() => undefined)) ?? [];
+    return (await this.#running?.measure()) ?? [];
   }
 
   async exposition(): Promise<string> {
-    return (await this.#running?.link.call('exposition').catch(() => undefined)) ?? '';
+    return (await this.#running?.exposition()) ?? '';
   }
 
   async close(): Promise<void> {
@@ -127,7 +127,7 @@ class OpenArchiveHost implements ArchiveHost {
       settings: { partitions, log, logging, archive },
     };
     const entry = new URL('./archive-thread.js', import.meta.url);
-    return startThread(entry, { workerData }, threadEnded);
+    return startMeasured(entry, { workerData }, threadEnded);
   }
 
   async #terminate(): Promise<void> {

@@ -18,7 +18,7 @@ import { TOPIC_SERIES } from '@millrace/stream';
 import type { SegmentStream } from '@millrace/stream/segment';
 import { joinExpositions } from './join-expositions.ts';
 import type { JobsLook, JobsThread, JobsThreadData } from './jobs-thread.ts';
-import { startThread, type LinkedThread } from './start-thread.ts';
+import { startMeasured, type MeasuredThread } from './start-thread.ts';
 import type { ThreadData } from './thread-data.ts';
 
 /** Does jobs in threads of their own, which are there only while there are some to do. */
@@ -52,7 +52,7 @@ type HostData = Pick<
   'directories' | 'sharedLog' | 'sharedPositions' | 'settings' | 'colours'
 >;
 
-type Running = LinkedThread<JobsThread>;
+type Running = MeasuredThread<JobsThread>;
 
 const LOOK_MS = 1000;
 /** Each holds the state of a partition; and what arrives needs processors as well. */
@@ -96,17 +96,11 @@ class OpenJobsHost implements JobsHost {
   }
 
   async measure(): Promise<Measurement[]> {
-    const all = this.#running.map(async ({ link }) => {
-      return (await link.call('measure').catch(() => undefined)) ?? [];
-    });
-    return (await Promise.all(all)).flat();
+    return (await Promise.all(this.#running.map(({ measure }) => measure()))).flat();
   }
 
   async exposition(): Promise<string> {
-    const all = this.#running.map(async ({ link }) => {
-      return (await link.call('exposition').catch(() => undefined)) ?? '';
-    });
-    return joinExpositions(await Promise.all(all));
+    return joinExpositions(await Promise.all(this.#running.map(({ exposition }) => exposition())));
   }
 
   async close(): Promise<void> {
@@ -231,7 +225,7 @@ class OpenJobsHost implements JobsHost {
       ...(entry === undefined ? {} : { execArgv: [] }),
       transferList: [channel.port2],
     };
-    return startThread(entry ?? BUILT_ENTRY, options, threadEnded);
+    return startMeasured(entry ?? BUILT_ENTRY, options, threadEnded);
   }
 
   async #end(): Promise<void> {

@@ -3,10 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { createMeter } from '@millrace/runtime';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { chooseDataDirectory } from '../running/data-directory.ts';
 import { readSingleSettings } from '../settings.ts';
-import { inOrder } from './stage-group.ts';
+import { expositionOf, inOrder, measurementsOf, measureSilence } from './stage-group.ts';
 import { startStageThreads, type StageThreads } from './stage-threads.ts';
 
 let directory: string;
@@ -109,4 +110,31 @@ test('one that says nothing for long is not ready, and is asked once', async () 
     });
   // The answer, the question that has none, and this one.
   expect(await transformer.link.call('open')).toBe(3);
+});
+
+test('metrics come in time whoever hangs, and tell that it does', async () => {
+  await start(
+    `const said = { exposition: 'folded 1', measure: [{ name: 'folded', labels: {}, value: 1,
+       kind: 'gauge' }] };
+     const told = new Set();
+     parentPort.on('message', ({ call, method }) => {
+       if (!told.has(method)) parentPort.postMessage({ answer: call, value: said[method] });
+       told.add(method);
+     });`,
+  );
+  const meter = createMeter();
+  measureSilence(threads!, meter);
+  await expect.poll(() => expositionOf(threads!, meter)).toMatch(/^folded 1$/m);
+  await expect
+    .poll(() => expositionOf(threads!, meter), { timeout: 5000 })
+    .not.toMatch(/^folded 1$/m);
+  const text = await expositionOf(threads!, meter);
+  const name = 'millrace_transformer_thread_silent_seconds';
+  expect(Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1])).toBeGreaterThan(0.2);
+  await expect
+    .poll(async () => (await measurementsOf(threads!, meter)).at(2), { timeout: 5000 })
+    .toEqual({ stage: 'transformer', measurements: [] });
+  const [ofProcess] = await measurementsOf(threads!, meter);
+  const measured = ofProcess?.measurements.find((one) => one.name === name);
+  expect(measured?.value).toBeGreaterThan(0.2);
 });

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { MessageChannel, Worker } from 'node:worker_threads';
-import { MillraceError, type StageStatus } from '@millrace/runtime';
+import { MillraceError } from '@millrace/runtime';
 import type { StoredPositions } from '@millrace/receiver';
 import { createSegmentShared } from '@millrace/stream/segment';
 import type { DataDirectory } from '../running/data-directory.ts';
@@ -17,8 +17,9 @@ import type {
 } from './thread-data.ts';
 import { createThreadLink, fromSentError, type Callable, type ThreadLink } from './thread-link.ts';
 import {
-  askThreadStatus,
+  askThread,
   THREAD_STATUS_DEFAULTS,
+  type ThreadQuestions,
   type ThreadStatusSettings,
 } from './thread-status.ts';
 import { YOUNG_GENERATION_MB_MAX } from './young-generation.ts';
@@ -34,13 +35,11 @@ export interface StageThreads {
   sharedLog: SharedArrayBuffer;
 }
 
-export interface StageHandle<T extends StageThread & Callable<T>> {
+export interface StageHandle<T extends StageThread & Callable<T>> extends ThreadQuestions {
   stage: StageName;
   link: ThreadLink<T>;
   /** The same link, for what all stages have. */
   common: ThreadLink<StageThread>;
-  /** Its last known status, when it does not answer in time. */
-  status(): Promise<StageStatus>;
   /** Ends the thread, whatever it is doing. */
   terminate(): Promise<void>;
 }
@@ -125,10 +124,7 @@ function startThread<T extends StageThread & Callable<T>>(
     stage,
     link,
     common,
-    status: askThreadStatus(stage, () => common.call('status'), {
-      ...THREAD_STATUS_DEFAULTS,
-      ...params.statusSettings,
-    }),
+    ...askThread({ stage, link: common }, { ...THREAD_STATUS_DEFAULTS, ...params.statusSettings }),
     terminate: async () => {
       isEnding = true;
       await worker.terminate();

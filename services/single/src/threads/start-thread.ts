@@ -1,5 +1,6 @@
 import { Worker, type WorkerOptions } from 'node:worker_threads';
-import { errorText } from '@millrace/runtime';
+import { errorText, type Measurement } from '@millrace/runtime';
+import { askOnce } from './ask-once.ts';
 import { createThreadLink, type Callable, type ThreadLink } from './thread-link.ts';
 
 /** A thread that answers calls. */
@@ -25,5 +26,30 @@ export function startThread<Remote extends Callable<Remote>>(
       link.close(ended('it was told to end'));
       await worker.terminate();
     },
+  };
+}
+
+interface Measured {
+  measure(): Promise<Measurement[]>;
+  exposition(): Promise<string>;
+}
+
+/** A thread with metrics of its own: what it said last, while it does not answer. */
+export type MeasuredThread<Remote extends Callable<Remote>> = LinkedThread<Remote> & Measured;
+
+/** Sooner than the stage's thread that asks has to answer itself. */
+const ANSWER_MS_MAX = 500;
+
+export function startMeasured<Remote extends Measured & Callable<Remote>>(
+  ...params: Parameters<typeof startThread>
+): MeasuredThread<Remote> {
+  const thread = startThread<Remote>(...params);
+  const link = thread.link as unknown as ThreadLink<Measured>;
+  const measure = askOnce(() => link.call('measure'), ANSWER_MS_MAX);
+  const exposition = askOnce(() => link.call('exposition'), ANSWER_MS_MAX);
+  return {
+    ...thread,
+    measure: async () => (await measure.ask()) ?? [],
+    exposition: async () => (await exposition.ask()) ?? '',
   };
 }

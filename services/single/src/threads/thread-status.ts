@@ -1,7 +1,9 @@
-import { MillraceError, type StageStatus } from '@millrace/runtime';
-import type { StageName } from './thread-data.ts';
+import { MillraceError, type Measurement, type StageStatus } from '@millrace/runtime';
+import { askOnce, type Question } from './ask-once.ts';
+import type { StageName, StageThread } from './thread-data.ts';
+import type { ThreadLink } from './thread-link.ts';
 
-/** How often and how long a stage's thread is asked for its status. */
+/** How long a stage's thread is asked for its status and its metrics. */
 export interface ThreadStatusSettings {
   /** A thread that is busy for longer shows what it said before. */
   answerMsMax: number;
@@ -14,38 +16,38 @@ export const THREAD_STATUS_DEFAULTS: ThreadStatusSettings = {
   silentMsMax: 10_000,
 };
 
-/**
- * Asks a thread for its status, once at a time: questions to one that hangs would only pile up. One
- * that says nothing for long is not ready, whatever it said before.
- */
-export function askThreadStatus(
-  stage: StageName,
-  ask: () => Promise<StageStatus>,
-  settings: ThreadStatusSettings,
-): () => Promise<StageStatus> {
-  let last: StageStatus = { stage, ready: false, partitions: [] };
-  let asking: { sinceMs: number; answer: Promise<unknown> } | undefined;
-  const askNow = (): NonNullable<typeof asking> => {
-    const answer = ask()
-      .then((status) => (last = status))
-      .finally(() => (asking = undefined));
-    return { sinceMs: performance.now(), answer };
+/** What a thread can be asked although it may hang. */
+export interface ThreadQuestions {
+  /** Its last known one, when it does not answer in time. */
+  status(): Promise<StageStatus>;
+  /** As above; nothing of one that says nothing for long: it would pass for what is so now. */
+  measure(): Promise<readonly Measurement[]>;
+  exposition(): Promise<string>;
+  /** For how long it has been asked in vain. */
+  silentMs(): number;
+}
+
+/** One that says nothing for long is not ready, whatever it said before. */
+export function askThread(
+  { stage, link }: Readonly<{ stage: StageName; link: ThreadLink<StageThread> }>,
+  { answerMsMax, silentMsMax }: ThreadStatusSettings,
+): ThreadQuestions {
+  const status = askOnce(() => link.call('status'), answerMsMax);
+  const measure = askOnce(() => link.call('measure'), answerMsMax);
+  const exposition = askOnce(() => link.call('exposition'), answerMsMax);
+  const unlessSilent = async <T>(question: Question<T>): Promise<T | undefined> => {
+    const last = await question.ask();
+    return question.silentMs() < silentMsMax ? last : undefined;
   };
-  return async () => {
-    asking ??= askNow();
-    const { sinceMs, answer } = asking;
-    const timer = new AbortController();
-    const late = new Promise<void>((resolve) => {
-      const timeout = setTimeout(resolve, settings.answerMsMax);
-      timer.signal.addEventListener('abort', () => clearTimeout(timeout));
-    });
-    // Why it refused is told where it broke down.
-    await Promise.race([answer, late]).catch(() => undefined);
-    timer.abort();
-    const silentMs = performance.now() - sinceMs;
-    return asking?.sinceMs === sinceMs && silentMs >= settings.silentMsMax
-      ? silent(last, silentMs)
-      : last;
+  return {
+    status: async () => {
+      const last = (await status.ask()) ?? { stage, ready: false, partitions: [] };
+      const silentMs = status.silentMs();
+      return silentMs < silentMsMax ? last : silent(last, silentMs);
+    },
+    measure: async () => (await unlessSilent(measure)) ?? [],
+    exposition: async () => (await unlessSilent(exposition)) ?? '',
+    silentMs: () => Math.max(...[status, measure, exposition].map((one) => one.silentMs())),
   };
 }
 
