@@ -1,4 +1,4 @@
-import { type Clock, type DiskRoom } from '@millrace/runtime';
+import { silentLog, type Clock, type DiskRoom, type Log } from '@millrace/runtime';
 import { sleepUntil } from '@millrace/runtime/testing';
 import { expect, test, vi } from 'vitest';
 import { watchDisk } from './disk-watch.ts';
@@ -20,12 +20,17 @@ test('a disk is full on any of the volumes, and has room again with some more', 
       await sleepUntil(new Promise<void>((resolve) => (wake = resolve)), signal);
     },
   };
-  let isReadable = true;
+  let unreadable: string | undefined;
   const roomOf = async (path: string): Promise<DiskRoom> => {
-    if (!isReadable) throw new Error('it is not mounted just now');
+    if (path === unreadable) throw new Error('it is not mounted just now');
     return { ...ROOM, freeBytes: free.get(path)! };
   };
-  const watch = await watchDisk({ clock, roomOf }, ['/log', '/store']);
+  let failures = 0;
+  const lines: string[] = [];
+  const note = (_fields: object, line: string): void => void lines.push(line);
+  const log: Log = { ...silentLog, warn: note, info: note };
+  const onFailed = (): void => void (failures += 1);
+  const watch = await watchDisk({ clock, log, onFailed, roomOf }, ['/log', '/store']);
   const after = async (path: string, bytes: number): Promise<string | undefined> => {
     free.set(path, bytes);
     const before = looks;
@@ -38,10 +43,23 @@ test('a disk is full on any of the volumes, and has room again with some more', 
   expect(await after('/store', 99 * MIB)).toMatch(/^The disk of \/store has 99 MiB left, and 100/);
   expect(await after('/store', 110 * MIB)).toMatch(/^The disk of \/store/);
   expect(watch.whyFull()).toMatchObject({ code: 'JOB_DISK_FULL', kind: 'transient' });
-  isReadable = false;
+  unreadable = '/store';
   expect(await after('/store', 130 * MIB)).toMatch(/^The disk of \/store/);
-  isReadable = true;
+  unreadable = undefined;
+  expect(await after('/store', 120 * MIB)).toMatch(/^The disk of \/store/);
   expect(await after('/store', 130 * MIB)).toBeUndefined();
+  expect(lines.splice(0)).toEqual([
+    'How much room a disk has is not known: jobs rest until it is.',
+    'The room on all disks is known again.',
+  ]);
+  // What can wait does not take room that nobody knows of.
+  unreadable = '/store';
+  expect(await after('/log', 900 * MIB)).toMatch(
+    /^How much room the disk of \/store has is not known \(it is not mounted just now\): jobs rest/,
+  );
+  expect(watch.whyFull()).toMatchObject({ code: 'JOB_DISK_UNKNOWN', kind: 'transient' });
+  // The other one is looked at all the same.
   expect(await after('/log', 1 * MIB)).toMatch(/^The disk of \/log/);
+  expect({ failures, lines }).toEqual({ failures: 3, lines: [lines[0]] });
   await watch.stop();
 });

@@ -1,47 +1,106 @@
-import { diskRoom, MillraceError, type Clock, type DiskRoom } from '@millrace/runtime';
+import {
+  diskRoom,
+  errorText,
+  MillraceError,
+  type Clock,
+  type DiskRoom,
+  type Log,
+} from '@millrace/runtime';
 
 /** Whether there is room for what is not urgent. */
 export interface DiskWatch {
-  /** Why there is none; undefined: there is. */
+  /** Why there is none, or why that is not known; undefined: there is. */
   whyFull: () => MillraceError | undefined;
   stop(): Promise<void>;
 }
+
+interface Components {
+  clock: Clock;
+  log: Log;
+  /** A look failed. */
+  onFailed: () => void;
+  roomOf?: (path: string) => Promise<DiskRoom>;
+}
+
+type Look = Readonly<{ path: string } & ({ room: DiskRoom } | { error: unknown })>;
 
 const LOOK_MS = 1000;
 /** Above what is kept free, before it counts as room again: or it would go on and rest by turns. */
 const AGAIN = 1.25;
 
-/** Looks at the volumes of these paths; at once, and from then on. */
+/**
+ * Looks at the volumes of these paths; at once, and from then on. Where a look fails what is not
+ * urgent rests: it can wait, and a disk that it filled would refuse what arrives.
+ */
 export async function watchDisk(
-  components: Readonly<{ clock: Clock; roomOf?: (path: string) => Promise<DiskRoom> }>,
+  components: Readonly<Components>,
   paths: readonly string[],
 ): Promise<DiskWatch> {
-  const { clock, roomOf = diskRoom } = components;
+  const { clock, log, onFailed, roomOf = diskRoom } = components;
   const stopping = new AbortController();
   let full: MillraceError | undefined;
+  let unknown: MillraceError | undefined;
+  const lookAt = async (path: string): Promise<Look> => {
+    try {
+      return { path, room: await roomOf(path) };
+    } catch (error) {
+      return { path, error };
+    }
+  };
   const look = async (): Promise<void> => {
-    const rooms = await Promise.all(
-      paths.map(async (path) => ({ path, room: await roomOf(path) })),
-    );
+    const looks = await Promise.all(paths.map(lookAt));
+    const rooms = looks.filter((one) => 'room' in one);
+    const failed = looks.find((one) => 'error' in one);
     const factor = full === undefined ? 1 : AGAIN;
     const first = rooms.find(({ room }) => room.freeBytes < room.keptFreeBytes * factor);
-    full = first === undefined ? undefined : diskFull(first.path, first.room);
+    // What was full and cannot be looked at may be full still.
+    if (first !== undefined) full = diskFull(first.path, first.room);
+    else if (failed === undefined) full = undefined;
+    if (failed !== undefined) onFailed();
+    tell(log, unknown, failed);
+    unknown = failed && roomUnknown(failed.path, failed.error);
   };
-  // A look that failed says nothing; whoever writes there is told what is wrong.
-  await look().catch(() => undefined);
+  await look();
   const looking = (async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       await clock.sleep(LOOK_MS, stopping.signal).catch(() => undefined);
-      await look().catch(() => undefined);
+      await look();
     }
   })();
   return {
-    whyFull: () => full,
+    whyFull: () => full ?? unknown,
     stop: async () => {
       stopping.abort();
       await looking;
     },
   };
+}
+
+/** Once: it lasts as long as whatever is wrong. */
+function tell(
+  log: Log,
+  before: MillraceError | undefined,
+  failed: { path: string; error: unknown } | undefined,
+): void {
+  if (failed === undefined && before !== undefined) {
+    log.info({}, 'The room on all disks is known again.');
+  }
+  if (failed === undefined || before !== undefined) return;
+  const fields = { path: failed.path, error: errorText(failed.error) };
+  log.warn(fields, 'How much room a disk has is not known: jobs rest until it is.');
+}
+
+function roomUnknown(path: string, cause: unknown): MillraceError {
+  return new MillraceError({
+    code: 'JOB_DISK_UNKNOWN',
+    kind: 'transient',
+    message:
+      `How much room the disk of ${path} has is not known (${errorText(cause)}): jobs rest where ` +
+      'they are, because they must not take the room of what arrives. Nothing is lost, and live ' +
+      'folding goes on.',
+    remedy: `Look at that disk, for example with "df ${path}"; jobs go on by themselves.`,
+    cause,
+  });
 }
 
 function diskFull(path: string, { freeBytes, keptFreeBytes }: DiskRoom): MillraceError {

@@ -6,6 +6,7 @@ import {
   createConsoleLog,
   createMeter,
   measureThread,
+  silentLog,
   systemClock,
   type JobStatus,
   type Measurement,
@@ -102,7 +103,15 @@ async function open(): Promise<Opened> {
     { stream, clock, partitions: () => all, stored },
     { topic: TOPIC_EVENTS, lookMs: LAG_LOOK_MS, pressedMs: PRESSED_MS },
   );
-  const disk = await watchDisk({ clock }, Object.values(directories));
+  const failures = meter.counter({
+    name: 'millrace_transformer_job_disk_look_failures_total',
+    help: 'Looks at the room on the disks that failed: jobs rest until one succeeds.',
+    labels: ['thread'],
+  });
+  const onFailed = (): void => failures.add(1, { thread: number });
+  // Each thread looks for itself, and one of them tells.
+  const teller = number === 0 ? log : silentLog;
+  const disk = await watchDisk({ clock, log: teller, onFailed }, Object.values(directories));
   const { whyFull } = disk;
   const onUnusable = (partition: number, why: string): void =>
     log.warn(
