@@ -3,7 +3,7 @@ import { createMeter, silentLog, type Log, type PartitionedStage } from '@millra
 import { heldByJobs, HistoryReader } from '@millrace/control';
 import type { StatePlaces, StatePositionReader, StateStore } from '@millrace/state';
 import type { Store } from '@millrace/store';
-import type { Stream } from '@millrace/stream';
+import { DEFAULT_STREAM_SETTINGS, type Stream } from '@millrace/stream';
 import {
   createTransformer,
   DEFAULT_TRANSFORMER_SETTINGS,
@@ -36,6 +36,7 @@ export function startTransformer(
   const { clock } = process;
   const producer = stream.producer();
   const { chunkBytesMax, ...checkpoint } = plan.checkpoint;
+  const { segmentBytes } = { ...DEFAULT_STREAM_SETTINGS, ...plan.stream };
   const stage = createTransformer(
     {
       ...{ stream, state, clock, log, meter: createMeter(), jobPlaces: places },
@@ -54,7 +55,7 @@ export function startTransformer(
       pollBytesMax: 500 + random.int(4000),
       recordBytesMax: 300 + random.int(3000),
       commitMs: 200 + random.int(4000),
-      checkpoint,
+      checkpoint: { ...checkpoint, segmentBytes },
       stopMsMax: 5000,
     },
   );

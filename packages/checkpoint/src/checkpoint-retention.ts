@@ -55,8 +55,8 @@ export class CheckpointRetention {
     if (before > 0) await stream.release(TOPIC_EVENTS, partition, before);
     // Looked at once more: somebody else may have released events below another one.
     if (!(await this.#leadingIn(partition, whole)).includes(base)) return;
-    const firsts = keptOf({ found: scan.found, whole, base }, this.#settings).map(firstOffsetOf);
-    await stream.release(TOPIC_CHECKPOINTS, partition, Math.min(...firsts));
+    const from = keptFrom({ found: scan.found, whole, base }, this.#settings);
+    await stream.release(TOPIC_CHECKPOINTS, partition, from);
     if ('failure' in archived) throw archived.failure;
   }
 
@@ -110,6 +110,14 @@ function baseOf(
     if (base === undefined || one.manifest.position >= base.manifest.position) base = one;
   }
   return base;
+}
+
+/** Where the records of those begin that are kept once everything below `base` is done. */
+export function keptFrom(
+  checkpoints: Parameters<typeof keptOf>[0],
+  settings: Parameters<typeof keptOf>[1],
+): number {
+  return Math.min(...keptOf(checkpoints, settings).map(firstOffsetOf));
 }
 
 /**

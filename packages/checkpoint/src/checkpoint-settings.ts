@@ -31,7 +31,9 @@ export const checkpointDefinition: SettingsDefinition<CheckpointSection> = {
     default: 8 * 1024 * MIB,
     min: MIB,
     max: 1024 * 1024 * 1024 * MIB,
-    help: 'Bytes of the checkpoints of a partition beyond which fewer are kept, and none added.',
+    help:
+      'Bytes of the checkpoints of a partition beyond which fewer are kept, and none added; the ' +
+      'log lets go of whole segments, so up to a segment may come on top.',
   }),
 };
 

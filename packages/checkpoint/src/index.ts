@@ -1,4 +1,9 @@
-export { CheckpointRetention, type ArchivedTo, type DonePosition } from './checkpoint-retention.ts';
+export {
+  CheckpointRetention,
+  keptFrom,
+  type ArchivedTo,
+  type DonePosition,
+} from './checkpoint-retention.ts';
 export {
   checkpointDefinition,
   DEFAULT_CHECKPOINT_SETTINGS,

@@ -11,10 +11,11 @@ const { signal } = new AbortController();
 /** Three checkpoints that are held, of which two have room. */
 async function begin(): Promise<{ stream: Stream; room: CheckpointRoom; made: MadeCheckpoint[] }> {
   // The first manifest does not fit behind its chunk: it lies in one segment with the next one.
-  const settings = { segmentBytes: 1100, retentionMs: 0 };
+  const segmentBytes = 1100;
+  const settings = { segmentBytes, retentionMs: 0 };
   const stream = openMemoryStream(new MemoryLog({ partitions: 1, clock: systemClock, settings }));
   const made: MadeCheckpoint[] = [];
-  const room = new CheckpointRoom(stream, 1500);
+  const room = new CheckpointRoom(stream, { keptCount: 1, keptBytesMax: 1500, segmentBytes });
   for (const [position, bytes] of [
     [10, 1000],
     [20, 300],

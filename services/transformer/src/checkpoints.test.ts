@@ -1,4 +1,4 @@
-import { newestFirst, type MadeCheckpoint } from '@millrace/checkpoint';
+import { CheckpointRetention, newestFirst, type MadeCheckpoint } from '@millrace/checkpoint';
 import { appendCheckpoint } from '@millrace/checkpoint/testing';
 import { createMeter, MillraceError, silentLog, type Clock, type Log } from '@millrace/runtime';
 import type { StatePosition } from '@millrace/state';
@@ -33,11 +33,12 @@ describe('checkpoints of a process', () => {
         signal?.addEventListener('abort', () => reject(signal.reason as Error));
       }),
   };
+  /** `segmentBytes`: as many records as fit lie in one piece, and are released together. */
+  const openLog = (segmentBytes: number): Stream =>
+    openMemoryStream(new MemoryLog({ partitions: 2, clock, settings: { segmentBytes } }));
   beforeEach(() => {
     nowUs = 1_700_000_000_000_000;
-    stream = openMemoryStream(
-      new MemoryLog({ partitions: 2, clock, settings: { segmentBytes: 1 } }),
-    );
+    stream = openLog(1);
     warnings = [];
     makes = [];
   });
@@ -48,12 +49,16 @@ describe('checkpoints of a process', () => {
       ...{ partition, logId: LOG_ID, position: makes.length, pages, clock },
     });
   };
-  const begin = (make: MakeCheckpoint = really, keptBytesMax = 1e9): Checkpoints => {
+  const begin = (
+    make: MakeCheckpoint = really,
+    keptBytesMax = 1e9,
+    segmentBytes = 1,
+  ): Checkpoints => {
     const log: Log = { ...silentLog, warn: (_, message) => warnings.push(message) };
     const events = createTransformerEvents(log, createMeter());
     return new Checkpoints({
       ...{ stream, make, clock, events },
-      settings: { intervalMs: HOUR_MS, keptBytesMax },
+      settings: { intervalMs: HOUR_MS, keptCount: 3, keptBytesMax, segmentBytes },
     });
   };
   /** Lets what was begun come to its end. */
@@ -167,6 +172,38 @@ describe('checkpoints of a process', () => {
     await stream.release(TOPIC_CHECKPOINTS, 0, 2);
     await passMinutes(checkpoints, 61, at(300));
     expect(makes).toEqual([0, 0, 0]);
+  });
+
+  it('are not put off for those that the log cannot let go of: these share a segment', async () => {
+    const [segmentBytes, keptBytesMax] = [10.5 * PAGE_BYTES, 1.5 * PAGE_BYTES];
+    stream = openLog(segmentBytes);
+    const checkpoints = begin(really, keptBytesMax, segmentBytes);
+    const retention = new CheckpointRetention({ stream }, { keptCount: 3, keptBytesMax });
+    await passMinutes(checkpoints, 0, at(100));
+    for (let count = 1; count <= 40; count += 1) {
+      await passMinutes(checkpoints, 61, at(100 + count));
+      // The store has everything: what there was waits for nothing but this.
+      await retention.release(0, at(1000));
+      expect(makes).toHaveLength(count);
+    }
+    // They go by segments, and do not fill the disk.
+    const { start, end } = await stream.bounds(TOPIC_CHECKPOINTS, 0);
+    expect(end - start).toBeLessThan(2 * 2 * 12);
+  });
+
+  it('are put off all the same when the log can let go of a segment of them', async () => {
+    const [segmentBytes, keptBytesMax] = [3.5 * PAGE_BYTES, 1.5 * PAGE_BYTES];
+    stream = openLog(segmentBytes);
+    const checkpoints = begin(really, keptBytesMax, segmentBytes);
+    await passMinutes(checkpoints, 0, at(100));
+    for (let count = 1; count <= 40; count += 1)
+      await passMinutes(checkpoints, 61, at(100 + count));
+    // Four before the newest one are more than a segment.
+    expect(makes).toHaveLength(5);
+    const retention = new CheckpointRetention({ stream }, { keptCount: 3, keptBytesMax });
+    await retention.release(0, at(1000));
+    await passMinutes(checkpoints, 61, at(200));
+    expect(makes).toHaveLength(6);
   });
 
   it('are made although one takes all their bytes, or the newest is damaged', async () => {

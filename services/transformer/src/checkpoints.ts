@@ -8,7 +8,7 @@ import {
 import { errorKind, errorText, limitTime, MillraceError, type Clock } from '@millrace/runtime';
 import { isSamePosition, type StatePosition, type StateStore } from '@millrace/state';
 import type { Producer, Stream } from '@millrace/stream';
-import { CheckpointRoom } from './checkpoint-room.ts';
+import { CheckpointRoom, type CheckpointRoomSettings } from './checkpoint-room.ts';
 import { describeState } from './describe-state.ts';
 import type { TransformerEvents } from './events.ts';
 
@@ -23,7 +23,7 @@ export interface CheckpointsParts {
   make: MakeCheckpoint;
   clock: Clock;
   events: TransformerEvents;
-  settings: Pick<CheckpointSection, 'intervalMs' | 'keptBytesMax'>;
+  settings: Pick<CheckpointSection, 'intervalMs'> & CheckpointRoomSettings;
 }
 
 interface Tracked {
@@ -70,7 +70,7 @@ export class Checkpoints {
   constructor(parts: CheckpointsParts) {
     this.#parts = parts;
     const { stream, settings } = parts;
-    this.#room = new CheckpointRoom(stream, settings.keptBytesMax);
+    this.#room = new CheckpointRoom(stream, settings);
   }
 
   /** Begins one when it is time, and something was committed since the last one. */

@@ -130,7 +130,7 @@ async function compose(
     {
       ...DEFAULT_TRANSFORMER_SETTINGS,
       ...settings.transformer,
-      checkpoint: settings.checkpoint,
+      checkpoint: { ...DEFAULT_TRANSFORMER_SETTINGS.checkpoint, ...settings.checkpoint },
       partitions: [],
       stopMsMax: letGoMsMax,
     },

@@ -450,7 +450,7 @@ it('makes checkpoints by itself, one at a time, of what is committed', async () 
   for (const partition of [0, 1]) {
     for (const { record } of variedLog(14, { records: 40 })) bench.append(record, partition);
   }
-  const checkpoint = { intervalMs: 10, keptBytesMax: 1e9 };
+  const checkpoint = { intervalMs: 10, keptCount: 3, keptBytesMax: 1e9, segmentBytes: 0 };
   const transformer = bench.start({ checkpoint });
   const running = transformer.run();
   const made = (partition: number): number =>

@@ -1,4 +1,5 @@
 import { DEFAULT_CHECKPOINT_SETTINGS, type CheckpointSection } from '@millrace/checkpoint';
+import type { CheckpointRoomSettings } from './checkpoint-room.ts';
 
 /** How the transformer goes about its work. Nothing here changes what it puts out. */
 export interface TransformerSettings {
@@ -29,7 +30,7 @@ export interface TransformerSettings {
    */
   lookAgainMs: number;
   /** How often a checkpoint is made, and how many bytes of them there may be. */
-  checkpoint: Pick<CheckpointSection, 'intervalMs' | 'keptBytesMax'>;
+  checkpoint: CheckpointSection & Pick<CheckpointRoomSettings, 'segmentBytes'>;
   /** How long `stop` waits for what is under way; the next owner folds the rest again. */
   stopMsMax: number;
 }
@@ -42,6 +43,6 @@ export const DEFAULT_TRANSFORMER_SETTINGS: Omit<TransformerSettings, 'partitions
   recordBytesMax: 800_000,
   pendingBytesMax: 8_388_608,
   lookAgainMs: 30_000,
-  checkpoint: DEFAULT_CHECKPOINT_SETTINGS,
+  checkpoint: { ...DEFAULT_CHECKPOINT_SETTINGS, segmentBytes: 0 },
   stopMsMax: 10_000,
 };

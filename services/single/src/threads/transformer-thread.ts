@@ -67,7 +67,7 @@ hostStage<TransformerThread>((host) => {
         {
           ...DEFAULT_TRANSFORMER_SETTINGS,
           ...settings.transformer,
-          checkpoint: settings.checkpoint,
+          checkpoint: { ...settings.checkpoint, segmentBytes: settings.log.segmentBytes },
           partitions,
         },
       );
