@@ -3,7 +3,7 @@ import { readManifest } from './archived-ranges.ts';
 import type { ArchiveFiles } from './archive-files.ts';
 import { sha256Of } from './digest.ts';
 import type { ArchivedFile, RangeManifest } from './manifest.ts';
-import { RecordsFile } from './parquet/read-records.ts';
+import type { RecordsFile } from './parquet/read-records.ts';
 import { logFolder, type ArchivedRange } from './range.ts';
 import type { StreamRecord } from '@millrace/stream';
 
@@ -17,16 +17,21 @@ export class LoadedRange {
   #group: readonly StreamRecord[] = [];
 
   constructor(
-    loaded: Readonly<{ range: ArchivedRange; manifest: RangeManifest; bytes: Uint8Array }>,
+    loaded: Readonly<{
+      range: ArchivedRange;
+      manifest: RangeManifest;
+      /** @throws when its bytes are none. */
+      open: () => RecordsFile;
+    }>,
     where: string,
   ) {
-    const { range, manifest, bytes } = loaded;
+    const { range, manifest, open } = loaded;
     const name = `${logFolder(range)}${manifest.records.file}`;
     this.range = range;
     this.manifest = manifest;
     this.#damaged = (detail, cause) => archiveDamaged({ where, name, detail, cause });
     try {
-      this.#file = new RecordsFile(bytes);
+      this.#file = open();
     } catch (error) {
       throw this.#damaged('it is no Parquet file of records', error);
     }
@@ -74,7 +79,10 @@ export async function loadRange(
 ): Promise<LoadedRange> {
   const manifest = await readManifest(files, range, signal);
   const bytes = await readContent(files, range, manifest.records, signal);
-  return new LoadedRange({ range, manifest, bytes }, files.where);
+  // Only now: most processes read nothing of an archive, and would load a library for nothing.
+  const { RecordsFile } = await import('./parquet/read-records.ts');
+  const open = (): RecordsFile => new RecordsFile(bytes);
+  return new LoadedRange({ range, manifest, open }, files.where);
 }
 
 /** A file that a manifest names, every byte of it checked. @throws MillraceError ARCHIVE_DAMAGED. */

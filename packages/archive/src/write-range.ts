@@ -9,8 +9,6 @@ import {
   type ArchivedFile,
   type RangeManifest,
 } from './manifest.ts';
-import { RecordsWriter } from './parquet/write-records.ts';
-import { SamplesWriter } from './parquet/write-samples.ts';
 import { logFolder, manifestName, contentName, type RangeKey } from './range.ts';
 import { readLog } from './read-log.ts';
 
@@ -61,10 +59,20 @@ type Copied = Pick<
   'lastSha256' | 'appendTimeUs' | 'sampleTimeUs' | 'samples' | 'payloadBytes'
 > & { bytes: Uint8Array; samplesBytes: Uint8Array | undefined };
 
+/** Only now: most processes have no archive, and would load two libraries for nothing. */
+async function loadWriters() {
+  const [records, samples] = await Promise.all([
+    import('./parquet/write-records.ts'),
+    import('./parquet/write-samples.ts'),
+  ]);
+  return { ...records, ...samples };
+}
+
 async function copyRecords(stream: Stream, wanted: WantedRange): Promise<Copied> {
   const { key, from, to, signal } = wanted;
   const { topic, partition } = key;
   const describe = recordDescriber(topic);
+  const { RecordsWriter, SamplesWriter } = await loadWriters();
   const writer = new RecordsWriter();
   const table = wanted.samplesTable ? new SamplesWriter() : undefined;
   const appended = new Span();

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { identifyProcess } from '@millrace/runtime';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { loadCommands } from './load-commands.ts';
 import { runCli } from './run-cli.ts';
 
 let directory: string;
@@ -39,6 +40,17 @@ test('help and version are results', async () => {
   for (const command of ['up', 'sql', 'status', 'lag', 'config', 'setup']) {
     expect(help.out).toMatch(new RegExp(`^  ${command}`, 'm'));
   }
+});
+
+test('a command is loaded by its name, and all of them to be shown or guessed from', async () => {
+  expect(await loadCommands('status')).toHaveLength(1);
+  expect(await loadCommands('--version')).toEqual([]);
+  const all = await loadCommands('--help');
+  expect(all.length).toBeGreaterThan(20);
+  expect(await loadCommands('stats')).toEqual(all);
+  expect(await loadCommands('constructor')).toEqual(all);
+  expect(await loadCommands(undefined)).toEqual(all);
+  expect((await run('stats')).err).toMatch(/Did you mean status/);
 });
 
 test('a port that is none is told of the option, not of a variable', async () => {

@@ -2,28 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { exitCodeOf, exitCodes, nearestWord, type ExitCode } from '@millrace/runtime';
 import { version } from '@millrace/single/running';
 import type { CliContext } from './cli-context.ts';
-import { addArchiveCommand } from './commands/archive.ts';
-import { addAuditCommand } from './commands/audit.ts';
-import { addBackfillCommand } from './commands/backfill.ts';
-import { addReplayCommand } from './commands/replay.ts';
-import { addCheckpointCommand } from './commands/checkpoint.ts';
-import { addConfigCommand } from './commands/config.ts';
-import { addDeadCommand } from './commands/dead.ts';
-import { addEditionCommand } from './commands/edition.ts';
-import { addExplainCommand } from './commands/explain.ts';
-import { addHealthCommand } from './commands/health.ts';
-import { addLagCommand } from './commands/lag.ts';
-import { addLedgerCommand } from './commands/ledger.ts';
-import { addPreviewCommand } from './commands/preview.ts';
-import { addReprocessCommand } from './commands/reprocess.ts';
-import { addRetentionCommand } from './commands/retention.ts';
-import { addRulesCommand } from './commands/rules.ts';
-import { addRunCommand } from './commands/run.ts';
-import { addSetupCommand } from './commands/setup.ts';
-import { addSqlCommand } from './commands/sql.ts';
-import { addStatusCommand } from './commands/status.ts';
-import { addUnverifiedCommand } from './commands/unverified.ts';
-import { addUpCommand } from './commands/up.ts';
+import { loadCommands, type AddCommand } from './load-commands.ts';
 import { createConsoleOutput, type OutputStream } from './console-output.ts';
 import { errorJson, reportError, usageJson, type ErrorJson } from './error-report.ts';
 import { jsonText } from './json-text.ts';
@@ -43,7 +22,9 @@ export async function runCli(
   const output = createConsoleOutput({ stdout: results.stream, stderr, environment });
   // Set by npm for what it runs: then nothing of this name is on the person's path.
   const program = environment['npm_lifecycle_event'] === undefined ? 'millrace' : 'npx millrace';
-  const command = buildProgram({ output, environment, program }, results.stream, stderr);
+  const context = { output, environment, program };
+  const added = await loadCommands(args[0]);
+  const command = buildProgram(context, { added, stdout: results.stream, stderr });
   const tellJson = (problem: ErrorJson): void => {
     if (!has(args, '--json')) return;
     // Whoever reads one object a line gets one more, whatever came before.
@@ -83,7 +64,14 @@ function countingWrites(stdout: OutputStream): { stream: OutputStream; count: ()
   return { stream, count: () => writes };
 }
 
-function buildProgram(context: CliContext, stdout: OutputStream, stderr: OutputStream): Command {
+function buildProgram(
+  context: CliContext,
+  {
+    added,
+    stdout,
+    stderr,
+  }: Readonly<{ added: readonly AddCommand[]; stdout: OutputStream; stderr: OutputStream }>,
+): Command {
   const program = new Command('millrace')
     .description(
       'Takes metrics, keeps every accepted batch in a durable log, and stores them once.',
@@ -97,28 +85,7 @@ function buildProgram(context: CliContext, stdout: OutputStream, stderr: OutputS
       writeOut: (text) => void stdout.write(text),
       writeErr: (text) => void stderr.write(text),
     });
-  addUpCommand(program, context);
-  addRunCommand(program, context);
-  addSqlCommand(program, context);
-  addStatusCommand(program, context);
-  addLagCommand(program, context);
-  addLedgerCommand(program, context);
-  addDeadCommand(program, context);
-  addUnverifiedCommand(program, context);
-  addRetentionCommand(program, context);
-  addHealthCommand(program, context);
-  addRulesCommand(program, context);
-  addExplainCommand(program, context);
-  addPreviewCommand(program, context);
-  addReprocessCommand(program, context);
-  addEditionCommand(program, context);
-  addBackfillCommand(program, context);
-  addAuditCommand(program, context);
-  addReplayCommand(program, context);
-  addCheckpointCommand(program, context);
-  addArchiveCommand(program, context);
-  addConfigCommand(program, context);
-  addSetupCommand(program, context);
+  for (const add of added) add(program, context);
   program
     .command('version')
     .description('print the version')
