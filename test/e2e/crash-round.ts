@@ -12,6 +12,8 @@ export interface RoundParams {
   readonly share: number;
   readonly fault: (world: CrashWorld, run: LoadRun) => Promise<void>;
   readonly steps: number;
+  /** The load lasts until the fault is over, however long that is; `steps` is what `share` is of. */
+  readonly isOpenEnded?: boolean;
   /** Samples a second; left out: as many as are taken. */
   readonly rate?: number;
 }
@@ -33,7 +35,7 @@ const AGE_MS = 3 * 3_600_000;
  * not acknowledged. Then everything must be there, once, and the ledger must say so.
  */
 export async function runCrashRound(world: CrashWorld, params: RoundParams): Promise<RoundOutcome> {
-  const { metric, share, fault, steps, rate } = params;
+  const { metric, share, fault, steps, rate, isOpenEnded = false } = params;
   const load: LoadSettings = {
     ...DEFAULT_LOAD,
     url: world.url,
@@ -41,7 +43,7 @@ export async function runCrashRound(world: CrashWorld, params: RoundParams): Pro
     series: 2000,
     seriesPerRequest: 500,
     connections: 4,
-    stepsMax: steps,
+    stepsMax: isOpenEnded ? DEFAULT_LOAD.stepsMax : steps,
     // So long ago that every window is over and becomes final at once.
     firstTimeMs: Date.now() - AGE_MS,
     answerMsMax: 30_000,
@@ -61,6 +63,7 @@ export async function runCrashRound(world: CrashWorld, params: RoundParams): Pro
     await running.catch(() => undefined);
     throw error;
   }
+  if (isOpenEnded) stop.abort();
   const result = await running;
   return { load, result, ...(await accountFor(world, load, result)) };
 }
