@@ -1,13 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { link, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { makeDirectories, systemClock, type Clock } from '@millrace/runtime';
+import { systemClock, type Clock } from '@millrace/runtime';
 import { archiveRefused, archiveUnreachable } from '../archive-errors.ts';
 import type { ArchiveFiles, ListedFile } from '../archive-files.ts';
-import { flushFolder, putWhole } from '../put-whole.ts';
+import { putWhole } from '../put-whole.ts';
+import { DurableFolders } from './durable-folders.ts';
 
 /** Of files that are not whole yet: no name of the archive begins so. */
 const UNFINISHED = '.unfinished-';
+
+type PutName = (unfinished: string, path: string) => Promise<void>;
+
+interface NamedFile {
+  name: string;
+  bytes: Uint8Array;
+  signal: AbortSignal | undefined;
+}
 
 /** An archive in a directory, which may be that of a mounted disk. */
 export function openDirectoryFiles(
@@ -15,18 +24,18 @@ export function openDirectoryFiles(
   clock: Pick<Clock, 'nowUs'> = systemClock,
 ): ArchiveFiles {
   const where = `file://${directory}`;
+  const folders = new DurableFolders();
+  const putBy = async (named: NamedFile, name: PutName): Promise<void> => {
+    named.signal?.throwIfAborted();
+    const path = join(directory, named.name);
+    await translating(where, () => putInFolder(folders, path, { bytes: named.bytes, name }));
+  };
   return {
     where,
     // Two hosts have directories of the same name on disks of their own.
     place: randomUUID(),
-    put: async (name, bytes, signal) => {
-      signal?.throwIfAborted();
-      await translating(where, () => putInFolder(join(directory, name), bytes, rename));
-    },
-    create: async (name, bytes, signal) => {
-      signal?.throwIfAborted();
-      await translating(where, () => putInFolder(join(directory, name), bytes, nameUnlessThere));
-    },
+    put: async (name, bytes, signal) => await putBy({ name, bytes, signal }, rename),
+    create: async (name, bytes, signal) => await putBy({ name, bytes, signal }, nameUnlessThere),
     get: async (name, signal) => {
       signal?.throwIfAborted();
       return await translating(where, () => unlessMissing(readFile(join(directory, name))));
@@ -71,12 +80,12 @@ async function removeBefore(
 }
 
 async function putInFolder(
+  folders: DurableFolders,
   path: string,
-  bytes: Uint8Array,
-  name: (unfinished: string, path: string) => Promise<void>,
+  { bytes, name }: Readonly<{ bytes: Uint8Array; name: PutName }>,
 ): Promise<void> {
   const folder = dirname(path);
-  await makeFolder(folder);
+  await folders.make(folder);
   await putWhole(path, bytes, { unfinished: join(folder, `${UNFINISHED}${randomUUID()}`), name });
 }
 
@@ -96,15 +105,6 @@ async function nameUnlessThere(unfinished: string, path: string): Promise<void> 
     if (!isLinkless && codeOf(error) !== 'EEXIST') throw error;
   }
   await rm(unfinished);
-}
-
-/** Its entry has to be as durable as what is in it. */
-async function makeFolder(folder: string): Promise<void> {
-  const made = await makeDirectories(folder, 0o750);
-  if (made === undefined) return;
-  for (let one = folder; one.length >= made.length; one = dirname(one)) {
-    await flushFolder(dirname(one));
-  }
 }
 
 /** `prefix` is a folder: names in it and below, in order. */
