@@ -8,6 +8,8 @@ export const STATE_CODES = {
    * is made again from a checkpoint, and what follows that is folded again.
    */
   corrupt: 'STATE_CORRUPT',
+  /** Its files were there and are gone while it is in use: nothing is made in their place. */
+  lost: 'STATE_LOST',
   /** There is no room for the commit. Nothing changed; it works again when there is. */
   full: 'STATE_FULL',
   /** The device failed the commit or the read. */
@@ -70,6 +72,20 @@ export function corruptState(
       'Look at "millrace checkpoint list": without a checkpoint, keep the files for examination ' +
         'and remove the state, so that it is computed from the log again.',
     cause: params.cause,
+  });
+}
+
+/** Files of a state that are gone under whoever uses it. */
+export function lostState(where: string): StateError {
+  return new StateError({
+    code: STATE_CODES.lost,
+    kind: 'permanent',
+    message:
+      `The committed state in ${where} is gone: its files were there when it was opened. ` +
+      'Nothing was made in their place and nothing is lost: the log still has every record.',
+    remedy:
+      'If a disk belongs there, mount it again, and it goes on by itself. Otherwise stop and start ' +
+      'again: the state is made from the newest checkpoint and the log.',
   });
 }
 

@@ -45,6 +45,13 @@ describe('the state of the one process', () => {
     expect(warnings).toEqual([]);
   });
 
+  test('is closed although its directory is gone, which is not made again', async () => {
+    const state = await openIt();
+    await rm(directory, { recursive: true });
+    await state.close();
+    expect(existsSync(directory)).toBe(false);
+  });
+
   const damages: [string, (file: string, bytes: number) => Promise<void>][] = [
     ['are cut off', (file) => truncate(file, 8192)],
     ['are no database', (file, bytes) => overwrite(file, 0, bytes, 0x20)],

@@ -53,6 +53,8 @@ export async function openState(
     readPosition: (partition) => state.readPosition(partition),
     close: async () => {
       await state.close();
+      // A directory that is gone has nothing that was closed.
+      if (!existsSync(directory)) return;
       writeFileSync(join(directory, CLOSED_MARK), '');
     },
   };

@@ -1,5 +1,6 @@
 import { open, type RootDatabase } from 'lmdb';
-import { checkLmdbFile } from './lmdb-file.ts';
+import { lostState } from '../state-error.ts';
+import { checkLmdbFile, hasLmdbFile } from './lmdb-file.ts';
 import { trialKey } from './lmdb-layout.ts';
 
 /**
@@ -24,6 +25,12 @@ export function openLmdbDatabase(directory: string): RootDatabase<Uint8Array, Ui
     database.removeSync(trialKey());
   }
   return database;
+}
+
+/** One that was there. Throws when it is not any more: LMDB would make an empty one. */
+export function reopenLmdbDatabase(directory: string): RootDatabase<Uint8Array, Uint8Array> {
+  if (!hasLmdbFile(directory)) throw lostState(directory);
+  return openLmdbDatabase(directory);
 }
 
 function openFile(directory: string): RootDatabase<Uint8Array, Uint8Array> {

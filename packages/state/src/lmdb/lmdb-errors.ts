@@ -1,9 +1,10 @@
 import type { ErrorKind } from '@millrace/runtime';
 import { STATE_CODES, StateError, type StateCode } from '../state-error.ts';
 
-/** What files can do wrong; the other codes are those of servers. */
+/** What calls on files can answer with; the other codes are those of servers, or found by looking. */
 type FileStateCode = Exclude<
   StateCode,
+  | typeof STATE_CODES.lost
   | typeof STATE_CODES.unreachable
   | typeof STATE_CODES.unauthorized
   | typeof STATE_CODES.readOnly

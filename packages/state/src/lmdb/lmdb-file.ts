@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { corruptState } from '../state-error.ts';
 
@@ -10,6 +10,7 @@ import { corruptState } from '../state-error.ts';
  *
  * The page with the larger transaction number counts.
  */
+const DATA_FILE = 'data.mdb';
 const MAGIC = 0xbeefc0de;
 const MAGIC_AT = 24;
 const PAGE_SIZE_AT = 48;
@@ -20,13 +21,17 @@ const DESCRIPTION_BYTES = 160;
 /** LMDB may leave pages at the end unwritten when the transaction that took them freed them. */
 const UNWRITTEN_PAGES_MAX = 64;
 
+export function hasLmdbFile(directory: string): boolean {
+  return existsSync(join(directory, DATA_FILE));
+}
+
 /**
  * Refuses a data file that is none of LMDB or was cut off. LMDB's binding would end the process
  * on the one, without a word, as soon as it is opened, and on the other at some later read. Returns
  * the number of its newest transaction: 0 when there is none.
  */
 export function checkLmdbFile(directory: string): number {
-  const path = join(directory, 'data.mdb');
+  const path = join(directory, DATA_FILE);
   const file = openIfThere(path);
   if (file === undefined) return 0;
   try {

@@ -3,6 +3,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -211,6 +212,27 @@ describe('LmdbStateStore', () => {
       expected = next;
     }
     await expect.poll(() => mapsOf(directory)).toHaveLength(0);
+    await store.close();
+  });
+
+  it.runIf(existsSync('/proc/self/maps'))('makes nothing where its files are gone', async () => {
+    const state = join(directory, 'state');
+    const store = openLmdbStateStore({ directory: state });
+    const pages = new Map(Array.from({ length: 3000 }, (_, i) => [`${i}`, Buffer.alloc(6000, i)]));
+    const next = { logId: 'aa', position: 1 };
+    await store.commit({ partition: 0, expected: undefined, next, pages });
+    await expect.poll(() => mapsOf(state)).toHaveLength(0);
+    // As a disk that is not mounted any more.
+    const away = join(directory, 'away');
+    renameSync(state, away);
+    const lost = { code: 'STATE_LOST', kind: 'permanent' };
+    await expect(store.load(0)).rejects.toMatchObject(lost);
+    await expect(store.readPosition(0)).rejects.toMatchObject(lost);
+    const later = { partition: 0, expected: next, next: { logId: 'aa', position: 2 }, pages };
+    await expect(store.commit(later)).rejects.toMatchObject(lost);
+    expect(existsSync(state)).toBe(false);
+    renameSync(away, state);
+    expect(await store.commit(later)).toBe('committed');
     await store.close();
   });
 });

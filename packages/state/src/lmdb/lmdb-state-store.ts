@@ -13,7 +13,7 @@ import {
   type StatePositionReader,
   type StateStore,
 } from '../state.ts';
-import { openLmdbDatabase } from './lmdb-database.ts';
+import { openLmdbDatabase, reopenLmdbDatabase } from './lmdb-database.ts';
 import { LoadedPages } from './loaded-pages.ts';
 import { lmdbError } from './lmdb-errors.ts';
 import {
@@ -91,7 +91,7 @@ class OpenLmdbStateStore implements LmdbStateStore {
   }
 
   get #database(): RootDatabase<Uint8Array, Uint8Array> {
-    this.#opened ??= openLmdbDatabase(this.#directory);
+    this.#opened ??= reopenLmdbDatabase(this.#directory);
     return this.#opened;
   }
 

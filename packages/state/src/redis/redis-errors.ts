@@ -35,6 +35,7 @@ type RedisStateCode = Exclude<
   | typeof STATE_CODES.broken
   | typeof STATE_CODES.closed
   | typeof STATE_CODES.forbidden
+  | typeof STATE_CODES.lost
 >;
 
 /** Translates whatever ioredis, Redis or the system said; the only place that does. */
