@@ -1,10 +1,12 @@
-import type { TimeUs } from '@millrace/model';
+import { SampleKind, type TimeUs } from '@millrace/model';
 import type { Clock } from '@millrace/runtime';
+import { TakenTimes } from './taken-times.ts';
 
 /** Arrival times, and times for samples that came without one. */
 export class ArrivalClock {
   readonly #clock: Clock;
-  #lastUntimedUs = 0;
+  readonly #taken = new TakenTimes();
+  #lastOfCounterUs = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -16,10 +18,13 @@ export class ArrivalClock {
 
   /**
    * The arrival time, or the next microsecond that this receiver has not given away yet: two
-   * samples without a time must never meet at one, also when the clock steps back.
+   * samples without a time must never meet at one, also when the clock steps back. What a clock
+   * that was ahead for a while gave away keeps nobody from going by it again, but counters: of
+   * those a later sample with an earlier time would count as a reset.
    */
-  untimedUs(receivedAtUs: TimeUs): TimeUs {
-    this.#lastUntimedUs = Math.max(this.#lastUntimedUs + 1, receivedAtUs);
-    return this.#lastUntimedUs;
+  untimedUs(receivedAtUs: TimeUs, kind: SampleKind): TimeUs {
+    if (kind !== SampleKind.cumulative) return this.#taken.take(receivedAtUs);
+    this.#lastOfCounterUs = this.#taken.take(Math.max(receivedAtUs, this.#lastOfCounterUs));
+    return this.#lastOfCounterUs;
   }
 }

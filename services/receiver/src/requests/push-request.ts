@@ -30,7 +30,7 @@ export class PushRequest implements PushSink {
     const series = this.#series.of(sample.labels);
     const { kind, id } = sample;
     const untimed = sample.timeUs === undefined;
-    const timeUs = sample.timeUs ?? this.#arrivals.untimedUs(this.#receivedAtUs);
+    const timeUs = sample.timeUs ?? this.#arrivals.untimedUs(this.#receivedAtUs, sample.kind);
     if (kind === SampleKind.event ? id === undefined : untimed) {
       this.#draft.samplesAreIdentified = false;
     }
