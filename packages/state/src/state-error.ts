@@ -84,8 +84,8 @@ export function lostState(where: string): StateError {
       `The committed state in ${where} is gone: its files were there when it was opened. ` +
       'Nothing was made in their place and nothing is lost: the log still has every record.',
     remedy:
-      'If a disk belongs there, mount it again, and it goes on by itself. Otherwise stop and start ' +
-      'again: the state is made from the newest checkpoint and the log.',
+      'If a disk belongs there, mount it again, and it goes on by itself. Otherwise stop and ' +
+      'start again: the state is made from the newest checkpoint and the log.',
   });
 }
 

@@ -138,7 +138,7 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'services/transformer/src/checkpoint-room.ts',
-        text: 'return whole.some(({ offset }) => offset < from);',
+        text: 'return bytes > this.#settings.segmentBytes;',
         replacement: 'return from >= 0;',
       },
     ],

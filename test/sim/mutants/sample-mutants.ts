@@ -28,12 +28,12 @@ export const SAMPLE_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "a receiver's arrivals do not rise strictly",
+    name: 'a receiver gives an arrival time away twice',
     patches: [
       {
-        file: 'services/receiver/src/requests/arrival-clock.ts',
-        text: 'Math.max(this.#lastUntimedUs + 1, receivedAtUs)',
-        replacement: 'receivedAtUs',
+        file: 'services/receiver/src/requests/taken-times.ts',
+        text: 'Math.max(wantedUs, before.toUs + 1)',
+        replacement: 'wantedUs',
       },
     ],
   },

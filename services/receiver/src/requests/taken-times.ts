@@ -13,8 +13,8 @@ const STRETCHES_MAX = 64;
 
 /**
  * Gives times away, each of them once: that which is asked for, or the next one that is free, and
- * none before the first. A bounded number of stretches is remembered; what lies between two that are joined for want of room
- * counts as taken, so that no time is ever given twice.
+ * none before the first. A bounded number of stretches is remembered; what lies between two that
+ * are joined for want of room counts as taken, so that no time is ever given twice.
  */
 export class TakenTimes {
   /** Ascending, and apart. */
