@@ -1,3 +1,4 @@
+import { recordDigest } from '@millrace/checkpoint';
 import { compareAddress, fingerprintHex, formatAddress, type Piece } from '@millrace/model';
 import { TOPIC_EVENTS, TOPIC_SERIES } from '@millrace/stream';
 import { entryTexts, runFold } from '@millrace/transformer/testing';
@@ -5,9 +6,11 @@ import {
   decodeEventsRecord,
   decodeSeriesRecordHeader,
   EntryType,
+  lastFolded,
   listEntries,
   type AddressedEntry,
   type LedgerEntry,
+  type SeriesRecordHeader,
 } from '@millrace/wire';
 import type { SimRecord } from './log-oracle.ts';
 import type { RecordedLog } from './recorded-log.ts';
@@ -40,7 +43,11 @@ export function checkEntries(
   let isAlike = true;
   for (const { payload } of log.records(TOPIC_SERIES, partition)) {
     // Jobs have sequences of their own.
-    if (decodeSeriesRecordHeader(payload).source !== 'live') continue;
+    const header = decodeSeriesRecordHeader(payload);
+    if (header.source !== 'live') continue;
+    if (!isOfLog(log, partition, header)) {
+      say(`the record up to ${formatAddress(header.to)} tells another event than the log has`);
+    }
     const published = listEntries(payload);
     for (const [i, text] of entryTexts(published).entries()) {
       const address = formatAddress(published[i]!.address);
@@ -55,6 +62,12 @@ export function checkEntries(
   if (missing >= 0 && missing < found.size) say(`the entry number ${missing} was left out`);
   checkOrder(entries, say);
   return entries;
+}
+
+/** By the digest of the event behind it: so the store recognises the log. */
+function isOfLog(log: RecordedLog, partition: number, { to, folded }: SeriesRecordHeader): boolean {
+  const [event] = log.records(TOPIC_EVENTS, partition, lastFolded(to));
+  return event !== undefined && folded?.digest === recordDigest(event.payload);
 }
 
 /** The watermark never goes back, and a final piece is never put out again. */

@@ -8,6 +8,11 @@ import { SIM_PARTITIONS } from './sim-plan.ts';
 import type { SimWorld } from './sim-world.ts';
 
 const SECOND_US = 1_000_000;
+/** So many records are lost at most, and so many as often as not: the newest seconds. */
+const LOST_MAX = 100;
+const NEWEST = 3;
+/** Of so many stores one has nobody who told it of events. */
+const OF_BEFORE = 4;
 /** Records that it takes before anybody looks: more than it lost. */
 const MORE = 20;
 
@@ -23,11 +28,14 @@ export async function checkOlderLog(world: SimWorld): Promise<string[]> {
   const replaced = new Set<number>();
   for (const partition of partitions) {
     const mark = store.marks.find((one) => one.partition === partition && one.source === 'live');
-    const counted = mark?.position ?? 0;
     loseState(database.partition(partition));
-    if (counted < 2) continue;
+    if (mark !== undefined && random.int(OF_BEFORE) === 0) delete mark.folded;
+    // What is recognised: the event that was told last, or else what the ledger counts.
+    const known = mark?.folded === undefined ? (mark?.position ?? 0) : mark.folded.offset + 1;
+    if (known < 2) continue;
     // The beginning is in every copy: without it this would be another log.
-    const end = counted - 1 - random.int(Math.min(counted - 1, 100));
+    const lostMax = Math.min(known - 1, random.next() < 0.5 ? NEWEST : LOST_MAX);
+    const end = known - 1 - random.int(lostMax);
     await copyUpTo(world, log, { partition, end });
     replaced.add(partition);
   }

@@ -1,3 +1,4 @@
+import { recordDigest } from '@millrace/checkpoint';
 import { formatAddress } from '@millrace/model';
 import { compileRules } from '@millrace/rules';
 import { createMemoryStoreReader } from '@millrace/store/memory';
@@ -202,6 +203,18 @@ describe('what is damaged is found and named', () => {
     // Nothing was put out for it either.
     expect(findings.map(({ kind }) => kind)).toEqual(['log_short', 'series_gap']);
     expect(findings[0]).toMatchObject({ partition: 1, offset: end, expected: String(end + 3) });
+  });
+
+  test('a log whose newest record that is stored is another one', async () => {
+    const mark = stored.database.marks.find(({ partition }) => partition === 1)!;
+    const offset = mark.mark.offset - 1;
+    const [{ payload } = { payload: new Uint8Array(0) }] = stored.log
+      .partition(TOPIC_EVENTS, 1)
+      .read(offset, Infinity);
+    mark.folded = { offset, digest: recordDigest(payload) };
+    expect((await stored.run()).findings).toEqual([]);
+    mark.folded = { offset, digest: '00'.repeat(16) };
+    expect(await only(stored, 'log_short')).toMatchObject({ partition: 1, offset });
   });
 
   test('another log than that of the store', async () => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { StoredPosition } from '@millrace/store';
 import { readRecords, TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { decodeEventsRecord } from '@millrace/wire';
@@ -7,14 +8,42 @@ const UNTIMED_MAX = 16;
 /** The store keeps whole microseconds. */
 const ROUNDING_US = 1;
 
+type Waits = Readonly<{ waitMsMax: number; signal?: AbortSignal | undefined }>;
+
 /**
- * The offset of a record that the ledger counts and that came later than anything it counts: the
- * log lost its end, and took another one since. Undefined: there is none to be seen.
+ * The offset of a record that is not the event of which the store has entries, or that the ledger
+ * counts and that came later than anything it counts: the log lost its end, and took another one
+ * since. Undefined: there is none to be seen.
  */
 export async function findReplaced(
   stream: Stream,
+  stored: StoredPosition,
+  waits: Waits,
+): Promise<number | undefined> {
+  return (await findOtherEvent(stream, stored, waits)) ?? (await findLater(stream, stored, waits));
+}
+
+async function findOtherEvent(
+  stream: Stream,
+  { partition, folded }: StoredPosition,
+  waits: Waits,
+): Promise<number | undefined> {
+  if (folded === undefined) return undefined;
+  const { offset, digest } = folded;
+  const { start, end } = await stream.bounds(TOPIC_EVENTS, partition);
+  if (offset < start || offset >= end) return undefined;
+  const range = { topic: TOPIC_EVENTS, partition, from: offset, to: offset + 1 } as const;
+  for await (const { payload } of readRecords(stream, { ...range, ...waits })) {
+    const found = createHash('sha256').update(payload).digest('hex');
+    if (!found.startsWith(digest)) return offset;
+  }
+  return undefined;
+}
+
+async function findLater(
+  stream: Stream,
   { partition, position, partitionTimeUs }: StoredPosition,
-  waits: Readonly<{ waitMsMax: number; signal?: AbortSignal | undefined }>,
+  waits: Waits,
 ): Promise<number | undefined> {
   if (position === undefined || partitionTimeUs === undefined) return undefined;
   const { start, end } = await stream.bounds(TOPIC_EVENTS, partition);

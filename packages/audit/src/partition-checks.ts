@@ -98,8 +98,8 @@ export function checkReplaced({ partition, replacedAt }: PartitionPlan, findings
   findings.add('log_short', {
     ...{ partition, offset: replacedAt },
     message:
-      `Record ${replacedAt} of partition ${partition} came later than all that the store has ` +
-      'counted up to there: the log lost its end, and other records took its place.',
+      `Record ${replacedAt} of partition ${partition} is not the one that the store has there, ` +
+      'by its digest or its time: the log lost its end, and other records took its place.',
   });
 }
 

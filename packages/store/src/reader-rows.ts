@@ -5,6 +5,7 @@ import type {
   EditionEndEntry,
   EditionEntry,
   ExemplarEntry,
+  FoldedEvent,
   JobEndEntry,
   MetadataEntry,
   UnverifiedEntry,
@@ -39,6 +40,8 @@ export interface StoredPosition {
   position: number | undefined;
   partitionTimeUs: TimeUs | undefined;
   watermarkUs: TimeUs | undefined;
+  /** See `StoredMark`. */
+  folded?: FoldedEvent | undefined;
 }
 
 /** A row of `ledger_totals`: totals as they were published, and what moved since. */

@@ -1,5 +1,5 @@
 import type { Address, TimeUs } from '@millrace/model';
-import type { Entries } from '@millrace/wire';
+import type { Entries, FoldedEvent } from '@millrace/wire';
 
 /** One source of entries of one partition of one events log: what a mark belongs to. */
 export interface MarkKey {
@@ -17,6 +17,8 @@ export interface StoredMark {
   mark: Address;
   /** Nothing more is taken of this source of this log, whatever comes: its job ended. */
   isClosed?: true;
+  /** The newest event of which something is applied, of those that were told with it. */
+  folded?: FoldedEvent;
   /** Absent before the first ledger entry. */
   counted?: Readonly<{
     /** The ledger counts the events below it, … */
@@ -32,6 +34,8 @@ export interface StoreBatch {
   /** The mark as the writer read it. */
   from: Address;
   to: Address;
+  /** The newest event that was told with them; the mark keeps what it has where none was. */
+  folded?: FoldedEvent | undefined;
   /**
    * Entries of the range, in the order of their addresses within each type. `chunks` of one
    * type follow one another. Open pieces hold only the last revision of each, and none that

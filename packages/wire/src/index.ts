@@ -17,6 +17,7 @@ export {
 } from './events/events-record.ts';
 export {
   EntryType,
+  lastFolded,
   LIVE_SOURCE,
   SERIES_RECORD_VERSION,
   type DeadLetterEntry,
@@ -25,6 +26,7 @@ export {
   type EditionEntry,
   type Entries,
   type ExemplarEntry,
+  type FoldedEvent,
   type HistogramEntry,
   type JobEdition,
   type JobEndEntry,

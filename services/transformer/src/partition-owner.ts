@@ -22,6 +22,7 @@ import { Committer } from './committer.ts';
 import { countBatch, lostSamples } from './count-batch.ts';
 import type { TransformerEvents } from './events.ts';
 import { samplesLost } from './fold/fold-errors.ts';
+import type { PartitionHead } from './fold/partition-state.ts';
 import type { LargeCommits } from './large-commits.ts';
 import { OwnerProgress } from './owner-progress.ts';
 import { Publisher } from './publisher.ts';
@@ -59,6 +60,8 @@ export class PartitionOwner implements PartitionTask {
   readonly progress: OwnerProgress;
   /** A record is folded before the next is read. */
   readonly #room = new ColumnRoom();
+  /** Those at hand; empty between them. */
+  #folding: readonly StreamRecord[] = [];
   #readAtUs = 0;
   /** More lies ready than was read, or nothing came at all. */
   #hasMore = true;
@@ -188,6 +191,8 @@ export class PartitionOwner implements PartitionTask {
     const { stream, checkpoints } = this.#parts;
     const { partition } = this;
     const { head } = owned.fold;
+    this.#folding = [];
+    owned.builder.digestOf = (offset) => this.#digestOf(head, offset);
     let isTold = !this.progress.isStopped;
     this.progress.takenOver(head.position);
     if (isTold) this.#tellTakenOver(owned);
@@ -294,6 +299,7 @@ export class PartitionOwner implements PartitionTask {
     const batch = countBatch(fold);
     let unfoldable: { error: unknown } | undefined;
     const folded: StreamRecord[] = [];
+    this.#folding = records;
     for (const record of records) {
       if (record.offset !== fold.head.position) {
         throw new Error(`record ${record.offset} was read at position ${fold.head.position}`);
@@ -307,6 +313,7 @@ export class PartitionOwner implements PartitionTask {
       }
       folded.push(record);
     }
+    this.#folding = [];
     const last = folded.at(-1);
     if (last !== undefined) fold.head.lastDigest = recordDigest(last.payload);
     this.progress.folded(
@@ -316,6 +323,15 @@ export class PartitionOwner implements PartitionTask {
     this.#parts.events.folded(this.partition, batch.done(folded));
     for (const loss of fold.takeLosses()) this.#parts.events.lost(this.partition, loss);
     return unfoldable;
+  }
+
+  /** By it whoever applies what is put out recognises the log: see `SeriesRecord`. */
+  #digestOf({ position, lastDigest }: PartitionHead, offset: number): string | undefined {
+    const at = offset - (this.#folding[0]?.offset ?? position);
+    const record = this.#folding[at];
+    if (record !== undefined) return recordDigest(record.payload);
+    // It changes when all of those at hand are folded.
+    return at === -1 && lastDigest !== '' ? lastDigest : undefined;
   }
 
   #publisherFor({ builder }: OwnedPartition, signal: AbortSignal): Publisher {

@@ -1,9 +1,10 @@
+import { recordDigest } from '@millrace/checkpoint';
 import type { Address, TimeUs } from '@millrace/model';
 import type { Clock } from '@millrace/runtime';
 import type { StoredMark } from '@millrace/store';
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
-import { encodeEventsRecord, EventsRecordKind } from '@millrace/wire';
+import { encodeEventsRecord, EventsRecordKind, type TickRecord } from '@millrace/wire';
 import { expect, it } from 'vitest';
 import { checkNotAhead } from './check-not-ahead.ts';
 import { TEST_LOG_ID } from './testing/entry-sequence.ts';
@@ -22,12 +23,15 @@ async function logOf(seconds: readonly number[], logId = TEST_LOG_ID): Promise<S
   await producer.append(TOPIC_EVENTS, 0, first);
   for (const second of seconds) {
     nowUs = START_US + second * SECOND_US;
-    const tick = encodeEventsRecord({ kind: EventsRecordKind.tick, receivedAtUs: nowUs });
-    await producer.append(TOPIC_EVENTS, 0, tick);
+    await producer.append(TOPIC_EVENTS, 0, encodeEventsRecord(tickAt(second)));
   }
   return stream;
 }
 
+const tickAt = (second: number): TickRecord => ({
+  kind: EventsRecordKind.tick,
+  receivedAtUs: START_US + second * SECOND_US,
+});
 const markAt = (offset: number, counted?: StoredMark['counted']): Map<string, StoredMark> => {
   const mark: Address = { offset, ordinal: 0 };
   const stored = { logId: TEST_LOG_ID, logNumber: 1, mark };
@@ -57,6 +61,43 @@ it('refuses a log that lost its end and has grown beyond the mark since', async 
     ...AHEAD,
     message: expect.stringMatching(/Offset 3 of .*lost its end/),
   });
+});
+
+it('refuses a log that lost what the ledger did not count yet, and has grown since', async () => {
+  const at = { partition: 0 };
+  const told = await logOf([1, 2, 3, 4, 5]);
+  const stored = (offset: number, counted = countedAt(2, 1)): Map<string, StoredMark> => {
+    const live = markAt(5, counted).get('live')!;
+    const digest = recordDigest(encodeEventsRecord(tickAt(offset)));
+    return new Map([['live', { ...live, folded: { offset, digest } }]]);
+  };
+  await checkNotAhead({ ...at, stream: told }, stored(4), signal);
+  // As late as may be, and as long: only that it is another record tells it.
+  const other = await logOf([1, 2, 3, 4.5, 5]);
+  await expect(checkNotAhead({ ...at, stream: other }, stored(4), signal)).rejects.toMatchObject({
+    ...AHEAD,
+    message: expect.stringMatching(/Offset 4 of .*is not the event.*lost its end/),
+    remedy: expect.stringContaining('setup --accept-new-log --plan'),
+  });
+  // A writer of before went on: what is told lies behind, and the ledger tells more.
+  await checkNotAhead({ ...at, stream: other }, stored(3), signal);
+  const grown = await logOf([1, 2, 3, 60, 61]);
+  await expect(
+    checkNotAhead({ ...at, stream: grown }, stored(3, countedAt(5, 4)), signal),
+  ).rejects.toMatchObject(AHEAD);
+  // What is forgotten tells nothing.
+  const released: Stream = { ...other, bounds: async () => ({ start: 5, end: 6 }) };
+  await checkNotAhead({ ...at, stream: released }, stored(4), signal);
+});
+
+it('misses the event of which the store has a part', async () => {
+  const where = { stream: await logOf([1]), partition: 0 };
+  const within = new Map([
+    ['live', { ...markAt(0).get('live')!, mark: { offset: 1, ordinal: 3 } }],
+  ]);
+  await checkNotAhead(where, within, signal);
+  const shorter = { stream: await logOf([]), partition: 0 };
+  await expect(checkNotAhead(shorter, within, signal)).rejects.toMatchObject(AHEAD);
 });
 
 it('asks what tells a time, and only while the log holds it', async () => {

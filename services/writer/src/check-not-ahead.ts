@@ -1,7 +1,14 @@
+import { recordDigest } from '@millrace/checkpoint';
 import type { StoredMark } from '@millrace/store';
 import { TOPIC_EVENTS, type Stream, type StreamRecord } from '@millrace/stream';
-import { decodeEventsRecord, EventsRecordKind, LIVE_SOURCE } from '@millrace/wire';
-import { logReplaced, storeAhead } from './writer-errors.ts';
+import {
+  decodeEventsRecord,
+  EventsRecordKind,
+  lastFolded,
+  LIVE_SOURCE,
+  type FoldedEvent,
+} from '@millrace/wire';
+import { eventReplaced, logReplaced, storeAhead } from './writer-errors.ts';
 
 type Where = Readonly<{ stream: Stream; partition: number; signal: AbortSignal }>;
 
@@ -14,8 +21,9 @@ const ROUNDING_US = 1;
  * The store cannot have entries of events that its log does not hold, nor of others than those that
  * it holds now. A log that lost its end, or was put back from a copy, and took records again behind
  * it has other ones under the same offsets: what came of them would be taken for what is stored,
- * and passed over. They came later than all that the store had counted there. Of another log it
- * may: that is told when the first batch of the other log is offered to the store.
+ * and passed over. The newest event of which the store has entries is not the same one then. Where
+ * nobody told its digest they came later than all that the store had counted there. Of another log
+ * it may: that is told when the first batch of the other log is offered to the store.
  */
 export async function checkNotAhead(
   { stream, partition }: Omit<Where, 'signal'>,
@@ -24,19 +32,30 @@ export async function checkNotAhead(
 ): Promise<void> {
   const where = { stream, partition, signal };
   const { start, end } = await stream.bounds(TOPIC_EVENTS, partition);
-  for (const [source, { mark, logId, counted }] of marks) {
-    const isLonger = mark.offset > end;
-    const isCounted = source === LIVE_SOURCE && counted !== undefined && counted.position > start;
-    if (!isLonger && !isCounted) continue;
+  for (const [source, { mark, logId, folded, counted }] of marks) {
+    const isLive = source === LIVE_SOURCE;
+    const isLonger = lastFolded(mark) >= end;
+    const isFolded = isLive && folded !== undefined && folded.offset >= start;
+    const isCounted = isLive && counted !== undefined && counted.position > start;
+    if (!isLonger && !isFolded && !isCounted) continue;
     if (start === 0 && end > 0 && (await isOfOtherLog(where, logId))) continue;
     if (isLonger) throw storeAhead({ partition, mark, endOffset: end });
-    if (isCounted) await checkCounted(where, counted, start);
+    if (isFolded) await checkFolded(where, folded);
+    // A writer of before moves the mark, and leaves the digest where it was.
+    const isBehind = isCounted && !(isFolded && folded.offset >= counted.position - 1);
+    if (isBehind) await checkCounted(where, counted, start);
   }
 }
 
 async function isOfOtherLog(where: Where, logId: string): Promise<boolean> {
   const record = decodeEventsRecord((await eventAt(where, 0)).payload);
   return record.kind === EventsRecordKind.log && record.logId !== logId;
+}
+
+async function checkFolded(where: Where, { offset, digest }: FoldedEvent): Promise<void> {
+  const { payload } = await eventAt(where, offset);
+  if (recordDigest(payload) === digest) return;
+  throw eventReplaced({ partition: where.partition, offset });
 }
 
 /**

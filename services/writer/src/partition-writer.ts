@@ -46,7 +46,8 @@ export class PartitionWriter {
   readonly #params: PartitionWriterParams;
   readonly #partition: number;
   #cursors: Cursors;
-  #counted: StoredMark['counted'];
+  /** Of the live source, as far as it was read when reading began. */
+  #live: StoredMark | undefined;
   #ahead: ReadAhead | undefined;
   /** Of the batch that was fetched last, when it needs a turn. */
   #giveBack: (() => void) | undefined;
@@ -69,7 +70,7 @@ export class PartitionWriter {
     const position = await seek({ stream, partition }, marks, signal);
     this.#cursors = new Cursors(partition, marks);
     const live = marks.get(LIVE_SOURCE);
-    this.#counted = live?.counted;
+    this.#live = live;
     this.#open(position);
     const mark = live?.mark ?? ADDRESS_ZERO;
     if (live !== undefined) this.#params.marks?.set(partition, mark);
@@ -171,7 +172,7 @@ export class PartitionWriter {
         return turns.take(signal);
       };
     const turns = { turn: inTurn(largeBatches), collectingTurn: inTurn(collecting) };
-    const reading = { partition, position, cursors, counted: this.#counted, ...turns };
+    const reading = { partition, position, cursors, live: this.#live, ...turns };
     this.#ahead = new ReadAhead({ ...this.#params, ...reading });
   }
 
@@ -207,6 +208,7 @@ export class PartitionWriter {
       this.#cursors.continuesAt(cursor, offset);
     }
     progress.running();
+    this.#live = this.#ahead?.live;
     await this.close();
     // On the way there may be records of other sources.
     this.#open(Math.min(offset ?? gap.offset, gap.offset));

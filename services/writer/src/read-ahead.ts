@@ -1,4 +1,4 @@
-import type { Address } from '@millrace/model';
+import { compareAddress, type Address } from '@millrace/model';
 import { errorKind, type Clock } from '@millrace/runtime';
 import {
   TOPIC_SERIES,
@@ -7,7 +7,12 @@ import {
   type StreamRecord,
 } from '@millrace/stream';
 import type { StoredMark } from '@millrace/store';
-import { decodeSeriesRecordColumns, decodeSeriesRecordHeader, LIVE_SOURCE } from '@millrace/wire';
+import {
+  decodeSeriesRecordColumns,
+  decodeSeriesRecordHeader,
+  LIVE_SOURCE,
+  type SeriesRecord,
+} from '@millrace/wire';
 import { checkNotAhead } from './check-not-ahead.ts';
 import type { Cursor, Cursors } from './cursors.ts';
 import type { SampleRooms } from './sample-room.ts';
@@ -66,8 +71,8 @@ export class ReadAhead {
   /** Lets the waiting side look again: `take` for a batch, the reading one for room. */
   #wake: () => void = () => undefined;
   #wasBelow = true;
-  /** How far the ledger counts, of all that was read. */
-  #counted: StoredMark['counted'];
+  /** What is taken of the live source; undefined: nothing, also by the store. */
+  #live: StoredMark | undefined;
   /** What is taken, when a record came that repeats some of it. */
   #repeated: StoredMark | undefined;
   /** The cursor that the last record moved: the next record most likely is of the same. */
@@ -77,7 +82,7 @@ export class ReadAhead {
 
   constructor(params: ReadAheadParams) {
     this.#params = params;
-    this.#counted = params.counted;
+    this.#live = params.live;
     const { stream, partition, position } = params;
     this.#reader = stream.reader(TOPIC_SERIES, partition, position);
     this.#takenUs = params.clock.nowUs();
@@ -89,6 +94,11 @@ export class ReadAhead {
   /** When the log took the oldest record that is collected and not taken yet. */
   get appendTimeUs(): number | undefined {
     return this.#batch?.appendTimeUs;
+  }
+
+  /** What the store has of the live source once all that was read is applied. */
+  get live(): StoredMark | undefined {
+    return this.#live;
   }
 
   /** The end of the partition, as far as reading has seen it. */
@@ -308,17 +318,11 @@ export class ReadAhead {
     let record = decodeSeriesRecordColumns(bytes, expected?.next);
     const verdict = cursors.verdict(record, offset);
     const cursor = cursors.at(record);
-    if (verdict === 'below') {
-      if (!this.#wasBelow && record.source === LIVE_SOURCE) {
-        const { key, next: mark } = cursor;
-        const { logId, logNumber } = key;
-        const counted = this.#counted;
-        this.#repeated = { logId, logNumber, mark, ...(counted && { counted }) };
-      }
-      this.#wasBelow = true;
-      return this.#skip(offset);
-    }
-    this.#wasBelow = false;
+    const isLive = record.source === LIVE_SOURCE;
+    const isAgain = verdict === 'below' || compareAddress(record.from, cursor.next) < 0;
+    if (isAgain && isLive && !this.#wasBelow) this.#repeated = this.#live;
+    this.#wasBelow = verdict === 'below';
+    if (verdict === 'below') return this.#skip(offset);
     if (verdict === 'gap') {
       this.#finish({ gap: { cursor, from: record.from, offset, appendTimeUs } });
       return undefined;
@@ -327,8 +331,7 @@ export class ReadAhead {
     const { key, hasMark, next: from } = cursor;
     cursors.advance(cursor, record.to);
     this.#last = cursor;
-    const ledger = record.source === LIVE_SOURCE ? record.entries.ledger.at(-1) : undefined;
-    if (ledger !== undefined) this.#counted = ledger;
+    if (isLive) this.#live = markBehind(record, this.#live);
     // What is made of these bytes is kept with the batch.
     if (sharesBytes(record.entries)) this.#bytes = new Uint8Array(0);
     return { key, hasMark, from, record, bytes: bytes.length, offset, appendTimeUs };
@@ -391,6 +394,15 @@ export class ReadAhead {
   }
 }
 
+/** What the store has once the record is applied, behind what it has before. */
+function markBehind(record: SeriesRecord, before: StoredMark | undefined): StoredMark {
+  const { logId, logNumber, to: mark } = record;
+  const known = before?.logId === logId ? before : undefined;
+  const folded = record.folded ?? known?.folded;
+  const counted = record.entries.ledger.at(-1) ?? known?.counted;
+  return { logId, logNumber, mark, ...(folded && { folded }), ...(counted && { counted }) };
+}
+
 /** Of the records one more has to fit. */
 const ROOM = 1.05;
 /** So many times as large as the largest before it a batch may be. */
@@ -403,8 +415,8 @@ type ReadAheadParams = Readonly<{
   /** Offset of the first record to read. */
   position: number;
   cursors: Cursors;
-  /** How far the ledger counts in the store; left out: it does not yet. */
-  counted?: StoredMark['counted'] | undefined;
+  /** What the store has of the live source; left out: nothing yet. */
+  live?: StoredMark | undefined;
   settings: WriterSettings;
   /** Where samples are collected; whoever takes a batch gives its room back. */
   rooms: SampleRooms;

@@ -1,6 +1,12 @@
 import { SampleFlag, type Address, type Piece } from '@millrace/model';
 import type { MarkKey, StoreBatch } from '@millrace/store';
-import { emptyEntries, PieceColumns, type Entries, type SeriesRecord } from '@millrace/wire';
+import {
+  emptyEntries,
+  PieceColumns,
+  type Entries,
+  type FoldedEvent,
+  type SeriesRecord,
+} from '@millrace/wire';
 import { isSameKey } from './cursors.ts';
 import { PieceSet } from './piece-set.ts';
 import { NO_SAMPLES, type SampleRoom } from './sample-room.ts';
@@ -13,6 +19,8 @@ export interface SeriesBatch {
   hasMark: boolean;
   from: Address;
   to: Address;
+  /** The newest event that its records tell. */
+  folded: FoldedEvent | undefined;
   samples: SampleRoom;
   /** All that is no sample. */
   chunks: Entries[];
@@ -54,6 +62,7 @@ export function batchOf(decoded: DecodedRecord, samples: SampleRoom): SeriesBatc
     hasMark,
     from,
     to: record.to,
+    folded: record.folded,
     samples,
     chunks: withoutSamples(record.entries),
     records: 1,
@@ -84,6 +93,7 @@ export function addToBatch(
   batch.samples.add(record.entries.samples);
   batch.chunks.push(...withoutSamples(record.entries));
   batch.to = record.to;
+  batch.folded = record.folded ?? batch.folded;
   batch.records += 1;
   batch.bytes += decoded.bytes;
   batch.entries += countEntries(record.entries);
@@ -127,10 +137,10 @@ function hasUnverified({ samples: { count, flags } }: Entries): boolean {
 
 /** What the store applies: of each open piece only what is left of it after the last chunk. */
 export function storeBatchOf(batch: SeriesBatch): StoreBatch {
-  const { key, from, to } = batch;
+  const { key, from, to, folded } = batch;
   const samples = { ...emptyEntries(), samples: batch.samples.columns };
   // Behind the definitions, which a sample's series may have among them.
-  return { key, from, to, chunks: [...coalesce(batch.chunks), samples] };
+  return { key, from, to, folded, chunks: [...coalesce(batch.chunks), samples] };
 }
 
 /** Nothing where a record has nothing else: of a backlog there are very many. */

@@ -71,20 +71,34 @@ export function storeAhead(
 }
 
 /** The log is as long as it was, and has not the records that it had. */
+export function eventReplaced(
+  params: Readonly<{ partition: number; offset: number }>,
+): MillraceError {
+  const { partition, offset } = params;
+  const which = `Offset ${offset} of ${partitionName(TOPIC_EVENTS, partition)}`;
+  return replaced(`${which} is not the event of which the store has entries`);
+}
+
+/** The same, seen by its time. */
 export function logReplaced(
   params: Readonly<{ partition: number; offset: number; timeUs: TimeUs; partitionTimeUs: TimeUs }>,
 ): MillraceError {
   const { partition, offset, timeUs, partitionTimeUs } = params;
   const timeOf = (us: TimeUs): string => new Date(us / 1000).toISOString();
+  return replaced(
+    `Offset ${offset} of ${partitionName(TOPIC_EVENTS, partition)} came at ${timeOf(timeUs)}, ` +
+      `and what the store has counted up to there at ${timeOf(partitionTimeUs)} at the latest`,
+  );
+}
+
+function replaced(what: string): MillraceError {
   return new MillraceError({
     code: WRITER_CODES.ahead,
     kind: 'permanent',
     message:
-      `Offset ${offset} of ${partitionName(TOPIC_EVENTS, partition)} came at ${timeOf(timeUs)}, ` +
-      `and what the store has counted up to there at ${timeOf(partitionTimeUs)} at the latest: ` +
-      'the log lost its end, or an older copy of it was put back, and other records took the ' +
-      'offsets that are stored. They would be passed over, so nothing is applied; the log keeps ' +
-      'them.',
+      `${what}: the log lost its end, or an older copy of it was put back, and other records ` +
+      'took the offsets that are stored. They would be passed over, so nothing is applied; the ' +
+      'log keeps them.',
     remedy: REMEDY_OF_LOST_END,
   });
 }

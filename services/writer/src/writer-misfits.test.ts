@@ -164,6 +164,22 @@ describe('a log and a store that do not fit', () => {
     expect(markOf(bench.database)).toEqual(at(6));
   });
 
+  it.each([
+    ['record by record', 1],
+    ['in one record that goes beyond it', 5],
+  ])('stop when that takes what was stored a moment ago, %s', async (_how, offsetsMax) => {
+    // By their times they are none: they came before all that was counted.
+    const digestOf = (offset: number): string => String(offset).padStart(32, '0');
+    await bench.append(recordsOf({ position: 6, digestOf }));
+    const { writer } = bench.start();
+    await reaches(6);
+    await bench.append(recordsOf({ from: at(3), position: 8, offsetsMax, digestOf }));
+    await until(() => expect(statusOf(writer).reason?.code).toBe('WRITER_AHEAD'));
+    expect(statusOf(writer).reason?.message).toContain('Offset 5 of metrics.events/0 is not');
+    expect(samplesOf(bench.database)).toEqual(expectedSamples(0, 6));
+    expect(markOf(bench.database)).toEqual(at(6));
+  });
+
   it('stop at a record that cannot be read, telling which', async () => {
     await bench.append(recordsOf({ position: 3 }));
     await bench.append([{ from: at(3), to: at(4), payload: new Uint8Array([1, 2, 3]) }]);

@@ -13,6 +13,7 @@ export function rebuildSeriesRecord(
   entries: readonly AddressedEntry[],
 ): Uint8Array {
   const builder = new SeriesRecordBuilder(header, header.from, Number.MAX_SAFE_INTEGER);
+  builder.digestOf = () => header.folded?.digest;
   let { offset } = header.from;
   for (const { address, type, value } of entries) {
     if (address.offset !== offset) {

@@ -97,8 +97,29 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${WRITER}/check-not-ahead.ts`,
-        text: 'if (isCounted) await checkCounted(where, counted, start);',
+        text: 'if (isFolded) await checkFolded(where, folded);',
         replacement: '',
+      },
+    ],
+  },
+  {
+    name: 'without a digest such a log is taken for the same',
+    emphasis: Emphasis.olderLog,
+    patches: [
+      {
+        file: `${WRITER}/check-not-ahead.ts`,
+        text: 'if (isBehind) await checkCounted(where, counted, start);',
+        replacement: '',
+      },
+    ],
+  },
+  {
+    name: 'an event is told that is not the one behind the record',
+    patches: [
+      {
+        file: 'services/transformer/src/partition-owner.ts',
+        text: 'const at = offset - (this.#folding[0]?.offset ?? position);',
+        replacement: 'const at = offset - 1 - (this.#folding[0]?.offset ?? position);',
       },
     ],
   },

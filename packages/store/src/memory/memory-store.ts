@@ -39,10 +39,11 @@ export function createMemoryStore(
 function newestMarks(database: MemoryStoreDatabase, partition: number): Map<string, StoredMark> {
   const newest = new Map<string, StoredMark>();
   for (const stored of database.marks) {
-    const { partition: at, source, logId, logNumber, mark, isOpen } = stored;
+    const { partition: at, source, logId, logNumber, mark, isOpen, folded } = stored;
     if (at !== partition || (newest.get(source)?.logNumber ?? -1) > logNumber) continue;
     const closed = isOpen ? {} : ({ isClosed: true } as const);
-    newest.set(source, { logId, logNumber, mark, ...closed, ...countedOf(stored) });
+    const last = folded && { folded };
+    newest.set(source, { logId, logNumber, mark, ...closed, ...last, ...countedOf(stored) });
   }
   return newest;
 }
@@ -99,6 +100,7 @@ function apply(database: MemoryStoreDatabase, batch: StoreBatch): ApplyResult {
     return { outcome: 'outrun', deadLetters: 0, unverifiedDuplicates: 0 };
   }
   mark.mark = batch.to;
+  if (batch.folded !== undefined) mark.folded = batch.folded;
   let unverifiedDuplicates = 0;
   for (const chunk of batch.chunks) {
     applyDefinitions(database, chunk);

@@ -53,6 +53,24 @@ export function describeMarks(subject: Subject): void {
     expect((await store.flushedMarks()).get(0)).toEqual({ ...mark, counted });
   });
 
+  it('keeps the newest event that was told, whoever tells none', async () => {
+    const { store } = subject();
+    await store.openMark(keyOf());
+    const folded = { offset: 4, digest: '0f'.repeat(16) };
+    await store.apply({ ...batchOf({ to: addressOf(5) }), folded });
+    await store.apply(batchOf({ from: addressOf(5), to: addressOf(6) }));
+    const mark = { logId: LOG_ID, logNumber: 1, mark: addressOf(6), folded };
+    expect((await store.marks(0)).get('live')).toEqual(mark);
+    expect((await store.flushedMarks()).get(0)).toEqual(mark);
+    const next = { offset: 6, digest: 'f0'.repeat(16) };
+    const behind = batchOf({ from: addressOf(6), to: addressOf(6, 3) });
+    await store.apply({ ...behind, folded: next });
+    expect((await store.marks(0)).get('live')).toMatchObject({ folded: next });
+    // What is outrun tells nothing.
+    await store.apply({ ...behind, folded });
+    expect((await store.marks(0)).get('live')).toMatchObject({ folded: next });
+  });
+
   it('opens one mark when several ask at once', async () => {
     const { store } = subject();
     await Promise.all(Array.from({ length: 4 }, () => store.openMark(keyOf())));

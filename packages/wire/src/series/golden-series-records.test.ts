@@ -2,7 +2,12 @@ import { SampleFlag, type LedgerTotals } from '@millrace/model';
 import { decode, encode } from '@msgpack/msgpack';
 import { describe, expect, it } from 'vitest';
 import { SeriesRecordBuilder } from './series-record-builder.ts';
-import { decodeSeriesRecord, listEntries } from './series-record-codec.ts';
+import {
+  decodeSeriesRecord,
+  decodeSeriesRecordColumns,
+  decodeSeriesRecordHeader,
+  listEntries,
+} from './series-record-codec.ts';
 import { EntryType } from './series-record.ts';
 import { expectGolden } from '../testing/expect-golden.ts';
 import { seriesRecordV1 } from '../testing/series-record-v1.ts';
@@ -96,6 +101,35 @@ describe('records of metrics.series', () => {
     const mark = { offset: 11, ordinal: 1 };
     const { entries } = decodeSeriesRecord(first, mark);
     expect(entries).toEqual(decodeSeriesRecord(payload, mark).entries);
+  });
+
+  it('tell the last event behind their entries where its digest is at hand', () => {
+    const head = { logId: '00'.repeat(16), logNumber: 1, source: 'live', foldVersion: 1 };
+    const builder = new SeriesRecordBuilder(head, { offset: 3, ordinal: 0 }, 200);
+    builder.digestOf = (offset) => (offset === 5 ? undefined : `0${offset}`.repeat(16));
+    for (const offset of [4, 5, 6]) {
+      builder.begin(offset);
+      for (let i = 0; i < 5; i += 1) builder.sample(new Uint32Array(2), 0, T0, i, 0);
+    }
+    builder.flush(8);
+    const found = builder.sealed.map(({ payload }) => {
+      const header = decodeSeriesRecordHeader(payload);
+      expect(decodeSeriesRecordColumns(payload).folded).toEqual(header.folded);
+      return [header.to.offset, header.to.ordinal, header.folded];
+    });
+    // Within what the event at 5 puts out nobody has its digest.
+    expect(found).toEqual([
+      [5, 1, undefined],
+      [6, 2, { offset: 6, digest: '06'.repeat(16) }],
+      [8, 0, { offset: 7, digest: '07'.repeat(16) }],
+    ]);
+    const { payload } = builder.sealed.at(-1)!;
+    const bytes = expectGolden('series-v2-digest', payload);
+    // Programs of before pass over what they do not know.
+    expect(listEntries(seriesRecordV1(bytes))).toEqual(listEntries(bytes));
+    const fields = decode(payload) as unknown[];
+    fields[16] = new Uint8Array(15);
+    expect(() => decodeSeriesRecordHeader(encode(fields))).toThrow(/digest has not 16 bytes/);
   });
 
   it('hold a time once where many in a row have it, and flags where there are any', () => {

@@ -3,7 +3,7 @@ import { bytesOf } from '../fields/columns.ts';
 import { FieldWriter } from '../fields/field-writer.ts';
 import { ROW_CODECS, type RowEntries, type RowEntryType } from './entry-codec.ts';
 import { RUN_FIELDS } from './series-record-codec.ts';
-import { EntryType, SERIES_RECORD_VERSION } from './series-record.ts';
+import { EntryType, lastFolded, SERIES_RECORD_VERSION } from './series-record.ts';
 
 /** A finished record of `metrics.series`, ready to be appended. */
 export interface SealedRecord {
@@ -18,7 +18,7 @@ const SAMPLE_BYTES = 25;
 const FOLD_VERSION_FIELD = 4;
 const RUN_BYTES = 4 * RUN_FIELDS;
 
-/** Beside those of the head: two addresses, runs, four columns, rows, time counts. */
+/** Beside those of the head and a digest: two addresses, runs, four columns, rows, time counts. */
 const FIELDS = 11;
 
 /** Entries of one type, as they are written. */
@@ -40,6 +40,8 @@ export class SeriesRecordBuilder {
   /** Of the entry at hand. */
   readonly #row = new FieldWriter(256);
   readonly sealed: SealedRecord[] = [];
+  /** Hex of the digest of the event at an offset; undefined: nobody has it at hand. */
+  digestOf: (offset: number) => string | undefined = () => undefined;
   #from: Address;
   #offset: number;
   #ordinal = 0;
@@ -205,8 +207,9 @@ export class SeriesRecordBuilder {
   #seal(to: Address): void {
     const n = this.#count;
     const writer = this.#writer;
+    const digest = this.digestOf(lastFolded(to));
     writer.reset();
-    writer.array(this.#head.length + FIELDS);
+    writer.array(this.#head.length + FIELDS + (digest === undefined ? 0 : 1));
     for (const field of this.#head) writer.value(field);
     for (const { offset, ordinal } of [this.#from, to]) {
       writer.number(offset);
@@ -226,6 +229,7 @@ export class SeriesRecordBuilder {
       writer.raw(bytes.view());
     }
     writer.bytes(bytesOf(folded.counts));
+    if (digest !== undefined) writer.bytes(Buffer.from(digest, 'hex'));
     this.sealed.push({ from: this.#from, to, payload: writer.take() });
     this.#from = to;
     this.#bytes = 0;

@@ -17,6 +17,7 @@ import { readSeriesFields } from './series-fields.ts';
 import {
   EntryType,
   FIRST_SERIES_RECORD_VERSION,
+  lastFolded,
   SERIES_RECORD_VERSION,
   type Entries,
   type SampleColumns,
@@ -33,7 +34,8 @@ import {
  *                          entries of one type, in the order of their addresses,
  *    series ids 8 B each, times f64[], values f64[], flags u8[]    of all raw samples,
  *    rows                  [[type, [row, …]], …] all other entries, in order within each type,
- *    time counts u32[]     how many samples in a row have each of the times (empty: one each)]
+ *    time counts u32[]     how many samples in a row have each of the times (empty: one each),
+ *    digest bin16          of the last event behind its entries; left out where it is not known]
  *
  * Runs give every entry its address, so that a reader can start at any address inside. Flags are
  * empty when all of them are 0. So a sample takes 16 bytes where many in a row have one time, as
@@ -42,6 +44,8 @@ import {
 
 /** Number of values of one run in the runs column. */
 export const RUN_FIELDS = 4;
+const DIGEST_FIELD = 16;
+const DIGEST_BYTES = 16;
 
 /** The first fields alone: cheap, for skipping records below a mark. */
 export function decodeSeriesRecordHeader(bytes: Uint8Array): SeriesRecordHeader {
@@ -112,6 +116,11 @@ function checkedVersion(fields: unknown[]): unknown[] {
 }
 
 function headerOf(fields: unknown[]): SeriesRecordHeader {
+  const to = {
+    offset: countField(fields[7], 'to offset'),
+    ordinal: countField(fields[8], 'to ordinal'),
+  };
+  const digest = digestOf(fields);
   return {
     logId: Buffer.from(bytesColumn(fields[1], 'log id')).toString('hex'),
     logNumber: countField(fields[2], 'log number'),
@@ -121,11 +130,16 @@ function headerOf(fields: unknown[]): SeriesRecordHeader {
       offset: countField(fields[5], 'from offset'),
       ordinal: countField(fields[6], 'from ordinal'),
     },
-    to: {
-      offset: countField(fields[7], 'to offset'),
-      ordinal: countField(fields[8], 'to ordinal'),
-    },
+    to,
+    ...(digest === undefined ? {} : { folded: { offset: lastFolded(to), digest } }),
   };
+}
+
+function digestOf(fields: unknown[]): string | undefined {
+  if (fields[0] === FIRST_SERIES_RECORD_VERSION || fields.length <= DIGEST_FIELD) return undefined;
+  const digest = bytesColumn(fields[DIGEST_FIELD], 'digest');
+  if (digest.length !== DIGEST_BYTES) throw corruptRecord('its digest has not 16 bytes');
+  return Buffer.from(digest.buffer, digest.byteOffset, digest.length).toString('hex');
 }
 
 /**

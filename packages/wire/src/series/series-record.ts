@@ -174,6 +174,13 @@ export interface Entries {
 /** The source of entries that are folded as their events arrive; jobs have their own. */
 export const LIVE_SOURCE = 'live';
 
+/** A record of `metrics.events`, as it was when it was folded: by it the log is recognised. */
+export interface FoldedEvent {
+  offset: number;
+  /** Hex of 16 bytes. */
+  digest: string;
+}
+
 /** One record of `metrics.series`: all entries with addresses in [from, to). */
 export interface SeriesRecord {
   logId: string;
@@ -182,8 +189,15 @@ export interface SeriesRecord {
   foldVersion: number;
   from: Address;
   to: Address;
+  /** The last event behind its entries, see `lastFolded`. Absent: whoever put it out tells none. */
+  folded?: FoldedEvent;
   entries: Entries;
 }
 
 /** What every record of `metrics.series` tells without its entries being decoded. */
 export type SeriesRecordHeader = Omit<SeriesRecord, 'entries'>;
+
+/** Offset of the last event of which entries lie below an address; -1: none do. */
+export function lastFolded({ offset, ordinal }: Address): number {
+  return ordinal > 0 ? offset : offset - 1;
+}

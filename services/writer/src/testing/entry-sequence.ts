@@ -27,12 +27,15 @@ export function recordsOf(
     logId?: string;
     logNumber?: number;
     source?: string;
+    /** Of events; left out: none are told. */
+    digestOf?: (offset: number) => string;
   }>,
 ): SealedRecord[] {
   const { from = ADDRESS_ZERO, position, offsetsMax = 1, recordBytesMax = 1e6 } = params;
   const { logId = TEST_LOG_ID, logNumber = 1, source = 'live' } = params;
   const head = { logId, logNumber, source, foldVersion: 1 };
   const builder = new SeriesRecordBuilder(head, from, recordBytesMax);
+  if (params.digestOf !== undefined) builder.digestOf = params.digestOf;
   for (let offset = from.offset; offset < position; offset += 1) {
     const skip = offset === from.offset ? from.ordinal : 0;
     if (skip === 0) builder.begin(offset);

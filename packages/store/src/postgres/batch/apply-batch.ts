@@ -64,7 +64,7 @@ async function moveMark(
   batch: StoreBatch,
   ledger: LedgerEntry | undefined,
 ): Promise<boolean> {
-  const { key, from, to } = batch;
+  const { key, from, to, folded } = batch;
   const time = (timeUs: TimeUs | undefined) => timeParameter(timeUs);
   const { count } = await session.run('move-mark', [
     ...[key.logId, key.partition, key.source],
@@ -72,6 +72,7 @@ async function moveMark(
     ledger?.position ?? null,
     time(ledger?.partitionTimeUs),
     time(ledger?.watermarkUs),
+    ...[folded?.offset ?? null, folded?.digest ?? null],
   ]);
   return count === 1;
 }

@@ -1,4 +1,5 @@
 import { ADDRESS_ZERO } from '@millrace/model';
+import type { FoldedEvent } from '@millrace/wire';
 import type { StoredPosition } from '../../reader-rows.ts';
 
 export interface PositionRow {
@@ -12,6 +13,8 @@ export interface PositionRow {
   position: string | null;
   partition_time_us: string | null;
   watermark_us: string | null;
+  folded_offset: string | null;
+  folded_digest: string | null;
 }
 
 export function positionOf(row: PositionRow): StoredPosition {
@@ -25,7 +28,17 @@ export function positionOf(row: PositionRow): StoredPosition {
     position: numberOf(row.position),
     partitionTimeUs: numberOf(row.partition_time_us),
     watermarkUs: numberOf(row.watermark_us),
+    folded: foldedOf(row),
   };
+}
+
+/** What `lastFolded` says of a mark, as far as it was told. */
+export function foldedOf({
+  folded_offset: offset,
+  folded_digest: digest,
+}: Readonly<{ folded_offset: string | null; folded_digest: string | null }>):
+  FoldedEvent | undefined {
+  return offset === null || digest === null ? undefined : { offset: Number(offset), digest };
 }
 
 export function numberOf(text: string | null): number | undefined {

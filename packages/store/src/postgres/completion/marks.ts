@@ -1,4 +1,5 @@
 import { LIVE_SOURCE } from '@millrace/wire';
+import { foldedOf } from '../batch/stored-position.ts';
 import { otherLog } from '../../other-log.ts';
 import type { MarkKey, StoredMark } from '../../store.ts';
 import { StoreError, StoreErrorCode } from '../../store-error.ts';
@@ -17,6 +18,8 @@ interface MarkRow {
   is_closed?: boolean;
   position: string | null;
   partition_time_us: number | null;
+  folded_offset: string | null;
+  folded_digest: string | null;
 }
 
 export async function readMarks(
@@ -75,11 +78,13 @@ export async function flushMarks(session: Session): Promise<Map<number, StoredMa
 
 function markOf(row: MarkRow): StoredMark {
   const counted = countedOf(row);
+  const folded = foldedOf(row);
   return {
     logId: row.log_id,
     logNumber: Number(row.log_number),
     mark: { offset: Number(row.mark_offset), ordinal: Number(row.mark_ordinal) },
     ...(row.is_closed === true ? { isClosed: true } : {}),
+    ...(folded === undefined ? {} : { folded }),
     ...(counted === undefined ? {} : { counted }),
   };
 }
