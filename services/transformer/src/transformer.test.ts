@@ -1,15 +1,9 @@
-import { recordDigest } from '@millrace/checkpoint';
 import { MillraceError, systemClock } from '@millrace/runtime';
 import type { StateStore } from '@millrace/state';
 import { MemoryStateStore } from '@millrace/state/memory';
-import { TOPIC_EVENTS, TOPIC_SERIES, type Stream, type Topic } from '@millrace/stream';
+import { TOPIC_EVENTS, TOPIC_SERIES, type Stream } from '@millrace/stream';
 import { openMemoryStream } from '@millrace/stream/memory';
-import {
-  decodeSeriesRecordHeader,
-  EventsRecordKind,
-  lastFolded,
-  type EventsRecord,
-} from '@millrace/wire';
+import { decodeSeriesRecordHeader, EventsRecordKind, type EventsRecord } from '@millrace/wire';
 import { describe, expect, it, vi } from 'vitest';
 import { dataRecord } from './testing/data-record.ts';
 import { logStart } from './testing/fold-run.ts';
@@ -88,31 +82,6 @@ describe('the transformer', () => {
     expect(published).toEqual(whole.slice(0, published.length));
     const settled = bench.expected(bench.committed()!);
     expect(published.length).toBeGreaterThanOrEqual(settled.length);
-  });
-
-  it('tells with each record the event behind it, wherever that is cut', async () => {
-    const bench = new StageBench();
-    for (const { record } of variedLog(4, { records: 60 })) bench.append(record);
-    for (const recordBytesMax of [400, 3000]) {
-      const transformer = bench.start({ recordBytesMax, pollBytesMax: 2000 });
-      const running = transformer.run();
-      for (const { record } of variedLog(6, { records: 30 }).slice(1)) bench.append(record);
-      await until(() => expect(bench.committed()).toBeGreaterThanOrEqual(bench.end()));
-      await transformer.stop();
-      await running;
-    }
-    const payloads = (topic: Topic): Uint8Array[] =>
-      bench.log
-        .partition(topic, 0)
-        .read(0, Infinity)
-        .map(({ payload }) => payload);
-    const digests = payloads(TOPIC_EVENTS).map(recordDigest);
-    const told = payloads(TOPIC_SERIES).map((payload) => decodeSeriesRecordHeader(payload));
-    expect(new Set(told.map(({ to }) => to.ordinal > 0))).toEqual(new Set([true, false]));
-    for (const { to, folded } of told) {
-      const offset = lastFolded(to);
-      expect(folded).toEqual({ offset, digest: digests[offset] });
-    }
   });
 
   it('that slept until the log forgot its place goes on from what others committed', async () => {
