@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { rolldown, type Plugin } from 'rolldown';
 import { patched, type Mutant } from './mutants/mutant.ts';
 
@@ -20,7 +20,9 @@ export async function bundleSimulation(name: string, mutant?: Mutant): Promise<s
     transform: (code, id) => {
       const patches = mutant?.patches.filter((patch) => id === join(root, patch.file)) ?? [];
       for (const patch of patches) missed.delete(patch);
-      return patches.length === 0 ? undefined : patched(code, patches);
+      // Files beside a source lie where they lay.
+      const here = JSON.stringify(pathToFileURL(id).href);
+      return patched(code, patches).replaceAll('import.meta.url', here);
     },
   };
   const bundle = await rolldown({

@@ -18,6 +18,7 @@ test.skipIf(isMissing(other))(
       runSimulation({ file, order, timeoutMs: 100_000, node: other.path }),
     ]);
     expect(here.lines, here.stderr).toHaveLength(order.seeds);
+    expect(here.lines.flatMap(({ problems }) => problems)).toEqual([]);
     expect(there.lines, `${other.version}: ${there.stderr}`).toEqual(here.lines);
   },
   120_000,

@@ -41,6 +41,14 @@ async function noticed(
 const chosen = new RegExp(process.env['SIM_MUTANTS'] ?? '');
 const mutants = MUTANTS.filter(({ name }) => chosen.test(name));
 
+/** Otherwise whatever is wrong with all of them would be taken for theirs. */
+test('nothing is noticed without a mutant', async () => {
+  const file = await bundleSimulation('no-mutant');
+  const order = { firstSeed: 1, seeds: 2, stopsAtFailure: true };
+  const { lines } = await runSimulation({ file, order, timeoutMs: TIMEOUT_MS });
+  expect(lines.map(({ problems }) => problems)).toEqual([[], []]);
+}, 600_000);
+
 test(`every mutant is noticed (${mutants.length})`, async () => {
   const survived: string[] = [];
   const by: Record<string, number> = {};
