@@ -36,7 +36,7 @@ it('takes the largest room, and keeps two large ones of those that packed at the
   const pool = new ScratchPool();
   const scratches = [400_000, 1000, 500_000, 600_000].map((rows) => {
     const scratch = pool.take(large);
-    scratch.room().of(rows, new Uint32Array(0));
+    scratch.room().of(rows);
     return scratch;
   });
   for (const scratch of scratches) scratch.giveBack();

@@ -2,7 +2,7 @@ import type { ApplySettings, BatchPlan, Packing } from './batch-plan.ts';
 import { StoreError, StoreErrorCode } from '../../store-error.ts';
 import { insertAll, insertRows, type RefusedRow } from '../connection/row-set.ts';
 import { encodePackedCopy } from '../samples/packed-copy.ts';
-import type { Packs } from '../samples/pack-samples.ts';
+import { samplesOfPacks, type Packs } from '../samples/pack-samples.ts';
 import { orderBySeries } from '../samples/sample-copy.ts';
 import { headVersion } from '../samples/sample-heads.ts';
 import type { Placement } from '../samples/sample-placement.ts';
@@ -131,14 +131,14 @@ async function insertPacks(
   const set = { count: packs.count, rowsMax: PACKS_MAX, insert };
   const faults = await insertAll(session, set, isolate);
   if (faults.length === 0) return [];
-  const rows = faults.flatMap(({ row }) => [
-    ...packs.rows.subarray(packs.starts[row]!, packs.starts[row + 1]!),
-  ]);
-  const samples = packs.samples.columns(Uint32Array.from(rows));
+  const samples = samplesOfPacks(
+    packs,
+    faults.map(({ row }) => row),
+  );
   const known = new Set(packing.narrowTimes);
   if (!samples.times.every((timeUs) => known.has(timeUs)))
     throw new NarrowTimesMissing(samples.times);
-  const all = Uint32Array.from(rows.keys());
+  const all = Uint32Array.from(samples.times.keys());
   const narrow = { samples, rows: all, counted: 'stored', partition: undefined, writer } as const;
   return insertRows(session, sampleRowSet(narrow), true);
 }

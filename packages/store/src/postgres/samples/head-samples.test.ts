@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NOON_US, samplesOf, seriesOf } from '../../testing/entries.ts';
 import { HeadSamples } from './head-samples.ts';
@@ -46,14 +47,55 @@ describe('the room of what waits to be packed', () => {
   });
 });
 
+it('has what it met in order before it keeps it and after, as if it had been added', () => {
+  const flagged = fc.record({
+    n: fc.nat(5),
+    second: fc.nat(9),
+    stale: fc.boolean(),
+    unverified: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(fc.array(flagged)), (parts) => {
+      const columns = parts.map((part) =>
+        samplesOf(
+          part.map(({ n, second, ...flags }, i) => ({
+            ...{ series: seriesOf('s', { n: String(n) }), timeUs: NOON_US + second, value: i },
+            ...flags,
+          })),
+        ),
+      );
+      const [met, added] = [new HeadSamples(), new HeadSamples()];
+      for (const some of columns) {
+        const odd = Uint32Array.from({ length: some.count >>> 1 }, (_, i) => 2 * i + 1);
+        expect(met.meet(some, odd)).toBe(added.add(some, odd));
+        expect(orderOf(met)).toEqual(orderOf(added));
+      }
+      met.keep();
+      expect(orderOf(met)).toEqual(orderOf(added));
+      const { count } = added;
+      for (const column of ['times', 'values', 'flags'] as const) {
+        expect(met[column].subarray(0, count)).toEqual(added[column].subarray(0, count));
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
+
+function orderOf(head: HeadSamples) {
+  const { flags, ...order } = head.bySeries(new OrderRoom());
+  const ids = Array.from(order.series, (n) => [head.idHigh(n), head.idLow(n)]);
+  return { ...order, ids, flags: head.flagsOfAny === 0 ? 0 : flags };
+}
+
 /** Adds samples, looks whether they are there by series, and clears. */
 function fill(head: HeadSamples, columns: ReturnType<typeof columnsOf>): void {
   const rows = Uint32Array.from({ length: columns.count }, (_, i) => i);
   const series = head.add(columns, rows);
   expect([head.count, head.seriesCount]).toEqual([columns.count, series]);
-  const { rows: ordered, starts } = head.bySeries(new OrderRoom());
+  const { values, starts } = head.bySeries(new OrderRoom());
   expect(starts.length).toBe(series + 1);
-  expect(Array.from(ordered).toSorted((a, b) => a - b)).toEqual([...rows]);
+  // Each has the value that is its number.
+  expect(Array.from(values).toSorted((a, b) => a - b)).toEqual([...rows]);
   expect(head.times.subarray(0, head.count)).toEqual(columns.times);
   head.clear();
   expect([head.count, head.seriesCount]).toEqual([0, 0]);

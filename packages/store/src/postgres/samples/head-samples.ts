@@ -8,6 +8,8 @@ const ROWS_MIN = 1024;
 const SERIES_MIN = 256;
 /** Room is given back when there is more than so many times what is usual. */
 const ROOM_MAX = 8;
+/** Bits of a sample that its row has. */
+const KEPT_FLAGS = SampleFlag.stale | SampleFlag.unverified;
 
 /**
  * Samples of one partition of the events log as columns, and of which series each of them is. Holds
@@ -19,6 +21,8 @@ export class HeadSamples {
   times!: Float64Array;
   values!: Float64Array;
   flags!: Uint8Array;
+  /** Of the rows those that lie behind the others, and not here but where they came from. */
+  #lent: Readonly<{ samples: SampleColumns; rows: Uint32Array }> | undefined;
   /** Bits that any of them has: most often none, and then they need not be looked at. */
   flagsOfAny = 0;
   #series!: Uint32Array;
@@ -48,28 +52,52 @@ export class HeadSamples {
 
   /** Tells of how many series these are. */
   add(samples: SampleColumns, rows: Uint32Array): number {
+    const series = this.meet(samples, rows);
+    this.keep();
+    return series;
+  }
+
+  /**
+   * The same, but for the samples themselves: they are looked at where they lie until they are kept
+   * or forgotten. What is packed at once need not be copied before it is put in order.
+   */
+  meet(samples: SampleColumns, rows: Uint32Array): number {
+    this.keep();
+    if (rows.length === 0) return 0;
     this.#reserveRows(this.count + rows.length);
+    this.#lent = { samples, rows };
     this.#addition += 1;
     let added = 0;
-    const { seriesIds, times, values, flags } = samples;
-    const ids = lanesOf(seriesIds);
+    let flagsOfAny = 0;
+    const { count } = this;
+    const ids = lanesOf(samples.seriesIds);
     for (let i = 0; i < rows.length; i += 1) {
       const row = rows[i]!;
-      const into = this.count;
       const series = this.#next(ids[2 * row]!, ids[2 * row + 1]!);
       if (this.#lastAddition[series] !== this.#addition) {
         this.#lastAddition[series] = this.#addition;
         added += 1;
       }
-      this.#series[into] = series;
-      this.times[into] = Math.floor(times[row]!);
-      this.values[into] = values[row]!;
-      const kept = flags[row]! & (SampleFlag.stale | SampleFlag.unverified);
-      this.flags[into] = kept;
-      this.flagsOfAny |= kept;
-      this.count = into + 1;
+      this.#series[count + i] = series;
+      flagsOfAny |= samples.flags[row]!;
     }
+    this.flagsOfAny |= flagsOfAny & KEPT_FLAGS;
+    this.count = count + rows.length;
     return added;
+  }
+
+  /** Takes in what was met. */
+  keep(): void {
+    if (this.#lent === undefined) return;
+    const { samples, rows } = this.#lent;
+    const from = this.count - rows.length;
+    for (let i = 0; i < rows.length; i += 1) {
+      const row = rows[i]!;
+      this.times[from + i] = Math.floor(samples.times[row]!);
+      this.values[from + i] = samples.values[row]!;
+      this.flags[from + i] = samples.flags[row]! & KEPT_FLAGS;
+    }
+    this.#lent = undefined;
   }
 
   /** Forgets all samples, and gives room back that was made for many more than are usual. */
@@ -77,6 +105,7 @@ export class HeadSamples {
     this.#usualRows = Math.max(this.count, this.#usualRows >>> 1);
     this.#usualSeries = Math.max(this.seriesCount, this.#usualSeries >>> 1);
     this.#giveBack();
+    this.#lent = undefined;
     this.count = 0;
     this.seriesCount = 0;
     this.flagsOfAny = 0;
@@ -92,82 +121,51 @@ export class HeadSamples {
     return ofSeries.reduce((sum, { byteLength }) => sum + byteLength, this.#room.bytes);
   }
 
-  idHigh(row: number): number {
-    return turned(this.#idHigh[this.#series[row]!]!);
+  /** Of a series by its number. */
+  idHigh(series: number): number {
+    return turned(this.#idHigh[series]!);
   }
 
-  idLow(row: number): number {
-    return turned(this.#idLow[this.#series[row]!]!);
+  idLow(series: number): number {
+    return turned(this.#idLow[series]!);
   }
 
-  isStale(row: number): boolean {
-    return (this.flags[row]! & SampleFlag.stale) !== 0;
-  }
-
-  isUnverified(row: number): boolean {
-    return (this.flags[row]! & SampleFlag.unverified) !== 0;
-  }
-
-  /** The given rows as columns of their own. */
-  columns(rows: Uint32Array): SampleColumns {
-    const seriesIds = new Uint8Array(rows.length * 8);
-    const view = new DataView(seriesIds.buffer);
-    rows.forEach((row, i) => {
-      view.setUint32(i * 8, this.idHigh(row));
-      view.setUint32(i * 8 + 4, this.idLow(row));
-    });
-    return {
-      count: rows.length,
-      seriesIds,
-      times: Float64Array.from(rows, (row) => this.times[row]!),
-      values: Float64Array.from(rows, (row) => this.values[row]!),
-      flags: Uint8Array.from(rows, (row) => this.flags[row]!),
-    };
-  }
-
-  /** Valid until the room is used again. */
+  /** All of them, valid until the room is used again. */
   bySeries(room: OrderRoom): SeriesOrder {
     const { count, seriesCount } = this;
-    const series = this.#series;
-    // Of each series, in turn of their numbers: how many rows, then where its next one goes.
+    const numbers = this.#series;
+    // Of each series, by its number: how many rows, then where its next one goes.
     const next = new Uint32Array(seriesCount);
-    for (let row = 0; row < count; row += 1) next[series[row]!]! += 1;
+    for (let row = 0; row < count; row += 1) next[numbers[row]!]! += 1;
     const starts = new Uint32Array(seriesCount + 1);
-    orderByIdHigh(this.#idHigh.subarray(0, seriesCount).map(turned)).forEach((number, place) => {
+    const series = orderByIdHigh(this.#idHigh.subarray(0, seriesCount).map(turned));
+    series.forEach((number, place) => {
       starts[place + 1] = starts[place]! + next[number]!;
       next[number] = starts[place]!;
     });
-    const order = room.of(count, starts);
+    const order = { ...room.of(count), starts, series };
     this.#putInOrder(order, next);
-    for (let i = 0; i < seriesCount; i += 1) this.#sortByTime(order, starts[i]!, starts[i + 1]!);
+    for (let i = 0; i < seriesCount; i += 1) sortByTime(order, starts[i]!, starts[i + 1]!);
     return order;
   }
 
-  #putInOrder({ rows, times, values }: SeriesOrder, next: Uint32Array): void {
-    const { count, times: allTimes, values: allValues } = this;
+  #putInOrder(order: SeriesOrder, next: Uint32Array): void {
+    const { times, values, flags, flagsOfAny } = this;
+    const kept = this.count - (this.#lent?.rows.length ?? 0);
     const series = this.#series;
-    for (let row = 0; row < count; row += 1) {
-      const number = series[row]!;
-      const place = next[number]!;
-      next[number] = place + 1;
-      rows[place] = row;
-      times[place] = allTimes[row]!;
-      values[place] = allValues[row]!;
-    }
-  }
-
-  /** Mostly they are in order already. */
-  #sortByTime({ rows, times, values }: SeriesOrder, from: number, to: number): void {
-    for (let i = from + 1; i < to; i += 1) {
-      if (times[i]! >= times[i - 1]!) continue;
-      const all = this.times;
-      rows.subarray(from, to).sort((a, b) => all[a]! - all[b]! || a - b);
-      for (let at = from; at < to; at += 1) {
-        times[at] = all[rows[at]!]!;
-        values[at] = this.values[rows[at]!]!;
-      }
-      return;
-    }
+    placeRows(
+      order,
+      { times, values, flags: flagsOfAny === 0 ? undefined : flags },
+      { next, series: series.subarray(0, kept) },
+    );
+    if (this.#lent === undefined) return;
+    const { samples, rows } = this.#lent;
+    const lent = {
+      times: samples.times,
+      values: samples.values,
+      flags: flagsOfAny === 0 ? undefined : samples.flags,
+    };
+    placeRows(order, lent, { next, series: series.subarray(kept, this.count), rows });
   }
 
   #next(high: number, low: number): number {
@@ -248,6 +246,46 @@ export class HeadSamples {
     this.flags = room.flags;
     this.#series = room.series;
   }
+}
+
+/** Each row where the next one of its series goes. */
+function placeRows(
+  into: SeriesOrder,
+  from: Readonly<{ times: Float64Array; values: Float64Array; flags: Uint8Array | undefined }>,
+  by: Readonly<{ next: Uint32Array; series: Uint32Array; rows?: Uint32Array }>,
+): void {
+  const { times, values, flags } = into;
+  const { next, series, rows } = by;
+  const [fromTimes, fromValues, fromFlags] = [from.times, from.values, from.flags];
+  for (let i = 0; i < series.length; i += 1) {
+    const row = rows === undefined ? i : rows[i]!;
+    const number = series[i]!;
+    const place = next[number]!;
+    next[number] = place + 1;
+    times[place] = Math.floor(fromTimes[row]!);
+    values[place] = fromValues[row]!;
+    if (fromFlags !== undefined) flags[place] = fromFlags[row]! & KEPT_FLAGS;
+  }
+}
+
+/** Mostly they are in order already; those of one time stay as they came. */
+function sortByTime({ times, values, flags }: SeriesOrder, from: number, to: number): void {
+  let at = from + 1;
+  while (at < to && times[at]! >= times[at - 1]!) at += 1;
+  if (at >= to) return;
+  const before = [times, values, flags].map((column) => column.slice(from, to)) as [
+    Float64Array,
+    Float64Array,
+    Uint8Array,
+  ];
+  const [timesBefore, valuesBefore, flagsBefore] = before;
+  const places = Uint32Array.from(timesBefore.keys());
+  places.sort((a, b) => timesBefore[a]! - timesBefore[b]! || a - b);
+  places.forEach((place, i) => {
+    times[from + i] = timesBefore[place]!;
+    values[from + i] = valuesBefore[place]!;
+    flags[from + i] = flagsBefore[place]!;
+  });
 }
 
 function grown<T extends Uint32Array | Int32Array>(from: T, into: T): T {

@@ -1,3 +1,4 @@
+import { SampleFlag } from '@millrace/model';
 import type { BinaryWriter } from '../connection/binary-writer.ts';
 import { bucketOfPack, PACK_SAMPLES_MAX, type Packs } from './pack-samples.ts';
 import { writeCopyHeader } from '../connection/copy-header.ts';
@@ -38,18 +39,18 @@ export function* encodePackedCopy(
 }
 
 function writePack(into: BinaryWriter, packs: Packs, pack: number): void {
-  const { samples, rows } = packs;
+  const { samples, flags } = packs;
+  const series = packs.series[pack]!;
   const from = packs.starts[pack]!;
   const to = packs.starts[pack + 1]!;
-  const first = rows[from]!;
   values.fit(packs, from, to);
   const isScaled = values.form !== 'floats';
   const step = stepOf(packs, from, to);
   into.reserve(ROW_BYTES + SAMPLE_BYTES * (to - from));
   into.int16(COLUMNS);
   into.int32(8);
-  into.uint32(samples.idHigh(first));
-  into.uint32(samples.idLow(first));
+  into.uint32(samples.idHigh(series));
+  into.uint32(samples.idLow(series));
   into.int32(8);
   into.time(bucketOfPack(packs, pack));
   into.int32(8);
@@ -69,13 +70,13 @@ function writePack(into: BinaryWriter, packs: Packs, pack: number): void {
   writeValues(into, 'small', to - from);
   writeValues(into, 'large', to - from);
   writeValues(into, 'floats', to - from);
-  if (samples.flagsOfAny === 0) {
+  if (packs.flagsOfAny === 0) {
     into.int32(-1);
     into.int32(-1);
     return;
   }
-  writePlaces(into, from, to, (i) => samples.isStale(rows[i]!));
-  writePlaces(into, from, to, (i) => samples.isUnverified(rows[i]!));
+  writePlaces(into, from, to, (i) => (flags[i]! & SampleFlag.stale) !== 0);
+  writePlaces(into, from, to, (i) => (flags[i]! & SampleFlag.unverified) !== 0);
 }
 
 /** Microseconds between all neighbours; undefined when that is not one number. */

@@ -72,7 +72,7 @@ export function placeSamples(
   const { head, rows, settings, nowUs, room } = params;
   const { samples } = head;
   const waiting = samples.count;
-  const series = samples.add(rows.samples, rows.verified);
+  const series = samples.meet(rows.samples, rows.verified);
   if (samples.count === 0) return { kind: 'head', cheaperFrom: 0 };
   // A clock that was set back must not let them wait until it has caught up.
   if (head.sinceUs === undefined || nowUs < head.sinceUs) head.sinceUs = nowUs;
@@ -84,7 +84,10 @@ export function placeSamples(
     samples.count >= perSeries.inAll * samples.seriesCount;
   const from = settings.densePerSeriesMin * samples.seriesCount;
   const cheaperFrom = from > settings.headRowsMin ? from : 0;
-  if (!isDue && !isDense && !isFull(samples, settings)) return { kind: 'head', cheaperFrom };
+  if (!isDue && !isDense && !isFull(samples, settings)) {
+    samples.keep();
+    return { kind: 'head', cheaperFrom };
+  }
   return {
     kind: 'packed',
     packs: packSamples(samples, room()),

@@ -1,23 +1,20 @@
+import { SampleFlag } from '@millrace/model';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { NOON_US, samplesOf, seriesOf } from '../../testing/entries.ts';
-import { HeadSamples } from './head-samples.ts';
 import { ScaledValues } from './scaled-values.ts';
 
 const UP = seriesOf('up');
 
 function fitted(values: readonly (number | undefined)[]): ScaledValues {
-  const samples = new HeadSamples();
-  const columns = samplesOf(
+  const { values: all, flags } = samplesOf(
     values.map((value, i) => ({
       ...{ series: UP, timeUs: NOON_US + i, value: value ?? NaN },
       stale: value === undefined,
     })),
   );
-  const rows = Uint32Array.from(values.keys());
-  samples.add(columns, rows);
   const scaled = new ScaledValues(values.length);
-  scaled.fit({ samples, rows, values: samples.values }, 0, values.length);
+  scaled.fit({ values: all, flags, flagsOfAny: SampleFlag.stale }, 0, values.length);
   return scaled;
 }
 

@@ -1,7 +1,8 @@
+import { SampleFlag } from '@millrace/model';
 import type { Packs } from './pack-samples.ts';
 
 /** Samples in order, of which some are one row. */
-type Valued = Pick<Packs, 'samples' | 'rows' | 'values'>;
+type Valued = Pick<Packs, 'values' | 'flags' | 'flagsOfAny'>;
 
 /** How the values of one packed row are written. */
 export type ValueForm = 'small' | 'large' | 'floats';
@@ -31,12 +32,12 @@ export class ScaledValues {
     this.#stale = new Uint8Array(rowsMax);
   }
 
-  fit({ samples, rows, values }: Valued, from: number, to: number): void {
+  fit({ values, flags, flagsOfAny }: Valued, from: number, to: number): void {
     const count = to - from;
     const { elements } = this;
     this.#stale.fill(0, 0, count);
-    for (let i = samples.flagsOfAny === 0 ? count : 0; i < count; i += 1) {
-      if (samples.isStale(rows[from + i]!)) this.#stale[i] = 1;
+    for (let i = flagsOfAny === 0 ? count : 0; i < count; i += 1) {
+      if ((flags[from + i]! & SampleFlag.stale) !== 0) this.#stale[i] = 1;
     }
     const divisor = this.#scale(values, from, count);
     let min = Infinity;
