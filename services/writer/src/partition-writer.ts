@@ -28,8 +28,8 @@ export interface PartitionWriterParams {
   events: WriterEvents;
   settings: WriterSettings;
   /**
-   * Of all partitions. While one is applied its samples are in memory several times over: as they
-   * were read, as columns, and in order.
+   * Of all partitions. While one is applied its samples are in memory twice: as they were read, and
+   * in order.
    */
   largeBatches: Turns;
   /** In which one of them is collected. */

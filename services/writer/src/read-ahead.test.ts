@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Cursors } from './cursors.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { SampleRooms } from './sample-room.ts';
-import { writerSettings } from './settings.ts';
+import { writerSettings, type WriterSettings } from './settings.ts';
 import { recordsOf, TEST_LOG_ID } from './testing/entry-sequence.ts';
 import { until } from './testing/expectations.ts';
 import { WriterBench } from './testing/writer-bench.ts';
@@ -123,11 +123,12 @@ describe('how many entries a batch may have', () => {
     turn = async (_signal: AbortSignal): Promise<() => void> => await Promise.resolve(() => {}),
     collectingTurn = turn,
     records = Infinity,
+    { clock = systemClock, ...more }: { clock?: Clock } & Partial<WriterSettings> = {},
   ) {
     await bench.append(RECORDS_OF_BACKLOG.slice(0, records));
-    const bounds = { batchEntriesMax: USUAL, largeBatchesMax: 1, backlogEntriesMax };
+    const bounds = { batchEntriesMax: USUAL, largeBatchesMax: 1, backlogEntriesMax, ...more };
     const ahead = new ReadAhead({
-      ...{ stream: openMemoryStream(bench.log), clock: systemClock, partition: 0, position: 0 },
+      ...{ stream: openMemoryStream(bench.log), clock, partition: 0, position: 0 },
       cursors: new Cursors(0, new Map([['live', MARK]])),
       settings: writerSettings({ ...bounds, batchObjectsMax: 10_000, readWaitMs: 20 }),
       ...{ turn, collectingTurn, rooms: new SampleRooms(1000) },
@@ -225,6 +226,30 @@ describe('how many entries a batch may have', () => {
     expect(fetched.batch.entries).toSatisfy((n: number) => isFull(n, 4 * USUAL));
     fetched.giveBack!();
     expect(given).toBe(1);
+    await ahead.close();
+  });
+
+  it('is filled with what lies in the log, however long that takes to read', async () => {
+    let nowUs = 0;
+    const clock: Clock = {
+      // Each look takes a while.
+      nowUs: () => (nowUs += 30_000),
+      sleep: async (_ms, signal) =>
+        await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(GONE))),
+    };
+    const collectingTurn = async () => await Promise.resolve(() => undefined);
+    const rates = { lingerEntriesPerSecondMin: 0.001, lingerMs: LINGER_MS };
+    const one = { clock, readBytesMax: 1, ...rates };
+    const { ahead, take } = await open(1e6, undefined, collectingTurn, Infinity, one);
+    ahead.applied(0, 10_000);
+    let beganUs: number;
+    do {
+      beganUs = nowUs;
+      for (let i = 0; i < 20; i += 1) await setImmediate();
+      // Until a usual batch is full.
+    } while (nowUs > beganUs);
+    expect(await take()).toSatisfy((n: number) => isFull(n, 4 * USUAL));
+    expect(nowUs - beganUs).toBeGreaterThan(LINGER_MS * 1000);
     await ahead.close();
   });
 

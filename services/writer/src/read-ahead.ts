@@ -279,7 +279,7 @@ export class ReadAhead {
       ? Math.min(leftOf(settings.backlogLingerMs, collectsSinceUs), untilPause(lingerMs))
       : Math.min(leftOf(lingerMs), untilPause(settings.lingerPauseMs));
     // What lies ready comes along.
-    const behindMs = this.#isBehind(batch) ? leftOf(lingerMs, collectsSinceUs) : 0;
+    const behindMs = this.#isBehind(batch) ? leftOf(settings.backlogReadMs, collectsSinceUs) : 0;
     const moreMs = Math.max(lingersMs, behindMs);
     return moreMs < 1 ? 0 : moreMs;
   }

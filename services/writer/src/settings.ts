@@ -19,9 +19,9 @@ export interface WriterSettings {
    * Where the store says that more entries in one transaction cost less, batches have more, and so
    * many are held of those batches in all partitions together: one is collected, and up to
    * `largeBatchesMax` others are applied, so that each may have as many as go into that number of
-   * batches. A collected sample takes 25 bytes, so these are 160 MB beside twice 15 MB of usual
+   * batches. A collected sample takes 25 bytes, so these are 200 MB beside twice 15 MB of usual
    * batches for each partition (one is applied while the next is collected; what is not used of
-   * that is given back by and by), and what is applied some hundred bytes of each sample more. The
+   * that is given back by and by), and what is applied as much of each sample once more. The
    * other bounds but that of objects grow in proportion. They are samples of very many series, of
    * which rows of few samples are all that there will be.
    */
@@ -45,6 +45,12 @@ export interface WriterSettings {
    */
   backlogAgeMs: number;
   backlogLingerMs: number;
+  /**
+   * A batch that may have more is filled with what lies in the log already, for so long at most: to
+   * read it takes a fraction of what it takes to apply in two what could be one, also where others
+   * keep the processors busy.
+   */
+  backlogReadMs: number;
 
   /** Bytes of one read of the log; they are decoded in one go. */
   readBytesMax: number;
@@ -78,13 +84,14 @@ export const DEFAULT_WRITER_SETTINGS: WriterSettings = {
   batchBytesMax: 16 * MIB,
   batchEntriesMax: 600_000,
   batchObjectsMax: 15_000,
-  backlogEntriesMax: 6_400_000,
+  backlogEntriesMax: 8_000_000,
   largeBatchesMax: 2,
   lingerEntriesPerSecondMin: 10_000,
   lingerMs: 1000,
   lingerPauseMs: 200,
   backlogAgeMs: 60_000,
   backlogLingerMs: 1500,
+  backlogReadMs: 5000,
   readBytesMax: MIB,
   readWaitMs: 1000,
   retryMsMin: 100,
