@@ -121,10 +121,18 @@ export class PieceMemory {
     return (this.bits.data[slot]! & PieceBit.changed) !== 0;
   }
 
+  /**
+   * Byte by byte: to ask for the buffer of so few numbers moves them out of the heap, which takes
+   * five times as long, and a million pieces are put out at once when windows end.
+   */
   fingerprint(slot: number): Uint8Array {
-    const lanes = new Uint32Array(4);
-    this.#writeLanes(slot, lanes, 0);
-    return new Uint8Array(lanes.buffer);
+    const bytes = new Uint8Array(16);
+    this.#writeLanes(slot, laneNumbers, 0);
+    for (let lane = 0; lane < 4; lane += 1) {
+      const number = laneNumbers[lane]!;
+      for (let byte = 0; byte < 4; byte += 1) bytes[4 * lane + byte] = number >>> (8 * byte);
+    }
+    return bytes;
   }
 
   /** The slot of the open piece of a window of the series whose key is at `at`, or -1. */
@@ -365,6 +373,8 @@ const SECOND_US = 1_000_000;
 
 /** What a window adds to each lane: numbers of its own would be made for every piece. */
 const mixed = new Uint32Array(4);
+/** Of a fingerprint. */
+const laneNumbers = new Uint32Array(4);
 
 /**
  * The key of a window is the output series' fingerprint xor what is mixed from edition, width and
