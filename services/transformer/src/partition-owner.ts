@@ -34,6 +34,7 @@ import {
   type OwnedPartition,
   type TakenOver,
 } from './take-over.ts';
+import type { Unpublished } from './unpublished.ts';
 
 export interface OwnerParts {
   stream: Stream;
@@ -46,6 +47,7 @@ export interface OwnerParts {
   settings: TransformerSettings;
   checkpoints: Checkpoints;
   largeCommits: LargeCommits;
+  unpublished: Unpublished;
   /** Versions of the rules after the one with this number, as far as they are known here. */
   versionsAfter: (number: number) => readonly RulesVersion[];
   /** Samples of a partition of that log that a person knows to be lost. */
@@ -91,6 +93,11 @@ export class PartitionOwner implements PartitionTask {
 
   stop(): void {
     this.#stopping.abort();
+  }
+
+  /** Whether it may fold on, or is to stop. */
+  get #hasRoomBeside(): boolean {
+    return this.#stopping.signal.aborted || this.#parts.unpublished.hasRoom(this.partition);
   }
 
   /** Gives up at once; the next owner folds again what was not committed. */
@@ -188,7 +195,7 @@ export class PartitionOwner implements PartitionTask {
   }
 
   async #foldOn(owned: TakenOver): Promise<void> {
-    const { stream, checkpoints } = this.#parts;
+    const { stream, checkpoints, unpublished } = this.#parts;
     const { partition } = this;
     const { head } = owned.fold;
     this.#folding = [];
@@ -214,6 +221,9 @@ export class PartitionOwner implements PartitionTask {
         // Others append: a tick that failed before is made up for.
         else progress.done('tick');
         this.#hasMore = records.length === 0 || isMuch(records, this.#parts.settings);
+        // Of all that wait here one folds, and what it puts out counts for the others.
+        while (!this.#hasRoomBeside) await unpublished.change(this.#stopping.signal);
+        if (this.#stopping.signal.aborted) break;
         const unfoldable = this.#fold(owned, records);
         publisher.pump(() => head.position);
         if (unfoldable !== undefined) throw unfoldable.error;
@@ -234,6 +244,7 @@ export class PartitionOwner implements PartitionTask {
       throw error;
     } finally {
       over.abort();
+      unpublished.note(partition, 0);
       await reader.close();
       await committer.settled();
     }
@@ -335,15 +346,17 @@ export class PartitionOwner implements PartitionTask {
   }
 
   #publisherFor({ builder }: OwnedPartition, signal: AbortSignal): Publisher {
-    const { producer, clock, events, settings } = this.#parts;
+    const { producer, clock, events, settings, unpublished } = this.#parts;
     const { progress } = this;
+    const { pendingBytesMax } = settings;
     return new Publisher({
       partition: this.partition,
       builder,
       producer,
       clock,
       signal,
-      pendingBytesMax: settings.pendingBytesMax,
+      pendingBytesMax,
+      onPending: (bytes) => unpublished.note(this.partition, bytes > pendingBytesMax ? bytes : 0),
       onSend: () => progress.begins('publish', clock.nowUs()),
       onRetry: (error) => {
         progress.failed('publish', error, clock.nowUs());

@@ -24,6 +24,8 @@ export interface TransformerSettings {
   recordBytesMax: number;
   /** Bytes of entries that may wait to be published before folding waits. */
   pendingBytesMax: number;
+  /** The same of all other partitions together that have more than that. */
+  pendingBesideBytesMax: number;
   /**
    * A partition that stopped for a reason that no retry mends is looked at again this often: a
    * person may have mended it.
@@ -42,6 +44,7 @@ export const DEFAULT_TRANSFORMER_SETTINGS: Omit<TransformerSettings, 'partitions
   commitMs: 5000,
   recordBytesMax: 800_000,
   pendingBytesMax: 8_388_608,
+  pendingBesideBytesMax: 33_554_432,
   lookAgainMs: 30_000,
   checkpoint: { ...DEFAULT_CHECKPOINT_SETTINGS, segmentBytes: 0 },
   stopMsMax: 10_000,

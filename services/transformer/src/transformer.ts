@@ -20,6 +20,7 @@ import { observe } from './observe.ts';
 import { LargeCommits } from './large-commits.ts';
 import { PartitionOwner } from './partition-owner.ts';
 import type { TransformerSettings } from './settings.ts';
+import { Unpublished } from './unpublished.ts';
 
 export interface TransformerComponents {
   stream: Stream;
@@ -109,7 +110,8 @@ function createLive(components: TransformerComponents, settings: TransformerSett
   const acknowledged = (partition: number, logId: string) => control.acknowledged(partition, logId);
   const known = { versionsAfter, acknowledged };
   const largeCommits = new LargeCommits();
-  const shared = { checkpoints, largeCommits, ...known };
+  const unpublished = new Unpublished(settings.pendingBesideBytesMax);
+  const shared = { checkpoints, largeCommits, unpublished, ...known };
   const parts = { stream, archived, state, producer, clock, events, settings, ...shared };
   let hasGivenUp = false;
   const owned = new OwnedPartitions(
