@@ -149,6 +149,8 @@ export function planRun(seed: number): SimPlan {
       offlineUsMax: random.pick([30, 120]) * SECOND_US,
       odd: random.pick([0, 0.2, 0.5]),
       skewUsMax: random.pick([SECOND_US, 4 * MINUTE_US, 8 * MINUTE_US]),
+      // Drawn apart: it came later than the seeds, of which those that are kept have none.
+      steadySeries: new Random(seed ^ 0xf3a).chance(0.25) ? 6 : 0,
     },
     senders: {
       parallelMax: 1 + random.int(12),

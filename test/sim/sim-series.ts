@@ -51,6 +51,14 @@ export function simSeriesOf(producer: number): SimSeries[] {
   );
 }
 
+/** Of the producer that leaves nothing out: counters, which have increases. */
+export function steadySeriesOf(count: number): SimSeries[] {
+  return Array.from({ length: count }, (_, i) => ({
+    labels: { __name__: 'steady', job: i % 2 === 0 ? 'a' : 'b', instance: `s${i}` },
+    ...{ kind: SampleKind.cumulative, isHistogram: false, isUntimed: false, value: 0, sent: [] },
+  }));
+}
+
 /** What a series has at a time. `serial` tells samples apart that nothing else does. */
 export function nextSample(
   series: SimSeries,

@@ -5,7 +5,13 @@ import { encodeSimRequest } from './encode-sim-request.ts';
 import type { Random } from './random.ts';
 import { sampleKey } from './sample-key.ts';
 import { besidesOf, isRemote, type SimBesides } from './sim-besides.ts';
-import { contradicting, nextSample, simSeriesOf, type SimSeries } from './sim-series.ts';
+import {
+  contradicting,
+  nextSample,
+  simSeriesOf,
+  steadySeriesOf,
+  type SimSeries,
+} from './sim-series.ts';
 
 /** One request of a producer: what it sends until it is answered. */
 export interface SimRequest extends PushedRequest, SimBesides {
@@ -24,6 +30,8 @@ export interface WorkloadPlan {
   odd: number;
   /** By how much the producers' clocks may be wrong, either way. */
   skewUsMax: number;
+  /** Series of one more producer, which sends all of them in each request, some steps at a time. */
+  steadySeries: number;
 }
 
 interface SimProducer {
@@ -36,6 +44,9 @@ interface SimProducer {
 
 /** Steps a producer can keep while nobody takes them. */
 const BACKLOG_STEPS_MAX = 40;
+
+/** So many steps the steady producer keeps, and then sends, a request for each. */
+const STEADY_STEPS = 8;
 
 /** Requests that may be sent again as others. */
 const RECENT_MAX = 40;
@@ -52,6 +63,7 @@ export class Workload {
   readonly #random: Random;
   readonly #plan: WorkloadPlan;
   readonly #producers: SimProducer[];
+  readonly #steady: SimProducer;
   /** Keys of samples that came out of turn. */
   readonly #odd = new Set<string>();
   readonly #recent: (readonly TestSample[])[] = [];
@@ -61,12 +73,15 @@ export class Workload {
   constructor(random: Random, plan: WorkloadPlan, startUs: number) {
     this.#random = random;
     this.#plan = plan;
+    const firstUs = Math.floor(startUs / plan.stepUs) * plan.stepUs;
     this.#producers = Array.from({ length: plan.producers }, (_, p) => ({
       series: simSeriesOf(p),
       skewUs: random.chance(0.4) ? random.int(2 * plan.skewUsMax + 1) - plan.skewUsMax : 0,
-      nextUs: Math.floor(startUs / plan.stepUs) * plan.stepUs,
+      nextUs: firstUs,
       offlineUntilUs: 0,
     }));
+    const series = steadySeriesOf(plan.steadySeries);
+    this.#steady = { series, skewUs: 0, nextUs: firstUs, offlineUntilUs: 0 };
     for (const producer of this.#producers) {
       producer.nextUs += Math.floor(producer.skewUs / plan.stepUs) * plan.stepUs;
     }
@@ -97,22 +112,22 @@ export class Workload {
       return this.#catchUp(producer, nowUs);
     });
     if (random.chance(plan.odd)) requests.push(...this.#oddRequests());
+    const keptUs = nowUs - this.#steady.nextUs;
+    if (keptUs >= STEADY_STEPS * plan.stepUs) requests.push(...this.#steadyRequests(nowUs));
     return requests;
   }
 
   /** Everybody is back, and sends what he has left. */
   rest(nowUs: number): SimRequest[] {
-    return this.#producers.flatMap((producer) => this.#catchUp(producer, nowUs));
+    const requests = this.#producers.flatMap((producer) => this.#catchUp(producer, nowUs));
+    return [...requests, ...this.#steadyRequests(nowUs)];
   }
 
   #catchUp(producer: SimProducer, nowUs: number): SimRequest[] {
     const random = this.#random;
     const requests: SimRequest[] = [];
     const { stepUs } = this.#plan;
-    // What its own buffer could not hold is lost, before it ever was anybody's.
-    const lost =
-      Math.floor((nowUs + producer.skewUs - producer.nextUs) / stepUs) - BACKLOG_STEPS_MAX;
-    if (lost > 0) producer.nextUs += lost * stepUs;
+    this.#forget(producer, nowUs);
     while (producer.nextUs <= nowUs + producer.skewUs) {
       const samples: TestSample[] = [];
       const steps = 1 + random.int(4);
@@ -121,6 +136,28 @@ export class Workload {
         producer.nextUs += stepUs;
       }
       requests.push(...this.#requestsOf(samples));
+    }
+    return requests;
+  }
+
+  /** What its own buffer could not hold is lost, before it ever was anybody's. */
+  #forget(producer: SimProducer, nowUs: number): void {
+    const { stepUs } = this.#plan;
+    const lost =
+      Math.floor((nowUs + producer.skewUs - producer.nextUs) / stepUs) - BACKLOG_STEPS_MAX;
+    if (lost > 0) producer.nextUs += lost * stepUs;
+  }
+
+  /** Records of one layout, behind one another: those are folded together. */
+  #steadyRequests(nowUs: number): SimRequest[] {
+    const steady = this.#steady;
+    const requests: SimRequest[] = [];
+    if (steady.series.length === 0) return requests;
+    const random = this.#random;
+    this.#forget(steady, nowUs);
+    for (; steady.nextUs <= nowUs; steady.nextUs += this.#plan.stepUs) {
+      const moment = { random, timeUs: steady.nextUs, serial: this.#nextSerial };
+      requests.push(this.#request(steady.series.map((one) => nextSample(one, moment))));
     }
     return requests;
   }

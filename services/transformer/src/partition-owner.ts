@@ -8,18 +8,14 @@ import {
 } from '@millrace/runtime';
 import type { StateStore } from '@millrace/state';
 import { TOPIC_EVENTS, type Producer, type Stream, type StreamRecord } from '@millrace/stream';
-import {
-  ColumnRoom,
-  decodeEventsRecord,
-  encodeEventsRecord,
-  EventsRecordKind,
-} from '@millrace/wire';
+import { ColumnRoom, encodeEventsRecord, EventsRecordKind } from '@millrace/wire';
 import type { RulesVersion } from '@millrace/control';
 import { recordDigest } from '@millrace/checkpoint';
 import { BarrierCompleter } from './barrier-completer.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import { Committer } from './committer.ts';
 import { countBatch, lostSamples } from './count-batch.ts';
+import { AT_ONCE_MAX, decodeTogether } from './decode-together.ts';
 import type { TransformerEvents } from './events.ts';
 import { samplesLost } from './fold/fold-errors.ts';
 import type { PartitionHead } from './fold/partition-state.ts';
@@ -60,7 +56,7 @@ export class PartitionOwner implements PartitionTask {
   readonly #parts: OwnerParts;
   readonly #backoff: Backoff;
   readonly progress: OwnerProgress;
-  /** A record is folded before the next is read. */
+  /** Records are folded before others are read into it. */
   readonly #room = new ColumnRoom();
   /** Those at hand; empty between them. */
   #folding: readonly StreamRecord[] = [];
@@ -308,27 +304,26 @@ export class PartitionOwner implements PartitionTask {
   ): { error: unknown } | undefined {
     if (records.length === 0) return undefined;
     const batch = countBatch(fold);
+    const { head } = fold;
+    const begun = head.position;
     let unfoldable: { error: unknown } | undefined;
-    const folded: StreamRecord[] = [];
     this.#folding = records;
-    for (const record of records) {
-      if (record.offset !== fold.head.position) {
-        throw new Error(`record ${record.offset} was read at position ${fold.head.position}`);
+    try {
+      while (head.position < begun + records.length) {
+        const from = head.position - begun;
+        const some = { from, position: head.position, samplesMax: AT_ONCE_MAX, room: this.#room };
+        fold.applyAll(decodeTogether(records, some));
       }
-      try {
-        fold.apply(decodeEventsRecord(record.payload, this.#room), record.appendTimeUs);
-      } catch (error) {
-        if (errorKind(error) !== 'permanent') throw error;
-        unfoldable = { error };
-        break;
-      }
-      folded.push(record);
+    } catch (error) {
+      if (errorKind(error) !== 'permanent') throw error;
+      unfoldable = { error };
     }
     this.#folding = [];
+    const folded = records.slice(0, head.position - begun);
     const last = folded.at(-1);
-    if (last !== undefined) fold.head.lastDigest = recordDigest(last.payload);
+    if (last !== undefined) head.lastDigest = recordDigest(last.payload);
     this.progress.folded(
-      fold.head.position,
+      head.position,
       folded.map(({ appendTimeUs }) => appendTimeUs),
     );
     this.#parts.events.folded(this.partition, batch.done(folded));

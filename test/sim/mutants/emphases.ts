@@ -15,6 +15,14 @@ const CHECKPOINTS = {
 
 /** Mixtures in which rare cases are frequent: a mutant is found in few seeds. */
 export const Emphasis = {
+  /** Records of the same series follow one another, and are folded together. */
+  steady: {
+    activeSeconds: 120,
+    workload: { producers: 1, stepUs: 2 * SECOND_US, steadySeries: 6 },
+    senders: { parallelMax: 8, outOfTurn: 0 },
+    // Whoever begins anew says all labels again, and records that do are folded alone.
+    fates: { receivers: 0 },
+  },
   /** Much comes late, out of turn, and again. */
   backlogs: {
     workload: {

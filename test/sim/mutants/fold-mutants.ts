@@ -197,4 +197,15 @@ export const FOLD_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'raw samples of records that are folded together are not put out',
+    emphasis: Emphasis.steady,
+    patches: [
+      {
+        file: `${FOLD}/partition-fold.ts`,
+        text: 'if (placement.keepRaw) this.#out.samples(joint.keys(number), record, 0, length);',
+        replacement: 'void number;',
+      },
+    ],
+  },
 ];

@@ -10,8 +10,11 @@ export const PROTOCOL_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${STAGE}/partition-owner.ts`,
-        text: 'fold.apply(decodeEventsRecord(record.payload, this.#room), record.appendTimeUs);',
-        replacement: 'fold.apply(decodeEventsRecord(record.payload), this.#parts.clock.nowUs());',
+        text: 'fold.applyAll(decodeTogether(records, some));',
+        replacement: `const appendTimeUs = this.#parts.clock.nowUs();
+        fold.applyAll(
+          decodeTogether(records, some).map(({ record }) => ({ record, appendTimeUs })),
+        );`,
       },
     ],
   },

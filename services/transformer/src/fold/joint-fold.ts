@@ -2,7 +2,6 @@ import { SampleKind } from '@millrace/model';
 import type { DataRecord } from '@millrace/wire';
 import { PIECE_FIELDS, PieceField } from '../memory/piece-memory.ts';
 import { increaseBetween } from './increase.ts';
-import { isCounter } from './increase-fold.ts';
 import { JointGroup, type JointColumn } from './joint-group.ts';
 import type { FoldTables } from './partition-state.ts';
 import {
@@ -18,7 +17,7 @@ import type { SeriesPlacement } from './series-placement.ts';
 import { maxOf, minOf } from './window-fold.ts';
 
 /** Fewer samples of each series, on an average, are folded one record after the other. */
-const ROWS_MIN = 2;
+export const ROWS_MIN = 2;
 const RECORDS_MAX = 1024;
 
 // As in `quick-windows.ts`: to the engine these are numbers.
@@ -68,6 +67,7 @@ export class JointFold {
   /** By slot of a series: when it was found in a layout at hand the last time. */
   #found = new Float64Array(256);
   #turn = 0;
+  #hasLooked = false;
   /** No record at hand has a partition time at or above it. */
   #untilUs = -Infinity;
   /** Of the records of a group: where their values begin, and their times. */
@@ -85,6 +85,7 @@ export class JointFold {
     this.#count = 0;
     this.#placement = undefined;
     this.#turn += 1;
+    this.#hasLooked = false;
     this.#untilUs = untilUs;
   }
 
@@ -96,6 +97,16 @@ export class JointFold {
   /** Of a record that was added. */
   timeUs(number: number): number {
     return this.#times[number]!;
+  }
+
+  /** Of a record that was added the fingerprints of its series, four lanes each. */
+  keys(number: number): Uint32Array {
+    return this.#groupOf[number]!.layout.keys;
+  }
+
+  /** Whether series were looked at since it began: all else that is asked costs nothing. */
+  get hasLooked(): boolean {
+    return this.#hasLooked;
   }
 
   /** Whether there is so much of each series that it is worth it. */
@@ -156,6 +167,7 @@ export class JointFold {
   }
 
   #lookAt(layout: RecordLayout, kind: number, timeUs: number): JointGroup | undefined {
+    this.#hasLooked = true;
     const { series } = this.#tables;
     const slots = series.seen.data.length;
     if (this.#found.length < slots) {
@@ -188,7 +200,9 @@ export class JointFold {
   }
 
   /** As `QuickFold` remembers one sample after the other; all series are full. */
-  #remember({ layout: { slots }, rows, kind, series: length }: JointGroup, atUs: number): void {
+  #remember(group: JointGroup, atUs: number): void {
+    const { rows, kind, series: length, canGrow } = group;
+    const { slots } = group.layout;
     const { series } = this.#tables;
     const { width } = series;
     const heads = series.head.data;
@@ -201,7 +215,8 @@ export class JointFold {
     const count = rows.length;
     const kept = Math.max(0, count - width);
     const stepUs = shortestStep(times, count);
-    if (this.#placement!.wantsIncrease) this.#findIncreases(slots, { length, count, kind });
+    if (this.#placement!.wantsIncrease && canGrow)
+      this.#findIncreases(slots, { length, count, kind });
     for (let j = 0; j < length; j += 1) {
       const slot = slots[j]!;
       const first = slot * width;
@@ -238,7 +253,6 @@ export class JointFold {
     const lastStarts = series.start.data;
     const seenTimes = series.times.data;
     const seenValues = series.values.data;
-    const counts = isCounter(kind);
     const isDelta = kind === SampleKind.delta;
     for (let j = 0; j < length; j += 1) {
       const slot = slots[j]!;
@@ -251,8 +265,8 @@ export class JointFold {
         const at = starts[k]! + j;
         const timeUs = times[k]!;
         const value = values[at]!;
-        if (counts) increases[at] = increaseBetween(previousUs, previous, timeUs, value, startUs);
-        else increases[at] = isDelta ? value : 0;
+        if (isDelta) increases[at] = value;
+        else increases[at] = increaseBetween(previousUs, previous, timeUs, value, startUs);
         previousUs = timeUs;
         previous = value;
       }
@@ -260,7 +274,10 @@ export class JointFold {
   }
 
   /** All samples of each series into the piece of its own. */
-  #foldOwn({ pieces, rows, series: length }: JointGroup, { number, wants }: JointColumn): void {
+  #foldOwn(group: JointGroup, { number, wants: wanted }: JointColumn): void {
+    const { pieces, rows, series: length } = group;
+    const wants = wantsOfGroup(group, wanted);
+    const grows = (wants & WANTS_INCREASE) !== 0;
     const numbers = this.#tables.windows.pieces.numbers.data;
     const [starts, times] = [this.#rowStarts, this.#rowTimes];
     const [values, increases] = [this.#values, this.#increases];
@@ -279,13 +296,13 @@ export class JointFold {
         sum += value;
         if (!(value >= min)) min = minOf(min, value);
         if (!(value <= max)) max = maxOf(max, value);
-        increase += increases[at]!;
+        if (grows) increase += increases[at]!;
       }
       numbers[n + COUNT]! += count;
       if ((wants & WANTS_SUM) !== 0) numbers[n + SUM] = sum;
       if ((wants & WANTS_MIN) !== 0) numbers[n + MIN] = min;
       if ((wants & WANTS_MAX) !== 0) numbers[n + MAX] = max;
-      if ((wants & WANTS_INCREASE) !== 0) numbers[n + INCREASE] = increase;
+      if (grows) numbers[n + INCREASE] = increase;
       // They ascend: only the first may be before what was first, and the last is the last.
       if (firstUs < numbers[n + FIRST_TIME_US]!) {
         numbers[n + FIRST_TIME_US] = firstUs;
@@ -299,11 +316,13 @@ export class JointFold {
   }
 
   /** Record by record into pieces that several series share. */
-  #foldOutputs({ number, wants }: JointColumn): void {
+  #foldOutputs({ number, wants: wanted }: JointColumn): void {
     const numbers = this.#tables.windows.pieces.numbers.data;
     const [values, increases] = [this.#values, this.#increases];
     for (let record = 0; record < this.#count; record += 1) {
-      const { pieces, series } = this.#groupOf[record]!;
+      const group = this.#groupOf[record]!;
+      const { pieces, series } = group;
+      const wants = wantsOfGroup(group, wanted);
       const start = this.#starts[record]!;
       const timeUs = this.#times[record]!;
       const begin = number * series;
@@ -313,6 +332,11 @@ export class JointFold {
       }
     }
   }
+}
+
+/** What no sample adds to is left as it is: increases of these were not looked for. */
+function wantsOfGroup({ canGrow }: JointGroup, wants: number): number {
+  return canGrow ? wants : wants & ~WANTS_INCREASE;
 }
 
 /** One sample of each series, all of one time and kind, with a value and nothing beside. */

@@ -1,7 +1,9 @@
+import { SampleKind } from '@millrace/model';
 import { PIECE_FIELDS, PieceField } from '../memory/piece-memory.ts';
 import type { SeriesMemory } from '../memory/series-memory.ts';
 import { GAP_STEPS } from './dedupe.ts';
 import type { EditionPlan } from './edition-plan.ts';
+import { isCounter } from './increase-fold.ts';
 import type { FoldTables } from './partition-state.ts';
 import type { RecordLayout } from './record-layouts.ts';
 import { NO_SHAPE, type SeriesPlacement } from './series-placement.ts';
@@ -40,6 +42,8 @@ interface Finding {
 export class JointGroup {
   readonly layout: RecordLayout;
   readonly kind: number;
+  /** Whether its samples may add to increases: those of other kinds never do. */
+  readonly canGrow: boolean;
   /** How many series there are. */
   readonly series: number;
   /** Numbers of its records among those at hand, ascending. */
@@ -57,6 +61,7 @@ export class JointGroup {
   constructor(layout: RecordLayout, kind: number) {
     this.layout = layout;
     this.kind = kind;
+    this.canGrow = isCounter(kind) || kind === SampleKind.delta;
     this.series = layout.slots.length;
     this.pieces = layout.room;
   }
@@ -116,7 +121,7 @@ export class JointGroup {
       const placement = placements.find(slot);
       if (placement === undefined) return undefined;
       if (first === undefined) {
-        if (!isFoldable(placement)) return undefined;
+        if (placement.shape === NO_SHAPE) return undefined;
         first = placement;
       }
       const definedUs = placement.beside.length === 0 ? definedUntilUs : besideUntilUs;
@@ -195,9 +200,4 @@ export class JointGroup {
     }
     return true;
   }
-}
-
-/** What is put out sample by sample, or counted as late, is left to the usual way. */
-function isFoldable({ shape, keepRaw, targets }: SeriesPlacement): boolean {
-  return shape !== NO_SHAPE && !keepRaw && targets.length === 0;
 }

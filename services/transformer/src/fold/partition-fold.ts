@@ -15,7 +15,9 @@ import { DataFold, type FoldCounts, type PartVerdict } from './data-fold.ts';
 import { EDITION_OVERLAP_US, type EditionsChange } from './editions.ts';
 import { foldVersionUnknown, noBarrier } from './fold-errors.ts';
 import { createTables, type FoldTables, type PartitionHead } from './partition-state.ts';
-import { JointFold } from './joint-fold.ts';
+import { JointFold, ROWS_MIN } from './joint-fold.ts';
+import { mayRepeat } from './record-layouts.ts';
+import { isLate } from './quick-windows.ts';
 import { readBarrier, type ReadBarrier } from './read-barrier.ts';
 
 export { FOLD_VERSION } from '@millrace/wire';
@@ -96,18 +98,16 @@ export class PartitionFold {
    * that can be are folded together, which changes nothing of what comes of them.
    */
   applyAll(records: readonly AppendedRecord[]): void {
+    // Of fewer none come twice.
+    const lastTry = mayRepeat(records, ROWS_MIN) ? records.length - ROWS_MIN : -1;
     for (let i = 0; i < records.length;) {
       const before = i;
-      if (this.#alone === 0) i = this.#applyTogether(records, i);
+      if (i <= lastTry && this.#alone === 0) i = this.#applyTogether(records, i);
       if (i > before) {
         this.#aloneNext = 1;
         continue;
       }
-      if (this.#alone === 0) {
-        this.#alone = this.#aloneNext;
-        this.#aloneNext = Math.min(ALONE_MAX, 2 * this.#aloneNext);
-      }
-      this.#alone -= 1;
+      this.#alone = Math.max(0, this.#alone - 1);
       this.apply(records[i]!.record, records[i]!.appendTimeUs);
       i += 1;
     }
@@ -137,7 +137,12 @@ export class PartitionFold {
       if (!joint.add(record)) break;
       moments.push({ partitionTimeUs, offset: head.position + i - from });
     }
-    return joint.isWorthIt ? this.#foldTogether(records, from) : from;
+    if (joint.isWorthIt) return this.#foldTogether(records, from);
+    if (joint.hasLooked) {
+      this.#alone = this.#aloneNext;
+      this.#aloneNext = Math.min(ALONE_MAX, 2 * this.#aloneNext);
+    }
+    return from;
   }
 
   #meetsBoundary({ settings, editions }: FoldTables, timeUs: number): boolean {
@@ -172,9 +177,7 @@ export class PartitionFold {
       isStopped = part === undefined || part.seenBefore;
       if (isStopped) again = part;
       else {
-        data.count(record.values.length, joint.placement);
-        head.largestTimeUs = Math.max(head.largestTimeUs, joint.timeUs(count));
-        this.counts.together += record.values.length;
+        this.#putOutTogether(record, count);
         count += 1;
       }
     }
@@ -187,6 +190,22 @@ export class PartitionFold {
     this.#bound(head.position);
     head.position += 1;
     return from + count + 1;
+  }
+
+  /** What each record has of its own. `number`: among those that are folded together. */
+  #putOutTogether(record: DataRecord, number: number): void {
+    const { head } = this;
+    const joint = this.#joint!;
+    const { placement } = joint;
+    const { length } = record.values;
+    const timeUs = joint.timeUs(number);
+    this.#data!.count(length, placement);
+    if (placement.keepRaw) this.#out.samples(joint.keys(number), record, 0, length);
+    if (timeUs < head.watermarkUs && isLate(timeUs, placement.targets, head.watermarkUs)) {
+      this.counts.late += length;
+    }
+    head.largestTimeUs = Math.max(head.largestTimeUs, timeUs);
+    this.counts.together += length;
   }
 
   #check(record: EventsRecord, offset: number): ReadBarrier | undefined {

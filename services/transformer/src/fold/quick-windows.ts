@@ -273,7 +273,8 @@ export class QuickWindows {
   }
 }
 
-function isLate(timeUs: number, targets: readonly Target[], watermarkUs: number): boolean {
+/** Whether the watermark had passed the first window of a time, of any of these targets. */
+export function isLate(timeUs: number, targets: readonly Target[], watermarkUs: number): boolean {
   return targets.some(({ plan }) => {
     const widthUs = plan.widthsUs[0]!;
     return (Math.floor(timeUs / widthUs) + 1) * widthUs <= watermarkUs;

@@ -1,4 +1,5 @@
 import { FINGERPRINT_BYTES } from '@millrace/model';
+import { EventsRecordKind, type EventsRecord } from '@millrace/wire';
 
 /** Series of all layouts that are remembered: more of them, and all are forgotten. */
 const SERIES_MAX = 65_536;
@@ -44,6 +45,24 @@ export class RecordLayouts {
     this.#known.set(begin, layout);
     return layout;
   }
+}
+
+/**
+ * Whether so many of the data records have the series of another one that each layout comes, on an
+ * average, `times` times. Told by their first series: cheap, and no more than a guess.
+ */
+export function mayRepeat(
+  records: readonly Readonly<{ record: EventsRecord }>[],
+  times: number,
+): boolean {
+  const begins = new Set<number>();
+  let data = 0;
+  for (const { record } of records) {
+    if (record.kind !== EventsRecordKind.data) continue;
+    data += 1;
+    begins.add(beginOf(record.fingerprints));
+  }
+  return data > 0 && begins.size * times <= data;
 }
 
 function isOf({ fingerprints: own }: RecordLayout, fingerprints: Uint8Array): boolean {

@@ -8,13 +8,9 @@ import {
   type Stream,
   type StreamRecord,
 } from '@millrace/stream';
-import {
-  ColumnRoom,
-  decodeEventsRecord,
-  EventsRecordKind,
-  type EventsRecord,
-} from '@millrace/wire';
+import { ColumnRoom } from '@millrace/wire';
 import { Committer } from '../committer.ts';
+import { AT_ONCE_MAX, decodeTogether, samplesOf } from '../decode-together.ts';
 import type { AppendedRecord } from '../fold/partition-fold.ts';
 import { LargeCommits } from '../large-commits.ts';
 import { Publisher } from '../publisher.ts';
@@ -51,7 +47,6 @@ const PRESSED_LOOK_MS = 100;
 const PRESSED_MS_MAX = 2000;
 /** Samples that are folded in one go: so many that it takes no longer than half a slice. */
 const AT_ONCE_MIN = 4096;
-const AT_ONCE_MAX = 65_536;
 
 /** One stretch of a job's work: it resolves when the job is over, or is to rest. */
 export async function workOnJob(parts: JobSessionParts): Promise<void> {
@@ -235,38 +230,14 @@ class JobSession {
     this.#sliceUs = clock.nowUs();
   }
 
-  /**
-   * Those from number `from` on that are folded in one go: one, where a rate has to be held. One
-   * that cannot be read is told once it is the next: it may lie behind the job's end.
-   */
+  /** Those from number `from` on that are folded in one go: one, where a rate has to be held. */
   #decode(records: readonly StreamRecord[], from: number): AppendedRecord[] {
-    const { position } = this.#found.fold.head;
-    const samplesMax = this.#parts.progress.samples.isBounded ? 0 : this.#atOnceMax;
-    const some: AppendedRecord[] = [];
-    this.#room.release();
-    this.#room.hold();
-    let samples = 0;
-    do {
-      const { offset, payload, appendTimeUs } = records[from + some.length]!;
-      if (offset !== position + some.length) {
-        throw new Error(`record ${offset} was read at position ${position + some.length}`);
-      }
-      const record = this.#tryDecode(payload, some.length === 0);
-      if (record === undefined) break;
-      some.push({ record, appendTimeUs });
-      samples += samplesOf(record);
-    } while (samples < samplesMax && from + some.length < records.length);
-    return some;
-  }
-
-  /** Undefined: it cannot be read, and is not the next one. */
-  #tryDecode(payload: Uint8Array, isNext: boolean): EventsRecord | undefined {
-    try {
-      return decodeEventsRecord(payload, this.#room);
-    } catch (error) {
-      if (isNext) throw error;
-      return undefined;
-    }
+    return decodeTogether(records, {
+      from,
+      position: this.#found.fold.head.position,
+      samplesMax: this.#parts.progress.samples.isBounded ? 0 : this.#atOnceMax,
+      room: this.#room,
+    });
   }
 
   /** False: among them is the barrier that began the candidate. */
@@ -357,10 +328,6 @@ class JobSession {
       this.#publisher,
     );
   }
-}
-
-function samplesOf(record: EventsRecord): number {
-  return record.kind === EventsRecordKind.data ? record.values.length : 0;
 }
 
 function outrun({ candidate, partition }: JobKey): MillraceError {

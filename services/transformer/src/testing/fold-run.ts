@@ -65,6 +65,8 @@ interface RunOptions {
   /** Whether to save the state after this offset and go on from what was saved. */
   restartAfter?: (offset: number) => boolean;
   recordBytesMax?: number;
+  /** Records that are read and folded in one go; left out: one after the other. */
+  together?: number;
   /** Pages of a state to go on from: the log is that behind its position. */
   from?: ReadonlyMap<string, Uint8Array>;
 }
@@ -93,16 +95,17 @@ export function runFold(log: readonly LoggedRecord[], options: RunOptions = {}):
       entries.push(...listEntries(record.payload));
     }
   };
-  for (const [i, { record, appendTimeUs }] of log.entries()) {
-    const offset = base + i;
-    const payload = encodeEventsRecord(record);
-    fold.apply(decodeEventsRecord(payload, room), appendTimeUs);
-    room.reset();
-    room.bytes(ROOM_BYTES).fill(0xee);
-    // As a reader's buffer that is used again: nothing may point into it any more.
-    payload.fill(0xee);
-    if (options.cutAfter?.(offset)) drain();
-    if (!options.restartAfter?.(offset)) continue;
+  const { together = 1, cutAfter, restartAfter } = options;
+  for (let next = 0; next < log.length;) {
+    let last = next;
+    const ends = (): boolean =>
+      cutAfter?.(base + last) === true || restartAfter?.(base + last) === true;
+    while (last + 1 < Math.min(log.length, next + together) && !ends()) last += 1;
+    const offset = base + last;
+    applyAll({ fold, room }, log.slice(next, last + 1));
+    next = last + 1;
+    if (cutAfter?.(offset)) drain();
+    if (!restartAfter?.(offset)) continue;
     drain();
     for (const [key, page] of takePages(fold.head, fold.tables)) {
       if (page === undefined) saved.delete(key);
@@ -114,6 +117,25 @@ export function runFold(log: readonly LoggedRecord[], options: RunOptions = {}):
   }
   drain();
   return { entries, sealed, fold, saved };
+}
+
+/** As a reader does whose memory is used again: nothing may point into it any more. */
+function applyAll(
+  { fold, room }: Readonly<{ fold: PartitionFold; room: ColumnRoom }>,
+  log: readonly LoggedRecord[],
+): void {
+  const payloads = log.map(({ record }) => encodeEventsRecord(record));
+  room.release();
+  room.hold();
+  const read = payloads.map((payload, i) => {
+    return { record: decodeEventsRecord(payload, room), appendTimeUs: log[i]!.appendTimeUs };
+  });
+  const [first] = read;
+  if (read.length > 1) fold.applyAll(read);
+  else fold.apply(first!.record, first!.appendTimeUs);
+  room.release();
+  room.bytes(ROOM_BYTES).fill(0xee);
+  for (const payload of payloads) payload.fill(0xee);
 }
 
 /** Entries as one string each, address included: equal strings are equal entries. */

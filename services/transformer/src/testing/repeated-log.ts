@@ -25,6 +25,8 @@ export interface RepeatedLogParams {
   /** Of a hundred records so many are unusual in some way. */
   unusualPercent: number;
   foldVersion: number;
+  /** What is in force; left out: no rules but the built-in one. */
+  rules?: RuleFile;
 }
 
 /**
@@ -57,12 +59,13 @@ class RepeatedLog {
 
   constructor(seed: number, params: RepeatedLogParams) {
     const { steps, unusualPercent, foldVersion, stepUs = 7000, senders = KINDS.length } = params;
+    const { rules = { rules: [] } as RuleFile } = params;
     this.#stepUs = stepUs;
     const settings = {
       ...{ rememberedTimesMax: REMEMBERED, latenessUs: 5 * SECOND, seriesMax: 40, piecesMax: 200 },
       identityHorizonUs: 30 * SECOND,
     };
-    this.log = logStart({ rules: [] } as RuleFile, settings, foldVersion);
+    this.log = logStart(rules, settings, foldVersion);
     this.#random = randomOf(seed);
     for (let step = 0; step < steps; step += 1) {
       this.#nowUs += JUMPS_US.get(step) ?? 0;
