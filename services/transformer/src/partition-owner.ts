@@ -100,6 +100,8 @@ export class PartitionOwner implements PartitionTask {
   kill(): void {
     this.#stopping.abort();
     this.#killing.abort();
+    // Now: what it waits for may take long, and its successor begins meanwhile.
+    this.#parts.unpublished.note(this.partition, 0);
   }
 
   /** Resolves when it was told to stop; rejects with a defect. */
@@ -240,7 +242,7 @@ export class PartitionOwner implements PartitionTask {
       throw error;
     } finally {
       over.abort();
-      unpublished.note(partition, 0);
+      if (!this.#killing.signal.aborted) unpublished.note(partition, 0);
       await reader.close();
       await committer.settled();
     }

@@ -10,7 +10,7 @@ interface PublisherParts {
   /** Ends everything: what is not appended by then is folded again by the next owner. */
   signal: AbortSignal;
   pendingBytesMax: number;
-  /** Told of what waits to be published; of nothing while appends fail. */
+  /** Told of what waits to be published until the signal; of nothing while appends fail. */
   onPending?: (bytes: number) => void;
   /** A record is sent; until it is published, or tried again, nobody knows what became of it. */
   onSend: () => void;
@@ -39,7 +39,7 @@ export class Publisher {
   /** Publishes everything decided below `position` (a function: it moves on meanwhile). */
   pump(position: () => number): void {
     this.#position = position;
-    this.#parts.onPending?.(this.#pendingBytes());
+    this.#tellPending(this.#pendingBytes());
     if (this.#failure !== undefined || this.#running !== undefined) return;
     this.#running = this.#run().then(
       () => this.#settle(),
@@ -75,14 +75,14 @@ export class Publisher {
       await this.#append(record);
       // Only now: `settled` looks for it among the sealed ones.
       builder.sealed.shift();
-      this.#parts.onPending?.(this.#pendingBytes());
+      this.#tellPending(this.#pendingBytes());
       this.#parts.onPublished(record);
       this.#wake();
     }
   }
 
   async #append(record: SealedRecord): Promise<void> {
-    const { producer, partition, clock, signal, onSend, onRetry, onPending } = this.#parts;
+    const { producer, partition, clock, signal, onSend, onRetry } = this.#parts;
     const backoff = createBackoff({ clock });
     onSend();
     for (;;) {
@@ -93,10 +93,16 @@ export class Publisher {
         signal.throwIfAborted();
         if (errorKind(error) !== 'transient') throw error;
         onRetry(error);
-        onPending?.(0);
+        this.#tellPending(0);
         await backoff.wait(signal);
       }
     }
+  }
+
+  /** Not once it is over: an append may still be answered then, and nobody would take it back. */
+  #tellPending(bytes: number): void {
+    const { signal, onPending } = this.#parts;
+    if (!signal.aborted) onPending?.(bytes);
   }
 
   #pendingBytes(): number {
