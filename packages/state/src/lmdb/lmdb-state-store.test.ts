@@ -230,8 +230,12 @@ describe('LmdbStateStore', () => {
     await expect(store.readPosition(0)).rejects.toMatchObject(lost);
     const later = { partition: 0, expected: next, next: { logId: 'aa', position: 2 }, pages };
     await expect(store.commit(later)).rejects.toMatchObject(lost);
+    // Nor does another one, as that of a thread which begins only now.
+    const another = { directory: state, isInUse: true };
+    expect(() => openLmdbStateStore(another)).toThrow(expect.objectContaining(lost));
     expect(existsSync(state)).toBe(false);
     renameSync(away, state);
+    await openLmdbStateStore(another).close();
     expect(await store.commit(later)).toBe('committed');
     await store.close();
   });

@@ -32,11 +32,16 @@ export type LmdbStateStore = StateStore & StatePositionReader;
 /**
  * Committed state in an LMDB environment of its own: `directory` is created when missing. Commits
  * are written and flushed by LMDB's write thread; several stores and processes may be open on
- * one directory.
+ * one directory. `isInUse`: another one is, so that files which are not there are lost.
+ *
+ * @throws StateError STATE_LOST
  */
-export function openLmdbStateStore(settings: Readonly<{ directory: string }>): LmdbStateStore {
-  const { directory } = settings;
+export function openLmdbStateStore(
+  settings: Readonly<{ directory: string; isInUse?: boolean }>,
+): LmdbStateStore {
+  const { directory, isInUse = false } = settings;
   try {
+    if (isInUse) return new OpenLmdbStateStore(reopenLmdbDatabase(directory), directory);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const database = openLmdbDatabase(directory);
     // The files' names must outlive a power cut as well as what is in them.

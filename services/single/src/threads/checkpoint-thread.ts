@@ -35,7 +35,8 @@ interface Opened extends CheckpointSources {
 async function open(): Promise<Opened> {
   const { directories, sharedLog, settings, port } = workerData as CheckpointThreadData;
   const clock = systemClock;
-  const state = openLmdbStateStore({ directory: directories.state });
+  // An empty one in its place would be all that the thread that folds finds.
+  const state = openLmdbStateStore({ directory: directories.state, isInUse: true });
   const stream = await openSegmentStream({
     directory: directories.log,
     partitions: settings.partitions,
