@@ -52,3 +52,35 @@ test('a folder above that nobody may look into is none that was just made', asyn
   });
   await expect(broken.make(join(base, 'archive'))).rejects.toMatchObject({ code: 'EIO' });
 });
+
+test('what could not be flushed above is flushed when it is tried again', async () => {
+  let isBroken = true;
+  const opened = new DurableFolders(async (folder) => {
+    if (folder === base && isBroken) throw Object.assign(new Error('broken'), { code: 'EIO' });
+    flushed.push(folder);
+  });
+  const folder = join(base, 'archive', 'log');
+  await expect(opened.make(folder)).rejects.toMatchObject({ code: 'EIO' });
+  isBroken = false;
+  flushed = [];
+  await opened.make(folder);
+  expect(flushed).toEqual(above(folder));
+});
+
+test('nothing is put where another put of this process is still flushing above', async () => {
+  const stopped: (() => void)[] = [];
+  let bothThere = (): void => undefined;
+  const both = new Promise<void>((resolve) => (bothThere = resolve));
+  const opened = new DurableFolders(async (folder) => {
+    if (folder !== base) return;
+    await new Promise<void>((resolve) => {
+      if (stopped.push(resolve) === 2) bothThere();
+    });
+  });
+  const folder = join(base, 'archive', 'log');
+  const puts = [opened.make(folder), opened.make(folder)];
+  const first = await Promise.race([...puts.map((put) => put.then(() => 'put')), both]);
+  expect(first).toBe(undefined);
+  for (const goOn of stopped) goOn();
+  await Promise.all(puts);
+});
