@@ -4,7 +4,13 @@ import type { Clock } from '@millrace/runtime';
 import type { StoredMark } from '@millrace/store';
 import { TOPIC_EVENTS, type Stream } from '@millrace/stream';
 import { MemoryLog, openMemoryStream } from '@millrace/stream/memory';
-import { encodeEventsRecord, EventsRecordKind, type TickRecord } from '@millrace/wire';
+import {
+  DEFAULT_FOLD_SETTINGS,
+  encodeEventsRecord,
+  EventsRecordKind,
+  type BarrierRecord,
+  type TickRecord,
+} from '@millrace/wire';
 import { expect, it } from 'vitest';
 import { checkNotAhead } from './check-not-ahead.ts';
 import { TEST_LOG_ID } from './testing/entry-sequence.ts';
@@ -13,8 +19,26 @@ const { signal } = new AbortController();
 const START_US = 1_700_000_000_000_000;
 const SECOND_US = 1_000_000;
 
-/** A log whose records are ticks, each as old as is said; its clock goes as one likes. */
-async function logOf(seconds: readonly number[], logId = TEST_LOG_ID): Promise<Stream> {
+/** Whoever appends it: those of one version are the same. */
+const BARRIER: BarrierRecord = {
+  ...{
+    kind: EventsRecordKind.barrier,
+    number: 7,
+    foldVersion: 1,
+    settings: DEFAULT_FOLD_SETTINGS,
+    rules: {},
+  },
+  ...{ after: 6, partitions: 1 },
+};
+
+/**
+ * A log whose records are ticks, each as old as is said; its clock goes as one likes. Without a
+ * time: a barrier.
+ */
+async function logOf(
+  seconds: readonly (number | undefined)[],
+  logId = TEST_LOG_ID,
+): Promise<Stream> {
   let nowUs: TimeUs = START_US;
   const clock: Clock = { nowUs: () => nowUs, sleep: async () => undefined };
   const stream = openMemoryStream(new MemoryLog({ partitions: 1, clock }));
@@ -22,8 +46,9 @@ async function logOf(seconds: readonly number[], logId = TEST_LOG_ID): Promise<S
   const first = encodeEventsRecord({ kind: EventsRecordKind.log, logId });
   await producer.append(TOPIC_EVENTS, 0, first);
   for (const second of seconds) {
-    nowUs = START_US + second * SECOND_US;
-    await producer.append(TOPIC_EVENTS, 0, encodeEventsRecord(tickAt(second)));
+    if (second !== undefined) nowUs = START_US + second * SECOND_US;
+    const record = second === undefined ? BARRIER : tickAt(second);
+    await producer.append(TOPIC_EVENTS, 0, encodeEventsRecord(record));
   }
   return stream;
 }
@@ -88,6 +113,18 @@ it('refuses a log that lost what the ledger did not count yet, and has grown sin
   // What is forgotten tells nothing.
   const released: Stream = { ...other, bounds: async () => ({ start: 5, end: 6 }) };
   await checkNotAhead({ ...at, stream: released }, stored(4), signal);
+});
+
+it('refuses such a log also when a barrier came to the same place again', async () => {
+  const at = { partition: 0 };
+  const folded = { offset: 3, digest: recordDigest(encodeEventsRecord(BARRIER)) };
+  const stored = new Map([['live', { ...markAt(4, countedAt(4, 2)).get('live')!, folded }]]);
+  await checkNotAhead({ ...at, stream: await logOf([1, 2, undefined]) }, stored, signal);
+  const other = await logOf([1, 60, undefined]);
+  await expect(checkNotAhead({ ...at, stream: other }, stored, signal)).rejects.toMatchObject({
+    ...AHEAD,
+    message: expect.stringMatching(/Offset 2 of .*lost its end/),
+  });
 });
 
 it('misses the event of which the store has a part', async () => {

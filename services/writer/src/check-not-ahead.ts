@@ -41,9 +41,9 @@ export async function checkNotAhead(
     if (start === 0 && end > 0 && (await isOfOtherLog(where, logId))) continue;
     if (isLonger) throw storeAhead({ partition, mark, endOffset: end });
     if (isFolded) await checkFolded(where, folded);
-    // A writer of before moves the mark, and leaves the digest where it was.
-    const isBehind = isCounted && !(isFolded && folded.offset >= counted.position - 1);
-    if (isBehind) await checkCounted(where, counted, start);
+    // Also of an event that is the same: two barriers of one version are. And a writer of before
+    // moves the mark, and leaves the digest where it was.
+    if (isCounted) await checkCounted(where, counted, start);
   }
 }
 

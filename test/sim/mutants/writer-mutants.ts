@@ -108,7 +108,7 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${WRITER}/check-not-ahead.ts`,
-        text: 'if (isBehind) await checkCounted(where, counted, start);',
+        text: 'if (isCounted) await checkCounted(where, counted, start);',
         replacement: '',
       },
     ],
