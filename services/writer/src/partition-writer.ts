@@ -202,16 +202,26 @@ export class PartitionWriter {
         return isLive;
       },
     });
+    this.#live = this.#ahead?.live;
     if (offset === undefined) this.#cursors.setAside(cursor);
     else {
+      if (isLive) await this.#checkSameLog(cursor);
       events.found(this.#partition, offset);
       this.#cursors.continuesAt(cursor, offset);
     }
     progress.running();
-    this.#live = this.#ahead?.live;
     await this.close();
     // On the way there may be records of other sources.
     this.#open(Math.min(offset ?? gap.offset, gap.offset));
+  }
+
+  /** Whoever put out what was missing went back: maybe because the log lost its end meanwhile. */
+  async #checkSameLog({ key }: Cursor): Promise<void> {
+    const { stream, signal } = this.#params;
+    const live = this.#live;
+    if (live?.logId !== key.logId) return;
+    const where = { stream, partition: this.#partition };
+    await checkNotAhead(where, new Map([[LIVE_SOURCE, live]]), signal);
   }
 
   #missing(cursor: Cursor, to: Address, hasForgotten: boolean): ReturnType<typeof missingEntries> {

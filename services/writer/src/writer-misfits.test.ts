@@ -180,6 +180,19 @@ describe('a log and a store that do not fit', () => {
     expect(markOf(bench.database)).toEqual(at(6));
   });
 
+  it('stop when that is what continues behind a gap', async () => {
+    const digestOf = (offset: number): string => String(offset).padStart(32, '0');
+    await bench.append(recordsOf({ position: 6, digestOf }));
+    const { writer } = bench.start();
+    await reaches(6);
+    await bench.append(recordsOf({ from: at(7), position: 8, digestOf }));
+    await until(() => expect(statusOf(writer).reason?.code).toBe('WRITER_GAP'));
+    await bench.append(recordsOf({ from: at(5), position: 9, offsetsMax: 5, digestOf }));
+    await until(() => expect(statusOf(writer).reason?.code).toBe('WRITER_AHEAD'));
+    expect(samplesOf(bench.database)).toEqual(expectedSamples(0, 6));
+    expect(markOf(bench.database)).toEqual(at(6));
+  });
+
   it('stop at a record that cannot be read, telling which', async () => {
     await bench.append(recordsOf({ position: 3 }));
     await bench.append([{ from: at(3), to: at(4), payload: new Uint8Array([1, 2, 3]) }]);
