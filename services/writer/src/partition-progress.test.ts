@@ -18,6 +18,15 @@ it('waits, with the reason, while the store owes an answer for long', () => {
   expect(progress.status(T0 + 12_000_000)).toMatchObject({ state: 'running' });
 });
 
+it('waits longer for the answer to a batch of a backlog, which is larger', () => {
+  const progress = new PartitionProgress(2);
+  progress.running();
+  progress.askingSinceUs = T0;
+  progress.askingShare = 3.5;
+  expect(progress.status(T0 + 34_000_000)).toMatchObject({ state: 'running' });
+  expect(progress.status(T0 + 36_000_000)).toMatchObject({ state: 'waiting' });
+});
+
 it('keeps the reason of a failure, which says more', () => {
   const progress = new PartitionProgress(2);
   progress.waiting(new MillraceError({ code: 'STORE_AWAY', kind: 'transient', message: 'Away.' }));

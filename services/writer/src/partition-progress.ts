@@ -29,6 +29,8 @@ export class PartitionProgress {
   partitionTimeUs: number | undefined;
   /** Since when the store has owed an answer; undefined while it owes none. */
   askingSinceUs: number | undefined;
+  /** How often the bound of a usual batch goes into what it was given: so much longer it may take. */
+  askingShare = 1;
   #position: number | undefined;
   #applied: Applied | undefined;
   /** By source, what the store was given of jobs and is not known to have for good. */
@@ -129,11 +131,11 @@ export class PartitionProgress {
   #stuck(nowUs: number): PartitionStatus['reason'] {
     if (this.askingSinceUs === undefined) return undefined;
     const tookMs = (nowUs - this.askingSinceUs) / 1000;
-    return tookMs > STUCK_MS ? reasonOf(storeSilent(tookMs)) : undefined;
+    return tookMs > STUCK_MS * this.askingShare ? reasonOf(storeSilent(tookMs)) : undefined;
   }
 }
 
-/** Without an answer for so long the store counts as stuck. */
+/** Without an answer for so long, to a usual batch, the store counts as stuck. */
 const STUCK_MS = 10_000;
 
 function reasonOf(error: unknown): NonNullable<PartitionStatus['reason']> {

@@ -116,9 +116,10 @@ export class PartitionWriter {
   }
 
   async #apply(batch: SeriesBatch): Promise<ApplyResult> {
-    const { store, clock, events } = this.#params;
+    const { store, clock, events, settings } = this.#params;
     const startedUs = clock.nowUs();
-    const result = await this.#answer(() => store.apply(storeBatchOf(batch)));
+    const share = batch.entries / settings.batchEntriesMax;
+    const result = await this.#answer(() => store.apply(storeBatchOf(batch)), share);
     if (result.outcome === 'outrun') events.outrun(batch);
     else events.applied(batch, result, (clock.nowUs() - startedUs) / 1e6);
     this.#ahead?.applied(batch.entries, result.cheaperFrom ?? 0);
@@ -151,9 +152,10 @@ export class PartitionWriter {
   }
 
   /** Asks the store; whoever looks meanwhile sees for how long. */
-  async #answer<T>(ask: () => Promise<T>): Promise<T> {
+  async #answer<T>(ask: () => Promise<T>, share = 1): Promise<T> {
     const { progress, clock } = this.#params;
     progress.askingSinceUs = clock.nowUs();
+    progress.askingShare = Math.max(1, share);
     try {
       return await ask();
     } finally {

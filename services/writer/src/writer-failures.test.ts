@@ -1,5 +1,5 @@
 import type { Address } from '@millrace/model';
-import { silentLog } from '@millrace/runtime';
+import { silentLog, systemClock, type Clock } from '@millrace/runtime';
 import { StoreErrorCode, type Store } from '@millrace/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { recordsOf } from './testing/entry-sequence.ts';
@@ -104,6 +104,32 @@ describe('a store that fails', () => {
     expect(told).toEqual(['The writer stopped a partition; the log keeps what it did not apply.']);
     expect(states).toContain('stopped');
     expect(statusOf(writer).reason).toBeUndefined();
+  });
+
+  it('to answer is none yet where a batch is many times as large as usual', async () => {
+    let aheadUs = 0;
+    const clock: Clock = { ...systemClock, nowUs: () => systemClock.nowUs() + aheadUs };
+    let goOn = (): void => undefined;
+    const asked = new Promise<void>((resolve) => (goOn = resolve));
+    let answer = (): void => undefined;
+    const apply: Store['apply'] = async (batch) => {
+      goOn();
+      await new Promise<void>((resolve) => (answer = resolve));
+      return await bench.store.apply(batch);
+    };
+    await bench.append(recordsOf({ position: 9, offsetsMax: 9 }));
+    const parts = { store: { ...bench.store, apply }, clock };
+    const { writer } = bench.start(parts, { batchEntriesMax: 3 });
+    await asked;
+    aheadUs = 15_000_000;
+    expect(statusOf(writer).state).toBe('running');
+    aheadUs = 600_000_000;
+    expect(statusOf(writer)).toMatchObject({
+      state: 'waiting',
+      reason: { code: 'WRITER_STORE_SILENT' },
+    });
+    answer();
+    await reaches(9);
   });
 
   it('that nobody reaches is noticed when it is back, however long the pause', async () => {
