@@ -1,4 +1,4 @@
-import { readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -290,7 +290,8 @@ describe('a log and a store that do not belong together', { timeout: TEST_MS_MAX
     const first = await playground.up();
     await push(first.info.url, order(1), { wait: 'stored' });
     await stopped(first);
-    await rm(join(playground.dataDir, 'log'), { recursive: true });
+    const before = join(playground.dataDir, 'log.before');
+    await rename(join(playground.dataDir, 'log'), before);
 
     const second = await playground.up();
     await push(second.info.url, order(2));
@@ -317,6 +318,19 @@ describe('a log and a store that do not belong together', { timeout: TEST_MS_MAX
     await push(third.info.url, order(3), { wait: 'stored' });
     await untilOrders(3);
     expect(await countOrders()).toBe(3);
+    await stopped(third);
+
+    // The first one is back: what came of it is stored, and the way on leads from the second.
+    const newest = join(playground.dataDir, 'log.newest');
+    await rename(join(playground.dataDir, 'log'), newest);
+    await rename(before, join(playground.dataDir, 'log'));
+    const back = await playground.run(['setup', '--accept-new-log']);
+    expect(back).toMatchObject({ code: 1, stderr: expect.stringContaining('SETUP_LOG_BEFORE') });
+    await rename(join(playground.dataDir, 'log'), before);
+    await rename(newest, join(playground.dataDir, 'log'));
+    const fourth = await playground.up();
+    await push(fourth.info.url, order(4), { wait: 'stored' });
+    expect(await countOrders()).toBe(4);
   });
 
   test('also when the state is gone with the log, and the new log was folded already', async () => {

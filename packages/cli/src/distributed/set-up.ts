@@ -3,6 +3,7 @@ import { MillraceError, systemClock, type Log } from '@millrace/runtime';
 import { readRuleFile, type RuleFileContent } from '@millrace/single/running';
 import { acceptPartitions, beginLog, type AcceptedPartition } from '@millrace/single/setup';
 import { openRedisStateStore } from '@millrace/state/redis';
+import { createPostgresStoreReader } from '@millrace/store/postgres';
 import {
   createTimescaleStore,
   describeConnection,
@@ -140,13 +141,15 @@ async function acceptNewLog(
   const { redis, store: section, kafka } = settings;
   if (redis.url === undefined || section.url === undefined) throw bothNeeded();
   const state = openRedisStateStore({ url: redis.url, keyPrefix: redis.keyPrefix, log });
-  const store = createTimescaleStore({ connection: { url: section.url }, log });
+  const connection = { url: section.url };
+  const store = createTimescaleStore({ connection, log });
+  const reader = createPostgresStoreReader({ connection });
   try {
     // Reads the ids; what there was to begin is begun.
     const logIds = isPlan
       ? await readIds(stream)
       : await beginLog({ stream, clock: systemClock, log }, undefined);
-    const accepted = await acceptPartitions({ stream, state, store, logIds, isPlan });
+    const accepted = await acceptPartitions({ stream, state, store, reader, logIds, isPlan });
     for (const { partition, isFoldedAgain } of accepted) {
       // Nothing of it is stored, since the store had not accepted this log.
       if (isFoldedAgain) await removeSeries(kafka, partition, log);
@@ -155,6 +158,7 @@ async function acceptNewLog(
   } finally {
     await state.close();
     await store.close();
+    await reader.close();
   }
 }
 

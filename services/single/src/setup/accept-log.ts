@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lockDirectory, systemClock, type Log } from '@millrace/runtime';
 import { openLmdbStateStore } from '@millrace/state/lmdb';
+import { createPostgresStoreReader } from '@millrace/store/postgres';
 import { createTimescaleStore, migrateTimescale } from '@millrace/store/timescale';
 import { TOPIC_SERIES, TOPICS } from '@millrace/stream';
 import { openSegmentStream } from '@millrace/stream/segment';
@@ -20,7 +21,8 @@ import { acceptPartitions, type AcceptedPartition } from './accept-partitions.ts
  * they belong to another one. What they hold stays; the other log's records that were not folded
  * or stored yet are given up. With `isPlan` nothing is changed beyond what any start does.
  *
- * @throws MillraceError DATA_DIR_IN_USE while a process runs.
+ * @throws MillraceError DATA_DIR_IN_USE while a process runs, SETUP_LOG_BEFORE when the store went
+ * on from that log to another one.
  */
 export async function acceptLogs(
   settings: SingleSettings,
@@ -51,11 +53,14 @@ export async function acceptLogs(
     await migrateTimescale({ connection, log });
     const store = createTimescaleStore({ connection, log, clock });
     closing.unshift(() => store.close());
+    const reader = createPostgresStoreReader({ connection });
+    closing.unshift(() => reader.close());
     const logIds = await beginLog({ stream, clock, log }, undefined);
     const accepted = await acceptPartitions({
       stream,
       state,
       store,
+      reader,
       logIds,
       isPlan: params.isPlan,
     });

@@ -1,9 +1,10 @@
 import { errorText, MillraceError } from '@millrace/runtime';
 import type { StatePositionReader, StateStore } from '@millrace/state';
-import type { MarkKey, Store, StoredMark } from '@millrace/store';
+import type { MarkKey, Store, StoredMark, StoredPosition, StoreReader } from '@millrace/store';
 import type { Stream } from '@millrace/stream';
 import { acceptNewLog, findLostEnd, type AcceptedLog } from '@millrace/transformer';
 import { checkNotAhead, WRITER_CODES } from '@millrace/writer';
+import { checkNotLeft } from './check-not-left.ts';
 
 type PositionedState = StateStore & StatePositionReader;
 type AcceptingStore = Pick<Store, 'marks'> & { acceptLog(key: MarkKey): Promise<void> };
@@ -31,25 +32,39 @@ export interface AcceptedPartition {
 /**
  * Lets state and store of every partition go on with the log that is there. With `isPlan` nothing
  * is changed. Nothing may work on them meanwhile.
+ *
+ * @throws MillraceError SETUP_LOG_BEFORE when the store went on from that log to another one.
  */
 export async function acceptPartitions(
   parts: Readonly<{
     stream: Stream;
     state: PositionedState;
     store: AcceptingStore;
+    reader: StoreReader;
     logIds: readonly (string | undefined)[];
     isPlan: boolean;
   }>,
 ): Promise<AcceptedPartition[]> {
-  const { stream, state, store, logIds, isPlan } = parts;
+  const { stream, state, store, reader, logIds, isPlan } = parts;
   const accepted: AcceptedPartition[] = [];
   for (let partition = 0; partition < stream.partitions; partition += 1) {
     const logId = logIds[partition];
-    const found = await lookAt({ stream, state, store, partition, logId });
-    if (!isPlan) Object.assign(found, await accept(state, store, found));
-    accepted.push(found);
+    accepted.push(await lookAt({ stream, state, store, partition, logId }));
   }
+  // Before the state of any partition goes on with a log that the store refuses.
+  checkNotLeft(accepted, await readPositions(reader));
+  if (isPlan) return accepted;
+  for (const found of accepted) Object.assign(found, await accept(state, store, found));
   return accepted;
+}
+
+async function readPositions(reader: StoreReader): Promise<readonly StoredPosition[]> {
+  const snapshot = await reader.snapshot();
+  try {
+    return await snapshot.positions();
+  } finally {
+    await snapshot.close();
+  }
 }
 
 async function lookAt(
