@@ -41,6 +41,13 @@ describe.skipIf('missing' in kafka)('setting up the topics', () => {
       validateOnly: false,
       resources: [{ type: 2, name: topic, configEntries }],
     });
+    const told = async (): Promise<string | undefined> => {
+      const asked = { includeSynonyms: false, resources: [{ type: 2, name: topic }] };
+      const { resources } = await admin.describeConfigs(asked);
+      return resources[0]?.configEntries.find((one) => one.configName === name)?.configValue;
+    };
+    // The broker says it a moment after it has taken it.
+    await expect.poll(told, { timeout: 10_000 }).toBe(value);
     await admin.disconnect();
   };
 

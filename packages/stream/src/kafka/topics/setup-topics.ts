@@ -21,6 +21,8 @@ import {
   type TopicConfigs,
 } from './topic-configs.ts';
 
+const LOOK_MS = 50;
+
 /** One thing that was done, or with `planOnly` would be; nothing, for a topic that is right. */
 export interface TopicChange {
   readonly topic: string;
@@ -147,10 +149,11 @@ async function makeChanges(
     await createTopics(params, settings, created);
     await untilLed(cluster, settings, created);
   }
-  for (const { topic, configs, action } of changes) {
-    if (action !== 'change') continue;
+  const changed = changes.filter(({ action }) => action === 'change');
+  for (const { topic, configs } of changed) {
     await alterTopic(await cluster.anyLink(), { topic, configs, msMax: settings.requestMs });
   }
+  await untilTold(cluster, settings, changed);
 }
 
 async function createTopics(
@@ -175,6 +178,29 @@ async function createTopics(
     });
   } finally {
     await admin.disconnect();
+  }
+}
+
+/** A broker tells what was changed a moment later; stages that start meanwhile would be refused. */
+async function untilTold(
+  cluster: KafkaCluster,
+  { openMs, requestMs }: KafkaSettings,
+  changed: readonly TopicChange[],
+): Promise<void> {
+  if (changed.length === 0) return;
+  const topics = changed.map(({ topic }) => topic);
+  const names = [...new Set(changed.flatMap(({ configs }) => Object.keys(configs)))];
+  const deadlineMs = performance.now() + openMs;
+  for (;;) {
+    const asked = { topics, names, msMax: requestMs };
+    const found = await describeTopics(await cluster.anyLink(), asked);
+    const isTold = ({ topic, configs }: TopicChange): boolean =>
+      Object.keys(differingConfigs(found.get(topic) ?? {}, configs)).length === 0;
+    if (changed.every(isTold)) return;
+    if (performance.now() > deadlineMs) {
+      throw new Error('the topics were changed, and their brokers do not say so yet');
+    }
+    await systemClock.sleep(LOOK_MS);
   }
 }
 
