@@ -31,9 +31,9 @@ export function checkNotLeft(found: readonly Found[], positions: readonly Stored
     code: 'SETUP_LOG_BEFORE',
     kind: 'permanent',
     message:
-      `The log of ${left.length > 1 ? 'partitions' : 'partition'} ${names} (${first.logId}) is one ` +
-      `that the store had before, and went on from to log ${newest}. What came of it is stored, ` +
-      'and would be stored once more. Nothing was changed.',
+      `The log of ${left.length > 1 ? 'partitions' : 'partition'} ${names} (${first.logId}) is ` +
+      `one that the store had before, and went on from to log ${newest}. What came of it is ` +
+      'stored, and would be stored once more. Nothing was changed.',
     remedy:
       `Put log ${newest} back to go on with it. To go on with this one, put back state and store ` +
       'as they were when they belonged to it, or begin with an empty data directory or database ' +
