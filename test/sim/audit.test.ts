@@ -1,4 +1,4 @@
-import { audit, AUDIT_DEFAULTS, type AuditReport } from '@millrace/audit';
+import { audit, AUDIT_DEFAULTS, type AuditReport, type Finding } from '@millrace/audit';
 import { createMemoryStoreReader } from '@millrace/store/memory';
 import { expect, test } from 'vitest';
 import { Fates } from './fates.ts';
@@ -16,11 +16,19 @@ test.each(SEEDS)('both audits prove what the stages did under faults, seed %i', 
   await world.run({ second: () => fates.second(), lookAfter: () => fates.lookAfter() });
   for (const isDeep of [false, true]) {
     const { findings, rows, partitions } = await auditOf(world, isDeep);
-    expect(findings).toEqual([]);
+    expect(findings.filter((finding) => !isOfLostResults(finding, world))).toEqual([]);
     expect(rows['samples']).toBe(world.store.samples.length);
     expect(partitions.some(({ samples }) => samples > 0)).toBe(true);
   }
 });
+
+/**
+ * An append that failed may appear when the log has lost what came after it: then the log has a
+ * hole, and the audit is right to tell it. Nothing but a loss makes one.
+ */
+function isOfLostResults({ kind, partition }: Finding, { lostResults }: SimWorld): boolean {
+  return kind === 'series_gap' && partition !== undefined && lostResults.has(partition);
+}
 
 async function auditOf({ log, clock, store }: SimWorld, isDeep: boolean): Promise<AuditReport> {
   const stream = log.open();

@@ -75,6 +75,8 @@ export class SimWorld {
   readonly person: SimPerson;
   /** States that a checkpoint took the place of when the log had no beginning any more. */
   restoredFromCut = 0;
+  /** Partitions whose `metrics.series` was gone at some time. */
+  readonly lostResults = new Set<number>();
   restoredStores = 0;
   /** By partition, the offset of a record that nobody can fold. */
   readonly poisonedAt: Map<number, number> = new Map();
@@ -141,6 +143,7 @@ export class SimWorld {
 
   /** Whatever the store does not have yet of a partition is nowhere any more. */
   loseResults(partition: number): void {
+    this.lostResults.add(partition);
     this.log.lose(TOPIC_SERIES, partition);
   }
 
