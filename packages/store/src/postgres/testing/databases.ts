@@ -26,6 +26,14 @@ export async function dropRole(connection: PostgresConnection, name: string): Pr
   await runStatements(connection, `DROP ROLE ${name}`);
 }
 
+/** Lets nobody in any more, and ends whoever is there: background workers of TimescaleDB, too. */
+export async function closeDatabase(connection: PostgresConnection, name: string): Promise<void> {
+  await runStatements(connection, `ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+  const sessions = `SELECT pid FROM pg_stat_activity WHERE datname = '${name}'`;
+  // Waited for: a database is no template while anybody is in it.
+  await runStatements(connection, `SELECT pg_terminate_backend(pid, 10000) FROM (${sessions}) s`);
+}
+
 export async function dropDatabase(connection: PostgresConnection, name: string): Promise<void> {
   await runStatements(connection, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { PostgresConnection } from '../../postgres-connection.ts';
 import {
+  closeDatabase,
   createDatabaseOf,
   createRole,
   dropDatabase,
@@ -11,6 +12,8 @@ import {
 export interface EmptyDatabases {
   readonly role: string;
   create(): Promise<{ connection: PostgresConnection; drop(): Promise<void> }>;
+  /** Makes those that are created from now on copies of this one, which nobody can use any more. */
+  copyFrom(connection: PostgresConnection): Promise<void>;
   /** The same database, as a superuser. */
   adminOf(connection: PostgresConnection): PostgresConnection;
   placeOf(connection: PostgresConnection): { database: string };
@@ -26,6 +29,8 @@ export async function startEmptyDatabases(url: string): Promise<EmptyDatabases> 
   await createRole(admin, { name: role, password });
   const names = new Set<string>();
   let made = 0;
+  // Not template1: background workers of TimescaleDB may be at work in it.
+  let template = 'template0';
   const databaseOf = (connection: PostgresConnection) =>
     new URL((connection as { url: string }).url).pathname.slice(1);
   const drop = async (name: string) => {
@@ -37,14 +42,18 @@ export async function startEmptyDatabases(url: string): Promise<EmptyDatabases> 
     create: async () => {
       made += 1;
       const name = `${role}_${made}`;
-      // Not template1: background workers of TimescaleDB may be at work in it.
-      await createDatabaseOf(admin, { name, template: 'template0', owner: role });
+      await createDatabaseOf(admin, { name, template, owner: role });
       names.add(name);
       const place = new URL(url);
       place.username = role;
       place.password = password;
       place.pathname = name;
       return { connection: { url: place.href }, drop: () => drop(name) };
+    },
+    copyFrom: async (connection) => {
+      const name = databaseOf(connection);
+      await closeDatabase(admin, name);
+      template = name;
     },
     adminOf: (connection) => {
       const place = new URL(url);
