@@ -85,3 +85,4 @@ export {
   type StageProcessParams,
 } from './process/stage-process.ts';
 export { DependencyWait } from './health/dependency-wait.ts';
+export { loadZstd, type Zstd } from './compress/zstd.ts';

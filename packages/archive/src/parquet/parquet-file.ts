@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { loadZstd } from '@millrace/runtime';
 import type { SchemaElement } from 'hyparquet';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
-import { loadZstd } from './zstd.ts';
 
 export type ParquetColumn = Parameters<ParquetWriter['write']>[0]['columnData'][number];
 

@@ -1,6 +1,6 @@
 import { parquetMetadata, parquetReadObjects, type FileMetaData } from 'hyparquet';
+import { loadZstd } from '@millrace/runtime';
 import type { StreamRecord } from '@millrace/stream';
-import { loadZstd } from './zstd.ts';
 
 /** Rows `[rowStart, rowEnd)` of a file, which are read in one go. */
 interface Group {

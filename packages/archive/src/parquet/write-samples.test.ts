@@ -1,5 +1,6 @@
 import { parquetReadObjects } from 'hyparquet';
 import { fingerprintOf, SampleFlag, SampleKind, seriesIdOf, type LabelSet } from '@millrace/model';
+import { loadZstd } from '@millrace/runtime';
 import {
   encodeDefinitions,
   encodeEventsRecord,
@@ -8,7 +9,6 @@ import {
 } from '@millrace/wire';
 import { expect, test } from 'vitest';
 import { SamplesWriter } from './write-samples.ts';
-import { loadZstd } from './zstd.ts';
 
 const T0 = 1_700_000_000_000_000;
 const SERIES: LabelSet[] = [

@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
+import { loadZstd } from '@millrace/runtime';
 import { uncompressXerial } from './xerial-snappy.ts';
 
 /** The names that Kafka uses; their codes are those of a batch's attributes. */
@@ -82,8 +83,7 @@ export function nativeZstd(): Codec | undefined {
 }
 
 export async function wasmZstd(): Promise<Codec> {
-  const { init, compress, decompress } = await import('@bokuweb/zstd-wasm');
-  await init();
+  const { compress, decompress } = await loadZstd();
   return {
     compress: async (bytes) => asBuffer(compress(bytes)),
     uncompress: async (bytes) => {
@@ -91,7 +91,7 @@ export async function wasmZstd(): Promise<Codec> {
       // what it is given and fails when that is too small.
       for (let heap = 4 * 1024 * 1024; ; heap *= 4) {
         try {
-          return asBuffer(decompress(bytes, { defaultHeapSize: heap }));
+          return asBuffer(decompress(bytes, heap));
         } catch (error) {
           if (heap >= UNCOMPRESSED_BYTES_MAX) throw error;
         }
