@@ -1,5 +1,5 @@
 import type { BoundArchive } from '@millrace/control';
-import { MillraceError } from '@millrace/runtime';
+import { errorText, MillraceError } from '@millrace/runtime';
 
 const FORGET =
   'If that archive is not to be used any more: "millrace archive forget" lets the log go on ' +
@@ -56,6 +56,24 @@ export function archiveDamaged(
     remedy:
       'Put the file back from a copy or an older version of it; "millrace archive verify" ' +
       'checks all of them.',
+    cause,
+  });
+}
+
+/** What was made of records does not give them back; the log has them. */
+export function archiveMisread(
+  params: Readonly<{ topic: string; partition: number; from: number; to: number; cause: unknown }>,
+): MillraceError {
+  const { topic, partition, from, to, cause } = params;
+  return new MillraceError({
+    code: 'ARCHIVE_MISREAD',
+    kind: 'transient',
+    message:
+      `Records ${from} to ${to} of partition ${partition} of ${topic} were not archived: the file ` +
+      `made of them does not give them back (${clause(errorText(cause))}). The log keeps them.`,
+    remedy:
+      'It is tried again. If it is told again and again, start the process anew; if that does ' +
+      'not help either, the memory of the machine or a library of this release is at fault.',
     cause,
   });
 }

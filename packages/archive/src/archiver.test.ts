@@ -1,7 +1,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TOPIC_EVENTS } from '@millrace/stream';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ArchiveFiles } from './archive-files.ts';
 import { Archiver } from './archiver.ts';
 import { archiveUnreachable } from './archive-errors.ts';
@@ -14,6 +14,7 @@ import {
   START_US,
   type ArchivedLog,
 } from './testing/archived-log.ts';
+import { RecordsWriter } from './parquet/write-records.ts';
 import { verifyArchive } from './verify-archive.ts';
 import { withArchive } from './with-archive.ts';
 
@@ -88,6 +89,24 @@ describe('archiving', () => {
     await rm(join(scene.directory, tables[1]!));
     const { faults } = await verifyArchive(scene);
     expect(faults).toMatchObject([{ kind: 'damaged', from: scene.archived[1]!.from }]);
+  });
+
+  it.each([
+    ['holds a byte that is not as it was', (bytes: Uint8Array) => void (bytes[70]! ^= 1)],
+    ['is cut off', (bytes: Uint8Array) => bytes.subarray(0, -20)],
+  ])('what %s before it is written is not archived, and tried again', async (_, damage) => {
+    const { finish } = RecordsWriter.prototype;
+    const finishing = vi.spyOn(RecordsWriter.prototype, 'finish');
+    finishing.mockImplementationOnce(async function (this: RecordsWriter) {
+      const bytes = await finish.call(this);
+      return damage(bytes) ?? bytes;
+    });
+    scene.append(60);
+    await expect(scene.archive()).rejects.toMatchObject({ code: 'ARCHIVE_MISREAD' });
+    finishing.mockRestore();
+    expect((await contents(scene.directory)).size).toBe(0);
+    await scene.archive();
+    expect(await verifyArchive(scene)).toMatchObject({ faults: [], unnamedFiles: 0 });
   });
 
   it('of two with other settings none harms the other', async () => {

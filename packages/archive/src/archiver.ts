@@ -61,7 +61,8 @@ export class Archiver {
    * Archives what is closed of a partition, whose log has that id; with `isAll` also what is not,
    * up to the log's end. Resolves with how far it is then.
    *
-   * @throws MillraceError ARCHIVE_UNREACHABLE, ARCHIVE_REFUSED, ARCHIVE_OTHER_LOG, and the log's.
+   * @throws MillraceError ARCHIVE_UNREACHABLE, ARCHIVE_REFUSED, ARCHIVE_OTHER_LOG,
+   * ARCHIVE_MISREAD, and the log's.
    */
   async archive(
     partition: number,

@@ -1,5 +1,7 @@
 import type { Stream } from '@millrace/stream';
 import type { ArchiveFiles } from './archive-files.ts';
+import { archiveMisread } from './archive-errors.ts';
+import { checkWritten, RecordsDigest } from './check-written.ts';
 import { recordDescriber } from './describe-record.ts';
 import { sha256Of } from './digest.ts';
 import {
@@ -31,13 +33,19 @@ export interface WantedRange {
 /**
  * Copies a stretch of the log that is all there: the file of records first, then the manifest, so
  * that whatever ends it in between leaves nothing that counts.
+ *
+ * @throws MillraceError ARCHIVE_MISREAD, before anything is put, and what stream and files do.
  */
 export async function writeRange(
   { stream, files }: RangeSources,
   wanted: WantedRange,
 ): Promise<RangeManifest> {
   const { key, from, to, previousSha256, checkpoint, signal } = wanted;
-  const { bytes, samplesBytes, lastSha256, ...summary } = await copyRecords(stream, wanted);
+  const copied = await copyRecords(stream, wanted);
+  const { bytes, written, samplesBytes, lastSha256, ...summary } = copied;
+  await checkWritten(bytes, written).catch((error: unknown) => {
+    throw archiveMisread({ ...key, from, to, cause: error });
+  });
   const put = async (content: Uint8Array, of: 'records' | 'samples'): Promise<ArchivedFile> => {
     const sha256 = sha256Of(content);
     const name = contentName(key, { from, to, sha256 }, of);
@@ -57,7 +65,12 @@ export async function writeRange(
 type Copied = Pick<
   RangeManifest,
   'lastSha256' | 'appendTimeUs' | 'sampleTimeUs' | 'samples' | 'payloadBytes'
-> & { bytes: Uint8Array; samplesBytes: Uint8Array | undefined };
+> & {
+  bytes: Uint8Array;
+  /** Digest of the records that `bytes` are to give back. */
+  written: string;
+  samplesBytes: Uint8Array | undefined;
+};
 
 /** Only now: most processes have no archive, and would load two libraries for nothing. */
 async function loadWriters() {
@@ -75,6 +88,7 @@ async function copyRecords(stream: Stream, wanted: WantedRange): Promise<Copied>
   const { RecordsWriter, SamplesWriter } = await loadWriters();
   const writer = new RecordsWriter();
   const table = wanted.samplesTable ? new SamplesWriter() : undefined;
+  const digest = new RecordsDigest();
   const appended = new Span();
   const sampled = new Span();
   let samples = 0;
@@ -86,6 +100,7 @@ async function copyRecords(stream: Stream, wanted: WantedRange): Promise<Copied>
     const description = describe(payload);
     // The reader's bytes are valid until it reads on.
     last = payload.slice();
+    digest.add({ offset, appendTimeUs, payload: last });
     await writer.add({ offset, appendTimeUs, payload: last, description });
     await table?.add(offset, last);
     appended.add(appendTimeUs);
@@ -96,7 +111,8 @@ async function copyRecords(stream: Stream, wanted: WantedRange): Promise<Copied>
   }
   if (last === undefined || appended.span === null) throw new Error('a range without records');
   return {
-    ...{ bytes: await writer.finish(), samplesBytes: await table?.finish() },
+    ...{ bytes: await writer.finish(), written: digest.digest() },
+    samplesBytes: await table?.finish(),
     lastSha256: sha256Of(last),
     ...{ appendTimeUs: appended.span, sampleTimeUs: sampled.span, samples, payloadBytes },
   };
