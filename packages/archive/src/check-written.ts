@@ -25,7 +25,7 @@ export async function checkWritten(bytes: Uint8Array, written: string): Promise<
   const { RecordsFile } = await import('./parquet/read-records.ts');
   const file = new RecordsFile(bytes);
   const read = new RecordsDigest();
-  for (let row = 0; row < file.rows; ) {
+  for (let row = 0; row < file.rows;) {
     const records = await file.readGroup(row);
     for (const record of records) read.add(record);
     row += records.length;

@@ -9,9 +9,9 @@ import { startThread, type LinkedThread } from './start-thread.ts';
 import { YOUNG_GENERATION_MB_MAX } from './young-generation.ts';
 
 /**
- * Makes checkpoints, each in a thread of its own, which is there only meanwhile: so the memory of
- * one partition's state is given back before the next one's is loaded, where the collector would
- * find it late: with a million series some two hundred megabytes.
+ * Makes checkpoints in threads that are there only meanwhile: so the memory of one partition's
+ * state is given back before the next one's is loaded, where the collector would find it late: with
+ * a million series some two hundred megabytes. A thread whose state was small goes on to the next.
  */
 export interface CheckpointMaker {
   make: MakeCheckpoint;
@@ -21,28 +21,54 @@ export interface CheckpointMaker {
 
 type Running = LinkedThread<CheckpointThread>;
 
-/** `stream` is that of the thread which owns `metrics.checkpoints`. */
-export function createCheckpointMaker(
-  { stream }: Readonly<{ stream: SegmentStream }>,
-  data: Pick<ThreadData, 'directories' | 'sharedLog' | 'settings'>,
-): CheckpointMaker {
+/** To start a thread takes longer than to make a checkpoint of so much. */
+const SMALL_BYTES_MAX = 4 * 1024 * 1024;
+/** The checkpoints of all partitions follow one another. */
+const IDLE_MS_MAX = 2000;
+
+type Data = Pick<ThreadData, 'directories' | 'sharedLog' | 'settings'>;
+
+interface MakerParts {
+  /** Of the thread which owns `metrics.checkpoints`. */
+  stream: SegmentStream;
+  /** The thread's program, unless it is the one that was built beside this file. */
+  entry?: URL;
+}
+
+export function createCheckpointMaker(parts: MakerParts, data: Data): CheckpointMaker {
   const running = new Set<Running>();
+  let idle: Readonly<{ thread: Running; timer: NodeJS.Timeout }> | undefined;
   const closeAndEnd = async (ending: Running): Promise<void> => {
     await ending.link.call('close').catch(() => undefined);
     await ending.end();
     running.delete(ending);
   };
+  const takeIdle = (): Running | undefined => {
+    const taken = idle;
+    idle = undefined;
+    clearTimeout(taken?.timer);
+    return taken?.thread;
+  };
+  const rest = (thread: Running): void => {
+    const endIt = (): void => {
+      idle = undefined;
+      void closeAndEnd(thread);
+    };
+    idle = { thread, timer: setTimeout(endIt, IDLE_MS_MAX).unref() };
+  };
   return {
     make: async (partition, signal) => {
       signal.throwIfAborted();
-      const used = start(stream, data);
+      const used = takeIdle() ?? start(parts, data);
       running.add(used);
       const aborted = new Promise<never>((_, reject) => {
         signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
       });
       try {
         const made = await Promise.race([used.link.call('make', partition), aborted]);
-        await closeAndEnd(used);
+        const isSmall = (made?.manifest.pagesBytes ?? 0) <= SMALL_BYTES_MAX;
+        if (isSmall && idle === undefined) rest(used);
+        else await closeAndEnd(used);
         return made;
       } catch (error) {
         // It may be in the middle of something, or gone.
@@ -51,14 +77,14 @@ export function createCheckpointMaker(
         throw error;
       }
     },
-    close: async () => void (await Promise.all([...running].map(closeAndEnd))),
+    close: async () => {
+      takeIdle();
+      await Promise.all([...running].map(closeAndEnd));
+    },
   };
 }
 
-function start(
-  stream: SegmentStream,
-  { directories, sharedLog, settings }: Pick<ThreadData, 'directories' | 'sharedLog' | 'settings'>,
-): Running {
+function start({ stream, entry }: MakerParts, { directories, sharedLog, settings }: Data): Running {
   const channel = new MessageChannel();
   stream.serveAppends(TOPIC_CHECKPOINTS, channel.port1);
   // Whoever waits for an append holds the process; this port alone must not.
@@ -68,10 +94,14 @@ function start(
     ...{ directories, sharedLog, settings: { partitions, log } },
     port: channel.port2,
   };
-  const entry = new URL('./checkpoint-thread.js', import.meta.url);
   const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB_MAX };
-  const options = { workerData, resourceLimits, transferList: [channel.port2] };
-  return startThread(entry, options, threadEnded);
+  const options = {
+    ...{ workerData, resourceLimits, transferList: [channel.port2] },
+    // Conditions of the process would lead a built thread to sources.
+    ...(entry === undefined ? {} : { execArgv: [] }),
+  };
+  const built = new URL('./checkpoint-thread.js', import.meta.url);
+  return startThread(entry ?? built, options, threadEnded);
 }
 
 function threadEnded(why: string, cause?: unknown): MillraceError {
