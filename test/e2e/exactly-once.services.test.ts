@@ -3,7 +3,7 @@ import { reportMissing, type ProvidedService } from '@millrace/runtime/testing';
 import { afterEach, beforeEach, describe, expect, inject, onTestFailed, test } from 'vitest';
 import { DistributedWorld } from '../services/distributed-world.ts';
 import type { StageProcess } from '../services/stage-processes.ts';
-import { expectOnce, planMillion } from './expect-once.ts';
+import { expectOnce, MILLION_STEPS, planRepeated } from './expect-once.ts';
 import { sendPlanned } from './send-planned.ts';
 
 const provided = [inject('kafka'), inject('redis'), inject('timescale')];
@@ -41,7 +41,7 @@ describe.skipIf(missing.length > 0)('processes on Kafka, Redis and TimescaleDB',
         ...[1, 2].map(() => world.start('writer', SESSION)),
       ]);
       const [transformer, , writer] = stages as [StageProcess, StageProcess, StageProcess];
-      const million = planMillion(SEED);
+      const million = planRepeated(SEED, MILLION_STEPS);
       const { planned, firstTimeMs } = million;
       const sending = sendPlanned(planned, { url: receiver.url, connections: 6, firstTimeMs });
       const happening = haveThingsHappen({ receiver, transformer, writer });

@@ -8,34 +8,39 @@ import { FAMILIES, STEP_MS } from './repeated-families.ts';
 import { countSamples, planRepeats, type Planned } from './repeated-schedule.ts';
 import type { SentTotals } from './send-planned.ts';
 
-const STEPS = 1000;
+/** So many of all series are a million samples. */
+export const MILLION_STEPS = 1000;
 const HOUR_MS = 3_600_000;
 const WIDTHS_MS = [5 * 60_000, HOUR_MS];
 const SETTLE_MS_MAX = 120_000;
 const OWN_METRICS = `metric LIKE 'millrace\\_%'`;
 
-/** A million samples, each three times over. */
-export interface RepeatedMillion {
+/** Samples, each three times over. */
+export interface RepeatedSamples {
+  /** Of each series. */
+  steps: number;
   planned: Planned[];
   firstTimeMs: number;
 }
 
-export function planMillion(seed: number): RepeatedMillion {
-  const planned = planRepeats(FAMILIES, STEPS, new Random(seed));
-  expect([seriesCount() * STEPS, countSamples(planned)]).toEqual([1_000_000, 3_000_000]);
+export function planRepeated(seed: number, steps: number): RepeatedSamples {
+  const planned = planRepeats(FAMILIES, steps, new Random(seed));
+  expect([seriesCount(), countSamples(planned)]).toEqual([1000, 3000 * steps]);
   // So long ago that every window is over, and no sample is near the end of one.
   const firstTimeMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 3 * HOUR_MS + 1234;
-  return { planned, firstTimeMs };
+  return { steps, planned, firstTimeMs };
 }
+
+type Times = Pick<RepeatedSamples, 'steps' | 'firstTimeMs'>;
 
 /** What was sent is stored once, counted once, and accounted for. */
 export async function expectOnce(
   store: StoreClient,
-  { planned, firstTimeMs }: RepeatedMillion,
+  { steps, planned, firstTimeMs }: RepeatedSamples,
   { retries }: SentTotals,
 ): Promise<void> {
   const own = await ownSamples(store);
-  const distinct = seriesCount() * STEPS;
+  const distinct = seriesCount() * steps;
   const accepted = countSamples(planned) + own;
   const { ledger, fault } = await settledLedger(store, accepted, SETTLE_MS_MAX);
   expect(fault).toBeUndefined();
@@ -49,8 +54,8 @@ export async function expectOnce(
     unverified: 0,
     deadLetter: 0,
   });
-  expect(await wrongSamples(store, firstTimeMs)).toEqual([]);
-  await expectWindows(store, firstTimeMs);
+  expect(await wrongSamples(store, { steps, firstTimeMs })).toEqual([]);
+  await expectWindows(store, { steps, firstTimeMs });
 }
 
 /** Samples of our own metrics: they come by themselves, and are left out of everything below. */
@@ -62,7 +67,7 @@ export async function ownSamples(store: StoreClient): Promise<number> {
 }
 
 /** Series of which not every step is there exactly once. */
-async function wrongSamples(store: StoreClient, firstTimeMs: number): Promise<object[]> {
+async function wrongSamples(store: StoreClient, { steps, firstTimeMs }: Times): Promise<object[]> {
   const rows = await store.rows<object>(
     `SELECT metric, labels, count(*)::integer AS rows, count(DISTINCT time)::integer AS times,
        min(time) AS first, max(time) AS last
@@ -71,14 +76,14 @@ async function wrongSamples(store: StoreClient, firstTimeMs: number): Promise<ob
      HAVING count(*) <> $1 OR count(DISTINCT time) <> $1
        OR min(time) <> to_timestamp($2::float8 / 1000)
        OR max(time) <> to_timestamp($3::float8 / 1000)`,
-    [STEPS, firstTimeMs, firstTimeMs + (STEPS - 1) * STEP_MS],
+    [steps, firstTimeMs, firstTimeMs + (steps - 1) * STEP_MS],
   );
   return rows.slice(0, 5);
 }
 
 /** Every window that the naive computation has, with its very values, and no other. */
-async function expectWindows(store: StoreClient, firstTimeMs: number): Promise<void> {
-  const wanted = naiveWindows(FAMILIES, { steps: STEPS, firstTimeMs, widthsMs: WIDTHS_MS });
+async function expectWindows(store: StoreClient, { steps, firstTimeMs }: Times): Promise<void> {
+  const wanted = naiveWindows(FAMILIES, { steps, firstTimeMs, widthsMs: WIDTHS_MS });
   // The last pieces become final with the next second of partition time.
   await until('every window is complete', SETTLE_MS_MAX, async () => {
     const { open } = await store.row<{ open: number }>(
@@ -89,7 +94,7 @@ async function expectWindows(store: StoreClient, firstTimeMs: number): Promise<v
       `SELECT coalesce(sum(count), 0)::integer AS samples FROM windows
        JOIN series USING (series_id) WHERE NOT ${OWN_METRICS}`,
     );
-    return open === 0 && samples === WIDTHS_MS.length * STEPS * seriesCount();
+    return open === 0 && samples === WIDTHS_MS.length * steps * seriesCount();
   });
   const rows = await store.rows<StoredWindow>(
     `SELECT metric, (labels ->> 'number')::integer AS series,

@@ -1,7 +1,8 @@
-import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { countOrders, order, STORED_MS_MAX, untilOrders } from './orders.ts';
 import { isAlive, Playground, push, until } from './running-millrace.ts';
 
 let playground: Playground;
@@ -10,28 +11,10 @@ beforeEach(async () => {
 });
 afterEach(async () => await playground.remove());
 
-const STORED_MS_MAX = 20_000;
 /** It is asked every two seconds, and may take three for an answer. */
 const SILENT_MS_MAX = 9000;
 /** Several starts, on a machine that may be busy with other suites. */
 const TEST_MS_MAX = 120_000;
-
-function order(i: number): object {
-  return { name: 'orders', kind: 'event', id: `order-${i}`, value: 1, labels: { shop: 'a' } };
-}
-
-async function countOrders(): Promise<number> {
-  const [row] = await playground.sql<{ n: number }>(
-    `SELECT count(*)::int AS n FROM samples JOIN series USING (series_id) WHERE metric = 'orders'`,
-  );
-  return row!.n;
-}
-
-async function untilOrders(count: number): Promise<void> {
-  await until(`${count} orders are stored`, STORED_MS_MAX, async () => {
-    return (await countOrders()) >= count;
-  });
-}
 
 describe('one process', { timeout: TEST_MS_MAX }, () => {
   test('one JSON event becomes one row; it stops cleanly and goes on', async () => {
@@ -39,7 +22,7 @@ describe('one process', { timeout: TEST_MS_MAX }, () => {
     const { url } = first.info;
     const answer = await push(url, order(1), { wait: 'stored' });
     expect(answer).toMatchObject({ status: 200, accepted: 1, stored: true });
-    expect(await countOrders()).toBe(1);
+    expect(await countOrders(playground)).toBe(1);
     await untilOwnMetrics();
     first.child.kill('SIGINT');
     expect(await first.ended).toBe(0);
@@ -54,7 +37,7 @@ describe('one process', { timeout: TEST_MS_MAX }, () => {
     // The same event again: what was known before the stop is known after it.
     await push(second.info.url, order(1), { wait: 'stored' });
     await push(second.info.url, order(2), { wait: 'stored' });
-    expect(await countOrders()).toBe(2);
+    expect(await countOrders(playground)).toBe(2);
     second.child.kill('SIGTERM');
     expect(await second.ended).toBe(0);
   });
@@ -70,13 +53,13 @@ describe('one process', { timeout: TEST_MS_MAX }, () => {
 
     const second = await playground.up();
     expect(isAlive(leftBehind!)).toBe(false);
-    await untilOrders(acknowledged.length);
+    await untilOrders(playground, acknowledged.length);
     // What was under way when it was killed may be in the log or not: sent again, it counts once.
     const total = acknowledged.length + 8;
     for (let i = 0; i < total; i += 1) await push(second.info.url, order(i));
     await push(second.info.url, order(total), { wait: 'stored' });
-    await untilOrders(total + 1);
-    expect(await countOrders()).toBe(total + 1);
+    await untilOrders(playground, total + 1);
+    expect(await countOrders(playground)).toBe(total + 1);
     const ledger = await playground.sql<{ open: string }>(
       `SELECT sum(accepted - stored - duplicate - conflict - dropped - unverified - dead_letter)
          AS open FROM ledger`,
@@ -99,8 +82,8 @@ describe('one process', { timeout: TEST_MS_MAX }, () => {
       const { code } = await playground.run(['sql', 'SELECT 1']);
       return code === 0;
     });
-    await untilOrders(3);
-    expect(await countOrders()).toBe(3);
+    await untilOrders(playground, 3);
+    expect(await countOrders(playground)).toBe(3);
     expect(child.exitCode).toBeNull();
   });
 
@@ -239,122 +222,6 @@ describe('what is refused', { timeout: TEST_MS_MAX }, () => {
   });
 });
 
-describe('rules that change', { timeout: TEST_MS_MAX }, () => {
-  test('a changed file is in force from the next start on; without one all stays', async () => {
-    const file = join(playground.path, 'millrace.yaml');
-    const rules = (width: string): string =>
-      `rules:\n  - {name: per_shop, match: orders, by: [shop], widths: [${width}], aggregates: [count]}\n`;
-    const served = async () =>
-      await playground.sql<{ width: string; until: boolean }>(
-        `SELECT widths[1]::text AS width, upper_inf(range) AS until
-         FROM served JOIN editions USING (edition, rule) WHERE rule = 'per_shop' ORDER BY edition`,
-      );
-    await writeFile(file, rules('1s'));
-    const first = await playground.up();
-    await push(first.info.url, order(1), { wait: 'stored' });
-    expect(await served()).toEqual([{ width: '00:00:01', until: true }]);
-    await stopped(first);
-
-    await writeFile(file, rules('2s'));
-    const second = await playground.up();
-    expect(second.stderr()).toContain('The rules of the file are in force from here on.');
-    const now = [
-      { width: '00:00:01', until: false },
-      { width: '00:00:02', until: true },
-    ];
-    await until('the new edition is served', STORED_MS_MAX, async () => {
-      return (await served()).length === now.length;
-    });
-    expect(await served()).toEqual(now);
-    await push(second.info.url, order(2), { wait: 'stored' });
-    // Which edition shows an order depends on its time; each order is shown by one of them.
-    await until('both orders are counted', STORED_MS_MAX, async () => {
-      const [row] = await playground.sql<{ n: number | null }>(
-        `SELECT sum(count)::int AS n FROM series_windows WHERE rule = 'per_shop'`,
-      );
-      return row?.n === 2;
-    });
-    await stopped(second);
-
-    await rm(file);
-    await stopped(await playground.up());
-    expect(await playground.run(['status'])).toMatchObject({ code: 1 });
-    const third = await playground.up();
-    expect(await served()).toEqual(now);
-    await stopped(third);
-  });
-});
-
-describe('a log and a store that do not belong together', { timeout: TEST_MS_MAX }, () => {
-  test('are told from one another, and go on when a person says so', async () => {
-    const first = await playground.up();
-    await push(first.info.url, order(1), { wait: 'stored' });
-    await stopped(first);
-    const before = join(playground.dataDir, 'log.before');
-    await rename(join(playground.dataDir, 'log'), before);
-
-    const second = await playground.up();
-    await push(second.info.url, order(2));
-    await until('it is told, with the remedy', STORED_MS_MAX, async () => {
-      const told = second.stderr();
-      return told.includes('OTHER_LOG') && told.includes('--accept-new-log');
-    });
-    const readyz = await (await fetch(`${second.info.url}/readyz`)).text();
-    expect(readyz).toContain('OTHER_LOG');
-    expect(await countOrders()).toBe(1);
-    await stopped(second);
-
-    const plan = await playground.run(['setup', '--accept-new-log', '--plan']);
-    expect(plan).toMatchObject({ code: 0, stdout: expect.stringContaining('would go on') });
-    const done = await playground.run(['setup', '--accept-new-log']);
-    expect(done).toMatchObject({ code: 0, stdout: expect.stringContaining('log number 2') });
-    const again = await playground.run(['setup', '--accept-new-log']);
-    expect(again.stdout).not.toContain('goes on');
-
-    const third = await playground.up();
-    await untilOrders(2);
-    // The state was kept: what the old log brought is still known.
-    await push(third.info.url, order(1));
-    await push(third.info.url, order(3), { wait: 'stored' });
-    await untilOrders(3);
-    expect(await countOrders()).toBe(3);
-    await stopped(third);
-
-    // The first one is back: what came of it is stored, and the way on leads from the second.
-    const newest = join(playground.dataDir, 'log.newest');
-    await rename(join(playground.dataDir, 'log'), newest);
-    await rename(before, join(playground.dataDir, 'log'));
-    const back = await playground.run(['setup', '--accept-new-log']);
-    expect(back).toMatchObject({ code: 1, stderr: expect.stringContaining('SETUP_LOG_BEFORE') });
-    await rename(join(playground.dataDir, 'log'), before);
-    await rename(newest, join(playground.dataDir, 'log'));
-    const fourth = await playground.up();
-    await push(fourth.info.url, order(4), { wait: 'stored' });
-    expect(await countOrders()).toBe(4);
-  });
-
-  test('also when the state is gone with the log, and the new log was folded already', async () => {
-    const first = await playground.up();
-    await push(first.info.url, order(1), { wait: 'stored' });
-    await stopped(first);
-    for (const name of ['log', 'state']) {
-      await rm(join(playground.dataDir, name), { recursive: true });
-    }
-    const second = await playground.up();
-    await push(second.info.url, order(2));
-    await until('it is told', STORED_MS_MAX, async () => {
-      return second.stderr().includes('STORE_OTHER_LOG');
-    });
-    await stopped(second);
-    const done = await playground.run(['setup', '--accept-new-log']);
-    expect(done).toMatchObject({ code: 0, stdout: expect.stringContaining('log number 2') });
-    const third = await playground.up();
-    await untilOrders(2);
-    await push(third.info.url, order(3), { wait: 'stored' });
-    expect(await countOrders()).toBe(3);
-  });
-});
-
 /** The server and all of its processes, as they are now. */
 async function postgresPids(): Promise<number[]> {
   const server = (await playground.postgresPid())!;
@@ -362,15 +229,6 @@ async function postgresPids(): Promise<number[]> {
     'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()',
   );
   return [server, ...rows.map(({ pid }) => pid)];
-}
-
-async function stopped({
-  child,
-  ended,
-  output,
-}: Awaited<ReturnType<Playground['up']>>): Promise<void> {
-  child.kill('SIGTERM');
-  expect(await ended, output()).toBe(0);
 }
 
 async function untilOwnMetrics(): Promise<void> {
