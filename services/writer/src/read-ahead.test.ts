@@ -253,6 +253,28 @@ describe('how many entries a batch may have', () => {
     await ahead.close();
   });
 
+  it('waits for others since the one before was taken, and not again for its turn', async () => {
+    let nowUs = 3_600_000_000;
+    const clock: Clock = {
+      nowUs: () => nowUs,
+      sleep: async (_ms, signal) =>
+        await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(GONE))),
+    };
+    const collectingTurn = async () => {
+      // Other partitions collected for so long.
+      nowUs += 5_000_000;
+      return await Promise.resolve(() => undefined);
+    };
+    const lingers = { lingerEntriesPerSecondMin: 0.001, lingerMs: 60_000, backlogLingerMs: 4000 };
+    const { ahead } = await open(1e6, undefined, collectingTurn, 20, { clock, ...lingers });
+    ahead.applied(0, 10_000);
+    await until(() => expect(ahead.end).toBe(20));
+    for (let i = 0; i < 20; i += 1) await setImmediate();
+    const fetched = await ahead.take(new AbortController().signal);
+    expect(fetched).toMatchObject({ batch: { records: 20 } });
+    await ahead.close();
+  });
+
   it('does not wait for a turn where what follows would not fit all the same', async () => {
     await bench.append(recordsOf({ position: 1 }));
     await bench.append(recordsOf({ position: 1, source: 'job-1' }));

@@ -270,16 +270,17 @@ export class ReadAhead {
     if (nowUs < this.#appendedUs) this.#appendedUs = nowUs;
     if (nowUs < (this.#collectsSinceUs ?? 0)) this.#collectsSinceUs = nowUs;
     const worthMs = (batch.entries / lingerEntriesPerSecondMin) * 1000;
-    const collectsSinceUs = this.#collectsSinceUs ?? this.#takenUs;
     const leftOf = (ms: number, sinceUs = this.#takenUs): number =>
       Math.min(ms, worthMs) - (nowUs - sinceUs) / 1000;
     const lastUs = this.#collectsSinceUs === undefined ? this.#addedUs : this.#appendedUs;
     const untilPause = (ms: number): number => ms - (nowUs - lastUs) / 1000;
     const lingersMs = this.#isBacklog(batch, nowUs)
-      ? Math.min(leftOf(settings.backlogLingerMs, collectsSinceUs), untilPause(lingerMs))
+      ? Math.min(leftOf(settings.backlogLingerMs), untilPause(lingerMs))
       : Math.min(leftOf(lingerMs), untilPause(settings.lingerPauseMs));
     // What lies ready comes along.
-    const behindMs = this.#isBehind(batch) ? leftOf(settings.backlogReadMs, collectsSinceUs) : 0;
+    const behindMs = this.#isBehind(batch)
+      ? leftOf(settings.backlogReadMs, this.#collectsSinceUs)
+      : 0;
     const moreMs = Math.max(lingersMs, behindMs);
     return moreMs < 1 ? 0 : moreMs;
   }

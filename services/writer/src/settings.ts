@@ -19,7 +19,7 @@ export interface WriterSettings {
    * Where the store says that more entries in one transaction cost less, batches have more, and so
    * many are held of those batches in all partitions together: one is collected, and up to
    * `largeBatchesMax` others are applied, so that each may have as many as go into that number of
-   * batches. A collected sample takes 25 bytes, so these are 160 MB beside twice 15 MB of usual
+   * batches. A collected sample takes 25 bytes, so these are 200 MB beside twice 15 MB of usual
    * batches for each partition (one is applied while the next is collected; what is not used of
    * that is given back by and by), and what is applied as much of each sample once more. The
    * other bounds but that of objects grow in proportion. They are samples of very many series, of
@@ -40,8 +40,9 @@ export interface WriterSettings {
   /**
    * Samples that are older than so long when they come are a backlog, for which nobody waits at the
    * screen. Where the store says that more of them in one transaction cost less, a batch of them
-   * waits longer for others, as long as they come without a pause. For less than a request waits
-   * that wants to know that they are stored, and than the lag by which jobs hold back.
+   * waits longer for others, as long as they come without a pause: since the one before was taken,
+   * so that partitions that collect in turn do not wait one after the other. For less than the five
+   * seconds that a request waits which wants to know that they are stored.
    */
   backlogAgeMs: number;
   backlogLingerMs: number;
@@ -84,13 +85,13 @@ export const DEFAULT_WRITER_SETTINGS: WriterSettings = {
   batchBytesMax: 16 * MIB,
   batchEntriesMax: 600_000,
   batchObjectsMax: 15_000,
-  backlogEntriesMax: 6_400_000,
+  backlogEntriesMax: 8_000_000,
   largeBatchesMax: 2,
   lingerEntriesPerSecondMin: 10_000,
   lingerMs: 1000,
   lingerPauseMs: 200,
   backlogAgeMs: 60_000,
-  backlogLingerMs: 1500,
+  backlogLingerMs: 4000,
   backlogReadMs: 5000,
   readBytesMax: MIB,
   readWaitMs: 1000,

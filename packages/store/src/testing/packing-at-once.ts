@@ -8,4 +8,5 @@ export const PACKING_AT_ONCE: PackingSettings = {
   headMsMax: 1,
   densePerSeriesMin: 1,
   denseRowsMin: 1,
+  longPerSeries: 1,
 };

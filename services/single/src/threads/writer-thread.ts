@@ -87,10 +87,15 @@ hostStage<WriterThread>((host) => {
   };
 });
 
-/** The database shares the processors with whatever else the process does. */
+/**
+ * The thread puts a batch in order and encodes it about as fast as two connections store it: more
+ * at a time would only be smaller. Where the processors are few, one fills them as well as two do.
+ */
 function largeBatchesMax(): number {
-  return Math.max(2, Math.floor(availableParallelism() / 2));
+  return availableParallelism() > PROCESSORS_FEW ? 2 : 1;
 }
+
+const PROCESSORS_FEW = 3;
 
 /** Settles with the first attempt to prepare the store, however that ends. */
 function firstTry(): { promise: Promise<void>; resolve: () => void } {

@@ -33,7 +33,7 @@ describe('a batch of many samples of each series', () => {
   });
 
   it('is packed at once with fewer of each when a full head would hardly have more', () => {
-    const few = { ...settings, headRowsMin: 200, headRowsMax: 600 };
+    const few = { ...settings, headRowsMin: 200, headRowsMax: 600, longPerSeries: 16 };
     const placed = (each: number): Placement =>
       placeSamples({
         head: emptyHead(),
@@ -42,8 +42,8 @@ describe('a batch of many samples of each series', () => {
         nowUs: NOON_US,
         room,
       });
-    expect(placed(2)).toEqual({ kind: 'head', cheaperFrom: 800 });
-    expect(placed(3)).toMatchObject({ kind: 'packed', cheaperFrom: 800 });
+    expect(placed(2)).toEqual({ kind: 'head', cheaperFrom: 1600 });
+    expect(placed(3)).toMatchObject({ kind: 'packed', cheaperFrom: 1600 });
     // With what waits already there are as many, and the batch brings most of them.
     const then = (each: number): Placement => {
       const head = emptyHead();

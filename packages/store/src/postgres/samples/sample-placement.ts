@@ -21,6 +21,11 @@ export interface PackingSettings {
   densePerSeriesMin: number;
   /** … so many at all. */
   denseRowsMin: number;
+  /**
+   * So many of each of many series are worth collecting: a row of twenty samples costs hardly more
+   * than one of ten.
+   */
+  longPerSeries: number;
 }
 
 export const PACKING_DEFAULTS: PackingSettings = {
@@ -30,14 +35,15 @@ export const PACKING_DEFAULTS: PackingSettings = {
   headMsMax: 600_000,
   densePerSeriesMin: 8,
   denseRowsMin: 4_000,
+  longPerSeries: 16,
 };
 
 /** Where the verified samples of a batch go. */
 export type Placement = (InHead | Packed) &
   Readonly<{
     /**
-     * A batch of these series with so many samples would have `densePerSeriesMin` of each, so that
-     * it is packed at once, in rows worth their price. 0: that is not worth waiting for, because a
+     * A batch of these series with so many samples would have `longPerSeries` of each, so that it
+     * is packed at once, in rows worth their price. 0: that is not worth waiting for, because a
      * head of so few series is soon full of long rows as well.
      */
     cheaperFrom: number;
@@ -82,8 +88,8 @@ export function placeSamples(
     rows.verified.length >= settings.denseRowsMin &&
     rows.verified.length >= perSeries.ofBatch * series &&
     samples.count >= perSeries.inAll * samples.seriesCount;
-  const from = settings.densePerSeriesMin * samples.seriesCount;
-  const cheaperFrom = from > settings.headRowsMin ? from : 0;
+  const isOfMany = settings.densePerSeriesMin * samples.seriesCount > settings.headRowsMin;
+  const cheaperFrom = isOfMany ? settings.longPerSeries * samples.seriesCount : 0;
   if (!isDue && !isDense && !isFull(samples, settings)) {
     samples.keep();
     return { kind: 'head', cheaperFrom };
