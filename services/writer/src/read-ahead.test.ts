@@ -33,11 +33,15 @@ async function taken(
     ageMs: number;
     cheaperFrom: number;
     backlogLingerMs?: number;
+    backlogLingerMsMax?: number;
     lingerPauseMs?: number;
+    /** The store was busy for so long with the batch before. */
+    busyMs?: number;
   }>,
 ): Promise<{ to: number; waitedMs: number }> {
   const { ageMs, cheaperFrom } = params;
-  const { backlogLingerMs = 3_600_000, lingerPauseMs = LINGER_MS } = params;
+  const { backlogLingerMs = 3_600_000, lingerPauseMs = LINGER_MS, busyMs = 0 } = params;
+  const { backlogLingerMsMax = 3_600_000 } = params;
   const rest = [...RECORDS];
   const append = (record: SealedRecord | undefined) =>
     bench.append(record === undefined ? [] : [record]);
@@ -55,7 +59,7 @@ async function taken(
       nowUs += (ms / 2) * 1000;
     },
   };
-  const lingers = { lingerMs: LINGER_MS, lingerPauseMs, backlogLingerMs };
+  const lingers = { lingerMs: LINGER_MS, lingerPauseMs, backlogLingerMs, backlogLingerMsMax };
   const bounds = { lingerEntriesPerSecondMin: 0.001, ...lingers };
   const ahead = new ReadAhead({
     stream: openMemoryStream(bench.log),
@@ -68,6 +72,7 @@ async function taken(
     collectingTurn: async () => await Promise.resolve(() => undefined),
     turn: async () => await Promise.resolve(() => undefined),
   });
+  nowUs += busyMs * 1000;
   ahead.applied(0, cheaperFrom);
   const fetched = await ahead.take(new AbortController().signal);
   await ahead.close();
@@ -88,6 +93,16 @@ describe('a batch that costs less with more in it', () => {
     const { to, waitedMs } = await taken({ ...OLD, backlogLingerMs: 1200 });
     expect(to).toBeLessThan(RECORDS.length);
     expect(waitedMs).toBeLessThanOrEqual(1200);
+  });
+
+  it.each([
+    ['', 20_000, 2000],
+    [', but no longer than it may', 1500, 1500],
+  ])('of old samples waits longer where the store was busy for long%s', async (_, max, least) => {
+    const busy = { ...OLD, backlogLingerMs: 1200, busyMs: 500 };
+    const { waitedMs } = await taken({ ...busy, backlogLingerMsMax: max });
+    expect(waitedMs).toBeGreaterThan(least - 100);
+    expect(waitedMs).toBeLessThanOrEqual(least);
   });
 
   it('of new samples waits as any other does', async () => {

@@ -56,8 +56,9 @@ export class ReadAhead {
   #wanted = 0;
   /** The most entries that were applied as one since reading began, which it does after a failure. */
   #proven = 0;
-  /** When the batch before was taken. */
+  /** When the batch before was taken, and for how long the store was busy with it. */
   #takenUs: number;
+  #busyMs = 0;
   /** When the last record was added to what is collected, … */
   #addedUs: number;
   /** … and when the log took it: where what lies ready is collected, senders paused then. */
@@ -160,6 +161,7 @@ export class ReadAhead {
    * have them as far as that is allowed, at first four times as many as there were before.
    */
   applied(entries: number, wanted: number): void {
+    this.#busyMs = (this.#params.clock.nowUs() - this.#takenUs) / 1000;
     this.#wanted = ROOM * wanted;
     this.#proven = Math.max(this.#proven, entries);
   }
@@ -275,7 +277,7 @@ export class ReadAhead {
     const lastUs = this.#collectsSinceUs === undefined ? this.#addedUs : this.#appendedUs;
     const untilPause = (ms: number): number => ms - (nowUs - lastUs) / 1000;
     const lingersMs = this.#isBacklog(batch, nowUs)
-      ? Math.min(leftOf(settings.backlogLingerMs), untilPause(lingerMs))
+      ? Math.min(leftOf(this.#backlogLingerMs), untilPause(lingerMs))
       : Math.min(leftOf(lingerMs), untilPause(settings.lingerPauseMs));
     // What lies ready comes along.
     const behindMs = this.#isBehind(batch)
@@ -283,6 +285,12 @@ export class ReadAhead {
       : 0;
     const moreMs = Math.max(lingersMs, behindMs);
     return moreMs < 1 ? 0 : moreMs;
+  }
+
+  /** The busier the store is, the longer: that makes what it has to do less. */
+  get #backlogLingerMs(): number {
+    const { backlogLingerMs, backlogLingerMsMax } = this.#params.settings;
+    return Math.max(backlogLingerMs, Math.min(REST * this.#busyMs, backlogLingerMsMax));
   }
 
   /** Whether more of what may be collected now lies in the log. */
@@ -408,6 +416,8 @@ function markBehind(record: SeriesRecord, before: StoredMark | undefined): Store
 const ROOM = 1.05;
 /** So many times as large as the largest before it a batch may be. */
 const GROWTH = 4;
+/** From one batch of a backlog to the next, so many times as long as the store took for the first. */
+const REST = 4;
 
 type ReadAheadParams = Readonly<{
   stream: Stream;

@@ -42,10 +42,12 @@ export interface WriterSettings {
    * screen. Where the store says that more of them in one transaction cost less, a batch of them
    * waits longer for others, as long as they come without a pause: since the one before was taken,
    * so that partitions that collect in turn do not wait one after the other. For less than the five
-   * seconds that a request waits which wants to know that they are stored.
+   * seconds that a request waits which wants to know that they are stored; but where the store took
+   * that long for the batch before, for some times as long as it took, up to `backlogLingerMsMax`.
    */
   backlogAgeMs: number;
   backlogLingerMs: number;
+  backlogLingerMsMax: number;
   /**
    * A batch that may have more is filled with what lies in the log already, for so long at most: to
    * read it takes a fraction of what it takes to apply in two what could be one, also where others
@@ -92,6 +94,7 @@ export const DEFAULT_WRITER_SETTINGS: WriterSettings = {
   lingerPauseMs: 200,
   backlogAgeMs: 60_000,
   backlogLingerMs: 4000,
+  backlogLingerMsMax: 20_000,
   backlogReadMs: 5000,
   readBytesMax: MIB,
   readWaitMs: 1000,
@@ -118,6 +121,11 @@ export function writerSettings(changes: Partial<WriterSettings> = {}): WriterSet
     settings.batchEntriesMax <= settings.backlogEntriesMax,
     `batchEntriesMax (${settings.batchEntriesMax}) must not exceed ` +
       `backlogEntriesMax (${settings.backlogEntriesMax})`,
+  );
+  demand(
+    settings.backlogLingerMs <= settings.backlogLingerMsMax,
+    `backlogLingerMs (${settings.backlogLingerMs}) must not exceed ` +
+      `backlogLingerMsMax (${settings.backlogLingerMsMax})`,
   );
   return Object.freeze(settings);
 }
