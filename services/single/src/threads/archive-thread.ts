@@ -16,6 +16,7 @@ import {
 import { openSegmentStream } from '@millrace/stream/segment';
 import type { SingleSettings } from '../settings.ts';
 import type { ThreadData } from './thread-data.ts';
+import { endWhenTold } from './end-thread.ts';
 import { createThreadLink } from './thread-link.ts';
 
 /** What the thread is born with. */
@@ -39,6 +40,7 @@ export interface ArchiveThread {
 // The thread that copies the log into the archive: it compresses, and waits for a network, and
 // whoever folds what arrives must not wait for that. It only reads the log.
 if (parentPort === null) throw new Error('the archive thread was started outside of a worker');
+endWhenTold(parentPort);
 
 const { directories, sharedLog, settings, colours } = workerData as ArchiveThreadData;
 const { partitions, logging } = settings;

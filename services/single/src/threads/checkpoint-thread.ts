@@ -7,6 +7,7 @@ import { openSegmentStream } from '@millrace/stream/segment';
 import { describeState } from '@millrace/transformer';
 import type { SingleSettings } from '../settings.ts';
 import type { ThreadData } from './thread-data.ts';
+import { endWhenTold } from './end-thread.ts';
 import { createThreadLink } from './thread-link.ts';
 
 /** What the thread is born with. */
@@ -27,6 +28,7 @@ export interface CheckpointThread {
 // The thread that makes checkpoints: it loads whole states and checks that they can be read, and
 // the thread that folds must not wait for that. It lives as long as there is something to make.
 if (parentPort === null) throw new Error('the checkpoint thread was started outside of a worker');
+endWhenTold(parentPort);
 
 interface Opened extends CheckpointSources {
   close(): Promise<void>;

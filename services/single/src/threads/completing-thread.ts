@@ -8,6 +8,7 @@ import { openSegmentStream } from '@millrace/stream/segment';
 import type { SingleSettings } from '../settings.ts';
 import type { CompletingThread } from './completing.ts';
 import type { ThreadData } from './thread-data.ts';
+import { endWhenTold } from './end-thread.ts';
 import { createThreadLink } from './thread-link.ts';
 
 /** What the thread is born with. */
@@ -21,6 +22,7 @@ export interface CompletingThreadData {
 // The thread that completes marked windows: it reads much of the log again, and neither folding nor
 // storing must wait for that. It is there only meanwhile.
 if (parentPort === null) throw new Error('the completing thread was started outside of a worker');
+endWhenTold(parentPort);
 
 createThreadLink(parentPort, {
   complete: async (wanted) => {

@@ -25,6 +25,7 @@ import { openState } from '../open-state.ts';
 import type { SingleSettings } from '../settings.ts';
 import { watchDisk } from './disk-watch.ts';
 import type { ThreadData } from './thread-data.ts';
+import { endWhenTold } from './end-thread.ts';
 import { createThreadLink } from './thread-link.ts';
 
 /** What the thread is born with. */
@@ -63,6 +64,7 @@ export interface JobsLook {
 // A thread that folds the past under other rules: whoever folds what arrives must not wait for
 // that. It lives as long as there is something to fold.
 if (parentPort === null) throw new Error('the jobs thread was started outside of a worker');
+endWhenTold(parentPort);
 
 const { directories, sharedLog, sharedPositions, settings, colours, owned, number, port } =
   workerData as JobsThreadData;

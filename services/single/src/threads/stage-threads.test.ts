@@ -46,6 +46,8 @@ async function start(code: string): Promise<StageThreads> {
         resolve();
       },
       statusSettings: { answerMsMax: 50, silentMsMax: 200 },
+      // They are told nothing that they would understand.
+      endMsMax: 0,
       entryOf: (stage) => pathToFileURL(stage === 'transformer' ? file : idle),
     });
   });

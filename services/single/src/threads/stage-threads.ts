@@ -15,6 +15,7 @@ import type {
   TransformerThread,
   WriterThread,
 } from './thread-data.ts';
+import { endThread } from './end-thread.ts';
 import { createThreadLink, fromSentError, type Callable, type ThreadLink } from './thread-link.ts';
 import {
   askThread,
@@ -40,7 +41,7 @@ export interface StageHandle<T extends StageThread & Callable<T>> extends Thread
   link: ThreadLink<T>;
   /** The same link, for what all stages have. */
   common: ThreadLink<StageThread>;
-  /** Ends the thread, whatever it is doing. */
+  /** Ends the thread, in bounded time. */
   terminate(): Promise<void>;
 }
 
@@ -62,6 +63,7 @@ export function startStageThreads(
     /** Left out: the built file of the stage's thread. */
     entryOf?: (stage: StageName) => URL;
     statusSettings?: Partial<ThreadStatusSettings>;
+    endMsMax?: number;
   }>,
 ): StageThreads {
   const { settings, directory, colours } = params;
@@ -127,7 +129,7 @@ function startThread<T extends StageThread & Callable<T>>(
     ...askThread({ stage, link: common }, { ...THREAD_STATUS_DEFAULTS, ...params.statusSettings }),
     terminate: async () => {
       isEnding = true;
-      await worker.terminate();
+      await endThread(worker, params.endMsMax);
     },
   };
 }

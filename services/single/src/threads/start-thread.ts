@@ -1,12 +1,13 @@
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 import { errorText, type Measurement } from '@millrace/runtime';
 import { askOnce } from './ask-once.ts';
+import { endThread, noteStarted } from './end-thread.ts';
 import { createThreadLink, type Callable, type ThreadLink } from './thread-link.ts';
 
 /** A thread that answers calls. */
 export interface LinkedThread<Remote extends Callable<Remote>> {
   link: ThreadLink<Remote>;
-  /** Ends it, whatever it is doing. */
+  /** Ends it, in bounded time. */
   end(): Promise<void>;
 }
 
@@ -17,6 +18,7 @@ export function startThread<Remote extends Callable<Remote>>(
   ended: (why: string, cause?: unknown) => Error,
 ): LinkedThread<Remote> {
   const worker = new Worker(entry, options);
+  noteStarted(worker);
   const link = createThreadLink<Remote>(worker, {});
   worker.once('error', (error) => link.close(ended(errorText(error), error)));
   worker.once('exit', (code) => link.close(ended(`it ended with code ${code}`)));
@@ -24,7 +26,7 @@ export function startThread<Remote extends Callable<Remote>>(
     link,
     end: async () => {
       link.close(ended('it was told to end'));
-      await worker.terminate();
+      await endThread(worker);
     },
   };
 }

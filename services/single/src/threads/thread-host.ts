@@ -10,6 +10,7 @@ import {
   type Stage,
 } from '@millrace/runtime';
 import type { StageThread, Supervisor, ThreadData } from './thread-data.ts';
+import { endWhenTold } from './end-thread.ts';
 import { createThreadLink, toSentError, type ThreadLink } from './thread-link.ts';
 
 /** What every stage's thread has before its stage. */
@@ -29,6 +30,7 @@ export function hostStage<T extends StageThread>(
   build: (host: ThreadHost) => Omit<T, 'measure' | 'exposition'> & Partial<StageThread>,
 ): void {
   if (parentPort === null) throw new Error('a stage thread was started outside of a worker');
+  endWhenTold(parentPort);
   const data = workerData as ThreadData;
   const { settings, colours, stage: name } = data;
   const meter = createMeter();
