@@ -16,9 +16,9 @@ it('tells how much would be deleted at once, by what is kept how long', async ()
   expect(retentionLines(scanOf([5000, 1200, 0]), times)).toEqual([
     'a.csv: what is past its retention is deleted soon after it is stored, unless a rule or ' +
       'its tenant says otherwise ("millrace retention"):',
-    '  all are older than raw samples are kept (1d 0h, MILLRACE_STORE__RETENTION__RAW_MS)',
+    '  all are older than raw samples are kept (1d, MILLRACE_STORE__RETENTION__RAW_MS)',
     '  1,200 are older than windows narrower than an hour are kept ' +
-      '(30d 0h, MILLRACE_STORE__RETENTION__NARROW_WINDOWS_MS)',
+      '(30d, MILLRACE_STORE__RETENTION__NARROW_WINDOWS_MS)',
   ]);
   const unknown = await keptTimes({ KAFKA_BROKERS: 'localhost:1' }, NOW_US);
   expect(unknown.kept.map(({ ms }) => ms / 86_400_000)).toEqual([7, 30, 730]);

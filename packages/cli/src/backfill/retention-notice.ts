@@ -3,7 +3,7 @@ import { MillraceError } from '@millrace/runtime';
 import { RETENTION_DEFAULTS } from '@millrace/store';
 import { effectiveSettings } from '../effective-settings.ts';
 import { isDistributed } from '../distributed/is-distributed.ts';
-import { formatDurationMs } from '../quantities.ts';
+import { settingText } from '../setting-text.ts';
 
 /** How long the store keeps something, in the order of what expires first. */
 interface Kept {
@@ -47,7 +47,7 @@ export function retentionLines({ path, samples, olderThan }: FileScan, times: Ke
     const old = olderThan[i] ?? 0;
     if (old === 0) return [];
     const share = old === samples ? 'all' : old.toLocaleString('en-US');
-    const kept = formatDurationMs(ms);
+    const kept = settingText(variable, ms);
     return [`  ${share} are older than ${what} are kept (${kept}, ${variable})`];
   });
   if (lines.length === 0) return [];

@@ -1,6 +1,7 @@
-import { silentLog } from '@millrace/runtime';
+import { MillraceError, silentLog } from '@millrace/runtime';
 import { usualDataDirectory } from '@millrace/single/running';
 import type { StateStore } from '@millrace/state';
+import type { Stream } from '@millrace/stream';
 import { restoreTo, type RestoredTo } from '@millrace/transformer';
 import { dataDirOf, type CliContext } from '../cli-context.ts';
 import { openLogs } from '../archive/open-logs.ts';
@@ -22,6 +23,7 @@ export async function restorePartition(
   const { stream, archived } = await openLogs(context, dataDir);
   const closing: (() => Promise<void>)[] = [() => stream.close()];
   try {
+    checkPartitionExists(stream, partition);
     const state = await openState(context, dataDir);
     closing.unshift(() => state.close());
     return await restoreTo(
@@ -35,6 +37,16 @@ export async function restorePartition(
   } finally {
     for (const close of closing) await close();
   }
+}
+
+function checkPartitionExists({ partitions }: Pick<Stream, 'partitions'>, partition: number): void {
+  if (partition < partitions) return;
+  throw new MillraceError({
+    code: 'CHECKPOINT_PARTITION',
+    kind: 'permanent',
+    message: `There is no partition ${partition}: the log has ${partitions}. Nothing was changed.`,
+    remedy: `Name one from 0 to ${partitions - 1}.`,
+  });
 }
 
 async function openState(context: CliContext, dataDir: string | undefined): Promise<StateStore> {

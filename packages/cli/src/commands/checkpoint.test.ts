@@ -148,6 +148,9 @@ describe('millrace checkpoint', () => {
     expect((await stream.bounds(TOPIC_SERIES, 0)).end).toBeGreaterThan(2);
     await stream.close();
     expect((await run('restore', '--partition', 'x', '--at-most', '1')).code).toBe(2);
+    expect(await run('restore', '--partition', '9', '--at-most', '1')).toMatchObject({
+      ...{ code: 1, err: expect.stringMatching(/^CHECKPOINT_PARTITION: There is no partition 9/) },
+    });
   });
 
   test('restore does not take an archive that nobody named for one that is not there', async () => {
