@@ -32,6 +32,7 @@ export {
   dependencyOf,
   PartitionWatch,
 } from './process/partition-watch.ts';
+export { partitionsText, toldTogether } from './process/told-together.ts';
 export { identifyProcess, type ProcessIdentity } from './process/process-identity.ts';
 export { createProcessMeter, measureThread } from './metrics/process-meter.ts';
 export { lockDirectory, type DirectoryLock } from './process/process-lock.ts';

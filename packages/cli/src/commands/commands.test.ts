@@ -139,6 +139,12 @@ test('status shows every partition, and every reason with its remedy', () => {
   expect(text).toContain('writer, partition 0, stopped: WRITER_GAP: Entries are missing.');
   expect(text).toContain('→ Put them back.');
   expect(text).toContain('store  embedded PostgreSQL, running, 4.0 KiB\n');
+  const [writer] = stages.filter(({ stage }) => stage === 'writer');
+  const alike = writer!.partitions.map((one) => ({ ...one, partition: 1 }));
+  const both = [{ ...writer!, partitions: [...writer!.partitions, ...alike] }];
+  expect(formatStatus({ ...status, stages: both }, plain)).toMatch(
+    /^writer, partitions 0 and 1, stopped: WRITER_GAP: Entries are missing\.$/m,
+  );
   const silent = { ...status, store: { kind: 'embedded' as const, isRunning: true } };
   expect(formatStatus(silent, plain)).toContain('PostgreSQL, running, does not answer\n');
   const problem = 'It has not answered for 7 s.';

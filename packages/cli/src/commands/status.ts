@@ -1,5 +1,11 @@
 import type { Command } from 'commander';
-import type { ArchiveStatus, PartitionStatus, StageStatus } from '@millrace/runtime';
+import {
+  partitionsText,
+  toldTogether,
+  type ArchiveStatus,
+  type PartitionStatus,
+  type StageStatus,
+} from '@millrace/runtime';
 import type { LedgerTotals, SingleStatus } from '@millrace/single/running';
 import { dataDirOf, type CliContext } from '../cli-context.ts';
 import { formatLastCompletion } from '../complete/last-completion-text.ts';
@@ -114,11 +120,10 @@ function formatState(state: PartitionStatus['state'], colours: Colours): string 
 /** Every reason why a partition stands still, or goes on with something wrong, and what to do. */
 export function reasonLines(stages: readonly StageStatus[], colours: Colours): string[] {
   return stages.flatMap(({ stage, partitions }) =>
-    partitions.flatMap(({ partition, state, reason, warning }) => {
-      const told = reason ?? warning;
-      if (told === undefined) return [];
+    toldTogether(partitions).flatMap(({ partitions: alike, state, told }) => {
       const { code, message, remedy } = told;
-      const what = `${stage}, partition ${partition}, ${state}: ${colours.red(code)}: ${message}`;
+      const which = partitionsText(alike);
+      const what = `${stage}, ${which}, ${state}: ${colours.red(code)}: ${message}`;
       return ['', what, ...(remedy === undefined ? [] : [`${colours.green('→')} ${remedy}`])];
     }),
   );

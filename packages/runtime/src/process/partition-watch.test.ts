@@ -58,3 +58,16 @@ test('a partition that goes on with something wrong degrades its stage, which st
     detail: 'Partition 2: LOST: Samples are gone.',
   });
 });
+
+test('what holds up several partitions alike is told once', () => {
+  const base = { state: 'waiting', position: 1, endOffset: 1, lagMs: 0 } as const;
+  const full = (partition: number, code = 'FULL'): PartitionStatus => {
+    const message = `Entries of partition ${partition} wait.`;
+    return { ...base, partition, reason: { code, message, remedy: 'Make room.' } };
+  };
+  const partitions = [full(0), full(1), { ...base, partition: 2 }, full(10, 'AWAY'), full(11)];
+  expect(dependenciesOf([{ stage: 'writer', ready: false, partitions }], STORE)[0]?.detail).toBe(
+    'Partitions 0, 1 and 11 waiting: FULL: Entries of partition 0 wait. Make room. ' +
+      'Partition 10 waiting: AWAY: Entries of partition 10 wait. Make room.',
+  );
+});

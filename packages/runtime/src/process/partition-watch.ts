@@ -1,6 +1,7 @@
 import type { Dependency } from '../health/health.ts';
 import type { Log } from '../log/log.ts';
 import type { PartitionStatus, StageStatus } from './stage.ts';
+import { partitionsText, toldTogether } from './told-together.ts';
 
 /**
  * Tells a person once when a partition stops or has to wait, with what that means for the data
@@ -56,12 +57,11 @@ export function archiveDependencies({ archive }: StageStatus): Dependency[] {
 
 /** One stage, as `/readyz` shows it; with the reasons of those partitions that have one. */
 export function dependencyOf({ stage, ready, partitions }: StageStatus): Dependency {
-  const reasons = partitions.flatMap(({ partition, state, reason, warning }) => {
-    const told = reason ?? warning;
-    if (told === undefined) return [];
-    const { code, message, remedy } = told;
-    const at = reason === undefined ? '' : ` ${state}`;
-    return [`Partition ${partition}${at}: ${code}: ${message} ${remedy ?? ''}`.trim()];
+  const reasons = toldTogether(partitions).map((one) => {
+    const { code, message, remedy } = one.told;
+    const at = one.isWarning ? '' : ` ${one.state}`;
+    const which = partitionsText(one.partitions).replace('p', 'P');
+    return `${which}${at}: ${code}: ${message} ${remedy ?? ''}`.trim();
   });
   if (ready && reasons.length === 0) return { name: stage, state: 'ok' };
   const detail = reasons.length === 0 ? 'It is starting.' : reasons.join(' ');
