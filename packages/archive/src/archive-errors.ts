@@ -69,8 +69,8 @@ export function archiveMisread(
     code: 'ARCHIVE_MISREAD',
     kind: 'transient',
     message:
-      `Records ${from} to ${to} of partition ${partition} of ${topic} were not archived: the file ` +
-      `made of them does not give them back (${clause(errorText(cause))}). The log keeps them.`,
+      `Records ${from} to ${to} of partition ${partition} of ${topic} were not archived: the ` +
+      `file made of them does not give them back (${clause(errorText(cause))}). The log keeps them.`,
     remedy:
       'It is tried again. If it is told again and again, start the process anew; if that does ' +
       'not help either, the memory of the machine or a library of this release is at fault.',

@@ -69,7 +69,7 @@ async function fold(): Promise<void> {
   await running;
 }
 
-test('checkpoints that follow one another are made by one thread, while states are small', async () => {
+test('one thread makes the checkpoints of small states that follow one another', async () => {
   await fold();
   const threads = vi.spyOn(stream, 'serveAppends');
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
