@@ -10,7 +10,9 @@ export const exitCodes: Readonly<{
   configuration: 78;
   /** Ended by Ctrl-C before it was done. */
   interrupted: 130;
-}> = { ok: 0, failure: 1, usage: 2, configuration: 78, interrupted: 130 };
+  /** Whoever read its results was gone before it was done, as SIGPIPE would have it. */
+  unread: 141;
+}> = { ok: 0, failure: 1, usage: 2, configuration: 78, interrupted: 130, unread: 141 };
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
