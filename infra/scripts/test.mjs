@@ -41,17 +41,29 @@ summarize();
 
 async function runEverything() {
   if (!install()) return;
-  await check('build and types', [tsc, '-b']);
-  if (selected.length === 0) {
-    await check('lint', [oxlint, '--type-aware', '--deny-warnings']);
-    await check('format', [prettier, '--check', '--log-level', 'warn', '.']);
-  } else {
-    skip('lint', 'suites were selected', 'npm test');
-    skip('format', 'suites were selected', 'npm test');
-  }
+  if (selected.length === 0) await checkAll();
+  else await checkTypesAlone();
   await runSuites();
   if (selected.length > 0) return;
   for (const path of longSuites) skip(path, 'it takes a minute or more', `npm test -- ${path}`);
+}
+
+/** Formatting takes one processor for as long as the others take in turn. */
+async function checkAll() {
+  const formatted = check('format', [prettier, '--check', '--log-level', 'warn', '.']);
+  await checkTypes();
+  await check('lint', [oxlint, '--type-aware', '--deny-warnings']);
+  await formatted;
+}
+
+async function checkTypesAlone() {
+  await checkTypes();
+  skip('lint', 'suites were selected', 'npm test');
+  skip('format', 'suites were selected', 'npm test');
+}
+
+async function checkTypes() {
+  await check('build and types', [tsc, '-b']);
 }
 
 /** Counts only when it fails: everything else is without meaning then. */

@@ -8,7 +8,7 @@ import { sendPlanned } from './send-planned.ts';
 
 const SEED = 7;
 /** Of each of a thousand series. */
-const STEPS = 250;
+const STEPS = 100;
 const SETTLE_MS_MAX = 120_000;
 /** Our own metrics come once, at the start: the tables and totals below are all of the test's. */
 const QUIET = { env: { MILLRACE_SELF_METRICS__INTERVAL_MS: '1h' } };

@@ -7,7 +7,7 @@ const kept = readFileSync(new URL('./seeds.txt', import.meta.url), 'utf8')
   .split('\n')
   .filter((line) => /^\d+/.test(line))
   .map((line) => Number.parseInt(line, 10));
-const count = Number(process.env['SIM_SEEDS'] ?? 16);
+const count = Number(process.env['SIM_SEEDS'] ?? 8);
 const first = Number(process.env['SIM_FIRST_SEED'] ?? 1);
 const seeds = [...kept, ...Array.from({ length: count }, (_, i) => first + i)];
 
