@@ -16,15 +16,18 @@ const prettier = join(root, 'node_modules', 'prettier', 'bin', 'prettier.cjs');
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
 
 /** What would not fit into the time, and the soak repeats for hours: run when named. */
-const longSuites = JSON.parse(
-  readFileSync(join(root, 'infra', 'scripts', 'long-suites.json'), 'utf8'),
-);
+const longSuites = listed('long-suites.json');
+/** Run in this order when all others are through, as far as there is time. */
+const laterSuites = listed('later-suites.json');
 
 const reporters = ['--reporter=default', '--reporter=json'];
 
 /** A run in CI may take 20 minutes; what has not ended before is stopped and counted as failed. */
 const deadlineMs = performance.now() + 19 * 60_000;
 const checkTimeoutMsMax = 4 * 60_000;
+/** So many workers there are, so many suites are begun together, with so much time left. */
+const laterAtOnce = 2;
+const laterMsMin = 4 * 60_000;
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
@@ -43,8 +46,9 @@ async function runEverything() {
   if (!install()) return;
   if (selected.length === 0) await checkAll();
   else await checkTypesAlone();
-  await runSuites();
-  if (selected.length > 0) return;
+  if (selected.length > 0) return await runSuites(selected);
+  await runSuites([...longSuites, ...laterSuites].flatMap((path) => ['--exclude', path]));
+  await runLater();
   for (const path of longSuites) skip(path, 'it takes a minute or more', `npm test -- ${path}`);
 }
 
@@ -90,15 +94,22 @@ async function check(name, args) {
   else fail(name, why ?? `exit code ${code}, see above`);
 }
 
-async function runSuites() {
+async function runLater() {
+  for (let at = 0; at < laterSuites.length; at += laterAtOnce) {
+    const next = laterSuites.slice(at, at + laterAtOnce);
+    if (timeLeftMs() >= laterMsMin) await runSuites(next);
+    else for (const path of next) skip(path, 'there was no time left', `npm test -- ${path}`);
+  }
+}
+
+/** `chosen`: arguments of vitest that say which. */
+async function runSuites(chosen) {
   say('\n== suites');
   const startMs = performance.now();
   const directory = mkdtempSync(join(tmpdir(), 'millrace-test-'));
   try {
     const report = join(directory, 'report.json');
     const notices = join(directory, 'notices.jsonl');
-    const leftOut = longSuites.flatMap((path) => ['--exclude', path]);
-    const chosen = selected.length > 0 ? selected : leftOut;
     const { code, why } = await runBounded({
       file: process.execPath,
       args: [vitest, 'run', ...reporters, `--outputFile.json=${report}`, ...chosen],
@@ -115,6 +126,10 @@ async function runSuites() {
   } finally {
     rmSync(directory, { recursive: true });
   }
+}
+
+function listed(file) {
+  return JSON.parse(readFileSync(join(root, 'infra', 'scripts', file), 'utf8'));
 }
 
 function timeLeftMs() {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -161,5 +161,15 @@ describe('runBounded', () => {
     expect(lastedMs).toBeLessThan(30_000);
     const pid = Number(/pid (\d+)/.exec(output)?.[1]);
     await expect.poll(() => identifyProcess(pid).started).toBeUndefined();
+  });
+});
+
+describe('suites that do not run with all others', () => {
+  const listed = (file: string) => JSON.parse(readFileSync(script(file), 'utf8')) as string[];
+
+  test('are there, and each is listed once', () => {
+    const paths = [...listed('long-suites.json'), ...listed('later-suites.json')];
+    expect(paths.filter((path) => !existsSync(join(rootDirectory, path)))).toEqual([]);
+    expect(new Set(paths).size).toBe(paths.length);
   });
 });
