@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { endThread } from './end-thread.ts';
 
 /** As they are built: a thread of its own does not run from the sources. */
@@ -24,7 +24,10 @@ async function start(code: string, done: Int32Array): Promise<Worker> {
     `import { parentPort, workerData as done } from 'node:worker_threads';
      const { endWhenTold } = await import(${built('end-thread.js')});
      const { startThread } = await import(${built('start-thread.js')});
+     const { createThreadLink } = await import(${built('thread-link.js')});
      endWhenTold(parentPort);
+     // As all of ours do.
+     createThreadLink(parentPort, {});
      const wait = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
      ${code}`,
   );
@@ -42,8 +45,12 @@ test('a thread finishes the step that it is in', async () => {
   const code = `
     parentPort.postMessage({}); wait(); done[0] = 1;
     setTimeout(() => { done[1] = 1; }, 0);`;
-  await endThread(await start(code, done));
+  const thread = await start(code, done);
+  const failed = vi.fn<(error: Error) => void>();
+  thread.once('error', failed);
+  await endThread(thread);
   expect([...done]).toEqual([1, 0]);
+  expect(failed).not.toHaveBeenCalled();
 });
 
 test('one that it has started finishes its step before it', async () => {
