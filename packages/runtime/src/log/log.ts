@@ -1,4 +1,5 @@
 import { pino, type Logger } from 'pino';
+import { writeToStandardError } from './standard-error.ts';
 
 /** Log lines: a constant English sentence, data in fields; levels by what an operator must do. */
 export interface Log {
@@ -25,7 +26,7 @@ export function createLog(
 ): Log {
   const root = pino(
     { level: params.level, base: {}, timestamp: pino.stdTimeFunctions.isoTime },
-    params.destination ?? pino.destination({ dest: 2, sync: true }),
+    params.destination ?? { write: writeToStandardError },
   );
   return jsonLog(root, { ...params.fields });
 }

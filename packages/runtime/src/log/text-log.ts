@@ -1,5 +1,5 @@
-import { writeSync } from 'node:fs';
 import type { Log, LogFields, LogLevel } from './log.ts';
+import { writeToStandardError } from './standard-error.ts';
 
 /**
  * What people read on a terminal: `12:03:04 warn  writer  Sentence. field=value`. Sentences in the
@@ -50,25 +50,4 @@ function written(value: unknown): string {
   if (value instanceof Error) return JSON.stringify(value.message);
   if (typeof value === 'string') return /^[\w.:/@+-]+$/.test(value) ? value : JSON.stringify(value);
   return JSON.stringify(value) ?? typeof value;
-}
-
-const pauseMs = 2;
-const attemptsMax = 100;
-
-/**
- * Straight to the descriptor, from whatever thread: a line that waits in a queue is lost when the
- * thread dies of what the line tells.
- */
-function writeToStandardError(line: string): void {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      writeSync(2, line);
-      return;
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      // Nobody reads any more (EPIPE), or reads too slowly for too long: the work matters more.
-      if (code !== 'EAGAIN' || attempt === attemptsMax) return;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMs);
-    }
-  }
 }
