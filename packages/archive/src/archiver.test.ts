@@ -109,6 +109,22 @@ describe('archiving', () => {
     expect(await verifyArchive(scene)).toMatchObject({ faults: [], unnamedFiles: 0 });
   });
 
+  it('stopped while it reads back what it made, it finds no fault with that', async () => {
+    const stopping = new AbortController();
+    const { finish } = RecordsWriter.prototype;
+    const finishing = vi.spyOn(RecordsWriter.prototype, 'finish');
+    finishing.mockImplementationOnce(async function (this: RecordsWriter) {
+      const bytes = await finish.call(this);
+      stopping.abort(new Error('stopped'));
+      return bytes;
+    });
+    scene.append(60);
+    const archiving = scene.archiver().archive(0, LOG_ID, { signal: stopping.signal });
+    await expect(archiving).rejects.toThrow('stopped');
+    finishing.mockRestore();
+    expect((await contents(scene.directory)).size).toBe(0);
+  });
+
   it('of two with other settings none harms the other', async () => {
     scene.append(150);
     await scene.archive({ rangeBytesMax: 1500 });

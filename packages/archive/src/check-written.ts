@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { StreamRecord } from '@millrace/stream';
 
 /** Of records in their order: offsets, times and payloads. */
@@ -19,9 +20,14 @@ export class RecordsDigest {
 
 /**
  * Rejects when a file that was made in memory does not give back the records that went into it:
- * the log forgets what is archived, and then this file is all there is.
+ * the log forgets what is archived, and then this file is all there is. It lets others have their
+ * turn after each group, as writing does.
  */
-export async function checkWritten(bytes: Uint8Array, written: string): Promise<void> {
+export async function checkWritten(
+  bytes: Uint8Array,
+  written: string,
+  signal?: AbortSignal,
+): Promise<void> {
   const { RecordsFile } = await import('./parquet/read-records.ts');
   const file = new RecordsFile(bytes);
   const read = new RecordsDigest();
@@ -29,6 +35,8 @@ export async function checkWritten(bytes: Uint8Array, written: string): Promise<
     const records = await file.readGroup(row);
     for (const record of records) read.add(record);
     row += records.length;
+    await nextTurn();
+    signal?.throwIfAborted();
   }
   if (read.digest() !== written) throw new Error('it holds other records');
 }

@@ -43,7 +43,8 @@ export async function writeRange(
   const { key, from, to, previousSha256, checkpoint, signal } = wanted;
   const copied = await copyRecords(stream, wanted);
   const { bytes, written, samplesBytes, lastSha256, ...summary } = copied;
-  await checkWritten(bytes, written).catch((error: unknown) => {
+  await checkWritten(bytes, written, signal).catch((error: unknown) => {
+    signal?.throwIfAborted();
     throw archiveMisread({ ...key, from, to, cause: error });
   });
   const put = async (content: Uint8Array, of: 'records' | 'samples'): Promise<ArchivedFile> => {

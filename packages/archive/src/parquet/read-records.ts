@@ -18,7 +18,7 @@ export class RecordsFile {
   /** Throws when it is no such file. */
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#metadata = parquetMetadata(bufferOf(bytes));
+    this.#metadata = parquetMetadata(bytes);
     this.rows = Number(this.#metadata.num_rows);
     let rowStart = 0;
     this.#groups = this.#metadata.row_groups.map(({ num_rows: count }) => {
