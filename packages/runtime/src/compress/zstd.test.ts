@@ -12,7 +12,14 @@ test('whoever loads it works on with the one that others have', async () => {
   }
 });
 
-test('what is longer than it may be is refused, and what is damaged', async () => {
+test.each([200, 1000, 100_000])('%i bytes fit into as many, and not into fewer', async (length) => {
+  const { compress, decompress } = await loadZstd();
+  const packed = compress(Buffer.alloc(length, 'x'));
+  expect(decompress(packed, length)).toHaveLength(length);
+  expect(() => decompress(packed, length - 1)).toThrow(`${length} bytes where`);
+});
+
+test('what is damaged is refused', async () => {
   const { compress, decompress } = await loadZstd();
   const packed = compress(Buffer.alloc(1000, 'x'));
   expect(() => decompress(packed.subarray(0, -3), 1000)).toThrow('code');

@@ -24,8 +24,27 @@ async function load(): Promise<Zstd> {
   await init();
   return {
     compress: (bytes) => compress(Buffer.from(bytes), LEVEL),
-    // The library takes what a frame says of its size, and this where it says nothing.
-    decompress: (bytes, length) =>
-      decompress(Buffer.from(bytes), { defaultHeapSize: Math.max(length, 1) }),
+    decompress: (bytes, length) => {
+      const frame = Buffer.from(bytes);
+      const told = contentBytesOf(frame) ?? length;
+      // The library would take memory for whatever the frame says.
+      if (told > length) throw new Error(`a frame of ${told} bytes where ${length} may be`);
+      return decompress(frame, { defaultHeapSize: Math.max(length, 1) });
+    },
   };
+}
+
+const MAGIC = 0xfd2fb528;
+
+/** What a frame says of the length of what is in it (RFC 8878, 3.1.1.1); undefined: nothing. */
+function contentBytesOf(frame: Buffer): number | undefined {
+  if (frame.length < 5 || frame.readUInt32LE(0) !== MAGIC) return undefined;
+  const descriptor = frame[4]!;
+  const isSingleSegment = (descriptor & 0x20) !== 0;
+  const dictionaryBytes = [0, 1, 2, 4][descriptor & 3]!;
+  const fieldBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6]!;
+  const at = 5 + (isSingleSegment ? 0 : 1) + dictionaryBytes;
+  if (fieldBytes === 0 || frame.length < at + fieldBytes) return undefined;
+  if (fieldBytes === 8) return Number(frame.readBigUInt64LE(at));
+  return frame.readUIntLE(at, fieldBytes) + (fieldBytes === 2 ? 256 : 0);
 }

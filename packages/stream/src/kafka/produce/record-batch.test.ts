@@ -5,6 +5,7 @@ import type { StreamRecord } from '../../stream.ts';
 import {
   compressionNames,
   nativeZstd,
+  UNCOMPRESSED_BYTES_MAX,
   wasmZstd,
   type CompressionName,
 } from '../client/compression.ts';
@@ -233,6 +234,12 @@ describe('zstd', () => {
     if (native === undefined) return;
     expect((await native.uncompress(packed)).equals(bytes)).toBe(true);
     expect((await wasm.uncompress(await native.compress(bytes))).equals(bytes)).toBe(true);
+  });
+
+  test('what says that it grows beyond the bound is not given memory for it', async () => {
+    const wasm = await wasmZstd();
+    const bomb = await wasm.compress(Buffer.alloc(UNCOMPRESSED_BYTES_MAX + 1));
+    await expect(wasm.uncompress(bomb)).rejects.toThrow('where');
   });
 });
 
