@@ -52,12 +52,10 @@ async function runEverything() {
   for (const path of longSuites) skip(path, 'it takes a minute or more', `npm test -- ${path}`);
 }
 
-/** Formatting takes one processor for as long as the others take in turn. */
 async function checkAll() {
-  const formatted = check('format', [prettier, '--check', '--log-level', 'warn', '.']);
   await checkTypes();
   await check('lint', [oxlint, '--type-aware', '--deny-warnings']);
-  await formatted;
+  await check('format', [prettier, '--check', '--log-level', 'warn', '.']);
 }
 
 async function checkTypesAlone() {
