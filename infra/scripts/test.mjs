@@ -44,28 +44,22 @@ summarize();
 
 async function runEverything() {
   if (!install()) return;
-  if (selected.length === 0) await checkAll();
-  else await checkTypesAlone();
+  await runChecks();
   if (selected.length > 0) return await runSuites(selected);
   await runSuites([...longSuites, ...laterSuites].flatMap((path) => ['--exclude', path]));
   await runLater();
   for (const path of longSuites) skip(path, 'it takes a minute or more', `npm test -- ${path}`);
 }
 
-async function checkAll() {
-  await checkTypes();
-  await check('lint', [oxlint, '--type-aware', '--deny-warnings']);
-  await check('format', [prettier, '--check', '--log-level', 'warn', '.']);
-}
-
-async function checkTypesAlone() {
-  await checkTypes();
-  skip('lint', 'suites were selected', 'npm test');
-  skip('format', 'suites were selected', 'npm test');
-}
-
-async function checkTypes() {
+async function runChecks() {
   await check('build and types', [tsc, '-b']);
+  if (selected.length === 0) {
+    await check('lint', [oxlint, '--type-aware', '--deny-warnings']);
+    await check('format', [prettier, '--check', '--log-level', 'warn', '.']);
+  } else {
+    skip('lint', 'suites were selected', 'npm test');
+    skip('format', 'suites were selected', 'npm test');
+  }
 }
 
 /** Counts only when it fails: everything else is without meaning then. */

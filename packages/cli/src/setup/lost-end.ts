@@ -1,4 +1,4 @@
-import { MillraceError } from '@millrace/runtime';
+import { MillraceError, partitionsText } from '@millrace/runtime';
 import type { AcceptedPartition } from '@millrace/single/setup';
 
 /**
@@ -13,15 +13,14 @@ export function checkEnds(
 ): void {
   const lost = accepted.filter(({ lostEnd }) => lostEnd !== undefined);
   if (lost.length === 0) return;
-  const names = lost.map(({ partition }) => partition).join(', ');
+  const which = partitionsText(lost.map(({ partition }) => partition));
   throw new MillraceError({
     code: 'SETUP_LOST_END',
     kind: 'permanent',
     message:
-      `The log of ${lost.length > 1 ? 'partitions' : 'partition'} ${names} lost its end and has ` +
-      'the id that it had: it is not a new log that could be accepted. State or store have what ' +
-      'it lost, and it may hold other records under the same offsets by now; those are in no ' +
-      'store yet. Nothing of these partitions was changed.',
+      `The log of ${which} lost its end and has the id that it had: it is not a new log that ` +
+      'could be accepted. State or store have what it lost, and it may hold other records under ' +
+      'the same offsets by now; those are in no store yet. Nothing of these partitions was changed.',
     remedy: `${FIRST} ${REMEDIES[mode]} ${LAST}`,
   });
 }

@@ -1,4 +1,4 @@
-import { MillraceError } from '@millrace/runtime';
+import { MillraceError, partitionsText } from '@millrace/runtime';
 import type { StoredPosition } from '@millrace/store';
 
 /** A partition, the log that is there, and its marks that belong to another one. */
@@ -25,15 +25,15 @@ export function checkNotLeft(found: readonly Found[], positions: readonly Stored
   );
   const [first] = left;
   if (first === undefined) return;
-  const names = left.map(({ partition }) => partition).join(', ');
+  const which = partitionsText(left.map(({ partition }) => partition));
   const newest = first.marks[0]?.logId;
   throw new MillraceError({
     code: 'SETUP_LOG_BEFORE',
     kind: 'permanent',
     message:
-      `The log of ${left.length > 1 ? 'partitions' : 'partition'} ${names} (${first.logId}) is ` +
-      `one that the store had before, and went on from to log ${newest}. What came of it is ` +
-      'stored, and would be stored once more. Nothing was changed.',
+      `The log of ${which} (${first.logId}) is one that the store had before, and went on from ` +
+      `to log ${newest}. What came of it is stored, and would be stored once more. Nothing was ` +
+      'changed.',
     remedy:
       `Put log ${newest} back to go on with it. To go on with this one, put back state and store ` +
       'as they were when they belonged to it, or begin with an empty data directory or database ' +

@@ -21,6 +21,7 @@ export interface CheckpointMaker {
 
 type Running = LinkedThread<CheckpointThread>;
 
+const BUILT_ENTRY = new URL('./checkpoint-thread.js', import.meta.url);
 /** To start a thread takes longer than to make a checkpoint of so much. */
 const SMALL_BYTES_MAX = 4 * 1024 * 1024;
 /** The checkpoints of all partitions follow one another. */
@@ -97,11 +98,10 @@ function start({ stream, entry }: MakerParts, { directories, sharedLog, settings
   const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB_MAX };
   const options = {
     ...{ workerData, resourceLimits, transferList: [channel.port2] },
-    // Conditions of the process would lead a built thread to sources.
+    // What a test runs under is not for what is built.
     ...(entry === undefined ? {} : { execArgv: [] }),
   };
-  const built = new URL('./checkpoint-thread.js', import.meta.url);
-  return startThread(entry ?? built, options, threadEnded);
+  return startThread(entry ?? BUILT_ENTRY, options, threadEnded);
 }
 
 function threadEnded(why: string, cause?: unknown): MillraceError {
