@@ -1,4 +1,4 @@
-import type { Address } from '@millrace/model';
+import type { Address, Piece } from '@millrace/model';
 import { silentLog } from '@millrace/runtime';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { addressOf, batchOf, keyOf, pieceOf } from '../../testing/entries.ts';
@@ -61,6 +61,43 @@ it('final pieces do not read what else is open, however it was planned before', 
   expect(read - before).toBeGreaterThan(0);
   expect(read - before).toBeLessThan(100);
   expect(await sql('SELECT count(*)::integer FROM windows_open')).toEqual([[OTHERS]]);
+}, 60_000);
+
+it('final pieces of windows that have no open ones are not looked for one by one', async () => {
+  const database = await postgres.createDatabase();
+  const run = async (text: string) =>
+    (await runQuery(database.connection, text, { write: true })).rows;
+  const scans = async (): Promise<number> => {
+    const [row] = await run(
+      "SELECT idx_scan::integer FROM pg_stat_user_tables WHERE relname = 'windows_open'",
+    );
+    return Number(row![0]);
+  };
+  /** How often the indexes were looked at while these became final. */
+  const looked = async (finals: Piece[]): Promise<number> => {
+    const store = postgres.openStore({ connection: database.connection, log: silentLog });
+    const before = await scans();
+    const key = { partition: finals[0]!.piece };
+    await store.openMark(keyOf(key));
+    await store.apply(batchOf({ to: addressOf(1), key }, { finals }));
+    await store.close();
+    let after = before;
+    for (let look = 0; look < LOOKS_MAX && after === before; look += 1) after = await scans();
+    return after - before;
+  };
+  const store = postgres.openStore({ connection: database.connection, log: silentLog });
+  const open = [pieceOf({ piece: 1 })];
+  const key = { partition: 5 };
+  await store.openMark(keyOf(key));
+  await store.apply(batchOf({ to: addressOf(1), key }, { open }));
+  await store.close();
+  const laterUs = open[0]!.startUs + open[0]!.widthUs;
+  expect(await looked(many(1).map((piece) => ({ ...piece, startUs: laterUs })))).toBeLessThan(20);
+  expect(await looked(many(2))).toBeGreaterThan(many(2).length);
+  // Of very many windows they are: not even their number is bounded.
+  const past = many(3).map((piece, i) => ({ ...piece, startUs: laterUs + i * piece.widthUs }));
+  expect(await looked(past)).toBeGreaterThan(past.length);
+  await database.drop();
 }, 60_000);
 
 describe('very many open pieces', () => {

@@ -1,5 +1,6 @@
 import type { Piece, TimeUs } from '@millrace/model';
 import { PieceNumber, type PieceColumns } from '@millrace/wire';
+import { timeArray, widthArray } from '../connection/array-parameters.ts';
 import type { BinaryWriter } from '../connection/binary-writer.ts';
 import { pieceKeys, pieceParameters } from './piece-parameters.ts';
 import { letterPayload, type Letter, type RowSet } from '../connection/row-set.ts';
@@ -48,6 +49,13 @@ export function openRowSet(pieces: PieceColumns, context: PieceContext): RowSet 
 export function finalRowSet(finals: PieceColumns, context: PieceContext): RowSet {
   const { partition, copyWriter: writer } = context;
   const order = orderOf(finals);
+  let openStarts: OpenStarts | undefined;
+  const mayBeOpen = async (session: Session, places: Uint32Array): Promise<boolean> => {
+    const starts = (openStarts ??= await lookAtStarts(session, finals));
+    if (starts === 'unknown') return true;
+    const startsOf = (at: number) => starts.get(finals.number(at, PieceNumber.widthUs));
+    return places.some((at) => startsOf(at)?.has(finals.number(at, PieceNumber.startUs)));
+  };
   return {
     entry: 'window',
     count: finals.count,
@@ -59,7 +67,9 @@ export function finalRowSet(finals: PieceColumns, context: PieceContext): RowSet
         const slices = encodeWindowCopy(writer, finals, places, partition);
         await session.copy('copy-windows', slices);
       } else await session.run('insert-finals', pieceParameters(finals, places, context));
-      if (open) await session.runPlannedAnew('delete-open', pieceKeys(finals, places, partition));
+      if (open && (await mayBeOpen(session, places))) {
+        await session.runPlannedAnew('delete-open', pieceKeys(finals, places, partition));
+      }
       return [];
     },
     letter: (row) => pieceLetter(finals.pieceAt(order[row]!)),
@@ -103,6 +113,48 @@ async function lookAtEditions(
     [[...editions]],
   );
   return rows[0]!;
+}
+
+/** By width the starts of which some piece is open. */
+type OpenStarts = ReadonlyMap<TimeUs, ReadonlySet<TimeUs>> | 'unknown';
+
+/** Of more windows than so many, as a past of years has, each piece is looked for. */
+const WINDOWS_MAX = 100;
+
+/**
+ * After a backlog a million pieces become final that were never put out as open, while of other
+ * times some are: to look for each takes half as long as to append it. Asked once for all that one
+ * transaction makes final, before it deletes any: of those that it has deleted every look would
+ * read what is left.
+ */
+async function lookAtStarts(session: Session, pieces: PieceColumns): Promise<OpenStarts> {
+  const starts = new StartsByWidth();
+  const places: number[] = [];
+  for (let at = 0; at < pieces.count; at += 1) {
+    if (starts.add(pieces, at)) places.push(at);
+    if (places.length > WINDOWS_MAX) return 'unknown';
+  }
+  const number = (which: PieceNumber) => (i: number) => pieces.number(places[i]!, which);
+  const { rows } = await session.runPlannedAnew<{ place: number }>('look-at-open-starts', [
+    widthArray(places.length, number(PieceNumber.widthUs)),
+    timeArray(places.length, number(PieceNumber.startUs)),
+  ]);
+  const open = new StartsByWidth();
+  for (const { place } of rows) open.add(pieces, places[place - 1]!);
+  return open;
+}
+
+class StartsByWidth extends Map<TimeUs, Set<TimeUs>> {
+  /** Whether the piece's window is the first of its width and start. */
+  add(pieces: PieceColumns, at: number): boolean {
+    const widthUs = pieces.number(at, PieceNumber.widthUs);
+    const startUs = pieces.number(at, PieceNumber.startUs);
+    const starts = this.get(widthUs);
+    if (starts?.has(startUs) === true) return false;
+    if (starts === undefined) this.set(widthUs, new Set([startUs]));
+    else starts.add(startUs);
+    return true;
+  }
 }
 
 function pieceLetter(piece: Piece): Letter {
