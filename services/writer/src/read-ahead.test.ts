@@ -35,6 +35,7 @@ async function taken(
     backlogLingerMs?: number;
     backlogLingerMsMax?: number;
     lingerPauseMs?: number;
+    backlogPauseMs?: number;
     /** The store was busy for so long with the batch before. */
     busyMs?: number;
   }>,
@@ -59,7 +60,9 @@ async function taken(
       nowUs += (ms / 2) * 1000;
     },
   };
-  const lingers = { lingerMs: LINGER_MS, lingerPauseMs, backlogLingerMs, backlogLingerMsMax };
+  const { backlogPauseMs = LINGER_MS } = params;
+  const pauses = { lingerPauseMs, backlogPauseMs };
+  const lingers = { lingerMs: LINGER_MS, ...pauses, backlogLingerMs, backlogLingerMsMax };
   const bounds = { lingerEntriesPerSecondMin: 0.001, ...lingers };
   const ahead = new ReadAhead({
     stream: openMemoryStream(bench.log),
@@ -87,6 +90,14 @@ describe('a batch that costs less with more in it', () => {
     const { to, waitedMs } = await taken(OLD);
     expect(to).toBe(RECORDS.length);
     expect(waitedMs).toBeGreaterThan(LINGER_MS);
+  });
+
+  it('waits while they come with longer pauses than new ones may have', async () => {
+    const wait = { ...OLD, backlogPauseMs: 5 * LINGER_MS };
+    // A wait of all of a pause in which one record came is followed by others.
+    const { to, waitedMs } = await taken(wait);
+    expect(to).toBe(RECORDS.length);
+    expect(waitedMs).toBeGreaterThan(5 * LINGER_MS);
   });
 
   it('of old samples waits no longer than it may', async () => {

@@ -277,7 +277,7 @@ export class ReadAhead {
     const lastUs = this.#collectsSinceUs === undefined ? this.#addedUs : this.#appendedUs;
     const untilPause = (ms: number): number => ms - (nowUs - lastUs) / 1000;
     const lingersMs = this.#isBacklog(batch, nowUs)
-      ? Math.min(leftOf(this.#backlogLingerMs), untilPause(lingerMs))
+      ? Math.min(leftOf(this.#backlogLingerMs), untilPause(settings.backlogPauseMs))
       : Math.min(leftOf(lingerMs), untilPause(settings.lingerPauseMs));
     // What lies ready comes along.
     const behindMs = this.#isBehind(batch)

@@ -44,10 +44,13 @@ export interface WriterSettings {
    * so that partitions that collect in turn do not wait one after the other. For less than the five
    * seconds that a request waits which wants to know that they are stored; but where the store took
    * that long for the batch before, for some times as long as it took, up to `backlogLingerMsMax`.
+   * Less than `backlogPauseMs` is no pause: whoever folds a million series comes to each partition
+   * every few seconds, and a batch that is taken between has two or three samples of each.
    */
   backlogAgeMs: number;
   backlogLingerMs: number;
   backlogLingerMsMax: number;
+  backlogPauseMs: number;
   /**
    * A batch that may have more is filled with what lies in the log already, for so long at most: to
    * read it takes a fraction of what it takes to apply in two what could be one, also where others
@@ -95,6 +98,7 @@ export const DEFAULT_WRITER_SETTINGS: WriterSettings = {
   backlogAgeMs: 60_000,
   backlogLingerMs: 4000,
   backlogLingerMsMax: 20_000,
+  backlogPauseMs: 6000,
   backlogReadMs: 5000,
   readBytesMax: MIB,
   readWaitMs: 1000,
