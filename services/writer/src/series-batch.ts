@@ -146,13 +146,20 @@ export function storeBatchOf(batch: SeriesBatch): StoreBatch {
 /** Nothing where a record has nothing else: of a backlog there are very many. */
 function withoutSamples(entries: Entries): Entries[] {
   const isEmpty = countObjects(entries) + countColumns(entries) === 0;
-  return isEmpty ? [] : [{ ...entries, samples: NO_SAMPLES }];
+  if (isEmpty) return [];
+  // Those few that records of samples have would each hold the bytes of a whole record.
+  const definitions = entries.definitions.map(({ fingerprint, ...definition }) => ({
+    ...definition,
+    fingerprint: fingerprint.slice(),
+  }));
+  return [{ ...entries, definitions, samples: NO_SAMPLES }];
 }
 
 /** Whether what is left of it without its samples shares memory with the record. */
 export function sharesBytes(entries: Entries): boolean {
-  const isOfNumbers = countObjects(entries) === entries.ledger.length;
-  return !isOfNumbers || columnsOf(entries).some(({ sketchCount }) => sketchCount > 0);
+  const { ledger, definitions } = entries;
+  const ownsBytes = countObjects(entries) === ledger.length + definitions.length;
+  return !ownsBytes || columnsOf(entries).some(({ sketchCount }) => sketchCount > 0);
 }
 
 /**
