@@ -21,8 +21,8 @@ type Held = Pick<Scratch, 'buffers' | 'writer'>;
  * memory stays small.
  */
 const LARGE_SAMPLES = 300_000;
-/** As many as batches of very many samples are packed at the same time, mostly. */
-const LARGE_ROOMS_MAX = 2;
+/** As many as a thread puts in order at a time: another one is mapped when it is needed. */
+const LARGE_ROOMS_MAX = 1;
 
 /** So many batches in turn that need nothing of large ones: what those had is let go. */
 const TURNS_MAX = 64;
@@ -31,7 +31,7 @@ const TURNS_MAX = 64;
  * What nobody uses. Each is as large as the largest batch that it was used for, so that large ones,
  * of which few are applied at a time, have their own; and only as many rooms are made as ever
  * packed at the same time. The first batches of a backlog pack in all partitions at once: of the
- * large rooms that they leave behind two are kept. What a backlog needed goes when it is over.
+ * large rooms that they leave behind one is kept. What a backlog needed goes when it is over.
  */
 export class ScratchPool {
   readonly #usual: Held[] = [];

@@ -4,8 +4,8 @@ import { mappedBuffer } from '@millrace/runtime';
 const ROW_BYTES = 21;
 /** Rooms for more rows than that, than any usual batch has, go from hand to hand. */
 const LARGE_ROWS = 1_000_000;
-/** As many as batches of very many samples are packed at the same time, mostly. */
-const SPARE_MAX = 2;
+/** As many as a thread puts in order at a time: another one is mapped when it is needed. */
+const SPARE_MAX = 1;
 
 const spare: RowRoom[] = [];
 
@@ -63,7 +63,7 @@ export function letRowsGo(): void {
 
 /**
  * Nobody looks at these rows any more. Where they are very many they are there only while a batch
- * is packed, which happens in few partitions at a time: the next one takes the same memory.
+ * is packed, which happens in one partition at a time, mostly: the next one takes the same memory.
  */
 export function giveRowsBack(room: RowRoom): void {
   if (room.isLarge && spare.length < SPARE_MAX) spare.push(room);
