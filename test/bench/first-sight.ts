@@ -28,5 +28,8 @@ export async function sendOnce(
   progress.begin(`${what}: ${visibleStep(result)}`);
   await system.untilVisible(load, result);
   const storedRate = result.samples / ((performance.now() - startMs) / 1000);
-  return { series: load.series, storedRate, cost: watch.end(result.samples) };
+  const firstSight = { series: load.series, storedRate, cost: watch.end(result.samples) };
+  progress.begin(`${what}: waiting until their windows are stored`);
+  await system.untilSettled?.();
+  return firstSight;
 }

@@ -54,6 +54,8 @@ export interface FullRateFigures {
  */
 const RATE_MARGIN = 1.4;
 export const STEPS_A_SECOND_MAX = 1000;
+/** As wide as the windows of the rules that there are without any. */
+const WINDOW_MS = 300_000;
 /** The rate is taken after the warm-up proper. */
 const RATE_SECONDS = 2;
 
@@ -119,7 +121,9 @@ async function measure(
   const { stepMs, series } = payload;
   const isKnown = payload.isKnownBefore === true;
   const spanMs = (rate * seconds * stepMs) / series + (isKnown ? stepMs : 0);
-  const firstTimeMs = Math.round(Date.now() + seconds * 1000 - spanMs);
+  const beginMs = Date.now() + seconds * 1000 - spanMs;
+  // So that as many windows end in each run.
+  const firstTimeMs = beginMs - (beginMs % WINDOW_MS);
   const base: LoadSettings = {
     ...{ ...DEFAULT_LOAD, ...payload, seriesPerRequest, connections, firstTimeMs },
     ...{ url: system.url, path: system.path, protocol: system.protocol ?? 'remote-write' },

@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Playground } from '../integration/running-millrace.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { SingleStatus } from '@millrace/single/running';
+import { Playground, until } from '../integration/running-millrace.ts';
 import { settledLedger } from '../services/ledger-check.ts';
 import { figuresOf, figuresOfDescendants } from '../services/process-figures.ts';
 import { StoreClient } from '../services/store-client.ts';
@@ -13,6 +15,9 @@ import type { PartFigures, StartOptions, SystemUnderTest } from './system-under-
 
 const VISIBLE_MS_MAX = 600_000;
 const LEDGER_MS_MAX = 60_000;
+const SETTLED_MS_MAX = 600_000;
+/** Late pieces of windows wait for ten seconds for samples that follow. */
+const LATE_MS = 13_000;
 const NOTHING = { cpuSeconds: 0, rssBytes: 0 };
 
 export interface MillraceSystem extends SystemUnderTest {
@@ -48,6 +53,7 @@ export async function startMillrace({
       }),
       stageSeconds: () => readStageSeconds(info.url),
       untilVisible: (load, result) => untilLastVisible(store, load, result, VISIBLE_MS_MAX),
+      untilSettled: () => untilSettled(info.url),
       bytesKept: () => bytesKept(playground.dataDir, store),
       faults: async (load, result) => await faultsOf(store, load, result),
       stop: async () => {
@@ -73,6 +79,18 @@ async function rulesOf(
   const file = join(path, 'rules.yaml');
   await writeFile(file, rules);
   return { MILLRACE_CONFIG: file };
+}
+
+/** Windows of what was sent are put out some time after it, and what that costs is no part of it. */
+async function untilSettled(url: string): Promise<void> {
+  await sleep(LATE_MS);
+  await until('all windows are stored', SETTLED_MS_MAX, async () => {
+    const answer = await fetch(`${url}/api/v1/status`);
+    const { stages } = (await answer.json()) as SingleStatus;
+    return stages.every(({ partitions }) =>
+      partitions.every(({ position, endOffset }) => position >= endOffset),
+    );
+  });
 }
 
 /** The same, to which the load is sent as native columnar batches. */

@@ -13,6 +13,8 @@ export interface SystemUnderTest {
   stageSeconds?(): Promise<Readonly<Record<string, number>>>;
   /** Resolves when everything acknowledged can be queried. */
   untilVisible(load: LoadSettings, result: LoadResult): Promise<void>;
+  /** Resolves when nothing is under way any more that comes of what was sent. */
+  untilSettled?(): Promise<void>;
   /** How many bytes are kept, by where. */
   bytesKept(): Promise<Readonly<Record<string, number>>>;
   /** Why what is stored is not what was acknowledged; empty when it is. */

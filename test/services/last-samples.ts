@@ -26,12 +26,25 @@ const REQUESTS_LOOKED_AT = 64;
 /** Divided by every usual number of partitions: who has one of each class has one of each. */
 const CLASSES = 48;
 
-/** Resolves when all of them can be queried. */
+/**
+ * Resolves when all of them can be queried. The first ones are looked at until they can, and then
+ * all: to look at thousands again and again would take a tenth from what is waited for.
+ */
 export async function untilVisible(
   store: StoreClient,
   spots: readonly Spot[],
   msMax: number,
   table: 'samples' | 'histograms' = 'samples',
+): Promise<void> {
+  await untilAllVisible(store, spots.slice(0, CLASSES), msMax, table);
+  await untilAllVisible(store, spots, msMax, table);
+}
+
+async function untilAllVisible(
+  store: StoreClient,
+  spots: readonly Spot[],
+  msMax: number,
+  table: 'samples' | 'histograms',
 ): Promise<void> {
   const deadlineMs = performance.now() + msMax;
   for (;;) {
