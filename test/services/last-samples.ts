@@ -36,25 +36,19 @@ export async function untilVisible(
   msMax: number,
   table: 'samples' | 'histograms' = 'samples',
 ): Promise<void> {
-  await untilAllVisible(store, spots.slice(0, CLASSES), msMax, table);
-  await untilAllVisible(store, spots, msMax, table);
-}
-
-async function untilAllVisible(
-  store: StoreClient,
-  spots: readonly Spot[],
-  msMax: number,
-  table: 'samples' | 'histograms',
-): Promise<void> {
   const deadlineMs = performance.now() + msMax;
+  let lookedAt = spots.slice(0, CLASSES);
   for (;;) {
     const begunMs = performance.now();
-    const missing = spots.length - (await countVisible(store, spots, table));
-    if (missing === 0) return;
-    if (performance.now() > deadlineMs) {
+    const isLate = begunMs > deadlineMs;
+    if (isLate) lookedAt = [...spots];
+    const missing = lookedAt.length - (await countVisible(store, lookedAt, table));
+    if (missing === 0 && lookedAt.length === spots.length) return;
+    if (isLate) {
       throw new Error(`${missing} of ${spots.length} samples cannot be queried after ${msMax} ms`);
     }
-    await sleep(Math.max(POLL_MS, PAUSE_PER_LOOK * (performance.now() - begunMs)));
+    if (missing === 0) lookedAt = [...spots];
+    else await sleep(Math.max(POLL_MS, PAUSE_PER_LOOK * (performance.now() - begunMs)));
   }
 }
 
