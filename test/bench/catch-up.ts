@@ -8,7 +8,7 @@ import { benchParent } from './bench-directory.ts';
 import { STEPS_A_SECOND_MAX } from './full-rate.ts';
 import { faultsOf } from './millrace-system.ts';
 import type { Progress } from './progress.ts';
-import { untilFolded } from './rebuild.ts';
+import { untilFolded } from './caught-up.ts';
 import { prepareLoad, runLoad, visibleStep, watchLoad } from './watched-load.ts';
 
 export interface CatchUpParams {
@@ -72,7 +72,7 @@ async function measure(playground: Playground, params: CatchUpParams): Promise<C
     sent = await send(load, progress);
     progress.begin('waiting until all of it is folded');
     // As after half an hour: all of it is folded and lies in the log when the store comes back.
-    await untilFolded({ info });
+    await untilFolded(info.url);
   } finally {
     for (const pid of pids) process.kill(pid, 'SIGCONT');
   }

@@ -1,8 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SingleStatus } from '@millrace/single/running';
-import { Playground, until } from '../integration/running-millrace.ts';
+import { Playground } from '../integration/running-millrace.ts';
 import { settledLedger } from '../services/ledger-check.ts';
 import { figuresOf, figuresOfDescendants } from '../services/process-figures.ts';
 import { StoreClient } from '../services/store-client.ts';
@@ -10,12 +9,12 @@ import { untilLastVisible } from '../services/last-samples.ts';
 import { checkStoredLoad, lateSamples } from '../services/stored-load.ts';
 import { benchParent, bytesBelow } from './bench-directory.ts';
 import { onAbandon } from './abandon.ts';
+import { untilCaughtUp } from './caught-up.ts';
 import { samplesOf, type LoadResult, type LoadSettings } from '../load/load-run.ts';
 import type { PartFigures, StartOptions, SystemUnderTest } from './system-under-test.ts';
 
 const VISIBLE_MS_MAX = 600_000;
 const LEDGER_MS_MAX = 60_000;
-const SETTLED_MS_MAX = 600_000;
 /** Late pieces of windows wait for ten seconds for samples that follow. */
 const LATE_MS = 13_000;
 const NOTHING = { cpuSeconds: 0, rssBytes: 0 };
@@ -84,13 +83,7 @@ async function rulesOf(
 /** Windows of what was sent are put out some time after it, and what that costs is no part of it. */
 async function untilSettled(url: string): Promise<void> {
   await sleep(LATE_MS);
-  await until('all windows are stored', SETTLED_MS_MAX, async () => {
-    const answer = await fetch(`${url}/api/v1/status`);
-    const { stages } = (await answer.json()) as SingleStatus;
-    return stages.every(({ partitions }) =>
-      partitions.every(({ position, endOffset }) => position >= endOffset),
-    );
-  });
+  await untilCaughtUp(url);
 }
 
 /** The same, to which the load is sent as native columnar batches. */

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SingleStatus } from '@millrace/single/running';
+import { untilFolded } from './caught-up.ts';
 import { Playground, until, type RunningMillrace } from '../integration/running-millrace.ts';
 import type { LatencySummary } from '../load/latencies.ts';
 import { DEFAULT_LOAD, type LoadResult, type LoadSettings } from '../load/load-run.ts';
@@ -48,7 +48,6 @@ export interface RebuildFigures {
 }
 
 const VISIBLE_MS_MAX = 1_200_000;
-const REBUILT_MS_MAX = 600_000;
 const PACED_SERIES = 10_000;
 const QUIET = { MILLRACE_SELF_METRICS__INTERVAL_MS: '1h' };
 
@@ -70,7 +69,7 @@ async function measure(playground: Playground, params: RebuildParams): Promise<R
   let millrace = await playground.up({ env: QUIET });
   const { load, result } = await fill(millrace, params);
   progress.begin('waiting until all of it is folded');
-  await untilFolded(millrace);
+  await untilFolded(millrace.info.url);
   say(`${result.samples} samples of ${params.series} series are folded`);
   const faults = params.quick ? [] : await exactFaults(millrace, { load, result }, progress);
   const ackMs = await paced(millrace, 'paced_alone', params, async () => undefined);
@@ -200,20 +199,8 @@ async function startAndCatchUp(
   const begun = performance.now();
   const millrace = await playground.up({ env: QUIET });
   const takesDataMs = performance.now() - begun;
-  await untilFolded(millrace);
+  await untilFolded(millrace.info.url);
   return { millrace, takesDataMs, caughtUpMs: performance.now() - begun };
-}
-
-/** Until the transformer has folded all that is in the log. */
-export async function untilFolded({ info }: Pick<RunningMillrace, 'info'>): Promise<void> {
-  await until('all partitions are caught up', REBUILT_MS_MAX, async () => {
-    const answer = await fetch(`${info.url}/api/v1/status`);
-    const { stages } = (await answer.json()) as SingleStatus;
-    const { partitions } = stages.find(({ stage }) => stage === 'transformer')!;
-    return partitions.every(
-      ({ state, position, endOffset }) => state === 'running' && position >= endOffset,
-    );
-  });
 }
 
 /** All of it is sent again: a state that was made again knows every sample. */
