@@ -106,11 +106,12 @@ function countApplied(
   result: ApplyResult,
   seconds: number,
 ): void {
-  const others = new Map<string, number>();
+  const { open, finals } = batch.pieces;
+  const others = new Map([
+    ['open', open.count],
+    ['finals', finals.count],
+  ]);
   for (const chunk of batch.chunks) {
-    const { openColumns, finalColumns } = chunk;
-    others.set('open', (others.get('open') ?? 0) + (openColumns?.count ?? 0));
-    others.set('finals', (others.get('finals') ?? 0) + (finalColumns?.count ?? 0));
     for (const [type, list] of Object.entries(chunk)) {
       if (Array.isArray(list)) others.set(type, (others.get(type) ?? 0) + list.length);
     }

@@ -116,54 +116,75 @@ function coalescedByTexts(chunks: readonly Entries[]): Piece[] {
 /** Cuts a history into chunks, and the chunks into transactions. */
 const cuts = fc.tuple(history, fc.infiniteStream(fc.nat(3)), fc.infiniteStream(fc.nat(3)));
 
-describe('coalesce', () => {
-  it('never changes what the store has in the end', () => {
+describe('the pieces of a batch', () => {
+  it('are never other ones in the store in the end', () => {
     fc.assert(
       fc.property(cuts, formsOfChunk, ([steps, chunkLengths, batchLengths], ofChunk) => {
         const chunks = split(steps, chunkLengths).map((part) => chunkOf(part, nextOf(ofChunk)));
         const expected = applyAll(chunks.map((chunk) => [chunk]));
-        const transactions = split(chunks, batchLengths);
-        expect(applyAll(transactions.map(coalesce))).toEqual(expected);
+        const transactions = split(chunks, batchLengths).map(collected);
+        expect(applyAll(transactions)).toEqual(expected);
       }),
     );
   });
 
-  it('leaves the last revision of each piece, none of a final one, and everything else', () => {
+  it('are the last revision of each open one, none of a final one, and all final ones', () => {
     fc.assert(
       fc.property(cuts, formsOfChunk, ([steps, lengths], ofChunk) => {
         const chunks = split(steps, lengths).map((part) => chunkOf(part, nextOf(ofChunk)));
-        const kept = coalesce(chunks);
+        const kept = collected(chunks);
         const counts = ({ count }: Piece) => count;
         const open = kept.flatMap(openOf);
         expect(open.map(counts)).toEqual(coalescedByTexts(chunks).map(counts));
         expect(new Set(open.map(keyOf)).size).toBe(open.length);
         expect(kept.flatMap(finalsOf)).toEqual(chunks.flatMap(finalsOf));
-        const others = (chunk: Entries) => ({ ...chunk, open: [], openColumns: undefined });
-        const hasOpen = chunks.some((chunk) => openOf(chunk).length > 0);
-        const expected = [...chunks, ...(hasOpen ? [emptyEntries()] : [])];
-        expect(kept.map(others)).toEqual(expected.map(others));
       }),
     );
   });
 
-  it('makes no object of what is in columns', () => {
+  it('become no objects where they are in columns', () => {
     const made = vi.spyOn(PieceColumns.prototype, 'pieceAt');
     fc.assert(
       fc.property(cuts, ([steps, lengths]) => {
-        coalesce(split(steps, lengths).map((part) => chunkOf(part, ['columns', 'columns'])));
+        collected(split(steps, lengths).map((part) => chunkOf(part, ['columns', 'columns'])));
       }),
     );
     expect(made).not.toHaveBeenCalled();
     made.mockRestore();
   });
 
-  it('hands on a chunk as it is when nothing in it is replaced', () => {
-    const chunk = { ...emptyEntries(), metadata: [] };
-    expect(coalesce([chunk])[0]).toBe(chunk);
-    const openColumns = PieceColumns.of([PIECE]);
-    expect(coalesce([{ ...chunk, openColumns }]).at(-1)?.openColumns).toBe(openColumns);
+  it('are not copied once more when nothing of them is replaced', () => {
+    const open = PieceColumns.of([PIECE]);
+    expect(coalesce(open, new PieceColumns())).toBe(open);
+    const nothing = new PieceColumns();
+    expect(coalesce(nothing, open)).toBe(nothing);
   });
 });
+
+const KEY = { logId: 'a', logNumber: 1, partition: 0, source: 'live' };
+
+function recordOf(offset: number, change: Partial<Entries>): DecodedRecord {
+  const [from, to] = [
+    { offset, ordinal: 0 },
+    { offset: offset + 1, ordinal: 0 },
+  ];
+  const record = { ...KEY, foldVersion: 2, from, to, entries: { ...emptyEntries(), ...change } };
+  return { key: KEY, hasMark: true, from, record, bytes: 10, offset, appendTimeUs: 0 };
+}
+
+/** What the store is given of records with these entries, in one batch. */
+function collected(chunks: readonly Entries[]): readonly Entries[] {
+  if (chunks.length === 0) return [];
+  const [first, ...others] = chunks.map((chunk, offset) => recordOf(offset, chunk));
+  const batch = batchIn(first!, new SampleRoom());
+  for (const record of others) expect(addToBatch(batch, record, UNBOUNDED)).toBe(true);
+  return storeBatchOf(batch).chunks;
+}
+
+const UNBOUNDED = {
+  ...{ batchRecordsMax: Infinity, batchBytesMax: Infinity },
+  ...{ batchEntriesMax: Infinity, batchObjectsMax: Infinity },
+};
 
 function split<T>(items: readonly T[], lengths: Iterator<number>): T[][] {
   const parts: T[][] = [];
@@ -178,15 +199,6 @@ function split<T>(items: readonly T[], lengths: Iterator<number>): T[][] {
 
 describe('a batch', () => {
   const batchOf = (record: DecodedRecord): SeriesBatch => batchIn(record, new SampleRoom());
-  const recordOf = (offset: number, change: Partial<Entries>): DecodedRecord => {
-    const key = { logId: 'a', logNumber: 1, partition: 0, source: 'live' };
-    const [from, to] = [
-      { offset, ordinal: 0 },
-      { offset: offset + 1, ordinal: 0 },
-    ];
-    const record = { ...key, foldVersion: 2, from, to, entries: { ...emptyEntries(), ...change } };
-    return { key, hasMark: true, from, record, bytes: 10, offset, appendTimeUs: 0 };
-  };
   const metadata = (n: number): Partial<Entries> => ({
     metadata: Array.from({ length: n }, () => {
       return { tenant: 'a', metric: 'm', type: 'gauge', help: '', unit: '' };
@@ -250,6 +262,16 @@ describe('a batch', () => {
     const { chunks } = storeBatchOf(batch);
     expect(chunks.map((chunk) => [...chunk.samples.times])).toEqual([[], [7, 7, 7, 7, 7]]);
     expect(chunks.map((chunk) => chunk.metadata.length)).toEqual([1, 0]);
+  });
+
+  it('has pieces of its own, and of a record with nothing else no more than those', () => {
+    const [first, second] = [columns(2), columns(1)];
+    const batch = batchOf(recordOf(0, { finalColumns: first }));
+    addToBatch(batch, recordOf(1, { finalColumns: second, open: [PIECE] }), bounds);
+    first.setNumber(0, 0, 99);
+    const { finals, open } = batch.pieces;
+    expect([...finals.pieces(), ...open.pieces()]).toEqual([PIECE, PIECE, PIECE, PIECE]);
+    expect(batch.chunks).toEqual([]);
   });
 
   it('is as new as its newest sample, wherever in a record that is', () => {

@@ -1,4 +1,4 @@
-import { SampleFlag, type Address, type Piece } from '@millrace/model';
+import { SampleFlag, type Address } from '@millrace/model';
 import type { MarkKey, StoreBatch } from '@millrace/store';
 import {
   emptyEntries,
@@ -22,7 +22,8 @@ export interface SeriesBatch {
   /** The newest event that its records tell. */
   folded: FoldedEvent | undefined;
   samples: SampleRoom;
-  /** All that is no sample. */
+  pieces: { open: PieceColumns; finals: PieceColumns };
+  /** All that is neither a sample nor a piece. */
   chunks: Entries[];
   records: number;
   bytes: number;
@@ -56,7 +57,9 @@ export interface DecodedRecord {
 /** `samples`: an empty room. */
 export function batchOf(decoded: DecodedRecord, samples: SampleRoom): SeriesBatch {
   const { key, hasMark, from, record, bytes, offset, appendTimeUs } = decoded;
+  const pieces = { open: new PieceColumns(), finals: new PieceColumns() };
   samples.add(record.entries.samples);
+  addPieces(pieces, record.entries);
   return {
     key,
     hasMark,
@@ -64,7 +67,8 @@ export function batchOf(decoded: DecodedRecord, samples: SampleRoom): SeriesBatc
     to: record.to,
     folded: record.folded,
     samples,
-    chunks: withoutSamples(record.entries),
+    pieces,
+    chunks: withoutColumns(record.entries),
     records: 1,
     bytes,
     entries: countEntries(record.entries),
@@ -91,7 +95,8 @@ export function addToBatch(
   if (!fitsBatch(batch, decoded, bounds, shareMax)) return false;
   const { record } = decoded;
   batch.samples.add(record.entries.samples);
-  batch.chunks.push(...withoutSamples(record.entries));
+  addPieces(batch.pieces, record.entries);
+  batch.chunks.push(...withoutColumns(record.entries));
   batch.to = record.to;
   batch.folded = record.folded ?? batch.folded;
   batch.records += 1;
@@ -137,22 +142,38 @@ function hasUnverified({ samples: { count, flags } }: Entries): boolean {
 
 /** What the store applies: of each open piece only what is left of it after the last chunk. */
 export function storeBatchOf(batch: SeriesBatch): StoreBatch {
-  const { key, from, to, folded } = batch;
-  const samples = { ...emptyEntries(), samples: batch.samples.columns };
+  const { key, from, to, folded, pieces } = batch;
+  const columns = {
+    ...{ ...emptyEntries(), samples: batch.samples.columns },
+    ...{ openColumns: coalesce(pieces.open, pieces.finals), finalColumns: pieces.finals },
+  };
   // Behind the definitions, which a sample's series may have among them.
-  return { key, from, to, folded, chunks: [...coalesce(batch.chunks), samples] };
+  return { key, from, to, folded, chunks: [...batch.chunks, columns] };
+}
+
+/**
+ * Copies the pieces of a record behind those of a batch. To hold what each record has of them until
+ * the store puts it together takes twice the memory, in many parts that the C library keeps.
+ */
+function addPieces(pieces: SeriesBatch['pieces'], entries: Entries): void {
+  for (const piece of entries.open) pieces.open.add(piece);
+  if (entries.openColumns !== undefined) pieces.open.append(entries.openColumns, 0);
+  for (const piece of entries.finals) pieces.finals.add(piece);
+  if (entries.finalColumns !== undefined) pieces.finals.append(entries.finalColumns, 0);
 }
 
 /** Nothing where a record has nothing else: of a backlog there are very many. */
-function withoutSamples(entries: Entries): Entries[] {
-  const isEmpty = countObjects(entries) + countColumns(entries) === 0;
-  if (isEmpty) return [];
+function withoutColumns(entries: Entries): Entries[] {
+  const others = { ...entries, open: [], finals: [], samples: NO_SAMPLES };
+  delete others.openColumns;
+  delete others.finalColumns;
+  if (countObjects(others) === 0) return [];
   // Those few that records of samples have would each hold the bytes of a whole record.
   const definitions = entries.definitions.map(({ fingerprint, ...definition }) => ({
     ...definition,
     fingerprint: fingerprint.slice(),
   }));
-  return [{ ...entries, definitions, samples: NO_SAMPLES }];
+  return [{ ...others, definitions }];
 }
 
 /** Whether what is left of it without its samples shares memory with the record. */
@@ -163,34 +184,18 @@ export function sharesBytes(entries: Entries): boolean {
 }
 
 /**
- * Leaves out every revision of an open piece that a later one in the batch replaces, and every
- * one of a piece that is final in it: the store would write and overwrite them in the same
- * transaction. What is left is a chunk of its own; all other entries stay as they are.
+ * Open pieces without every revision that a later one replaces, and without every one of a piece
+ * that is among final ones: the store would write and overwrite them in the same transaction.
  */
-export function coalesce(chunks: readonly Entries[]): readonly Entries[] {
-  const parts = chunks.flatMap(({ open, openColumns }) => piecesOf(open, openColumns));
-  if (parts.length === 0) return chunks;
-  const open = PieceColumns.concatenated(parts);
+export function coalesce(open: PieceColumns, finals: PieceColumns): PieceColumns {
+  if (open.count === 0) return open;
   const last = new PieceSet(open);
   for (let at = open.count - 1; at >= 0; at -= 1) last.add(at);
   // Of final pieces there may be very many, and of open ones few: those are looked for in these.
-  for (const { finals, finalColumns } of chunks) {
-    for (const pieces of piecesOf(finals, finalColumns)) last.leaveOut(pieces);
-  }
+  last.leaveOut(finals);
   const places = last.places();
-  const openColumns = places.length === open.count ? open : open.selected(places);
-  const without = { open: [], openColumns: NO_PIECES };
-  const others = chunks.map((chunk) => ({ ...chunk, ...without }));
-  return [...others, { ...emptyEntries(), openColumns }];
+  return places.length === open.count ? open : open.selected(places);
 }
-
-/** Those that are objects and those that are not, in order. */
-function piecesOf(objects: readonly Piece[], columns: PieceColumns | undefined): PieceColumns[] {
-  const both = [PieceColumns.of(objects), columns ?? NO_PIECES];
-  return both.filter(({ count }) => count > 0);
-}
-
-const NO_PIECES = new PieceColumns();
 
 /** Rows that a chunk may become. */
 export function countEntries(entries: Entries): number {

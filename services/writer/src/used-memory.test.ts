@@ -41,8 +41,8 @@ it('samples stay what they are for as long as the store is busy with them', asyn
 });
 
 it.each([
-  ['open', EntryType.open, 'openColumns'],
-  ['final', EntryType.final, 'finalColumns'],
+  ['open', EntryType.open, 'open'],
+  ['final', EntryType.final, 'finals'],
 ] as const)(
   '%s pieces stay what they are while further records are read',
   async (_, type, list) => {
@@ -53,11 +53,9 @@ it.each([
     for (let records = 0; records < 5;) {
       const fetched = await ahead.take(new AbortController().signal);
       if (!('batch' in fetched)) throw new Error('there is a gap');
-      for (const chunk of fetched.batch.chunks) {
-        for (const { inputs, startUs } of chunk[list]!.pieces()) {
-          numbers.push(startUs / 60e6 + 1);
-          if (inputs !== undefined) found.push(inputs[0]!, inputs.at(-1)!);
-        }
+      for (const { inputs, startUs } of fetched.batch.pieces[list].pieces()) {
+        numbers.push(startUs / 60e6 + 1);
+        if (inputs !== undefined) found.push(inputs[0]!, inputs.at(-1)!);
       }
       records += fetched.batch.records;
     }

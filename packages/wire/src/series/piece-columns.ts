@@ -46,7 +46,7 @@ export class PieceColumns {
 
   constructor(room = 0) {
     this.#numbers = numbersFor(room);
-    this.#fingerprints = new Uint8Array(FINGERPRINT_BYTES * room);
+    this.#fingerprints = fingerprintsFor(room);
     this.#bits = new Uint16Array(room);
   }
 
@@ -77,7 +77,7 @@ export class PieceColumns {
   /** A further piece, of which no number is there yet; tells its place. */
   begin(fingerprint: Uint8Array, isMarked: boolean): number {
     const at = this.count;
-    if (at === this.#bits.length) this.#grow();
+    if (at === this.#bits.length) this.#grow(at + 1);
     this.count = at + 1;
     for (let i = 0; i < FINGERPRINT_BYTES; i += 1) {
       this.#fingerprints[FINGERPRINT_BYTES * at + i] = fingerprint[i]!;
@@ -162,7 +162,7 @@ export class PieceColumns {
   append(others: PieceColumns, from: number): void {
     const into = this.count;
     const count = Math.max(0, others.count - from);
-    while (into + count > this.#bits.length) this.#grow();
+    if (into + count > this.#bits.length) this.#grow(into + count);
     const part = <T extends Float64Array | Uint8Array | Uint16Array>(column: T, width: number) =>
       column.subarray(width * from, width * others.count);
     this.#numbers.set(part(others.#numbers, PIECE_NUMBERS), PIECE_NUMBERS * into);
@@ -189,21 +189,30 @@ export class PieceColumns {
     return some;
   }
 
-  #grow(): void {
-    const room = Math.max(ROOM_MIN, 2 * this.#bits.length);
-    this.#numbers = grown(this.#numbers, numbersFor(room));
-    this.#fingerprints = grown(this.#fingerprints, new Uint8Array(FINGERPRINT_BYTES * room));
-    this.#bits = grown(this.#bits, new Uint16Array(room));
+  #grow(roomMin: number): void {
+    const doubled = Math.max(ROOM_MIN, 2 * this.#bits.length, roomMin);
+    const room = doubled > USUAL_ROOM_MAX ? Math.max(LARGE_ROOM, doubled) : doubled;
+    this.#numbers = grown(numbersFor(room), this.#numbers);
+    this.#fingerprints = grown(fingerprintsFor(room), this.#fingerprints);
+    this.#bits = grown(new Uint16Array(room), this.#bits);
   }
 }
 
 const numbersFor = (room: number): Float64Array =>
   new Float64Array(mappedBuffer(8 * PIECE_NUMBERS * room), 0, PIECE_NUMBERS * room);
+const fingerprintsFor = (room: number): Uint8Array =>
+  new Uint8Array(mappedBuffer(FINGERPRINT_BYTES * room), 0, FINGERPRINT_BYTES * room);
 
 const ROOM_MIN = 16;
+/**
+ * Columns of more grow to those of very many at once. Their memory is mapped, and what is not
+ * written of it takes none, while what they grow out of is found by the collector late.
+ */
+const USUAL_ROOM_MAX = 32_768;
+const LARGE_ROOM = 16 * USUAL_ROOM_MAX;
 const NUMBER_NAMES = Object.keys(PieceNumber) as readonly (keyof typeof PieceNumber)[];
 
-function grown<T extends Float64Array | Uint8Array | Uint16Array>(from: T, into: T): T {
+function grown<T extends Float64Array | Uint8Array | Uint16Array>(into: T, from: T): T {
   into.set(from);
   return into;
 }
