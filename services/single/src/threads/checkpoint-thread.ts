@@ -1,3 +1,4 @@
+import { Session } from 'node:inspector/promises';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { makeCheckpoint, type CheckpointSources, type MadeCheckpoint } from '@millrace/checkpoint';
 import { silentLog, systemClock } from '@millrace/runtime';
@@ -26,7 +27,7 @@ export interface CheckpointThread {
 }
 
 // The thread that makes checkpoints: it loads whole states and checks that they can be read, and
-// the thread that folds must not wait for that. It lives as long as there is something to make.
+// the thread that folds must not wait for that.
 if (parentPort === null) throw new Error('the checkpoint thread was started outside of a worker');
 endWhenTold(parentPort);
 
@@ -56,6 +57,23 @@ async function open(): Promise<Opened> {
   return { state, producer: stream.producer(), clock, describe: describeState, close };
 }
 
+/** What a state of so much leaves behind may wait for the collector. */
+const SMALL_BYTES_MAX = 4 * 1024 * 1024;
+
+/**
+ * Gives back what a state took. The collector would begin when the next one is loaded: that of one
+ * partition of a million series takes some two hundred megabytes.
+ */
+async function collectGarbage(): Promise<void> {
+  const session = new Session();
+  session.connect();
+  try {
+    await session.post('HeapProfiler.collectGarbage');
+  } finally {
+    session.disconnect();
+  }
+}
+
 /** Opened by the first call, so that whoever asks is told what is wrong. */
 let opening: Promise<Opened> | undefined;
 const { signal } = new AbortController();
@@ -63,7 +81,9 @@ const { signal } = new AbortController();
 createThreadLink(parentPort, {
   make: async (partition) => {
     opening ??= open();
-    return await makeCheckpoint(await opening, { partition, signal });
+    const made = await makeCheckpoint(await opening, { partition, signal });
+    if ((made?.manifest.pagesBytes ?? 0) > SMALL_BYTES_MAX) await collectGarbage();
+    return made;
   },
   close: async () => await (await opening)?.close(),
 } satisfies CheckpointThread);
