@@ -122,7 +122,7 @@ async function measure(
   const isKnown = payload.isKnownBefore === true;
   const spanMs = (rate * seconds * stepMs) / series + (isKnown ? stepMs : 0);
   const beginMs = Date.now() + seconds * 1000 - spanMs;
-  // So that as many windows end in each run.
+  // So that it is no chance when windows end: one of all series for so much time as was sent.
   const firstTimeMs = beginMs - (beginMs % WINDOW_MS);
   const base: LoadSettings = {
     ...{ ...DEFAULT_LOAD, ...payload, seriesPerRequest, connections, firstTimeMs },

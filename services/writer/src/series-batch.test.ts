@@ -131,13 +131,25 @@ describe('the pieces of a batch', () => {
   it('are the last revision of each open one, none of a final one, and all final ones', () => {
     fc.assert(
       fc.property(cuts, formsOfChunk, ([steps, lengths], ofChunk) => {
-        const chunks = split(steps, lengths).map((part) => chunkOf(part, nextOf(ofChunk)));
+        const chunks = split(steps, lengths).map((part, i) => ({
+          ...chunkOf(part, nextOf(ofChunk)),
+          metadata: [{ tenant: 'a', metric: `m${i}`, type: 'gauge', help: '', unit: '' }],
+        }));
         const kept = collected(chunks);
         const counts = ({ count }: Piece) => count;
         const open = kept.flatMap(openOf);
         expect(open.map(counts)).toEqual(coalescedByTexts(chunks).map(counts));
         expect(new Set(open.map(keyOf)).size).toBe(open.length);
         expect(kept.flatMap(finalsOf)).toEqual(chunks.flatMap(finalsOf));
+        // All else stays as it is, and is there once.
+        const none = { open: [], finals: [] };
+        const columns = { openColumns: undefined, finalColumns: undefined };
+        const others = (chunk: Entries) => ({ ...chunk, ...none, ...columns });
+        const expected = chunks.length > 0 ? [...chunks, emptyEntries()] : [];
+        const empty = { samples: emptyEntries().samples };
+        expect(kept.map((chunk) => ({ ...others(chunk), ...empty }))).toEqual(
+          expected.map((chunk) => ({ ...others(chunk), ...empty })),
+        );
       }),
     );
   });

@@ -56,28 +56,16 @@ export interface DecodedRecord {
 
 /** `samples`: an empty room. */
 export function batchOf(decoded: DecodedRecord, samples: SampleRoom): SeriesBatch {
-  const { key, hasMark, from, record, bytes, offset, appendTimeUs } = decoded;
-  const pieces = { open: new PieceColumns(), finals: new PieceColumns() };
-  samples.add(record.entries.samples);
-  addPieces(pieces, record.entries);
-  return {
-    key,
-    hasMark,
-    from,
-    to: record.to,
-    folded: record.folded,
-    samples,
-    pieces,
-    chunks: withoutColumns(record.entries),
-    records: 1,
-    bytes,
-    entries: countEntries(record.entries),
-    objects: weighObjects(record.entries),
-    position: offset + 1,
-    appendTimeUs,
-    newestUs: newestOf(record.entries),
-    hasUnverified: hasUnverified(record.entries),
+  const { key, hasMark, from, record, offset, appendTimeUs } = decoded;
+  const batch: SeriesBatch = {
+    ...{ key, hasMark, from, to: record.to, folded: undefined, samples, appendTimeUs },
+    pieces: { open: new PieceColumns(), finals: new PieceColumns() },
+    chunks: [],
+    ...{ records: 0, bytes: 0, entries: 0, objects: 0, position: offset },
+    ...{ newestUs: -Infinity, hasUnverified: false },
   };
+  append(batch, decoded);
+  return batch;
 }
 
 type Bounds = Pick<
@@ -93,20 +81,24 @@ export function addToBatch(
   shareMax = 1,
 ): boolean {
   if (!fitsBatch(batch, decoded, bounds, shareMax)) return false;
-  const { record } = decoded;
-  batch.samples.add(record.entries.samples);
-  addPieces(batch.pieces, record.entries);
-  batch.chunks.push(...withoutColumns(record.entries));
-  batch.to = record.to;
-  batch.folded = record.folded ?? batch.folded;
-  batch.records += 1;
-  batch.bytes += decoded.bytes;
-  batch.entries += countEntries(record.entries);
-  batch.objects += weighObjects(record.entries);
-  batch.position = decoded.offset + 1;
-  batch.newestUs = Math.max(batch.newestUs, newestOf(record.entries));
-  batch.hasUnverified ||= hasUnverified(record.entries);
+  append(batch, decoded);
   return true;
+}
+
+function append(batch: SeriesBatch, { record, bytes, offset }: DecodedRecord): void {
+  const { entries, to, folded } = record;
+  batch.samples.add(entries.samples);
+  addPieces(batch.pieces, entries);
+  batch.chunks.push(...othersOf(entries));
+  batch.to = to;
+  batch.folded = folded ?? batch.folded;
+  batch.records += 1;
+  batch.bytes += bytes;
+  batch.entries += countEntries(entries);
+  batch.objects += weighObjects(entries);
+  batch.position = offset + 1;
+  batch.newestUs = Math.max(batch.newestUs, newestOf(entries));
+  batch.hasUnverified ||= hasUnverified(entries);
 }
 
 /** Whether the record that follows may be in the same transaction. */
@@ -140,7 +132,7 @@ function hasUnverified({ samples: { count, flags } }: Entries): boolean {
   return false;
 }
 
-/** What the store applies: of each open piece only what is left of it after the last chunk. */
+/** What the store applies: of each open piece only what is left of it after the last record. */
 export function storeBatchOf(batch: SeriesBatch): StoreBatch {
   const { key, from, to, folded, pieces } = batch;
   const columns = {
@@ -162,8 +154,8 @@ function addPieces(pieces: SeriesBatch['pieces'], entries: Entries): void {
   if (entries.finalColumns !== undefined) pieces.finals.append(entries.finalColumns, 0);
 }
 
-/** Nothing where a record has nothing else: of a backlog there are very many. */
-function withoutColumns(entries: Entries): Entries[] {
+/** All that is neither a sample nor a piece; of a backlog very many records have nothing else. */
+function othersOf(entries: Entries): Entries[] {
   const others = { ...entries, open: [], finals: [], samples: NO_SAMPLES };
   delete others.openColumns;
   delete others.finalColumns;

@@ -23,6 +23,7 @@ export interface CheckpointMaker {
 type Running = LinkedThread<CheckpointThread>;
 
 const BUILT_ENTRY = new URL('./checkpoint-thread.js', import.meta.url);
+
 type Data = Pick<ThreadData, 'directories' | 'sharedLog' | 'settings'>;
 
 interface MakerParts {
