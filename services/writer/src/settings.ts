@@ -19,7 +19,7 @@ export interface WriterSettings {
    * Where the store says that more entries in one transaction cost less, batches have more, and so
    * many are held of those batches in all partitions together: one is collected, and up to
    * `largeBatchesMax` others are applied, so that each may have as many as go into that number of
-   * batches. A collected sample takes 25 bytes, so these are 200 MB beside twice 15 MB of usual
+   * batches. A collected sample takes 25 bytes, so these are 125 MB beside twice 15 MB of usual
    * batches for each partition (one is applied while the next is collected; what is not used of
    * that is given back by and by), and what is applied as much of each sample once more. The
    * other bounds but that of objects grow in proportion. They are samples of very many series, of
@@ -90,7 +90,7 @@ export const DEFAULT_WRITER_SETTINGS: WriterSettings = {
   batchBytesMax: 16 * MIB,
   batchEntriesMax: 600_000,
   batchObjectsMax: 15_000,
-  backlogEntriesMax: 8_000_000,
+  backlogEntriesMax: 5_000_000,
   largeBatchesMax: 2,
   lingerEntriesPerSecondMin: 10_000,
   lingerMs: 1000,

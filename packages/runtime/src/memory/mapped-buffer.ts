@@ -1,6 +1,6 @@
 /** So many bytes and more the C library always maps, and gives back to the system at once. */
 const MAPPED_BYTES = 33 * 1024 * 1024;
-const PLAIN_BYTES_MAX = 4 * 1024 * 1024;
+const PLAIN_BYTES_MAX = 1024 * 1024;
 
 /**
  * Memory of so many bytes or more, for what is kept and grows. Up to 32 MiB the largest piece that

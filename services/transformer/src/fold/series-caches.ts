@@ -1,6 +1,8 @@
 import { mappedBuffer } from '@millrace/runtime';
 
 const ROWS_MIN = 256;
+/** Of a row beside its hints: three times, a slot and a kind. */
+const ROW_BYTES = 3 * 8 + 4 + 1;
 
 /**
  * What was found the last time of each series that is placed, as columns by row. All of it is
@@ -20,11 +22,15 @@ export class SeriesCaches {
   /** By lane: of each row, for each width, the slot and the turn of its newest piece. */
   readonly #hints: Float64Array[] = [];
   readonly #strides: number[] = [];
+  /** Rows behind it were never reset. */
+  #end = 0;
 
   /** Room for hints of another edition, which `lane` numbers from 0 on. */
   addLane(lane: number, widths: number): void {
     this.#strides[lane] = 2 * widths;
-    this.#hints[lane] = new Float64Array(this.definitionSlots.length * 2 * widths).fill(NaN);
+    const length = 2 * widths * this.definitionSlots.length;
+    const hints = new Float64Array(mappedBuffer(8 * length), 0, length);
+    this.#hints[lane] = hints.fill(NaN, 0, 2 * widths * this.#end);
   }
 
   /** No edition has hints; the lanes are given anew. */
@@ -40,6 +46,7 @@ export class SeriesCaches {
   /** The row is that of another series from now on, or of one that is placed anew. */
   reset(row: number): void {
     if (row >= this.definitionSlots.length) this.#grow(row + 1);
+    if (row >= this.#end) this.#end = row + 1;
     this.definitionSlots[row] = -1;
     this.definedUntilUs[row] = -Infinity;
     this.besideUntilUs[row] = -Infinity;
@@ -49,25 +56,31 @@ export class SeriesCaches {
     }
   }
 
+  /** Into one piece of memory. Rows behind the old end are reset before they are looked at. */
   #grow(rows: number): void {
-    const room = Math.max(rows, 2 * this.definitionSlots.length);
-    this.definitionSlots = grown(this.definitionSlots, new Int32Array(room));
-    this.definedUntilUs = grown(this.definedUntilUs, floats(room));
-    this.definedKinds = grown(this.definedKinds, new Uint8Array(room));
-    this.definedLives = grown(this.definedLives, floats(room));
-    this.besideUntilUs = grown(this.besideUntilUs, floats(room));
-    // Rows behind the old end are reset before they are looked at.
-    this.#hints.forEach((hints, lane) => {
-      this.#hints[lane] = grown(hints, floats(room * this.#strides[lane]!));
+    const strides = this.#strides.slice(0, this.#hints.length);
+    const rowBytes = ROW_BYTES + strides.reduce((sum, stride) => sum + 8 * stride, 0);
+    const memory = mappedBuffer(Math.max(rows, 2 * this.definitionSlots.length) * rowBytes);
+    const room = Math.floor(memory.byteLength / rowBytes);
+    let at = 0;
+    const floats = (from: Float64Array, width = 1): Float64Array => {
+      const into = new Float64Array(memory, at, room * width);
+      at += into.byteLength;
+      into.set(from);
+      return into;
+    };
+    this.definedUntilUs = floats(this.definedUntilUs);
+    this.definedLives = floats(this.definedLives);
+    this.besideUntilUs = floats(this.besideUntilUs);
+    strides.forEach((stride, lane) => {
+      this.#hints[lane] = floats(this.#hints[lane]!, stride);
     });
+    // Behind those that have to lie at whole numbers of 8 bytes.
+    const slots = new Int32Array(memory, at, room);
+    slots.set(this.definitionSlots);
+    this.definitionSlots = slots;
+    const kinds = new Uint8Array(memory, at + slots.byteLength, room);
+    kinds.set(this.definedKinds);
+    this.definedKinds = kinds;
   }
-}
-
-function floats(length: number): Float64Array {
-  return new Float64Array(mappedBuffer(8 * length), 0, length);
-}
-
-function grown<T extends Int32Array | Float64Array | Uint8Array>(from: T, into: T): T {
-  into.set(from);
-  return into;
 }

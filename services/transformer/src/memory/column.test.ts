@@ -1,12 +1,20 @@
 import { decode } from '@msgpack/msgpack';
 import { describe, expect, it } from 'vitest';
-import { bytes8, decodeColumns, DirtyPages, encodePage, floats64, words32 } from './column.ts';
+import {
+  bytes8,
+  decodeColumns,
+  DirtyPages,
+  encodePage,
+  floats64,
+  reserveSlots,
+  words32,
+} from './column.ts';
 
 describe('columns', () => {
   it('come back page by page, every bit of them', () => {
     const columns = [bytes8(), words32(4), floats64(3)];
+    reserveSlots(columns, 128);
     for (const column of columns) {
-      column.reserve(128);
       for (let i = 0; i < column.data.length; i += 1) column.data[i] = i * 7919;
     }
     columns[2]!.data.set([NaN, -0, -Infinity], 3 * 64);
@@ -16,7 +24,7 @@ describe('columns', () => {
       return alone;
     });
     const read = [bytes8(), words32(4), floats64(3)];
-    for (const column of read) column.reserve(128);
+    reserveSlots(read, 128);
     for (const [page, bytes] of pages.entries()) decodeColumns(read, page, bytes);
     for (const [i, column] of read.entries()) expect(column.data).toEqual(columns[i]!.data);
     expect(Object.is(read[2]!.data[3 * 64 + 1], -0)).toBe(true);
@@ -32,25 +40,38 @@ describe('columns', () => {
   });
 
   it('keep what they held when they grow', () => {
-    const column = floats64(2);
-    column.data.fill(5);
-    column.reserve(1000);
-    expect(column.data.length).toBe(2000);
-    expect(column.data.subarray(0, 128).every((value) => value === 5)).toBe(true);
+    const [floats, bytes] = [floats64(2), bytes8()];
+    floats.data.fill(5);
+    bytes.data.fill(6);
+    reserveSlots([bytes, floats], 1000);
+    // In whole pages.
+    expect([floats.room, bytes.room]).toEqual([1024, 1024]);
+    expect(floats.data.subarray(0, 128).every((value) => value === 5)).toBe(true);
+    expect(bytes.data.subarray(0, 64).every((value) => value === 6)).toBe(true);
+    floats.data.fill(7);
+    expect(bytes.data[1023]).toBe(0);
+    const { data } = floats;
+    reserveSlots([bytes, floats], 1000);
+    expect(floats.data).toBe(data);
   });
 
-  it('grow from some megabytes to what is given back when they grow again', () => {
-    const [wide, narrow] = [floats64(16), floats64()];
-    wide.reserve(32_768);
-    expect(wide.data.byteLength).toBe(32_768 * 128);
-    wide.data.fill(7);
-    for (const column of [wide, narrow]) column.reserve(70_000 - (70_000 % 64));
-    expect(wide.data.byteLength).toBeGreaterThan(32 * 1024 * 1024);
-    expect(wide.data.byteLength % (64 * 128)).toBe(0);
-    expect(wide.data.subarray(0, 32_768 * 16).every((value) => value === 7)).toBe(true);
-    expect(narrow.data.length).toBe(70_000 - (70_000 % 64));
-    wide.reserve(512 * 1024);
-    expect(wide.data.byteLength).toBe(64 * 1024 * 1024);
+  it('of a table lie in one piece of memory, which is given back when they grow again', () => {
+    const columns = [bytes8(), floats64(16), floats64()];
+    const memories = (): number[] => [
+      ...new Set(columns.map(({ data }) => data.buffer.byteLength)),
+    ];
+    reserveSlots(columns, 32_768);
+    columns[1]!.data.fill(7);
+    const [room, mib] = [columns[1]!.room, 1024 * 1024];
+    expect(columns.map((column) => column.room)).toEqual([room, room, room]);
+    expect(new Set(columns.map(({ data }) => data.buffer)).size).toBe(1);
+    // All that is mapped is used, but for less than a page.
+    expect(memories()).toEqual([33 * mib]);
+    expect(room).toBe(Math.floor((33 * mib) / (64 * 137)) * 64);
+    reserveSlots(columns, 2 * room);
+    expect(memories()).toEqual([2 * room * 137]);
+    expect(columns[1]!.data.subarray(0, 16 * room).every((value) => value === 7)).toBe(true);
+    expect(columns[2]!.data[2 * room - 1]).toBe(0);
   });
 });
 

@@ -17,6 +17,12 @@ type Numbers = Uint8Array | Uint32Array | Float64Array;
  */
 export type PageOrder = readonly (readonly number[])[] | 'asTheyAre';
 
+/** Of numbers that begin at a place of some memory. */
+interface View<T> {
+  new (memory: ArrayBuffer, at: number, length: number): T;
+  readonly BYTES_PER_ELEMENT: number;
+}
+
 /** One growable column of a table: `width` values for every slot. */
 export class Column<T extends Numbers = Numbers> {
   data: T;
@@ -24,17 +30,27 @@ export class Column<T extends Numbers = Numbers> {
   raw: Buffer;
   readonly width: number;
   readonly order: PageOrder;
-  readonly #make: (length: number) => T;
+  readonly #view: View<T>;
   readonly #isOfOnePage: boolean;
 
   /** `isOfOnePage`: it holds whichever page is read or written, and no other. */
-  constructor(make: (length: number) => T, width: number, order: PageOrder, isOfOnePage = false) {
-    this.#make = make;
+  constructor(view: View<T>, width: number, order: PageOrder, isOfOnePage = false) {
+    this.#view = view;
     this.#isOfOnePage = isOfOnePage;
     this.width = width;
     this.order = order;
-    this.data = make(PAGE_SLOTS * width);
+    const length = PAGE_SLOTS * width;
+    this.data = new view(new ArrayBuffer(length * view.BYTES_PER_ELEMENT), 0, length);
     this.raw = rawOf(this.data);
+  }
+
+  /** Slots that it has room for. */
+  get room(): number {
+    return this.data.length / this.width;
+  }
+
+  get slotBytes(): number {
+    return this.width * this.data.BYTES_PER_ELEMENT;
   }
 
   /** Where the first number of a page stands. */
@@ -42,45 +58,62 @@ export class Column<T extends Numbers = Numbers> {
     return this.#isOfOnePage ? 0 : page * PAGE_SLOTS * this.width;
   }
 
-  /** Makes room for `slots` slots, or more of them; what is there stays. */
-  reserve(slots: number): void {
-    const length = slots * this.width;
-    if (length <= this.data.length) return;
-    const grown = this.#make(this.#roomFor(length));
-    (grown as Uint8Array).set(this.data as Uint8Array);
-    this.data = grown;
-    this.raw = rawOf(grown);
-  }
-
-  #roomFor(length: number): number {
-    const { BYTES_PER_ELEMENT: bytes } = this.data;
-    const isBetween = length * bytes > PLAIN_BYTES_MAX && length * bytes < MAPPED_BYTES;
-    if (!isBetween || this.width * bytes < WIDE_BYTES) return length;
-    return Math.floor(MAPPED_BYTES / (this.width * bytes * PAGE_SLOTS)) * this.width * PAGE_SLOTS;
+  /** Lies in this memory from now on, with room for so many slots; what is there stays. */
+  lieIn(memory: ArrayBuffer, at: number, room: number): void {
+    const data = new this.#view(memory, at, room * this.width);
+    (data as Uint8Array).set(this.data as Uint8Array);
+    this.data = data;
+    this.raw = rawOf(data);
   }
 }
 
 /**
- * Above 32 MiB the C library maps memory, which costs nothing before it is touched and is given
- * back at once. What a large column leaves behind when it grows would stay with the process: so one
- * that is wide, which has most of the bytes of its table, grows to that from here.
+ * Makes room for `slots` slots, or more of them, in all columns of a table; what is there stays.
+ * They lie in one piece of memory, which the system gives and gets back as a whole (see
+ * `mappedBuffer`): what many columns leave behind, each time that they grow, would stay with the
+ * process, and be as much as they have.
  */
-const MAPPED_BYTES = 33 * 1024 * 1024;
-const PLAIN_BYTES_MAX = 4 * 1024 * 1024;
-const WIDE_BYTES = 64;
+export function reserveSlots(columns: readonly Column[], slots: number): void {
+  if (columns.every((column) => column.room >= slots)) return;
+  const slotBytes = columns.reduce((sum, column) => sum + column.slotBytes, 0);
+  const ofPage = slotBytes * PAGE_SLOTS;
+  const memory = mappedBuffer(Math.ceil(slots / PAGE_SLOTS) * ofPage);
+  // Whole pages: so each column begins where its numbers may. What is not written costs nothing.
+  const room = Math.floor(memory.byteLength / ofPage) * PAGE_SLOTS;
+  let at = 0;
+  for (const column of columns) {
+    column.lieIn(memory, at, room);
+    at += room * column.slotBytes;
+  }
+}
+
+/**
+ * Sets all numbers to NaN from slot `cleared` on, to the end of the page of the last of `slots`;
+ * returns up to where they are. By and by: memory that nobody touched costs nothing.
+ */
+export function clearPages(
+  { data, width }: Column<Float64Array>,
+  cleared: number,
+  slots: number,
+): number {
+  if (slots <= cleared) return cleared;
+  const end = Math.ceil(slots / PAGE_SLOTS) * PAGE_SLOTS;
+  data.fill(NaN, cleared * width, end * width);
+  return end;
+}
 
 /** The same place of all slots, then the next one. */
 const byPlaces = (width: number): PageOrder => Array.from({ length: width }, (_, place) => [place]);
 
 export const bytes8 = (width = 1, order: PageOrder = byPlaces(width)): Column<Uint8Array> =>
-  new Column((length) => new Uint8Array(mappedBuffer(length), 0, length), width, order);
+  new Column(Uint8Array, width, order);
 /** For what is computed when a page is written, and not kept. */
 export const bytesOfPage = (width: number, order: PageOrder): Column<Uint8Array> =>
-  new Column((length) => new Uint8Array(length), width, order, true);
+  new Column(Uint8Array, width, order, true);
 export const words32 = (width = 1, order: PageOrder = byPlaces(width)): Column<Uint32Array> =>
-  new Column((length) => new Uint32Array(mappedBuffer(4 * length), 0, length), width, order);
+  new Column(Uint32Array, width, order);
 export const floats64 = (width = 1, order: PageOrder = byPlaces(width)): Column<Float64Array> =>
-  new Column((length) => new Float64Array(mappedBuffer(8 * length), 0, length), width, order);
+  new Column(Float64Array, width, order);
 
 function rawOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
@@ -128,8 +161,8 @@ function writeCompact(column: Column, page: number): void {
   for (const places of order) compact.group(data, { from, end, width, places });
 }
 
-function pageBytes({ data, width }: Column): number {
-  return PAGE_SLOTS * width * data.BYTES_PER_ELEMENT;
+function pageBytes({ slotBytes }: Column): number {
+  return PAGE_SLOTS * slotBytes;
 }
 
 export function bytesAsTheyAre(columns: readonly Column[]): number {

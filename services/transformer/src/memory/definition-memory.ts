@@ -1,5 +1,13 @@
 import { decodeSoundMsgpack, type FoldSettings } from '@millrace/wire';
-import { bytes8, DirtyPages, decodeColumns, encodePage, PAGE_SLOTS, words32 } from './column.ts';
+import {
+  bytes8,
+  DirtyPages,
+  decodeColumns,
+  encodePage,
+  PAGE_SLOTS,
+  reserveSlots,
+  words32,
+} from './column.ts';
 import { KeyIndex } from './key-index.ts';
 import { bytesOf, checkPages, pageAt, type ChangedPages, type PageSource } from './state-pages.ts';
 
@@ -117,9 +125,7 @@ export class DefinitionMemory {
   }
 
   #reserve(): void {
-    let room = this.#kind.data.length;
-    if (this.#end <= room) return;
-    while (room < this.#end) room *= 2;
-    for (const column of this.#columns) column.reserve(room);
+    const { room } = this.#kind;
+    if (this.#end > room) reserveSlots(this.#columns, Math.max(2 * room, this.#end));
   }
 }

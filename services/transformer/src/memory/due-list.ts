@@ -103,7 +103,8 @@ class SlotList {
 
   push(slot: number): void {
     if (this.#count === this.#slots.length) {
-      const grown = new Int32Array(Math.ceil(1.5 * this.#count));
+      const length = Math.ceil(1.5 * this.#count);
+      const grown = new Int32Array(mappedBuffer(4 * length), 0, length);
       grown.set(this.#slots);
       this.#slots = grown;
     }

@@ -34,7 +34,7 @@ export class IdentityMemory {
 
   constructor(settings: Pick<FoldSettings, 'identityHorizonUs' | 'identitiesMax'>) {
     this.#settings = settings;
-    this.#index.keys.reserve(this.#arrivals.length);
+    this.#index.reserve(this.#arrivals.length);
   }
 
   get size(): number {
@@ -168,7 +168,7 @@ export class IdentityMemory {
 
   #enlarge(): void {
     this.#arrivals = new Float64Array(this.#arrivals.length * 2);
-    this.#index.keys.reserve(this.#arrivals.length);
+    this.#index.reserve(this.#arrivals.length);
   }
 
   #grow(): void {

@@ -10,7 +10,7 @@ describe('KeyIndex', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
         const index = new KeyIndex();
-        index.keys.reserve(1024);
+        index.reserve(1024);
         const known = new Map<string, number>();
         let next = 0;
         for (const { key: k, add } of steps) {

@@ -1,5 +1,5 @@
 import { mappedBuffer } from '@millrace/runtime';
-import { words32, type Column } from './column.ts';
+import { reserveSlots, words32, type Column } from './column.ts';
 
 const FREE = -1;
 
@@ -19,8 +19,8 @@ export class KeyIndex {
 
   /** Makes room for the keys of so many slots, at the price of a few copies in all. */
   reserve(slots: number): void {
-    const room = this.keys.data.length / 4;
-    if (slots > room) this.keys.reserve(Math.max(slots, 2 * room));
+    const { room } = this.keys;
+    if (slots > room) reserveSlots([this.keys], Math.max(slots, 2 * room));
   }
 
   /** The slot of a key, or -1. */

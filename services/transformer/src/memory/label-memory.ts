@@ -6,11 +6,13 @@ import {
   type FoldSettings,
 } from '@millrace/wire';
 import {
+  clearPages,
   decodeColumns,
   DirtyPages,
   encodePage,
   floats64,
   PAGE_SLOTS,
+  reserveSlots,
   words32,
   type Column,
 } from './column.ts';
@@ -67,12 +69,14 @@ export class LabelMemory {
   readonly #settings: Pick<FoldSettings, 'labelSetsMax' | 'seriesIdleUs'>;
   #turns = 0;
   #bytesInAll = 0;
+  /** Slots below it say themselves whether they are used. */
+  #cleared = 0;
   /** Called with the key of a series whose labels are forgotten, for caches beside the state. */
   onForget: (keys: Uint32Array, at: number) => void = () => undefined;
 
   constructor(settings: Pick<FoldSettings, 'labelSetsMax' | 'seriesIdleUs'>) {
     this.#settings = settings;
-    this.#definedUs.data.fill(NaN);
+    this.#reserve(1);
   }
 
   get size(): number {
@@ -253,10 +257,9 @@ export class LabelMemory {
   }
 
   #reserve(slots: number): void {
-    const before = this.#definedUs.data.length;
-    if (slots <= before) return;
-    const room = Math.ceil(Math.max(2 * before, slots) / PAGE_SLOTS) * PAGE_SLOTS;
-    for (const column of this.#columns) column.reserve(room);
-    this.#definedUs.data.fill(NaN, before);
+    if (slots <= this.#cleared) return;
+    const { room } = this.#definedUs;
+    if (slots > room) reserveSlots(this.#columns, Math.max(2 * room, slots));
+    this.#cleared = clearPages(this.#definedUs, this.#cleared, slots);
   }
 }

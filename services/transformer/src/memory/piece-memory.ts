@@ -4,11 +4,13 @@ import {
   bytes8,
   bytesAsTheyAre,
   bytesOfPage,
+  clearPages,
   DirtyPages,
   decodeColumns,
   encodePage,
   floats64,
   PAGE_SLOTS,
+  reserveSlots,
   type Column,
   type PageOrder,
 } from './column.ts';
@@ -101,7 +103,7 @@ export class PieceMemory {
   #cleared = 0;
 
   constructor() {
-    this.#clearPage(0);
+    this.#reserve(1);
   }
 
   get size(): number {
@@ -150,7 +152,6 @@ export class PieceMemory {
   open(keys: Uint32Array, at: number, window: WindowKey, name: number): number {
     const slot = this.#slots.take();
     this.#reserve(slot + 1);
-    if (slot >= this.#cleared) this.#clearPage(slot);
     this.#putKey(slot, window, keys, at);
     this.#index.adopt(slot);
     this.#openNumbers(slot, window, name);
@@ -289,7 +290,6 @@ export class PieceMemory {
     for (let page = 0; page * PAGE_SLOTS < end; page += 1) {
       this.#decodePage(page, pageAt(pages, `p${page}`));
     }
-    this.#cleared = Math.max(this.#cleared, Math.ceil(end / PAGE_SLOTS) * PAGE_SLOTS);
     this.#slots.restore(end, (slot) => this.isUsed(slot));
     for (const slot of this.used()) this.#index.adopt(slot);
   }
@@ -355,17 +355,11 @@ export class PieceMemory {
   }
 
   #reserve(slots: number): void {
-    const before = this.bits.data.length;
-    if (slots <= before) return;
-    const room = Math.ceil(Math.max(2 * before, slots) / PAGE_SLOTS) * PAGE_SLOTS;
-    for (const column of [this.#index.keys, this.numbers, this.bits]) column.reserve(room);
-  }
-
-  /** No slot of a page is used. Page by page: memory that nobody touched costs nothing. */
-  #clearPage(slot: number): void {
-    const from = slot - (slot % PAGE_SLOTS);
-    this.#cleared = from + PAGE_SLOTS;
-    this.numbers.data.fill(NaN, from * PIECE_FIELDS, this.#cleared * PIECE_FIELDS);
+    if (slots <= this.#cleared) return;
+    const { room } = this.bits;
+    const columns = [this.#index.keys, this.numbers, this.bits];
+    if (slots > room) reserveSlots(columns, Math.max(2 * room, slots));
+    this.#cleared = clearPages(this.numbers, this.#cleared, slots);
   }
 }
 

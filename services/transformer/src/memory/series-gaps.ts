@@ -1,4 +1,4 @@
-import { floats64, words32, type Column } from './column.ts';
+import { floats64, reserveSlots, words32, type Column } from './column.ts';
 
 /**
  * As many of each series lie in columns: each one more takes 16 bytes of every slot there is, and
@@ -27,10 +27,9 @@ export class SeriesGaps {
     return this.#size;
   }
 
-  /** Bytes of its columns, which every slot has a part of. */
-  get columnBytes(): number {
-    const columns = [this.#counts, ...this.#places];
-    return columns.reduce((sum, { data }) => sum + data.byteLength, 0);
+  /** What every slot has, of a series with however many. */
+  get slotBytes(): number {
+    return [this.#counts, ...this.#places].reduce((sum, column) => sum + column.slotBytes, 0);
   }
 
   /** A list of the caller's own; undefined: none were set. */
@@ -69,6 +68,6 @@ export class SeriesGaps {
 }
 
 function reserve(column: Column, slot: number): void {
-  const room = column.data.length / column.width;
-  if (slot >= room) column.reserve(Math.max(2 * room, slot + 1));
+  const { room } = column;
+  if (slot >= room) reserveSlots([column], Math.max(2 * room, slot + 1));
 }

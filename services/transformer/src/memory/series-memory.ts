@@ -1,11 +1,13 @@
 import { decodeSoundMsgpack, type FoldSettings } from '@millrace/wire';
 import {
   bytes8,
+  clearPages,
   DirtyPages,
   decodeColumns,
   encodePage,
   floats64,
   PAGE_SLOTS,
+  reserveSlots,
   words32,
   type Column,
 } from './column.ts';
@@ -55,6 +57,8 @@ export class SeriesMemory {
   readonly #settings: Pick<FoldSettings, 'seriesIdleUs'>;
   /** Those of the state; the others follow from them. */
   readonly #columns: readonly Column[];
+  /** Slots below it say themselves whether they are used. */
+  #cleared = 0;
   /** Called with the slot of a series that is forgotten, for caches beside the state. */
   onForget: (slot: number) => void = () => undefined;
 
@@ -75,7 +79,7 @@ export class SeriesMemory {
       this.times,
       this.values,
     ];
-    this.seen.data.fill(NaN);
+    this.#reserve(1);
   }
 
   get size(): number {
@@ -213,11 +217,11 @@ export class SeriesMemory {
   }
 
   #reserve(slots: number): void {
-    const before = this.seen.data.length;
-    if (slots <= before) return;
-    const whole = Math.ceil(Math.max(2 * before, slots) / PAGE_SLOTS) * PAGE_SLOTS;
-    for (const column of [...this.#columns, this.head, this.shortest]) column.reserve(whole);
-    this.seen.data.fill(NaN, before);
+    if (slots <= this.#cleared) return;
+    const { room } = this.seen;
+    const columns = [...this.#columns, this.head, this.shortest];
+    if (slots > room) reserveSlots(columns, Math.max(2 * room, slots));
+    this.#cleared = clearPages(this.seen, this.#cleared, slots);
   }
 
   #encodePage(page: number): Uint8Array {
