@@ -47,6 +47,24 @@ describe('DueList', () => {
     expect(list.entries).toBe(0);
   });
 
+  it('keeps what is listed while it drops what is old, in whichever second that stands', () => {
+    const list = new DueList();
+    for (let slot = 0; slot < 200; slot += 1) list.add(slot, 300 + (slot % 3));
+    for (let i = 0; i < 5000; i += 1) {
+      // Comes back to its second, or is the only one of another when old ones are dropped.
+      list.remove(7);
+      list.add(7, i % 2 === 0 ? 301 : 1000 + i);
+    }
+    list.add(7, 301);
+    const due = (second: number): number[] => list.take(second).sort((a, b) => a - b);
+    const all = Array.from({ length: 200 }, (_, slot) => slot);
+    expect(due(300)).toEqual(all.filter((slot) => slot % 3 === 0));
+    expect(due(301)).toEqual(all.filter((slot) => slot % 3 === 1));
+    expect(due(302)).toEqual(all.filter((slot) => slot % 3 === 2));
+    expect(due(Infinity)).toEqual([]);
+    expect(list.entries).toBe(0);
+  });
+
   it('rounds times to seconds, also before 1970', () => {
     expect([secondAfter(0), secondAfter(1), secondAfter(-1), secondAfter(1_000_000)]).toEqual([
       0, 1, -0, 1,

@@ -6,8 +6,9 @@ import { mappedBuffer } from '@millrace/runtime';
  */
 export class DueList {
   readonly #seconds = new Map<number, SlotList>();
-  /** The second at which each slot is listed; NaN: not at all. What says otherwise is old. */
-  #listed: Float64Array = new Float64Array(64).fill(NaN);
+  /** The number of the list in which each slot is; 0: in none. What says otherwise is old. */
+  #listed: Int32Array = new Int32Array(64);
+  #lists = 0;
   #next = Infinity;
   #size = 0;
   #old = 0;
@@ -24,19 +25,19 @@ export class DueList {
 
   add(slot: number, second: number): void {
     if (slot >= this.#listed.length) this.#grow(slot);
-    if (this.#listed[slot] === second) return;
+    const listed = this.#listed[slot]!;
+    if (listed !== 0 && this.#seconds.get(second)?.number === listed) return;
     this.remove(slot);
-    this.#listed[slot] = second;
+    const list = this.#listOf(second);
+    this.#listed[slot] = list.number;
     this.#size += 1;
-    let slots = this.#seconds.get(second);
-    if (slots === undefined) this.#seconds.set(second, (slots = new SlotList()));
-    slots.push(slot);
+    list.push(slot);
     if (second < this.#next) this.#next = second;
   }
 
   remove(slot: number): void {
-    if (Number.isNaN(this.#listed[slot] ?? NaN)) return;
-    this.#listed[slot] = NaN;
+    if ((this.#listed[slot] ?? 0) === 0) return;
+    this.#listed[slot] = 0;
     this.#size -= 1;
     this.#old += 1;
     if (this.#old > this.#size + OLD_MAX) this.#sweep();
@@ -47,15 +48,15 @@ export class DueList {
     const taken: number[] = [];
     if (!this.isDue(second)) return taken;
     this.#next = Infinity;
-    for (const [due, slots] of this.#seconds) {
+    for (const [due, list] of this.#seconds) {
       if (due > second) {
         if (due < this.#next) this.#next = due;
         continue;
       }
       this.#seconds.delete(due);
-      for (const slot of slots.all) {
-        if (this.#listed[slot] === due) {
-          this.#listed[slot] = NaN;
+      for (const slot of list.all) {
+        if (this.#listed[slot] === list.number) {
+          this.#listed[slot] = 0;
           this.#size -= 1;
           taken.push(slot);
         } else this.#old -= 1;
@@ -66,7 +67,7 @@ export class DueList {
 
   clear(): void {
     this.#seconds.clear();
-    this.#listed.fill(NaN);
+    this.#listed.fill(0);
     this.#next = Infinity;
     this.#size = 0;
     this.#old = 0;
@@ -74,32 +75,47 @@ export class DueList {
 
   /** Drops old entries: slots that are given away and taken again leave one each time. */
   #sweep(): void {
-    this.#seconds.clear();
-    this.#next = Infinity;
-    this.#size = 0;
     this.#old = 0;
-    const listed = this.#listed;
-    this.#listed = new Float64Array(listed.length).fill(NaN);
-    for (let slot = 0; slot < listed.length; slot += 1) {
-      if (!Number.isNaN(listed[slot])) this.add(slot, listed[slot]!);
+    const byNumber = new Map<number, SlotList>();
+    for (const { number } of this.#seconds.values()) byNumber.set(number, new SlotList(number));
+    // Not from list to list: a slot that came back to its second stands there twice.
+    for (let slot = 0; slot < this.#listed.length; slot += 1) {
+      const number = this.#listed[slot]!;
+      if (number !== 0) byNumber.get(number)!.push(slot);
+    }
+    for (const [second, { number }] of this.#seconds) {
+      const list = byNumber.get(number)!;
+      if (list.all.length > 0) this.#seconds.set(second, list);
+      else this.#seconds.delete(second);
     }
   }
 
+  #listOf(second: number): SlotList {
+    let list = this.#seconds.get(second);
+    if (list === undefined) {
+      this.#lists += 1;
+      this.#seconds.set(second, (list = new SlotList(this.#lists)));
+    }
+    return list;
+  }
+
   #grow(slot: number): void {
-    const before = this.#listed;
-    // All of it is written: room for twice as many would be taken, and not only reserved.
     const length = Math.ceil(GROWTH * (slot + 1));
-    const grown = new Float64Array(mappedBuffer(8 * length), 0, length);
-    grown.set(before);
-    grown.fill(NaN, before.length);
+    const grown = new Int32Array(mappedBuffer(4 * length), 0, length);
+    grown.set(this.#listed);
     this.#listed = grown;
   }
 }
 
 /** Slots as columns: of a million series an array would be a large part of the thread's heap. */
 class SlotList {
+  readonly number: number;
   #slots = new Int32Array(8);
   #count = 0;
+
+  constructor(number: number) {
+    this.number = number;
+  }
 
   push(slot: number): void {
     if (this.#count === this.#slots.length) {
