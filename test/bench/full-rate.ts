@@ -4,7 +4,7 @@ import { watchFigures, watchStages, type Cost, type StageCost } from './cost.ts'
 import { sendOnce, type FirstSight } from './first-sight.ts';
 import type { Payload } from './payloads.ts';
 import type { Progress } from './progress.ts';
-import type { SystemMaker, SystemUnderTest } from './system-under-test.ts';
+import type { SystemMaker, SystemUnderTest, WindowRows } from './system-under-test.ts';
 import { prepareLoad, runLoad, visibleStep, watchLoad } from './watched-load.ts';
 
 export interface FullRateParams {
@@ -43,6 +43,8 @@ export interface FullRateFigures {
   /** What sending cost, on the same processors: CPU seconds per million samples. */
   senderCost: number;
   bytesPerSample: Readonly<Record<string, number>>;
+  /** Rows of windows that were written meanwhile: a run that another window ends in has more. */
+  windowRows?: WindowRows | undefined;
   retries: Readonly<Record<string, number>>;
   faults: readonly string[];
 }
@@ -141,6 +143,7 @@ async function measure(
   };
   const process = await prepareLoad(progress, 'sending', load);
   const bytesBefore = await system.bytesKept();
+  const rowsBefore = await system.windowRows?.();
   const stages = await watchStages(system);
   const watch = watchFigures(system);
   const startMs = performance.now();
@@ -154,6 +157,7 @@ async function measure(
   const stageCost = await stages.end(result.samples);
   progress.begin('checking whether each sample is stored once');
   const bytesAfter = await system.bytesKept();
+  const rowsAfter = await system.windowRows?.();
   return {
     system: system.name,
     payload: payloadName,
@@ -174,6 +178,11 @@ async function measure(
         (bytes - (bytesBefore[where] ?? 0)) / result.samples,
       ]),
     ),
+    windowRows: rowsBefore &&
+      rowsAfter && {
+        final: rowsAfter.final - rowsBefore.final,
+        open: rowsAfter.open - rowsBefore.open,
+      },
     retries: result.retries,
     faults: await system.faults(load, result),
   };

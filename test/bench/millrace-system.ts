@@ -11,7 +11,12 @@ import { benchParent, bytesBelow } from './bench-directory.ts';
 import { onAbandon } from './abandon.ts';
 import { untilCaughtUp } from './caught-up.ts';
 import { samplesOf, type LoadResult, type LoadSettings } from '../load/load-run.ts';
-import type { PartFigures, StartOptions, SystemUnderTest } from './system-under-test.ts';
+import type {
+  PartFigures,
+  StartOptions,
+  SystemUnderTest,
+  WindowRows,
+} from './system-under-test.ts';
 
 const VISIBLE_MS_MAX = 600_000;
 const LEDGER_MS_MAX = 60_000;
@@ -54,6 +59,7 @@ export async function startMillrace({
       untilVisible: (load, result) => untilLastVisible(store, load, result, VISIBLE_MS_MAX),
       untilSettled: () => untilSettled(info.url),
       bytesKept: () => bytesKept(playground.dataDir, store),
+      windowRows: () => windowRows(store),
       faults: async (load, result) => await faultsOf(store, load, result),
       stop: async () => {
         await store.close();
@@ -119,6 +125,18 @@ async function bytesKept(dataDir: string, store: StoreClient): Promise<Record<st
     'table samples': samples,
     'database in all': database,
   };
+}
+
+/** As PostgreSQL counts them, which is told a moment later. */
+async function windowRows(store: StoreClient): Promise<WindowRows> {
+  return await store.row<WindowRows>(
+    `SELECT
+       coalesce(sum(n_tup_ins) FILTER (WHERE relname <> 'windows_open'), 0)::float8 AS final,
+       coalesce(sum(n_tup_ins + n_tup_upd) FILTER (WHERE relname = 'windows_open'), 0)::float8
+         AS open
+     FROM pg_stat_user_tables
+     WHERE relname = 'windows_open' OR relid IN (SELECT relid FROM pg_partition_tree('windows'))`,
+  );
 }
 
 /**

@@ -30,8 +30,15 @@ export function describeFullRate(figures: FullRateFigures): string {
     ...firstSight(figures),
     ['sender', sender(figures)],
     ['bytes per sample', bytesPerSample(figures.bytesPerSample)],
+    ...windowRows(figures),
     ...outcome(figures),
   ]);
+}
+
+/** A run in which another window of all series ends has very many more than one without. */
+function windowRows({ windowRows: rows }: FullRateFigures): [string, string][] {
+  if (rows === undefined) return [];
+  return [['rows of windows', `${count(rows.final)} final, ${count(rows.open)} open`]];
 }
 
 /** It shares the processors: where it takes much of them, its own speed is what was measured. */

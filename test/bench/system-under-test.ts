@@ -17,9 +17,16 @@ export interface SystemUnderTest {
   untilSettled?(): Promise<void>;
   /** How many bytes are kept, by where. */
   bytesKept(): Promise<Readonly<Record<string, number>>>;
+  /** Rows of windows that were written since the start; what is open is written again and again. */
+  windowRows?(): Promise<WindowRows>;
   /** Why what is stored is not what was acknowledged; empty when it is. */
   faults(load: LoadSettings, result: LoadResult): Promise<string[]>;
   stop(): Promise<void>;
+}
+
+export interface WindowRows {
+  final: number;
+  open: number;
 }
 
 export interface PartFigures {
