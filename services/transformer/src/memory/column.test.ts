@@ -53,6 +53,21 @@ describe('columns', () => {
     const { data } = floats;
     reserveSlots([bytes, floats], 1000);
     expect(floats.data).toBe(data);
+    reserveSlots([bytes, floats], 1025);
+    expect([floats.room, bytes.room]).toEqual([2048, 2048]);
+  });
+
+  it('become NaN as far as slots are asked for, and keep what was written since', () => {
+    const column = floats64(2);
+    reserveSlots([column], 256);
+    column.clear(1);
+    expect(column.cleared).toBe(64);
+    column.data.fill(3, 0, 4);
+    column.clear(65);
+    expect(column.cleared).toBe(128);
+    expect([...column.data.subarray(0, 6)]).toEqual([3, 3, 3, 3, NaN, NaN]);
+    expect(column.data.subarray(0, 256).filter(Number.isNaN).length).toBe(252);
+    expect(column.data.subarray(256).every((value) => value === 0)).toBe(true);
   });
 
   it('of a table lie in one piece of memory, which is given back when they grow again', () => {

@@ -32,6 +32,7 @@ export class Column<T extends Numbers = Numbers> {
   readonly order: PageOrder;
   readonly #view: View<T>;
   readonly #isOfOnePage: boolean;
+  #cleared = 0;
 
   /** `isOfOnePage`: it holds whichever page is read or written, and no other. */
   constructor(view: View<T>, width: number, order: PageOrder, isOfOnePage = false) {
@@ -58,6 +59,22 @@ export class Column<T extends Numbers = Numbers> {
     return this.#isOfOnePage ? 0 : page * PAGE_SLOTS * this.width;
   }
 
+  /** Slots below it say themselves whether they are used. */
+  get cleared(): number {
+    return this.#cleared;
+  }
+
+  /**
+   * Makes all numbers NaN that were not yet, up to the page of the last of so many slots. By and
+   * by: memory that nobody touched costs nothing.
+   */
+  clear(slots: number): void {
+    if (slots <= this.#cleared) return;
+    const end = Math.ceil(slots / PAGE_SLOTS) * PAGE_SLOTS;
+    this.data.fill(NaN, this.#cleared * this.width, end * this.width);
+    this.#cleared = end;
+  }
+
   /** Lies in this memory from now on, with room for so many slots; what is there stays. */
   lieIn(memory: ArrayBuffer, at: number, room: number): void {
     const data = new this.#view(memory, at, room * this.width);
@@ -68,16 +85,19 @@ export class Column<T extends Numbers = Numbers> {
 }
 
 /**
- * Makes room for `slots` slots, or more of them, in all columns of a table; what is there stays.
+ * Makes room for `slots` slots in all columns of a table, and for twice as many as before at least,
+ * so that it takes a few copies in all; what is there stays.
  * They lie in one piece of memory, which the system gives and gets back as a whole (see
  * `mappedBuffer`): what many columns leave behind, each time that they grow, would stay with the
  * process, and be as much as they have.
  */
 export function reserveSlots(columns: readonly Column[], slots: number): void {
-  if (columns.every((column) => column.room >= slots)) return;
+  let before = Infinity;
+  for (const { room } of columns) if (room < before) before = room;
+  if (slots <= before) return;
   const slotBytes = columns.reduce((sum, column) => sum + column.slotBytes, 0);
   const ofPage = slotBytes * PAGE_SLOTS;
-  const memory = mappedBuffer(Math.ceil(slots / PAGE_SLOTS) * ofPage);
+  const memory = mappedBuffer(Math.ceil(Math.max(slots, 2 * before) / PAGE_SLOTS) * ofPage);
   // Whole pages: so each column begins where its numbers may. What is not written costs nothing.
   const room = Math.floor(memory.byteLength / ofPage) * PAGE_SLOTS;
   let at = 0;
@@ -85,21 +105,6 @@ export function reserveSlots(columns: readonly Column[], slots: number): void {
     column.lieIn(memory, at, room);
     at += room * column.slotBytes;
   }
-}
-
-/**
- * Sets all numbers to NaN from slot `cleared` on, to the end of the page of the last of `slots`;
- * returns up to where they are. By and by: memory that nobody touched costs nothing.
- */
-export function clearPages(
-  { data, width }: Column<Float64Array>,
-  cleared: number,
-  slots: number,
-): number {
-  if (slots <= cleared) return cleared;
-  const end = Math.ceil(slots / PAGE_SLOTS) * PAGE_SLOTS;
-  data.fill(NaN, cleared * width, end * width);
-  return end;
 }
 
 /** The same place of all slots, then the next one. */

@@ -90,7 +90,7 @@ export class DefinitionMemory {
   load(end: number, pages: PageSource): void {
     checkPages(pages, { prefix: 'd', end: Math.ceil(end / PAGE_SLOTS) });
     this.#end = end;
-    this.#reserve();
+    reserveSlots(this.#columns, end);
     this.#pagesWritten = Math.ceil(end / PAGE_SLOTS);
     for (let page = 0; page < this.#pagesWritten; page += 1) {
       decodeColumns(this.#columns, page, bytesOf(decodeSoundMsgpack(pageAt(pages, `d${page}`))));
@@ -119,13 +119,8 @@ export class DefinitionMemory {
     }
     const slot = this.#end;
     this.#end += 1;
-    this.#reserve();
+    reserveSlots(this.#columns, this.#end);
     this.#index.insert(slot, keys[at]!, keys[at + 1]!, keys[at + 2]!, keys[at + 3]!);
     return slot;
-  }
-
-  #reserve(): void {
-    const { room } = this.#kind;
-    if (this.#end > room) reserveSlots(this.#columns, Math.max(2 * room, this.#end));
   }
 }

@@ -100,7 +100,7 @@ export class DueList {
   }
 
   #grow(slot: number): void {
-    const length = Math.ceil(GROWTH * (slot + 1));
+    const length = 2 * (slot + 1);
     const grown = new Int32Array(mappedBuffer(4 * length), 0, length);
     grown.set(this.#listed);
     this.#listed = grown;
@@ -133,7 +133,6 @@ class SlotList {
   }
 }
 
-const GROWTH = 1.25;
 /** Old entries that are borne before they are looked for. */
 const OLD_MAX = 1024;
 const SECOND_US = 1_000_000;

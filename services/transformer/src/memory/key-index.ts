@@ -17,10 +17,9 @@ export class KeyIndex {
     return this.#size;
   }
 
-  /** Makes room for the keys of so many slots, at the price of a few copies in all. */
+  /** Makes room for the keys of so many slots. */
   reserve(slots: number): void {
-    const { room } = this.keys;
-    if (slots > room) reserveSlots([this.keys], Math.max(slots, 2 * room));
+    reserveSlots([this.keys], slots);
   }
 
   /** The slot of a key, or -1. */

@@ -6,7 +6,6 @@ import {
   type FoldSettings,
 } from '@millrace/wire';
 import {
-  clearPages,
   decodeColumns,
   DirtyPages,
   encodePage,
@@ -69,8 +68,6 @@ export class LabelMemory {
   readonly #settings: Pick<FoldSettings, 'labelSetsMax' | 'seriesIdleUs'>;
   #turns = 0;
   #bytesInAll = 0;
-  /** Slots below it say themselves whether they are used. */
-  #cleared = 0;
   /** Called with the key of a series whose labels are forgotten, for caches beside the state. */
   onForget: (keys: Uint32Array, at: number) => void = () => undefined;
 
@@ -257,9 +254,8 @@ export class LabelMemory {
   }
 
   #reserve(slots: number): void {
-    if (slots <= this.#cleared) return;
-    const { room } = this.#definedUs;
-    if (slots > room) reserveSlots(this.#columns, Math.max(2 * room, slots));
-    this.#cleared = clearPages(this.#definedUs, this.#cleared, slots);
+    if (slots <= this.#definedUs.cleared) return;
+    reserveSlots(this.#columns, slots);
+    this.#definedUs.clear(slots);
   }
 }

@@ -4,7 +4,6 @@ import {
   bytes8,
   bytesAsTheyAre,
   bytesOfPage,
-  clearPages,
   DirtyPages,
   decodeColumns,
   encodePage,
@@ -99,8 +98,6 @@ export class PieceMemory {
   readonly #columns: readonly Column[] = [this.numbers, this.bits, this.#fingerprints];
   readonly #columnsWithKeys: readonly Column[] = [this.#index.keys, ...this.#columns];
   #turns = 0;
-  /** Slots below it say themselves whether they are used. */
-  #cleared = 0;
 
   constructor() {
     this.#reserve(1);
@@ -355,11 +352,9 @@ export class PieceMemory {
   }
 
   #reserve(slots: number): void {
-    if (slots <= this.#cleared) return;
-    const { room } = this.bits;
-    const columns = [this.#index.keys, this.numbers, this.bits];
-    if (slots > room) reserveSlots(columns, Math.max(2 * room, slots));
-    this.#cleared = clearPages(this.numbers, this.#cleared, slots);
+    if (slots <= this.numbers.cleared) return;
+    reserveSlots([this.#index.keys, this.numbers, this.bits], slots);
+    this.numbers.clear(slots);
   }
 }
 

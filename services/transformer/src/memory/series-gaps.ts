@@ -46,14 +46,14 @@ export class SeriesGaps {
 
   set(slot: number, gaps: readonly number[]): void {
     const count = gaps.length / 2;
-    reserve(this.#counts, slot);
+    reserveSlots([this.#counts], slot + 1);
     if (this.#counts.data[slot] === 0) this.#size += 1;
     this.#counts.data[slot] = count + 1;
     if (count > PLACES) this.#others.set(slot, gaps.slice(2 * PLACES));
     else this.#others.delete(slot);
     for (let place = 0; place < Math.min(count, PLACES); place += 1) {
       const column = (this.#places[place] ??= floats64(2));
-      reserve(column, slot);
+      reserveSlots([column], slot + 1);
       column.data[2 * slot] = gaps[2 * place]!;
       column.data[2 * slot + 1] = gaps[2 * place + 1]!;
     }
@@ -65,9 +65,4 @@ export class SeriesGaps {
     this.#others.delete(slot);
     this.#size -= 1;
   }
-}
-
-function reserve(column: Column, slot: number): void {
-  const { room } = column;
-  if (slot >= room) reserveSlots([column], Math.max(2 * room, slot + 1));
 }

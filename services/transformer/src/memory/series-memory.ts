@@ -1,7 +1,6 @@
 import { decodeSoundMsgpack, type FoldSettings } from '@millrace/wire';
 import {
   bytes8,
-  clearPages,
   DirtyPages,
   decodeColumns,
   encodePage,
@@ -57,8 +56,6 @@ export class SeriesMemory {
   readonly #settings: Pick<FoldSettings, 'seriesIdleUs'>;
   /** Those of the state; the others follow from them. */
   readonly #columns: readonly Column[];
-  /** Slots below it say themselves whether they are used. */
-  #cleared = 0;
   /** Called with the slot of a series that is forgotten, for caches beside the state. */
   onForget: (slot: number) => void = () => undefined;
 
@@ -217,11 +214,9 @@ export class SeriesMemory {
   }
 
   #reserve(slots: number): void {
-    if (slots <= this.#cleared) return;
-    const { room } = this.seen;
-    const columns = [...this.#columns, this.head, this.shortest];
-    if (slots > room) reserveSlots(columns, Math.max(2 * room, slots));
-    this.#cleared = clearPages(this.seen, this.#cleared, slots);
+    if (slots <= this.seen.cleared) return;
+    reserveSlots([...this.#columns, this.head, this.shortest], slots);
+    this.seen.clear(slots);
   }
 
   #encodePage(page: number): Uint8Array {
