@@ -15,6 +15,7 @@ import { isMissingPartition, isRowFault } from './connection/postgres-errors.ts'
 import { createPostgresPool, type PostgresPool } from './connection/postgres-pool.ts';
 import { bucketOfPack } from './samples/pack-samples.ts';
 import { createSampleHeads, type SampleHeads } from './samples/sample-heads.ts';
+import { PackTurns } from './samples/pack-turns.ts';
 import {
   PACKING_DEFAULTS,
   placeSamples,
@@ -81,7 +82,8 @@ export function createStoreOn(
   const ranges = createStoredRanges({ pool, clock });
   const heads = createSampleHeads({ pool, clock, log });
   const scratches = new ScratchPool();
-  const parts = { pool, ranges, heads, scratches, log, clock, settings };
+  const turns = new PackTurns();
+  const parts = { pool, ranges, heads, turns, scratches, log, clock, settings };
   const schema = remembered(() => readSchema({ pool, kinds: params.layouts, log }));
   return {
     marks: (partition) => {
@@ -120,6 +122,7 @@ interface Parts {
   pool: PostgresPool;
   ranges: StoredRanges;
   heads: SampleHeads;
+  turns: PackTurns;
   scratches: ScratchPool;
   log: Log;
   clock: Clock;
@@ -201,14 +204,17 @@ async function attemptToApply(
 }
 
 async function placeIn(
-  { heads, settings, clock }: Parts,
+  { heads, turns, settings, clock }: Parts,
   params: Readonly<{ plan: BatchPlan; narrowTimes: Float64Array; scratch: Scratch }>,
 ): Promise<Packing> {
   const { plan, narrowTimes, scratch } = params;
-  const head = await heads.take(plan.batch.key.partition);
+  const { partition } = plan.batch.key;
+  const { packing } = settings;
+  const head = await heads.take(partition);
+  const nowUs = clock.nowUs();
   const placement = placeSamples({
-    ...{ head, rows: plan.samples, settings: settings.packing },
-    ...{ nowUs: clock.nowUs(), room: scratch.room },
+    ...{ head, rows: plan.samples, settings: packing, nowUs, room: scratch.room },
+    isTurn: () => turns.take(partition, nowUs, packing.packApartMs),
   });
   return { head, placement, narrowTimes };
 }

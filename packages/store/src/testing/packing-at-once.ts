@@ -6,6 +6,7 @@ export const PACKING_AT_ONCE: PackingSettings = {
   packSamplesMin: 0,
   headRowsMax: 1,
   headMsMax: 1,
+  packApartMs: 0,
   densePerSeriesMin: 1,
   denseRowsMin: 1,
   longPerSeries: 1,

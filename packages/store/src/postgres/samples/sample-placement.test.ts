@@ -7,14 +7,17 @@ import { PACKING_DEFAULTS, placeSamples, type Placement } from './sample-placeme
 import type { SampleRows } from './sample-rows.ts';
 
 const room = (): OrderRoom => new OrderRoom();
+const isTurn = (): boolean => true;
 
 describe('samples in the head', () => {
   it('wait for no longer because the clock was set back', () => {
     const head = emptyHead();
     const settings = { ...PACKING_DEFAULTS, headMsMax: 10_000 };
     const place = (second: number): Placement['kind'] =>
-      placeSamples({ head, rows: rowsOf(1), settings, nowUs: NOON_US + second * SECOND_US, room })
-        .kind;
+      placeSamples({
+        ...{ head, rows: rowsOf(1), settings, isTurn, room },
+        nowUs: NOON_US + second * SECOND_US,
+      }).kind;
     expect(place(0)).toBe('head');
     expect(place(-3600)).toBe('head');
     expect(place(-3591)).toBe('head');
@@ -25,7 +28,7 @@ describe('samples in the head', () => {
 describe('a batch of many samples of each series', () => {
   const settings = { ...PACKING_DEFAULTS, densePerSeriesMin: 8, denseRowsMin: 80 };
   const place = (head: SampleHead, rows: SampleRows): Placement['kind'] =>
-    placeSamples({ head, rows, settings, nowUs: NOON_US, room }).kind;
+    placeSamples({ head, rows, settings, nowUs: NOON_US, isTurn, room }).kind;
 
   it('is packed at once', () => {
     expect(place(emptyHead(), rowsOf(10, 8))).toBe('packed');
@@ -40,7 +43,7 @@ describe('a batch of many samples of each series', () => {
         rows: rowsOf(100, each),
         settings: few,
         nowUs: NOON_US,
-        room,
+        ...{ isTurn, room },
       });
     expect(placed(2)).toEqual({ kind: 'head', cheaperFrom: 1600 });
     expect(placed(3)).toMatchObject({ kind: 'packed', cheaperFrom: 1600 });
@@ -49,13 +52,16 @@ describe('a batch of many samples of each series', () => {
       const head = emptyHead();
       expect(place(head, rowsOf(100, 1.5))).toBe('head');
       const rows = rowsOf(100, each);
-      return placeSamples({ head, rows, settings: few, nowUs: NOON_US, room });
+      return placeSamples({ head, rows, settings: few, nowUs: NOON_US, isTurn, room });
     };
     expect(then(1.9).kind).toBe('head');
     expect(then(2.1)).toMatchObject({ kind: 'packed', emptied: 150 });
     const many = { ...few, headRowsMin: 800 };
     const rows = rowsOf(100, 2);
-    const told = placeSamples({ head: emptyHead(), rows, settings: many, nowUs: NOON_US, room });
+    const told = placeSamples({
+      ...{ head: emptyHead(), rows, settings: many, nowUs: NOON_US },
+      ...{ isTurn, room },
+    });
     expect(told.cheaperFrom).toBe(0);
   });
 
@@ -66,6 +72,34 @@ describe('a batch of many samples of each series', () => {
     // 180 samples of 100 series; then there are eight of each.
     expect(place(head, rowsOf(10, 61))).toBe('head');
     expect(place(head, rowsOf(10, 8))).toBe('packed');
+  });
+});
+
+describe('a full head', () => {
+  const settings = { ...PACKING_DEFAULTS, headRowsMin: 100, packSamplesMin: 10, headRowsMax: 1000 };
+  const place = (head: SampleHead, rows: SampleRows, turn: () => boolean): Placement['kind'] =>
+    placeSamples({ head, rows, settings, nowUs: NOON_US, isTurn: turn, room }).kind;
+  const never = (): boolean => false;
+  const unasked = (): boolean => {
+    throw new Error('It was not full');
+  };
+
+  it('is packed when it is its turn, which is asked only when it is full', () => {
+    const head = emptyHead();
+    expect(place(head, rowsOf(20, 5), unasked)).toBe('head');
+    expect(place(head, rowsOf(20, 5), () => true)).toBe('packed');
+  });
+
+  it('grows by half while it is not, and no further', () => {
+    const head = emptyHead();
+    expect(place(head, rowsOf(20, 10), never)).toBe('head');
+    expect(place(head, rowsOf(19, 5), never)).toBe('head');
+    expect(place(head, rowsOf(5, 1), never)).toBe('packed');
+  });
+
+  it('has no more than `headRowsMax`', () => {
+    expect(place(emptyHead(), rowsOf(90, 11), never)).toBe('head');
+    expect(place(emptyHead(), rowsOf(100, 10), never)).toBe('packed');
   });
 });
 

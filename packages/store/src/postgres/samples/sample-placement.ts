@@ -15,6 +15,11 @@ export interface PackingSettings {
   /** Nor do they wait longer, once something comes. */
   headMsMax: number;
   /**
+   * Full heads of two partitions are packed so far apart. The second one waits meanwhile, until it
+   * is fuller by half.
+   */
+  packApartMs: number;
+  /**
    * A batch with so many samples of each series (fewer, where a full head would hardly have more)
    * is packed at once, when as many of each come with what waits already, and if it has …
    */
@@ -33,6 +38,7 @@ export const PACKING_DEFAULTS: PackingSettings = {
   packSamplesMin: 60,
   headRowsMax: 1_000_000,
   headMsMax: 600_000,
+  packApartMs: 2000,
   densePerSeriesMin: 8,
   denseRowsMin: 4_000,
   longPerSeries: 16,
@@ -71,11 +77,13 @@ export function placeSamples(
     rows: SampleRows;
     settings: PackingSettings;
     nowUs: number;
+    /** Whether it is this head's turn to be packed because it is full; asked only then. */
+    isTurn: () => boolean;
     /** Where packs lie until they are written; asked for when there are any. */
     room: () => OrderRoom;
   }>,
 ): Placement {
-  const { head, rows, settings, nowUs, room } = params;
+  const { head, rows, settings, nowUs, isTurn, room } = params;
   const { samples } = head;
   const waiting = samples.count;
   const series = samples.meet(rows.samples, rows.verified);
@@ -90,7 +98,7 @@ export function placeSamples(
     samples.count >= perSeries.inAll * samples.seriesCount;
   const isOfMany = settings.densePerSeriesMin * samples.seriesCount > settings.headRowsMin;
   const cheaperFrom = isOfMany ? settings.longPerSeries * samples.seriesCount : 0;
-  if (!isDue && !isDense && !isFull(samples, settings)) {
+  if (!isDue && !isDense && !mustNotGrow(samples, settings, isTurn)) {
     samples.keep();
     return { kind: 'head', cheaperFrom };
   }
@@ -122,7 +130,15 @@ function densePerSeries(
     : { inAll: densePerSeriesMin, ofBatch: densePerSeriesMin };
 }
 
-function isFull({ count, seriesCount }: HeadSamples, settings: PackingSettings): boolean {
+/** Of a full head, which is packed whoever's turn it is. */
+const OVERFULL = 1.5;
+
+function mustNotGrow(
+  { count, seriesCount }: HeadSamples,
+  settings: PackingSettings,
+  isTurn: () => boolean,
+): boolean {
   if (count >= settings.headRowsMax) return true;
-  return count >= settings.headRowsMin && count >= settings.packSamplesMin * seriesCount;
+  const full = Math.max(settings.headRowsMin, settings.packSamplesMin * seriesCount);
+  return count >= OVERFULL * full || (count >= full && isTurn());
 }
