@@ -15,6 +15,12 @@ export { startHealthServer, type HealthServer, type HealthSource } from './healt
 export type { Dependency, Health } from './health/health.ts';
 export { createQuietLog } from './log/quiet-log.ts';
 export { createLog, silentLog, type Log, type LogFields, type LogLevel } from './log/log.ts';
+export {
+  giveWay,
+  GIVE_WAY_STEPS,
+  letHelpersGiveWay,
+  letProcessGiveWay,
+} from './process/give-way.ts';
 export { makeDirectories } from './disk/make-directories.ts';
 export {
   createMeter,

@@ -1,5 +1,6 @@
 import {
   createConsoleLog,
+  letHelpersGiveWay,
   lockDirectory,
   systemClock,
   type Clock,
@@ -36,6 +37,7 @@ export async function startSingle(
   const wanted = await readRuleFile({ config: settings.config, cwd: process.cwd() });
   await makeDataDirectory(directory);
   const lock = await lockDirectory(directory.path);
+  letHelpersGiveWay(log);
   let single: OpenSingle | undefined;
   try {
     single = new OpenSingle({ settings, directory, rules: wanted, lock, log, clock, colours });

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { silentLog, systemClock } from '@millrace/runtime';
+import { GIVE_WAY_STEPS, silentLog, systemClock } from '@millrace/runtime';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { PostgresConnection } from '../postgres-connection.ts';
 import { runQuery } from '../postgres/connection/run-query.ts';
@@ -17,6 +17,13 @@ import {
 import { unprivilegedUser } from './unprivileged-user.ts';
 
 const log = silentLog;
+const isSharedAmongSessions = await readFile(
+  '/proc/sys/kernel/sched_autogroup_enabled',
+  'utf8',
+).then(
+  (text) => text.trim() === '1',
+  () => false,
+);
 
 describe('the embedded PostgreSQL', () => {
   /** One cluster for most tests: making it is what takes long. */
@@ -79,6 +86,30 @@ describe('the embedded PostgreSQL', () => {
       synchronous_commit: 'off',
       wal_level: 'minimal',
     });
+  });
+
+  it('gives way to whoever takes data, and so does each of its backends', async () => {
+    const { pid, connection } = await start();
+    expect(getPriority(pid)).toBe(Math.min(19, getPriority() + GIVE_WAY_STEPS));
+    if (process.platform !== 'linux') return;
+    const { rows } = await runQuery(
+      connection,
+      // The nineteenth field; the second one is the name in parentheses, which has none behind it.
+      `SELECT split_part(split_part(pg_read_file('/proc/self/stat'), ') ', 2), ' ', 17)::int`,
+    );
+    expect(rows).toEqual([[getPriority(pid)]]);
+  });
+
+  it.runIf(isSharedAmongSessions)('is no more of a session than others', async () => {
+    const { pid } = await start();
+    const sessions = async (): Promise<string[]> => {
+      const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim();
+      const all = children.split(' ').map((child) => readFile(`/proc/${child}/autogroup`, 'utf8'));
+      return await Promise.all(all);
+    };
+    await expect
+      .poll(sessions, { timeout: 20_000 })
+      .toSatisfy((all: string[]) => all.every((one) => one.endsWith(`nice ${GIVE_WAY_STEPS}\n`)));
   });
 
   it('refuses a directory that is in use', async () => {

@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorText, type Clock, type Log } from '@millrace/runtime';
+import { errorText, letProcessGiveWay, type Clock, type Log } from '@millrace/runtime';
 import { createBoundedLogFile, type BoundedLogFile } from './bounded-log-file.ts';
 import { missingLoader, startFailed } from './embedded-errors.ts';
 import type { EmbeddedPostgresSettings } from './embedded-settings.ts';
+import { keepSessionsNice } from './session-niceness.ts';
 import { postgresSettings } from './postgres-settings.ts';
 import { POSTGRES_PORT } from './socket-directory.ts';
 import type { RunAs } from './unprivileged-user.ts';
@@ -55,7 +56,15 @@ export async function launchPostgres(
     const exited = endOf(child);
     try {
       await untilReady(components, launch, { child, exited, file });
-      return { pid: child.pid!, exited, stop: () => stop(components, launch, { child, exited }) };
+      // What it does can wait until whoever sends has its answer: that needs the log and no store.
+      letProcessGiveWay(log, child.pid!);
+      const sessions = keepSessionsNice(child.pid!, log);
+      const ended = exited.finally(() => sessions.stop());
+      return {
+        pid: child.pid!,
+        exited: ended,
+        stop: () => stop(components, launch, { child, exited }),
+      };
     } catch (error) {
       const hasOrphans = /pre-existing shared memory block/.test(file.tail());
       if (!hasOrphans || clock.nowUs() > patienceUs) throw error;

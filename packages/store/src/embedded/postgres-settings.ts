@@ -19,8 +19,8 @@ export function postgresSettings(
     // No replica and no archive: bulk loading writes less WAL.
     wal_level: 'minimal',
     max_wal_senders: '0',
-    // Filling each new segment with zeros, 16 MB at once and flushed, holds up the log's own flushes
-    // by 20 to 30 ms; no commit waits for the blocks that are then made one by one.
+    // Filling each new segment with zeros, 16 MB at once and flushed, holds up the log's own
+    // flushes by 20 to 30 ms; no commit waits for the blocks that are made one by one then.
     wal_init_zero: 'off',
     max_wal_size: '2GB',
     checkpoint_timeout: '15min',

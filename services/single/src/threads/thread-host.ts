@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import {
   createConsoleLog,
   createMeter,
+  giveWay,
   measureThread,
   systemClock,
   type Clock,
@@ -41,6 +42,8 @@ export function hostStage<T extends StageThread>(
   };
   const supervisor = createThreadLink<Supervisor>(parentPort, own);
   const log = createConsoleLog({ logging: settings.logging, colours, fields: { stage: name } });
+  // Whoever sends waits for the receiver; what the others do can wait until it sleeps.
+  if (name !== 'receiver') giveWay(log);
   const run = (stage: Stage): void => {
     stage.run().catch(async (error: unknown) => {
       await supervisor.call('failed', toSentError(error));
