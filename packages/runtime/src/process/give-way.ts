@@ -33,7 +33,7 @@ export function letHelpersGiveWay(log: Log): void {
   });
 }
 
-/** The same for a process that was just started, and all that it starts from now on. */
+/** The same for a process, on any system, and all that it starts from now on. */
 export function letProcessGiveWay(log: Log, pid: number): void {
   attempt(log, 'A process', () => lower(pid));
 }

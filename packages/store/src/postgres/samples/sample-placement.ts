@@ -130,7 +130,7 @@ function densePerSeries(
     : { inAll: densePerSeriesMin, ofBatch: densePerSeriesMin };
 }
 
-/** Of a full head, which is packed whoever's turn it is. */
+/** So many times full, it is packed whether or not it is its turn. */
 const OVERFULL = 1.5;
 
 function mustNotGrow(
